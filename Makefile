@@ -1,0 +1,77 @@
+# The verbs of this checkout. They need python3 (3.11 or newer), its venv module and make; `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# --no-deps: the lock is complete. --only-binary: a source build would fetch what the lock does not pin.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-deps
+PIP_LOCKED := $(PIP_INSTALL) --require-hashes --only-binary :all:
+UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock" pyproject.toml
+
+# Stamps: each says that .venv holds what its lock and pyproject.toml ask for.
+RUN := $(VENV)/.run-installed
+DEV := $(VENV)/.dev-installed
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test lint format check lock clean prometheus
+
+help: ## list these verbs
+	@echo "make <verb>, where the verb is one of"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST)
+
+demo: $(RUN) ## run the exporter against an embedded simulated Zoho; options: ARGS="..."
+	@exec $(BIN)/zoho-mass-update-exporter demo $(ARGS)
+
+test: prometheus $(DEV) ## run every test, with branch coverage; installs Debian's prometheus if it is missing
+	@rm -f .coverage .coverage.*
+	$(BIN)/coverage run --branch --parallel-mode -m pytest
+	@$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under=95
+
+lint: $(DEV) ## run the static checks: style, format, types, layers, dependencies
+	@failed=; \
+	for check in "ruff check ." "ruff format --check ." "mypy" "lint-imports --no-logo" "deptry ."; do \
+		echo "$(BIN)/$$check"; \
+		$(BIN)/$$check || failed="$$failed [$$check]"; \
+	done; \
+	[ -z "$$failed" ] || { echo "Failed:$$failed" >&2; exit 1; }
+
+format: $(DEV) ## rewrite the code in the house's format
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+check: lint test ## lint, then test
+
+lock: | $(BIN)/uv ## write requirements/*.txt anew from pyproject.toml; newer versions: ARGS=--upgrade
+	$(UV_COMPILE) --group dev --output-file requirements/dev.txt $(ARGS)
+	$(UV_COMPILE) requirements/build.in --constraint requirements/dev.txt --output-file requirements/run.txt $(ARGS)
+
+clean: ## remove .venv, caches and build products
+	rm -rf $(VENV) dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+prometheus:
+	@scripts/install-prometheus
+
+# pip refuses an editable install beside hashes: hence a second call. pip check holds the lock against pyproject.toml.
+$(RUN): requirements/run.txt pyproject.toml
+	@scripts/create-venv "$(PYTHON)" $(VENV)
+	@echo "Installing the locked dependencies and the exporter into $(VENV)."
+	@$(PIP_LOCKED) --requirement requirements/run.txt
+	@$(PIP_INSTALL) --no-build-isolation --editable .
+	@problems=$$($(BIN)/python -m pip check) || { \
+		echo "The lock does not fit pyproject.toml; to write it anew: make lock" >&2; echo "$$problems" >&2; exit 1; }
+	@touch $@
+
+$(DEV): $(RUN) requirements/dev.txt
+	@echo "Installing the locked development tools into $(VENV)."
+	@$(PIP_LOCKED) --requirement requirements/dev.txt
+	@touch $@
+
+$(BIN)/uv:
+	@$(MAKE) --no-print-directory $(DEV)

@@ -1,0 +1,81 @@
+"""The commands a person types: one module each, and this front door that finds the one meant."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from exporter import __version__
+from exporter.cli import check, demo, run, simulate
+from exporter.cli.command import PROGRAM, Command
+from exporter.errors import ConfigurationError
+
+COMMANDS: tuple[Command, ...] = (run.COMMAND, demo.COMMAND, simulate.COMMAND, check.COMMAND)
+"""In the order of `--help`; the first is the default."""
+
+BAD_CONFIGURATION = 2
+
+_DESCRIPTION = """\
+Prometheus exporter for Zoho CRM mass-update jobs.
+
+Zoho runs mass updates in the background and says nothing when they fail, stall or never start. This exporter asks
+Zoho for the state of the jobs you name, when Prometheus scrapes it, and shows them as metrics.
+"""
+
+_EPILOG = f"""\
+examples:
+  {PROGRAM} demo                           watch made-up jobs; needs no Zoho account
+  {PROGRAM} check --config.file=zoho.yaml  is this configuration right?
+  {PROGRAM} --config.file=zoho.yaml        serve metrics on port 10042
+
+One account needs no file: set ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_REFRESH_TOKEN, ZOHO_DATA_CENTER and ZOHO_JOBS.
+'{PROGRAM} COMMAND --help' tells the flags of a command.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command.
+
+    Returns:
+        The exit status: 0 when all went well, 2 when the arguments or the configuration are wrong.
+    """
+    options = create_parser().parse_args(_with_command(arguments))
+    try:
+        status: int = options.execute(options)
+    except ConfigurationError as error:
+        sys.stderr.write(_complaint(error))
+        return BAD_CONFIGURATION
+    return status
+
+
+def create_parser() -> argparse.ArgumentParser:
+    """Build the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        subparser = commands.add_parser(
+            command.name, help=command.summary, description=command.description, allow_abbrev=False
+        )
+        command.add_flags(subparser)
+        subparser.set_defaults(execute=command.execute)
+    return parser
+
+
+def _with_command(arguments: Sequence[str]) -> list[str]:
+    """Put in the default command where none is named: the first word names it, or is a flag of the default's."""
+    first = arguments[0] if arguments else "--"
+    is_flag = first.startswith("-") and first not in {"-h", "--help", "--version"}
+    return [COMMANDS[0].name, *arguments] if is_flag or not arguments else list(arguments)
+
+
+def _complaint(error: ConfigurationError) -> str:
+    count = len(error.problems)
+    title = "1 problem" if count == 1 else f"{count} problems"
+    lines = [f"{PROGRAM}: {title} in the configuration:", *(f"  {problem}" for problem in error.problems)]
+    return "\n".join(lines) + "\n"

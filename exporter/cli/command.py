@@ -1,0 +1,80 @@
+"""What every command is made of, and the flags that several share."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter.logs import FORMATS, LEVELS, configure_logging
+from exporter.settings import Settings, load_settings
+
+PROGRAM = "zoho-mass-update-exporter"
+
+_SETTING_FLAGS = ("web.listen_address", "web.telemetry_path", "log.level", "log.format")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: `execute` gives the exit status and may raise `ConfigurationError`."""
+
+    name: str
+    summary: str
+    description: str
+    add_flags: Callable[[ArgumentParser], None]
+    execute: Callable[[Namespace], int]
+
+
+def add_config_flag(parser: ArgumentParser) -> None:
+    """Add the flag that names the configuration file."""
+    parser.add_argument(
+        "--config.file",
+        dest="config_file",
+        type=Path,
+        metavar="FILE",
+        help="YAML file with accounts and jobs; without it the environment must describe one account",
+    )
+
+
+def add_web_flags(parser: ArgumentParser, listen_address: str) -> None:
+    """Add the flags of the web server."""
+    parser.add_argument(
+        "--web.listen-address",
+        dest="web.listen_address",
+        metavar="HOST:PORT",
+        help=f"address to serve metrics on (default {listen_address})",
+    )
+    parser.add_argument(
+        "--web.telemetry-path",
+        dest="web.telemetry_path",
+        metavar="PATH",
+        help="path of the metrics (default /metrics)",
+    )
+
+
+def add_log_flags(parser: ArgumentParser) -> None:
+    """Add the flags of the log."""
+    parser.add_argument(
+        "--log.level", dest="log.level", choices=LEVELS, help="least severe event to log (default info)"
+    )
+    parser.add_argument(
+        "--log.format", dest="log.format", choices=FORMATS, help="one line per event, for people or as JSON"
+    )
+
+
+def settings_of(options: Namespace) -> Settings:
+    """Load the settings that the flags, the environment and the file give.
+
+    Raises:
+        ConfigurationError: they can't be used.
+    """
+    return load_settings(options.config_file, overrides=setting_flags(options))
+
+
+def setting_flags(options: Namespace) -> dict[str, object]:
+    """Give the settings that were given as flags, by their dotted names."""
+    return {name: getattr(options, name) for name in _SETTING_FLAGS if getattr(options, name, None) is not None}
+
+
+def start_logging(settings: Settings) -> None:
+    """Configure the log as the settings say."""
+    configure_logging(settings.log.level, settings.log.format)

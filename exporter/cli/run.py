@@ -1,0 +1,32 @@
+"""`run`: serve metrics."""
+
+import logging
+from argparse import ArgumentParser, Namespace
+
+from exporter.app import serve
+from exporter.cli.command import Command, add_config_flag, add_log_flags, add_web_flags, settings_of, start_logging
+
+_log = logging.getLogger(__name__)
+
+
+def _add_flags(parser: ArgumentParser) -> None:
+    add_config_flag(parser)
+    add_web_flags(parser, ":10042")
+    add_log_flags(parser)
+
+
+def _execute(options: Namespace) -> int:
+    settings = settings_of(options)
+    start_logging(settings)
+    for warning in settings.warnings:
+        _log.warning("%s", warning.message, extra={"place": warning.place})
+    return serve(settings)
+
+
+COMMAND = Command(
+    name="run",
+    summary="serve metrics (the default command)",
+    description="Serve metrics until SIGTERM or Ctrl-C. Zoho is asked only while Prometheus scrapes.",
+    add_flags=_add_flags,
+    execute=_execute,
+)

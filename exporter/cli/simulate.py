@@ -1,0 +1,85 @@
+"""`simulate`: a small Zoho on this machine, to try the exporter or any other client against."""
+
+import signal
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from threading import Event
+
+from exporter.cli.command import Command
+from exporter.errors import ConfigurationError, Problem
+from exporter.simulator import Scenario, ScenarioError, Simulator, demo_scenario, load_scenario
+
+_DEFAULT_ADDRESS = "127.0.0.1:10043"
+
+
+def _add_flags(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--web.listen-address",
+        dest="listen_address",
+        metavar="HOST:PORT",
+        default=_DEFAULT_ADDRESS,
+        help=f"address to answer on (default {_DEFAULT_ADDRESS})",
+    )
+    parser.add_argument(
+        "--scenario.file",
+        dest="scenario_file",
+        type=Path,
+        metavar="FILE",
+        help="YAML file with the jobs and faults to play (default: the demo's fleet)",
+    )
+
+
+def _execute(options: Namespace) -> int:
+    scenario = _scenario(options.scenario_file)
+    host, _, port = str(options.listen_address).rpartition(":")
+    if not port.isdecimal():
+        raise _problem("--web.listen-address", f"expected HOST:PORT, got {options.listen_address!r}")
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        with Simulator(scenario, host=host or "127.0.0.1", port=int(port)) as simulator:
+            sys.stdout.write(_announcement(simulator.url, scenario))
+            sys.stdout.flush()
+            stop.wait()
+    except (OSError, OverflowError) as error:
+        raise _problem("--web.listen-address", f"can't listen on {options.listen_address}: {error}") from error
+    return 0
+
+
+def _scenario(file: Path | None) -> Scenario:
+    if file is None:
+        return demo_scenario()
+    try:
+        return load_scenario(file.read_text(encoding="utf-8"))
+    except (ScenarioError, OSError, UnicodeDecodeError) as error:
+        raise _problem(str(file), str(error)) from error
+
+
+def _problem(place: str, message: str) -> ConfigurationError:
+    return ConfigurationError((Problem(place, message),))
+
+
+def _announcement(url: str, scenario: Scenario) -> str:
+    jobs = ",".join(f"{job.module}/{job.job_id}" for job in scenario.jobs)
+    return f"""\
+A simulated Zoho answers on {url}. Ctrl-C ends it.
+
+To point the exporter at it:
+  export ZOHO_ACCOUNTS_URL={url} ZOHO_API_URL={url}
+  export ZOHO_CLIENT_ID={scenario.client_id} ZOHO_CLIENT_SECRET={scenario.client_secret}
+  export ZOHO_REFRESH_TOKEN={scenario.refresh_token}
+  export ZOHO_JOBS={jobs}
+
+What it has served: curl {url}/__control__/stats
+"""
+
+
+COMMAND = Command(
+    name="simulate",
+    summary="run a simulated Zoho on this machine",
+    description="Run a small simulated Zoho CRM, faults included, that any client can talk to. It knows no secrets.",
+    add_flags=_add_flags,
+    execute=_execute,
+)

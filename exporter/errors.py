@@ -1,0 +1,78 @@
+"""Every error that our own code raises on purpose: one class for each thing that a caller can do differently.
+
+ExporterError
+├── ConfigurationError      the operator must change a setting: print the problems, exit with status 2
+└── PollError               one poll gave no report: count it by its code, keep the last good report
+    ├── PassingError        time or a retry may cure it: time-out, connection, 5xx, an answer that is not Zoho's
+    ├── ThrottledError      Zoho asks the whole account to pause: wait `retry_after_seconds` or a back-off
+    ├── RefusedError        a person must act: scope, permission, module, unknown job
+    ├── DeadTokenError      the access token is dead: refresh once, retry once
+    └── TokenRefusedError   no access token can be had: nothing of this account can be polled
+"""
+
+from dataclasses import dataclass
+
+
+class ExporterError(Exception):
+    """Whatever the exporter reports on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with the configuration: where it stands (file and line, variable or flag) and what to do."""
+
+    place: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+class ConfigurationError(ExporterError):
+    """The configuration can't be used; `problems` names every reason at once."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class PollError(ExporterError):
+    """One status call gave no report.
+
+    `code` is one of a bounded set (it becomes a label value), `advice` says what the operator can do about it.
+    """
+
+    def __init__(self, code: str, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.advice = advice
+
+
+class PassingError(PollError):
+    """A fault that time or a retry may cure."""
+
+
+class ThrottledError(PollError):
+    """Zoho asks the whole account to pause; `retry_after_seconds` is how long, where Zoho said it."""
+
+    def __init__(self, code: str, message: str, *, advice: str = "", retry_after_seconds: float | None = None) -> None:
+        super().__init__(code, message, advice=advice)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RefusedError(PollError):
+    """A refusal that lasts until a person acts."""
+
+
+class DeadTokenError(PollError):
+    """Zoho does not accept this access token (any more)."""
+
+
+class TokenRefusedError(PollError):
+    """No access token can be had; `reason` is bounded, `retry_at` is when we shall ask again (Unix seconds)."""
+
+    def __init__(self, reason: str, message: str, *, advice: str, retry_at: float) -> None:
+        super().__init__("token_refused", message, advice=advice)
+        self.reason = reason
+        self.retry_at = retry_at

@@ -1,0 +1,448 @@
+"""Every metric family, one row each: name, type, help, labels and a plain function of what it describes.
+
+The rows know no encoder. HELP, docs/metrics.md, the lint and the dashboards' names come from them or are tested
+against them. The next metric is one row here.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from exporter.model import (
+    Account,
+    Distribution,
+    ExporterSnapshot,
+    JobReport,
+    JobSource,
+    JobState,
+    PollTally,
+    Snapshot,
+    TrackedJob,
+    UpstreamStatus,
+)
+
+Value = float | Distribution
+Samples = Iterable[tuple[tuple[str, ...], Value]]
+Subject = TypeVar("Subject")
+
+
+class Kind(StrEnum):
+    """A family's type in the exposition format."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Family(Generic[Subject]):
+    """One metric family. `samples` gives a subject's values of the row's own `labels`, and the sample's value."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...]
+    samples: Callable[[Subject], Samples]
+
+
+@dataclass(frozen=True, slots=True)
+class Group(Generic[Subject]):
+    """The families that describe one kind of subject, and how to find the subjects in a snapshot.
+
+    `identify` gives the values of `labels`, which stand before the labels of each row.
+    """
+
+    title: str
+    labels: tuple[str, ...]
+    subjects: Callable[[Snapshot], Iterable[Subject]]
+    identify: Callable[[Subject], tuple[str, ...]]
+    families: tuple[Family[Subject], ...]
+
+    def samples(self, family: Family[Subject], snapshot: Snapshot) -> Iterator[tuple[tuple[str, ...], Value]]:
+        """Give a family's samples of the whole snapshot, with the values of all labels."""
+        for subject in self.subjects(snapshot):
+            identity = self.identify(subject)
+            for labels, value in family.samples(subject):
+                yield (*identity, *labels), value
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """One account with its jobs."""
+
+    account: Account
+    upstream: UpstreamStatus
+    tally: PollTally
+    jobs: tuple[TrackedJob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleView:
+    """One module of an account: its jobs and what its polls came to."""
+
+    alias: str
+    module: str
+    tally: PollTally
+    jobs: tuple[TrackedJob, ...]
+
+
+def one(value: float | None) -> Samples:
+    """Give the one sample of a row without labels of its own, or none: absent beats wrong."""
+    return () if value is None else (((), float(value)),)
+
+
+def _count(field: Callable[[JobReport], int | None]) -> Callable[[TrackedJob], Samples]:
+    return lambda job: one(field(job.report)) if job.report else ()
+
+
+def _job_states(job: TrackedJob) -> Samples:
+    return (((state.value,), float(state is job.state)) for state in JobState)
+
+
+def _poll_success(job: TrackedJob) -> Samples:
+    return one(None if job.polled_at is None else float(job.failure is None))
+
+
+def _poll_error(job: TrackedJob) -> Samples:
+    return (((job.failure.code,), 1.0),) if job.failure else ()
+
+
+_LAST_POLL = "as of the last good poll"
+
+_JOB_FAMILIES: tuple[Family[TrackedJob], ...] = (
+    Family(
+        "zoho_mass_update_job_state",
+        Kind.GAUGE,
+        f"State of the job (Zoho field Status), {_LAST_POLL}: 1 for the state it is in, 0 for the others. "
+        "UNKNOWN: an undocumented word, or no current report. COMPLETED: processing ended; records may have failed.",
+        ("state",),
+        _job_states,
+    ),
+    Family(
+        "zoho_mass_update_job_updated_records",
+        Kind.GAUGE,
+        f"Records updated so far (Zoho field Updated_Count), {_LAST_POLL}.",
+        (),
+        _count(lambda report: report.updated),
+    ),
+    Family(
+        "zoho_mass_update_job_failed_records",
+        Kind.GAUGE,
+        f"Records that could not be updated (Zoho field Failed_Count), {_LAST_POLL}.",
+        (),
+        _count(lambda report: report.failed),
+    ),
+    Family(
+        "zoho_mass_update_job_not_updated_records",
+        Kind.GAUGE,
+        f"Records not updated yet (Zoho field Not_Updated_Count), {_LAST_POLL}.",
+        (),
+        _count(lambda report: report.not_updated),
+    ),
+    Family(
+        "zoho_mass_update_job_total_records",
+        Kind.GAUGE,
+        f"Records the job was scheduled to update (Zoho field Total_Count), {_LAST_POLL}.",
+        (),
+        _count(lambda report: report.total),
+    ),
+    Family(
+        "zoho_mass_update_job_first_seen_timestamp_seconds",
+        Kind.GAUGE,
+        "When the exporter began to track the job, Unix time.",
+        (),
+        lambda job: one(job.first_seen_at),
+    ),
+    Family(
+        "zoho_mass_update_job_started_timestamp_seconds",
+        Kind.GAUGE,
+        "When a poll first saw the job RUNNING, Unix time; absent if none did.",
+        (),
+        lambda job: one(job.started_at),
+    ),
+    Family(
+        "zoho_mass_update_job_finished_timestamp_seconds",
+        Kind.GAUGE,
+        "When a poll first saw the job COMPLETED or FAILED, Unix time; absent until then.",
+        (),
+        lambda job: one(job.finished_at),
+    ),
+    Family(
+        "zoho_mass_update_job_last_progress_timestamp_seconds",
+        Kind.GAUGE,
+        "When a poll last saw the state or a count change, Unix time.",
+        (),
+        lambda job: one(job.progressed_at),
+    ),
+    Family(
+        "zoho_mass_update_job_last_poll_timestamp_seconds",
+        Kind.GAUGE,
+        "When the job was last polled, with success or without, Unix time.",
+        (),
+        lambda job: one(job.polled_at),
+    ),
+    Family(
+        "zoho_mass_update_job_next_poll_timestamp_seconds",
+        Kind.GAUGE,
+        "Earliest time at which a scrape polls the job again, Unix time; absent once its report is final.",
+        (),
+        lambda job: one(job.next_poll_at),
+    ),
+    Family(
+        "zoho_mass_update_job_poll_success",
+        Kind.GAUGE,
+        "Whether the last poll of the job gave a report (1) or failed (0); absent before the first.",
+        (),
+        _poll_success,
+    ),
+    Family(
+        "zoho_mass_update_job_poll_error",
+        Kind.GAUGE,
+        "Why the last poll of the job failed, always 1; absent while polls succeed. "
+        "Upper-case codes are Zoho's, lower-case ones the exporter's.",
+        ("code",),
+        _poll_error,
+    ),
+)
+
+
+def _info_family(job_labels: tuple[str, ...]) -> Family[TrackedJob]:
+    def samples(job: TrackedJob) -> Samples:
+        own = tuple(job.spec.labels.get(name, "") for name in job_labels)
+        yield (job.spec.name, job.spec.group, job.spec.source.value, *own), 1.0
+
+    return Family(
+        "zoho_mass_update_job_info",
+        Kind.GAUGE,
+        "What the configuration says of the job, always 1: its name, group, source and allowed labels.",
+        ("job_name", "group", "source", *(f"label_{name}" for name in job_labels)),
+        samples,
+    )
+
+
+def _jobs_by_state(view: ModuleView) -> Samples:
+    return (((state.value,), _number(job.state is state for job in view.jobs)) for state in JobState)
+
+
+def _module_families(codes: tuple[str, ...]) -> tuple[Family[ModuleView], ...]:
+    def errors(view: ModuleView) -> Samples:
+        return (((code,), float(view.tally.errors.get((view.module, code), 0))) for code in codes)
+
+    return (
+        Family(
+            "zoho_mass_update_jobs",
+            Kind.GAUGE,
+            f"Tracked jobs in each state, {_LAST_POLL}.",
+            ("state",),
+            _jobs_by_state,
+        ),
+        Family(
+            "zoho_mass_update_polls_total",
+            Kind.COUNTER,
+            "Polls of jobs, failed ones included, since the exporter started. Credits are counted by "
+            "zoho_crm_api_credits_spent_total.",
+            (),
+            lambda view: one(view.tally.polls.get(view.module, 0)),
+        ),
+        Family(
+            "zoho_mass_update_poll_errors_total",
+            Kind.COUNTER,
+            "Polls of jobs that gave no report, by reason. Upper-case codes are Zoho's, lower-case ones ours.",
+            ("code",),
+            errors,
+        ),
+    )
+
+
+def _number(happenings: Iterable[bool]) -> float:
+    return float(sum(happenings))
+
+
+def _pairs(counts: Iterable[tuple[str, float]]) -> Samples:
+    return (((label,), float(value)) for label, value in sorted(counts))
+
+
+_ACCOUNT_FAMILIES: tuple[Family[AccountView], ...] = (
+    Family(
+        "zoho_mass_update_polls_skipped_total",
+        Kind.COUNTER,
+        "Jobs that a scrape did not poll, by reason: fresh (its report is recent enough), terminal (its report is "
+        "final), deadline (the page was due before the poll ended; its result lands in the next scrape).",
+        ("reason",),
+        lambda view: _pairs(view.tally.skipped.items()),
+    ),
+    Family(
+        "zoho_crm_account_info",
+        Kind.GAUGE,
+        "Where the account's data lives, always 1.",
+        ("data_center", "environment", "api_version"),
+        lambda view: (((view.account.data_center, view.account.environment, view.account.api_version), 1.0),),
+    ),
+    Family(
+        "zoho_crm_api_up",
+        Kind.GAUGE,
+        "Whether the last poll got an answer of Zoho's CRM API (1, also when that was a refusal), or none: network, "
+        "server fault or no access token (0). Absent before the first.",
+        (),
+        lambda view: one(view.upstream.is_up),
+    ),
+    Family(
+        "zoho_crm_api_request_duration_seconds",
+        Kind.HISTOGRAM,
+        "How long calls to Zoho took, failed ones included; endpoint is status (one job's state) or token (a refresh).",
+        ("endpoint",),
+        lambda view: (((endpoint,), value) for endpoint, value in sorted(view.upstream.durations.items())),
+    ),
+    Family(
+        "zoho_crm_api_in_flight_requests",
+        Kind.GAUGE,
+        "Calls to Zoho under way while this page was written.",
+        (),
+        lambda view: one(view.upstream.in_flight),
+    ),
+    Family(
+        "zoho_crm_api_concurrency_limit",
+        Kind.GAUGE,
+        "Most status calls that the exporter has under way at once (setting max_concurrency).",
+        (),
+        lambda view: one(view.account.max_concurrency),
+    ),
+    Family(
+        "zoho_crm_api_credits_spent_total",
+        Kind.COUNTER,
+        "API credits that the exporter's status calls have cost since it started: one for each that reached Zoho.",
+        (),
+        lambda view: one(view.upstream.credits_spent),
+    ),
+    Family(
+        "zoho_crm_api_credits_remaining",
+        Kind.GAUGE,
+        "API credits left to the whole organisation (Zoho header X-API-CREDITS-REMAINING), as last said. Zoho says it "
+        "only once half of the day's credits are used: absent means plenty.",
+        (),
+        lambda view: one(view.upstream.credits_remaining),
+    ),
+    Family(
+        "zoho_crm_oauth_token_valid",
+        Kind.GAUGE,
+        "Whether the exporter holds an access token that has not run out and that Zoho has not refused.",
+        (),
+        lambda view: one(view.upstream.token.is_valid),
+    ),
+    Family(
+        "zoho_crm_oauth_token_expiry_timestamp_seconds",
+        Kind.GAUGE,
+        "When the access token runs out, Unix time; absent while there is none.",
+        (),
+        lambda view: one(view.upstream.token.expires_at),
+    ),
+    Family(
+        "zoho_crm_oauth_refreshes_total",
+        Kind.COUNTER,
+        "Access tokens asked of Zoho, refused ones included. Zoho grants 10 in 10 minutes.",
+        (),
+        lambda view: one(view.upstream.token.refreshes),
+    ),
+    Family(
+        "zoho_crm_oauth_refresh_errors_total",
+        Kind.COUNTER,
+        "Refreshes that gave no access token, by reason: Zoho's own words, faults of the network, mint_limit (held "
+        "back by the exporter) and credentials_unreadable (a secret file).",
+        ("reason",),
+        lambda view: _pairs(view.upstream.token.refresh_errors.items()),
+    ),
+    Family(
+        "zoho_mass_update_exporter_coalesced_polls_total",
+        Kind.COUNTER,
+        "Polls that a scrape found under way for another one and joined, at no cost.",
+        (),
+        lambda view: one(view.tally.coalesced),
+    ),
+    Family(
+        "zoho_mass_update_exporter_tracked_jobs",
+        Kind.GAUGE,
+        "Jobs that the exporter tracks, by where their ids came from.",
+        ("source",),
+        lambda view: (
+            ((source.value,), _number(job.spec.source is source for job in view.jobs)) for source in JobSource
+        ),
+    ),
+)
+
+_EXPORTER_FAMILIES: tuple[Family[ExporterSnapshot], ...] = (
+    Family(
+        "zoho_mass_update_exporter_build_info",
+        Kind.GAUGE,
+        "Which exporter this is, always 1.",
+        ("version", "python_version"),
+        lambda exporter: (((exporter.version, exporter.python_version), 1.0),),
+    ),
+    Family(
+        "zoho_mass_update_exporter_config_last_reload_successful",
+        Kind.GAUGE,
+        "Whether the last attempt to load the configuration succeeded.",
+        (),
+        lambda exporter: one(exporter.config_reload_succeeded),
+    ),
+    Family(
+        "zoho_mass_update_exporter_config_last_reload_success_timestamp_seconds",
+        Kind.GAUGE,
+        "When the configuration in force was loaded, Unix time.",
+        (),
+        lambda exporter: one(exporter.config_reloaded_at),
+    ),
+    Family(
+        "zoho_mass_update_exporter_scrape_duration_seconds",
+        Kind.HISTOGRAM,
+        "How long earlier scrapes took, their polls included.",
+        (),
+        lambda exporter: (((), exporter.scrape_durations),),
+    ),
+)
+
+
+def _accounts(snapshot: Snapshot) -> Iterator[AccountView]:
+    for state in snapshot.accounts:
+        jobs = tuple(job for job in snapshot.jobs if job.spec.key.account == state.account.alias)
+        yield AccountView(state.account, state.upstream, state.tally, jobs)
+
+
+def _modules(snapshot: Snapshot) -> Iterator[ModuleView]:
+    """Give each module with a job, or with polls that outlived its jobs."""
+    for view in _accounts(snapshot):
+        for name in sorted({job.spec.key.module for job in view.jobs} | set(view.tally.polls)):
+            jobs = tuple(job for job in view.jobs if job.spec.key.module == name)
+            yield ModuleView(view.account.alias, name, view.tally, jobs)
+
+
+def table(job_labels: tuple[str, ...], codes: tuple[str, ...]) -> tuple[Group[object], ...]:
+    """Give every family.
+
+    Args:
+        job_labels: the users' own labels of the info metric, as allowed by the settings.
+        codes: every value of the label `code`, so that each error is there at 0 before it first happens.
+    """
+    jobs = Group(
+        "Jobs",
+        ("account", "module", "job_id"),
+        lambda snapshot: snapshot.jobs,
+        lambda job: (job.spec.key.account, job.spec.key.module, job.spec.key.job_id),
+        (_info_family(job_labels), *_JOB_FAMILIES),
+    )
+    modules = Group(
+        "Modules",
+        ("account", "module"),
+        _modules,
+        lambda view: (view.alias, view.module),
+        _module_families(codes),
+    )
+    accounts = Group(
+        "Accounts",
+        ("account",),
+        _accounts,
+        lambda view: (view.account.alias,),
+        _ACCOUNT_FAMILIES,
+    )
+    exporter = Group("Exporter", (), lambda snapshot: (snapshot.exporter,), lambda _: (), _EXPORTER_FAMILIES)
+    return (jobs, modules, accounts, exporter)  # type: ignore[return-value]

@@ -1,0 +1,35 @@
+"""The exporter's own readings: how scrapes go, and which configuration is in force."""
+
+import platform
+from threading import Lock
+
+from exporter.model import Distribution, ExporterSnapshot
+
+SCRAPE_BOUNDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds of the scrape histogram's buckets, seconds."""
+
+
+class Telemetry:
+    """Keeps the exporter's own readings. Thread-safe."""
+
+    def __init__(self, version: str, started_at: float) -> None:
+        self._version = version
+        self._config_reloaded_at = started_at
+        self._lock = Lock()
+        self._scrape_durations = Distribution.empty(SCRAPE_BOUNDS)
+
+    def note_scrape(self, seconds: float) -> None:
+        """Observe how long a scrape took, its polls included."""
+        with self._lock:
+            self._scrape_durations = self._scrape_durations.observe(seconds)
+
+    def snapshot(self) -> ExporterSnapshot:
+        """Give the readings; a configuration that can't be loaded ends the start, so one in force did succeed."""
+        with self._lock:
+            return ExporterSnapshot(
+                version=self._version,
+                python_version=platform.python_version(),
+                config_reload_succeeded=True,
+                config_reloaded_at=self._config_reloaded_at,
+                scrape_durations=self._scrape_durations,
+            )

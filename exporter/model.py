@@ -1,0 +1,255 @@
+"""The words of the product as frozen dataclasses; every part speaks them, none of them does any work.
+
+Timestamps are Unix seconds in UTC (`float`), taken from the exporter's own clock: Zoho's answer carries no time.
+"""
+
+import itertools
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+
+EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+class DataCenter(StrEnum):
+    """Where an organisation's data lives. Source: Zoho CRM, Multi-DC support."""
+
+    US = "us"
+    EU = "eu"
+    IN = "in"
+    AU = "au"
+    CN = "cn"
+    JP = "jp"
+    CA = "ca"
+    SA = "sa"
+    UK = "uk"
+    AE = "ae"
+
+
+class Environment(StrEnum):
+    """Which copy of an organisation a token belongs to."""
+
+    PRODUCTION = "production"
+    SANDBOX = "sandbox"
+    DEVELOPER = "developer"
+
+
+class JobState(StrEnum):
+    """A mass-update job's status word; `UNKNOWN` is any word Zoho has not documented, or no current report."""
+
+    SCHEDULED = "SCHEDULED"
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    SUSPENDED = "SUSPENDED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the job has ended: its report is final and is never asked for again."""
+        return self in {JobState.COMPLETED, JobState.FAILED}
+
+
+class JobSource(StrEnum):
+    """Where a job's id reached us from."""
+
+    CONFIG = "config"
+    ENVIRONMENT = "environment"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class JobKey:
+    """A job's identity. `job_id` is a string of digits and never a number: it does not survive a float."""
+
+    account: str
+    module: str
+    job_id: str
+
+    def __str__(self) -> str:
+        return f"{self.account}/{self.module}/{self.job_id}"
+
+    def as_fields(self) -> dict[str, object]:
+        """Give the identity as fields of a log line; a log record has a `module` of its own, hence `crm_module`."""
+        return {"account": self.account, "crm_module": self.module, "job_id": self.job_id}
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """What the user said of a job: its identity and how to show it."""
+
+    key: JobKey
+    source: JobSource
+    name: str = ""
+    group: str = ""
+    labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class JobReport:
+    """One good answer of Zoho: the state and the four counts (records, 0 or more; `None` where Zoho gave none).
+
+    `undocumented_word` is Zoho's own word where the state is `UNKNOWN` because of it.
+    """
+
+    state: JobState
+    updated: int | None
+    failed: int | None
+    not_updated: int | None
+    total: int | None
+    undocumented_word: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PollFailure:
+    """Why the last poll of a job gave no report. `code` is one of the bounded codes, `advice` what to do about it."""
+
+    code: str
+    message: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedJob:
+    """Everything we know of one job. Its times are observed by us; `None` means not seen yet.
+
+    `polled_at` is the start of the last attempt, `reported_at` the start of the attempt that gave `report`.
+    `next_poll_at` is the earliest next attempt; `None` with a terminal report means never.
+    """
+
+    spec: JobSpec
+    first_seen_at: float
+    report: JobReport | None = None
+    reported_at: float | None = None
+    polled_at: float | None = None
+    next_poll_at: float | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    progressed_at: float | None = None
+    failure: PollFailure | None = None
+
+    @property
+    def state(self) -> JobState:
+        """The last reported state, or `UNKNOWN` while there is no report."""
+        return self.report.state if self.report else JobState.UNKNOWN
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the job's report is latched."""
+        return self.state.is_terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """A histogram's content: how many observations fell at or below each of `bounds` (ascending), and their sum.
+
+    `counts` has one element more than `bounds`: the last counts what is above them all. Not cumulative.
+    """
+
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    total: float = 0.0
+
+    @classmethod
+    def empty(cls, bounds: tuple[float, ...]) -> "Distribution":
+        """Start with nothing observed."""
+        return cls(bounds, (0,) * (len(bounds) + 1))
+
+    def observe(self, value: float) -> "Distribution":
+        """Give the distribution with one more observation."""
+        slot = bisect_left(self.bounds, value)
+        counts = (*self.counts[:slot], self.counts[slot] + 1, *self.counts[slot + 1 :])
+        return replace(self, counts=counts, total=self.total + value)
+
+    def cumulative(self) -> tuple[tuple[float, int], ...]:
+        """Pair each upper bound, infinity last, with the number of observations at or below it."""
+        return tuple(zip((*self.bounds, float("inf")), itertools.accumulate(self.counts), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class PollTally:
+    """What an account's polls have come to since the process started. Counts of polls unless said otherwise."""
+
+    polls: Mapping[str, int] = field(default_factory=dict)
+    """By module."""
+    errors: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """By module and code."""
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """By reason: due-looking jobs that a scrape did not poll, or did not wait for."""
+    coalesced: int = 0
+    """Polls that a scrape joined because they were already in flight."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStatus:
+    """An account's access token, without the token. `expires_at` is `None` until one was minted."""
+
+    is_valid: bool = False
+    expires_at: float | None = None
+    refreshes: int = 0
+    refresh_errors: Mapping[str, int] = field(default_factory=dict)
+    """By reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamStatus:
+    """How an account's calls to Zoho are going. `is_up` and `credits_remaining` are `None` until Zoho has said."""
+
+    token: TokenStatus
+    is_up: bool | None
+    in_flight: int
+    credits_spent: int
+    credits_remaining: int | None
+    durations: Mapping[str, Distribution]
+    """By endpoint, seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One organisation + environment + data centre + OAuth client, under an alias of the user's choosing."""
+
+    alias: str
+    data_center: str
+    environment: str
+    api_version: str
+    max_concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What an access token is asked for with; its secrets are never shown."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSnapshot:
+    """An account as one scrape sees it."""
+
+    account: Account
+    upstream: UpstreamStatus
+    tally: PollTally
+
+
+@dataclass(frozen=True, slots=True)
+class ExporterSnapshot:
+    """The exporter itself as one scrape sees it. Durations in seconds."""
+
+    version: str
+    python_version: str
+    config_reload_succeeded: bool
+    config_reloaded_at: float
+    scrape_durations: Distribution
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that a page is written from: immutable, so rendering needs no lock and touches no network."""
+
+    jobs: tuple[TrackedJob, ...]
+    accounts: tuple[AccountSnapshot, ...]
+    exporter: ExporterSnapshot

@@ -1,0 +1,197 @@
+"""From sources to settings: read each, lay the higher over the lower, validate, and tell every problem at once."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from exporter.errors import Problem
+from exporter.model import JobKey
+from exporter.settings.coherence import incoherences, missing, with_accounts_named
+from exporter.settings.schema import (
+    AccountSettings,
+    JobSettings,
+    LogSettings,
+    Origin,
+    Section,
+    Settings,
+    WebSettings,
+)
+from exporter.settings.tree import (
+    Branch,
+    Finding,
+    Leaf,
+    Listing,
+    Node,
+    Place,
+    children_at,
+    find,
+    grow,
+    is_given,
+    items_at,
+    overlay,
+    place_at,
+    plain,
+    refusal,
+    text_at,
+)
+from exporter.settings.tree import Path as TreePath
+from exporter.settings.values import suggestion
+from exporter.settings.variables import (
+    ACCOUNT,
+    JOBS,
+    SECRETS_DIR,
+    Layer,
+    Variables,
+    environment_jobs,
+    environment_layer,
+    read_dotenv,
+    secrets_layer,
+    variables_branch,
+)
+from exporter.settings.yaml_file import read_yaml
+
+_DOTENV = Path(".env")
+_SECRETS_DIR = Path("/run/secrets")
+_FILE_KEYS = ("client_secret_file", "refresh_token_file")
+_JOB_KEY = ("account", "module", "job_id")
+_NO_FLAGS: Mapping[str, object] = {}
+_EXPECTED = {
+    "model_type": "expected a mapping of settings",
+    "dict_type": "expected a mapping",
+    "mapping_type": "expected a mapping",
+    "tuple_type": "expected a list",
+    "missing": "is required",
+}
+
+
+def load_settings(
+    config_file: Path | None,
+    *,
+    overrides: Mapping[str, object] = _NO_FLAGS,
+    environ: Mapping[str, str] | None = None,
+    dotenv_file: Path | None = _DOTENV,
+    secrets_dir: Path = _SECRETS_DIR,
+) -> Settings:
+    """Give the settings of all sources together.
+
+    `overrides` are the flags by dotted setting (`{"web.listen_address": ":9000"}`); `None` is a flag not given.
+    `environ` is the process's environment unless given. `secrets_dir` is used when it exists and `ZOHO_SECRETS_DIR`
+    is not set.
+
+    Raises:
+        ConfigurationError: with every problem at once.
+    """
+    file, findings = read_yaml(config_file) if config_file else (Branch({}, Place("environment")), ())
+    environment, misspelt = environment_layer(os.environ if environ is None else environ)
+    dotenv, misspelt_too = environment_layer(read_dotenv(dotenv_file), source=str(dotenv_file))
+    secrets, unreadable = _secrets(Variables((dotenv, environment)), secrets_dir, file)
+    variables = Variables((secrets, dotenv, environment))
+    tree = _overlaid(file, variables, overrides)
+    tree, malformed = _with_environment_jobs(tree, variables)
+    tree = with_accounts_named(tree)
+    return _validated(tree, (*findings, *unreadable, *malformed), (*misspelt, *misspelt_too))
+
+
+def _secrets(variables: Variables, default: Path, file: Branch) -> tuple[Layer, tuple[Finding, ...]]:
+    chosen = variables.get(SECRETS_DIR)
+    if chosen is None and not default.is_dir():
+        return {}, ()
+    named = (text_at(account, (key,)) for account in children_at(file, ("accounts",)).values() for key in _FILE_KEYS)
+    return secrets_layer(Path(str(chosen.text)) if chosen else default, frozenset(filter(None, named)))
+
+
+def _overlaid(file: Branch, variables: Variables, overrides: Mapping[str, object]) -> Branch:
+    tree = file
+    if account := variables.get(ACCOUNT):
+        tree = overlay(tree, grow([(("accounts", variables.alias), Branch({}, account.place))], account.place))
+    for layer in variables.layers:
+        tree = overlay(tree, variables_branch(layer, variables.alias))
+    return overlay(tree, _flags(overrides))
+
+
+def _flags(overrides: Mapping[str, object]) -> Branch:
+    given = {name: value for name, value in overrides.items() if value is not None}
+    leaves = ((tuple(name.split(".")), _flag(name, value)) for name, value in given.items())
+    return grow(leaves, Place("flags"))
+
+
+def _flag(name: str, value: object) -> Node:
+    place = Place(f"--{name.replace('_', '-')}")
+    if isinstance(value, list | tuple):
+        return Listing(tuple(Leaf(str(item), place) for item in value), place)
+    return Leaf(str(value), place)
+
+
+def _with_environment_jobs(tree: Branch, variables: Variables) -> tuple[Branch, tuple[Finding, ...]]:
+    leaf = variables.get(JOBS)
+    below = find(tree, ("jobs",))
+    if leaf is None or (is_given(below) and not isinstance(below, Listing)):
+        return tree, ()
+    is_described = variables.alias in children_at(tree, ("accounts",))
+    jobs, findings = environment_jobs(leaf, variables.alias if is_described else None)
+    listing = Listing((*items_at(tree, ("jobs",)), *jobs), below.place if below else leaf.place)
+    return Branch({**tree.children, "jobs": listing}, tree.place), findings
+
+
+def _validated(tree: Branch, findings: tuple[Finding, ...], warnings: tuple[Problem, ...]) -> Settings:
+    found = [*findings, *incoherences(tree)]
+    details: list[ErrorDetails] = []
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate(plain(tree), context=_origin(tree, warnings))
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+    found.extend(_described(details, tree, {finding.path for finding in found}))
+    # Raised out of the `except`: pydantic's error carries what was written, secrets too.
+    if settings is None or found:
+        raise refusal(found)
+    return settings
+
+
+def _origin(tree: Branch, warnings: tuple[Problem, ...]) -> Origin:
+    jobs = items_at(tree, ("jobs",))
+    if not jobs:
+        warnings = (*warnings, Problem("jobs", f"no job is configured: list some under jobs, or set {JOBS}"))
+    by_variable = (job for job in jobs if job.place.line is None)
+    keys = (JobKey(*(text_at(job, (name,)) or "" for name in _JOB_KEY)) for job in by_variable)
+    return Origin(frozenset(keys), warnings)
+
+
+def _described(details: list[ErrorDetails], tree: Branch, told: set[TreePath]) -> Iterator[Finding]:
+    for detail in details:
+        path = detail["loc"]
+        if path[-1] == "[key]" and find(tree, path) is None:
+            path = path[:-1]
+        if detail["type"] != "missing":
+            yield Finding(place_at(tree, path), path, _wording(detail, path))
+        elif path not in told:
+            yield missing(tree, path, _wording(detail, path))
+
+
+def _wording(detail: ErrorDetails, path: TreePath) -> str:
+    match detail["type"]:
+        case "value_error":
+            return str(detail["ctx"]["error"])
+        case "extra_forbidden":
+            known = _section(path[:-1]).model_fields
+            near = suggestion(str(path[-1]), known)
+            return f"unknown key{near}" if near else f"unknown key; known: {', '.join(known)}"
+        case kind:
+            return _EXPECTED.get(kind, detail["msg"])
+
+
+def _section(path: TreePath) -> type[Section]:
+    match path:
+        case ("accounts", _):
+            return AccountSettings
+        case ("jobs", _):
+            return JobSettings
+        case ("web",):
+            return WebSettings
+        case ("log",):
+            return LogSettings
+        case _:
+            return Settings

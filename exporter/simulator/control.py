@@ -1,0 +1,50 @@
+"""The control endpoint: moves jobs and makes faults from outside, at no credit.
+
+`GET stats` · `DELETE stats` · `POST faults` · `DELETE faults` · `POST jobs` · `PUT jobs/{module}/{job_id}`
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from http import HTTPStatus
+
+from exporter.simulator.answers import Answer, json_answer
+from exporter.simulator.gateway import Gateway
+from exporter.simulator.request import Request
+from exporter.simulator.scenario import ScenarioError, read_fault, read_job, read_status
+
+CONTROL_ROOT = "__control__"
+DONE = json_answer(HTTPStatus.OK, {})
+
+
+def is_control(request: Request) -> bool:
+    """Whether a request is for us and not for Zoho."""
+    return request.segments[0] == CONTROL_ROOT
+
+
+def control(request: Request, gateway: Gateway, clear_faults: Callable[[], None]) -> Answer:
+    """Carry out one command; bad input is a 400 with a message."""
+    try:
+        return _carry_out(request, gateway, clear_faults)
+    except (ScenarioError, ValueError) as error:
+        return json_answer(HTTPStatus.BAD_REQUEST, {"error": str(error)})
+
+
+def _carry_out(request: Request, gateway: Gateway, clear_faults: Callable[[], None]) -> Answer:
+    match (request.method, *request.segments[1:]):
+        case ("GET", "stats"):
+            return json_answer(HTTPStatus.OK, asdict(gateway.stats()))
+        case ("DELETE", "stats"):
+            gateway.reset_stats()
+        case ("POST", "faults"):
+            number = gateway.faults.add(read_fault(request.content, "fault"))
+            return json_answer(HTTPStatus.CREATED, {"id": number})
+        case ("DELETE", "faults"):
+            clear_faults()
+        case ("POST", "jobs"):
+            gateway.organisation.add_job(read_job(request.content, "job"))
+            return json_answer(HTTPStatus.CREATED, {})
+        case ("PUT", "jobs", module, job_id):
+            gateway.organisation.set_status(module, job_id, read_status(request.content, "status"))
+        case _:
+            return json_answer(HTTPStatus.NOT_FOUND, {"error": f"no such command; there are: {__doc__}"})
+    return DONE

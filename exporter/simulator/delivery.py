@@ -1,0 +1,62 @@
+"""How an answer travels: as one write, or as steps that go wrong half-way. Pure; the listener carries the steps out."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from exporter.simulator.answers import Answer, phrase
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Write these bytes at once."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Work for that many seconds before the next step, whatever becomes of the faults."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """Fall silent for that many seconds, `None` for ever. Clearing the faults ends the silence and the connection."""
+
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Break the connection with a TCP reset."""
+
+
+Step = Send | Pause | Stall | Reset
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The steps of one answer, and whether the connection serves another request afterwards."""
+
+    steps: tuple[Step, ...]
+    keeps_alive: bool = False
+
+
+def head(answer: Answer) -> bytes:
+    """Write the status line and the headers, with the blank line that ends them."""
+    lines = [f"HTTP/1.1 {answer.status} {phrase(answer.status)}", "Server: ZGS"]
+    if answer.status != HTTPStatus.NO_CONTENT:
+        lines += [f"Content-Type: {answer.content_type}", f"Content-Length: {len(answer.body)}"]
+    lines += [f"{name}: {value}" for name, value in answer.headers]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+
+
+def whole(answer: Answer) -> Delivery:
+    """Deliver the answer properly, in a single write."""
+    return Delivery((Send(head(answer) + answer.body),), keeps_alive=True)
+
+
+def half(answer: Answer) -> Send:
+    """Send the headers, which promise the whole body, and half of it."""
+    return Send(head(answer) + answer.body[: len(answer.body) // 2])

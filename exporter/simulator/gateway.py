@@ -1,0 +1,228 @@
+"""Zoho behind the socket: takes a request through limits, faults, token, module and job to its answer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from exporter.simulator.accounting import Call, CallBook, Stats
+from exporter.simulator.answers import (
+    AUTHENTICATION_FAILURE,
+    CONCURRENCY_EXCEEDED,
+    CREDITS_EXHAUSTED,
+    INVALID_MODULE,
+    INVALID_REQUEST_METHOD,
+    INVALID_TOKEN,
+    INVALID_URL_PATTERN,
+    MANDATORY_NOT_FOUND,
+    UNABLE_TO_PARSE_DATA_TYPE,
+    UNSUPPORTED_MODULE,
+    Answer,
+    html_answer,
+    status_answer,
+)
+from exporter.simulator.delivery import Delivery
+from exporter.simulator.faults import (
+    Encounter,
+    Endpoint,
+    Fault,
+    FaultBook,
+    spoil_content,
+    spoil_delivery,
+)
+from exporter.simulator.limits import ConcurrencyGate, CreditLedger
+from exporter.simulator.oauth import TokenDesk
+from exporter.simulator.organisation import Organisation
+from exporter.simulator.request import Request
+from exporter.simulator.scenario import Scenario
+from exporter.simulator.scheduling import schedule
+from exporter.simulator.timeline import is_digits
+
+VERSIONS = frozenset({"v2", "v2.1", "v3", "v4", "v5", "v6", "v7", "v8"})
+TOKEN_PATH = ("oauth", "v2", "token")
+UNSUPPORTED_MODULES = frozenset({"Documents", "Projects"})
+SCHEME = "zoho-oauthtoken"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request is about, as its path and query say it."""
+
+    endpoint: Endpoint
+    module: str | None = None
+    job_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """An answer on its way. `release` ends the call's share in the concurrency; it must be called, once is enough."""
+
+    delivery: Delivery
+    release: Callable[[], None]
+
+
+class Gateway:
+    """The organisation's API and its accounts server. Thread-safe: each part holds its own lock.
+
+    `clock` gives Unix seconds; jobs begin when the gateway is made.
+    """
+
+    def __init__(self, scenario: Scenario, clock: Callable[[], float]) -> None:
+        self._scenario = scenario
+        self._clock = clock
+        self.organisation = Organisation(scenario.jobs, clock, speed=scenario.speed)
+        self.faults = FaultBook(scenario.faults)
+        self._tokens = TokenDesk(scenario.credentials, scenario.token_limits, clock)
+        self._credits = CreditLedger(scenario.daily_credits, clock)
+        self._gate = ConcurrencyGate(scenario.concurrency_limit)
+        self._book = CallBook()
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The last calls, oldest first; at most 1,000."""
+        return self._book.calls
+
+    def stats(self) -> Stats:
+        """Give the counts as they stand."""
+        return self._book.stats(
+            used=self._credits.used,
+            remaining=self._credits.remaining,
+            in_flight=self._gate.in_flight,
+            peak=self._gate.peak,
+        )
+
+    def reset_stats(self) -> None:
+        """Count anew; the rolling day's credits stay spent."""
+        self._book.reset()
+        self._gate.reset_peak()
+
+    def serve(self, request: Request) -> Exchange:
+        """Answer one request and count it."""
+        target = aim(request)
+        if target.endpoint is Endpoint.TOKEN:
+            return self._serve_token(request, target)
+        return self._serve_crm(request, target)
+
+    def _serve_token(self, request: Request, target: Target) -> Exchange:
+        fault = self.faults.meet(target.endpoint, None, None)
+        answer = self._spoiled(request, target, fault)
+        self._record(request, target, answer, fault=fault, credits_spent=0)
+        return Exchange(spoil_delivery(fault, answer), lambda: None)
+
+    def _serve_crm(self, request: Request, target: Target) -> Exchange:
+        refusal = self._limit()
+        fault = None if refusal else self.faults.meet(target.endpoint, target.module, target.job_id)
+        answer = refusal or self._spoiled(request, target, fault)
+        # Whether Zoho charges for a refused 429 is not known; here it is free.
+        is_free = answer.status == HTTPStatus.TOO_MANY_REQUESTS
+        if is_free and not refusal:
+            self._credits.give_back()
+        answer = answer.with_headers(*self._standing_headers(request))
+        self._record(request, target, answer, fault=fault, credits_spent=0 if is_free else 1)
+        return Exchange(spoil_delivery(fault, answer), self._gate.leave)
+
+    def _limit(self) -> Answer | None:
+        """Enter the gate and spend a credit, or give the refusal."""
+        if not self._gate.enter():
+            return CONCURRENCY_EXCEEDED.answer
+        return None if self._credits.spend() else CREDITS_EXHAUSTED.answer
+
+    def _spoiled(self, request: Request, target: Target, fault: Fault | None) -> Answer:
+        if fault is None:
+            return self._honest(request, target)
+        token = presented_token(request)
+        return spoil_content(
+            Encounter(
+                fault,
+                target.endpoint,
+                honest=lambda: self._honest(request, target),
+                kill_token=lambda: self._tokens.kill(token or ""),
+            )
+        )
+
+    def _honest(self, request: Request, target: Target) -> Answer:
+        if target.endpoint is Endpoint.TOKEN:
+            return self._grant(request)
+        return self._refusal(request, target) or self._reply(request, target)
+
+    def _grant(self, request: Request) -> Answer:
+        if request.method != "POST":
+            return html_answer(HTTPStatus.METHOD_NOT_ALLOWED)
+        return self._tokens.grant(request.form, api_domain=request.base_url)
+
+    def _refusal(self, request: Request, target: Target) -> Answer | None:
+        """Refuse what does not depend on the verb: the path, the token, the verb itself, the module."""
+        if target.module is None:
+            return INVALID_URL_PATTERN.answer
+        token = presented_token(request)
+        if token is None:
+            return AUTHENTICATION_FAILURE.answer
+        if self._tokens.expiry(token) is None:
+            return INVALID_TOKEN.answer
+        if target.endpoint is Endpoint.OTHER:
+            return INVALID_REQUEST_METHOD.answer
+        if target.module in UNSUPPORTED_MODULES:
+            return UNSUPPORTED_MODULE.answer
+        return None if target.module in self._scenario.modules else INVALID_MODULE.answer
+
+    def _reply(self, request: Request, target: Target) -> Answer:
+        module = target.module or ""
+        if target.endpoint is Endpoint.SCHEDULE:
+            return schedule(request, module, self.organisation, self._scenario.scheduled_job)
+        if not target.job_id:
+            return MANDATORY_NOT_FOUND.answer
+        if not is_digits(target.job_id):
+            return UNABLE_TO_PARSE_DATA_TYPE.answer
+        status = self.organisation.status(module, target.job_id)
+        return self._scenario.unknown_job.answer if status is None else status_answer(status)
+
+    def _standing_headers(self, request: Request) -> list[tuple[str, str]]:
+        """Give the headers that tell of the credits and of the token. Source: Zoho CRM v8, API limits."""
+        headers = []
+        remaining = self._credits.announced
+        if remaining is not None:
+            headers.append(("X-API-CREDITS-REMAINING", str(remaining)))
+        expires_at = self._tokens.expiry(presented_token(request) or "")
+        if expires_at is not None:
+            reset = datetime.fromtimestamp(expires_at, UTC).isoformat(timespec="seconds")
+            headers.append(("X-ACCESSTOKEN-RESET", reset))
+        return headers
+
+    def _record(
+        self, request: Request, target: Target, answer: Answer, *, fault: Fault | None, credits_spent: int
+    ) -> None:
+        call = Call(
+            self._clock(),
+            target.endpoint,
+            request.method,
+            request.path,
+            target.module,
+            target.job_id,
+            answer.status,
+            answer.code,
+        )
+        self._book.record(call, fault=fault.kind if fault else None, credits_spent=credits_spent)
+
+
+METHODS: Mapping[str, Endpoint] = {"GET": Endpoint.STATUS, "POST": Endpoint.SCHEDULE}
+
+
+def aim(request: Request) -> Target:
+    """Read from the path what a request is about."""
+    match request.segments:
+        case segments if segments == TOKEN_PATH:
+            return Target(Endpoint.TOKEN)
+        case ("crm", version, module, "actions", "mass_update") if version in VERSIONS:
+            endpoint = METHODS.get(request.method, Endpoint.OTHER)
+            return Target(endpoint, module, request.query.get("job_id"))
+        case _:
+            return Target(Endpoint.OTHER)
+
+
+def presented_token(request: Request) -> str | None:
+    """Give the access token of the header, `None` without a header, and an empty one in another scheme."""
+    header = request.headers.get("authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    return token.strip() if scheme.lower() == SCHEME else ""

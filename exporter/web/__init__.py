@@ -1,0 +1,1 @@
+"""HTTP: which paths we answer, and the server that carries them."""

@@ -1,0 +1,129 @@
+"""Every error that Zoho CRM may answer: one row says what it means for the poll and what the operator can do.
+
+Sources: "page" is Zoho CRM v2.1, Get Mass Update Status, Possible Errors; "spec" Zoho's OpenAPI files for v8;
+"status codes" the v8 page of that name; "SDK" the code lists of Zoho's Python SDK; "seen" answers in the field.
+"""
+
+from dataclasses import dataclass
+
+from exporter.errors import DeadTokenError, PassingError, PollError, RefusedError, ThrottledError
+
+UNKNOWN_JOB = "NOT_FOUND"
+DEAD_TOKEN = "AUTHENTICATION_FAILURE"  # noqa: S105 - an error code, no secret
+TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
+OTHER = "other"
+
+OUR_CODES = ("timeout", "connection", "tls", "invalid_response", "token_refused", "deadline", OTHER)
+"""Codes of faults that Zoho did not name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """One documented error. `message` tells two rows of one code apart (compared without regard to case)."""
+
+    code: str
+    raises: type[PollError]
+    advice: str
+    source: str
+    message: str = ""
+
+
+_SCOPE = (
+    "the token lacks the scope ZohoCRM.mass_update.READ (or ZohoCRM.mass_update.{module}.READ): "
+    "create a new refresh token with it"
+)
+_RIGHTS = (
+    "the user who made the token may not see mass updates of this module: "
+    "ask the Zoho CRM administrator for the permission, or make the token as another user"
+)
+_JOB_ID = (
+    "Zoho knows no such job in this module: check the job id, the module, the account's data centre and environment; "
+    "a very old job may have been forgotten"
+)
+_OURS = "the exporter asked wrongly: please report it as a bug"
+_THROTTLE = "Zoho asks to slow down: lower max_concurrency, or see what else spends the organisation's credits"
+_FAULT = "Zoho had a fault: it is asked again; if it lasts, tell Zoho's support"
+_NEW_TOKEN = "the access token is not accepted: a new one is minted"  # noqa: S105 - advice, no secret
+_EDITION = "the organisation's Zoho CRM edition does not offer this call"
+
+ERROR_CODES = (
+    ErrorCode("NOT_FOUND", RefusedError, _JOB_ID, "page"),
+    ErrorCode("MANDATORY_NOT_FOUND", RefusedError, _OURS, "page"),
+    ErrorCode(
+        "INVALID_URL_PATTERN",
+        RefusedError,
+        "the URL is not one of Zoho's: check api_version, the module's API name and a custom api_url",
+        "page",
+    ),
+    ErrorCode("OAUTH_SCOPE_MISMATCH", RefusedError, _SCOPE, "page"),
+    ErrorCode("NO_PERMISSION", RefusedError, _RIGHTS, "page"),
+    ErrorCode(
+        "INTERNAL_ERROR",
+        PassingError,
+        "Zoho had a fault: it is asked again; if it lasts, tell Zoho's support",
+        "page",
+    ),
+    ErrorCode("INVALID_REQUEST_METHOD", RefusedError, _OURS, "page"),
+    ErrorCode("AUTHORIZATION_FAILED", RefusedError, _RIGHTS, "page"),
+    ErrorCode(
+        "INVALID_MODULE",
+        RefusedError,
+        "no such module, or its tab is hidden from the token's user: use the API name (Setup > APIs and SDKs)",
+        "page",
+        message="The module name given seems to be invalid",
+    ),
+    ErrorCode(
+        "INVALID_MODULE",
+        RefusedError,
+        "this module (such as Documents or Projects) is not supported by Zoho's API: remove the job",
+        "page",
+        message="The given module is not supported in API",
+    ),
+    ErrorCode(
+        "INVALID_DATA",
+        RefusedError,
+        "Zoho rejects a value: check the job id and the module",
+        "spec",
+    ),
+    ErrorCode(
+        "UNABLE_TO_PARSE_DATA_TYPE",
+        RefusedError,
+        "the job id is not a number that Zoho can read: check it",
+        "spec",
+    ),
+    ErrorCode("REQUIRED_PARAM_MISSING", RefusedError, _OURS, "spec"),
+    ErrorCode(
+        "INTERNAL_SERVER_ERROR",
+        PassingError,
+        "Zoho had a fault: it is asked again; if it lasts, tell Zoho's support",
+        "spec",
+    ),
+    ErrorCode("INVALID_TOKEN", DeadTokenError, _NEW_TOKEN, "seen"),
+    ErrorCode(DEAD_TOKEN, DeadTokenError, _NEW_TOKEN, "spec"),
+    ErrorCode("UNAUTHORIZED", DeadTokenError, _NEW_TOKEN, "spec"),
+    ErrorCode("FORBIDDEN", RefusedError, _RIGHTS, "spec"),
+    ErrorCode("BAD_REQUEST", RefusedError, _OURS, "spec"),
+    ErrorCode(
+        "API_NOT_SUPPORTED",
+        RefusedError,
+        "this api_version does not know the call: set api_version: v8",
+        "spec",
+    ),
+    ErrorCode(TOO_MANY_REQUESTS, ThrottledError, _THROTTLE, "status codes"),
+    ErrorCode("RATE_LIMIT_EXCEEDED", ThrottledError, _THROTTLE, "spec"),
+    ErrorCode("URL_ROLLING_THROTTLES_LIMIT_EXCEEDED", ThrottledError, _THROTTLE, "seen"),
+    ErrorCode("LIMIT_EXCEEDED", ThrottledError, _THROTTLE, "SDK"),
+    ErrorCode("LIMIT_REACHED", ThrottledError, _THROTTLE, "SDK"),
+    ErrorCode("FEATURE_NOT_SUPPORTED", RefusedError, _EDITION, "SDK"),
+    ErrorCode("NOT_SUPPORTED", RefusedError, _EDITION, "SDK"),
+)
+
+LABEL_VALUES = (*dict.fromkeys(row.code for row in ERROR_CODES), *OUR_CODES)
+"""Every value the label `code` can take."""
+
+
+def find_error_code(code: str, message: str) -> ErrorCode | None:
+    """Give the row of a code as Zoho spelt it, the one with this message first; `None` when no row has the code."""
+    rows = [row for row in ERROR_CODES if row.code == code]
+    same_message = (row for row in rows if row.message.casefold() == message.casefold())
+    return next(same_message, rows[0] if rows else None)

@@ -1,0 +1,58 @@
+"""Zoho's data centres: where each one's tokens are minted and its CRM API answers.
+
+Source: Zoho CRM v8, Multi-DC support; the SDK's `dc` modules (first eight); accounts' multi-DC page (UK, AE).
+"""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from exporter.model import DataCenter, Environment
+
+_PREFIXES = {
+    Environment.PRODUCTION: "www",
+    Environment.SANDBOX: "sandbox",
+    Environment.DEVELOPER: "developer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Base URLs of one account: scheme and host, no path."""
+
+    accounts_url: str
+    api_url: str
+
+    def accepts_api_domain(self, api_domain: str) -> bool:
+        """Whether an `api_domain` that Zoho names is this same host, or this host without its `www.`."""
+        named, ours = urlsplit(api_domain), urlsplit(self.api_url)
+        if named.username or named.path not in {"", "/"} or named.query or named.fragment:
+            return False
+        hosts = {ours.netloc.lower(), ours.netloc.lower().removeprefix("www.")}
+        return named.scheme == ours.scheme and named.netloc.lower() in hosts
+
+
+@dataclass(frozen=True, slots=True)
+class _Domains:
+    accounts: str
+    api: str
+
+
+# Canada's accounts live under another name than its API. Sandbox and developer hosts of UK and AE are inferred.
+_DOMAINS = {
+    DataCenter.US: _Domains("accounts.zoho.com", "zohoapis.com"),
+    DataCenter.EU: _Domains("accounts.zoho.eu", "zohoapis.eu"),
+    DataCenter.IN: _Domains("accounts.zoho.in", "zohoapis.in"),
+    DataCenter.AU: _Domains("accounts.zoho.com.au", "zohoapis.com.au"),
+    DataCenter.CN: _Domains("accounts.zoho.com.cn", "zohoapis.com.cn"),
+    DataCenter.JP: _Domains("accounts.zoho.jp", "zohoapis.jp"),
+    DataCenter.CA: _Domains("accounts.zohocloud.ca", "zohoapis.ca"),
+    DataCenter.SA: _Domains("accounts.zoho.sa", "zohoapis.sa"),
+    DataCenter.UK: _Domains("accounts.zoho.uk", "zohoapis.uk"),
+    DataCenter.AE: _Domains("accounts.zoho.ae", "zohoapis.ae"),
+}
+
+
+def endpoints_of(data_center: DataCenter, environment: Environment) -> Endpoints:
+    """Give the base URLs of a data centre's environment; the accounts host serves all three environments."""
+    domains = _DOMAINS[data_center]
+    return Endpoints(f"https://{domains.accounts}", f"https://{_PREFIXES[environment]}.{domains.api}")

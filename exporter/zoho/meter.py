@@ -1,0 +1,72 @@
+"""What an account's calls to Zoho cost and how they went, for the metrics."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from exporter.model import Distribution, TokenStatus, UpstreamStatus
+
+DURATION_BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds of the request histogram's buckets, seconds."""
+
+STATUS, TOKEN = "status", "token"
+ENDPOINTS = (STATUS, TOKEN)
+"""Every value the label `endpoint` can take: the status call and the token refresh."""
+
+
+class Meter:
+    """Measures one account's calls. Thread-safe.
+
+    Args:
+        stopwatch: gives seconds that never go backwards.
+    """
+
+    def __init__(self, stopwatch: Callable[[], float]) -> None:
+        self._stopwatch = stopwatch
+        self._lock = Lock()
+        self._is_up: bool | None = None
+        self._in_flight = 0
+        self._credits_spent = 0
+        self._credits_remaining: int | None = None
+        self._durations = {endpoint: Distribution.empty(DURATION_BOUNDS) for endpoint in ENDPOINTS}
+
+    @contextmanager
+    def measure(self, endpoint: str) -> Iterator[None]:
+        """Count a call as in flight while it lasts, and observe how long it took, however it ends."""
+        started = self._stopwatch()
+        with self._lock:
+            self._in_flight += 1
+        try:
+            yield
+        finally:
+            seconds = self._stopwatch() - started
+            with self._lock:
+                self._in_flight -= 1
+                self._durations[endpoint] = self._durations[endpoint].observe(seconds)
+
+    def spend_credit(self) -> None:
+        """Count a status call that reached Zoho, or may have."""
+        with self._lock:
+            self._credits_spent += 1
+
+    def note_up(self, *, is_up: bool) -> None:
+        """Say whether the last call got an answer of Zoho's."""
+        with self._lock:
+            self._is_up = is_up
+
+    def note_credits_remaining(self, credits_remaining: int) -> None:
+        """Keep what Zoho said is left of the day's credits."""
+        with self._lock:
+            self._credits_remaining = credits_remaining
+
+    def status(self, token: TokenStatus) -> UpstreamStatus:
+        """Give the readings, and the token's state with them."""
+        with self._lock:
+            return UpstreamStatus(
+                token=token,
+                is_up=self._is_up,
+                in_flight=self._in_flight,
+                credits_spent=self._credits_spent,
+                credits_remaining=self._credits_remaining,
+                durations=dict(self._durations),
+            )

@@ -1,0 +1,160 @@
+"""The refresh grant: what the token endpoint's answer means. Pure, but for the one call that `mint` makes.
+
+Source: Zoho accounts, OAuth 2.0 self client and token limits. A refusal may come with HTTP 200 and an `error` key,
+so the body is judged, not the status.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from exporter.errors import ExporterError
+from exporter.model import Credentials
+from exporter.zoho.wire import Answer, parse_object, quote, retry_after_seconds
+
+_DEFAULT_LIFETIME_SECONDS = 3600.0  # `expires_in` has been missing in real answers
+_MILLISECONDS_ABOVE = 100_000  # no token lives longer than a day: such an `expires_in` is the old one, in milliseconds
+_TOKEN_SHAPE = re.compile(r"[\x21-\x7e]{1,4096}")
+
+FAILED_TO_ASK = ("timeout", "connection", "tls", "deadline", "invalid_response")
+"""Reasons of a refresh that got no answer of Zoho's; the codes of `PassingError`."""
+MINT_LIMIT = "mint_limit"
+"""Reason of a refresh that our own governor held back."""
+BAD_CREDENTIALS = "credentials_unreadable"
+"""Reason of a refresh whose secrets could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A minted token; `expires_at` in Unix seconds, `api_domain` the base URL that Zoho names, or empty."""
+
+    value: str = field(repr=False)
+    expires_at: float
+    api_domain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One documented refusal: whether it passes by itself, and what to do."""
+
+    reason: str
+    is_passing: bool
+    advice: str
+
+
+REFUSALS: Mapping[str, Refusal] = {
+    "invalid_client": Refusal(
+        "invalid_client",
+        is_passing=False,
+        advice="wrong client id, or a client of another data centre: check client_id and data_center",
+    ),
+    "invalid_client_secret": Refusal(
+        "invalid_client_secret",
+        is_passing=False,
+        advice="wrong client secret (each data centre may have its own): check client_secret and data_center",
+    ),
+    "invalid_code": Refusal(
+        "invalid_code",
+        is_passing=False,
+        advice="the refresh token is wrong, expired or revoked (a password change revokes it): make a new one",
+    ),
+    "access denied": Refusal(
+        "access_denied",
+        is_passing=True,
+        advice="too many tokens were asked for with this refresh token: see what else uses it; we wait and ask again",
+    ),
+    "general_error": Refusal(
+        "general_error", is_passing=True, advice="Zoho's accounts server had a fault: asked again"
+    ),
+    "missing_org_info": Refusal(
+        "missing_org_info",
+        is_passing=False,
+        advice="this client needs an organisation (soid): use a self client's refresh token",
+    ),
+    "invalid_redirect_uri": Refusal(
+        "invalid_redirect_uri",
+        is_passing=False,
+        advice="the token was made for another kind of client: make a refresh token with a self client",
+    ),
+}
+_UNDOCUMENTED = Refusal("other", is_passing=False, advice="an undocumented refusal: see Zoho's word")
+
+REASONS = (
+    *(refusal.reason for refusal in REFUSALS.values()),
+    *FAILED_TO_ASK,
+    MINT_LIMIT,
+    BAD_CREDENTIALS,
+    _UNDOCUMENTED.reason,
+)
+"""Every value the label `reason` can take."""
+
+
+class RefreshError(ExporterError):
+    """The refresh grant gave no token; `retry_after_seconds` is how long Zoho asks us to wait, if it does."""
+
+    def __init__(self, refusal: Refusal, message: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.refusal = refusal
+        self.message = message
+        self.retry_after_seconds = retry_after_seconds
+
+
+def mint(
+    post_form: Callable[[str, Mapping[str, str]], Answer], accounts_url: str, credentials: Credentials
+) -> AccessToken:
+    """Ask for one access token. It counts towards Zoho's 10 tokens in 10 minutes.
+
+    Raises:
+        RefreshError: Zoho refused.
+        PassingError: no whole answer came (from `post_form`).
+    """
+    answer = post_form(
+        f"{accounts_url}/oauth/v2/token",
+        {
+            "grant_type": "refresh_token",
+            "client_id": credentials.client_id,
+            "client_secret": credentials.client_secret,
+            "refresh_token": credentials.refresh_token,
+        },
+    )
+    return decode_token(answer)
+
+
+def decode_token(answer: Answer) -> AccessToken:
+    """Read the token endpoint's answer.
+
+    Raises:
+        RefreshError: it holds no token.
+    """
+    document = parse_object(answer.body)
+    value = document.get("access_token")
+    if isinstance(value, str) and _TOKEN_SHAPE.fullmatch(value):
+        api_domain = document.get("api_domain")
+        return AccessToken(
+            value,
+            answer.received_at + _lifetime_seconds(document),
+            api_domain if isinstance(api_domain, str) else "",
+        )
+    raise _refusal(answer, document)
+
+
+def _refusal(answer: Answer, document: Mapping[str, object]) -> RefreshError:
+    word = document.get("error")
+    if not isinstance(word, str):
+        refusal = Refusal("invalid_response", is_passing=True, advice="check accounts_url, data_center and proxies")
+        return RefreshError(refusal, f"expected an access token as JSON, got {answer.describe()}")
+    refusal = REFUSALS.get(word.strip().casefold(), _UNDOCUMENTED)
+    said = f"Zoho refused to refresh the token: {quote(word)} (HTTP {answer.status})"
+    return RefreshError(refusal, said, retry_after_seconds(answer, document))
+
+
+def _lifetime_seconds(document: Mapping[str, object]) -> float:
+    for key in ("expires_in_sec", "expires_in"):
+        match document.get(key):
+            case bool():
+                continue
+            case int() | float() as number if 0 < number < float("inf"):
+                return number / 1000 if number > _MILLISECONDS_ABOVE else float(number)
+            case str() as text if text.isascii() and text.isdigit() and 0 < len(text) < 10:  # noqa: PLR2004 - seconds
+                return float(text)
+    return _DEFAULT_LIFETIME_SECONDS
