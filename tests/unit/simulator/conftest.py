@@ -27,6 +27,7 @@ class FakeClock:
         self.now = 1_700_000_000.0
 
     def __call__(self) -> float:
+        """Give the time."""
         return self.now
 
     def advance(self, seconds: float) -> None:
@@ -69,7 +70,7 @@ class Client:
     ) -> requests.Response:
         """Send a request with the kept token; without one, without the header."""
         headers = {"Authorization": f"Zoho-oauthtoken {self.token}"} if self.token else {}
-        request = requests.Request(method, f"{self.simulator.url}{path}", headers=headers, **options)  # type: ignore[arg-type] # requests' own options
+        request = requests.Request(method, f"{self.simulator.url}{path}", headers=headers, **options)
         prepared = self.session.prepare_request(request)
         return self.session.send(prepared, timeout=timeout, allow_redirects=False)
 
@@ -111,7 +112,9 @@ def connect(clock: FakeClock) -> Iterator[Callable[[Scenario], Client]]:
 
         def start(scenario: Scenario) -> Client:
             simulator = stack.enter_context(Simulator(scenario, clock=clock))
-            client = Client(simulator, stack.enter_context(requests.Session()))
+            session = stack.enter_context(requests.Session())
+            session.trust_env = False
+            client = Client(simulator, session)
             client.log_in()
             return client
 

@@ -124,8 +124,10 @@ def test_a_scheduled_job_is_confirmed_with_its_id_as_text() -> None:
         (OAuthError.INVALID_CODE, b'{"error":"invalid_code"}'),
         (
             OAuthError.ACCESS_DENIED,
-            b'{"error_description":"You have made too many requests continuously. '
-            b'Please try again after some time.","error":"Access Denied","status":"failure"}',
+            (
+                b'{"error_description":"You have made too many requests continuously. '
+                b'Please try again after some time.","error":"Access Denied","status":"failure"}'
+            ),
         ),
     ],
     ids=str,

@@ -120,25 +120,31 @@ def test_what_is_no_report_stays_as_it_is(endpoint: Endpoint, honest: Answer) ->
         (
             Fault(FaultKind.HTML, status=503),
             503,
-            b"<!DOCTYPE html><html><head><title>Service Unavailable</title></head>"
-            b"<body><h1>Service Unavailable</h1></body></html>",
+            (
+                b"<!DOCTYPE html><html><head><title>Service Unavailable</title></head>"
+                b"<body><h1>Service Unavailable</h1></body></html>"
+            ),
         ),
         (Fault(FaultKind.REDIRECT), 302, b""),
         (Fault(FaultKind.NO_CONTENT), 204, b""),
         (Fault(FaultKind.EMPTY), 200, b""),
         (Fault(FaultKind.MALFORMED_JSON), 200, b'{"data":[{"Status":RUNNING,}]'),
-        (Fault(FaultKind.TRUNCATED_JSON), 200, b'{"data":[{"Status":"RUNNING","Failed_Count":1,"Upd'),
+        (Fault(FaultKind.TRUNCATED_JSON), 200, b'{"data":[{"Status":"RUNNING","Failed_Count":1,"Update'),
         (
             Fault(FaultKind.THROTTLE),
             429,
-            b'{"code":"TOO_MANY_REQUESTS","details":{},'
-            b'"message":"Many requests fired in concurrent than the allowed limit.","status":"error"}',
+            (
+                b'{"code":"TOO_MANY_REQUESTS","details":{},'
+                b'"message":"Many requests fired in concurrent than the allowed limit.","status":"error"}'
+            ),
         ),
         (
             Fault(FaultKind.THROTTLE, shape=ThrottleShape.CREDITS),
             429,
-            b'{"code":"TOO_MANY_REQUESTS","details":{},'
-            b'"message":"Many requests fired than the allowed limit for the past 24 hours.","status":"error"}',
+            (
+                b'{"code":"TOO_MANY_REQUESTS","details":{},'
+                b'"message":"Many requests fired than the allowed limit for the past 24 hours.","status":"error"}'
+            ),
         ),
         (
             Fault(FaultKind.THROTTLE, shape=ThrottleShape.RATE_LIMIT_EXCEEDED),
@@ -148,8 +154,10 @@ def test_what_is_no_report_stays_as_it_is(endpoint: Endpoint, honest: Answer) ->
         (
             Fault(FaultKind.THROTTLE, shape=ThrottleShape.NUMERIC_CODE),
             429,
-            b'{"code":429,"error":"TOO_MANY_REQUESTS","error_info":'
-            b'"Many requests fired than the allowed limit for the past 24 hours.","details":[]}',
+            (
+                b'{"code":429,"error":"TOO_MANY_REQUESTS","error_info":'
+                b'"Many requests fired than the allowed limit for the past 24 hours.","details":[]}'
+            ),
         ),
     ],
     ids=lambda value: f"{value.kind}-{value.shape}" if isinstance(value, Fault) else None,

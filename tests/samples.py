@@ -1,0 +1,65 @@
+"""Small pieces that many tests are built from. Times are Unix seconds around `NOW`."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import ParamSpec, TypeVar
+
+from exporter.model import JobKey, JobReport, JobSource, JobSpec, JobState, PollFailure, TrackedJob
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+NOW = 1_790_000_000.0
+LEADS = JobKey("acme", "Leads", "3524033000006027001")
+DEALS = JobKey("acme", "Deals", "3524033000006027002")
+FAILURE = PollFailure("timeout", "Zoho fell silent for 8 s", "check the network")
+
+
+class Clock:
+    """A clock that a test moves by hand."""
+
+    def __init__(self, now: float = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        """Give the time it is set to."""
+        return self.now
+
+
+class HeldExecutor(Executor):
+    """Keeps what is submitted until the test lets it run, in the test's own thread."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], None]] = []
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Keep the work until `run`."""
+        future: Future[T] = Future()
+
+        def work() -> None:
+            future.set_result(fn(*args, **kwargs))
+
+        self.waiting.append(work)
+        return future
+
+    def run(self) -> None:
+        """Do the work that has been submitted, in order."""
+        while self.waiting:
+            self.waiting.pop(0)()
+
+
+def report(
+    state: JobState = JobState.RUNNING,
+    *,
+    updated: int | None = 30,
+    failed: int | None = 0,
+    not_updated: int | None = 20,
+    total: int | None = 50,
+) -> JobReport:
+    """Give a report; by default the page's sample of a job in progress."""
+    return JobReport(state, updated, failed, not_updated, total)
+
+
+def tracked(key: JobKey = LEADS, source: JobSource = JobSource.CONFIG) -> TrackedJob:
+    """Give a job that was never polled, seen first at `NOW`."""
+    return TrackedJob(JobSpec(key, source), first_seen_at=NOW)

@@ -1,0 +1,84 @@
+"""What a poll's outcome changes in a tracked job."""
+
+from dataclasses import replace
+
+import pytest
+from samples import FAILURE, NOW, report, tracked
+
+from exporter.jobs.tracking import fade, note_failure, note_report
+from exporter.model import JobReport, JobState
+
+
+def test_first_running_report_starts_the_job() -> None:
+    """The first RUNNING report gives counts, a start and progress, and no end."""
+    job = note_report(tracked(), report(), NOW + 5)
+    assert (job.report, job.reported_at, job.polled_at) == (report(), NOW + 5, NOW + 5)
+    assert (job.started_at, job.progressed_at, job.finished_at) == (NOW + 5, NOW + 5, None)
+
+
+def test_start_is_the_first_running_report() -> None:
+    """A later RUNNING report does not move the start."""
+    job = note_report(note_report(tracked(), report(), NOW + 5), report(updated=31), NOW + 20)
+    assert job.started_at == NOW + 5
+
+
+@pytest.mark.parametrize("state", [JobState.COMPLETED, JobState.FAILED])
+def test_both_terminal_states_finish_the_job(state: JobState) -> None:
+    """COMPLETED and FAILED both set the end."""
+    assert note_report(tracked(), report(state), NOW + 9).finished_at == NOW + 9
+
+
+@pytest.mark.parametrize(
+    ("second", "progressed_at"),
+    [
+        pytest.param(report(), NOW + 1, id="nothing changed"),
+        pytest.param(report(updated=31), NOW + 2, id="updated"),
+        pytest.param(report(failed=1), NOW + 2, id="failed"),
+        pytest.param(report(not_updated=19), NOW + 2, id="not updated"),
+        pytest.param(report(total=60), NOW + 2, id="total"),
+        pytest.param(report(updated=None), NOW + 2, id="a count vanished"),
+    ],
+)
+def test_progress_is_any_change_of_a_count(second: JobReport, progressed_at: float) -> None:
+    """Progress moves when a count changes and stays when nothing does."""
+    job = note_report(note_report(tracked(), report(), NOW + 1), second, NOW + 2)
+    assert job.progressed_at == progressed_at
+
+
+def test_change_of_state_is_progress() -> None:
+    """The same counts in another state are progress."""
+    job = note_report(note_report(tracked(), report(), NOW + 1), report(JobState.SUSPENDED), NOW + 2)
+    assert job.progressed_at == NOW + 2
+
+
+def test_failure_keeps_the_last_good_report() -> None:
+    """A failed poll stands next to the counts, which keep their age."""
+    job = note_failure(note_report(tracked(), report(), NOW + 1), FAILURE, NOW + 16)
+    assert (job.report, job.reported_at) == (report(), NOW + 1)
+    assert (job.failure, job.polled_at) == (FAILURE, NOW + 16)
+
+
+def test_report_ends_the_failure() -> None:
+    """A good poll clears the failure."""
+    job = note_report(note_failure(tracked(), FAILURE, NOW + 1), report(), NOW + 2)
+    assert job.failure is None
+
+
+@pytest.mark.parametrize(
+    ("state", "age", "is_shown"),
+    [
+        pytest.param(JobState.RUNNING, 3600, True, id="just fresh enough"),
+        pytest.param(JobState.RUNNING, 3601, False, id="too old"),
+        pytest.param(JobState.COMPLETED, 1_000_000, True, id="completed never fades"),
+        pytest.param(JobState.FAILED, 1_000_000, True, id="failed never fades"),
+    ],
+)
+def test_old_reports_fade_unless_final(state: JobState, age: float, *, is_shown: bool) -> None:
+    """Counts disappear after `stale_after`, but those of an ended job stay."""
+    job = note_report(tracked(), report(state), NOW)
+    assert fade(job, NOW + age, 3600) == (job if is_shown else replace(job, report=None))
+
+
+def test_job_without_a_report_has_nothing_to_fade() -> None:
+    """A job never polled passes unchanged."""
+    assert fade(tracked(), NOW + 1_000_000, 3600) == tracked()
