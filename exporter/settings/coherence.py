@@ -103,7 +103,7 @@ def _secret_file(place: Place, path: TreePath, file: str) -> Iterator[Finding]:
     try:
         read_secret_file(Path(file))
     except ConfigurationError as error:
-        subject = "" if place.name == file else f"{quote_path(file)} "
+        subject = "" if place == Place(file) else f"{quote_path(file)} "
         yield from (Finding(place, path, f"{subject}{problem.message}") for problem in error.problems)
 
 

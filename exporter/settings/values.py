@@ -60,8 +60,12 @@ class ListenAddress(NamedTuple):
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Give `; did you mean "…"?` for the nearest of `known`, or nothing when none is near."""
     by_lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), by_lower, n=1)
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1) or _begun_by(word.lower(), by_lower)
     return f"; did you mean {quote(by_lower[near[0]])}?" if near else ""
+
+
+def _begun_by(start: str, words: Iterable[str]) -> list[str]:
+    return [word for word in words if start and word.startswith(start)]
 
 
 def pattern(expected: str, regex: str) -> Parser:

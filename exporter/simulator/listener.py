@@ -45,6 +45,13 @@ class Connections:
         self._condition = threading.Condition()
         self._open: set[socket.socket] = set()
         self._stalled: set[socket.socket] = set()
+        self._releases = 0
+
+    @property
+    def releases(self) -> int:
+        """How often the stalls have been ended."""
+        with self._condition:
+            return self._releases
 
     def enter(self, connection: socket.socket) -> None:
         """Take in a connection."""
@@ -66,9 +73,15 @@ class Connections:
             self._condition.notify_all()
 
     @contextlib.contextmanager
-    def stalling(self, connection: socket.socket) -> Iterator[None]:
-        """Count a connection among the stalled ones."""
+    def stalling(self, connection: socket.socket, releases: int) -> Iterator[None]:
+        """Count a connection among the stalled ones; `releases` is how many there were when its request came.
+
+        Raises:
+            HangUpError: The stalls were ended since, so this one has no one left to end it.
+        """
         with self._condition:
+            if self._releases != releases:
+                raise HangUpError("the stall was released before it began")
             self._stalled.add(connection)
         try:
             yield
@@ -79,6 +92,7 @@ class Connections:
     def release_stalled(self) -> None:
         """End every stall, and its connection."""
         with self._condition:
+            self._releases += 1
             for connection in self._stalled:
                 _shut(connection)
 
@@ -153,6 +167,7 @@ class _Conversation(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Listener
     connection: socket.socket
+    releases: int
 
     def handle_one_request(self) -> None:
         """Read a request of any verb, and deliver what the server makes of it."""
@@ -178,6 +193,7 @@ class _Conversation(BaseHTTPRequestHandler):
     def _answer(self, body: bytes) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = read_request(self.command, self.path, headers=headers, body=body, own_url=self.server.url)
+        self.releases = self.server.connections.releases
         exchange = self.server.serve_request(request)
         with contextlib.ExitStack() as stack:
             stack.callback(exchange.release)
@@ -201,7 +217,7 @@ class _Conversation(BaseHTTPRequestHandler):
             case Pause(seconds):
                 self._wait(seconds)
             case Stall(seconds):
-                with self.server.connections.stalling(self.connection):
+                with self.server.connections.stalling(self.connection, self.releases):
                     self._wait(seconds)
             case Reset():
                 self._reset()

@@ -194,7 +194,7 @@ def _section(
 
 def _nearest(word: str, words: Iterable[str]) -> str:
     """Name what was probably meant, or else all that there is."""
-    choices = sorted(words)
+    choices = sorted(str(choice) for choice in words)
     near = difflib.get_close_matches(word, choices, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; expected one of: {', '.join(choices)}"
 

@@ -71,7 +71,7 @@ def create_routes(options: WebOptions, scrape: Callable[[float, str], Page]) -> 
         _log.error("a request failed in a way nobody foresaw", exc_info=error, extra={"path": request.url.path})
         return PlainTextResponse("internal error: see the exporter's log\n", status_code=500)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route(options.telemetry_path, metrics),
             Route(HEALTH_PATH, healthy),
@@ -81,3 +81,5 @@ def create_routes(options: WebOptions, scrape: Callable[[float, str], Page]) -> 
         middleware=[Middleware(GZipMiddleware, minimum_size=_SMALLEST_GZIP_BYTES, compresslevel=1)],
         exception_handlers={Exception: failed},
     )
+    app.router.redirect_slashes = False  # its redirects go to whatever host the request names
+    return app

@@ -1,5 +1,7 @@
 """The HTTP server: uvicorn, in a thread of its own, on a socket that is bound before anything else starts."""
 
+import errno
+import os
 import socket
 from collections.abc import Callable
 from threading import Thread
@@ -25,10 +27,16 @@ def bind(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        message = (
-            f"can't listen on {host}:{port} ({error.strerror}); is another exporter running? Choose another address"
-        )
-        raise ConfigurationError((Problem("--web.listen-address", message),)) from error
+        problem = Problem("--web.listen-address", f"can't listen on {host}:{port}: {_reason(error)}")
+        raise ConfigurationError((problem,)) from error
+
+
+def _reason(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "another program listens there, perhaps another exporter; stop it or choose another address"
+    # Resolver errors have numbers of their own, below 0, which the system's table does not know.
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return f"{reason}; choose another address"
 
 
 class WebServer:

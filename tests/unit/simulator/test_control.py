@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from unit.simulator.conftest import Client
+
     from exporter.simulator import SimulatedJob
-    from tests.unit.simulator.conftest import Client
 
 
 def command(client: "Client", method: str, path: str, body: object = None) -> tuple[int, object]:
@@ -77,7 +78,7 @@ def test_a_job_is_added(client: "Client") -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "message"),
     [
-        ("POST", "faults", {"kind": "tea"}, "fault.kind: unknown word 'tea'; did you mean 'reset'?"),
+        ("POST", "faults", {"kind": "rest"}, "fault.kind: unknown word 'rest'; did you mean 'reset'?"),
         ("POST", "faults", [], "fault: expected a mapping, got list"),
         ("POST", "jobs", {"module": "Leads"}, "job: the key 'job_id' is missing"),
         ("PUT", "jobs/Leads/1", {"state": "X"}, "status: the key 'total' is missing"),

@@ -8,7 +8,7 @@ import pytest
 from exporter.simulator import DEMO_FLEET, REFUSED_JOB, UNKNOWN_JOB, Scenario, demo_scenario
 
 if TYPE_CHECKING:
-    from tests.unit.simulator.conftest import Client, FakeClock
+    from unit.simulator.conftest import Client, FakeClock
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from exporter.simulator import Fault, FaultKind, Scenario, SimulatedJob, Unknown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.simulator.conftest import Client, FakeClock
+    from unit.simulator.conftest import Client, FakeClock
 
 PATH = "/crm/v8/Leads/actions/mass_update"
 
@@ -35,44 +35,35 @@ def test_every_version_answers_alike(client: "Client", clock: "FakeClock", versi
     }
 
 
+JOB_ID = {"param_name": "job_id"}
+MODULE = {"resource_path_index": 0}
+
+
 @pytest.mark.parametrize(
-    ("method", "path", "status", "code", "details"),
+    ("method", "path", "refusal"),
     [
-        pytest.param("GET", PATH, 400, "MANDATORY_NOT_FOUND", {"param_name": "job_id"}, id="no-id"),
-        pytest.param("GET", f"{PATH}?job_id=", 400, "MANDATORY_NOT_FOUND", {"param_name": "job_id"}, id="empty-id"),
-        pytest.param("GET", f"{PATH}?job_id=1x", 400, "UNABLE_TO_PARSE_DATA_TYPE", {}, id="odd-id"),
-        pytest.param("GET", f"{PATH}?job_id=1", 404, "NOT_FOUND", {}, id="unknown-id"),
-        pytest.param("PUT", PATH, 400, "INVALID_REQUEST_METHOD", {}, id="put"),
-        pytest.param("DELETE", PATH, 400, "INVALID_REQUEST_METHOD", {}, id="delete"),
+        pytest.param("GET", PATH, (400, "MANDATORY_NOT_FOUND", JOB_ID), id="no-id"),
+        pytest.param("GET", f"{PATH}?job_id=", (400, "MANDATORY_NOT_FOUND", JOB_ID), id="empty-id"),
+        pytest.param("GET", f"{PATH}?job_id=1x", (400, "UNABLE_TO_PARSE_DATA_TYPE", {}), id="odd-id"),
+        pytest.param("GET", f"{PATH}?job_id=1", (404, "NOT_FOUND", {}), id="unknown-id"),
+        pytest.param("PUT", PATH, (400, "INVALID_REQUEST_METHOD", {}), id="put"),
+        pytest.param("DELETE", PATH, (400, "INVALID_REQUEST_METHOD", {}), id="delete"),
+        pytest.param("GET", PATH.replace("Leads", "Nothing"), (400, "INVALID_MODULE", MODULE), id="unknown-module"),
         pytest.param(
-            "GET",
-            PATH.replace("Leads", "Nothing"),
-            400,
-            "INVALID_MODULE",
-            {"resource_path_index": 0},
-            id="unknown-module",
+            "GET", PATH.replace("Leads", "Documents"), (400, "INVALID_MODULE", MODULE), id="unsupported-module"
         ),
-        pytest.param(
-            "GET",
-            PATH.replace("Leads", "Documents"),
-            400,
-            "INVALID_MODULE",
-            {"resource_path_index": 0},
-            id="unsupported-module",
-        ),
-        pytest.param("GET", "/crm/v8/Leads", 404, "INVALID_URL_PATTERN", {}, id="other-path"),
-        pytest.param("GET", PATH.replace("v8", "v1"), 404, "INVALID_URL_PATTERN", {}, id="old-version"),
-        pytest.param("GET", "/", 404, "INVALID_URL_PATTERN", {}, id="root"),
+        pytest.param("GET", "/crm/v8/Leads", (404, "INVALID_URL_PATTERN", {}), id="other-path"),
+        pytest.param("GET", PATH.replace("v8", "v1"), (404, "INVALID_URL_PATTERN", {}), id="old-version"),
+        pytest.param("GET", "/", (404, "INVALID_URL_PATTERN", {}), id="root"),
     ],
 )
 def test_a_bad_request_is_refused(
-    client: "Client", method: str, path: str, status: int, code: str, details: dict[str, object]
+    client: "Client", method: str, path: str, refusal: tuple[int, str, dict[str, object]]
 ) -> None:
     """With the documented status, code and details; each costs a credit."""
     answer = client.call(path, method=method)
-    assert answer.status_code == status
-    assert answer.json()["code"] == code
-    assert answer.json()["details"] == details
+    content = answer.json()
+    assert (answer.status_code, content["code"], content["details"]) == refusal
     assert client.simulator.stats().credits_spent == 1
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from exporter.simulator.limits import ConcurrencyGate, CreditLedger
 
 if TYPE_CHECKING:
-    from tests.unit.simulator.conftest import FakeClock
+    from unit.simulator.conftest import FakeClock
 
 
 def test_credits_run_out(clock: "FakeClock") -> None:

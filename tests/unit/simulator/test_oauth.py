@@ -9,7 +9,7 @@ import pytest
 from exporter.simulator.oauth import Credentials, TokenDesk, TokenLimits
 
 if TYPE_CHECKING:
-    from tests.unit.simulator.conftest import FakeClock
+    from unit.simulator.conftest import FakeClock
 
 FORM = {"grant_type": "refresh_token", "client_id": "c", "client_secret": "s", "refresh_token": "r"}
 

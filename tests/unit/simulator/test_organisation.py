@@ -8,7 +8,7 @@ from exporter.simulator.organisation import Organisation
 from exporter.simulator.timeline import JobScript, Phase, SimulatedJob, State, Status
 
 if TYPE_CHECKING:
-    from tests.unit.simulator.conftest import FakeClock
+    from unit.simulator.conftest import FakeClock
 
 SCRIPT = JobScript(10, (Phase(State.RUNNING, 10, updated=10), Phase(State.COMPLETED, None)))
 FIXED = Status("SUSPENDED", 3, 2, 1, 9)

@@ -9,7 +9,7 @@ import pytest
 from exporter.simulator import JobScript, Phase, Scenario
 
 if TYPE_CHECKING:
-    from tests.unit.simulator.conftest import Client
+    from unit.simulator.conftest import Client
 
 PATH = "/crm/v8/Leads/actions/mass_update"
 VALUES = [{"Lead_Status": "Contacted"}]

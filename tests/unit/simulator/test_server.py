@@ -1,5 +1,6 @@
 """The simulator as a whole: its life, and the faults that need a real socket."""
 
+import re
 import socket
 import ssl
 import subprocess
@@ -17,7 +18,7 @@ import requests
 from exporter.simulator import Fault, FaultKind, Scenario, SimulatedJob, Simulator
 
 if TYPE_CHECKING:
-    from tests.unit.simulator.conftest import Client
+    from unit.simulator.conftest import Client
 
 STALLS = [FaultKind.TIMEOUT, FaultKind.STALLED_HEADERS, FaultKind.STALLED_BODY]
 
@@ -60,7 +61,7 @@ def test_a_stall_is_silent_until_the_client_gives_up(client: "Client", kind: Fau
     [
         (FaultKind.TIMEOUT, b""),
         (FaultKind.STALLED_HEADERS, b"HTTP/1.1 200 OK\r\n"),
-        (FaultKind.STALLED_BODY, b'{"data":[{"Status":"SCHEDULED","Failed_Count":0,"Updated_'),
+        (FaultKind.STALLED_BODY, b'{"data":[{"Status":"SCHEDULED","Failed_Count":0,"Update'),
     ],
     ids=STALLS,
 )
@@ -95,8 +96,9 @@ def test_a_client_that_leaves_a_stall_frees_its_place(client: "Client", raw: soc
     raw.sendall(ask(client))
     raw.recv(65_536)
     raw.close()
-    client.simulator.stop()
-    assert client.simulator.stats().in_flight == 0
+    while client.simulator.stats().in_flight:
+        client.call("/__control__/stats")
+    assert client.status().status_code == 200
 
 
 @pytest.mark.parametrize("kind", [FaultKind.RESET, FaultKind.RESET_IN_BODY])
@@ -143,8 +145,8 @@ def test_requests_share_a_connection(client: "Client", raw: socket.socket) -> No
     """Two requests sent at once are answered in order."""
     raw.sendall(ask(client) + ask(client).replace(b"GET", b"HEAD"))
     raw.shutdown(socket.SHUT_WR)
-    statuses = [line for line in read_all(raw).splitlines() if line.startswith(b"HTTP/")]
-    assert statuses == [b"HTTP/1.1 200 OK", b"HTTP/1.1 400 Bad Request"]
+    statuses = re.findall(rb"HTTP/1.1 (\d+)", read_all(raw))
+    assert statuses == [b"200", b"400"]
 
 
 @pytest.mark.parametrize(
@@ -294,6 +296,5 @@ def test_a_client_without_tls_is_turned_away(secure: Simulator) -> None:
 def test_a_fault_breaks_a_tls_connection(secure: Simulator, certificate: Path, kind: FaultKind) -> None:
     """As it does without TLS."""
     secure.add_fault(Fault(kind))
-    with requests.Session() as session:
-        with pytest.raises(requests.RequestException):
-            session.get(f"{secure.url}/crm/v8/Leads", timeout=0.2, verify=str(certificate))
+    with requests.Session() as session, pytest.raises(requests.RequestException):
+        session.get(f"{secure.url}/crm/v8/Leads", timeout=0.2, verify=str(certificate))

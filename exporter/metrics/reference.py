@@ -1,0 +1,50 @@
+"""The families as a page of documentation: docs/metrics.md is this, word for word."""
+
+from exporter.metrics.families import Family, Group
+
+_HEAD = """\
+# Metrics
+
+Every family that the exporter exposes, as the code declares it (`exporter/metrics/families.py`). Times are Unix
+seconds; an age is `time() - x_timestamp_seconds`. A sample that is not known is absent, never a guess.
+"""
+
+_TITLES = {
+    "Jobs": """\
+## One job
+
+Labels `account`, `module` and `job_id` on every family. A job's series end when the exporter no longer tracks it. Join
+the name and the group on with
+`* on (account, module, job_id) group_left (job_name, group) zoho_mass_update_job_info`.
+""",
+    "Modules": """\
+## Sums by module
+
+Labels `account` and `module` on every family. They outlive the jobs.
+""",
+    "Accounts": """\
+## Accounts: polls, Zoho's API and tokens
+
+Label `account` on every family.
+""",
+    "Exporter": """\
+## The exporter itself
+
+Beside these come the Python client's own `process_*` and `python_*` families.
+""",
+}
+
+
+def reference_page(groups: tuple[Group[object], ...]) -> str:
+    """Give the page as Markdown."""
+    return "\n".join([_HEAD, *(_section(group) for group in groups)])
+
+
+def _section(group: Group[object]) -> str:
+    rows = "\n".join(_row(family) for family in group.families)
+    return f"{_TITLES[group.title]}\n| metric | type | more labels | meaning |\n| --- | --- | --- | --- |\n{rows}\n"
+
+
+def _row(family: Family[object]) -> str:
+    labels = ", ".join(f"`{label}`" for label in family.labels) or "-"
+    return f"| `{family.name}` | {family.kind} | {labels} | {family.help} |"

@@ -1,0 +1,38 @@
+"""What all tests share."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from golden import GoldenCheck
+from programs import PACKAGES, Program
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a person write the golden files anew, to read the difference in git."""
+    parser.addoption("--write-golden", action="store_true", help="write golden files instead of comparing with them")
+
+
+@pytest.fixture
+def check_golden(request: pytest.FixtureRequest) -> GoldenCheck:
+    """Give a function that compares a text with its golden file."""
+
+    def check(path: Path, text: str) -> None:
+        if request.config.getoption("--write-golden"):
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8"), f"{path.name} has changed; make golden writes it anew"
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def program() -> Program:
+    """Give a function that finds a real program; without it the test fails and says what to install."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            pytest.fail(f"{name} is not on the PATH; Debian: apt-get install {PACKAGES[name]}")
+        return path
+
+    return find

@@ -1,0 +1,8 @@
+"""The real programs that tests run against."""
+
+from collections.abc import Callable
+
+Program = Callable[[str], str]
+
+PACKAGES = {"prometheus": "prometheus", "promtool": "prometheus"}
+"""Debian's package of each program."""

@@ -1,0 +1,18 @@
+"""A served web application."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
+
+from starlette.types import ASGIApp
+
+
+@dataclass(frozen=True)
+class Site:
+    """A server under way: where it answers, and the event of its end."""
+
+    url: str
+    ended: Event
+
+
+Serve = Callable[[ASGIApp], Site]

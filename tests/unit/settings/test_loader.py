@@ -1,0 +1,215 @@
+"""Settings from all sources: the values, and which source wins."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from exporter.errors import Problem
+from exporter.model import DataCenter, Environment, JobKey, JobSource, JobSpec
+from exporter.settings import (
+    ApiVersion,
+    JobSettings,
+    ListenAddress,
+    LogFormat,
+    LogLevel,
+    Settings,
+    WebSettings,
+    load_settings,
+)
+
+_Load = Callable[..., Settings]
+
+_FULL = """\
+accounts:
+  acme:
+    data_center: in
+    environment: sandbox
+    api_version: v2.1
+    client_id: 1000.XXXX
+    client_secret: hunter2hunter2
+    refresh_token: letmein
+    max_concurrency: 25
+  proxy:
+    accounts_url: http://127.0.0.1:8080/
+    api_url: http://127.0.0.1:8081
+    client_id: 1000.YYYY
+    client_secret: hunter2hunter2
+    refresh_token: letmein
+jobs:
+  - {account: acme, module: Leads, job_id: "3524033000006027001", name: Reassign, group: g, labels: {team: sales}}
+  - {account: proxy, module: Deals, job_id: 0123}
+job_labels: [team, region]
+freshness: 0
+stale_after: 2h
+poll_timeout: 1m
+connect_timeout: 500ms
+scrape_timeout: 30
+scrape_timeout_offset: 1s
+ca_bundle: .
+proxy_url: http://user:swordfish@proxy:3128
+web: {listen_address: "[::1]:9000", telemetry_path: /m}
+log: {level: debug, format: json}
+"""
+
+
+def test_every_setting_of_the_file_is_read(load: _Load) -> None:
+    """Each value arrives in its own type; durations are seconds."""
+    settings = load(_FULL)
+    acme, proxy = settings.accounts["acme"], settings.accounts["proxy"]
+    assert (acme.data_center, acme.environment, acme.api_version) == (
+        DataCenter.IN,
+        Environment.SANDBOX,
+        ApiVersion.V2_1,
+    )
+    assert (acme.client_id, acme.max_concurrency, acme.data_center_name) == ("1000.XXXX", 25, "in")
+    assert (proxy.accounts_url, proxy.api_url) == ("http://127.0.0.1:8080", "http://127.0.0.1:8081")
+    assert (proxy.data_center, proxy.data_center_name) == (None, "custom")
+    assert settings.job_labels == ("team", "region")
+    assert (settings.freshness, settings.stale_after) == (0.0, 7200.0)
+    assert (settings.poll_timeout, settings.connect_timeout) == (60.0, 0.5)
+    assert (settings.scrape_timeout, settings.scrape_timeout_offset) == (30.0, 1.0)
+    assert settings.ca_bundle == Path()
+    assert settings.web.listen_address == ListenAddress("::1", 9000)
+    assert settings.web.telemetry_path == "/m"
+    assert (settings.log.level, settings.log.format) == (LogLevel.DEBUG, LogFormat.JSON)
+    assert settings.warnings == ()
+
+
+def test_defaults(load: _Load, account: str) -> None:
+    """One account is all that must be given; a file without jobs deserves a warning."""
+    settings = load(account)
+    acme = settings.accounts["acme"]
+    assert (acme.environment, acme.api_version, acme.max_concurrency) == (
+        Environment.PRODUCTION,
+        ApiVersion.V8,
+        5,
+    )
+    assert settings.job_specs == ()
+    assert (settings.freshness, settings.stale_after) == (15.0, 3600.0)
+    assert (settings.poll_timeout, settings.connect_timeout) == (8.0, 3.0)
+    assert (settings.scrape_timeout, settings.scrape_timeout_offset) == (10.0, 0.5)
+    assert (settings.ca_bundle, settings.proxy_url) == (None, None)
+    assert settings.web.listen_address == ListenAddress("", 10042)
+    assert settings.web.telemetry_path == "/metrics"
+    assert (settings.log.level, settings.log.format) == (LogLevel.INFO, LogFormat.LOGFMT)
+    assert settings.warnings == (Problem("jobs", "no job is configured: list some under jobs, or set ZOHO_JOBS"),)
+
+
+def test_null_is_the_same_as_nothing(load: _Load, account: str) -> None:
+    """A key left empty, or a section whose lines are commented out, keeps its default."""
+    settings = load(account + "jobs:\nfreshness: ~\nweb:\nlog: {level: null}\n")
+    assert (settings.jobs, settings.freshness, settings.log.level) == ((), 15.0, LogLevel.INFO)
+
+
+def test_jobs_keep_what_the_user_said(load: _Load) -> None:
+    """The specs carry identity, source, name, group and labels."""
+    first, second = load(_FULL).job_specs
+    key = JobKey("acme", "Leads", "3524033000006027001")
+    assert first == JobSpec(key, JobSource.CONFIG, "Reassign", "g", {"team": "sales"})
+    assert second == JobSpec(JobKey("proxy", "Deals", "0123"), JobSource.CONFIG)
+
+
+@pytest.mark.parametrize("written", ["0123", "'0123'", "3524033000006027001", "99999999999999999999999", "!!str 7"])
+def test_job_id_keeps_its_digits(load: _Load, account: str, written: str) -> None:
+    """A bare number is neither octal nor a float."""
+    settings = load(account + f"jobs: [{{module: Leads, job_id: {written}}}]")
+    assert settings.jobs[0].job_id == written.strip("'").removeprefix("!!str ")
+
+
+def test_job_of_the_only_account_need_not_name_it(load: _Load, account: str) -> None:
+    """With one account there is no doubt."""
+    settings = load(account + "jobs:\n- {module: Leads, job_id: 1}\n- {account: , module: Leads, job_id: 2}\n")
+    assert [str(job.key) for job in settings.job_specs] == ["acme/Leads/1", "acme/Leads/2"]
+
+
+def test_account_by_environment_alone(load: _Load, variables: dict[str, str]) -> None:
+    """No file is needed."""
+    settings = load(None, variables | {"ZOHO_JOBS": " Leads/1, default/Deals/2 ,", "ZOHO_MAX_CONCURRENCY": "3"})
+    assert settings.accounts["default"].data_center is DataCenter.US
+    assert settings.accounts["default"].max_concurrency == 3
+    assert settings.job_specs == (
+        JobSpec(JobKey("default", "Leads", "1"), JobSource.ENVIRONMENT),
+        JobSpec(JobKey("default", "Deals", "2"), JobSource.ENVIRONMENT),
+    )
+
+
+def test_variables_complete_the_account_they_name(load: _Load, account: str) -> None:
+    """They are merged over that account's values of the file, and ZOHO_JOBS adds to its jobs."""
+    environ = {"ZOHO_ACCOUNT": "acme", "ZOHO_ENVIRONMENT": "developer", "ZOHO_JOBS": "Deals/2"}
+    settings = load(account + "jobs: [{module: Leads, job_id: 1}]", environ)
+    assert settings.accounts["acme"].environment is Environment.DEVELOPER
+    assert settings.accounts["acme"].data_center is DataCenter.EU
+    assert [(str(job.key), job.source) for job in settings.job_specs] == [
+        ("acme/Leads/1", JobSource.CONFIG),
+        ("acme/Deals/2", JobSource.ENVIRONMENT),
+    ]
+
+
+def test_jobs_by_variable_are_of_the_files_only_account(load: _Load, account: str) -> None:
+    """Without variables of an account, an entry of two parts means the only one."""
+    assert str(load(account, {"ZOHO_JOBS": "Deals/2"}).job_specs[0].key) == "acme/Deals/2"
+
+
+def test_variable_replaces_the_other_form_of_a_secret(load: _Load, account: str) -> None:
+    """A secret by variable wins over a file's `client_secret_file`, and the other way round."""
+    Path("token").write_text("from-a-file\n", encoding="utf-8")
+    text = account.replace("client_secret: hunter2hunter2", "client_secret_file: /nonexistent")
+    environ = {
+        "ZOHO_ACCOUNT": "acme",
+        "ZOHO_CLIENT_SECRET": "by-variable",
+        "ZOHO_REFRESH_TOKEN_FILE": "token",
+    }
+    credentials = load(text, environ).accounts["acme"].credentials()
+    assert (credentials.client_secret, credentials.refresh_token) == ("by-variable", "from-a-file")
+
+
+def test_every_source_wins_over_the_ones_below(load: _Load, account: str, variables: dict[str, str]) -> None:
+    """Flags, environment, .env, secrets directory, file, default: taken away one by one."""
+    Path("secrets").mkdir()
+    Path("secrets/zoho_freshness").write_text("3s\n", encoding="utf-8")
+    Path(".env").write_text("ZOHO_FRESHNESS=4s\n", encoding="utf-8")
+    text = account + "freshness: 2s"
+    environ = variables | {"ZOHO_FRESHNESS": "5s"}
+    assert load(text, environ, {"freshness": "6s"}).freshness == 6.0
+    assert load(text, environ, {"freshness": None}).freshness == 5.0
+    assert load(text, variables).freshness == 4.0
+    Path(".env").unlink()
+    assert load(text, variables).freshness == 3.0
+    Path("secrets/zoho_freshness").unlink()
+    assert load(text, variables).freshness == 2.0
+    assert load(None, variables).freshness == 15.0
+
+
+def test_nested_settings_by_variable_and_flag(load: _Load, account: str) -> None:
+    """A section is merged key by key; a flag may be a list."""
+    text = account + "web: {telemetry_path: /m}\nlog: {level: error}\n"
+    environ = {"ZOHO_WEB__LISTEN_ADDRESS": ":1", "ZOHO_LOG__LEVEL": "warning", "ZOHO_JOB_LABELS": "team, region"}
+    settings = load(text, environ, {"web.listen_address": ":2"})
+    assert settings.web.telemetry_path == "/m"
+    assert settings.web.listen_address == ListenAddress("", 2)
+    assert settings.log.level is LogLevel.WARNING
+    assert settings.job_labels == ("team", "region")
+    assert load(text, environ, {"job_labels": ["squad"]}).job_labels == ("squad",)
+
+
+def test_environment_of_the_process_is_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without an injected mapping the process's variables are read."""
+    (tmp_path / "zoho.yaml").write_text("freshness: 1s", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for name in ("CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN"):
+        monkeypatch.setenv(f"ZOHO_{name}", "word")
+    monkeypatch.setenv("ZOHO_DATA_CENTER", "jp")
+    settings = load_settings(Path("zoho.yaml"), secrets_dir=tmp_path / "absent")
+    assert settings.accounts["default"].data_center is DataCenter.JP
+
+
+def test_settings_can_be_built_in_python(load: _Load, account: str) -> None:
+    """Values of the right type are accepted as they are, and jobs may be replaced."""
+    proxy = SecretStr("http://proxy:3128")
+    web = WebSettings(listen_address=ListenAddress("::1", 1))
+    assert Settings(freshness=1.5, web=web, proxy_url=proxy).web.listen_address.port == 1
+    settings = load(account)
+    copy = settings.model_copy(update={"jobs": (JobSettings(account="acme", module="Leads", job_id="1"),)})
+    assert copy.job_specs == (JobSpec(JobKey("acme", "Leads", "1"), JobSource.CONFIG),)
