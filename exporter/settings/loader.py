@@ -167,7 +167,7 @@ def _described(details: list[ErrorDetails], tree: Branch, told: set[TreePath]) -
             path = path[:-1]
         if detail["type"] != "missing":
             yield Finding(place_at(tree, path), path, _wording(detail, path))
-        elif path not in told:
+        elif not any(path[:length] in told for length in range(1, len(path) + 1)):
             yield missing(tree, path, _wording(detail, path))
 
 

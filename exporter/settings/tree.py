@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.settings.redaction import redact
+from exporter.settings.redaction import quote
 
 Path: TypeAlias = tuple[str | int, ...]
 """Where a value stands in the settings: `("accounts", "acme", "data_center")`, `("jobs", 0)`."""
@@ -56,6 +56,7 @@ class Branch:
 
 Node: TypeAlias = Leaf | Listing | Branch
 
+_SECRETS = frozenset({"client_secret", "refresh_token", "proxy_url"})
 # A higher source that gives one form of a secret replaces the other form in the lower ones.
 _OTHER_FORM = {
     "client_secret": "client_secret_file",
@@ -80,9 +81,16 @@ class Finding:
 
 
 def dotted(path: Path) -> str:
-    """Write a path as a person would: `jobs[0].module`."""
-    steps = (f"[{step}]" if isinstance(step, int) else f".{redact(step)}" for step in path)
+    """Write a path as a person would: `jobs[0].module`; it ends where a secret stands."""
+    end = next((index + 1 for index, step in enumerate(path) if step in _SECRETS), len(path))
+    steps = (f"[{step}]" if isinstance(step, int) else f".{_key(step)}" for step in path[:end])
     return "".join(steps).removeprefix(".")
+
+
+def _key(text: str) -> str:
+    # A forgotten space makes a secret part of the key: {client_secret:swordfish}.
+    word, sign, _ = text.replace("=", ":").partition(":")
+    return quote(f"{word}…" if sign else word)[1:-1]
 
 
 def find(node: Node, path: Path) -> Node | None:

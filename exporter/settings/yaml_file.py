@@ -10,7 +10,6 @@ import yaml
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.settings.redaction import quote
 from exporter.settings.secret_files import explain
 from exporter.settings.tree import Branch, Finding, Leaf, Listing, Node, Place
 from exporter.settings.tree import Path as TreePath
@@ -21,8 +20,10 @@ _TAG = "tag:yaml.org,2002:"
 _PLAIN_TAGS = frozenset(
     f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge", "map", "seq")
 )
-# The parser quotes what it stumbled over, which may be a secret; "<…>" and single characters are its own words.
-_QUOTED = re.compile(r"""'(?!<)[^']{2,}'|"[^"]{2,}\"""")
+# The parser quotes what it stumbled over, which may be a secret; tokens such as '<stream end>' are its own words.
+_QUOTED = re.compile(r"'[^']*'")
+_TOKEN = re.compile(r"'<[a-z ]+>'")
+_MAX_SIGN = 4
 
 
 def read_yaml(path: Path) -> tuple[Branch, tuple[Finding, ...]]:
@@ -72,12 +73,17 @@ def _read_text(path: Path) -> str:
 def _syntax_problem(error: Exception, name: str, text: str) -> Problem:
     match error:
         case yaml.MarkedYAMLError(problem=str(said), problem_mark=yaml.Mark(line=line)):
-            return Problem(f"{name}:{line + 1}", f"is not valid YAML: {_QUOTED.sub('…', said)}")
+            return Problem(f"{name}:{line + 1}", f"is not valid YAML: {_QUOTED.sub(_masked, said)}")
         case yaml.reader.ReaderError(position=int(position)):
             line = text.count("\n", 0, position)
             return Problem(f"{name}:{line + 1}", "is not valid YAML: has a character that YAML does not allow")
         case _:
             return Problem(name, "is not valid YAML")
+
+
+def _masked(quoted: re.Match[str]) -> str:
+    text = quoted[0]
+    return text if len(text) <= _MAX_SIGN or _TOKEN.fullmatch(text) else "…"
 
 
 class _Walk:
@@ -158,7 +164,8 @@ class _Walk:
 
     def _refuse_tag(self, node: yaml.Node, path: TreePath, place: Place) -> None:
         if node.tag not in _PLAIN_TAGS:
-            text = f"has the tag {quote(node.tag.removeprefix(_TAG))}: tags are not supported"
+            # The tag is not quoted: it is what YAML makes of a secret that begins with "!".
+            text = "has a YAML tag: put a value that begins with ! in quotes"
             self.findings.append(Finding(place, path, text))
 
     def _find(self, node: yaml.Node, path: TreePath, text: str) -> None:

@@ -137,6 +137,18 @@ _AFTER_AN_ACCOUNT = {
         "8: scrape_timeout_offset: scrape_timeout_offset must be shorter than scrape_timeout",
     ),
     "ca bundle": ("ca_bundle: nope.pem", '7: ca_bundle: "nope.pem" does not exist'),
+    "empty secret path": (
+        "  b: {data_center: us, client_id: x, client_secret_file: '', refresh_token: x}",
+        '7: accounts.b.client_secret_file: "" is not a path',
+    ),
+    "secret is a list": (
+        "  b: {data_center: us, client_id: x, client_secret: [x], refresh_token: x}",
+        "7: accounts.b.client_secret: expected a secret, not a list",
+    ),
+    "empty secret": (
+        "  b: {data_center: us, client_id: x, client_secret: '', refresh_token: x}",
+        "7: accounts.b.client_secret: is empty",
+    ),
     "empty path": ("ca_bundle: ''", '7: ca_bundle: "" is not a path'),
     "proxy": (
         "proxy_url: socks5://user:swordfish@proxy",
@@ -156,7 +168,7 @@ _AFTER_AN_ACCOUNT = {
         '7: log.level: "warn" is not one of debug, info, warning, error; did you mean "warning"?',
     ),
     "complex key": ("? [a]\n: 1", "7: has a key that is not a plain word"),
-    "tag": ("freshness: !fresh 1s", '7: freshness: has the tag "!fresh": tags are not supported'),
+    "tag": ("freshness: !fresh 1s", "7: freshness: has a YAML tag: put a value that begins with ! in quotes"),
     "merge of a word": ("web: {<<: a}", "7: web: <<: expects a mapping, or a list of mappings"),
     "cycle": ("jobs: &all [*all]", "7: jobs[0]: an alias that contains itself"),
 }
@@ -168,3 +180,136 @@ _AFTER_AN_ACCOUNT = {
 def test_file_is_refused(problems: _Problems, account: str, text: str, expected: tuple[str, ...]) -> None:
     """Each problem is placed at its line and begins with its path."""
     assert problems(account + text) == [f"zoho.yaml:{problem}" for problem in expected]
+
+
+_NO_FILE = {
+    "flag": (
+        {},
+        {"web.listen_address": "x"},
+        '--web.listen-address: "x" is not host:port, :port or [IPv6 address]:port',
+    ),
+    "unknown flag": ({}, {"web.port": 1}, "--web.port: unknown key; known: listen_address, telemetry_path"),
+    "variable": (
+        {"ZOHO_LOG__FORMAT": "xml"},
+        {},
+        'ZOHO_LOG__FORMAT: "xml" is not one of logfmt, json',
+    ),
+    "data center": (
+        {"ZOHO_DATA_CENTER": "eurp"},
+        {},
+        f'ZOHO_DATA_CENTER: "eurp" is not one of {_DATA_CENTERS}; did you mean "eu"?',
+    ),
+    "job without an id": (
+        {"ZOHO_JOBS": "Leads,Leads/1"},
+        {},
+        'ZOHO_JOBS: "Leads": expected Module/job_id or account/Module/job_id',
+    ),
+    "job id": (
+        {"ZOHO_JOBS": "Leads/1x"},
+        {},
+        'ZOHO_JOBS: "Leads/1x": "1x" is not a job id: digits only, exactly as Zoho gave them',
+    ),
+    "job of an unknown account": (
+        {"ZOHO_JOBS": "defalt/Leads/1"},
+        {},
+        'ZOHO_JOBS: "defalt/Leads/1": "defalt" is no account; did you mean "default"?',
+    ),
+    "repeated job": (
+        {"ZOHO_JOBS": "Leads/1,default/Leads/1"},
+        {},
+        'ZOHO_JOBS: "default/Leads/1": "default/Leads/1" is listed twice, first at ZOHO_JOBS',
+    ),
+    "alias": (
+        {"ZOHO_ACCOUNT": "a b"},
+        {},
+        'ZOHO_ACCOUNT: "a b" is not an account alias: 1 to 64 letters, digits, _ . or -',
+    ),
+    "secrets directory": ({"ZOHO_SECRETS_DIR": "nope"}, {}, 'ZOHO_SECRETS_DIR: "nope" does not exist'),
+    "secret file": (
+        {"ZOHO_CLIENT_SECRET": "", "ZOHO_CLIENT_SECRET_FILE": "nope"},
+        {},
+        'ZOHO_CLIENT_SECRET_FILE: "nope" does not exist',
+    ),
+    "secret of two words": (
+        {"ZOHO_CLIENT_SECRET": "hunter2 hunter2"},
+        {},
+        "ZOHO_CLIENT_SECRET: holds more than one word or line: expected the secret alone",
+    ),
+    "plain HTTP": (
+        {"ZOHO_ACCOUNTS_URL": "https://a", "ZOHO_API_URL": "http://b"},
+        {},
+        'ZOHO_API_URL: "http://b" would send secrets unencrypted: use https:// (http:// is for loopback only)',
+    ),
+    "missing id": ({"ZOHO_CLIENT_ID": " "}, {}, 'ZOHO_CLIENT_ID: is required by account "default"'),
+}
+
+
+@pytest.mark.parametrize(("environ", "flags", "expected"), _NO_FILE.values(), ids=list(_NO_FILE))
+def test_variable_or_flag_is_refused(
+    problems: _Problems,
+    variables: dict[str, str],
+    environ: dict[str, str],
+    flags: dict[str, object],
+    expected: str,
+) -> None:
+    """Each problem is placed at the variable or the flag."""
+    assert problems(None, variables | environ, flags) == [expected]
+
+
+def test_dotenv_is_refused(problems: _Problems, variables: dict[str, str]) -> None:
+    """The file is the place, the variable begins the message."""
+    Path(".env").write_text("ZOHO_FRESHNESS=soon\nZOHO_JOBS=x\n", encoding="utf-8")
+    assert problems(None, variables) == [
+        '.env: ZOHO_JOBS: "x": expected Module/job_id or account/Module/job_id',
+        '.env: ZOHO_FRESHNESS: "soon" is not a duration such as 15s, 1m30s, 7d or 500ms',
+    ]
+
+
+def test_dotenv_must_be_text(problems: _Problems, variables: dict[str, str]) -> None:
+    """Bytes that are not UTF-8 are told of, not shown."""
+    Path(".env").write_bytes(b"ZOHO_CLIENT_SECRET=\xff\xfe")
+    assert problems(None, variables) == [".env: is not UTF-8 text"]
+
+
+def test_no_account_says_how_to_start(problems: _Problems) -> None:
+    """The first start of all ends with three ways on."""
+    assert "\n".join(problems(None)).splitlines() == [
+        "accounts: no account is configured; start with one of",
+        "  - environment variables: ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_REFRESH_TOKEN and ZOHO_DATA_CENTER",
+        "  - a file with an accounts section: --config.file=zoho.yaml",
+        "  - the demo, which needs no account at Zoho: zoho-mass-update-exporter demo",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "~", "{}", "accounts:\n"])
+def test_empty_file_is_no_file(problems: _Problems, text: str) -> None:
+    """An empty file is allowed; what is missing is an account."""
+    (only,) = problems(text)
+    assert only.startswith("accounts: no account is configured")
+
+
+def test_accounts_of_the_wrong_kind(problems: _Problems, variables: dict[str, str]) -> None:
+    """The wrong value is told of, even where variables would replace it."""
+    assert problems("accounts: 5", variables) == ["zoho.yaml:1: accounts: expected a mapping"]
+
+
+def test_jobs_of_the_wrong_kind(problems: _Problems, variables: dict[str, str]) -> None:
+    """ZOHO_JOBS does not hide it."""
+    assert problems("jobs: 5", variables | {"ZOHO_JOBS": "Leads/1"}) == ["zoho.yaml:1: jobs: expected a list"]
+
+
+def test_incomplete_account_by_variables_points_at_the_files(problems: _Problems, account: str) -> None:
+    """A single secret by variable is most likely meant for the file's account."""
+    hint = "; to complete another account by variables set ZOHO_ACCOUNT to its alias: acme"
+    environ = {"ZOHO_REFRESH_TOKEN": "letmein", "ZOHO_DATA_CENTER": "us"}
+    assert problems(account, environ) == [
+        f'ZOHO_CLIENT_SECRET: client_secret or client_secret_file is required by account "default"{hint}',
+        f'ZOHO_CLIENT_ID: is required by account "default"{hint}',
+    ]
+
+
+def test_every_problem_is_told_at_once_in_the_order_of_the_file(problems: _Problems, account: str) -> None:
+    """Lines ascend; what is not of the file comes last."""
+    text = account.replace("eu", "xx") + "freshness: x\nwibble: 1\n"
+    places = [problem.split(": ")[0] for problem in problems(text, {"ZOHO_LOG__LEVEL": "x"}, {"log.format": "x"})]
+    assert places == ["zoho.yaml:3", "zoho.yaml:7", "zoho.yaml:8", "ZOHO_LOG__LEVEL", "--log.format"]

@@ -1,0 +1,103 @@
+"""A scrape against the simulated Zoho: what it costs, and what it does when time is short."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from journey import SettingsFor
+from processes import eventually
+from samples import Clock
+
+from exporter.app import Application
+from exporter.settings import Settings
+from exporter.simulator import Endpoint, Fault, FaultKind, Scenario, Simulator
+
+MODULE = "Leads"
+
+
+def job_ids(count: int) -> list[str]:
+    """Give so many ids of 19 digits."""
+    return [str(3524033000006027000 + number) for number in range(count)]
+
+
+def fill(simulator: Simulator, count: int) -> str:
+    """Let the simulator run so many jobs, and give them as `ZOHO_JOBS`."""
+    for job_id in job_ids(count):
+        simulator.set_status(MODULE, job_id, "RUNNING", updated=30, total=50)
+    return ",".join(f"{MODULE}/{job_id}" for job_id in job_ids(count))
+
+
+@contextmanager
+def application(settings: Settings, clock: Clock | None = None) -> Iterator[Application]:
+    """Give an exporter without its web server."""
+    exporter = Application(settings, clock=clock or Clock())
+    try:
+        yield exporter
+    finally:
+        exporter.close()
+
+
+@pytest.mark.parametrize("scrapers", [1, 2, 5])
+def test_more_scrapers_cost_no_more_calls(simulator: Simulator, settings_for: SettingsFor, scrapers: int) -> None:
+    """Ten rounds of seven jobs are seventy calls, however many scrape at the same moment."""
+    clock = Clock()
+    settings = settings_for(simulator, jobs=fill(simulator, 7), freshness="15s")
+    with application(settings, clock) as exporter, ThreadPoolExecutor(scrapers) as threads:
+        for _ in range(10):
+            together = Barrier(scrapers)
+
+            def scrape(together: Barrier = together) -> bytes:
+                together.wait(30)
+                return exporter.scrape(30).body
+
+            pages = [threads.submit(scrape) for _ in range(scrapers)]
+            assert all(b"zoho_mass_update_job_updated_records{" in page.result() for page in pages)
+            clock.now += 15
+    assert simulator.stats().crm_calls == 70
+    assert simulator.stats().tokens_minted == 1
+
+
+def test_late_polls_land_in_the_next_scrape(settings_for: SettingsFor) -> None:
+    """A scrape that ends early writes a whole page with what is there; each job is still asked for only once."""
+    with Simulator(Scenario(jobs=(), latency_seconds=0.05)) as slow:
+        settings = settings_for(slow, jobs=fill(slow, 60), max_concurrency="10")
+        with application(settings) as exporter:
+            first = exporter.scrape(0.06).body.decode()
+            eventually(lambda: slow.stats().crm_calls == 60 and slow.stats().in_flight == 0, "polls do not end")
+            eventually(lambda: exporter.scrape(30).body.count(b"job_updated_records{") == 60, "reports do not land")
+        assert first.count("zoho_mass_update_job_state{") == 60 * 7
+        assert first.count("zoho_mass_update_job_updated_records{") < 60
+        assert slow.stats().crm_calls == 60
+        assert slow.stats().peak_concurrency == 10
+
+
+def test_one_stalled_job_spoils_nothing(simulator: Simulator, settings_for: SettingsFor) -> None:
+    """A job whose answer never comes fails by itself; the others are on the page of the same scrape."""
+    jobs = fill(simulator, 5)
+    stalled = job_ids(5)[2]
+    simulator.add_fault(Fault(FaultKind.STALLED_BODY, endpoint=Endpoint.STATUS, job_id=stalled))
+    settings = settings_for(simulator, jobs=jobs, poll_timeout="200ms")
+    with application(settings) as exporter:
+        page = exporter.scrape(30).body.decode()
+    assert page.count("zoho_mass_update_job_updated_records{") == 4
+    assert f'job_poll_error{{account="acme",code="timeout",job_id="{stalled}",module="Leads"}} 1.0' in page
+
+
+def test_secret_files_are_read_again(simulator: Simulator, settings_for: SettingsFor, tmp_path: Path) -> None:
+    """A corrected secret file is used at the next scrape, without a restart."""
+    secret = tmp_path / "refresh_token"
+    secret.write_text("1000.mistyped\n")
+    settings = settings_for(
+        simulator, jobs=fill(simulator, 1), freshness="0s", refresh_token="", refresh_token_file=str(secret)
+    )
+    with application(settings) as exporter:
+        refused = exporter.scrape(30).body.decode()
+        secret.write_text(simulator.scenario.refresh_token + "\n")
+        accepted = exporter.scrape(30).body.decode()
+    assert 'zoho_crm_oauth_refresh_errors_total{account="acme",reason="invalid_code"} 1.0' in refused
+    assert 'code="token_refused"' in refused
+    assert 'zoho_crm_oauth_token_valid{account="acme"} 1.0' in accepted
+    assert "zoho_mass_update_job_updated_records{" in accepted

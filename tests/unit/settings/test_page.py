@@ -1,0 +1,105 @@
+"""docs/settings.md against the models: every setting and variable is on the page, and nothing else."""
+
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Union, get_args, get_origin
+
+import pytest
+from pydantic import BeforeValidator
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from exporter.settings import (
+    AccountSettings,
+    JobSettings,
+    LogSettings,
+    Settings,
+    WebSettings,
+    format_duration,
+    load_settings,
+)
+from exporter.settings.schema import Section
+from exporter.settings.variables import ACCOUNT, JOBS, SECRETS_DIR, known_variables
+
+PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
+
+_SECTIONS: tuple[tuple[type[Section], str], ...] = (
+    (AccountSettings, "accounts.<alias>."),
+    (JobSettings, "jobs[]."),
+    (Settings, ""),
+    (WebSettings, "web."),
+    (LogSettings, "log."),
+)
+_SHAPES = {"accounts": "mapping of aliases", "jobs": "list", "job_labels": "list of names", "labels": "mapping"}
+
+
+def _parsers(annotation: object, metadata: tuple[object, ...]) -> Iterator[str]:
+    for part in metadata:
+        if isinstance(part, BeforeValidator) and (expected := getattr(part.func, "expected", "")):
+            yield expected
+    if get_origin(annotation) in {Annotated, Union, UnionType}:
+        first, *rest = get_args(annotation)
+        yield from _parsers(first, tuple(rest))
+
+
+def _default(field: FieldInfo) -> str:
+    match field.get_default(call_default_factory=True, validated_data={}):
+        case value if value is PydanticUndefined or value in (None, "", (), {}):
+            return ""
+        case float() as seconds:
+            return f"`{format_duration(seconds)}`"
+        case StrEnum() as word:
+            return f"`{word.value}`"
+        case value:
+            return f"`{value}`"
+
+
+def rows() -> Iterator[str]:
+    """Write the table of the page: name, what may be written, default, variable, meaning."""
+    variables = {
+        path[-1] if path[0] == "accounts" else ".".join(path): name for name, path in known_variables().items()
+    }
+    for section, prefix in _SECTIONS:
+        for name, field in section.model_fields.items():
+            if name in {"web", "log"}:
+                continue
+            values = _SHAPES.get(name) or next(_parsers(field.annotation, tuple(field.metadata)))
+            key = f"{prefix}{name}".removeprefix("accounts.<alias>.")
+            variable = f"`{JOBS}`" if key == "jobs" else f"`{variables[key]}`" if key in variables else ""
+            yield f"| `{prefix}{name}` | {values} | {_default(field)} | {variable} | {field.description} |"
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    """Give the page's text."""
+    return PAGE.read_text(encoding="utf-8")
+
+
+def test_page_has_a_row_for_each_setting_and_no_other(page: str) -> None:
+    """The table is exactly the models' own words."""
+    assert [line for line in page.splitlines() if line.startswith("| `")] == list(rows())
+
+
+def test_page_names_every_variable_and_no_other(page: str) -> None:
+    """In the table or in the text."""
+    assert set(re.findall(r"`(ZOHO_[A-Z0-9_]+)[`=]", page)) == {*known_variables(), ACCOUNT, JOBS, SECRETS_DIR}
+
+
+def test_no_variable_stands_for_two_settings() -> None:
+    """Variables of an account and those of all share one prefix."""
+    assert not set(AccountSettings.model_fields) & set(Settings.model_fields)
+
+
+def test_page_example_is_accepted(page: str, tmp_path: Path) -> None:
+    """The file that people copy names no setting that does not exist."""
+    example = page.split("```yaml\n")[1].split("```", maxsplit=1)[0]
+    for name in ("client_secret", "refresh_token"):
+        (tmp_path / name).write_text("word", encoding="utf-8")
+        example = example.replace(f"/run/secrets/zoho_{name}", str(tmp_path / name))
+    (tmp_path / "zoho.yaml").write_text(example, encoding="utf-8")
+    settings = load_settings(tmp_path / "zoho.yaml", environ={}, dotenv_file=None, secrets_dir=tmp_path / "absent")
+    assert len(settings.job_specs) == 2
+    assert settings.warnings == ()

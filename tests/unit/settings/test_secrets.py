@@ -1,0 +1,154 @@
+"""Secrets: where they are read from, and that nothing ever shows one."""
+
+import os
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.errors import ConfigurationError, Problem
+from exporter.settings import Settings, load_settings
+from exporter.settings.secret_files import explain, read_secret_file
+
+_Load = Callable[..., Settings]
+
+_SECRET = "1000.feedfacefeedfacefeedfacefeedface.feedfacefeedfacefeedfacefeedface"
+
+
+# Apart from the calls below: a traceback shows the line of the call.
+_UNFIT = {"ZOHO_REFRESH_TOKEN": "hunter2 hunter2"}
+
+
+def _everything_said(error: BaseException) -> str:
+    chain = "".join(traceback.format_exception(error, chain=True))
+    return f"{error!r}\n{error}\n{chain}\n{error.__context__!r}\n{error.__cause__!r}\n{error.args}"
+
+
+def test_secrets_are_hidden_in_settings(load: _Load, variables: dict[str, str]) -> None:
+    """Neither the settings nor the credentials show them, and yet they are there."""
+    settings = load(None, variables | {"ZOHO_PROXY_URL": "http://user:swordfish@proxy:1"})
+    credentials = settings.accounts["default"].credentials()
+    shown = f"{settings!r} {settings} {credentials!r} {settings.model_dump()} {settings.model_dump_json()}"
+    assert "hunter2" not in shown
+    assert "0123456789abcdef" not in shown
+    assert "swordfish" not in shown
+    assert (credentials.client_secret, credentials.refresh_token) == (
+        "hunter2hunter2",
+        "1000.0123456789abcdef.0123456789abcdef",
+    )
+    assert settings.proxies_for("https://x") == {"https": "http://user:swordfish@proxy:1"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "accounts: {acme: {client_secret: [hunter2]}}",
+        "accounts: {acme: {client_secret: {hunter2: hunter2, hunter2: 1}}}",
+        "accounts: {acme: {client_secret:hunter2, refresh_token=hunter2}}",
+        "accounts: {acme: {client_secret: 'hunter2 hunter2', client_secret: hunter2}}",
+        "accounts: {acme: {client_secret: *hunter2}}",
+        "accounts: {acme: {client_secret: !hunter2}}",
+        "accounts: {acme: {client_secret: hunter2",
+        "accounts: {acme: {client_secret: @hunter2}}",
+        "accounts: {acme: {client_secret: %hunter2}}",
+        'accounts: {acme: {client_secret: "\\hunter2"}}',
+        "accounts: {acme: {client_secret: !<hunter2> x}}",
+        "proxy_url: 'ftp://user:hunter2@proxy'",
+        "proxy_url: 'http://user:hunter2@pro xy'",
+        "accounts: {acme: {api_url: 'https://user:hunter2@x'}}",
+        "accounts: {acme: {api_url: 'https://x?token=hunter2'}}",
+    ],
+)
+def test_no_error_shows_a_secret(load: _Load, text: str) -> None:
+    """Whatever is wrong around it, and however the error is written out."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(text, _UNFIT)
+    assert "hunter2" not in _everything_said(caught.value)
+
+
+_WORDS = (_SECRET, "accounts", "acme", "client_secret", "jobs", "web", "freshness", "1e5", "<<", "\n  ", ": ", "- ")
+_SIGNS = "\n\t{}[]'\"&*!?|#,~%@\\x"
+
+
+@given(st.lists(st.sampled_from((*_WORDS, *_SIGNS)), max_size=40).map("".join))
+def test_any_text_gives_settings_or_our_error_and_never_the_secret(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    """Nothing but these two outcomes, whatever stands in the file."""
+    file = tmp_path_factory.getbasetemp() / "any.yaml"
+    file.write_text(text, encoding="utf-8")
+    try:
+        said = repr(load_settings(file, environ={"ZOHO_CLIENT_SECRET": _SECRET}, dotenv_file=None))
+    except ConfigurationError as error:
+        said = _everything_said(error)
+    assert "feedface" not in said
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_settings_or_our_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    """Files of any other kind are refused in words."""
+    file = tmp_path_factory.getbasetemp() / "bytes.yaml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigurationError):
+        load_settings(file, environ={}, dotenv_file=None)
+
+
+def test_credentials_are_read_anew(load: _Load, account: str) -> None:
+    """A rotated secret is used without a restart; one that went away is an error at that moment."""
+    file = Path("secret")
+    file.write_text("  first\n", encoding="utf-8")
+    acme = load(account.replace("client_secret: hunter2hunter2", "client_secret_file: secret")).accounts["acme"]
+    assert acme.credentials().client_secret == "first"
+    file.write_text("second\r\n", encoding="utf-8")
+    assert acme.credentials().client_secret == "second"
+    file.unlink()
+    with pytest.raises(ConfigurationError, match=r"^secret: does not exist$"):
+        acme.credentials()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b"two words", "holds more than one word or line: expected the secret alone"),
+        (b"two\nlines", "holds more than one word or line: expected the secret alone"),
+        (b"\xff", "is not UTF-8 text"),
+        (b"x" * 65_537, "is larger than 64 KiB: expected a secret alone"),
+    ],
+)
+def test_unfit_secret_file_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    """The message says what is wrong and nothing of the content."""
+    file = tmp_path / "secret"
+    file.write_bytes(content)
+    with pytest.raises(ConfigurationError) as caught:
+        read_secret_file(file)
+    assert caught.value.problems == (Problem(str(file), message),)
+    assert caught.value.__context__ is None
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    """A directory, and a pipe that nobody writes to."""
+    os.mkfifo(tmp_path / "pipe")
+    for path, message in ((tmp_path, "is a directory, not a file"), (tmp_path / "pipe", "is not a regular file")):
+        with pytest.raises(ConfigurationError) as caught:
+            read_secret_file(path)
+        assert caught.value.problems == (Problem(str(path), message),)
+
+
+def test_permission_is_explained(tmp_path: Path) -> None:
+    """The message says who we are, whose file it is and its mode."""
+    file = tmp_path / "secret"
+    file.touch()
+    file.chmod(0o600)
+    who = os.geteuid()
+    assert (
+        explain(PermissionError(), file)
+        == f"may not be read by uid {who}: it belongs to uid {who} and its mode is 0600"
+    )
+    assert explain(PermissionError(), tmp_path / "x") == f"may not be read by uid {who} (nor may its directory)"
+    assert explain(OSError(5, "Input/output error"), file) == "can't be read: Input/output error"
+    assert explain(OSError(), file) == "can't be read: OSError"

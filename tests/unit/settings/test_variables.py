@@ -1,0 +1,92 @@
+"""Variables: of the environment, of `.env`, and as files of a secrets directory."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exporter.errors import Problem
+from exporter.settings import Settings
+
+_Load = Callable[..., Settings]
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("ZOHO_FRESHNES", "ZOHO_FRESHNESS"),
+        ("ZOHO_LOG_LEVEL", "ZOHO_LOG__LEVEL"),
+        ("ZOHO_REFRESH_TOKENS", "ZOHO_REFRESH_TOKEN"),
+        ("ZOHO_ACCOUNTS", "ZOHO_ACCOUNT"),
+    ],
+)
+def test_misspelt_variable_gives_a_warning(load: _Load, variables: dict[str, str], name: str, near: str) -> None:
+    """It is ignored, and told of."""
+    settings = load(None, variables | {"ZOHO_JOBS": "Leads/1", name: "hunter2"})
+    assert settings.warnings == (Problem(name, f"not a variable of ours and ignored; did you mean {near}?"),)
+
+
+@pytest.mark.parametrize("name", ["ZOHO_EXPORTER_PORT_10042_TCP", "ZOHO_EXPORTER_SERVICE_HOST", "FRESHNESS", "ZOHO_X"])
+def test_foreign_variable_is_left_alone(load: _Load, variables: dict[str, str], name: str) -> None:
+    """Platforms inject variables of their own."""
+    assert load(None, variables | {"ZOHO_JOBS": "Leads/1", name: "tcp://10.0.0.1"}).warnings == ()
+
+
+def test_misspelt_variable_of_dotenv_gives_a_warning(load: _Load, variables: dict[str, str]) -> None:
+    """The place is the file."""
+    Path(".env").write_text("ZOHO_FRESHNES=1\nZOHO_FRESHNESS=\n", encoding="utf-8")
+    settings = load(None, variables | {"ZOHO_JOBS": "Leads/1"})
+    assert settings.warnings == (
+        Problem(".env", '"ZOHO_FRESHNES": not a variable of ours and ignored; did you mean ZOHO_FRESHNESS?'),
+    )
+
+
+def test_dotenv_gives_a_whole_account(load: _Load, variables: dict[str, str]) -> None:
+    """It may hold all that the environment may."""
+    Path(".env").write_text("".join(f'{name}="{text}"\n' for name, text in variables.items()), encoding="utf-8")
+    assert load(None).accounts["default"].credentials().client_secret == "hunter2hunter2"
+
+
+def test_secrets_directory_gives_a_whole_account(load: _Load, variables: dict[str, str], tmp_path: Path) -> None:
+    """Its files are named like the variables, and secrets are read anew."""
+    directory = tmp_path / "run"
+    directory.mkdir()
+    (directory / "kubernetes.io").mkdir()
+    for name, text in variables.items():
+        (directory / name.lower()).write_text(f"{text}\n", encoding="utf-8")
+    account = load(None, {"ZOHO_SECRETS_DIR": str(directory)}).accounts["default"]
+    assert account.client_secret_file == directory / "zoho_client_secret"
+    (directory / "zoho_client_secret").write_text("rotated", encoding="utf-8")
+    assert account.credentials().client_secret == "rotated"
+
+
+def test_default_secrets_directory_is_used_when_it_exists(load: _Load, variables: dict[str, str]) -> None:
+    """Docker and Kubernetes mount secrets where nobody had to say so."""
+    Path("secrets").mkdir()
+    Path("secrets/ZOHO_REFRESH_TOKEN").write_text("mounted", encoding="utf-8")
+    del variables["ZOHO_REFRESH_TOKEN"]
+    assert load(None, variables).accounts["default"].credentials().refresh_token == "mounted"
+
+
+def test_file_that_an_account_names_is_no_variable(load: _Load, account: str) -> None:
+    """A mounted secret that the file points at does not begin an account of its own."""
+    Path("secrets").mkdir()
+    Path("secrets/zoho_client_secret").write_text("mounted", encoding="utf-8")
+    text = account.replace("client_secret: hunter2hunter2", "client_secret_file: secrets/zoho_client_secret")
+    assert list(load(text).accounts) == ["acme"]
+
+
+def test_unfit_file_of_the_secrets_directory_is_refused(
+    problems: Callable[..., list[str]], variables: dict[str, str]
+) -> None:
+    """The place is the file, for a secret as for another setting."""
+    Path("secrets").mkdir()
+    Path("secrets/zoho_freshness").write_text("", encoding="utf-8")
+    Path("secrets/zoho_client_secret").write_text("", encoding="utf-8")
+    Path("secrets/zoho_log__level").write_text("loud", encoding="utf-8")
+    del variables["ZOHO_CLIENT_SECRET"]
+    assert problems(None, variables) == [
+        "secrets/zoho_freshness: is empty",
+        "secrets/zoho_client_secret: is empty",
+        'secrets/zoho_log__level: "loud" is not one of debug, info, warning, error',
+    ]
