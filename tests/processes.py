@@ -22,11 +22,11 @@ PATIENCE_SECONDS = 30.0
 
 
 def eventually(look: Callable[[], T | None], what: str) -> T:
-    """Look again and again until there is something to see, and give it."""
+    """Look again and again until there is something true to see, and give it."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         seen = look()
-        if seen is not None and seen is not False:
+        if seen:
             return seen
         time.sleep(0.05)
     pytest.fail(f"gave up after {PATIENCE_SECONDS:g} s: {what}")

@@ -12,11 +12,15 @@ def _execute(options: Namespace) -> int:
         sys.stderr.write(f"warning: {warning}\n")
     lines = [
         f"  {alias}: data centre {account.data_center_name}, {account.environment}, "
-        f"{sum(job.account == alias for job in settings.jobs)} jobs"
+        f"{_jobs(sum(job.account == alias for job in settings.jobs))}"
         for alias, account in sorted(settings.accounts.items())
     ]
     sys.stdout.write("\n".join(["The configuration is right.", *lines]) + "\n")
     return 0
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count} jobs"
 
 
 COMMAND = Command(

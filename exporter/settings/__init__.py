@@ -11,7 +11,6 @@ from exporter.settings.redaction import redact
 from exporter.settings.schema import (
     AccountSettings,
     ApiVersion,
-    Credentials,
     JobSettings,
     LogFormat,
     LogLevel,
@@ -24,7 +23,6 @@ from exporter.settings.values import ListenAddress, format_duration, parse_durat
 __all__ = [
     "AccountSettings",
     "ApiVersion",
-    "Credentials",
     "JobSettings",
     "ListenAddress",
     "LogFormat",

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from exporter.errors import Problem
 from exporter.model import JobKey
@@ -63,7 +62,6 @@ _EXPECTED = {
     "dict_type": "expected a mapping",
     "mapping_type": "expected a mapping",
     "tuple_type": "expected a list",
-    "missing": "is required",
 }
 
 
@@ -138,13 +136,11 @@ def _with_environment_jobs(tree: Branch, variables: Variables) -> tuple[Branch, 
 
 def _validated(tree: Branch, findings: tuple[Finding, ...], warnings: tuple[Problem, ...]) -> Settings:
     found = [*findings, *incoherences(tree)]
-    details: list[ErrorDetails] = []
     settings: Settings | None = None
     try:
         settings = Settings.model_validate(plain(tree), context=_origin(tree, warnings))
     except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
-    found.extend(_described(details, tree, {finding.path for finding in found}))
+        found.extend(_described(error, tree, frozenset(finding.path for finding in found)))
     # Raised out of the `except`: pydantic's error carries what was written, secrets too.
     if settings is None or found:
         raise refusal(found)
@@ -160,27 +156,24 @@ def _origin(tree: Branch, warnings: tuple[Problem, ...]) -> Origin:
     return Origin(frozenset(keys), warnings)
 
 
-def _described(details: list[ErrorDetails], tree: Branch, told: set[TreePath]) -> Iterator[Finding]:
-    for detail in details:
+def _described(error: ValidationError, tree: Branch, told: frozenset[TreePath]) -> Iterator[Finding]:
+    for detail in error.errors(include_url=False, include_input=False):
         path = detail["loc"]
         if path[-1] == "[key]" and find(tree, path) is None:
             path = path[:-1]
-        if detail["type"] != "missing":
-            yield Finding(place_at(tree, path), path, _wording(detail, path))
+        if detail["type"] == "value_error":
+            yield Finding(place_at(tree, path), path, str(detail["ctx"]["error"]))
+        elif detail["type"] == "extra_forbidden":
+            yield Finding(place_at(tree, path), path, _unknown(path))
+        elif detail["type"] != "missing":
+            yield Finding(place_at(tree, path), path, _EXPECTED.get(detail["type"], detail["msg"]))
         elif not any(path[:length] in told for length in range(1, len(path) + 1)):
-            yield missing(tree, path, _wording(detail, path))
+            yield missing(tree, path, "is required")
 
 
-def _wording(detail: ErrorDetails, path: TreePath) -> str:
-    match detail["type"]:
-        case "value_error":
-            return str(detail["ctx"]["error"])
-        case "extra_forbidden":
-            known = _section(path[:-1]).model_fields
-            near = suggestion(str(path[-1]), known)
-            return f"unknown key{near}" if near else f"unknown key; known: {', '.join(known)}"
-        case kind:
-            return _EXPECTED.get(kind, detail["msg"])
+def _unknown(path: TreePath) -> str:
+    known = _section(path[:-1]).model_fields
+    return "unknown key" + (suggestion(str(path[-1]), known) or f"; known: {', '.join(known)}")
 
 
 def _section(path: TreePath) -> type[Section]:

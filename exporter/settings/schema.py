@@ -4,7 +4,7 @@ A field's description is its line in docs/settings.md; its type's parser says wh
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from exporter.errors import Problem
-from exporter.model import DataCenter, Environment, JobKey, JobSource, JobSpec
+from exporter.model import Credentials, DataCenter, Environment, JobKey, JobSource, JobSpec
 from exporter.settings.proxies import proxies_for
 from exporter.settings.secret_files import read_secret_file, refuse_unfit
 from exporter.settings.values import (
@@ -122,15 +122,6 @@ BaseUrl = Annotated[str, BeforeValidator(Parser("a URL of scheme and host", pars
 FilePath = Annotated[Path, BeforeValidator(Parser("a path", parse_path))]
 Secret = Annotated[SecretStr, BeforeValidator(Hidden(Parser("a secret", refuse_unfit)))]
 ProxyUrl = Annotated[SecretStr, BeforeValidator(Hidden(Parser("a URL, http or https", parse_proxy_url)))]
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What an access token is asked for with."""
-
-    client_id: str
-    client_secret: str = field(repr=False)
-    refresh_token: str = field(repr=False)
 
 
 class Section(BaseModel):

@@ -10,7 +10,6 @@ from typing import Annotated, Union, get_args, get_origin
 import pytest
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 from exporter.settings import (
     AccountSettings,
@@ -46,8 +45,10 @@ def _parsers(annotation: object, metadata: tuple[object, ...]) -> Iterator[str]:
 
 
 def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return ""
     match field.get_default(call_default_factory=True, validated_data={}):
-        case value if value is PydanticUndefined or value in (None, "", (), {}):
+        case value if value in (None, "", (), {}):
             return ""
         case float() as seconds:
             return f"`{format_duration(seconds)}`"

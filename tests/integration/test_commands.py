@@ -1,0 +1,181 @@
+"""The commands as a person types them, in processes of their own."""
+
+import re
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+from journey import Exporter
+from processes import bare_environment, eventually, exporter_command, started
+
+from exporter import __version__
+from exporter.cli import COMMANDS
+from exporter.simulator import Simulator
+
+GOOD_FILE = """\
+accounts:
+  acme:
+    data_center: eu
+    client_id: 1000.ABC
+    client_secret: hush-hush-secret
+    refresh_token: 1000.0123456789abcdef0123456789abcdef.0123456789abcdef0123456789abcdef
+jobs:
+  - {account: acme, module: Leads, job_id: 3524033000006027001}
+"""
+
+
+def typed(*arguments: str, directory: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Type a command and wait for its end."""
+    return subprocess.run(
+        exporter_command(*arguments),
+        env=bare_environment(**variables),
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_version_is_printed(tmp_path: Path) -> None:
+    """`--version` names the program and its version."""
+    ended = typed("--version", directory=tmp_path)
+    assert (ended.returncode, ended.stdout) == (0, f"zoho-mass-update-exporter {__version__}\n")
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    """`--help` says what this is and lists the commands with a line each."""
+    ended = typed("--help", directory=tmp_path)
+    assert ended.returncode == 0
+    assert "Prometheus exporter for Zoho CRM mass-update jobs" in ended.stdout
+    for command in COMMANDS:
+        assert re.search(rf"^    {command.name} +{re.escape(command.summary)}$", ended.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_each_command_explains_its_flags(tmp_path: Path, command: object) -> None:
+    """`COMMAND --help` describes the command and each of its flags."""
+    ended = typed(str(getattr(command, "name")), "--help", directory=tmp_path)  # noqa: B009 - ids come as objects
+    assert ended.returncode == 0
+    flags = re.findall(r"^  (--[a-z.-]+)", ended.stdout, re.MULTILINE)
+    assert flags
+    assert ended.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["chek"], "invalid choice: 'chek'", id="unknown command"),
+        pytest.param(["--web.listen-adress=:1"], "unrecognized arguments: --web.listen-adress=:1", id="unknown flag"),
+        pytest.param(["--log.level=loud"], "argument --log.level: invalid choice: 'loud'", id="unknown word"),
+    ],
+)
+def test_wrong_arguments_are_refused(tmp_path: Path, arguments: list[str], said: str) -> None:
+    """A mistyped word ends with status 2 and says which one."""
+    ended = typed(*arguments, directory=tmp_path)
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_check_accepts_a_right_file(tmp_path: Path) -> None:
+    """`check` says what it found, and no secret."""
+    (tmp_path / "zoho.yaml").write_text(GOOD_FILE)
+    ended = typed("check", "--config.file=zoho.yaml", directory=tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == "The configuration is right.\n  acme: data centre eu, production, 1 job\n"
+
+
+def test_check_lists_every_problem_with_its_place(tmp_path: Path) -> None:
+    """All problems come at once, each with its line, status 2 and no secret."""
+    broken = GOOD_FILE.replace("eu", "eurp").replace("job_id: 3", "job_id: x3").replace("client_id", "clientid")
+    (tmp_path / "zoho.yaml").write_text(broken)
+    ended = typed("check", "--config.file=zoho.yaml", directory=tmp_path)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    title, *problems = ended.stderr.splitlines()
+    assert title == f"zoho-mass-update-exporter: {len(problems)} problems in the configuration:"
+    assert [line.split(": ")[0].strip() for line in problems] == sorted(
+        line.split(": ")[0].strip() for line in problems
+    )
+    assert {"zoho.yaml:3", "zoho.yaml:4", "zoho.yaml:8"} <= {line.split(": ")[0].strip() for line in problems}
+    assert "hush-hush-secret" not in ended.stderr
+    assert "0123456789abcdef" not in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_nothing_configured_says_how_to_start(tmp_path: Path, command: str) -> None:
+    """Without any configuration the message names the ways to give one."""
+    ended = typed(command, directory=tmp_path)
+    assert ended.returncode == 2
+    for hint in ("ZOHO_CLIENT_ID", "--config.file", "demo"):
+        assert hint in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_taken_port_is_told(tmp_path: Path, simulator: Simulator) -> None:
+    """An address in use ends the start with a clear error, not a traceback."""
+    address = simulator.url.removeprefix("http://")
+    (tmp_path / "zoho.yaml").write_text(GOOD_FILE)
+    ended = typed("--config.file=zoho.yaml", f"--web.listen-address={address}", directory=tmp_path)
+    assert ended.returncode == 2
+    assert f"--web.listen-address: can't listen on {address}: another program listens there" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_demo_shows_every_state_and_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    """The demo needs nothing, shows a job in each state, and ends without a traceback."""
+    with started(exporter_command("demo", "--web.listen-address=127.0.0.1:0"), bare_environment(), tmp_path) as demo:
+        [url] = eventually(lambda: re.findall(r"http://\S+/metrics", "".join(demo.stdout)), "no address printed")
+        page = requests.get(url, timeout=30).text
+        status = demo.stop(number)
+    states = set(re.findall(r'job_state\{account="demo",.*state="([A-Z]+)"\} 1\.0', page))
+    assert states >= {"SCHEDULED", "QUEUED", "RUNNING", "COMPLETED", "UNKNOWN"}
+    assert 'code="NOT_FOUND",job_id=' in page
+    assert 'code="OAUTH_SCOPE_MISMATCH",job_id=' in page
+    assert status == 0
+    assert "Traceback" not in "".join(demo.stderr)
+
+
+def test_simulate_prints_what_the_exporter_needs(tmp_path: Path) -> None:
+    """The lines that `simulate` prints configure an exporter that works against it."""
+    with started(
+        exporter_command("simulate", "--web.listen-address=127.0.0.1:0"), bare_environment(), tmp_path
+    ) as zoho:
+        eventually(lambda: "What it has served" in "".join(zoho.stdout), "nothing printed")
+        exports = dict(re.findall(r"(ZOHO_[A-Z_]+)=(\S+)", "".join(zoho.stdout)))
+        command = exporter_command("--web.listen-address=127.0.0.1:0", "--log.format=json")
+        with started(command, bare_environment(**exports), tmp_path) as exporter:
+            url = f"http://127.0.0.1:{exporter.log_event('serving metrics')['port']}/metrics"
+            page = requests.get(url, timeout=30).text
+        assert zoho.stop(signal.SIGINT) == 0
+    assert 'zoho_crm_api_up{account="default"} 1.0' in page
+    assert "zoho_mass_update_job_updated_records{" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["--web.listen-address=nowhere"], "expected HOST:PORT, got 'nowhere'", id="no port"),
+        pytest.param(["--web.listen-address=127.0.0.1:99999"], "can't listen on 127.0.0.1:99999", id="port too high"),
+        pytest.param(["--scenario.file=missing.yaml"], "missing.yaml: ", id="no such file"),
+    ],
+)
+def test_simulate_refuses_what_it_cannot_do(tmp_path: Path, arguments: list[str], said: str) -> None:
+    """Bad flags of `simulate` are told like any other problem."""
+    ended = typed("simulate", *arguments, directory=tmp_path)
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_flags_beat_the_environment(start_exporter: Callable[..., Exporter]) -> None:
+    """A flag wins over the variable of the same setting."""
+    exporter = start_exporter(web__listen_address="127.0.0.1:1", web__telemetry_path="/own")
+    assert not exporter.url.endswith(":1")
+    assert requests.get(f"{exporter.url}/own", timeout=30).ok
