@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format check lock clean prometheus
+.PHONY: help demo test lint format check bench golden lock clean prometheus
 
 help: ## list these verbs
 	@echo "make <verb>, where the verb is one of"
@@ -46,6 +46,12 @@ format: $(DEV) ## rewrite the code in the house's format
 	$(BIN)/ruff format .
 
 check: lint test ## lint, then test
+
+bench: $(RUN) ## measure, against a simulated Zoho on this machine
+	$(BIN)/python benchmarks/fan_out.py
+
+golden: $(DEV) ## write the golden files and docs/metrics.md anew, to be read in git diff
+	$(BIN)/python -m pytest -q tests/unit/metrics --write-golden
 
 lock: | $(BIN)/uv ## write requirements/*.txt anew from pyproject.toml; newer versions: ARGS=--upgrade
 	$(UV_COMPILE) --group dev --output-file requirements/dev.txt $(ARGS)

@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from exporter.web.server import WebServer, bind
 from exporter.zoho.client import ZohoClient
 from exporter.zoho.codes import LABEL_VALUES
 from exporter.zoho.data_centers import Endpoints, endpoints_of
-from exporter.zoho.transport import Transport, TransportOptions
+from exporter.zoho.transport import Transport, TransportOptions, tls_context
 
 _log = logging.getLogger(__name__)
 
@@ -54,8 +55,9 @@ class Application:
         self._settings = settings
         self._clock = clock
         self._stopwatch = stopwatch
+        context = tls_context(settings.ca_bundle)
         self._upstreams = {
-            alias: _open_upstream(alias, account, settings, clock, stopwatch)
+            alias: _open_upstream(alias, account, settings, context, clock=clock, stopwatch=stopwatch)
             for alias, account in settings.accounts.items()
         }
         self._registry = Registry()
@@ -155,6 +157,8 @@ def _open_upstream(
     alias: str,
     account: AccountSettings,
     settings: Settings,
+    context: ssl.SSLContext,
+    *,
     clock: Callable[[], float],
     stopwatch: Callable[[], float],
 ) -> _Upstream:
@@ -162,7 +166,6 @@ def _open_upstream(
     options = TransportOptions(
         timeout_seconds=settings.poll_timeout,
         connect_timeout_seconds=settings.connect_timeout,
-        ca_bundle=settings.ca_bundle,
         proxies={**settings.proxies_for(endpoints.accounts_url), **settings.proxies_for(endpoints.api_url)},
         pool_size=account.max_concurrency,
         user_agent=f"zoho-mass-update-exporter/{__version__}",
@@ -173,7 +176,7 @@ def _open_upstream(
     client = ZohoClient(
         identity,
         endpoints,
-        Transport(options, clock=clock, stopwatch=stopwatch),
+        Transport(options, context, clock=clock, stopwatch=stopwatch),
         credentials=account.credentials,
         clock=clock,
         stopwatch=stopwatch,

@@ -52,6 +52,15 @@ class Running:
         """Send a signal to this one process and give its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
+        return self.end()
+
+    def interrupt(self) -> int:
+        """Press Ctrl-C, which a terminal sends to a process and its children, and give the exit status."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.end()
+
+    def end(self) -> int:
+        """Wait for the process to end and give its exit status."""
         status = self.process.wait(PATIENCE_SECONDS)
         for reader in self.readers:
             reader.join(PATIENCE_SECONDS)
@@ -86,6 +95,7 @@ def started(command: list[str], environment: Mapping[str, str], directory: Path)
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     running = Running(process)
     running.follow()
