@@ -103,12 +103,27 @@ class JobReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Observation:
+    """What one good poll saw: when, the state, and the records done so far (`None` where Zoho gave no counts)."""
+
+    at: float
+    state: JobState
+    processed: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class PollFailure:
-    """Why the last poll of a job gave no report. `code` is one of the bounded codes, `advice` what to do about it."""
+    """Why the last poll of a job gave no report. `code` is one of the bounded codes, `advice` what to do about it.
+
+    `is_passing` tells faults that time may cure from refusals that last until a person acts. `retry_at` is the
+    earliest time that Zoho allows the next attempt, where it said one.
+    """
 
     code: str
     message: str
     advice: str
+    is_passing: bool = True
+    retry_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +131,8 @@ class TrackedJob:
     """Everything we know of one job. Its times are observed by us; `None` means not seen yet.
 
     `polled_at` is the start of the last attempt, `reported_at` the start of the attempt that gave `report`.
-    `next_poll_at` is the earliest next attempt; `None` with a terminal report means never.
+    `next_poll_at` is the earliest next attempt; `None` with a terminal report means never. `history` is what changed,
+    oldest first, and of bounded length.
     """
 
     spec: JobSpec
@@ -129,6 +145,8 @@ class TrackedJob:
     finished_at: float | None = None
     progressed_at: float | None = None
     failure: PollFailure | None = None
+    failures_in_a_row: int = 0
+    history: tuple[Observation, ...] = ()
 
     @property
     def state(self) -> JobState:
@@ -166,6 +184,54 @@ class Distribution:
     def cumulative(self) -> tuple[tuple[float, int], ...]:
         """Pair each upper bound, infinity last, with the number of observations at or below it."""
         return tuple(zip((*self.bounds, float("inf")), itertools.accumulate(self.counts), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleTotals:
+    """What the jobs of one module have come to: counters that outlive the jobs, and the exporter's restarts.
+
+    `durations` are seconds from the first poll that saw RUNNING to the one that saw the end.
+    """
+
+    finished: Mapping[JobState, int]
+    """Jobs, by terminal state."""
+    records: Mapping[str, int]
+    """Records processed, by outcome: `updated`, `failed`."""
+    durations: Mapping[JobState, Distribution]
+    """By terminal state."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    """An access token as it is kept across restarts. `fingerprint` tells for which credentials it was minted."""
+
+    value: str = field(repr=False)
+    expires_at: float
+    api_domain: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLedger:
+    """What an account has spent, as it is kept across restarts: credits by the minute (Unix time // 60), and mints."""
+
+    credits_by_minute: Mapping[int, int] = field(default_factory=dict)
+    mints: tuple[float, ...] = ()
+    """When access tokens were asked for, Unix seconds, oldest first."""
+    token: StoredToken | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredState:
+    """Everything that survives a restart."""
+
+    jobs: tuple[TrackedJob, ...] = ()
+    retired: frozenset[JobKey] = frozenset()
+    """Jobs whose retention is over: not tracked again while a configuration still lists them."""
+    totals: Mapping[tuple[str, str], ModuleTotals] = field(default_factory=dict)
+    """By account and module."""
+    ledgers: Mapping[str, AccountLedger] = field(default_factory=dict)
+    """By account."""
 
 
 @dataclass(frozen=True, slots=True)
