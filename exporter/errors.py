@@ -2,6 +2,7 @@
 
 ExporterError
 ├── ConfigurationError      the operator must change a setting: print the problems, exit with status 2
+├── HeldBackError           no call was made: budget, reserve or circuit; try at a later scrape, the job is as it was
 └── PollError               one poll gave no report: count it by its code, keep the last good report
     ├── PassingError        time or a retry may cure it: time-out, connection, 5xx, an answer that is not Zoho's
     ├── ThrottledError      Zoho asks the whole account to pause: wait `retry_after_seconds` or a back-off
@@ -11,6 +12,9 @@ ExporterError
 """
 
 from dataclasses import dataclass
+
+UNKNOWN_JOB = "NOT_FOUND"
+"""The code of a `RefusedError` that says: Zoho knows no such job."""
 
 
 class ExporterError(Exception):
@@ -36,17 +40,27 @@ class ConfigurationError(ExporterError):
         self.problems = problems
 
 
+class HeldBackError(ExporterError):
+    """The account may not call Zoho now; `reason` is one of a bounded set. Nothing was sent, nothing was spent."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class PollError(ExporterError):
     """One status call gave no report.
 
     `code` is one of a bounded set (it becomes a label value), `advice` says what the operator can do about it.
+    `retry_after_seconds` is how long Zoho asks us to wait, where it does.
     """
 
-    def __init__(self, code: str, message: str, *, advice: str = "") -> None:
+    def __init__(self, code: str, message: str, *, advice: str = "", retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.advice = advice
+        self.retry_after_seconds = retry_after_seconds
 
 
 class PassingError(PollError):
@@ -54,11 +68,22 @@ class PassingError(PollError):
 
 
 class ThrottledError(PollError):
-    """Zoho asks the whole account to pause; `retry_after_seconds` is how long, where Zoho said it."""
+    """Zoho asks the whole account to pause.
 
-    def __init__(self, code: str, message: str, *, advice: str = "", retry_after_seconds: float | None = None) -> None:
-        super().__init__(code, message, advice=advice)
-        self.retry_after_seconds = retry_after_seconds
+    `is_daily` tells that the organisation's credits of the day are gone, as far as Zoho's message lets us know.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        advice: str = "",
+        retry_after_seconds: float | None = None,
+        is_daily: bool = False,
+    ) -> None:
+        super().__init__(code, message, advice=advice, retry_after_seconds=retry_after_seconds)
+        self.is_daily = is_daily
 
 
 class RefusedError(PollError):

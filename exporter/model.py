@@ -11,6 +11,8 @@ from enum import StrEnum
 from types import MappingProxyType
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
+RECORD_OUTCOMES = ("updated", "failed")
+"""What becomes of a record, as the counters of processed records tell it."""
 
 
 class DataCenter(StrEnum):
@@ -115,8 +117,9 @@ class Observation:
 class PollFailure:
     """Why the last poll of a job gave no report. `code` is one of the bounded codes, `advice` what to do about it.
 
-    `is_passing` tells faults that time may cure from refusals that last until a person acts. `retry_at` is the
-    earliest time that Zoho allows the next attempt, where it said one.
+    `is_passing` tells faults that time may cure from refusals that last until a person acts, `is_account_wide` those
+    that concern every job of the account, so that the account waits and not the job. `retry_at` is the earliest time
+    that Zoho allows the next attempt, where it said one.
     """
 
     code: str
@@ -124,6 +127,7 @@ class PollFailure:
     advice: str
     is_passing: bool = True
     retry_at: float | None = None
+    is_account_wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,8 @@ class TrackedJob:
     """Everything we know of one job. Its times are observed by us; `None` means not seen yet.
 
     `polled_at` is the start of the last attempt, `reported_at` the start of the attempt that gave `report`.
-    `next_poll_at` is the earliest next attempt; `None` with a terminal report means never. `history` is what changed,
+    `next_poll_at` is the earliest next attempt; `None` with a terminal report means never. `completes_at` is the
+    estimated end of a job that runs at a known pace. `history` is what changed,
     oldest first, and of bounded length.
     """
 
@@ -144,6 +149,7 @@ class TrackedJob:
     started_at: float | None = None
     finished_at: float | None = None
     progressed_at: float | None = None
+    completes_at: float | None = None
     failure: PollFailure | None = None
     failures_in_a_row: int = 0
     history: tuple[Observation, ...] = ()
@@ -199,6 +205,16 @@ class ModuleTotals:
     """Records processed, by outcome: `updated`, `failed`."""
     durations: Mapping[JobState, Distribution]
     """By terminal state."""
+
+    @classmethod
+    def empty(cls, bounds: tuple[float, ...]) -> "ModuleTotals":
+        """Start with nothing counted; `bounds` are those of the durations, seconds."""
+        ends = [state for state in JobState if state.is_terminal]
+        return cls(
+            finished=dict.fromkeys(ends, 0),
+            records=dict.fromkeys(RECORD_OUTCOMES, 0),
+            durations=dict.fromkeys(ends, Distribution.empty(bounds)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,14 +276,27 @@ class TokenStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class CreditStatus:
+    """An account's API credits. `budget` is `None` when unlimited, `remaining` while Zoho has not said it."""
+
+    spent: int
+    """Since the process started."""
+    used_24h: int
+    budget: int | None
+    reserve: int
+    remaining: int | None = None
+    is_reserve_reached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class UpstreamStatus:
-    """How an account's calls to Zoho are going. `is_up` and `credits_remaining` are `None` until Zoho has said."""
+    """How an account's calls to Zoho are going. `is_up` is `None` until there was one."""
 
     token: TokenStatus
+    credits: CreditStatus
     is_up: bool | None
+    is_circuit_open: bool
     in_flight: int
-    credits_spent: int
-    credits_remaining: int | None
     durations: Mapping[str, Distribution]
     """By endpoint, seconds."""
 
@@ -299,6 +328,8 @@ class AccountSnapshot:
     account: Account
     upstream: UpstreamStatus
     tally: PollTally
+    totals: Mapping[str, ModuleTotals] = field(default_factory=dict)
+    """By module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +341,10 @@ class ExporterSnapshot:
     config_reload_succeeded: bool
     config_reloaded_at: float
     scrape_durations: Distribution
+    jobs_dropped: Mapping[str, int] = field(default_factory=dict)
+    """By reason."""
+    store_errors: Mapping[str, int] = field(default_factory=dict)
+    """By operation."""
 
 
 @dataclass(frozen=True, slots=True)

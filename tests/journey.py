@@ -31,7 +31,15 @@ def account_variables(simulator: Simulator) -> dict[str, str]:
         "ZOHO_CLIENT_ID": simulator.scenario.client_id,
         "ZOHO_CLIENT_SECRET": simulator.scenario.client_secret,
         "ZOHO_REFRESH_TOKEN": simulator.scenario.refresh_token,
+        "ZOHO_STATE__PATH": "memory",
     }
+
+
+def every(interval: str) -> dict[str, str]:
+    """Give the settings that poll every live job at one interval, failing or not."""
+    names = ("shortest", "longest", "suspended")
+    attempts = ("fault_shortest", "fault_longest", "refusal_shortest", "refusal_longest")
+    return {f"schedule__{name}": interval for name in (*names, *attempts)}
 
 
 @dataclass(frozen=True)

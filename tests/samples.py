@@ -1,10 +1,10 @@
 """Small pieces that many tests are built from. Times are Unix seconds around `NOW`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future
 from typing import ParamSpec, TypeVar
 
-from exporter.model import JobKey, JobReport, JobSource, JobSpec, JobState, PollFailure, TrackedJob
+from exporter.model import JobKey, JobReport, JobSource, JobSpec, JobState, ModuleTotals, PollFailure, TrackedJob
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,6 +24,26 @@ class Clock:
     def __call__(self) -> float:
         """Give the time it is set to."""
         return self.now
+
+
+class MemoryJournal:
+    """A journal that a test can look into."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[JobKey, TrackedJob] = {}
+        self.totals: dict[tuple[str, str], ModuleTotals] = {}
+        self.retired: set[JobKey] = set()
+
+    def save_job(self, job: TrackedJob, totals: Mapping[tuple[str, str], ModuleTotals]) -> None:
+        """Keep a job."""
+        self.jobs[job.spec.key] = job
+        self.totals.update(totals)
+
+    def forget_jobs(self, keys: Iterable[JobKey], *, retired: bool) -> None:
+        """Forget jobs."""
+        for key in keys:
+            self.jobs.pop(key, None)
+            self.retired = self.retired | {key} if retired else self.retired - {key}
 
 
 class HeldExecutor(Executor):

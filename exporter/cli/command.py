@@ -10,7 +10,7 @@ from exporter.settings import Settings, load_settings
 
 PROGRAM = "zoho-mass-update-exporter"
 
-_SETTING_FLAGS = ("web.listen_address", "web.telemetry_path", "log.level", "log.format")
+_SETTING_FLAGS = ("state.path", "web.listen_address", "web.telemetry_path", "log.level", "log.format")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,16 @@ def add_web_flags(parser: ArgumentParser, listen_address: str) -> None:
         dest="web.telemetry_path",
         metavar="PATH",
         help="path of the metrics (default /metrics)",
+    )
+
+
+def add_state_flag(parser: ArgumentParser, default: str) -> None:
+    """Add the flag that names the state file."""
+    parser.add_argument(
+        "--state.path",
+        dest="state.path",
+        metavar="FILE",
+        help=f"file that keeps jobs, counters and spent credits across restarts, or 'memory' (default {default})",
     )
 
 

@@ -7,18 +7,29 @@ from functools import partial
 from pathlib import Path
 
 from exporter.app import serve
-from exporter.cli.command import Command, add_log_flags, add_web_flags, setting_flags, start_logging
-from exporter.settings import JobSettings, Settings, load_settings
+from exporter.cli.command import Command, add_log_flags, add_state_flag, add_web_flags, setting_flags, start_logging
+from exporter.settings import MEMORY, JobSettings, Settings, load_settings
 from exporter.simulator import DEMO_FLEET, Simulator, demo_scenario
 
 _ALIAS = "demo"
 _LISTEN_ADDRESS = "127.0.0.1:10042"
-_FRESHNESS = "1s"  # the fleet lives through in two minutes what takes real jobs an hour
-_POLL_TIMEOUT = "2s"
+# The fleet lives through in two minutes what takes real jobs an hour: so is the schedule's time accelerated.
+_ACCELERATED = {
+    "ZOHO_SCHEDULE__SHORTEST": "1s",
+    "ZOHO_SCHEDULE__LONGEST": "5s",
+    "ZOHO_SCHEDULE__SUSPENDED": "10s",
+    "ZOHO_SCHEDULE__FAULT_SHORTEST": "1s",
+    "ZOHO_SCHEDULE__FAULT_LONGEST": "20s",
+    "ZOHO_SCHEDULE__REFUSAL_SHORTEST": "30s",
+    "ZOHO_SCHEDULE__REFUSAL_LONGEST": "5m",
+    "ZOHO_POLL_TIMEOUT": "2s",
+    "ZOHO_DAILY_CREDIT_BUDGET": "100000",
+}
 
 
 def _add_flags(parser: ArgumentParser) -> None:
     add_web_flags(parser, _LISTEN_ADDRESS)
+    add_state_flag(parser, "memory")
     add_log_flags(parser)
 
 
@@ -39,10 +50,9 @@ def _settings(simulator: Simulator, flags: Mapping[str, object]) -> Settings:
         "ZOHO_CLIENT_ID": scenario.client_id,
         "ZOHO_CLIENT_SECRET": scenario.client_secret,
         "ZOHO_REFRESH_TOKEN": scenario.refresh_token,
-        "ZOHO_FRESHNESS": _FRESHNESS,
-        "ZOHO_POLL_TIMEOUT": _POLL_TIMEOUT,
+        **_ACCELERATED,
     }
-    overrides = {"web.listen_address": _LISTEN_ADDRESS, **flags}
+    overrides = {"web.listen_address": _LISTEN_ADDRESS, "state.path": MEMORY, **flags}
     settings = load_settings(
         None, overrides=overrides, environ=account, dotenv_file=None, secrets_dir=Path("no secrets directory")
     )

@@ -4,7 +4,15 @@ import logging
 from argparse import ArgumentParser, Namespace
 
 from exporter.app import serve
-from exporter.cli.command import Command, add_config_flag, add_log_flags, add_web_flags, settings_of, start_logging
+from exporter.cli.command import (
+    Command,
+    add_config_flag,
+    add_log_flags,
+    add_state_flag,
+    add_web_flags,
+    settings_of,
+    start_logging,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -12,6 +20,7 @@ _log = logging.getLogger(__name__)
 def _add_flags(parser: ArgumentParser) -> None:
     add_config_flag(parser)
     add_web_flags(parser, ":10042")
+    add_state_flag(parser, "see docs/settings.md: right for a service, a container and a laptop")
     add_log_flags(parser)
 
 

@@ -5,6 +5,7 @@ lands in the registry for the next one.
 """
 
 import logging
+import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
@@ -13,37 +14,47 @@ from enum import StrEnum
 from functools import partial
 from threading import Lock
 
-from exporter.errors import PollError
+from exporter.errors import HeldBackError, PollError, RefusedError, ThrottledError, TokenRefusedError
+from exporter.jobs.pace import pace_of
 from exporter.jobs.registry import Registry
 from exporter.jobs.schedule import Schedule
-from exporter.jobs.tracking import note_failure, note_report
+from exporter.jobs.tracking import fade, note_failure, note_report
 from exporter.model import JobKey, JobReport, PollFailure, PollTally, TrackedJob
 
 _log = logging.getLogger(__name__)
+
+Fetch = Callable[[JobKey], JobReport]
 
 UNFORESEEN = "other"
 """The code of a poll that ended in an error of our own."""
 
 
 class Skip(StrEnum):
-    """Why a scrape did not poll a job, or did not wait for its poll."""
+    """Why a scrape did not poll a job, or did not wait for its poll. `BUDGET` and `CIRCUIT` are the account's word."""
 
     FRESH = "fresh"
     TERMINAL = "terminal"
+    BUDGET = "budget"
+    BACKOFF = "backoff"
+    CIRCUIT = "circuit"
     DEADLINE = "deadline"
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One account's way to Zoho: the call, and the threads that bound how many are under way at once."""
+    """One account's way to Zoho: the call, the threads that bound how many are under way, and its budget's pressure.
 
-    fetch: Callable[[JobKey], JobReport]
+    `fetch` raises `PollError` or `HeldBackError`; `pressure` gives 0 for plenty of credits to 1 for none.
+    """
+
+    fetch: Fetch
     executor: Executor
+    pressure: Callable[[], float] = lambda: 0.0
 
     @classmethod
-    def with_threads(cls, alias: str, fetch: Callable[[JobKey], JobReport], max_concurrency: int) -> "Lane":
+    def with_threads(cls, alias: str, fetch: Fetch, pressure: Callable[[], float], max_concurrency: int) -> "Lane":
         """Open a lane of `max_concurrency` threads."""
-        return cls(fetch, ThreadPoolExecutor(max_concurrency, thread_name_prefix=f"poll-{alias}"))
+        return cls(fetch, ThreadPoolExecutor(max_concurrency, thread_name_prefix=f"poll-{alias}"), pressure)
 
 
 class _Counts:
@@ -63,92 +74,161 @@ class Refresher:
     """Polls due jobs on demand, each at most once at a time. Thread-safe.
 
     One lock guards the polls in flight and the counts; the registry has its own.
+
+    Args:
+        registry: the table of jobs.
+        lanes: the way to Zoho of each account, by alias.
+        schedule: when a job is due.
+        clock: gives Unix seconds.
+        draw: gives random numbers from 0 to 1, to spread attempts after faults.
     """
 
     def __init__(
-        self, registry: Registry, lanes: Mapping[str, Lane], schedule: Schedule, clock: Callable[[], float]
+        self,
+        registry: Registry,
+        lanes: Mapping[str, Lane],
+        schedule: Schedule,
+        *,
+        clock: Callable[[], float],
+        draw: Callable[[], float] = random.random,
     ) -> None:
         self._registry = registry
         self._lanes = lanes
         self._schedule = schedule
         self._clock = clock
+        self._draw = draw
         self._lock = Lock()
         self._in_flight: dict[JobKey, Future[None]] = {}
         self._counts = {alias: _Counts() for alias in lanes}
 
     def refresh(self, timeout_seconds: float) -> None:
         """Poll what is due and wait for it, no longer than `timeout_seconds`."""
+        self._registry.retire(self._clock())
+        pressures = self._pressures()
         jobs = sorted(self._registry.jobs(), key=lambda job: job.polled_at or 0.0)
-        polls = {job.spec.key: poll for job in jobs if (poll := self._poll_if_due(job.spec.key))}
+        keys = [job.spec.key for job in jobs]
+        polls = {key: poll for key in keys if (poll := self._poll_if_due(key, pressures[key.account]))}
         finished, _ = wait(polls.values(), timeout=max(0.0, timeout_seconds))
-        with self._lock:
-            for key, poll in polls.items():
-                if poll not in finished:
-                    self._counts[key.account].skipped[Skip.DEADLINE] += 1
+        for key, poll in polls.items():
+            if poll not in finished:
+                self._skip(key, Skip.DEADLINE)
+
+    def view(self, stale_after_seconds: float) -> tuple[TrackedJob, ...]:
+        """Give the jobs as a page shows them: without reports that are too old, and with the next poll as it stands."""
+        now, pressures = self._clock(), self._pressures()
+        jobs = (fade(job, now, stale_after_seconds) for job in self._registry.jobs())
+        return tuple(
+            replace(job, next_poll_at=self._schedule.due_at(job, pressures[job.spec.key.account])) for job in jobs
+        )
+
+    def _pressures(self) -> dict[str, float]:
+        return {alias: lane.pressure() for alias, lane in self._lanes.items()}
 
     def tallies(self) -> dict[str, PollTally]:
         """Give the counts of each account, by alias."""
         with self._lock:
             return {alias: counts.tally() for alias, counts in self._counts.items()}
 
-    def close(self) -> None:
-        """Start no more polls; those under way end on their own time limit."""
+    def close(self, grace_seconds: float) -> None:
+        """Start no more polls, and wait for those under way; what outlasts the grace ends on its own time limit."""
         for lane in self._lanes.values():
             lane.executor.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            under_way = list(self._in_flight.values())
+        _, late = wait(under_way, timeout=grace_seconds)
+        if late:
+            _log.warning("polls are abandoned", extra={"polls": len(late)})
 
-    def _poll_if_due(self, key: JobKey) -> Future[None] | None:
+    def _poll_if_due(self, key: JobKey, pressure: float) -> Future[None] | None:
         """Start the job's poll, or join the one in flight; `None` when it is not due.
 
         A poll writes the registry before it leaves `_in_flight`, so one of the two always shows it.
         """
         with self._lock:
-            counts = self._counts[key.account]
             if poll := self._in_flight.get(key):
-                counts.coalesced += 1
+                self._counts[key.account].coalesced += 1
                 return poll
             job = self._registry.get(key)
-            if not self._schedule.is_due(job, self._clock()):
-                counts.skipped[Skip.TERMINAL if job.is_terminal else Skip.FRESH] += 1
+            if job is None:
+                return None
+            if skip := self._reason_to_skip(job, pressure):
+                self._counts[key.account].skipped[skip] += 1
                 return None
             lane = self._lanes[key.account]
             poll = self._in_flight[key] = lane.executor.submit(self._poll, key, lane.fetch)
         poll.add_done_callback(_log_escaped)
         return poll
 
-    def _poll(self, key: JobKey, fetch: Callable[[JobKey], JobReport]) -> None:
+    def _reason_to_skip(self, job: TrackedJob, pressure: float) -> Skip | None:
+        now = self._clock()
+        if job.is_terminal:
+            return Skip.TERMINAL
+        if self._schedule.is_due(job, now, pressure):
+            return None
+        if self._schedule.is_due(job, now, 0.0):
+            return Skip.BUDGET
+        return Skip.BACKOFF if job.failure else Skip.FRESH
+
+    def _poll(self, key: JobKey, fetch: Fetch) -> None:
         polled_at = self._clock()
         try:
-            outcome = _ask(key, fetch)
-            self._count(key, outcome)
-            self._registry.update(key, partial(self._note, outcome=outcome, polled_at=polled_at))
+            outcome = _ask(key, fetch, polled_at)
+            self._land(key, outcome, polled_at)
+        except HeldBackError as error:
+            self._skip(key, error.reason)
         finally:
             with self._lock:
                 del self._in_flight[key]
 
-    def _count(self, key: JobKey, outcome: JobReport | PollFailure) -> None:
+    def _land(self, key: JobKey, outcome: JobReport | PollFailure, polled_at: float) -> None:
+        """Count a poll and put what it gave into the registry."""
         with self._lock:
             counts = self._counts[key.account]
             counts.polls[key.module] += 1
             if isinstance(outcome, PollFailure):
                 counts.errors[key.module, outcome.code] += 1
+        self._registry.update(key, partial(self._note, outcome=outcome, polled_at=polled_at))
+
+    def _skip(self, key: JobKey, reason: str) -> None:
+        with self._lock:
+            self._counts[key.account].skipped[reason] += 1
 
     def _note(self, job: TrackedJob, outcome: JobReport | PollFailure, polled_at: float) -> TrackedJob:
         if isinstance(outcome, JobReport):
             noted = note_report(job, outcome, polled_at)
         else:
             noted = note_failure(job, outcome, polled_at)
-        return replace(noted, next_poll_at=self._schedule.next_poll_at(noted))
+        pace = pace_of(noted)
+        completes_at = pace.completes_at if pace else None
+        return replace(noted, completes_at=completes_at, next_poll_at=self._schedule.next_poll_at(noted, self._draw()))
 
 
-def _ask(key: JobKey, fetch: Callable[[JobKey], JobReport]) -> JobReport | PollFailure:
-    """Make the call. This is the outermost edge of a polling thread: whatever happens becomes a failure of the job."""
+def _ask(key: JobKey, fetch: Fetch, polled_at: float) -> JobReport | PollFailure:
+    """Make the call. This is the outermost edge of a polling thread: whatever happens becomes a failure of the job.
+
+    Raises:
+        HeldBackError: no call was made.
+    """
     try:
         return fetch(key)
+    except HeldBackError:
+        raise
     except PollError as error:
-        return PollFailure(error.code, error.message, error.advice)
+        return _failure(error, polled_at)
     except Exception:  # noqa: BLE001 - the edge of the thread: logged here, counted by its code
         _log.exception("a poll ended in a way nobody foresaw", extra=key.as_fields())
         return PollFailure(UNFORESEEN, "an error in the exporter itself", "please report it, with the log")
+
+
+def _failure(error: PollError, polled_at: float) -> PollFailure:
+    return PollFailure(
+        error.code,
+        error.message,
+        error.advice,
+        is_passing=not isinstance(error, RefusedError),
+        retry_at=None if error.retry_after_seconds is None else polled_at + error.retry_after_seconds,
+        is_account_wide=isinstance(error, ThrottledError | TokenRefusedError),
+    )
 
 
 def _log_escaped(poll: Future[None]) -> None:

@@ -1,29 +1,126 @@
-"""When a job is due. Pure: the job and the time come in as arguments."""
+"""When a job is due. Pure: the job, the time and the draw of the jitter come in as arguments."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass, fields, replace
 
-from exporter.model import TrackedJob
+from exporter.model import JobState, PollFailure, TrackedJob
 
 SCRAPE_JITTER_SECONDS = 0.5
 """How far Prometheus' scrapes wander: without this slack every other scrape of a 15 s interval would come too early."""
+MOST_DOUBLINGS = 32
+"""Past this a doubled interval has long met its ceiling, and a float would overflow."""
+KINDS_OF_URGENCY = 4
+"""Under budget pressure four kinds of jobs give way one after the other, each within its own quarter of the range."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How often jobs are polled, in seconds between the starts of two polls."""
+    """How long jobs wait for their next poll: seconds between the starts of two polls, and fractions.
 
-    freshness_seconds: float = 15.0
+    A running job waits for `remaining_fraction` of its estimated time left; one that shows no pace, has not begun, or
+    is in an undocumented state, for `waiting_fraction` of the time since its last change. Both are kept between
+    `shortest_seconds` and `longest_seconds`. A passing fault is tried again after `fault_shortest_seconds`, a refusal
+    after `refusal_shortest_seconds`, and repeated ones after up to twice as long each time; a fault of the whole
+    account is the account's to wait for. `stale_after_seconds` bounds what a scarce budget may stretch.
+    """
 
-    def next_poll_at(self, job: TrackedJob) -> float | None:
-        """Give the earliest next poll of a job just polled (Unix seconds), or `None` for never again."""
+    shortest_seconds: float = 15.0
+    longest_seconds: float = 120.0
+    remaining_fraction: float = 0.35
+    waiting_fraction: float = 0.25
+    suspended_seconds: float = 300.0
+    fault_shortest_seconds: float = 15.0
+    fault_longest_seconds: float = 600.0
+    refusal_shortest_seconds: float = 900.0
+    refusal_longest_seconds: float = 21_600.0
+    stale_after_seconds: float = 3_600.0
+
+    @classmethod
+    def constant(cls, seconds: float) -> "Schedule":
+        """Poll every live job at the same interval, failing or not."""
+        return cls(**{name: seconds for name in _names_of_seconds() if name != "stale_after_seconds"})
+
+    def scaled(self, factor: float) -> "Schedule":
+        """Give the schedule of a world that goes `factor` times as slow; below 1, faster."""
+        values: dict[str, float] = asdict(self)
+        return replace(self, **{name: values[name] * factor for name in _names_of_seconds()})
+
+    def next_poll_at(self, job: TrackedJob, draw: float) -> float | None:
+        """Give the earliest next poll of a job just polled (Unix seconds), or `None` for never again.
+
+        `draw`, from 0 up to 1, is the jitter: it scatters the attempts of jobs that a fault struck together.
+        """
         if job.is_terminal or job.polled_at is None:
             return None
-        return job.polled_at + self.freshness_seconds
+        if job.failure is None:
+            return job.polled_at + self._interval(job, job.polled_at)
+        again_at = job.polled_at + self._failure_interval(job.failure, job.failures_in_a_row, draw)
+        return again_at if job.failure.retry_at is None else max(again_at, job.failure.retry_at)
 
-    def is_due(self, job: TrackedJob, now: float) -> bool:
-        """Whether a scrape at `now` polls the job; one never polled is due, and so is one from before a clock jump."""
+    def due_at(self, job: TrackedJob, pressure: float) -> float | None:
+        """Give the next poll (Unix seconds) with its interval stretched by how scarce credits are, `None` for never.
+
+        `pressure` runs from 0, plenty, to 1, nothing left. A job never polled is due since it was first seen.
+        """
         if job.is_terminal:
+            return None
+        if job.polled_at is None:
+            return job.first_seen_at
+        if job.next_poll_at is None:
+            return job.polled_at
+        interval = job.next_poll_at - job.polled_at
+        share = min(1.0, max(0.0, KINDS_OF_URGENCY * pressure - self._urgency(job, interval)))
+        return max(job.next_poll_at, job.polled_at + self._stretched(interval, share))
+
+    def is_due(self, job: TrackedJob, now: float, pressure: float) -> bool:
+        """Whether a scrape at `now` polls the job; one never polled is due, and so is one from before a clock jump."""
+        due_at = self.due_at(job, pressure)
+        if due_at is None:
             return False
-        if job.polled_at is None or job.next_poll_at is None or now < job.polled_at:
+        if job.polled_at is None or now < job.polled_at:
             return True
-        return now >= job.next_poll_at - min(SCRAPE_JITTER_SECONDS, self.freshness_seconds / 10)
+        return now >= due_at - _slack(job, due_at - job.polled_at)
+
+    def _interval(self, job: TrackedJob, polled_at: float) -> float:
+        if job.state is JobState.SUSPENDED:
+            return self.suspended_seconds
+        if job.completes_at is not None:
+            return self._within(self.remaining_fraction * (job.completes_at - polled_at))
+        changed_at = polled_at if job.progressed_at is None else job.progressed_at
+        return self._within(self.waiting_fraction * (polled_at - changed_at))
+
+    def _within(self, seconds: float) -> float:
+        return min(max(seconds, self.shortest_seconds), self.longest_seconds)
+
+    def _failure_interval(self, failure: PollFailure, failures_in_a_row: int, draw: float) -> float:
+        doublings = 1 if failure.is_account_wide else min(max(failures_in_a_row, 1), MOST_DOUBLINGS)
+        if not failure.is_passing:
+            return min(self.refusal_shortest_seconds * 2.0 ** (doublings - 1), self.refusal_longest_seconds)
+        longest = min(self.fault_shortest_seconds * 2.0**doublings, self.fault_longest_seconds)
+        return self.fault_shortest_seconds + draw * (longest - self.fault_shortest_seconds)
+
+    def _urgency(self, job: TrackedJob, interval: float) -> int:
+        """Give how many kinds of jobs give way before this one; a job that runs slowly is one that is polled seldom."""
+        match job.state:
+            case JobState.SUSPENDED:
+                return 0
+            case JobState.SCHEDULED | JobState.QUEUED:
+                return 1
+            case _:
+                return 2 if interval > (self.shortest_seconds + self.longest_seconds) / 2 else 3
+
+    def _stretched(self, interval: float, share: float) -> float:
+        """Lengthen an interval by a share, from 0 to 1, of the way to `stale_after_seconds`, in equal ratios."""
+        if share <= 0 or interval >= self.stale_after_seconds:
+            return interval
+        start = max(interval, 1.0)  # from 0 no ratio leads anywhere
+        return min(start * math.pow(self.stale_after_seconds / start, share), self.stale_after_seconds)
+
+
+def _names_of_seconds() -> list[str]:
+    return [field.name for field in fields(Schedule) if field.name.endswith("_seconds")]
+
+
+def _slack(job: TrackedJob, interval: float) -> float:
+    """Give how much too early a scrape may come; Zoho's own `retry_at` is never too early."""
+    return 0.0 if job.failure else min(SCRAPE_JITTER_SECONDS, interval / 10)

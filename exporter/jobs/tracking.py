@@ -2,33 +2,42 @@
 
 from dataclasses import replace
 
-from exporter.model import JobReport, JobState, PollFailure, TrackedJob
+from exporter.jobs.pace import pace_of, remember
+from exporter.model import JobReport, JobState, Observation, PollFailure, TrackedJob
 
 
 def note_report(job: TrackedJob, report: JobReport, polled_at: float) -> TrackedJob:
     """Take a good report of a poll begun at `polled_at` (Unix seconds): counts replace counts, the failure is over."""
     has_progressed = report != job.report
-    return replace(
+    noted = replace(
         job,
         report=report,
         reported_at=polled_at,
         polled_at=polled_at,
         failure=None,
+        failures_in_a_row=0,
+        history=remember(job.history, Observation(polled_at, report.state, _processed(report))),
         progressed_at=polled_at if has_progressed else job.progressed_at,
         started_at=_first(job.started_at, polled_at, happened=report.state is JobState.RUNNING),
         finished_at=_first(job.finished_at, polled_at, happened=report.state.is_terminal),
     )
+    pace = pace_of(noted)
+    return replace(noted, completes_at=pace.completes_at if pace else None)
 
 
 def note_failure(job: TrackedJob, failure: PollFailure, polled_at: float) -> TrackedJob:
     """Take a failed poll: the last good report stays as it is, next to the failure."""
-    return replace(job, failure=failure, polled_at=polled_at)
+    return replace(job, failure=failure, failures_in_a_row=job.failures_in_a_row + 1, polled_at=polled_at)
 
 
 def fade(job: TrackedJob, now: float, stale_after_seconds: float) -> TrackedJob:
     """Give the job without its report once that is too old to be shown; a terminal report is final and never fades."""
     is_stale = job.reported_at is not None and now - job.reported_at > stale_after_seconds
-    return replace(job, report=None) if is_stale and not job.is_terminal else job
+    return replace(job, report=None, completes_at=None) if is_stale and not job.is_terminal else job
+
+
+def _processed(report: JobReport) -> int | None:
+    return None if report.updated is None or report.failed is None else report.updated + report.failed
 
 
 def _first(known: float | None, now: float, *, happened: bool) -> float | None:

@@ -4,7 +4,7 @@ The rows know no encoder. HELP, docs/metrics.md, the lint and the dashboards' na
 against them. The next metric is one row here.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -16,6 +16,7 @@ from exporter.model import (
     JobReport,
     JobSource,
     JobState,
+    ModuleTotals,
     PollTally,
     Snapshot,
     TrackedJob,
@@ -74,6 +75,7 @@ class AccountView:
     account: Account
     upstream: UpstreamStatus
     tally: PollTally
+    totals: Mapping[str, ModuleTotals]
     jobs: tuple[TrackedJob, ...]
 
 
@@ -84,6 +86,7 @@ class ModuleView:
     alias: str
     module: str
     tally: PollTally
+    totals: ModuleTotals
     jobs: tuple[TrackedJob, ...]
 
 
@@ -190,6 +193,13 @@ _JOB_FAMILIES: tuple[Family[TrackedJob], ...] = (
         lambda job: one(job.next_poll_at),
     ),
     Family(
+        "zoho_mass_update_job_estimated_completion_timestamp_seconds",
+        Kind.GAUGE,
+        "When the job will be done at the pace of its last polls, Unix time; absent unless it runs at a steady pace.",
+        (),
+        lambda job: one(job.completes_at),
+    ),
+    Family(
         "zoho_mass_update_job_poll_success",
         Kind.GAUGE,
         "Whether the last poll of the job gave a report (1) or failed (0); absent before the first.",
@@ -238,6 +248,28 @@ def _module_families(codes: tuple[str, ...]) -> tuple[Family[ModuleView], ...]:
             _jobs_by_state,
         ),
         Family(
+            "zoho_mass_update_jobs_finished_total",
+            Kind.COUNTER,
+            "Jobs that a poll saw end, by terminal state; kept across restarts.",
+            ("state",),
+            lambda view: (((state.value,), float(count)) for state, count in view.totals.finished.items()),
+        ),
+        Family(
+            "zoho_mass_update_records_processed_total",
+            Kind.COUNTER,
+            "Growth of the counts of all jobs, by outcome (updated, failed); kept across restarts.",
+            ("outcome",),
+            lambda view: (((outcome,), float(count)) for outcome, count in view.totals.records.items()),
+        ),
+        Family(
+            "zoho_mass_update_job_duration_seconds",
+            Kind.HISTOGRAM,
+            "How long jobs took, from the first poll that saw them RUNNING to the one that saw their end, by terminal "
+            "state; kept across restarts.",
+            ("state",),
+            lambda view: (((state.value,), durations) for state, durations in view.totals.durations.items()),
+        ),
+        Family(
             "zoho_mass_update_polls_total",
             Kind.COUNTER,
             "Polls of jobs, failed ones included, since the exporter started. Credits are counted by "
@@ -248,7 +280,7 @@ def _module_families(codes: tuple[str, ...]) -> tuple[Family[ModuleView], ...]:
         Family(
             "zoho_mass_update_poll_errors_total",
             Kind.COUNTER,
-            "Polls of jobs that gave no report, by reason. Upper-case codes are Zoho's, lower-case ones ours.",
+            "Polls of jobs that gave no report, by reason. Codes in lower case are our own.",
             ("code",),
             errors,
         ),
@@ -268,7 +300,8 @@ _ACCOUNT_FAMILIES: tuple[Family[AccountView], ...] = (
         "zoho_mass_update_polls_skipped_total",
         Kind.COUNTER,
         "Jobs that a scrape did not poll, by reason: fresh (its report is recent enough), terminal (its report is "
-        "final), deadline (the page was due before the poll ended; its result lands in the next scrape).",
+        "final), backoff (it failed and waits), budget (credits are scarce), circuit (Zoho asked the account to pause, "
+        "or there is no access token), deadline (the page was due before the poll ended; it lands in the next scrape).",
         ("reason",),
         lambda view: _pairs(view.tally.skipped.items()),
     ),
@@ -313,7 +346,42 @@ _ACCOUNT_FAMILIES: tuple[Family[AccountView], ...] = (
         Kind.COUNTER,
         "API credits that the exporter's status calls have cost since it started: one for each that reached Zoho.",
         (),
-        lambda view: one(view.upstream.credits_spent),
+        lambda view: one(view.upstream.credits.spent),
+    ),
+    Family(
+        "zoho_crm_api_credits_used_24h",
+        Kind.GAUGE,
+        "API credits that the exporter has spent in the last 24 hours; kept across restarts.",
+        (),
+        lambda view: one(view.upstream.credits.used_24h),
+    ),
+    Family(
+        "zoho_crm_api_credit_budget",
+        Kind.GAUGE,
+        "Most API credits to spend in any 24 hours (setting daily_credit_budget); absent if unlimited.",
+        (),
+        lambda view: one(view.upstream.credits.budget),
+    ),
+    Family(
+        "zoho_crm_api_credit_reserve",
+        Kind.GAUGE,
+        "API credits that are left to others (setting credit_reserve): below them polling stops.",
+        (),
+        lambda view: one(view.upstream.credits.reserve),
+    ),
+    Family(
+        "zoho_crm_api_credit_reserve_reached",
+        Kind.GAUGE,
+        "Whether polling has stopped because Zoho says that fewer credits are left than the reserve.",
+        (),
+        lambda view: one(view.upstream.credits.is_reserve_reached),
+    ),
+    Family(
+        "zoho_crm_api_circuit_open",
+        Kind.GAUGE,
+        "Whether all polls of the account wait: Zoho asked for a pause (429), or refuses an access token.",
+        (),
+        lambda view: one(view.upstream.is_circuit_open),
     ),
     Family(
         "zoho_crm_api_credits_remaining",
@@ -321,7 +389,7 @@ _ACCOUNT_FAMILIES: tuple[Family[AccountView], ...] = (
         "API credits left to the whole organisation (Zoho header X-API-CREDITS-REMAINING), as last said. Zoho says it "
         "only once half of the day's credits are used: absent means plenty.",
         (),
-        lambda view: one(view.upstream.credits_remaining),
+        lambda view: one(view.upstream.credits.remaining),
     ),
     Family(
         "zoho_crm_oauth_token_valid",
@@ -399,21 +467,36 @@ _EXPORTER_FAMILIES: tuple[Family[ExporterSnapshot], ...] = (
         (),
         lambda exporter: (((), exporter.scrape_durations),),
     ),
+    Family(
+        "zoho_mass_update_exporter_jobs_dropped_total",
+        Kind.COUNTER,
+        "Jobs let go or not taken in, by reason: retention (ended long ago), unknown_retention (Zoho does not know "
+        "it), max_jobs (there are too many).",
+        ("reason",),
+        lambda exporter: _pairs(exporter.jobs_dropped.items()),
+    ),
+    Family(
+        "zoho_mass_update_exporter_store_errors_total",
+        Kind.COUNTER,
+        "Writes to the state file that failed, by operation; the exporter goes on from memory and tries again.",
+        ("operation",),
+        lambda exporter: _pairs(exporter.store_errors.items()),
+    ),
 )
 
 
 def _accounts(snapshot: Snapshot) -> Iterator[AccountView]:
     for state in snapshot.accounts:
         jobs = tuple(job for job in snapshot.jobs if job.spec.key.account == state.account.alias)
-        yield AccountView(state.account, state.upstream, state.tally, jobs)
+        yield AccountView(state.account, state.upstream, state.tally, state.totals, jobs)
 
 
 def _modules(snapshot: Snapshot) -> Iterator[ModuleView]:
-    """Give each module with a job, or with polls that outlived its jobs."""
+    """Give each module that has a job, or that had one."""
     for view in _accounts(snapshot):
-        for name in sorted({job.spec.key.module for job in view.jobs} | set(view.tally.polls)):
+        for name, totals in sorted(view.totals.items()):
             jobs = tuple(job for job in view.jobs if job.spec.key.module == name)
-            yield ModuleView(view.account.alias, name, view.tally, jobs)
+            yield ModuleView(view.account.alias, name, view.tally, totals, jobs)
 
 
 def table(job_labels: tuple[str, ...], codes: tuple[str, ...]) -> tuple[Group[object], ...]:

@@ -1,6 +1,7 @@
 """The exporter's own readings: how scrapes go, and which configuration is in force."""
 
 import platform
+from collections.abc import Mapping
 from threading import Lock
 
 from exporter.model import Distribution, ExporterSnapshot
@@ -23,8 +24,11 @@ class Telemetry:
         with self._lock:
             self._scrape_durations = self._scrape_durations.observe(seconds)
 
-    def snapshot(self) -> ExporterSnapshot:
-        """Give the readings; a configuration that can't be loaded ends the start, so one in force did succeed."""
+    def snapshot(self, jobs_dropped: Mapping[str, int], store_errors: Mapping[str, int]) -> ExporterSnapshot:
+        """Give the readings, with those of others beside them.
+
+        A configuration that can't be loaded ends the start, so the one in force was loaded with success.
+        """
         with self._lock:
             return ExporterSnapshot(
                 version=self._version,
@@ -32,4 +36,6 @@ class Telemetry:
                 config_reload_succeeded=True,
                 config_reloaded_at=self._config_reloaded_at,
                 scrape_durations=self._scrape_durations,
+                jobs_dropped=jobs_dropped,
+                store_errors=store_errors,
             )

@@ -1,26 +1,30 @@
 """Every setting, validated, secrets hidden. The one place that reads the environment.
 
 `loader` joins the sources: `yaml_file`, `variables` (environment, `.env`, secrets directory) and flags each become a
-`tree` of values with their places; `schema` says what the settings are, `values` what may be written, `coherence`
-what they ask of each other. The next setting is one field in `schema`, and its line in docs/settings.md.
+`tree` of values with their places; `schema` and the sections in `accounts`, `jobs` and `operation` say what the
+settings are, `values` what may be written, `coherence` what they ask of each other. The next setting is one field in
+its section, and its line in docs/settings.md.
 """
 
+from exporter.settings.accounts import AccountSettings, ApiVersion
+from exporter.settings.jobs import JobSettings
 from exporter.settings.loader import load_settings
-from exporter.settings.proxies import proxies_for
-from exporter.settings.redaction import redact
-from exporter.settings.schema import (
-    AccountSettings,
-    ApiVersion,
-    JobSettings,
+from exporter.settings.operation import (
     LogFormat,
     LogLevel,
     LogSettings,
-    Settings,
+    ScheduleSettings,
+    StateSettings,
     WebSettings,
 )
+from exporter.settings.proxies import proxies_for
+from exporter.settings.redaction import redact
+from exporter.settings.schema import Settings
+from exporter.settings.state_path import MEMORY, state_file
 from exporter.settings.values import ListenAddress, format_duration, parse_duration, parse_listen_address
 
 __all__ = [
+    "MEMORY",
     "AccountSettings",
     "ApiVersion",
     "JobSettings",
@@ -28,7 +32,9 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "LogSettings",
+    "ScheduleSettings",
     "Settings",
+    "StateSettings",
     "WebSettings",
     "format_duration",
     "load_settings",
@@ -36,4 +42,5 @@ __all__ = [
     "parse_listen_address",
     "proxies_for",
     "redact",
+    "state_file",
 ]

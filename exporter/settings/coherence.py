@@ -6,7 +6,7 @@ from pathlib import Path
 from exporter.errors import ConfigurationError
 from exporter.model import DataCenter
 from exporter.settings.redaction import quote, quote_path
-from exporter.settings.schema import Settings
+from exporter.settings.schema import SECTIONS, Settings
 from exporter.settings.secret_files import read_secret_file
 from exporter.settings.tree import (
     Branch,
@@ -16,6 +16,7 @@ from exporter.settings.tree import (
     Node,
     Place,
     children_at,
+    dotted,
     find,
     is_given,
     items_at,
@@ -23,7 +24,7 @@ from exporter.settings.tree import (
     text_at,
 )
 from exporter.settings.tree import Path as TreePath
-from exporter.settings.values import parse_duration, suggestion
+from exporter.settings.values import format_duration, parse_duration, suggestion
 from exporter.settings.variables import ACCOUNT, variable_for
 
 NO_ACCOUNT = """no account is configured; start with one of
@@ -161,26 +162,48 @@ def _ca_bundle(tree: Branch) -> Iterator[Finding]:
         yield Finding(place_at(tree, ("ca_bundle",)), ("ca_bundle",), f"{quote_path(file)} does not exist")
 
 
+_SHORTER: tuple[tuple[TreePath, TreePath], ...] = (
+    (("schedule", "longest"), ("stale_after",)),
+    (("schedule", "shortest"), ("schedule", "longest")),
+    (("schedule", "fault_shortest"), ("schedule", "fault_longest")),
+    (("schedule", "refusal_shortest"), ("schedule", "refusal_longest")),
+)
+"""Durations of which the first must not be longer than the second."""
+
+
 def _durations(tree: Branch) -> Iterator[Finding]:
-    if _seconds(tree, "stale_after") < _seconds(tree, "freshness"):
-        yield _duration(tree, "stale_after", "freshness", "must not be shorter than freshness")
-    if _seconds(tree, "scrape_timeout_offset") >= _seconds(tree, "scrape_timeout"):
-        yield _duration(tree, "scrape_timeout_offset", "scrape_timeout", "must be shorter than scrape_timeout")
+    for short, long in _SHORTER:
+        if _seconds(tree, short) > _seconds(tree, long):
+            yield _conflict(tree, short, "must not be longer than", long)
+    offset, timeout = ("scrape_timeout_offset",), ("scrape_timeout",)
+    if _seconds(tree, offset) >= _seconds(tree, timeout):
+        yield _conflict(tree, offset, "must be shorter than", timeout)
 
 
-def _duration(tree: Branch, name: str, other: str, text: str) -> Finding:
+def _conflict(tree: Branch, path: TreePath, relation: str, other: TreePath) -> Finding:
     # Only one of the two may have been written: a default has no place.
-    path = (name,) if _is_given(tree, (name,)) else (other,)
-    return Finding(place_at(tree, path), path, f"{name} {text}")
+    given = path if _is_given(tree, path) else other
+    return Finding(place_at(tree, given), given, f"{_valued(tree, path)} {relation} {_valued(tree, other)}")
 
 
-def _seconds(tree: Branch, name: str) -> float:
-    default = Settings.model_fields[name].default
+def _valued(tree: Branch, path: TreePath) -> str:
+    # The other value may stand in another source, or nowhere at all.
+    return f"{dotted(path)} ({text_at(tree, path) or f'{format_duration(_default(path))} by default'})"
+
+
+def _seconds(tree: Branch, path: TreePath) -> float:
+    text = text_at(tree, path)
     try:
-        return parse_duration(text_at(tree, (name,)) or str(default))
+        return parse_duration(text) if text else _default(path)
     except ValueError:
         # Told of by the model; not-a-number is neither shorter nor longer than anything.
         return float("nan")
+
+
+def _default(path: TreePath) -> float:
+    *sections, name = map(str, path)
+    section = SECTIONS[sections[0]] if sections else Settings
+    return float(section.model_fields[name].default)
 
 
 def _listed(aliases: list[str]) -> str:

@@ -8,16 +8,11 @@ from pydantic import ValidationError
 
 from exporter.errors import Problem
 from exporter.model import JobKey
+from exporter.settings.accounts import AccountSettings
 from exporter.settings.coherence import incoherences, missing, with_accounts_named
-from exporter.settings.schema import (
-    AccountSettings,
-    JobSettings,
-    LogSettings,
-    Origin,
-    Section,
-    Settings,
-    WebSettings,
-)
+from exporter.settings.jobs import JobSettings
+from exporter.settings.schema import SECTIONS, Origin, Settings
+from exporter.settings.section import Section
 from exporter.settings.tree import (
     Branch,
     Finding,
@@ -182,9 +177,7 @@ def _section(path: TreePath) -> type[Section]:
             return AccountSettings
         case ("jobs", _):
             return JobSettings
-        case ("web",):
-            return WebSettings
-        case ("log",):
-            return LogSettings
+        case (str(name),) if name in SECTIONS:
+            return SECTIONS[name]
         case _:
             return Settings

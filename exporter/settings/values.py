@@ -25,6 +25,9 @@ _TELEMETRY_PATH = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.~-]*)+")
 _OWN_PATHS = ("/-", "/api", "/probe", "/static")
 _MAX_TEXT = 256
 
+MOST_CREDITS = 10_000_000
+UNLIMITED = "unlimited"
+
 
 @dataclass(frozen=True, slots=True)
 class Parser:
@@ -102,6 +105,24 @@ def whole_number(low: int, high: int) -> Parser:
         return int(text)
 
     return Parser(expected, parse)
+
+
+def parse_budget(text: str) -> int | None:
+    """Read a number of credits, or `unlimited` as `None`."""
+    if text.strip().casefold() == UNLIMITED:
+        return None
+    try:
+        return int(str(whole_number(0, MOST_CREDITS)(text)))
+    except ValueError as error:
+        raise ValueError(f"{error}, or {UNLIMITED}") from None
+
+
+def parse_fraction(text: str) -> float:
+    """Read a fraction above 0, at most 1."""
+    value = float(text) if _SECONDS.fullmatch(text.strip()) else 0.0
+    if not 0 < value <= 1:
+        raise ValueError(f"{quote(text)} is not a fraction above 0, at most 1, such as 0.35")
+    return value
 
 
 def duration(low: str, high: str) -> Parser:

@@ -8,8 +8,9 @@ from pathlib import Path
 from pydantic_settings import BaseSettings, DotEnvSettingsSource
 
 from exporter.errors import ConfigurationError, Problem
+from exporter.settings.accounts import AccountSettings
 from exporter.settings.redaction import quote
-from exporter.settings.schema import AccountSettings, Section, Settings
+from exporter.settings.schema import SECTIONS, Settings
 from exporter.settings.secret_files import explain, read_secret_file
 from exporter.settings.tree import Branch, Finding, Leaf, Node, Place, grow
 from exporter.settings.tree import Path as TreePath
@@ -54,9 +55,9 @@ def known_variables(alias: str = DEFAULT_ALIAS) -> Mapping[str, tuple[str, ...]]
 
 
 def _shared_paths() -> Iterator[tuple[str, ...]]:
-    for name, field in Settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            yield from ((name, inner) for inner in field.annotation.model_fields)
+    for name in Settings.model_fields:
+        if name in SECTIONS:
+            yield from ((name, inner) for inner in SECTIONS[name].model_fields)
         elif name not in {"accounts", "jobs"}:
             yield (name,)
 

@@ -134,4 +134,10 @@ SCOPE_REFUSAL = Fault(
 def demo_scenario(*, speed: float = 1.0) -> Scenario:
     """Give the demonstration's organisation; jobs age `speed` times as fast as the clock."""
     jobs = tuple(SimulatedJob(job.module, job.job_id, job.total, job.phases) for job in DEMO_FLEET if job.phases)
-    return Scenario(jobs=jobs, modules=MODULES | {CUSTOM_MODULE}, speed=speed, faults=(SCOPE_REFUSAL,))
+    return Scenario(
+        jobs=jobs,
+        modules=MODULES | {CUSTOM_MODULE},
+        speed=speed,
+        faults=(SCOPE_REFUSAL,),
+        daily_credits=1_000_000,  # polls are accelerated too
+    )

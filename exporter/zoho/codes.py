@@ -6,9 +6,8 @@ Sources: "page" is Zoho CRM v2.1, Get Mass Update Status, Possible Errors; "spec
 
 from dataclasses import dataclass
 
-from exporter.errors import DeadTokenError, PassingError, PollError, RefusedError, ThrottledError
+from exporter.errors import UNKNOWN_JOB, DeadTokenError, PassingError, PollError, RefusedError, ThrottledError
 
-UNKNOWN_JOB = "NOT_FOUND"
 DEAD_TOKEN = "AUTHENTICATION_FAILURE"  # noqa: S105 - an error code, no secret
 TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
 OTHER = "other"
@@ -47,7 +46,7 @@ _NEW_TOKEN = "the access token is not accepted: a new one is minted"  # noqa: S1
 _EDITION = "the organisation's Zoho CRM edition does not offer this call"
 
 ERROR_CODES = (
-    ErrorCode("NOT_FOUND", RefusedError, _JOB_ID, "page"),
+    ErrorCode(UNKNOWN_JOB, RefusedError, _JOB_ID, "page"),
     ErrorCode("MANDATORY_NOT_FOUND", RefusedError, _OURS, "page"),
     ErrorCode(
         "INVALID_URL_PATTERN",

@@ -1,10 +1,11 @@
 """What an account's calls to Zoho cost and how they went, for the metrics."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Lock
 
-from exporter.model import Distribution, TokenStatus, UpstreamStatus
+from exporter.model import Distribution
 
 DURATION_BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the request histogram's buckets, seconds."""
@@ -12,6 +13,19 @@ DURATION_BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 STATUS, TOKEN = "status", "token"
 ENDPOINTS = (STATUS, TOKEN)
 """Every value the label `endpoint` can take: the status call and the token refresh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a meter shows. `is_up` is `None` before the first call, `credits_remaining` where Zoho does not say it."""
+
+    is_up: bool | None
+    in_flight: int
+    credits_spent: int
+    credits_remaining: int | None
+    answered_at: float
+    """When Zoho last answered a status call, Unix seconds; 0 for never."""
+    durations: Mapping[str, Distribution]
 
 
 class Meter:
@@ -28,6 +42,7 @@ class Meter:
         self._in_flight = 0
         self._credits_spent = 0
         self._credits_remaining: int | None = None
+        self._answered_at = 0.0
         self._durations = {endpoint: Distribution.empty(DURATION_BOUNDS) for endpoint in ENDPOINTS}
 
     @contextmanager
@@ -54,19 +69,20 @@ class Meter:
         with self._lock:
             self._is_up = is_up
 
-    def note_credits_remaining(self, credits_remaining: int) -> None:
-        """Keep what Zoho said is left of the day's credits."""
+    def note_answer(self, credits_remaining: int | None, received_at: float) -> None:
+        """Keep what Zoho said is left of the day's credits: it is silent while more than half is left."""
         with self._lock:
             self._credits_remaining = credits_remaining
+            self._answered_at = received_at
 
-    def status(self, token: TokenStatus) -> UpstreamStatus:
-        """Give the readings, and the token's state with them."""
+    def read(self) -> Reading:
+        """Give the readings."""
         with self._lock:
-            return UpstreamStatus(
-                token=token,
+            return Reading(
                 is_up=self._is_up,
                 in_flight=self._in_flight,
                 credits_spent=self._credits_spent,
                 credits_remaining=self._credits_remaining,
+                answered_at=self._answered_at,
                 durations=dict(self._durations),
             )

@@ -4,15 +4,18 @@ Zoho grants 10 tokens per refresh token in 10 minutes and drops the oldest live 
 kept until shortly before its end, one refresh is in flight at a time, and a refusal is followed by a cool-down.
 """
 
+import hashlib
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import NoReturn
 
 from exporter.errors import ConfigurationError, PassingError, TokenRefusedError
-from exporter.model import Credentials, TokenStatus
+from exporter.model import AccountLedger, Credentials, StoredToken, TokenStatus
+from exporter.zoho.book import AccountBook
+from exporter.zoho.cooldown import CoolDown
 from exporter.zoho.oauth import (
     BAD_CREDENTIALS,
     MINT_LIMIT,
@@ -31,21 +34,12 @@ MINT_WINDOW_SECONDS = 600.0
 """Zoho's limit: tokens per refresh token. Source: Zoho accounts, token limits."""
 
 
-@dataclass(frozen=True, slots=True)
-class CoolDown:
-    """How long no token is asked for after a refusal: from `shortest_seconds`, doubling up to `longest_seconds`."""
-
-    shortest_seconds: float
-    longest_seconds: float
-
-    def seconds(self, refusals: int) -> float:
-        """Give the pause after so many refusals in a row (1 or more)."""
-        return min(self.longest_seconds, self.shortest_seconds * 2.0 ** min(refusals - 1, 30))
-
-
 THROTTLE = CoolDown(180, 900)
 PASSING = CoolDown(15, 600)
 PERMANENT = CoolDown(900, 21_600)
+
+
+_MINT_LIMIT = Refusal(MINT_LIMIT, is_passing=True, advice="tokens die too early: see what else uses this refresh token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +59,7 @@ class TokenSource:
     Args:
         mint: asks Zoho for a token; raises `RefreshError` or `PassingError`.
         credentials: reads the secrets, anew at each refresh; raises `ConfigurationError`.
+        book: keeps the token and when tokens were asked for, so that a restart neither mints one nor forgets the limit.
         clock: gives Unix seconds.
     """
 
@@ -74,16 +69,17 @@ class TokenSource:
         *,
         mint: Callable[[Credentials], AccessToken],
         credentials: Callable[[], Credentials],
+        book: AccountBook,
         clock: Callable[[], float],
     ) -> None:
         self._alias = alias
         self._mint = mint
         self._credentials = credentials
+        self._book = book
         self._clock = clock
         self._refreshing = Lock()
         self._token: AccessToken | None = None
         self._refused: _Refused | None = None
-        self._mints: deque[float] = deque(maxlen=MINTS_PER_WINDOW)
         self._refreshes = 0
         self._errors = Counter(dict.fromkeys(REASONS, 0))
 
@@ -103,6 +99,12 @@ class TokenSource:
         with self._refreshing:
             if self._token is token:
                 self._token = None
+                self._book.change(lambda ledger: replace(ledger, token=None))
+
+    def is_cooling_down(self) -> bool:
+        """Whether the next token would be refused without asking Zoho, because of the last refusal."""
+        refused = self._refused
+        return refused is not None and self._clock() < refused.until and not self._has_new_credentials(refused)
 
     def status(self) -> TokenStatus:
         """Give the state for the metrics. Never waits for a refresh in flight."""
@@ -118,24 +120,41 @@ class TokenSource:
         now = self._clock()
         credentials = self._read_credentials(now)
         self._check_cool_down(credentials, now)
-        self._check_mint_limit(now)
-        self._mints.append(now)
-        self._refreshes += 1
+        if kept := self._kept_token(credentials, now):
+            self._token = kept
+            return kept
         try:
+            self._book.change(lambda ledger: _with_mint(ledger, now))
+            self._refreshes += 1
             token = self._mint(credentials)
         except RefreshError as error:
             self._refuse(error.refusal, error.message, credentials, error.retry_after_seconds, cause=error)
         except PassingError as error:
             refusal = Refusal(error.code, is_passing=True, advice=error.advice)
             self._refuse(refusal, f"no token: {error.message}", credentials, cause=error)
-        self._accept(token)
+        self._accept(token, credentials)
         return token
 
-    def _accept(self, token: AccessToken) -> None:
+    def _accept(self, token: AccessToken, credentials: Credentials) -> None:
         if self._refused:
             _log.info("token refresh works again", extra={"account": self._alias})
         self._token = token
         self._refused = None
+        kept = StoredToken(token.value, token.expires_at, token.api_domain, _fingerprint(credentials))
+        self._book.change(lambda ledger: replace(ledger, token=kept))
+
+    def _kept_token(self, credentials: Credentials, now: float) -> AccessToken | None:
+        """Give the token that an earlier process minted with the same credentials, if it is still good."""
+        kept = self._book.ledger.token
+        if kept is None or kept.fingerprint != _fingerprint(credentials) or now >= kept.expires_at - EARLY_SECONDS:
+            return None
+        return AccessToken(kept.value, kept.expires_at, kept.api_domain)
+
+    def _has_new_credentials(self, refused: _Refused) -> bool:
+        try:
+            return self._credentials() != refused.credentials
+        except ConfigurationError:
+            return refused.credentials is not None
 
     def _read_credentials(self, now: float) -> Credentials:
         try:
@@ -151,17 +170,6 @@ class TokenSource:
             raise TokenRefusedError(
                 refused.refusal.reason, refused.message, advice=refused.refusal.advice, retry_at=refused.until
             )
-
-    def _check_mint_limit(self, now: float) -> None:
-        if len(self._mints) < MINTS_PER_WINDOW or now - self._mints[0] >= MINT_WINDOW_SECONDS:
-            return
-        self._errors[MINT_LIMIT] += 1
-        raise TokenRefusedError(
-            MINT_LIMIT,
-            f"{MINTS_PER_WINDOW} tokens were asked for within {MINT_WINDOW_SECONDS / 60:g} minutes, Zoho's limit",
-            advice="tokens die too early: see what else uses this refresh token",
-            retry_at=self._mints[0] + MINT_WINDOW_SECONDS,
-        )
 
     def _refuse(
         self,
@@ -190,3 +198,23 @@ def _cool_down(refusal: Refusal) -> CoolDown:
     if refusal.reason == "access_denied":
         return THROTTLE
     return PASSING if refusal.is_passing else PERMANENT
+
+
+def _with_mint(ledger: AccountLedger, now: float) -> AccountLedger:
+    """Book one mint; where a clock was set back, mints of the future count as made now.
+
+    Raises:
+        RefreshError: Zoho's limit is reached.
+    """
+    recent = tuple(sorted(min(at, now) for at in ledger.mints if now - min(at, now) < MINT_WINDOW_SECONDS))
+    if len(recent) < MINTS_PER_WINDOW:
+        return replace(ledger, mints=(*recent, now))
+    minutes = MINT_WINDOW_SECONDS / 60
+    message = f"{MINTS_PER_WINDOW} tokens were asked for within {minutes:g} minutes, which is Zoho's limit"
+    raise RefreshError(_MINT_LIMIT, message, recent[0] + MINT_WINDOW_SECONDS - now)
+
+
+def _fingerprint(credentials: Credentials) -> str:
+    """Tell credentials apart without keeping them."""
+    text = f"{credentials.client_id}\0{credentials.client_secret}\0{credentials.refresh_token}"
+    return hashlib.sha256(text.encode()).hexdigest()

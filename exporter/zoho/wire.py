@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
-from exporter.errors import PassingError, PollError, RefusedError, ThrottledError
+from exporter.errors import UNKNOWN_JOB, PassingError, PollError, RefusedError, ThrottledError
 from exporter.model import JobReport, JobState
-from exporter.zoho.codes import DEAD_TOKEN, OTHER, TOO_MANY_REQUESTS, UNKNOWN_JOB, find_error_code
+from exporter.zoho.codes import DEAD_TOKEN, OTHER, TOO_MANY_REQUESTS, find_error_code
 
 _STATES = {state.value: state for state in JobState if state is not JobState.UNKNOWN}
+_DAILY_WORDS = ("24 hours", "credit", "per day", "daily")
 _LONGEST_QUOTE = 120
 _LARGEST_COUNT = 2**53  # the largest that Prometheus' float64 samples hold exactly
 
@@ -117,21 +118,23 @@ def _undocumented_error(answer: Answer) -> PollError:
                 "invalid_response",
                 f"expected a mass-update status as JSON, got {answer.describe()}",
                 advice="asked again later; if it lasts, check the data centre, a proxy in between, Zoho's status page",
+                retry_after_seconds=retry_after_seconds(answer, {}),
             )
 
 
 def _error(
     code: str, message: str, description: str, answer: Answer, document: Mapping[str, object] | None = None
 ) -> PollError:
+    text = f"Zoho answered {description} (HTTP {answer.status})"
+    seconds = retry_after_seconds(answer, document or {})
     row = find_error_code(code, message)
     if row is None:
         kind = PassingError if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR else RefusedError
-        return kind(OTHER, f"Zoho answered {description}", advice="an undocumented error: see Zoho's message")
-    text = f"Zoho answered {description} (HTTP {answer.status})"
-    if issubclass(row.raises, ThrottledError):
-        seconds = retry_after_seconds(answer, document or {})
-        return row.raises(row.code, text, advice=row.advice, retry_after_seconds=seconds)
-    return row.raises(row.code, text, advice=row.advice)
+        return kind(OTHER, text, advice="an undocumented error: see Zoho's message", retry_after_seconds=seconds)
+    if row.raises is ThrottledError:
+        is_daily = any(word in message.casefold() for word in _DAILY_WORDS)
+        return ThrottledError(row.code, text, advice=row.advice, retry_after_seconds=seconds, is_daily=is_daily)
+    return row.raises(row.code, text, advice=row.advice, retry_after_seconds=seconds)
 
 
 def _parameter(error: Mapping[str, object]) -> object:

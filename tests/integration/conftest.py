@@ -71,5 +71,5 @@ def start_prometheus(program: Program, tmp_path: Path) -> Iterator[Callable[[Exp
 
 
 def prefixed(variables: dict[str, str]) -> dict[str, str]:
-    """Give the variables as the exporter reads them: `freshness` is `ZOHO_FRESHNESS`."""
+    """Give the variables as the exporter reads them: `max_jobs` is `ZOHO_MAX_JOBS`."""
     return {f"ZOHO_{name.upper()}": value for name, value in variables.items()}

@@ -150,7 +150,7 @@ def test_simulate_prints_what_the_exporter_needs(tmp_path: Path) -> None:
         eventually(lambda: "What it has served" in "".join(zoho.stdout), "nothing printed")
         exports = dict(re.findall(r"(ZOHO_[A-Z_]+)=(\S+)", "".join(zoho.stdout)))
         command = exporter_command("--web.listen-address=127.0.0.1:0", "--log.format=json")
-        with started(command, bare_environment(**exports), tmp_path) as exporter:
+        with started(command, bare_environment(**exports, ZOHO_STATE__PATH="memory"), tmp_path) as exporter:
             url = f"http://127.0.0.1:{exporter.log_event('serving metrics')['port']}/metrics"
             page = requests.get(url, timeout=30).text
         assert zoho.stop(signal.SIGINT) == 0

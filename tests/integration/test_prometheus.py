@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from journey import Exporter, Prometheus
+from journey import Exporter, Prometheus, every
 
 from exporter.simulator import Simulator
 
@@ -21,7 +21,7 @@ def prometheus(
     for module, job_id in (("Leads", LEADS), ("Deals", DEALS)):
         simulator.set_status(module, job_id, "SCHEDULED", total=50)
     jobs = f"Leads/{LEADS},Deals/{DEALS},Leads/{GONE}"
-    return start_prometheus(start_exporter(jobs=jobs, freshness="200ms"))
+    return start_prometheus(start_exporter(jobs=jobs, **every("200ms")))
 
 
 def wait_for_job(prometheus: Prometheus, job_id: str, state: str, counts: tuple[int, int, int, int]) -> None:

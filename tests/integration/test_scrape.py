@@ -7,11 +7,12 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
-from journey import SettingsFor
+from journey import SettingsFor, every
 from processes import eventually
 from samples import Clock
 
 from exporter.app import Application
+from exporter.jobs.store import Store
 from exporter.settings import Settings
 from exporter.simulator import Endpoint, Fault, FaultKind, Scenario, Simulator
 
@@ -33,7 +34,7 @@ def fill(simulator: Simulator, count: int) -> str:
 @contextmanager
 def application(settings: Settings, clock: Clock | None = None) -> Iterator[Application]:
     """Give an exporter without its web server."""
-    exporter = Application(settings, clock=clock or Clock())
+    exporter = Application(settings, Store.open(None), clock=clock or Clock())
     try:
         yield exporter
     finally:
@@ -44,7 +45,7 @@ def application(settings: Settings, clock: Clock | None = None) -> Iterator[Appl
 def test_more_scrapers_cost_no_more_calls(simulator: Simulator, settings_for: SettingsFor, scrapers: int) -> None:
     """Ten rounds of seven jobs are seventy calls, however many scrape at the same moment."""
     clock = Clock()
-    settings = settings_for(simulator, jobs=fill(simulator, 7), freshness="15s")
+    settings = settings_for(simulator, jobs=fill(simulator, 7), **every("15s"))
     with application(settings, clock) as exporter, ThreadPoolExecutor(scrapers) as threads:
         for _ in range(10):
             together = Barrier(scrapers)
@@ -91,7 +92,7 @@ def test_secret_files_are_read_again(simulator: Simulator, settings_for: Setting
     secret = tmp_path / "refresh_token"
     secret.write_text("1000.mistyped\n")
     settings = settings_for(
-        simulator, jobs=fill(simulator, 1), freshness="0s", refresh_token="", refresh_token_file=str(secret)
+        simulator, jobs=fill(simulator, 1), **every("0s"), refresh_token="", refresh_token_file=str(secret)
     )
     with application(settings) as exporter:
         refused = exporter.scrape(30).body.decode()

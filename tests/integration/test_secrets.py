@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import requests
-from journey import Exporter
+from journey import Exporter, every
 
 from exporter.simulator import Endpoint, Fault, FaultKind, Simulator
 
@@ -29,7 +29,7 @@ def test_no_secret_is_shown(simulator: Simulator, start_exporter: Callable[..., 
     simulator.set_status("Leads", "3524033000006027001", "RUNNING", updated=1, total=2)
     if fault:
         simulator.add_fault(fault)
-    exporter = start_exporter(jobs=JOB, log__level="debug", freshness="0s")
+    exporter = start_exporter(jobs=JOB, log__level="debug", **every("0s"))
     pages = [requests.get(exporter.url + path, timeout=30).text for path in ("/metrics", "/metrics", "/", "/-/healthy")]
     exporter.running.stop(signal.SIGTERM)
     shown = "\n".join([*pages, *exporter.running.stdout, *exporter.running.stderr])

@@ -7,13 +7,20 @@ from dataclasses import replace
 from threading import Barrier, Event, Thread
 
 import pytest
-from samples import DEALS, LEADS, NOW, Clock, HeldExecutor, report
+from samples import DEALS, LEADS, NOW, Clock, HeldExecutor, MemoryJournal, report, tracked
 
-from exporter.errors import PassingError, RefusedError
+from exporter.errors import (
+    HeldBackError,
+    PassingError,
+    PollError,
+    RefusedError,
+    ThrottledError,
+    TokenRefusedError,
+)
 from exporter.jobs.refresh import Lane, Refresher
 from exporter.jobs.registry import Registry
 from exporter.jobs.schedule import Schedule
-from exporter.model import JobKey, JobReport, JobSource, JobSpec, JobState, PollFailure
+from exporter.model import JobKey, JobReport, JobSource, JobSpec, JobState, PollFailure, TrackedJob
 
 Answer = Callable[[JobKey], JobReport]
 
@@ -40,17 +47,24 @@ def fail(error: Exception) -> Answer:
     return answer
 
 
+def watched(registry: Registry, key: JobKey) -> TrackedJob:
+    """Give a job that must be tracked."""
+    job = registry.get(key)
+    assert job is not None
+    return job
+
+
 class Scene:
     """A refresher of two jobs whose polls run when the test lets them."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, *, pressure: float = 0.0) -> None:
         self.clock = Clock()
         self.upstream = Upstream(answer)
         self.executor = HeldExecutor()
-        self.registry = Registry()
+        self.registry = Registry(MemoryJournal())
         self.registry.track([JobSpec(key, JobSource.CONFIG) for key in (LEADS, DEALS)], NOW)
-        lanes = {"acme": Lane(self.upstream, self.executor)}
-        self.refresher = Refresher(self.registry, lanes, Schedule(15), self.clock)
+        lanes = {"acme": Lane(self.upstream, self.executor, lambda: pressure)}
+        self.refresher = Refresher(self.registry, lanes, Schedule.constant(15), clock=self.clock)
 
     def scrape(self) -> None:
         """Begin polls with no time to wait for them, then let them end."""
@@ -81,7 +95,7 @@ def test_terminal_jobs_are_never_asked_for_again() -> None:
     """A final report is latched."""
     scene = Scene(lambda _: report(JobState.COMPLETED))
     scene.scrape()
-    scene.clock.now += 1e6
+    scene.clock.now += 86_400
     scene.scrape()
     assert len(scene.upstream.asked) == 2
     assert scene.refresher.tallies()["acme"].skipped["terminal"] == 2
@@ -91,7 +105,7 @@ def test_next_poll_is_announced() -> None:
     """The registry says when a job is due next."""
     scene = Scene(lambda _: report())
     scene.scrape()
-    assert scene.registry.get(LEADS).next_poll_at == NOW + 15
+    assert watched(scene.registry, LEADS).next_poll_at == NOW + 15
 
 
 def test_poll_in_flight_is_joined() -> None:
@@ -109,9 +123,9 @@ def test_polls_that_outlive_the_scrape_are_counted_and_land_later() -> None:
     scene = Scene(lambda _: report())
     scene.refresher.refresh(0)
     assert scene.refresher.tallies()["acme"].skipped["deadline"] == 2
-    assert scene.registry.get(LEADS).report is None
+    assert watched(scene.registry, LEADS).report is None
     scene.executor.run()
-    assert scene.registry.get(LEADS).report == report()
+    assert watched(scene.registry, LEADS).report == report()
 
 
 def test_oldest_report_is_renewed_first() -> None:
@@ -134,18 +148,96 @@ def test_failed_poll_is_counted_by_its_code_and_spoils_nothing() -> None:
 
     scene = Scene(answer)
     scene.scrape()
-    assert scene.registry.get(DEALS).report == report()
-    assert scene.registry.get(LEADS).failure == PollFailure(
-        "NO_PERMISSION", "permission denied", "ask the administrator"
+    assert watched(scene.registry, DEALS).report == report()
+    assert watched(scene.registry, LEADS).failure == PollFailure(
+        "NO_PERMISSION", "permission denied", "ask the administrator", is_passing=False
     )
     assert scene.refresher.tallies()["acme"].errors == {("Leads", "NO_PERMISSION"): 1}
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        pytest.param(
+            PassingError("invalid_response", "HTTP 503", advice="wait", retry_after_seconds=90),
+            PollFailure("invalid_response", "HTTP 503", "wait", retry_at=NOW + 90),
+            id="passing, with Zoho's own delay",
+        ),
+        pytest.param(
+            ThrottledError("TOO_MANY_REQUESTS", "slow down", advice="wait"),
+            PollFailure("TOO_MANY_REQUESTS", "slow down", "wait", is_account_wide=True),
+            id="throttled",
+        ),
+        pytest.param(
+            TokenRefusedError("invalid_code", "refused", advice="new token", retry_at=NOW + 900),
+            PollFailure("token_refused", "refused", "new token", is_account_wide=True),
+            id="no token",
+        ),
+    ],
+)
+def test_failure_tells_how_to_go_on(error: PollError, failure: PollFailure) -> None:
+    """Whether the fault passes, whom it concerns and when Zoho allows the next attempt reach the schedule."""
+    scene = Scene(fail(error))
+    scene.scrape()
+    assert watched(scene.registry, LEADS).failure == failure
+
+
+@pytest.mark.parametrize("reason", ["budget", "circuit"])
+def test_poll_held_back_is_no_poll(reason: str) -> None:
+    """Where the account may not call, the job stays as it was, nothing is counted as a poll, and the reason is."""
+    scene = Scene(fail(HeldBackError(reason, "not now")))
+    scene.scrape()
+    tally = scene.refresher.tallies()["acme"]
+    assert watched(scene.registry, LEADS) == tracked(LEADS)
+    assert tally.polls == {}
+    assert tally.skipped == {"fresh": 0, "terminal": 0, "budget": 0, "backoff": 0, "circuit": 0, "deadline": 2} | {
+        reason: 2
+    }
+
+
+def test_failed_job_backs_off() -> None:
+    """A job that waits after a failure is told apart from a fresh one."""
+    scene = Scene(fail(PassingError("timeout", "silence")))
+    scene.scrape()
+    scene.clock.now += 5
+    scene.scrape()
+    assert scene.refresher.tallies()["acme"].skipped["backoff"] == 2
+
+
+def test_scarce_credits_stretch_the_interval() -> None:
+    """A job that would be due, but for the budget, is counted as held back by it."""
+    scene = Scene(lambda _: report(), pressure=0.99)
+    scene.scrape()
+    scene.clock.now += 15
+    scene.scrape()
+    assert len(scene.upstream.asked) == 2
+    assert scene.refresher.tallies()["acme"].skipped["budget"] == 2
+
+
+def test_page_shows_the_next_poll_as_the_budget_allows_it() -> None:
+    """The announced next poll is the stretched one, and stale reports are not shown."""
+    scene = Scene(lambda _: report(), pressure=1.0)
+    scene.scrape()
+    assert [job.next_poll_at for job in scene.refresher.view(3600)] == [NOW + 3600, NOW + 3600]
+    scene.clock.now += 3601
+    assert [job.report for job in scene.refresher.view(3600)] == [None, None]
+
+
+def test_jobs_whose_time_is_over_are_let_go() -> None:
+    """A scrape retires ended jobs after their retention."""
+    scene = Scene(lambda _: report(JobState.FAILED))
+    scene.scrape()
+    scene.clock.now += 8 * 86_400
+    scene.scrape()
+    assert scene.registry.jobs() == ()
+    assert len(scene.upstream.asked) == 2
 
 
 def test_unforeseen_error_is_logged_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     """An error of our own ends the poll, not the thread, and leaves a trace."""
     scene = Scene(fail(ZeroDivisionError("boom")))
     scene.scrape()
-    failure = scene.registry.get(LEADS).failure
+    failure = watched(scene.registry, LEADS).failure
     assert failure is not None
     assert failure.code == "other"
     assert "a poll ended in a way nobody foresaw" in caplog.text
@@ -159,7 +251,7 @@ def test_job_recovers() -> None:
     scene.upstream.answer = lambda _: report()
     scene.clock.now += 15
     scene.scrape()
-    assert scene.registry.get(LEADS).failure is None
+    assert watched(scene.registry, LEADS).failure is None
 
 
 @pytest.fixture
@@ -179,9 +271,9 @@ def test_concurrent_scrapes_share_each_poll(threads: ThreadPoolExecutor) -> None
         return report()
 
     upstream = Upstream(answer)
-    registry = Registry()
+    registry = Registry(MemoryJournal())
     registry.track([JobSpec(LEADS, JobSource.CONFIG)], NOW)
-    refresher = Refresher(registry, {"acme": Lane(upstream, threads)}, Schedule(15), Clock())
+    refresher = Refresher(registry, {"acme": Lane(upstream, threads)}, Schedule.constant(15), clock=Clock())
     start = Barrier(9)
 
     def scrape() -> None:
@@ -197,7 +289,7 @@ def test_concurrent_scrapes_share_each_poll(threads: ThreadPoolExecutor) -> None
     for thread in scrapes:
         thread.join(10)
     assert upstream.asked == [LEADS]
-    assert registry.get(LEADS).report == report()
+    assert watched(registry, LEADS).report == report()
 
 
 def test_concurrency_stays_within_the_lane() -> None:
@@ -210,12 +302,12 @@ def test_concurrency_stays_within_the_lane() -> None:
         return report()
 
     keys = [JobKey("acme", "Leads", str(number)) for number in range(9)]
-    registry = Registry()
+    registry = Registry(MemoryJournal())
     registry.track([JobSpec(key, JobSource.CONFIG) for key in keys], NOW)
-    lane = Lane.with_threads("acme", answer, 3)
-    refresher = Refresher(registry, {"acme": lane}, Schedule(15), Clock())
+    lane = Lane.with_threads("acme", answer, lambda: 0.0, 3)
+    refresher = Refresher(registry, {"acme": lane}, Schedule.constant(15), clock=Clock())
     refresher.refresh(10)
-    refresher.close()
+    refresher.close(0)
     assert sorted(waiting) == keys
     assert all(job.report == report() for job in registry.jobs())
 
@@ -230,28 +322,50 @@ def test_closed_refresher_drops_what_has_not_begun() -> None:
         return report()
 
     upstream = Upstream(answer)
-    registry = Registry()
+    registry = Registry(MemoryJournal())
     registry.track([JobSpec(key, JobSource.CONFIG) for key in (LEADS, DEALS)], NOW)
-    lane = Lane.with_threads("acme", upstream, 1)
-    refresher = Refresher(registry, {"acme": lane}, Schedule(15), Clock())
+    lane = Lane.with_threads("acme", upstream, lambda: 0.0, 1)
+    refresher = Refresher(registry, {"acme": lane}, Schedule.constant(15), clock=Clock())
     refresher.refresh(0)
     assert begun.wait(10)
-    refresher.close()
+    refresher.close(0)
     release.set()
     lane.executor.shutdown(wait=True)
     assert upstream.asked == [DEALS]
 
 
+def test_close_waits_for_polls_under_way(caplog: pytest.LogCaptureFixture) -> None:
+    """A stop waits for what is under way as long as its grace, and says what it abandons."""
+    begun, release = Event(), Event()
+
+    def answer(_: JobKey) -> JobReport:
+        begun.set()
+        assert release.wait(10)
+        return report()
+
+    registry = Registry(MemoryJournal())
+    registry.track([JobSpec(LEADS, JobSource.CONFIG)], NOW)
+    lane = Lane.with_threads("acme", answer, lambda: 0.0, 1)
+    refresher = Refresher(registry, {"acme": lane}, Schedule.constant(15), clock=Clock())
+    refresher.refresh(0)
+    assert begun.wait(10)
+    refresher.close(0)
+    assert "polls are abandoned" in caplog.text
+    release.set()
+    refresher.close(10)
+    assert watched(registry, LEADS).report == report()
+
+
 def test_lost_outcome_is_logged(caplog: pytest.LogCaptureFixture, threads: ThreadPoolExecutor) -> None:
     """An error in what we do with an outcome does not vanish in a thread."""
     caplog.set_level(logging.ERROR)
-    registry = Registry()
+    registry = Registry(MemoryJournal())
     registry.track([JobSpec(LEADS, JobSource.CONFIG)], NOW)
 
     def answer(_: JobKey) -> JobReport:
         return "not a report"  # type: ignore[return-value]
 
-    refresher = Refresher(registry, {"acme": Lane(answer, threads)}, Schedule(15), Clock())
+    refresher = Refresher(registry, {"acme": Lane(answer, threads)}, Schedule.constant(15), clock=Clock())
     refresher.refresh(10)
     threads.shutdown(wait=True)
     assert "a poll's outcome was lost" in caplog.text

@@ -3,17 +3,17 @@
 import logging
 
 import pytest
-from samples import DEALS, FAILURE, LEADS, NOW, report, tracked
+from samples import DEALS, FAILURE, LEADS, NOW, MemoryJournal, report, tracked
 
-from exporter.jobs.registry import Registry
+from exporter.jobs.registry import Drop, Registry, Retention
 from exporter.jobs.tracking import note_failure, note_report
-from exporter.model import JobReport, JobSource, JobSpec, JobState, TrackedJob
+from exporter.model import JobReport, JobSource, JobSpec, JobState, PollFailure, StoredState, TrackedJob
 
 
 @pytest.fixture
 def registry() -> Registry:
     """Give a registry that tracks one job."""
-    registry = Registry()
+    registry = Registry(MemoryJournal())
     registry.track([JobSpec(LEADS, JobSource.CONFIG)], NOW)
     return registry
 
@@ -33,8 +33,8 @@ def test_tracking_again_keeps_what_is_known(registry: Registry) -> None:
     """A job listed twice is tracked once, with its report."""
     take(registry, report())
     registry.track([JobSpec(LEADS, JobSource.ENVIRONMENT)], NOW + 60)
-    assert registry.get(LEADS).report == report()
-    assert registry.get(LEADS).first_seen_at == NOW
+    assert registry.jobs()[0].report == report()
+    assert registry.jobs()[0].first_seen_at == NOW
 
 
 def test_snapshot_is_not_touched_by_later_updates(registry: Registry) -> None:
@@ -80,3 +80,118 @@ def test_failure_is_logged_when_it_begins_and_ends(registry: Registry, caplog: p
         "poll works again",
     ]
     assert vars(caplog.records[0])["advice"] == "check the network"
+
+
+DAY = 86_400.0
+UNKNOWN = PollFailure("NOT_FOUND", "no such job", "check the id", is_passing=False)
+
+
+@pytest.fixture
+def journal() -> MemoryJournal:
+    """Give a journal to look into."""
+    return MemoryJournal()
+
+
+def ended(state: JobState = JobState.COMPLETED) -> TrackedJob:
+    """Give a job that ended at `NOW`."""
+    return note_report(tracked(), report(state), NOW)
+
+
+@pytest.mark.parametrize(
+    ("job", "age", "drop"),
+    [
+        pytest.param(ended(), 7 * DAY, None, id="completed, just within"),
+        pytest.param(ended(), 7 * DAY + 1, Drop.RETENTION, id="completed, over"),
+        pytest.param(ended(JobState.FAILED), 7 * DAY + 1, Drop.RETENTION, id="failed, over"),
+        pytest.param(note_report(tracked(), report(), NOW), 100 * DAY, None, id="running stays"),
+        pytest.param(tracked(), 100 * DAY, None, id="never polled stays"),
+        pytest.param(note_failure(tracked(), FAILURE, NOW), 100 * DAY, None, id="failing stays"),
+        pytest.param(note_failure(tracked(), UNKNOWN, NOW), DAY, None, id="unknown, just within"),
+        pytest.param(note_failure(tracked(), UNKNOWN, NOW), DAY + 1, Drop.UNKNOWN_RETENTION, id="unknown, over"),
+        pytest.param(
+            note_failure(note_report(tracked(), report(), NOW + DAY), UNKNOWN, NOW + DAY),
+            DAY + 1,
+            None,
+            id="forgotten by Zoho only lately",
+        ),
+    ],
+)
+def test_retention_is_over(job: TrackedJob, age: float, drop: Drop | None) -> None:
+    """Ended jobs leave after seven days, unknown ones after one; live jobs stay."""
+    assert Retention().is_over(job, NOW + age) is drop
+
+
+def test_retired_job_is_not_tracked_again(journal: MemoryJournal) -> None:
+    """A job whose retention is over stays away, also in the next process, while the configuration lists it."""
+    specs = [JobSpec(LEADS, JobSource.CONFIG)]
+    registry = Registry(journal)
+    registry.track(specs, NOW)
+    take(registry, report(JobState.COMPLETED))
+    registry.retire(NOW + 8 * DAY)
+    registry.track(specs, NOW + 8 * DAY)
+    assert registry.jobs() == ()
+    assert registry.dropped() == {"retention": 1, "unknown_retention": 0, "max_jobs": 0}
+    assert (journal.jobs, journal.retired) == ({}, {LEADS})
+    restarted = Registry(journal)
+    restarted.restore(StoredState(retired=frozenset(journal.retired), totals=registry.totals()), specs)
+    restarted.track(specs, NOW + 9 * DAY)
+    assert restarted.jobs() == ()
+    assert restarted.totals()["acme", "Leads"].finished[JobState.COMPLETED] == 1
+
+
+def test_unknown_job_gets_another_chance_after_a_restart(journal: MemoryJournal) -> None:
+    """A job dropped as unknown is forgotten, so that a corrected account or a new start looks again."""
+    registry = Registry(journal)
+    registry.track([JobSpec(LEADS, JobSource.CONFIG)], NOW)
+    registry.update(LEADS, lambda job: note_failure(job, UNKNOWN, NOW))
+    registry.retire(NOW + 2 * DAY)
+    assert registry.jobs() == ()
+    assert (journal.jobs, journal.retired) == ({}, set())
+
+
+def test_restart_takes_up_what_was_kept(journal: MemoryJournal) -> None:
+    """A latched job is there again, under what the configuration says of it now."""
+    registry = Registry(journal)
+    registry.restore(StoredState(jobs=(ended(),)), [JobSpec(LEADS, JobSource.CONFIG)])
+    registry.track([JobSpec(LEADS, JobSource.CONFIG, name="renamed")], NOW + 60)
+    [job] = registry.jobs()
+    assert (job.state, job.first_seen_at, job.spec.name) == (JobState.COMPLETED, NOW, "renamed")
+
+
+def test_job_no_longer_listed_is_forgotten(journal: MemoryJournal) -> None:
+    """What the configuration has lost leaves the state file, tombstones too."""
+    journal.jobs, journal.retired = {LEADS: ended()}, {DEALS}
+    registry = Registry(journal)
+    registry.restore(StoredState(jobs=(ended(),), retired=frozenset({DEALS})), [])
+    assert registry.jobs() == ()
+    assert (journal.jobs, journal.retired) == ({}, set())
+
+
+def test_cap_refuses_further_jobs(journal: MemoryJournal, caplog: pytest.LogCaptureFixture) -> None:
+    """Beyond `max_jobs` a job is refused, counted and logged; a job already here is not concerned."""
+    registry = Registry(journal, Retention(max_jobs=1))
+    registry.track([JobSpec(LEADS, JobSource.CONFIG), JobSpec(DEALS, JobSource.CONFIG)], NOW)
+    registry.track([JobSpec(LEADS, JobSource.CONFIG)], NOW)
+    assert [job.spec.key for job in registry.jobs()] == [LEADS]
+    assert registry.dropped()["max_jobs"] == 1
+    [record] = caplog.records
+    assert record.getMessage() == "job is not tracked: there are too many"
+    assert vars(record)["job_id"] == DEALS.job_id
+
+
+def test_update_counts_and_keeps(registry: Registry) -> None:
+    """A report adds its growth to the module's counters, and an ended job is counted once."""
+    take(registry, report(updated=30, failed=1))
+    take(registry, report(updated=45, failed=2))
+    take(registry, report(JobState.COMPLETED, updated=48, failed=2))
+    totals = registry.totals()["acme", "Leads"]
+    assert totals.records == {"updated": 48, "failed": 2}
+    assert totals.finished == {JobState.COMPLETED: 1, JobState.FAILED: 0}
+
+
+def test_update_of_a_job_that_has_gone_does_nothing(journal: MemoryJournal) -> None:
+    """The outcome of a poll that outlived its job is dropped."""
+    registry = Registry(journal)
+    registry.update(LEADS, lambda job: note_report(job, report(), NOW))
+    assert registry.jobs() == ()
+    assert journal.jobs == {}

@@ -9,7 +9,7 @@ from exporter.jobs.schedule import Schedule
 from exporter.jobs.tracking import note_failure, note_report
 from exporter.model import JobState, TrackedJob
 
-SCHEDULE = Schedule(freshness_seconds=15.0)
+SCHEDULE = Schedule.constant(15)
 
 
 def polled(state: JobState = JobState.RUNNING) -> TrackedJob:

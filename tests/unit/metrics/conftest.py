@@ -8,12 +8,14 @@ from samples import DEALS, FAILURE, LEADS, NOW, report, tracked
 from exporter.model import (
     Account,
     AccountSnapshot,
+    CreditStatus,
     Distribution,
     ExporterSnapshot,
     JobKey,
     JobSource,
     JobSpec,
     JobState,
+    ModuleTotals,
     PollTally,
     Snapshot,
     TokenStatus,
@@ -51,6 +53,7 @@ def failing() -> TrackedJob:
         reported_at=NOW + 15,
         polled_at=NOW + 30,
         next_poll_at=NOW + 45.5,
+        completes_at=NOW + 300,
         started_at=NOW + 15,
         progressed_at=NOW + 15,
         failure=FAILURE,
@@ -74,18 +77,30 @@ def busy_account() -> AccountSnapshot:
                 refreshes=2,
                 refresh_errors={"invalid_code": 1, "access_denied": 0},
             ),
+            credits=CreditStatus(spent=41, used_24h=640, budget=1000, reserve=500, remaining=2_345),
             is_up=True,
+            is_circuit_open=False,
             in_flight=3,
-            credits_spent=41,
-            credits_remaining=2_345,
             durations={"status": durations, "token": Distribution.empty((0.1, 1.0))},
         ),
         PollTally(
             polls={"Leads": 20, "Deals": 21, "Retired": 4},
             errors={("Deals", "timeout"): 1},
-            skipped={"fresh": 7, "terminal": 12, "deadline": 0},
+            skipped={"fresh": 7, "terminal": 12, "budget": 0, "backoff": 2, "circuit": 0, "deadline": 0},
             coalesced=5,
         ),
+        {"Deals": ModuleTotals.empty((60.0, 3600.0)), "Leads": busy_totals(), "Retired": busy_totals()},
+    )
+
+
+def busy_totals() -> ModuleTotals:
+    """Give counters of a module that has seen jobs end."""
+    empty = ModuleTotals.empty((60.0, 3600.0))
+    durations = empty.durations[JobState.COMPLETED].observe(85.0).observe(7000.0)
+    return ModuleTotals(
+        finished={JobState.COMPLETED: 2, JobState.FAILED: 0},
+        records={"updated": 49_640, "failed": 360},
+        durations={**empty.durations, JobState.COMPLETED: durations},
     )
 
 
@@ -93,8 +108,16 @@ def quiet_account() -> AccountSnapshot:
     """Give an account that has not said anything yet."""
     return AccountSnapshot(
         Account("beta", "us", "sandbox", "v2.1", 1),
-        UpstreamStatus(TokenStatus(), None, 0, 0, None, {}),
-        PollTally(skipped={"fresh": 0, "terminal": 0, "deadline": 0}),
+        UpstreamStatus(
+            token=TokenStatus(),
+            credits=CreditStatus(spent=0, used_24h=0, budget=None, reserve=0, remaining=499, is_reserve_reached=True),
+            is_up=None,
+            is_circuit_open=True,
+            in_flight=0,
+            durations={},
+        ),
+        PollTally(skipped={"fresh": 0, "terminal": 0, "budget": 3, "backoff": 0, "circuit": 0, "deadline": 0}),
+        {"Sales_Orders": ModuleTotals.empty((60.0, 3600.0))},
     )
 
 
@@ -110,5 +133,7 @@ def snapshot() -> Snapshot:
             config_reload_succeeded=True,
             config_reloaded_at=NOW,
             scrape_durations=Distribution.empty((0.5, 5.0)).observe(0.2),
+            jobs_dropped={"retention": 2, "unknown_retention": 0, "max_jobs": 1},
+            store_errors={"save_job": 0, "save_ledger": 4},
         ),
     )

@@ -41,7 +41,7 @@ jobs:
   - {account: acme, module: Leads, job_id: "3524033000006027001", name: Reassign, group: g, labels: {team: sales}}
   - {account: proxy, module: Deals, job_id: 0123}
 job_labels: [team, region]
-freshness: 0
+retention: 0
 stale_after: 2h
 poll_timeout: 1m
 connect_timeout: 500ms
@@ -67,7 +67,7 @@ def test_every_setting_of_the_file_is_read(load: _Load) -> None:
     assert (proxy.accounts_url, proxy.api_url) == ("http://127.0.0.1:8080", "http://127.0.0.1:8081")
     assert (proxy.data_center, proxy.data_center_name) == (None, "custom")
     assert settings.job_labels == ("team", "region")
-    assert (settings.freshness, settings.stale_after) == (0.0, 7200.0)
+    assert (settings.retention, settings.stale_after) == (0.0, 7200.0)
     assert (settings.poll_timeout, settings.connect_timeout) == (60.0, 0.5)
     assert (settings.scrape_timeout, settings.scrape_timeout_offset) == (30.0, 1.0)
     assert settings.ca_bundle == Path()
@@ -87,7 +87,7 @@ def test_defaults(load: _Load, account: str) -> None:
         5,
     )
     assert settings.job_specs == ()
-    assert (settings.freshness, settings.stale_after) == (15.0, 3600.0)
+    assert (settings.retention, settings.stale_after) == (15.0, 3600.0)
     assert (settings.poll_timeout, settings.connect_timeout) == (8.0, 3.0)
     assert (settings.scrape_timeout, settings.scrape_timeout_offset) == (10.0, 0.5)
     assert (settings.ca_bundle, settings.proxy_url) == (None, None)
@@ -100,7 +100,7 @@ def test_defaults(load: _Load, account: str) -> None:
 def test_null_is_the_same_as_nothing(load: _Load, account: str) -> None:
     """A key left empty, or a section whose lines are commented out, keeps its default."""
     settings = load(account + "jobs:\nfreshness: ~\nweb:\nlog: {level: null}\n")
-    assert (settings.jobs, settings.freshness, settings.log.level) == ((), 15.0, LogLevel.INFO)
+    assert (settings.jobs, settings.retention, settings.log.level) == ((), 15.0, LogLevel.INFO)
 
 
 def test_jobs_keep_what_the_user_said(load: _Load) -> None:
@@ -168,18 +168,18 @@ def test_variable_replaces_the_other_form_of_a_secret(load: _Load, account: str)
 def test_every_source_wins_over_the_ones_below(load: _Load, account: str, variables: dict[str, str]) -> None:
     """Flags, environment, .env, secrets directory, file, default: taken away one by one."""
     Path("secrets").mkdir()
-    Path("secrets/zoho_freshness").write_text("3s\n", encoding="utf-8")
+    Path("secrets/zoho_retention").write_text("3s\n", encoding="utf-8")
     Path(".env").write_text("ZOHO_FRESHNESS=4s\n", encoding="utf-8")
-    text = account + "freshness: 2s"
+    text = account + "retention: 2s"
     environ = variables | {"ZOHO_FRESHNESS": "5s"}
-    assert load(text, environ, {"freshness": "6s"}).freshness == 6.0
-    assert load(text, environ, {"freshness": None}).freshness == 5.0
-    assert load(text, variables).freshness == 4.0
+    assert load(text, environ, {"retention": "6s"}).retention == 6.0
+    assert load(text, environ, {"retention": None}).retention == 5.0
+    assert load(text, variables).retention == 4.0
     Path(".env").unlink()
-    assert load(text, variables).freshness == 3.0
-    Path("secrets/zoho_freshness").unlink()
-    assert load(text, variables).freshness == 2.0
-    assert load(None, variables).freshness == 15.0
+    assert load(text, variables).retention == 3.0
+    Path("secrets/zoho_retention").unlink()
+    assert load(text, variables).retention == 2.0
+    assert load(None, variables).retention == 15.0
 
 
 def test_nested_settings_by_variable_and_flag(load: _Load, account: str) -> None:
@@ -196,7 +196,7 @@ def test_nested_settings_by_variable_and_flag(load: _Load, account: str) -> None
 
 def test_environment_of_the_process_is_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Without an injected mapping the process's variables are read."""
-    (tmp_path / "zoho.yaml").write_text("freshness: 1s", encoding="utf-8")
+    (tmp_path / "zoho.yaml").write_text("retention: 1s", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     for name in ("CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN"):
         monkeypatch.setenv(f"ZOHO_{name}", "word")
@@ -209,7 +209,7 @@ def test_settings_can_be_built_in_python(load: _Load, account: str) -> None:
     """Values of the right type are accepted as they are, and jobs may be replaced."""
     proxy = SecretStr("http://proxy:3128")
     web = WebSettings(listen_address=ListenAddress("::1", 1))
-    assert Settings(freshness=1.5, web=web, proxy_url=proxy).web.listen_address.port == 1
+    assert Settings(retention=1.5, web=web, proxy_url=proxy).web.listen_address.port == 1
     settings = load(account)
     copy = settings.model_copy(update={"jobs": (JobSettings(account="acme", module="Leads", job_id="1"),)})
     assert copy.job_specs == (JobSpec(JobKey("acme", "Leads", "1"), JobSource.CONFIG),)

@@ -9,14 +9,14 @@ _Problems = Callable[..., list[str]]
 
 _DATA_CENTERS = "us, eu, in, au, cn, jp, ca, sa, uk, ae"
 _TOP_LEVEL = (
-    "accounts, jobs, job_labels, freshness, stale_after, poll_timeout, connect_timeout, scrape_timeout,"
+    "accounts, jobs, job_labels, retention, stale_after, poll_timeout, connect_timeout, scrape_timeout,"
     " scrape_timeout_offset, ca_bundle, proxy_url, web, log"
 )
 
 # Each text follows the six lines of a valid account, so it begins on line 7.
 _AFTER_AN_ACCOUNT = {
     "unknown key": ("wibble: 1", f"7: wibble: unknown key; known: {_TOP_LEVEL}"),
-    "unknown key, near": ("freshnes: 1", '7: freshnes: unknown key; did you mean "freshness"?'),
+    "unknown key, near": ("retentio: 1", '7: retentio: unknown key; did you mean "retention"?'),
     "unknown account key": (
         "    data_centre: eu",
         '7: accounts.acme.data_centre: unknown key; did you mean "data_center"?',
@@ -128,10 +128,10 @@ _AFTER_AN_ACCOUNT = {
         '7: job_labels[0]: "__a" is not a label name: letters, digits or _, no digit first, no __ first',
     ),
     "repeated label": ("job_labels: [a, a]", '7: job_labels: "a" is listed twice'),
-    "duration": ("freshness: 2 weeks", '7: freshness: "2 weeks" is not a duration such as 15s, 1m30s, 7d or 500ms'),
-    "duration is a mapping": ("freshness: {a: 1}", "7: freshness: expected a duration from 0s to 1d, not a mapping"),
+    "duration": ("retention: 2 weeks", '7: retention: "2 weeks" is not a duration such as 15s, 1m30s, 7d or 500ms'),
+    "duration is a mapping": ("retention: {a: 1}", "7: retention: expected a duration from 0s to 1d, not a mapping"),
     "duration out of range": ("poll_timeout: 0", '7: poll_timeout: "0" is out of range: from 100ms to 5m'),
-    "stale before fresh": ("freshness: 2h", "7: freshness: stale_after must not be shorter than freshness"),
+    "stale before fresh": ("retention: 2h", "7: retention: stale_after must not be shorter than retention"),
     "offset eats the deadline": (
         "scrape_timeout: 1s\nscrape_timeout_offset: 1s",
         "8: scrape_timeout_offset: scrape_timeout_offset must be shorter than scrape_timeout",
@@ -168,7 +168,7 @@ _AFTER_AN_ACCOUNT = {
         '7: log.level: "warn" is not one of debug, info, warning, error; did you mean "warning"?',
     ),
     "complex key": ("? [a]\n: 1", "7: has a key that is not a plain word"),
-    "tag": ("freshness: !fresh 1s", "7: freshness: has a YAML tag: put a value that begins with ! in quotes"),
+    "tag": ("retention: !fresh 1s", "7: retention: has a YAML tag: put a value that begins with ! in quotes"),
     "merge of a word": ("web: {<<: a}", "7: web: <<: expects a mapping, or a list of mappings"),
     "cycle": ("jobs: &all [*all]", "7: jobs[0]: an alias that contains itself"),
 }
@@ -310,6 +310,6 @@ def test_incomplete_account_by_variables_points_at_the_files(problems: _Problems
 
 def test_every_problem_is_told_at_once_in_the_order_of_the_file(problems: _Problems, account: str) -> None:
     """Lines ascend; what is not of the file comes last."""
-    text = account.replace("eu", "xx") + "freshness: x\nwibble: 1\n"
+    text = account.replace("eu", "xx") + "retention: x\nwibble: 1\n"
     places = [problem.split(": ")[0] for problem in problems(text, {"ZOHO_LOG__LEVEL": "x"}, {"log.format": "x"})]
     assert places == ["zoho.yaml:3", "zoho.yaml:7", "zoho.yaml:8", "ZOHO_LOG__LEVEL", "--log.format"]

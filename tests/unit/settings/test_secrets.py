@@ -69,7 +69,7 @@ def test_no_error_shows_a_secret(load: _Load, text: str) -> None:
     assert "hunter2" not in _everything_said(caught.value)
 
 
-_WORDS = (_SECRET, "accounts", "acme", "client_secret", "jobs", "web", "freshness", "1e5", "<<", "\n  ", ": ", "- ")
+_WORDS = (_SECRET, "accounts", "acme", "client_secret", "jobs", "web", "retention", "1e5", "<<", "\n  ", ": ", "- ")
 _SIGNS = "\n\t{}[]'\"&*!?|#,~%@\\x"
 
 

@@ -81,12 +81,12 @@ def test_unfit_file_of_the_secrets_directory_is_refused(
 ) -> None:
     """The place is the file, for a secret as for another setting."""
     Path("secrets").mkdir()
-    Path("secrets/zoho_freshness").write_text("", encoding="utf-8")
+    Path("secrets/zoho_retention").write_text("", encoding="utf-8")
     Path("secrets/zoho_client_secret").write_text("", encoding="utf-8")
     Path("secrets/zoho_log__level").write_text("loud", encoding="utf-8")
     del variables["ZOHO_CLIENT_SECRET"]
     assert problems(None, variables) == [
-        "secrets/zoho_freshness: is empty",
+        "secrets/zoho_retention: is empty",
         "secrets/zoho_client_secret: is empty",
         'secrets/zoho_log__level: "loud" is not one of debug, info, warning, error',
     ]

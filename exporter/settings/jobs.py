@@ -1,0 +1,47 @@
+"""The settings of a job: which mass update to watch, and what to call it."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from exporter.model import JobKey, JobSource, JobSpec
+from exporter.settings.accounts import Alias
+from exporter.settings.section import Section, Text
+from exporter.settings.values import pattern
+
+ModuleName = Annotated[
+    str,
+    BeforeValidator(
+        pattern(
+            "a module's API name: a letter, then letters, digits or _, such as Leads", r"[A-Za-z][A-Za-z0-9_]{0,99}"
+        )
+    ),
+]
+JobId = Annotated[str, BeforeValidator(pattern("a job id: digits only, exactly as Zoho gave them", r"[0-9]{1,32}"))]
+
+
+class JobSettings(Section):
+    """One mass update to watch."""
+
+    account: Alias = Field(
+        default="", description="Alias of the job's account. May be left out when there is exactly one account."
+    )
+    module: ModuleName = Field(description="API name of the module that the job updates. Required.")
+    job_id: JobId = Field(description="The id that Zoho answered when the job was scheduled. Required.")
+    name: Text = Field(default="", description="Name to show for the job.")
+    group: Text = Field(default="", description="Campaign of several jobs that this one belongs to.")
+    labels: Mapping[str, Text] = Field(
+        default_factory=dict,
+        description="Further labels of the job's info metric; their names must be in `job_labels`.",
+    )
+
+    @property
+    def key(self) -> JobKey:
+        """The job's identity."""
+        return JobKey(self.account, self.module, self.job_id)
+
+    def spec(self, source: JobSource) -> JobSpec:
+        """Give the job in the product's own words."""
+        return JobSpec(self.key, source, self.name, self.group, MappingProxyType(dict(self.labels)))

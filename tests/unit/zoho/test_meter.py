@@ -1,0 +1,121 @@
+"""What an account's calls cost and how they went."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from samples import NOW, Clock
+
+from exporter.model import Distribution
+from exporter.zoho.meter import Meter, Reading
+
+BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+NOTHING = Distribution(BOUNDS, (0, 0, 0, 0, 0, 0, 0, 0, 0), 0.0)
+
+
+@pytest.fixture
+def watch() -> Clock:
+    """Give a stopwatch that the test moves, at zero."""
+    return Clock(0.0)
+
+
+@pytest.fixture
+def meter(watch: Clock) -> Meter:
+    """Give a meter that has measured nothing."""
+    return Meter(watch)
+
+
+def test_a_new_meter_has_both_endpoints_at_zero(meter: Meter) -> None:
+    """Every series is there from the first scrape, and what is not known is absent."""
+    assert meter.read() == Reading(
+        is_up=None,
+        in_flight=0,
+        credits_spent=0,
+        credits_remaining=None,
+        answered_at=0.0,
+        durations={"status": NOTHING, "token": NOTHING},
+    )
+
+
+def test_a_call_is_in_flight_while_it_lasts(meter: Meter) -> None:
+    """Calls that overlap are all counted."""
+    with meter.measure("status"), meter.measure("token"):
+        assert meter.read().in_flight == 2
+    assert meter.read().in_flight == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "counts"),
+    [
+        (0.0, (1, 0, 0, 0, 0, 0, 0, 0, 0)),
+        (0.05, (1, 0, 0, 0, 0, 0, 0, 0, 0)),
+        (0.3, (0, 0, 0, 1, 0, 0, 0, 0, 0)),
+        (8.0, (0, 0, 0, 0, 0, 0, 0, 1, 0)),
+        (11.0, (0, 0, 0, 0, 0, 0, 0, 0, 1)),
+    ],
+)
+def test_a_call_is_observed_under_its_endpoint(
+    meter: Meter, watch: Clock, seconds: float, counts: tuple[int, ...]
+) -> None:
+    """How long a call took falls into its bucket, and into no other endpoint's."""
+    with meter.measure("token"):
+        watch.now = seconds
+    assert meter.read().durations == {"status": NOTHING, "token": Distribution(BOUNDS, counts, seconds)}
+
+
+def test_a_call_that_fails_is_observed_too(meter: Meter, watch: Clock) -> None:
+    """A time-out takes its time and is then no longer in flight."""
+
+    def fail() -> None:
+        with meter.measure("status"):
+            watch.now = 8.0
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        fail()
+    reading = meter.read()
+    assert (reading.in_flight, reading.durations["status"].total) == (0, 8.0)
+
+
+def test_credits_are_counted(meter: Meter) -> None:
+    """Each call costs one credit."""
+    meter.spend_credit()
+    meter.spend_credit()
+    assert meter.read().credits_spent == 2
+
+
+def test_the_last_word_on_up_counts(meter: Meter) -> None:
+    """Up and down follow the last call."""
+    meter.note_up(is_up=True)
+    assert meter.read().is_up is True
+    meter.note_up(is_up=False)
+    assert meter.read().is_up is False
+
+
+def test_the_last_answers_credits_count(meter: Meter) -> None:
+    """What Zoho said last is kept with its time."""
+    meter.note_answer(4321, NOW)
+    reading = meter.read()
+    assert (reading.credits_remaining, reading.answered_at) == (4321, NOW)
+
+
+def test_a_reading_does_not_change_with_the_meter(meter: Meter) -> None:
+    """A scrape reads a snapshot."""
+    before = meter.read()
+    with meter.measure("status"):
+        meter.spend_credit()
+    assert (before.credits_spent, before.durations["status"]) == (0, NOTHING)
+
+
+def test_readings_of_many_threads_add_up(meter: Meter) -> None:
+    """No count is lost between threads."""
+
+    def call() -> None:
+        for _ in range(200):
+            with meter.measure("status"):
+                meter.spend_credit()
+
+    with ThreadPoolExecutor(8) as pool:
+        for future in [pool.submit(call) for _ in range(8)]:
+            future.result(30)
+    reading = meter.read()
+    assert (reading.credits_spent, reading.in_flight, reading.durations["status"].counts[0]) == (1600, 0, 1600)

@@ -1,0 +1,494 @@
+"""One account's access token, under a clock that the test moves."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from threading import Barrier, Event
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import NOW, Clock
+
+from exporter.errors import ConfigurationError, PassingError, Problem, TokenRefusedError
+from exporter.model import AccountLedger, Credentials, StoredToken, TokenStatus
+from exporter.zoho.book import AccountBook
+from exporter.zoho.oauth import REFUSALS, AccessToken, RefreshError, Refusal
+from exporter.zoho.tokens import TokenSource
+
+CREDENTIALS = Credentials("1000.CLIENT", "client-secret-0a1b", "1000.refresh-2c3d")
+NEW_CREDENTIALS = replace(CREDENTIALS, refresh_token="1000.refresh-new-4e5f")
+UNREADABLE = ConfigurationError((Problem("/run/secrets/refresh_token", "permission denied"),))
+THROTTLED = RefreshError(REFUSALS["access denied"], "Zoho refused to refresh the token: Access Denied (HTTP 400)")
+GENERAL = RefreshError(REFUSALS["general_error"], "Zoho refused to refresh the token: general_error (HTTP 200)")
+REVOKED = RefreshError(REFUSALS["invalid_code"], "Zoho refused to refresh the token: invalid_code (HTTP 200)")
+TIMEOUT = PassingError("timeout", "Zoho fell silent for 8 s", advice="check the network")
+SECRETS = ("client-secret-0a1b", "refresh-2c3d", "refresh-new-4e5f", "1000.token")
+
+
+@dataclass
+class Scene:
+    """A token source whose Zoho, secrets and clock the test plays.
+
+    `fault` is raised by the mint while it is set; a token lives for `lifetime` seconds.
+    """
+
+    fault: Exception | None = None
+    secrets: Credentials | ConfigurationError = CREDENTIALS
+    lifetime: float = 3600
+    ledger: AccountLedger = field(default_factory=AccountLedger)
+    clock: Clock = field(default_factory=Clock)
+    minted: list[tuple[float, Credentials]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.book = AccountBook(self.ledger)
+        self.source = TokenSource(
+            "acme", mint=self._mint, credentials=self._read_secrets, book=self.book, clock=self.clock
+        )
+
+    def refused(self) -> TokenRefusedError:
+        """Ask for a token and give the refusal."""
+        with pytest.raises(TokenRefusedError) as raised:
+            self.source.token()
+        return raised.value
+
+    def try_to_get(self) -> bool:
+        """Ask for a token and say whether there was one."""
+        try:
+            self.source.token()
+        except TokenRefusedError:
+            return False
+        return True
+
+    def _mint(self, credentials: Credentials) -> AccessToken:
+        self.minted.append((self.clock.now, credentials))
+        if self.fault:
+            raise self.fault
+        return AccessToken(f"1000.token-{len(self.minted)}", self.clock.now + self.lifetime, "https://www.zohoapis.com")
+
+    def _read_secrets(self) -> Credentials:
+        if isinstance(self.secrets, ConfigurationError):
+            raise self.secrets
+        return self.secrets
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """Give a token source that was never asked."""
+    return Scene()
+
+
+def test_the_first_token_is_minted_with_the_credentials(scene: Scene) -> None:
+    """A source that has no token asks Zoho for one."""
+    assert scene.source.token().value == "1000.token-1"
+    assert scene.minted == [(NOW, CREDENTIALS)]
+
+
+def test_a_token_is_kept_until_a_minute_before_its_end(scene: Scene) -> None:
+    """A token that is good for more than 60 s is used again."""
+    first = scene.source.token()
+    scene.clock.now = NOW + 3539.9
+    assert scene.source.token() is first
+
+
+def test_a_new_token_is_minted_a_minute_before_the_end(scene: Scene) -> None:
+    """A token that is good for 60 s or less is not handed out."""
+    scene.source.token()
+    scene.clock.now = NOW + 3540
+    assert scene.source.token().value == "1000.token-2"
+
+
+def test_polls_that_need_a_token_at_once_share_one_refresh(scene: Scene) -> None:
+    """Eight threads that start together cause one refresh."""
+    barrier = Barrier(8)
+
+    def ask() -> AccessToken:
+        barrier.wait(30)
+        return scene.source.token()
+
+    with ThreadPoolExecutor(8) as pool:
+        tokens = [future.result(30) for future in [pool.submit(ask) for _ in range(8)]]
+    assert {token.value for token in tokens} == {"1000.token-1"}
+    assert len(scene.minted) == 1
+
+
+def test_polls_whose_token_died_at_once_share_one_new_token(scene: Scene) -> None:
+    """Eight threads that discard the same dead token cause one refresh."""
+    dead = scene.source.token()
+    barrier = Barrier(8)
+
+    def replace_it() -> AccessToken:
+        barrier.wait(30)
+        scene.source.discard(dead)
+        return scene.source.token()
+
+    with ThreadPoolExecutor(8) as pool:
+        tokens = [future.result(30) for future in [pool.submit(replace_it) for _ in range(8)]]
+    assert {token.value for token in tokens} == {"1000.token-2"}
+
+
+def test_a_discarded_token_is_not_handed_out_again(scene: Scene) -> None:
+    """A token that Zoho does not accept is replaced, also for a later process."""
+    scene.source.discard(scene.source.token())
+    assert scene.book.ledger.token is None
+    assert scene.source.token().value == "1000.token-2"
+
+
+def test_an_old_token_does_not_discard_the_current_one(scene: Scene) -> None:
+    """A slow poll that fails with the last token leaves the new one in place."""
+    old = scene.source.token()
+    scene.source.discard(old)
+    current = scene.source.token()
+    scene.source.discard(old)
+    assert scene.source.token() is current
+
+
+def test_a_token_is_kept_for_the_next_process() -> None:
+    """A restart mints no token: the one in the ledger is used."""
+    before = Scene()
+    token = before.source.token()
+    after = Scene(ledger=before.book.ledger)
+    assert after.source.token() == token
+    assert after.minted == []
+
+
+@pytest.mark.parametrize(
+    ("seconds_later", "secrets", "minted"),
+    [
+        pytest.param(3539, CREDENTIALS, 0, id="still-good"),
+        pytest.param(3540, CREDENTIALS, 1, id="nearly-over"),
+        pytest.param(0, NEW_CREDENTIALS, 1, id="other-credentials"),
+    ],
+)
+def test_a_kept_token_is_used_only_while_good_and_for_its_credentials(
+    seconds_later: float, secrets: Credentials, minted: int
+) -> None:
+    """A token of an earlier process counts while it lasts, and never for another client or user."""
+    before = Scene()
+    before.source.token()
+    after = Scene(ledger=before.book.ledger, secrets=secrets, clock=Clock(NOW + seconds_later))
+    after.source.token()
+    assert len(after.minted) == minted
+
+
+def test_what_is_kept_of_the_credentials_is_no_secret(scene: Scene) -> None:
+    """The ledger tells credentials apart without holding or showing them."""
+    scene.source.token()
+    kept = scene.book.ledger.token
+    assert isinstance(kept, StoredToken)
+    assert not any(secret in f"{kept!r} {kept.fingerprint}" for secret in SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("fault", "pauses"),
+    [
+        pytest.param(THROTTLED, [180, 360, 720, 900, 900], id="access-denied"),
+        pytest.param(GENERAL, [15, 30, 60, 120, 240, 480, 600, 600], id="passing-refusal"),
+        pytest.param(TIMEOUT, [15, 30, 60, 120, 240, 480, 600, 600], id="network"),
+        pytest.param(REVOKED, [900, 1800, 3600, 7200, 14400, 21600, 21600], id="permanent"),
+    ],
+)
+def test_a_refusal_is_followed_by_a_pause_that_doubles(fault: Exception, pauses: list[float]) -> None:
+    """Each refusal in a row doubles the pause up to its kind's longest."""
+    scene = Scene(fault=fault)
+    seen = []
+    for _ in pauses:
+        retry_at = scene.refused().retry_at
+        seen.append(retry_at - scene.clock.now)
+        scene.clock.now = retry_at
+    assert seen == pauses
+    assert len(scene.minted) == len(pauses)
+
+
+@pytest.mark.parametrize("fault", [THROTTLED, GENERAL, REVOKED, TIMEOUT], ids=["throttled", "general", "code", "time"])
+def test_zoho_is_not_asked_during_a_pause(fault: Exception) -> None:
+    """Until the pause is over, polls get the same refusal and Zoho hears nothing."""
+    scene = Scene(fault=fault)
+    first = scene.refused()
+    scene.clock.now = first.retry_at - 0.1
+    second = scene.refused()
+    assert (second.reason, second.message, second.retry_at) == (first.reason, first.message, first.retry_at)
+    assert second.advice == first.advice != ""
+    assert scene.source.is_cooling_down()
+    assert len(scene.minted) == 1
+
+
+def test_another_reason_starts_its_own_pause(scene: Scene) -> None:
+    """The pause doubles for one reason in a row, not across reasons."""
+    scene.fault = THROTTLED
+    scene.clock.now = scene.refused().retry_at
+    scene.fault = GENERAL
+    assert scene.refused().retry_at == scene.clock.now + 15
+
+
+def test_a_success_ends_the_row_of_refusals(scene: Scene) -> None:
+    """After a token was minted, the next refusal begins with the shortest pause."""
+    scene.fault = GENERAL
+    scene.clock.now = scene.refused().retry_at
+    scene.fault = None
+    scene.source.discard(scene.source.token())
+    assert not scene.source.is_cooling_down()
+    scene.fault = GENERAL
+    assert scene.refused().retry_at == scene.clock.now + 15
+
+
+@pytest.mark.parametrize(("asked", "pause"), [(600.0, 600), (20.0, 180), (None, 180)])
+def test_zohos_own_pause_wins_when_it_is_longer(scene: Scene, asked: float | None, pause: float) -> None:
+    """`Retry-After` lengthens a pause and never shortens it."""
+    scene.fault = RefreshError(REFUSALS["access denied"], "Access Denied", asked)
+    assert scene.refused().retry_at == NOW + pause
+
+
+def test_no_pause_at_the_accounts_host_outlasts_the_day(scene: Scene) -> None:
+    """An absurd `Retry-After` does not stop the account until somebody restarts the exporter."""
+    scene.fault = RefreshError(REFUSALS["access denied"], "Access Denied", 1e300)
+    assert scene.refused().retry_at <= NOW + 86_400
+
+
+@pytest.mark.parametrize("fault", [THROTTLED, REVOKED], ids=["throttled", "permanent"])
+def test_new_credentials_end_a_pause(scene: Scene, fault: Exception) -> None:
+    """Whoever replaces a secret file is not made to wait."""
+    scene.fault = fault
+    scene.refused()
+    scene.fault, scene.secrets = None, NEW_CREDENTIALS
+    assert not scene.source.is_cooling_down()
+    assert scene.source.token().value == "1000.token-2"
+    assert scene.minted[-1] == (NOW, NEW_CREDENTIALS)
+
+
+def test_unreadable_credentials_are_a_refusal_that_asks_nobody(scene: Scene) -> None:
+    """Secret files that can't be read pause the account, and Zoho hears nothing."""
+    scene.secrets = UNREADABLE
+    error = scene.refused()
+    assert (error.reason, error.code) == ("credentials_unreadable", "token_refused")
+    assert error.retry_at == NOW + 15
+    assert "/run/secrets/refresh_token: permission denied" in error.message
+    assert scene.source.is_cooling_down()
+    assert scene.minted == []
+
+
+def test_unreadable_credentials_are_one_refusal_during_their_pause(scene: Scene) -> None:
+    """Each further poll of the pause gets the same refusal and counts nothing."""
+    scene.secrets = UNREADABLE
+    assert scene.refused().retry_at == scene.refused().retry_at == NOW + 15
+    assert scene.source.status().refresh_errors["credentials_unreadable"] == 1
+
+
+def test_credentials_that_become_readable_end_the_pause(scene: Scene) -> None:
+    """A repaired secret file is used at once."""
+    scene.secrets = UNREADABLE
+    scene.refused()
+    scene.secrets = CREDENTIALS
+    assert not scene.source.is_cooling_down()
+    assert scene.source.token().value == "1000.token-1"
+
+
+def test_credentials_that_become_unreadable_do_not_end_up_hidden_by_a_pause(scene: Scene) -> None:
+    """During a pause of Zoho's, unreadable secret files are the newer reason and are told."""
+    scene.fault = REVOKED
+    scene.refused()
+    scene.secrets = UNREADABLE
+    assert scene.refused().reason == "credentials_unreadable"
+
+
+def test_credentials_that_become_unreadable_keep_a_good_token(scene: Scene) -> None:
+    """Secrets are read at a refresh alone; a good token goes on being used."""
+    first = scene.source.token()
+    scene.secrets = UNREADABLE
+    assert scene.source.token() is first
+
+
+def test_an_eleventh_token_in_ten_minutes_is_not_asked_for(scene: Scene) -> None:
+    """Zoho grants 10 tokens in 10 minutes: our own governor refuses the next one and says until when."""
+    for _ in range(10):
+        scene.source.discard(scene.source.token())
+    error = scene.refused()
+    assert error.reason == "mint_limit"
+    assert error.message == "10 tokens were asked for within 10 minutes, which is Zoho's limit"
+    assert error.retry_at == NOW + 600
+    assert len(scene.minted) == 10
+    assert scene.source.status().refreshes == 10
+
+
+def test_a_token_is_asked_for_again_when_the_first_of_ten_is_ten_minutes_old(scene: Scene) -> None:
+    """The limit is a rolling window."""
+    for _ in range(10):
+        scene.source.discard(scene.source.token())
+        scene.clock.now += 10
+    scene.refused()
+    scene.clock.now = NOW + 600
+    assert scene.source.token().value == "1000.token-11"
+
+
+def test_a_restart_does_not_forget_the_limit() -> None:
+    """Mints of an earlier process count."""
+    after = Scene(ledger=AccountLedger(mints=(NOW - 1,) * 10))
+    assert after.refused().retry_at == NOW + 599
+    assert after.minted == []
+
+
+def test_a_clock_that_was_set_back_does_not_lift_the_limit() -> None:
+    """Mints of the future count as made now, so that the limit holds and ends."""
+    after = Scene(ledger=AccountLedger(mints=(NOW + 86_400,) * 10))
+    assert after.refused().retry_at == NOW + 600
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.floats(0, 400) | st.sampled_from([0.0, 15.0, 59.9, 180.0, 599.9, 600.0]),
+        st.sampled_from([None, THROTTLED, GENERAL, REVOKED, TIMEOUT, UNREADABLE]),
+        st.booleans(),
+        st.sampled_from([CREDENTIALS, NEW_CREDENTIALS]),
+    ),
+    max_size=60,
+)
+
+
+@given(steps=STEPS)
+def test_no_ten_minutes_ever_see_more_than_ten_mints(
+    steps: list[tuple[float, Exception | None, bool, Credentials]],
+) -> None:
+    """Whatever Zoho, the secrets and the polls do, the limit is never exceeded."""
+    scene = Scene(lifetime=90)
+    for seconds, fault, is_discarding, secrets in steps:
+        scene.clock.now += seconds
+        scene.fault = fault
+        scene.secrets = fault if isinstance(fault, ConfigurationError) else secrets
+        if scene.try_to_get() and is_discarding:
+            scene.source.discard(scene.source.token())
+    times = [at for at, _ in scene.minted]
+    assert all(later - earlier >= 600 for earlier, later in zip(times, times[10:], strict=False))
+
+
+def test_status_of_a_source_that_was_never_asked(scene: Scene) -> None:
+    """There is no token yet, and every reason stands at 0 from the first scrape."""
+    assert scene.source.status() == TokenStatus(
+        is_valid=False,
+        expires_at=None,
+        refreshes=0,
+        refresh_errors={
+            "invalid_client": 0,
+            "invalid_client_secret": 0,
+            "invalid_code": 0,
+            "access_denied": 0,
+            "general_error": 0,
+            "missing_org_info": 0,
+            "invalid_redirect_uri": 0,
+            "timeout": 0,
+            "connection": 0,
+            "tls": 0,
+            "deadline": 0,
+            "invalid_response": 0,
+            "mint_limit": 0,
+            "credentials_unreadable": 0,
+            "other": 0,
+        },
+    )
+
+
+@pytest.mark.parametrize(("seconds", "is_valid"), [(0, True), (3599, True), (3600, False)])
+def test_status_tells_whether_the_token_is_valid_and_until_when(
+    scene: Scene, seconds: float, *, is_valid: bool
+) -> None:
+    """A token is valid until its end, though it is not used in its last minute."""
+    scene.source.token()
+    scene.clock.now = NOW + seconds
+    status = scene.source.status()
+    assert (status.is_valid, status.expires_at, status.refreshes) == (is_valid, NOW + 3600, 1)
+
+
+def test_status_counts_refreshes_and_their_errors(scene: Scene) -> None:
+    """A refusal counts once under its reason, not once per poll that it holds back."""
+    scene.fault = THROTTLED
+    scene.refused()
+    scene.refused()
+    status = scene.source.status()
+    assert status.refreshes == 1
+    assert {reason: count for reason, count in status.refresh_errors.items() if count} == {"access_denied": 1}
+
+
+def test_status_never_waits_for_a_refresh() -> None:
+    """While Zoho's accounts host is silent, the metrics are not."""
+    is_minting, may_end = Event(), Event()
+
+    def mint(_: Credentials) -> AccessToken:
+        is_minting.set()
+        assert may_end.wait(30)
+        return AccessToken("1000.token-1", NOW + 3600)
+
+    source = TokenSource("acme", mint=mint, credentials=lambda: CREDENTIALS, book=AccountBook(), clock=Clock())
+    with ThreadPoolExecutor(1) as pool:
+        token = pool.submit(source.token)
+        assert is_minting.wait(30)
+        status, is_cooling_down = source.status(), source.is_cooling_down()
+        may_end.set()
+        assert token.result(30).value == "1000.token-1"
+    assert (status.is_valid, status.refreshes, is_cooling_down) == (False, 1, False)
+
+
+@pytest.fixture
+def warnings(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str]]]:
+    """Give a function that gives the log lines so far, and check that none of them has a secret."""
+    caplog.set_level(logging.DEBUG)
+
+    def lines() -> list[str]:
+        return [f"{record.levelname} {record.getMessage()}" for record in caplog.records]
+
+    yield lines
+    shown = " ".join(str(vars(record)) for record in caplog.records)
+    assert not any(secret in shown for secret in SECRETS)
+
+
+def test_a_repeated_refusal_is_one_warning(scene: Scene, warnings: Callable[[], list[str]]) -> None:
+    """A refusal that lasts is logged once, and its end once."""
+    scene.fault = REVOKED
+    for _ in range(4):
+        scene.clock.now = scene.refused().retry_at
+        scene.refused()
+        scene.clock.now += 100_000
+    scene.fault = None
+    scene.source.token()
+    assert warnings() == [
+        "WARNING Zoho refused to refresh the token: invalid_code (HTTP 200)",
+        "INFO token refresh works again",
+    ]
+
+
+def test_each_change_of_reason_is_a_warning(scene: Scene, warnings: Callable[[], list[str]]) -> None:
+    """Another reason, or the same one with other credentials, is news."""
+    faults: list[tuple[Exception | None, Credentials | ConfigurationError]] = [
+        (THROTTLED, CREDENTIALS),
+        (TIMEOUT, CREDENTIALS),
+        (None, UNREADABLE),
+        (TIMEOUT, NEW_CREDENTIALS),
+        (TIMEOUT, CREDENTIALS),
+    ]
+    for fault, secrets in faults:
+        scene.fault, scene.secrets = fault, secrets
+        scene.refused()
+        scene.clock.now += 100_000
+    assert warnings() == [
+        "WARNING Zoho refused to refresh the token: Access Denied (HTTP 400)",
+        "WARNING no token: Zoho fell silent for 8 s",
+        "WARNING /run/secrets/refresh_token: permission denied",
+        "WARNING no token: Zoho fell silent for 8 s",
+        "WARNING no token: Zoho fell silent for 8 s",
+    ]
+
+
+def test_a_warning_names_account_reason_and_advice(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """The line says whose token it is and what to do."""
+    scene.fault = REVOKED
+    scene.refused()
+    fields: Mapping[str, object] = vars(caplog.records[0])
+    assert (fields["account"], fields["reason"]) == ("acme", "invalid_code")
+    assert "make a new one" in str(fields["advice"])
+
+
+def test_a_refusal_shows_no_secret(scene: Scene) -> None:
+    """Neither the error nor what caused it holds a secret."""
+    scene.fault = RefreshError(Refusal("other", is_passing=False, advice="see Zoho's word"), "refused")
+    error = scene.refused()
+    assert error.__cause__ is scene.fault
+    assert not any(secret in f"{error!r} {error.__cause__!r} {error.advice}" for secret in SECRETS)
