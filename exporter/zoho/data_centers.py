@@ -4,7 +4,6 @@ Source: Zoho CRM v8, Multi-DC support; the SDK's `dc` modules (first eight); acc
 """
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from exporter.model import DataCenter, Environment
 
@@ -23,12 +22,11 @@ class Endpoints:
     api_url: str
 
     def accepts_api_domain(self, api_domain: str) -> bool:
-        """Whether an `api_domain` that Zoho names is this same host, or this host without its `www.`."""
-        named, ours = urlsplit(api_domain), urlsplit(self.api_url)
-        if named.username or named.path not in {"", "/"} or named.query or named.fragment:
-            return False
-        hosts = {ours.netloc.lower(), ours.netloc.lower().removeprefix("www.")}
-        return named.scheme == ours.scheme and named.netloc.lower() in hosts
+        """Whether an `api_domain` that Zoho names is this same host, or this host without its `www.`.
+
+        The texts are compared, not what a URL parser makes of them: nothing hostile can hide in a difference.
+        """
+        return api_domain.casefold().removesuffix("/") in {self.api_url, self.api_url.replace("://www.", "://", 1)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ so the body is judged, not the status.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 
 from exporter.errors import ExporterError
 from exporter.model import Credentials
-from exporter.zoho.wire import Answer, parse_object, quote, retry_after_seconds
+from exporter.zoho.wire import Answer, parse_object, quote, retry_after_seconds, seconds_of
 
 _DEFAULT_LIFETIME_SECONDS = 3600.0  # `expires_in` has been missing in real answers
 _MILLISECONDS_ABOVE = 100_000  # no token lives longer than a day: such an `expires_in` is the old one, in milliseconds
@@ -77,6 +78,7 @@ REFUSALS: Mapping[str, Refusal] = {
         advice="the token was made for another kind of client: make a refresh token with a self client",
     ),
 }
+_NOT_ZOHO = Refusal("invalid_response", is_passing=True, advice="check accounts_url, data_center and proxies")
 _UNDOCUMENTED = Refusal("other", is_passing=False, advice="an undocumented refusal: see Zoho's word")
 
 REASONS = (
@@ -140,21 +142,20 @@ def decode_token(answer: Answer) -> AccessToken:
 
 def _refusal(answer: Answer, document: Mapping[str, object]) -> RefreshError:
     word = document.get("error")
+    seconds = retry_after_seconds(answer, document)
     if not isinstance(word, str):
-        refusal = Refusal("invalid_response", is_passing=True, advice="check accounts_url, data_center and proxies")
-        return RefreshError(refusal, f"expected an access token as JSON, got {answer.describe()}")
+        return RefreshError(_NOT_ZOHO, f"expected an access token as JSON, got {answer.describe()}", seconds)
     refusal = REFUSALS.get(word.strip().casefold(), _UNDOCUMENTED)
-    said = f"Zoho refused to refresh the token: {quote(word)} (HTTP {answer.status})"
-    return RefreshError(refusal, said, retry_after_seconds(answer, document))
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        refusal = replace(refusal, is_passing=True)
+    return RefreshError(refusal, f"Zoho refused to refresh the token: {quote(word)} (HTTP {answer.status})", seconds)
 
 
 def _lifetime_seconds(document: Mapping[str, object]) -> float:
     for key in ("expires_in_sec", "expires_in"):
-        match document.get(key):
-            case bool():
-                continue
-            case int() | float() as number if 0 < number < float("inf"):
-                return number / 1000 if number > _MILLISECONDS_ABOVE else float(number)
-            case str() as text if text.isascii() and text.isdigit() and 0 < len(text) < 10:  # noqa: PLR2004 - seconds
-                return float(text)
+        lifetime = seconds_of(document.get(key)) or 0.0
+        if lifetime > _MILLISECONDS_ABOVE:
+            lifetime /= 1000
+        if 0 < lifetime <= _MILLISECONDS_ABOVE:
+            return lifetime
     return _DEFAULT_LIFETIME_SECONDS

@@ -34,6 +34,7 @@ MINT_WINDOW_SECONDS = 600.0
 """Zoho's limit: tokens per refresh token. Source: Zoho accounts, token limits."""
 
 
+_LONGEST_PAUSE_SECONDS = 86_400.0
 THROTTLE = CoolDown(180, 900)
 PASSING = CoolDown(15, 600)
 PERMANENT = CoolDown(900, 21_600)
@@ -184,7 +185,7 @@ class TokenSource:
         last = self._refused
         is_same = last is not None and last.refusal.reason == refusal.reason and last.credentials == credentials
         in_a_row = last.in_a_row + 1 if last and is_same else 1
-        seconds = max(_cool_down(refusal).seconds(in_a_row), asked_seconds or 0.0)
+        seconds = max(_cool_down(refusal).seconds(in_a_row), min(asked_seconds or 0.0, _LONGEST_PAUSE_SECONDS))
         until = self._clock() + seconds
         self._errors[refusal.reason] += 1
         self._refused = _Refused(refusal, message, until, in_a_row, credentials)

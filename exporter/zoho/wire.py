@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
@@ -18,6 +19,7 @@ from exporter.zoho.codes import DEAD_TOKEN, OTHER, TOO_MANY_REQUESTS, find_error
 _STATES = {state.value: state for state in JobState if state is not JobState.UNKNOWN}
 _DAILY_WORDS = ("24 hours", "credit", "per day", "daily")
 _LONGEST_QUOTE = 120
+_LONGEST_PAUSE_SECONDS = 86_400.0
 _LARGEST_COUNT = 2**53  # the largest that Prometheus' float64 samples hold exactly
 
 
@@ -51,7 +53,7 @@ def decode_report(answer: Answer) -> JobReport:
             raise _documented_error(code, candidate, answer)
     if answer.status == HTTPStatus.OK and isinstance(element.get("Status"), str):
         return _report(element)
-    raise _undocumented_error(answer)
+    raise _undocumented_error(answer, document)
 
 
 def parse_object(body: bytes) -> Mapping[str, object]:
@@ -70,13 +72,17 @@ def quote(text: str) -> str:
 
 
 def retry_after_seconds(answer: Answer, document: Mapping[str, object]) -> float | None:
-    """Give how long Zoho asks us to wait: the longer of `Retry-After` (seconds or a date) and `details.retry_after`."""
+    """Give how long Zoho asks us to wait: the longer of `Retry-After` (seconds or a date) and `details.retry_after`.
+
+    Never more than a day: credits are back by then, and a pause without end would last until a restart.
+    """
     details = document.get("details")
     asked = [
         _header_seconds(answer),
-        _seconds(details.get("retry_after")) if isinstance(details, dict) else None,
+        seconds_of(details.get("retry_after")) if isinstance(details, dict) else None,
     ]
-    return max((seconds for seconds in asked if seconds is not None), default=None)
+    longest = max((seconds for seconds in asked if seconds is not None), default=None)
+    return None if longest is None else min(longest, _LONGEST_PAUSE_SECONDS)
 
 
 def _first_element(document: Mapping[str, object]) -> Mapping[str, object]:
@@ -104,21 +110,21 @@ def _documented_error(code: str, error: Mapping[str, object], answer: Answer) ->
     return _error(code, message, f"{quote(code)} {quote(message)}".strip(), answer, error)
 
 
-def _undocumented_error(answer: Answer) -> PollError:
+def _undocumented_error(answer: Answer, document: Mapping[str, object]) -> PollError:
     """Judge an answer without a code by its status; an empty 204 or 404 is Zoho's other way to say "no such job"."""
     match answer.status, answer.body.strip():
         case HTTPStatus.NO_CONTENT | HTTPStatus.NOT_FOUND, b"":
-            return _error(UNKNOWN_JOB, "", answer.describe(), answer)
+            return _error(UNKNOWN_JOB, "", answer.describe(), answer, document)
         case HTTPStatus.UNAUTHORIZED, _:
-            return _error(DEAD_TOKEN, "", answer.describe(), answer)
+            return _error(DEAD_TOKEN, "", answer.describe(), answer, document)
         case HTTPStatus.TOO_MANY_REQUESTS, _:
-            return _error(TOO_MANY_REQUESTS, "", answer.describe(), answer)
+            return _error(TOO_MANY_REQUESTS, "", answer.describe(), answer, document)
         case _:
             return PassingError(
                 "invalid_response",
                 f"expected a mass-update status as JSON, got {answer.describe()}",
                 advice="asked again later; if it lasts, check the data centre, a proxy in between, Zoho's status page",
-                retry_after_seconds=retry_after_seconds(answer, {}),
+                retry_after_seconds=retry_after_seconds(answer, document),
             )
 
 
@@ -128,6 +134,8 @@ def _error(
     text = f"Zoho answered {description} (HTTP {answer.status})"
     seconds = retry_after_seconds(answer, document or {})
     row = find_error_code(code, message)
+    if row is None and answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        row = find_error_code(TOO_MANY_REQUESTS, message)
     if row is None:
         kind = PassingError if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR else RefusedError
         return kind(OTHER, text, advice="an undocumented error: see Zoho's message", retry_after_seconds=seconds)
@@ -171,18 +179,8 @@ def _count(value: object) -> int | None:
     return count if 0 <= count <= _LARGEST_COUNT else None
 
 
-def _header_seconds(answer: Answer) -> float | None:
-    header = answer.headers.get("retry-after", "")
-    seconds = _seconds(header)
-    if seconds is not None or not header:
-        return seconds
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - answer.received_at)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _seconds(value: object) -> float | None:
+def seconds_of(value: object) -> float | None:
+    """Read a number of seconds, 0 or more, also as text; `None` for anything else."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
@@ -190,3 +188,16 @@ def _seconds(value: object) -> float | None:
     except (ValueError, OverflowError):
         return None
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _header_seconds(answer: Answer) -> float | None:
+    header = answer.headers.get("retry-after", "")
+    seconds = seconds_of(header)
+    if seconds is not None or not header:
+        return seconds
+    try:
+        date = parsedate_to_datetime(header)
+        until = date if date.tzinfo else date.replace(tzinfo=UTC)  # HTTP dates are UTC, also where they don't say so
+        return max(0.0, until.timestamp() - answer.received_at)
+    except (ValueError, OverflowError):
+        return None
