@@ -18,11 +18,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format check bench golden lock clean prometheus
+.PHONY: help demo test lint format check bench bench-credits golden lock clean prometheus
 
 help: ## list these verbs
 	@echo "make <verb>, where the verb is one of"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST)
 
 demo: $(RUN) ## run the exporter against an embedded simulated Zoho; options: ARGS="..."
 	@exec $(BIN)/zoho-mass-update-exporter demo $(ARGS)
@@ -49,6 +49,9 @@ check: lint test ## lint, then test
 
 bench: $(RUN) ## measure, against a simulated Zoho on this machine
 	$(BIN)/python benchmarks/fan_out.py
+
+bench-credits: $(RUN) ## simulate a day: calls to Zoho, and how late ends are noticed; other settings: ARGS=--frontier
+	@$(BIN)/python benchmarks/credits.py $(ARGS)
 
 golden: $(DEV) ## write the golden files and docs/metrics.md anew, to be read in git diff
 	$(BIN)/python -m pytest -q tests/unit/metrics --write-golden

@@ -7,10 +7,9 @@ The lag is the time from a job's end to the first page that shows it. `make benc
 
 import argparse
 import statistics
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import accumulate, chain, count
+from itertools import accumulate
 from random import Random
 
 from exporter.jobs.schedule import Schedule
@@ -22,6 +21,8 @@ SCRAPE_INTERVAL_SECONDS = 15.0
 SERVERS = 2
 SEGMENT_SECONDS = 30.0
 BATCH_RECORDS = 100
+FAILING_SHARE = 0.05
+STALLED_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,13 @@ def draw_course(random: Random) -> Course:
     sums = list(accumulate(speeds, initial=0.0))
     whole = sums[-2] + speeds[-1] * (seconds % SEGMENT_SECONDS) / SEGMENT_SECONDS
     done = tuple(total * done / whole for done in sums)
-    if random.random() < 0.05:
+    if random.random() < FAILING_SHARE:
         return Course(starts_at, starts_at + random.random() * seconds, JobState.FAILED, total, done)
     return Course(starts_at, starts_at + seconds, JobState.COMPLETED, total, done)
 
 
 def _draw_speed(random: Random) -> float:
-    return 0.0 if random.random() < 0.05 else random.lognormvariate(0.0, 0.6)
+    return 0.0 if random.random() < STALLED_SHARE else random.lognormvariate(0.0, 0.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ class Watch:
 def watch(course: Course, schedule: Schedule, scrapes: Iterable[float]) -> Watch:
     """Scrape a job until a page shows its end."""
     job = TrackedJob(JobSpec(JobKey("acme", "Leads", "3524033000006027001"), JobSource.CONFIG), first_seen_at=0.0)
-    calls, ages = 0, []
+    calls = 0
+    ages: list[float] = []
     for now in scrapes:
         if schedule.is_due(job, now, 0.0):
             calls += 1
@@ -93,3 +95,144 @@ def watch(course: Course, schedule: Schedule, scrapes: Iterable[float]) -> Watch
         if now < course.ends_at:
             ages.append(now - (job.reported_at or 0.0))
     raise ValueError("scrapes end before the job does")
+
+
+def scrapes(phase: float, servers: int = SERVERS) -> Iterator[float]:
+    """Give the times of a day's scrapes, beginning `phase` seconds after the job's registration."""
+    step = SCRAPE_INTERVAL_SECONDS / servers
+    return (phase + number * step for number in range(int(DAY_SECONDS / step)))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a policy cost and how late it was, over all jobs. Seconds, and calls a day."""
+
+    calls: int
+    lags: tuple[float, ...]
+    ages: tuple[float, ...]
+
+    def row(self, name: str) -> str:
+        """Give a line of the table."""
+        numbers = (statistics.mean(self.lags), percentile(self.lags, 95), max(self.lags))
+        ages = (statistics.mean(self.ages), percentile(self.ages, 95))
+        cells = "".join(f"{number:>9.1f}" for number in (*numbers, *ages))
+        return f"{name:<46}{self.calls:>10,}{cells}"
+
+
+def measure(courses: list[tuple[Course, float]], schedule: Schedule, servers: int = SERVERS) -> Result:
+    """Watch every job under a schedule; each course comes with the phase of its first scrape."""
+    watches = [watch(course, schedule, scrapes(phase, servers)) for course, phase in courses]
+    return Result(
+        sum(one.calls for one in watches),
+        tuple(one.lag for one in watches),
+        tuple(age for one in watches for age in one.ages),
+    )
+
+
+def draw_courses(seed: int, jobs: int) -> list[tuple[Course, float]]:
+    """Draw the jobs of a day."""
+    random = Random(seed)
+    return [(draw_course(random), random.uniform(0, SCRAPE_INTERVAL_SECONDS / SERVERS)) for _ in range(jobs)]
+
+
+def always_active(schedule: Schedule) -> int:
+    """Give the calls a day of one job that is always active: jobs of half an hour, one after the other."""
+    random = Random(0)
+    calls, seconds = 0, 0.0
+    while seconds < DAY_SECONDS:
+        course = draw_course(random)
+        calls += watch(course, schedule, scrapes(0.0)).calls
+        seconds += course.ends_at
+    return round(calls * DAY_SECONDS / seconds)
+
+
+def percentile(numbers: tuple[float, ...], share: int) -> float:
+    """Give the value that so many per cent of the numbers do not exceed."""
+    return sorted(numbers)[max(0, -(-len(numbers) * share // 100) - 1)]
+
+
+FRONTIER = (
+    ("default", Schedule()),
+    ("a quarter of the time left", replace(Schedule(), remaining_fraction=0.25)),
+    ("half of the time left", replace(Schedule(), remaining_fraction=0.5)),
+    ("70 % of the time left", replace(Schedule(), remaining_fraction=0.7)),
+    ("ceiling 60 s", replace(Schedule(), longest_seconds=60.0)),
+    ("ceiling 90 s", replace(Schedule(), longest_seconds=90.0)),
+    ("ceiling 180 s", replace(Schedule(), longest_seconds=180.0)),
+    ("floor 10 s", replace(Schedule(), shortest_seconds=10.0)),
+    ("floor 20 s", replace(Schedule(), shortest_seconds=20.0)),
+    ("floor 30 s", replace(Schedule(), shortest_seconds=30.0)),
+    ("floor 30 s, ceiling 300 s (thrifty)", replace(Schedule(), shortest_seconds=30.0, longest_seconds=300.0)),
+)
+
+_HEAD = f"{'policy':<46}{'calls/day':>10}{'lag mean':>9}{'p95':>9}{'worst':>9}{'age mean':>9}{'p95':>9}"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=100)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--frontier", action="store_true", help="compare other settings of the schedule")
+    options = parser.parse_args()
+    days = [draw_courses(seed, options.jobs) for seed in range(options.seeds)]
+    if options.frontier:
+        frontier(days)
+    else:
+        compare(days, options.jobs)
+
+
+def frontier(days: list[list[tuple[Course, float]]]) -> None:
+    """Print what other settings would cost, all seeds together."""
+    courses = [pair for day in days for pair in day]
+    print(f"{len(days)} days, calls of all of them\n{_HEAD}")
+    for name, schedule in FRONTIER:
+        print(measure(courses, schedule).row(name))
+
+
+def compare(days: list[list[tuple[Course, float]]], jobs: int) -> None:
+    """Print a table of an average day, the worst figures of any day, and the average day's as the last line."""
+    naive = int(jobs * SERVERS * DAY_SECONDS / SCRAPE_INTERVAL_SECONDS)
+    every_scrape = Schedule.constant(SCRAPE_INTERVAL_SECONDS)
+    ours = [measure(day, Schedule()) for day in days]
+    latch = [measure(day, every_scrape, servers=1) for day in days]
+    print(
+        f"{jobs} jobs of 5 to 60 minutes in a day, {SERVERS} servers that scrape every {SCRAPE_INTERVAL_SECONDS:g} s;"
+    )
+    print(f"an average of {len(days)} days, lags and ages of all their jobs and pages")
+    print(_HEAD)
+    print(f"{'each scrape polls each job':<46}{naive:>10,}")
+    print(average(latch).row("a cache of 15 s that stops at the end"))
+    print(average(ours).row("this exporter"))
+    print(f"one job that is always active: {always_active(Schedule()):,} calls a day")
+    days_apart = [summary(one, other, naive) for one, other in zip(ours, latch, strict=True)]
+    extremes = tuple(
+        pick(figures) for pick, figures in zip((min, min, max, max, max), zip(*days_apart, strict=True), strict=True)
+    )
+    print(f"worst of any day: {line(extremes)}")
+    print(line(summary(average(ours), average(latch), naive)))
+
+
+def average(days: list[Result]) -> Result:
+    """Give the calls of an average day, with the lags and ages of all days."""
+    return Result(
+        round(statistics.mean(day.calls for day in days)),
+        tuple(lag for day in days for lag in day.lags),
+        tuple(age for day in days for age in day.ages),
+    )
+
+
+def summary(ours: Result, latch: Result, naive: int) -> tuple[float, ...]:
+    """Give the two ratios of calls and the three lags."""
+    lags = (statistics.mean(ours.lags), percentile(ours.lags, 95), max(ours.lags))
+    return (naive / ours.calls, latch.calls / ours.calls, *lags)
+
+
+def line(numbers: tuple[float, ...]) -> str:
+    """Write a summary in one line."""
+    names = ("calls_ratio", "latch_ratio", "mean_lag_seconds", "p95_lag_seconds", "worst_lag_seconds")
+    return " ".join(f"{name}={number:.1f}" for name, number in zip(names, numbers, strict=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -18,10 +18,11 @@ Behaviour = Callable[[socket.socket], None]
 
 @dataclass(frozen=True)
 class Certificate:
-    """A self-signed certificate for 127.0.0.1, and its key."""
+    """A self-signed certificate for 127.0.0.1, its key, and a folder where OpenSSL finds it by its hash."""
 
     file: Path
     key: Path
+    folder: Path
 
     def server_context(self) -> ssl.SSLContext:
         """Give the TLS context of a server that shows it."""
@@ -34,11 +35,13 @@ class Certificate:
 def certificate(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     """Make a certificate that nobody trusts."""
     folder = tmp_path_factory.mktemp("tls")
-    made = Certificate(folder / "certificate.pem", folder / "key.pem")
+    made = Certificate(folder / "certificate.pem", folder / "key.pem", folder)
     key_options = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(made.key)]
     names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command = [program("openssl"), "req", "-x509", "-days", "2", *key_options, *names, "-out", str(made.file)]
+    openssl = program("openssl")
+    command = [openssl, "req", "-x509", "-days", "2", *key_options, *names, "-out", str(made.file)]
     subprocess.run(command, check=True, capture_output=True)
+    subprocess.run([openssl, "rehash", str(folder)], check=True, capture_output=True)
     return made
 
 

@@ -188,6 +188,13 @@ def test_a_refusal_keeps_the_pause_that_zoho_asks_for(body: str, status: int) ->
     assert refusal(body, status, {"retry-after": "1200"}).retry_after_seconds == 1200
 
 
+def test_no_pause_that_the_accounts_host_asks_for_outlasts_the_day() -> None:
+    """An absurd `Retry-After` does not stop the account until somebody restarts the exporter."""
+    seconds = refusal('{"error":"Access Denied"}', 400, {"retry-after": "1e300"}).retry_after_seconds
+    assert seconds is not None
+    assert seconds <= 86_400
+
+
 def test_a_token_is_shown_nowhere() -> None:
     """Neither a token nor a secret stands in a representation."""
     shown = f"{decode_token(answer(json.dumps({'access_token': TOKEN})))!r} {CREDENTIALS!r} {CREDENTIALS!s}"

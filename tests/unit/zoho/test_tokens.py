@@ -240,12 +240,6 @@ def test_zohos_own_pause_wins_when_it_is_longer(scene: Scene, asked: float | Non
     assert scene.refused().retry_at == NOW + pause
 
 
-def test_no_pause_at_the_accounts_host_outlasts_the_day(scene: Scene) -> None:
-    """An absurd `Retry-After` does not stop the account until somebody restarts the exporter."""
-    scene.fault = RefreshError(REFUSALS["access denied"], "Access Denied", 1e300)
-    assert scene.refused().retry_at <= NOW + 86_400
-
-
 @pytest.mark.parametrize("fault", [THROTTLED, REVOKED], ids=["throttled", "permanent"])
 def test_new_credentials_end_a_pause(scene: Scene, fault: Exception) -> None:
     """Whoever replaces a secret file is not made to wait."""
