@@ -15,7 +15,6 @@ from functools import partial
 from threading import Lock
 
 from exporter.errors import HeldBackError, PollError, RefusedError, ThrottledError, TokenRefusedError
-from exporter.jobs.pace import pace_of
 from exporter.jobs.registry import Registry
 from exporter.jobs.schedule import Schedule
 from exporter.jobs.tracking import fade, note_failure, note_report
@@ -198,9 +197,7 @@ class Refresher:
             noted = note_report(job, outcome, polled_at)
         else:
             noted = note_failure(job, outcome, polled_at)
-        pace = pace_of(noted)
-        completes_at = pace.completes_at if pace else None
-        return replace(noted, completes_at=completes_at, next_poll_at=self._schedule.next_poll_at(noted, self._draw()))
+        return replace(noted, next_poll_at=self._schedule.next_poll_at(noted, self._draw()))
 
 
 def _ask(key: JobKey, fetch: Fetch, polled_at: float) -> JobReport | PollFailure:

@@ -1,7 +1,7 @@
 """When a job is due. Pure: the job, the time and the draw of the jitter come in as arguments."""
 
 import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 from exporter.model import JobState, PollFailure, TrackedJob
 
@@ -40,11 +40,6 @@ class Schedule:
         """Poll every live job at the same interval, failing or not."""
         return cls(**{name: seconds for name in _names_of_seconds() if name != "stale_after_seconds"})
 
-    def scaled(self, factor: float) -> "Schedule":
-        """Give the schedule of a world that goes `factor` times as slow; below 1, faster."""
-        values: dict[str, float] = asdict(self)
-        return replace(self, **{name: values[name] * factor for name in _names_of_seconds()})
-
     def next_poll_at(self, job: TrackedJob, draw: float) -> float | None:
         """Give the earliest next poll of a job just polled (Unix seconds), or `None` for never again.
 
@@ -54,6 +49,8 @@ class Schedule:
             return None
         if job.failure is None:
             return job.polled_at + self._interval(job, job.polled_at)
+        if job.failure.is_account_wide:  # the account waits, not the job: whoever lets it go on finds the job due
+            return job.polled_at + self.shortest_seconds
         again_at = job.polled_at + self._failure_interval(job.failure, job.failures_in_a_row, draw)
         return again_at if job.failure.retry_at is None else max(again_at, job.failure.retry_at)
 
@@ -84,6 +81,8 @@ class Schedule:
     def _interval(self, job: TrackedJob, polled_at: float) -> float:
         if job.state is JobState.SUSPENDED:
             return self.suspended_seconds
+        if job.state is JobState.UNKNOWN:
+            return self.shortest_seconds
         if job.completes_at is not None:
             return self._within(self.remaining_fraction * (job.completes_at - polled_at))
         changed_at = polled_at if job.progressed_at is None else job.progressed_at
@@ -93,7 +92,7 @@ class Schedule:
         return min(max(seconds, self.shortest_seconds), self.longest_seconds)
 
     def _failure_interval(self, failure: PollFailure, failures_in_a_row: int, draw: float) -> float:
-        doublings = 1 if failure.is_account_wide else min(max(failures_in_a_row, 1), MOST_DOUBLINGS)
+        doublings = min(max(failures_in_a_row, 1), MOST_DOUBLINGS)
         if not failure.is_passing:
             return min(self.refusal_shortest_seconds * 2.0 ** (doublings - 1), self.refusal_longest_seconds)
         longest = min(self.fault_shortest_seconds * 2.0**doublings, self.fault_longest_seconds)

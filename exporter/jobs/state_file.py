@@ -139,7 +139,7 @@ def _recognise(connection: sqlite3.Connection, path: Path, newest_version: int) 
         raise _refusal(path, f"{made_by}: run that version, or {MOVE_AWAY}")
     (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if finding != "ok":
-        raise _refusal(path, f"it is damaged ({finding}): {MOVE_AWAY}")
+        raise _refusal(path, f"it is damaged: {MOVE_AWAY}")
 
 
 def _hide(path: Path) -> None:

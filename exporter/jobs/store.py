@@ -140,6 +140,4 @@ class Store:
         if not self._is_failing:
             self._is_failing = True
             details = {"path": str(self._path), "operation": operation, "advice": advise(error)}
-            _log.error(
-                "the state file can't be written; a restart would forget news: %s", error, extra=details
-            )
+            _log.error("the state file can't be written; a restart would forget news: %s", error, extra=details)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from processes import PATIENCE_SECONDS, bare_environment
+from processes import bare_environment
 from samples import LEADS, NOW, report, tracked
 
 from exporter.errors import ConfigurationError
@@ -239,7 +239,7 @@ def test_existing_directory_keeps_its_mode(tmp_path: Path) -> None:
 def test_second_process_is_refused_until_the_first_is_dead(path: Path) -> None:
     """Two writers never meet; the refusal names the other, and `kill -9` releases its hold."""
     with writer(path) as process:
-        assert (said(process), said(process)) == ("opening", "open")
+        assert (said(process), said(process), said(process)) == ("opening", "open", "1")
         assert refusal(path) == (
             f"the state file {path} can't be used: another exporter uses it (process {process.pid}): "
             "stop that one, or give each a path"
@@ -288,7 +288,7 @@ def test_killed_writer_leaves_a_sound_file(path: Path, seed: int) -> None:
         assert acknowledged <= saved <= acknowledged + 1
         spent = state.ledgers.get("acme", AccountLedger()).credits_by_minute
         assert spent in [
-            {minute: number for minute in range(number, number + 100)} for number in (saved, saved + 1)
+            dict.fromkeys(range(number, number + 100), number) for number in (saved, saved + 1)
         ] or (spent == {} and saved == 0)
 
 
@@ -391,7 +391,7 @@ def overwritten(content: bytes) -> bytes:
         pytest.param(lambda _: b"garbage " * 999, "it is not a state file: choose another path, or ", id="garbage"),
         pytest.param(lambda content: content[: len(content) // 2], "it is damaged: ", id="truncated"),
         pytest.param(lambda content: content[:-100], "it is damaged: ", id="truncated in a page"),
-        pytest.param(overwritten, "it is damaged (", id="a page overwritten"),
+        pytest.param(overwritten, "it is damaged: ", id="a page overwritten"),
     ],
 )
 def test_damaged_file_is_refused_and_left_alone(path: Path, spoil: Callable[[bytes], bytes], expected: str) -> None:
