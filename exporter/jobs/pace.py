@@ -4,15 +4,18 @@ import statistics
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations, pairwise
+from typing import TypeGuard
 
 from exporter.model import JobState, Observation, TrackedJob
 
 MOST_OBSERVATIONS = 64
 """The length of a history: enough for an estimate and a small graph, little enough to store for each job."""
 FEWEST_OBSERVATIONS = 3
+"""Below this one odd poll would decide."""
 RECENT_OBSERVATIONS = 12
-"""How many an estimate looks at; their 66 slopes are sorted at each call."""
+"""How many an estimate looks at, so that it follows a job that changes its pace."""
 SHORTEST_SPAN_SECONDS = 20.0
+"""A shorter look at a job says more of Zoho's batches than of its pace."""
 STALLED_GAPS = 4.0
 """A job has stalled when nothing changed for this many of its usual gaps between two changes."""
 LONGEST_FORESIGHT_SECONDS = 30 * 86_400.0
@@ -46,12 +49,13 @@ def remember(history: tuple[Observation, ...], observation: Observation) -> tupl
 
 def pace_of(job: TrackedJob) -> Pace | None:
     """Estimate a job's pace, or give `None` where it is not RUNNING, has stalled, or told too little."""
-    if job.report is None or job.reported_at is None or not _is_count(job.report.total):
+    total = job.report.total if job.report else None
+    if job.state is not JobState.RUNNING or job.reported_at is None or not _is_count(total):
         return None
     points = _recent_points(job.history)
     if not _tells_enough(points) or job.reported_at - points[-1][0] > STALLED_GAPS * _usual_gap(points):
         return None
-    return _pace(points, job.report.total or 0, max(job.reported_at, points[-1][0]))
+    return _pace(points, total, max(job.reported_at, points[-1][0]))
 
 
 def _pace(points: list[Point], total: int, seen_at: float) -> Pace | None:
@@ -84,7 +88,7 @@ def _run(history: tuple[Observation, ...]) -> Iterator[Point]:
     for observation in reversed(history):
         if observation.state is not JobState.RUNNING:
             return
-        if observation.processed is not None and _is_count(observation.processed):
+        if _is_count(observation.processed):
             yield observation.at, observation.processed
 
 
@@ -96,7 +100,7 @@ def _usual_gap(points: list[Point]) -> float:
     return statistics.median(late - at for (at, _), (late, _) in pairwise(points))
 
 
-def _is_count(count: int | None) -> bool:
+def _is_count(count: int | None) -> TypeGuard[int]:
     return count is not None and 0 <= count <= MOST_RECORDS
 
 

@@ -53,7 +53,6 @@ _FILE_KEYS = ("client_secret_file", "refresh_token_file")
 _JOB_KEY = ("account", "module", "job_id")
 _NO_FLAGS: Mapping[str, object] = {}
 _EXPECTED = {
-    "model_type": "expected a mapping of settings",
     "dict_type": "expected a mapping",
     "mapping_type": "expected a mapping",
     "tuple_type": "expected a list",
@@ -160,6 +159,8 @@ def _described(error: ValidationError, tree: Branch, told: frozenset[TreePath]) 
             yield Finding(place_at(tree, path), path, str(detail["ctx"]["error"]))
         elif detail["type"] == "extra_forbidden":
             yield Finding(place_at(tree, path), path, _unknown(path))
+        elif detail["type"] == "model_type":
+            yield Finding(place_at(tree, path), path, f"expected a mapping of settings{_known(path)}")
         elif detail["type"] != "missing":
             yield Finding(place_at(tree, path), path, _EXPECTED.get(detail["type"], detail["msg"]))
         elif not any(path[:length] in told for length in range(1, len(path) + 1)):
@@ -167,8 +168,12 @@ def _described(error: ValidationError, tree: Branch, told: frozenset[TreePath]) 
 
 
 def _unknown(path: TreePath) -> str:
-    known = _section(path[:-1]).model_fields
-    return "unknown key" + (suggestion(str(path[-1]), known) or f"; known: {', '.join(known)}")
+    section = path[:-1]
+    return "unknown key" + (suggestion(str(path[-1]), _section(section).model_fields) or _known(section))
+
+
+def _known(path: TreePath) -> str:
+    return f"; known: {', '.join(_section(path).model_fields)}"
 
 
 def _section(path: TreePath) -> type[Section]:

@@ -37,7 +37,7 @@ class ScheduleSettings(Section):
     """How often jobs are polled."""
 
     shortest: Annotated[float, BeforeValidator(duration("0s", "1d"))] = Field(
-        default=15.0, description="Shortest time between two polls of a job; also while its state or pace is not known."
+        default=15.0, description="Shortest time between two polls of a job; also that of a job in an unknown state."
     )
     longest: Annotated[float, BeforeValidator(duration("0s", "1d"))] = Field(
         default=120.0, description="Longest time between two polls of a job that runs or waits to run."

@@ -197,11 +197,12 @@ def _failure_to_open(error: requests.RequestException, options: TransportOptions
     detail = _describe(causes[-1])
     if _has(causes, ssl.SSLError):
         return UnsentError("tls", f"TLS to Zoho failed: {detail}", advice=_TLS_ADVICE)
+    # Before the time-out: a refused connection is one of its kinds to urllib3.
+    if _has(causes, NewConnectionError, ProxyConnectionError):
+        return UnsentError("connection", f"no connection to Zoho: {detail}", advice=_NETWORK_ADVICE)
     if _has(causes, ConnectTimeoutError):
         seconds = options.connect_timeout_seconds
         return UnsentError("timeout", f"no connection to Zoho within {seconds:g} s", advice=_NETWORK_ADVICE)
-    if _has(causes, NewConnectionError, ProxyConnectionError):
-        return UnsentError("connection", f"no connection to Zoho: {detail}", advice=_NETWORK_ADVICE)
     return _failure_to_read(error, options)
 
 

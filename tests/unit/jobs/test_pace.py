@@ -1,122 +1,156 @@
 """How fast a running job goes."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import NOW, report, tracked
 
-from exporter.jobs.pace import MOST_OBSERVATIONS, Pace, pace_of, remember
-from exporter.jobs.tracking import note_report
-from exporter.model import JobReport, JobState, Observation, TrackedJob
+from exporter.jobs.pace import pace_of, remember
+from exporter.model import JobState, Observation, TrackedJob
 
-TOTAL = 10_000
+RUNNING = JobState.RUNNING
 
-
-def ran(*polls: tuple[float, int], total: int | None = TOTAL, state: JobState = JobState.RUNNING) -> TrackedJob:
-    """Give a job whose polls found so many records done, each so many seconds after `NOW`."""
-    job = tracked()
-    for seconds, done in polls:
-        job = note_report(job, JobReport(state, done, 0, None, total), NOW + seconds)
-    return job
+observations = st.builds(
+    Observation,
+    at=st.floats(NOW - 1e6, NOW + 1e6),
+    state=st.sampled_from(JobState),
+    processed=st.none() | st.integers(-(10**400), 10**400) | st.integers(0, 50_000),
+)
 
 
-def test_steady_job_is_estimated() -> None:
-    """Ten records a second leave 900 s for the other 9,000."""
-    assert pace_of(ran((0, 0), (50, 500), (100, 1000))) == Pace(10.0, 900.0, NOW + 1000)
+def seen(*points: tuple[float, int | None], state: JobState = RUNNING) -> tuple[Observation, ...]:
+    """Give a history of seconds after `NOW` and records done."""
+    return tuple(Observation(NOW + seconds, state, done) for seconds, done in points)
 
 
-def test_one_burst_does_not_move_the_estimate() -> None:
-    """The median of all slopes holds against an outlier."""
-    pace = pace_of(ran((0, 0), (20, 200), (40, 400), (60, 3000), (80, 3200), (100, 3400), (120, 3600)))
+def job_of(
+    history: tuple[Observation, ...],
+    *,
+    total: int | None = 1000,
+    reported_at: float = NOW + 60,
+    state: JobState = RUNNING,
+) -> TrackedJob:
+    """Give a job that was last polled a minute after `NOW`."""
+    return replace(tracked(), report=report(state, total=total), reported_at=reported_at, history=history)
+
+
+STEADY = seen((0, 100), (30, 400), (60, 700))
+
+
+def test_steady_job_ends_when_its_pace_says() -> None:
+    """Ten records a second and 300 to go: half a minute."""
+    pace = pace_of(job_of(STEADY))
     assert pace is not None
-    assert pace.records_per_second == pytest.approx(30, rel=0.35)
+    assert (pace.records_per_second, pace.seconds_left, pace.completes_at) == (10.0, 30.0, NOW + 90)
 
 
-def test_failed_records_are_done_too() -> None:
-    """What failed will not be tried again: it counts as progress towards the end."""
-    job = tracked()
-    for seconds in (0, 50, 100):
-        job = note_report(job, JobReport(JobState.RUNNING, 5 * seconds, 5 * seconds, None, TOTAL), NOW + seconds)
-    assert pace_of(job) == Pace(10.0, 900.0, NOW + 1000)
+def test_one_burst_does_not_move_the_estimate_much() -> None:
+    """Half of all records in one gap leave the pace where the other gaps have it."""
+    history = seen((0, 0), (15, 15), (30, 30), (45, 530), (60, 545), (75, 560), (90, 575), (105, 590), (120, 605))
+    pace = pace_of(job_of(history, reported_at=NOW + 120))
+    assert pace is not None
+    assert pace.records_per_second == pytest.approx(1.0)
+
+
+def test_silence_since_the_last_change_slows_the_pace() -> None:
+    """A job that shows the same count half a minute later is half a minute later, and slower."""
+    pace = pace_of(job_of(STEADY, reported_at=NOW + 90))
+    assert pace is not None
+    assert pace.records_per_second == pytest.approx(25 / 3)
+    assert pace.completes_at == pytest.approx(NOW + 126)
+
+
+def test_only_the_present_run_counts() -> None:
+    """What came before a suspension tells nothing of the pace after it."""
+    history = (*seen((-900, 1), (-600, 2)), *seen((-300, 2), state=JobState.SUSPENDED), *STEADY)
+    assert pace_of(job_of(history)) == pace_of(job_of(STEADY))
+
+
+def test_counts_that_went_backwards_begin_a_new_run() -> None:
+    """Records done before Zoho started over are not records left."""
+    assert pace_of(job_of((*seen((-30, 900), (-15, 950)), *STEADY))) == pace_of(job_of(STEADY))
+
+
+def test_observation_without_counts_is_passed_over() -> None:
+    """One poll without counts does not end the estimate."""
+    assert pace_of(job_of(seen((0, 100), (30, 400), (45, None), (60, 700)))) == pace_of(job_of(STEADY))
+
+
+def test_more_records_done_than_planned_leave_none() -> None:
+    """A job beyond its total ends any moment."""
+    pace = pace_of(job_of(STEADY, total=650))
+    assert pace is not None
+    assert (pace.seconds_left, pace.completes_at) == (0.0, NOW + 60)
 
 
 @pytest.mark.parametrize(
     "job",
     [
         pytest.param(tracked(), id="never polled"),
-        pytest.param(ran((0, 0), (50, 500)), id="two observations"),
-        pytest.param(ran((0, 0), (5, 50), (10, 100)), id="too short a span"),
-        pytest.param(ran((0, 0), (50, 0), (100, 0)), id="no progress"),
-        pytest.param(ran((0, 0), (50, 500), (100, 1000), total=None), id="no total"),
-        pytest.param(ran((0, 0), (50, 500), (100, 1000), state=JobState.SUSPENDED), id="suspended"),
-        pytest.param(ran((0, 0), (50, 500), (100, 1000), state=JobState.COMPLETED), id="completed"),
-        pytest.param(ran((0, 0), (50, 500), (100, 1000), (301, 1000)), id="stalled"),
-        pytest.param(ran((0, 1000), (50, 500), (100, 400)), id="counts go backwards"),
-        pytest.param(ran((0, 0), (1e5, 1), (2e5, 2)), id="hardly moves"),
+        pytest.param(job_of(()), id="no history"),
+        pytest.param(job_of(seen((0, 100), (60, 700))), id="two observations"),
+        pytest.param(job_of(seen((0, 100), (5, 150), (19, 290)), reported_at=NOW + 19), id="too short a span"),
+        pytest.param(job_of(seen((0, None), (30, None), (60, None))), id="no counts"),
+        pytest.param(job_of(STEADY, total=None), id="no total"),
+        pytest.param(job_of(STEADY, total=10**400), id="an absurd total"),
+        pytest.param(job_of(STEADY, reported_at=NOW + 181), id="stalled"),
+        pytest.param(
+            job_of(seen((0, 1), (900_000, 2), (1_800_000, 3)), reported_at=NOW + 1_800_000), id="hardly moves"
+        ),
+        pytest.param(job_of(STEADY, state=JobState.SUSPENDED), id="suspended"),
+        pytest.param(job_of(STEADY, state=JobState.COMPLETED), id="completed"),
+        pytest.param(job_of(seen((0, 100), (30, 400), (60, 700), state=JobState.QUEUED)), id="queued"),
     ],
 )
 def test_too_little_to_go_on_gives_no_estimate(job: TrackedJob) -> None:
-    """Silence rather than a guess."""
+    """Absent beats wrong."""
     assert pace_of(job) is None
 
 
-def test_short_pause_keeps_the_estimate_and_moves_it() -> None:
-    """A job that paused is expected later than before."""
-    before = pace_of(ran((0, 0), (50, 500), (100, 1000)))
-    after = pace_of(ran((0, 0), (50, 500), (100, 1000), (150, 1000)))
-    assert before is not None
-    assert after is not None
-    assert after.completes_at > before.completes_at
+@given(st.lists(observations, max_size=80), st.none() | st.integers(-1, 10**400), st.floats(NOW - 1e6, NOW + 1e6))
+def test_estimate_is_never_absurd(history: list[Observation], total: int | None, reported_at: float) -> None:
+    """Whatever a history says, a pace is positive and its end lies within a month from the last poll."""
+    pace = pace_of(job_of(tuple(history), total=total, reported_at=reported_at))
+    if pace is not None:
+        assert pace.records_per_second > 0
+        assert 0 <= pace.seconds_left <= 30 * 86_400
+        assert max(reported_at, history[-1].at) <= pace.completes_at
 
 
-def test_new_run_begins_a_new_estimate() -> None:
-    """What a job did before it was suspended says nothing of its pace after."""
-    job = ran((0, 0), (50, 5000), (100, 6000))
-    job = note_report(job, report(JobState.SUSPENDED, updated=6000, total=TOTAL), NOW + 150)
-    for seconds, done in ((200, 6000), (250, 6050), (300, 6100)):
-        job = note_report(job, JobReport(JobState.RUNNING, done, 0, None, TOTAL), NOW + seconds)
-    assert pace_of(job) == Pace(1.0, 3900.0, NOW + 4200)
-
-
-def test_history_keeps_only_changes() -> None:
-    """A poll that found nothing new adds nothing."""
-    assert [one.processed for one in ran((0, 0), (15, 0), (30, 100), (45, 100)).history] == [0, 100]
+def test_history_keeps_only_what_changed() -> None:
+    """The same count again adds nothing, another count or state does."""
+    history: tuple[Observation, ...] = ()
+    for observation in (*seen((0, 1), (15, 1), (30, 2)), *seen((45, 2), (60, 2), state=JobState.SUSPENDED)):
+        history = remember(history, observation)
+    assert history == (*seen((0, 1), (30, 2)), *seen((45, 2), state=JobState.SUSPENDED))
 
 
 def test_full_history_thins_its_older_half() -> None:
-    """A long job keeps its beginning and its recent past in bounded space."""
-    history = ran(*((15.0 * number, 100 * number) for number in range(200)), total=None).history
-    assert len(history) <= MOST_OBSERVATIONS
-    assert history[0].processed == 0
-    assert [one.processed for one in history[-3:]] == [19_700, 19_800, 19_900]
+    """The first observation and all recent ones stay; of the others every second."""
+    history: tuple[Observation, ...] = ()
+    for second in range(65):
+        history = remember(history, Observation(NOW + second, RUNNING, second))
+    assert len(history) == 49
+    assert [observation.processed for observation in history[:3]] == [0, 2, 4]
+    assert [observation.processed for observation in history[-2:]] == [63, 64]
 
 
-def test_observations_of_a_clock_set_back_are_forgotten() -> None:
-    """Time runs forward in a history."""
-    old = (Observation(NOW, JobState.RUNNING, 1), Observation(NOW + 50, JobState.RUNNING, 2))
-    assert remember(old, Observation(NOW + 20, JobState.RUNNING, 3)) == (
-        Observation(NOW, JobState.RUNNING, 1),
-        Observation(NOW + 20, JobState.RUNNING, 3),
-    )
+@pytest.mark.parametrize("seconds", [pytest.param(15, id="equal times"), pytest.param(10, id="an earlier time")])
+def test_clock_set_back_forgets_what_lies_ahead(seconds: float) -> None:
+    """What was seen later than now was seen by a wrong clock."""
+    [new] = seen((seconds, 3))
+    assert remember(seen((0, 1), (15, 2)), new) == (*seen((0, 1)), new)
 
 
-POLLS = st.lists(
-    st.tuples(st.floats(-1e6, 1e6), st.sampled_from(JobState), st.none() | st.integers(-(2**60), 2**60)), max_size=80
-)
-
-
-@given(POLLS, st.none() | st.integers(-5, 2**60))
-def test_any_history_gives_a_sane_estimate_or_none(
-    polls: list[tuple[float, JobState, int | None]], total: int | None
-) -> None:
-    """No count and no order of times breaks the estimate, and no end is expected in the past."""
-    job = tracked()
-    for seconds, state, done in polls:
-        job = note_report(job, JobReport(state, done, 0, None, total), NOW + seconds)
-    pace = pace_of(job)
-    if pace is not None:
-        assert pace.records_per_second > 0
-        assert pace.seconds_left >= 0
-        assert pace.completes_at >= job.history[-1].at
-        assert job.state is JobState.RUNNING
-    assert len(job.history) <= MOST_OBSERVATIONS
+@given(st.lists(observations, max_size=200))
+def test_history_stays_short_and_in_order(polls: list[Observation]) -> None:
+    """Any sequence of polls leaves a history that grows strictly in time, ends in the last poll, and is bounded."""
+    history: tuple[Observation, ...] = ()
+    for observation in polls:
+        history = remember(history, observation)
+        assert (history[-1].state, history[-1].processed) == (observation.state, observation.processed)
+    times = [observation.at for observation in history]
+    assert times == sorted(set(times))
+    assert len(history) <= 64

@@ -115,6 +115,11 @@ def test_live_job_is_due_when_its_interval_is_over(age: float, *, is_due: bool) 
     assert SCHEDULE.is_due(polled(), NOW + age, PLENTY) is is_due
 
 
+def test_polled_job_without_a_plan_is_due() -> None:
+    """A job whose next poll was never planned is polled at once."""
+    assert SCHEDULE.is_due(replace(polled(), next_poll_at=None), NOW, PLENTY)
+
+
 def test_zoho_s_own_delay_is_never_cut_short() -> None:
     """The slack for wandering scrapes does not apply where Zoho asked us to wait."""
     job = replace(failed(FAILURE, 1), next_poll_at=NOW + 15)
@@ -143,6 +148,28 @@ def test_scarce_credits_stretch_in_order(pressure: float, stretched: set[str]) -
     ready = {name: replace(job, next_poll_at=SCHEDULE.next_poll_at(job, 0.0)) for name, job in jobs.items()}
     later = {name for name, job in ready.items() if (SCHEDULE.due_at(job, pressure) or 0) > (job.next_poll_at or 0)}
     assert later == stretched
+
+
+@pytest.mark.parametrize(
+    ("job", "seconds"),
+    [
+        pytest.param(waited(JobState.SUSPENDED, 10), [300, 3600, 3600, 3600, 3600], id="suspended"),
+        pytest.param(waited(JobState.SCHEDULED, 10), [15, 15, 3600, 3600, 3600], id="scheduled"),
+        pytest.param(waited(JobState.QUEUED, 10), [15, 15, 3600, 3600, 3600], id="queued"),
+        pytest.param(paced(4000), [120, 120, 120, 3600, 3600], id="slow"),
+        pytest.param(paced(20), [15, 15, 15, 15, 3600], id="fast"),
+    ],
+)
+def test_each_kind_gives_way_within_its_quarter(job: TrackedJob, seconds: list[float]) -> None:
+    """At the end of its quarter of the pressure a kind of job is polled no oftener than it must be."""
+    job = replace(job, next_poll_at=SCHEDULE.next_poll_at(job, 0.0))
+    due = [SCHEDULE.due_at(job, pressure) for pressure in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    assert due == [NOW + wait for wait in seconds]
+
+
+def test_stretch_grows_in_equal_ratios() -> None:
+    """Half-way through its quarter a job waits for the geometric mean of its own wait and the longest."""
+    assert (SCHEDULE.due_at(polled(), 0.875) or 0) - NOW == pytest.approx(232.379, abs=0.001)
 
 
 STATES = st.sampled_from([state for state in JobState if not state.is_terminal])
@@ -206,3 +233,27 @@ def test_constant_schedule_polls_at_one_interval() -> None:
     constant = Schedule.constant(3)
     for job in (polled(JobState.SUSPENDED), paced(4000), failed(REFUSAL, 5)):
         assert constant.next_poll_at(job, 1.0) == NOW + 3
+
+
+def test_constant_zero_polls_at_each_scrape_until_credits_are_scarce() -> None:
+    """Without an interval there is still something to stretch."""
+    constant = Schedule.constant(0)
+    job = polled(schedule=constant)
+    assert constant.is_due(job, NOW, PLENTY)
+    assert constant.due_at(job, 1.0) == NOW + 3600
+
+
+@given(OUTCOMES, SHARES, SHARES, st.floats(-1e6, 1e7))
+def test_live_job_never_falls_silent(
+    outcomes: list[tuple[float, JobReport | PollFailure]], draw: float, pressure: float, seconds: float
+) -> None:
+    """A job is due from its time on, and before its last poll: a clock set back does not silence it."""
+    job = lived(outcomes, draw)
+    due_at = SCHEDULE.due_at(job, pressure)
+    assert due_at is not None
+    assert job.polled_at is not None
+    now = NOW + seconds
+    if now >= due_at or now < job.polled_at:
+        assert SCHEDULE.is_due(job, now, pressure)
+    elif now < due_at - 0.5:
+        assert not SCHEDULE.is_due(job, now, pressure)

@@ -6,7 +6,7 @@ import pytest
 from samples import FAILURE, NOW, report, tracked
 
 from exporter.jobs.tracking import fade, note_failure, note_report
-from exporter.model import JobReport, JobState
+from exporter.model import JobReport, JobState, Observation
 
 
 def test_first_running_report_starts_the_job() -> None:
@@ -82,3 +82,48 @@ def test_old_reports_fade_unless_final(state: JobState, age: float, *, is_shown:
 def test_job_without_a_report_has_nothing_to_fade() -> None:
     """A job never polled passes unchanged."""
     assert fade(tracked(), NOW + 1_000_000, 3600) == tracked()
+
+
+def test_reports_are_remembered() -> None:
+    """Each change is an observation of the records done, updated or failed; a repetition is none."""
+    job = note_report(tracked(), report(JobState.SCHEDULED, updated=0), NOW + 1)
+    job = note_report(job, report(updated=7, failed=2), NOW + 2)
+    job = note_report(job, report(updated=7, failed=2), NOW + 3)
+    assert job.history == (
+        Observation(NOW + 1, JobState.SCHEDULED, 0),
+        Observation(NOW + 2, JobState.RUNNING, 9),
+    )
+
+
+@pytest.mark.parametrize("outcome", [report(updated=None), report(failed=None)], ids=["no updated", "no failed"])
+def test_half_a_count_is_no_count(outcome: JobReport) -> None:
+    """Without one of the two counts nobody knows how many records are done."""
+    assert note_report(tracked(), outcome, NOW).history == (Observation(NOW, JobState.RUNNING, None),)
+
+
+def test_failures_in_a_row_are_counted_until_a_report() -> None:
+    """Each failed poll adds one, a good one begins again at none."""
+    job = note_failure(note_failure(tracked(), FAILURE, NOW), FAILURE, NOW + 15)
+    assert job.failures_in_a_row == 2
+    assert note_report(job, report(), NOW + 30).failures_in_a_row == 0
+
+
+def test_end_is_estimated_while_the_job_runs() -> None:
+    """Ten records in ten seconds and 20 to go; an end that came, or a failed poll, changes that as it should."""
+    job = tracked()
+    for seconds in (0, 10, 20, 30):
+        job = note_report(job, report(updated=seconds), NOW + seconds)
+    assert job.completes_at == NOW + 50
+    assert note_failure(job, FAILURE, NOW + 40).completes_at == NOW + 50
+    assert note_report(job, report(JobState.COMPLETED), NOW + 40).completes_at is None
+
+
+def test_counts_that_go_backwards_are_taken_as_they_are() -> None:
+    """A lower count replaces the higher one, is progress, and withdraws the estimate."""
+    job = tracked()
+    for seconds in (0, 10, 20, 30):
+        job = note_report(job, report(updated=seconds), NOW + seconds)
+    job = note_report(job, report(updated=5), NOW + 40)
+    assert job.report == report(updated=5)
+    assert job.progressed_at == NOW + 40
+    assert job.completes_at is None

@@ -14,6 +14,7 @@ from exporter.settings import (
     ListenAddress,
     LogFormat,
     LogLevel,
+    ScheduleSettings,
     Settings,
     WebSettings,
     load_settings,
@@ -31,17 +32,22 @@ accounts:
     client_secret: hunter2hunter2
     refresh_token: letmein
     max_concurrency: 25
+    daily_credit_budget: 20000
+    credit_reserve: 0
   proxy:
     accounts_url: http://127.0.0.1:8080/
     api_url: http://127.0.0.1:8081
     client_id: 1000.YYYY
     client_secret: hunter2hunter2
     refresh_token: letmein
+    daily_credit_budget: unlimited
 jobs:
   - {account: acme, module: Leads, job_id: "3524033000006027001", name: Reassign, group: g, labels: {team: sales}}
   - {account: proxy, module: Deals, job_id: 0123}
 job_labels: [team, region]
 retention: 0
+unknown_retention: 3650d
+max_jobs: 1
 stale_after: 2h
 poll_timeout: 1m
 connect_timeout: 500ms
@@ -49,6 +55,17 @@ scrape_timeout: 30
 scrape_timeout_offset: 1s
 ca_bundle: .
 proxy_url: http://user:swordfish@proxy:3128
+schedule:
+  shortest: 1s
+  longest: 2s
+  remaining_fraction: 1
+  waiting_fraction: 0.5
+  suspended: 3s
+  fault_shortest: 4s
+  fault_longest: 5s
+  refusal_shortest: 6s
+  refusal_longest: 7s
+state: {path: kept/jobs.db}
 web: {listen_address: "[::1]:9000", telemetry_path: /m}
 log: {level: debug, format: json}
 """
@@ -66,11 +83,26 @@ def test_every_setting_of_the_file_is_read(load: _Load) -> None:
     assert (acme.client_id, acme.max_concurrency, acme.data_center_name) == ("1000.XXXX", 25, "in")
     assert (proxy.accounts_url, proxy.api_url) == ("http://127.0.0.1:8080", "http://127.0.0.1:8081")
     assert (proxy.data_center, proxy.data_center_name) == (None, "custom")
+    assert (acme.daily_credit_budget, acme.credit_reserve) == (20_000, 0)
+    assert (proxy.daily_credit_budget, proxy.credit_reserve) == (None, 500)
     assert settings.job_labels == ("team", "region")
-    assert (settings.retention, settings.stale_after) == (0.0, 7200.0)
+    assert (settings.retention, settings.unknown_retention, settings.max_jobs) == (0.0, 315_360_000.0, 1)
+    assert settings.stale_after == 7200.0
     assert (settings.poll_timeout, settings.connect_timeout) == (60.0, 0.5)
     assert (settings.scrape_timeout, settings.scrape_timeout_offset) == (30.0, 1.0)
     assert settings.ca_bundle == Path()
+    assert settings.schedule == ScheduleSettings(
+        shortest=1.0,
+        longest=2.0,
+        remaining_fraction=1.0,
+        waiting_fraction=0.5,
+        suspended=3.0,
+        fault_shortest=4.0,
+        fault_longest=5.0,
+        refusal_shortest=6.0,
+        refusal_longest=7.0,
+    )
+    assert settings.state.path == Path("kept/jobs.db")
     assert settings.web.listen_address == ListenAddress("::1", 9000)
     assert settings.web.telemetry_path == "/m"
     assert (settings.log.level, settings.log.format) == (LogLevel.DEBUG, LogFormat.JSON)
@@ -86,8 +118,11 @@ def test_defaults(load: _Load, account: str) -> None:
         ApiVersion.V8,
         5,
     )
+    assert (acme.daily_credit_budget, acme.credit_reserve) == (1000, 500)
     assert settings.job_specs == ()
-    assert (settings.retention, settings.stale_after) == (15.0, 3600.0)
+    assert (settings.retention, settings.unknown_retention, settings.max_jobs) == (604_800.0, 86_400.0, 1000)
+    assert settings.stale_after == 3600.0
+    assert settings.state.path is None
     assert (settings.poll_timeout, settings.connect_timeout) == (8.0, 3.0)
     assert (settings.scrape_timeout, settings.scrape_timeout_offset) == (10.0, 0.5)
     assert (settings.ca_bundle, settings.proxy_url) == (None, None)
@@ -97,10 +132,31 @@ def test_defaults(load: _Load, account: str) -> None:
     assert settings.warnings == (Problem("jobs", "no job is configured: list some under jobs, or set ZOHO_JOBS"),)
 
 
+def test_default_schedule(load: _Load, account: str) -> None:
+    """From 15 s to 2 min while a job lives, back-off to 10 min after faults and to 6 h after refusals."""
+    assert load(account).schedule.model_dump() == {
+        "shortest": 15.0,
+        "longest": 120.0,
+        "remaining_fraction": 0.35,
+        "waiting_fraction": 0.25,
+        "suspended": 300.0,
+        "fault_shortest": 15.0,
+        "fault_longest": 600.0,
+        "refusal_shortest": 900.0,
+        "refusal_longest": 21_600.0,
+    }
+
+
 def test_null_is_the_same_as_nothing(load: _Load, account: str) -> None:
     """A key left empty, or a section whose lines are commented out, keeps its default."""
-    settings = load(account + "jobs:\nfreshness: ~\nweb:\nlog: {level: null}\n")
-    assert (settings.jobs, settings.retention, settings.log.level) == ((), 15.0, LogLevel.INFO)
+    settings = load(account + "jobs:\nretention: ~\nweb:\nschedule:\nstate: {path: }\nlog: {level: null}\n")
+    assert (settings.jobs, settings.retention, settings.log.level) == ((), 604_800.0, LogLevel.INFO)
+    assert (settings.schedule.shortest, settings.state.path) == (15.0, None)
+
+
+def test_null_budget_is_no_unlimited_one(load: _Load, account: str) -> None:
+    """A number that somebody forgot to write costs nobody their credits."""
+    assert load(account + "    daily_credit_budget:\n").accounts["acme"].daily_credit_budget == 1000
 
 
 def test_jobs_keep_what_the_user_said(load: _Load) -> None:
@@ -169,9 +225,9 @@ def test_every_source_wins_over_the_ones_below(load: _Load, account: str, variab
     """Flags, environment, .env, secrets directory, file, default: taken away one by one."""
     Path("secrets").mkdir()
     Path("secrets/zoho_retention").write_text("3s\n", encoding="utf-8")
-    Path(".env").write_text("ZOHO_FRESHNESS=4s\n", encoding="utf-8")
+    Path(".env").write_text("ZOHO_RETENTION=4s\n", encoding="utf-8")
     text = account + "retention: 2s"
-    environ = variables | {"ZOHO_FRESHNESS": "5s"}
+    environ = variables | {"ZOHO_RETENTION": "5s"}
     assert load(text, environ, {"retention": "6s"}).retention == 6.0
     assert load(text, environ, {"retention": None}).retention == 5.0
     assert load(text, variables).retention == 4.0
@@ -179,7 +235,7 @@ def test_every_source_wins_over_the_ones_below(load: _Load, account: str, variab
     assert load(text, variables).retention == 3.0
     Path("secrets/zoho_retention").unlink()
     assert load(text, variables).retention == 2.0
-    assert load(None, variables).retention == 15.0
+    assert load(None, variables).retention == 604_800.0
 
 
 def test_nested_settings_by_variable_and_flag(load: _Load, account: str) -> None:
@@ -192,6 +248,28 @@ def test_nested_settings_by_variable_and_flag(load: _Load, account: str) -> None
     assert settings.log.level is LogLevel.WARNING
     assert settings.job_labels == ("team", "region")
     assert load(text, environ, {"job_labels": ["squad"]}).job_labels == ("squad",)
+
+
+def test_state_path_by_every_source(load: _Load, account: str) -> None:
+    """The flag wins over the variable, the variable over the file."""
+    text, environ = account + "state: {path: by-file.db}", {"ZOHO_STATE__PATH": "by-variable.db"}
+    assert load(text, environ, {"state.path": "by-flag.db"}).state.path == Path("by-flag.db")
+    assert load(text, environ, {"state.path": None}).state.path == Path("by-variable.db")
+    assert load(text).state.path == Path("by-file.db")
+
+
+def test_schedule_and_credits_by_variable(load: _Load, variables: dict[str, str]) -> None:
+    """A section's variables have two underscores, an account's have none."""
+    environ = {
+        "ZOHO_SCHEDULE__LONGEST": "5m",
+        "ZOHO_SCHEDULE__REMAINING_FRACTION": "0.5",
+        "ZOHO_DAILY_CREDIT_BUDGET": "unlimited",
+        "ZOHO_CREDIT_RESERVE": "7",
+    }
+    settings = load(None, variables | environ)
+    assert (settings.schedule.longest, settings.schedule.remaining_fraction) == (300.0, 0.5)
+    account = settings.accounts["default"]
+    assert (account.daily_credit_budget, account.credit_reserve) == (None, 7)
 
 
 def test_environment_of_the_process_is_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -15,12 +15,15 @@ from exporter.settings import (
     AccountSettings,
     JobSettings,
     LogSettings,
+    ScheduleSettings,
     Settings,
+    StateSettings,
     WebSettings,
     format_duration,
     load_settings,
 )
-from exporter.settings.schema import Section
+from exporter.settings.schema import SECTIONS
+from exporter.settings.section import Section
 from exporter.settings.variables import ACCOUNT, JOBS, SECRETS_DIR, known_variables
 
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
@@ -28,6 +31,8 @@ PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
 _SECTIONS: tuple[tuple[type[Section], str], ...] = (
     (AccountSettings, "accounts.<alias>."),
     (JobSettings, "jobs[]."),
+    (ScheduleSettings, "schedule."),
+    (StateSettings, "state."),
     (Settings, ""),
     (WebSettings, "web."),
     (LogSettings, "log."),
@@ -44,13 +49,13 @@ def _parsers(annotation: object, metadata: tuple[object, ...]) -> Iterator[str]:
         yield from _parsers(first, tuple(rest))
 
 
-def _default(field: FieldInfo) -> str:
+def _default(field: FieldInfo, values: str) -> str:
     if field.is_required():
         return ""
     match field.get_default(call_default_factory=True, validated_data={}):
         case value if value in (None, "", (), {}):
             return ""
-        case float() as seconds:
+        case float() as seconds if values.startswith("a duration"):
             return f"`{format_duration(seconds)}`"
         case StrEnum() as word:
             return f"`{word.value}`"
@@ -65,12 +70,12 @@ def rows() -> Iterator[str]:
     }
     for section, prefix in _SECTIONS:
         for name, field in section.model_fields.items():
-            if name in {"web", "log"}:
+            if name in SECTIONS:
                 continue
             values = _SHAPES.get(name) or next(_parsers(field.annotation, tuple(field.metadata)))
             key = f"{prefix}{name}".removeprefix("accounts.<alias>.")
             variable = f"`{JOBS}`" if key == "jobs" else f"`{variables[key]}`" if key in variables else ""
-            yield f"| `{prefix}{name}` | {values} | {_default(field)} | {variable} | {field.description} |"
+            yield f"| `{prefix}{name}` | {values} | {_default(field, values)} | {variable} | {field.description} |"
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from exporter.settings import Settings
+
 _Problems = Callable[..., list[str]]
 
 _DATA_CENTERS = "us, eu, in, au, cn, jp, ca, sa, uk, ae"
 _TOP_LEVEL = (
-    "accounts, jobs, job_labels, retention, stale_after, poll_timeout, connect_timeout, scrape_timeout,"
-    " scrape_timeout_offset, ca_bundle, proxy_url, web, log"
+    "accounts, jobs, job_labels, stale_after, retention, unknown_retention, max_jobs, poll_timeout, connect_timeout,"
+    " scrape_timeout, scrape_timeout_offset, ca_bundle, proxy_url, schedule, state, web, log"
+)
+_OF_AN_ACCOUNT = (
+    "data_center, environment, api_version, client_id, client_secret, client_secret_file, refresh_token,"
+    " refresh_token_file, max_concurrency, daily_credit_budget, credit_reserve, accounts_url, api_url"
 )
 
 # Each text follows the six lines of a valid account, so it begins on line 7.
@@ -55,7 +61,7 @@ _AFTER_AN_ACCOUNT = {
         "5: accounts.acme.client_secret: give either client_secret or client_secret_file, not both",
         '7: accounts.acme.client_secret_file: "zoho.yaml" holds more than one word or line: expected the secret alone',
     ),
-    "account is a list": ("  beta: []", "7: accounts.beta: expected a mapping of settings"),
+    "account is a list": ("  beta: []", f"7: accounts.beta: expected a mapping of settings; known: {_OF_AN_ACCOUNT}"),
     "empty account": (
         "  beta:",
         "7: accounts.beta.client_secret: client_secret or client_secret_file is required",
@@ -69,7 +75,10 @@ _AFTER_AN_ACCOUNT = {
     ),
     "jobs is a mapping": ("jobs: {a: 1}", "7: jobs: expected a list"),
     "jobs is a word": ("jobs: a", "7: jobs: expected a list"),
-    "job is a word": ("jobs:\n- a", "8: jobs[0]: expected a mapping of settings"),
+    "job is a word": (
+        "jobs:\n- a",
+        "8: jobs[0]: expected a mapping of settings; known: account, module, job_id, name, group, labels",
+    ),
     "empty job": (
         "jobs:\n-",
         "8: jobs[0].module: is required",
@@ -129,12 +138,49 @@ _AFTER_AN_ACCOUNT = {
     ),
     "repeated label": ("job_labels: [a, a]", '7: job_labels: "a" is listed twice'),
     "duration": ("retention: 2 weeks", '7: retention: "2 weeks" is not a duration such as 15s, 1m30s, 7d or 500ms'),
-    "duration is a mapping": ("retention: {a: 1}", "7: retention: expected a duration from 0s to 1d, not a mapping"),
+    "duration is a mapping": ("retention: {a: 1}", "7: retention: expected a duration from 0s to 3650d, not a mapping"),
     "duration out of range": ("poll_timeout: 0", '7: poll_timeout: "0" is out of range: from 100ms to 5m'),
-    "stale before fresh": ("retention: 2h", "7: retention: stale_after must not be shorter than retention"),
+    "stale before the next poll": (
+        "schedule: {longest: 2h}",
+        "7: schedule.longest: schedule.longest (2h) must not be longer than stale_after (1h by default)",
+    ),
+    "stale before the next poll, by default": (
+        "stale_after: 60",
+        "7: stale_after: schedule.longest (2m by default) must not be longer than stale_after (60)",
+    ),
+    "stale before the next poll, both given": (
+        "stale_after: 3m\nschedule:\n  longest: 4m",
+        "9: schedule.longest: schedule.longest (4m) must not be longer than stale_after (3m)",
+    ),
+    "shortest above longest": (
+        "schedule:\n  longest: 10s\n  shortest: 10001ms",
+        "9: schedule.shortest: schedule.shortest (10001ms) must not be longer than schedule.longest (10s)",
+    ),
+    "longest below the default shortest": (
+        "schedule: {longest: 14s}",
+        "7: schedule.longest: schedule.shortest (15s by default) must not be longer than schedule.longest (14s)",
+    ),
+    "faults": (
+        "schedule: {fault_longest: 5s}",
+        "7: schedule.fault_longest: schedule.fault_shortest (15s by default) must not be longer than"
+        " schedule.fault_longest (5s)",
+    ),
+    "refusals": (
+        "schedule: {refusal_shortest: 1d}",
+        "7: schedule.refusal_shortest: schedule.refusal_shortest (1d) must not be longer than"
+        " schedule.refusal_longest (6h by default)",
+    ),
+    "a bad duration is longer than nothing": (
+        "schedule: {longest: 1 day}",
+        '7: schedule.longest: "1 day" is not a duration such as 15s, 1m30s, 7d or 500ms',
+    ),
     "offset eats the deadline": (
         "scrape_timeout: 1s\nscrape_timeout_offset: 1s",
-        "8: scrape_timeout_offset: scrape_timeout_offset must be shorter than scrape_timeout",
+        "8: scrape_timeout_offset: scrape_timeout_offset (1s) must be shorter than scrape_timeout (1s)",
+    ),
+    "deadline below the default offset": (
+        "scrape_timeout: 400ms",
+        "7: scrape_timeout: scrape_timeout_offset (500ms by default) must be shorter than scrape_timeout (400ms)",
     ),
     "ca bundle": ("ca_bundle: nope.pem", '7: ca_bundle: "nope.pem" does not exist'),
     "empty secret path": (
@@ -162,7 +208,38 @@ _AFTER_AN_ACCOUNT = {
         "web: {telemetry_path: /-/healthy}",
         '7: web.telemetry_path: "/-/healthy" is a page of the exporter\'s own: choose another, such as /metrics',
     ),
-    "section is a word": ("web: 7", "7: web: expected a mapping of settings"),
+    "section is a word": (
+        "web: 7",
+        "7: web: expected a mapping of settings; known: listen_address, telemetry_path",
+    ),
+    "state is a path": ("state: memory", "7: state: expected a mapping of settings; known: path"),
+    "empty state path": ("state: {path: ''}", '7: state.path: "" is not a path'),
+    "unknown schedule key": ("schedule: {longst: 5m}", '7: schedule.longst: unknown key; did you mean "longest"?'),
+    "schedule out of range": (
+        "schedule: {suspended: 2d}",
+        '7: schedule.suspended: "2d" is out of range: from 0s to 1d',
+    ),
+    "fraction": (
+        "schedule: {remaining_fraction: 35%}",
+        '7: schedule.remaining_fraction: "35%" is not a fraction above 0, at most 1, such as 0.35',
+    ),
+    "fraction is a list": (
+        "schedule: {waiting_fraction: [1]}",
+        "7: schedule.waiting_fraction: expected a fraction above 0, at most 1, not a list",
+    ),
+    "no jobs allowed": ("max_jobs: 0", '7: max_jobs: "0" is not a whole number from 1 to 100000'),
+    "budget": (
+        "    daily_credit_budget: lots",
+        '7: accounts.acme.daily_credit_budget: "lots" is not a whole number from 0 to 10000000, or unlimited',
+    ),
+    "budget is a mapping": (
+        "    daily_credit_budget: {acme: 1}",
+        "7: accounts.acme.daily_credit_budget: expected a number of credits, or unlimited, not a mapping",
+    ),
+    "unlimited reserve": (
+        "    credit_reserve: unlimited",
+        '7: accounts.acme.credit_reserve: "unlimited" is not a whole number from 0 to 10000000',
+    ),
     "log level": (
         "log: {level: warn}",
         '7: log.level: "warn" is not one of debug, info, warning, error; did you mean "warning"?',
@@ -240,6 +317,23 @@ _NO_FILE = {
         {},
         'ZOHO_API_URL: "http://b" would send secrets unencrypted: use https:// (http:// is for loopback only)',
     ),
+    "schedule by variable": (
+        {"ZOHO_SCHEDULE__LONGEST": "2h"},
+        {},
+        "ZOHO_SCHEDULE__LONGEST: schedule.longest (2h) must not be longer than stale_after (1h by default)",
+    ),
+    "schedule by variable and flag": (
+        {"ZOHO_STALE_AFTER": "1m"},
+        {"schedule.longest": "90s"},
+        "--schedule.longest: schedule.longest (90s) must not be longer than stale_after (1m)",
+    ),
+    "budget": (
+        {"ZOHO_DAILY_CREDIT_BUDGET": "1e3"},
+        {},
+        'ZOHO_DAILY_CREDIT_BUDGET: "1e3" is not a whole number from 0 to 10000000, or unlimited',
+    ),
+    "state path": ({}, {"state.path": ""}, '--state.path: "" is not a path'),
+    "state flag": ({}, {"state.file": "x"}, "--state.file: unknown key; known: path"),
     "missing id": ({"ZOHO_CLIENT_ID": " "}, {}, 'ZOHO_CLIENT_ID: is required by account "default"'),
 }
 
@@ -256,12 +350,18 @@ def test_variable_or_flag_is_refused(
     assert problems(None, variables | environ, flags) == [expected]
 
 
+def test_equal_durations_are_coherent(load: Callable[..., Settings], account: str) -> None:
+    """A pair may be equal: a constant interval is a schedule too."""
+    text = "{shortest: 1m, longest: 1m, fault_shortest: 10m, refusal_longest: 15m}"
+    assert load(account + f"stale_after: 1m\nschedule: {text}").schedule.longest == 60.0
+
+
 def test_dotenv_is_refused(problems: _Problems, variables: dict[str, str]) -> None:
     """The file is the place, the variable begins the message."""
-    Path(".env").write_text("ZOHO_FRESHNESS=soon\nZOHO_JOBS=x\n", encoding="utf-8")
+    Path(".env").write_text("ZOHO_RETENTION=soon\nZOHO_JOBS=x\n", encoding="utf-8")
     assert problems(None, variables) == [
         '.env: ZOHO_JOBS: "x": expected Module/job_id or account/Module/job_id',
-        '.env: ZOHO_FRESHNESS: "soon" is not a duration such as 15s, 1m30s, 7d or 500ms',
+        '.env: ZOHO_RETENTION: "soon" is not a duration such as 15s, 1m30s, 7d or 500ms',
     ]
 
 

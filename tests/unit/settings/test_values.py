@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 
 from exporter.settings import ListenAddress, format_duration, parse_duration, parse_listen_address, redact
 from exporter.settings.redaction import quote
-from exporter.settings.values import is_loopback, parse_base_url, parse_path, parse_telemetry_path, suggestion
+from exporter.settings.values import (
+    is_loopback,
+    parse_base_url,
+    parse_budget,
+    parse_fraction,
+    parse_path,
+    parse_telemetry_path,
+    suggestion,
+)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +40,56 @@ def test_anything_else_is_no_duration(text: str) -> None:
     """The refusal shows examples."""
     with pytest.raises(ValueError, match="is not a duration such as 15s, 1m30s, 7d or 500ms"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "credits_a_day"),
+    [
+        ("0", 0),
+        ("1000", 1000),
+        ("10000000", 10_000_000),
+        ("unlimited", None),
+        ("Unlimited", None),
+    ],
+)
+def test_budget_is_a_number_or_unlimited(text: str, credits_a_day: int | None) -> None:
+    """No limit is `None`, and 0 is a limit."""
+    assert parse_budget(text) == credits_a_day
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("-1", '"-1" is not a whole number from 0 to 10000000, or unlimited'),
+        ("1e3", '"1e3" is not a whole number from 0 to 10000000, or unlimited'),
+        ("lots", '"lots" is not a whole number from 0 to 10000000, or unlimited'),
+        ("1.5", '"1.5" is not a whole number from 0 to 10000000, or unlimited'),
+        ("10000001", '"10000001" is not a whole number from 0 to 10000000, or unlimited'),
+        ("9" * 40, '"***" is not a whole number from 0 to 10000000, or unlimited'),
+        ("", '"" is not a whole number from 0 to 10000000, or unlimited'),
+    ],
+)
+def test_anything_else_is_no_budget(text: str, message: str) -> None:
+    """The refusal names both ways."""
+    with pytest.raises(ValueError, match=r"^") as caught:
+        parse_budget(text)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", 1.0), ("1.0", 1.0), ("0.35", 0.35), ("0.000000001", 1e-9)])
+def test_fraction_is_above_zero_and_at_most_one(text: str, value: float) -> None:
+    """Both ends of the range are read."""
+    assert parse_fraction(text) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "0.0", "1.01", "2", "-0.5", "35%", "1/3", ".5", "0,35", "1e-3", "nan", "inf", ""]
+)
+def test_anything_else_is_no_fraction(text: str) -> None:
+    """The refusal shows an example."""
+    with pytest.raises(ValueError, match=r"^") as caught:
+        parse_fraction(text)
+    assert str(caught.value) == f'"{text}" is not a fraction above 0, at most 1, such as 0.35'
 
 
 @given(st.integers(min_value=0, max_value=10**12))

@@ -14,7 +14,9 @@ _Load = Callable[..., Settings]
 @pytest.mark.parametrize(
     ("name", "near"),
     [
-        ("ZOHO_FRESHNES", "ZOHO_FRESHNESS"),
+        ("ZOHO_RETENTIO", "ZOHO_RETENTION"),
+        ("ZOHO_SCHEDULE_LONGEST", "ZOHO_SCHEDULE__LONGEST"),
+        ("ZOHO_STATE_PATH", "ZOHO_STATE__PATH"),
         ("ZOHO_LOG_LEVEL", "ZOHO_LOG__LEVEL"),
         ("ZOHO_REFRESH_TOKENS", "ZOHO_REFRESH_TOKEN"),
         ("ZOHO_ACCOUNTS", "ZOHO_ACCOUNT"),
@@ -26,7 +28,7 @@ def test_misspelt_variable_gives_a_warning(load: _Load, variables: dict[str, str
     assert settings.warnings == (Problem(name, f"not a variable of ours and ignored; did you mean {near}?"),)
 
 
-@pytest.mark.parametrize("name", ["ZOHO_EXPORTER_PORT_10042_TCP", "ZOHO_EXPORTER_SERVICE_HOST", "FRESHNESS", "ZOHO_X"])
+@pytest.mark.parametrize("name", ["ZOHO_EXPORTER_PORT_10042_TCP", "ZOHO_EXPORTER_SERVICE_HOST", "RETENTION", "ZOHO_X"])
 def test_foreign_variable_is_left_alone(load: _Load, variables: dict[str, str], name: str) -> None:
     """Platforms inject variables of their own."""
     assert load(None, variables | {"ZOHO_JOBS": "Leads/1", name: "tcp://10.0.0.1"}).warnings == ()
@@ -34,10 +36,10 @@ def test_foreign_variable_is_left_alone(load: _Load, variables: dict[str, str], 
 
 def test_misspelt_variable_of_dotenv_gives_a_warning(load: _Load, variables: dict[str, str]) -> None:
     """The place is the file."""
-    Path(".env").write_text("ZOHO_FRESHNES=1\nZOHO_FRESHNESS=\n", encoding="utf-8")
+    Path(".env").write_text("ZOHO_RETENTIO=1\nZOHO_RETENTION=\n", encoding="utf-8")
     settings = load(None, variables | {"ZOHO_JOBS": "Leads/1"})
     assert settings.warnings == (
-        Problem(".env", '"ZOHO_FRESHNES": not a variable of ours and ignored; did you mean ZOHO_FRESHNESS?'),
+        Problem(".env", '"ZOHO_RETENTIO": not a variable of ours and ignored; did you mean ZOHO_RETENTION?'),
     )
 
 

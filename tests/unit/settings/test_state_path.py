@@ -1,0 +1,85 @@
+"""Where the state file is when the settings say so, and when they don't."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from exporter.settings import MEMORY, state_file
+
+_ABSENT = Path("/nonexistent")
+_DESKTOP = {"XDG_STATE_HOME": "/xdg", "HOME": "/home/ada"}
+_SERVICE = {"STATE_DIRECTORY": "/var/lib/private/zoho", **_DESKTOP}
+
+_WITHOUT_A_SYSTEM_DIRECTORY: dict[str, tuple[Path | None, Mapping[str, str], Path | None]] = {
+    "explicit": (Path("/data/jobs.db"), _SERVICE, Path("/data/jobs.db")),
+    "explicit, relative": (Path("jobs.db"), _SERVICE, Path("jobs.db")),
+    "memory": (Path("memory"), _SERVICE, None),
+    "a file named memory": (Path("/data/memory"), _SERVICE, Path("/data/memory")),
+    "systemd": (None, _SERVICE, Path("/var/lib/private/zoho/state.db")),
+    "systemd, several": (None, {"STATE_DIRECTORY": "/a:/b"}, Path("/a/state.db")),
+    "systemd, empty": (None, {**_DESKTOP, "STATE_DIRECTORY": ""}, Path("/xdg/zoho-mass-update-exporter/state.db")),
+    "XDG_STATE_HOME": (None, _DESKTOP, Path("/xdg/zoho-mass-update-exporter/state.db")),
+    "XDG_STATE_HOME, empty": (
+        None,
+        {**_DESKTOP, "XDG_STATE_HOME": ""},
+        Path("/home/ada/.local/state/zoho-mass-update-exporter/state.db"),
+    ),
+    "HOME": (
+        None,
+        {"HOME": "/home/ada"},
+        Path("/home/ada/.local/state/zoho-mass-update-exporter/state.db"),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "environ", "expected"), _WITHOUT_A_SYSTEM_DIRECTORY.values(), ids=list(_WITHOUT_A_SYSTEM_DIRECTORY)
+)
+def test_without_a_system_directory(path: Path | None, environ: Mapping[str, str], expected: Path | None) -> None:
+    """What the settings say, then systemd's directory, then the user's."""
+    assert state_file(path, environ, _ABSENT) == expected
+
+
+def test_without_anything_it_is_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process without a home still keeps its state."""
+    monkeypatch.chdir(tmp_path)
+    assert state_file(None, {}, _ABSENT) == tmp_path / ".local/state/zoho-mass-update-exporter/state.db"
+
+
+def test_writable_system_directory_comes_before_the_users(tmp_path: Path) -> None:
+    """A container's volume needs no setting."""
+    assert state_file(None, _DESKTOP, tmp_path) == tmp_path / "state.db"
+
+
+def test_systemd_comes_before_the_system_directory(tmp_path: Path) -> None:
+    """What the service manager chose for this service is the closest word."""
+    assert state_file(None, _SERVICE, tmp_path) == Path("/var/lib/private/zoho/state.db")
+
+
+def test_file_in_place_of_the_system_directory_is_passed_over(tmp_path: Path) -> None:
+    """Nothing can be kept in it."""
+    file = tmp_path / "file"
+    file.touch()
+    assert state_file(None, {"HOME": "/home/ada"}, file) == Path(
+        "/home/ada/.local/state/zoho-mass-update-exporter/state.db"
+    )
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_unwritable_system_directory_is_passed_over(tmp_path: Path) -> None:
+    """A package's directory may be there and belong to somebody else."""
+    tmp_path.chmod(0o500)
+    assert state_file(None, _DESKTOP, tmp_path) == Path("/xdg/zoho-mass-update-exporter/state.db")
+
+
+def test_environment_of_the_process_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an injected mapping the process's variables are read."""
+    monkeypatch.setenv("STATE_DIRECTORY", "/run/state")
+    assert state_file(None) == Path("/run/state/state.db")
+
+
+def test_memory_is_written_as_a_word() -> None:
+    """It is the word that the page of settings tells."""
+    assert MEMORY == "memory"
