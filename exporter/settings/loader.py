@@ -168,8 +168,15 @@ def _described(error: ValidationError, tree: Branch, told: frozenset[TreePath]) 
 
 
 def _unknown(path: TreePath) -> str:
-    section = path[:-1]
-    return "unknown key" + (suggestion(str(path[-1]), _section(section).model_fields) or _known(section))
+    section, name = path[:-1], str(path[-1])
+    misplaced = "" if section else _home(name)
+    return "unknown key" + (misplaced or suggestion(name, _section(section).model_fields) or _known(section))
+
+
+def _home(name: str) -> str:
+    """Name the section that a setting written at the top level belongs to."""
+    homes = {"accounts, below the account's alias": AccountSettings, "jobs": JobSettings, **SECTIONS}
+    return next((f"; it belongs under {home}" for home, section in homes.items() if name in section.model_fields), "")
 
 
 def _known(path: TreePath) -> str:

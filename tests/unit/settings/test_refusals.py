@@ -23,6 +23,11 @@ _OF_AN_ACCOUNT = (
 _AFTER_AN_ACCOUNT = {
     "unknown key": ("wibble: 1", f"7: wibble: unknown key; known: {_TOP_LEVEL}"),
     "unknown key, near": ("retentio: 1", '7: retentio: unknown key; did you mean "retention"?'),
+    "misplaced schedule key": ("longest: 5m", "7: longest: unknown key; it belongs under schedule"),
+    "misplaced account key": (
+        "credit_reserve: 5",
+        "7: credit_reserve: unknown key; it belongs under accounts, below the account's alias",
+    ),
     "unknown account key": (
         "    data_centre: eu",
         '7: accounts.acme.data_centre: unknown key; did you mean "data_center"?',
@@ -162,13 +167,17 @@ _AFTER_AN_ACCOUNT = {
     ),
     "faults": (
         "schedule: {fault_longest: 5s}",
-        "7: schedule.fault_longest: schedule.fault_shortest (15s by default) must not be longer than"
-        " schedule.fault_longest (5s)",
+        (
+            "7: schedule.fault_longest: schedule.fault_shortest (15s by default) must not be longer than"
+            " schedule.fault_longest (5s)"
+        ),
     ),
     "refusals": (
         "schedule: {refusal_shortest: 1d}",
-        "7: schedule.refusal_shortest: schedule.refusal_shortest (1d) must not be longer than"
-        " schedule.refusal_longest (6h by default)",
+        (
+            "7: schedule.refusal_shortest: schedule.refusal_shortest (1d) must not be longer than"
+            " schedule.refusal_longest (6h by default)"
+        ),
     ),
     "a bad duration is longer than nothing": (
         "schedule: {longest: 1 day}",
