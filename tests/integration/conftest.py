@@ -37,7 +37,7 @@ def start_exporter(simulator: Simulator, tmp_path: Path) -> Iterator[Callable[..
     with ExitStack() as stack:
 
         def start(**variables: str) -> Exporter:
-            environment = bare_environment(**account_variables(simulator), **prefixed(variables))
+            environment = bare_environment(**{**account_variables(simulator), **prefixed(variables)})
             command = exporter_command("--web.listen-address=127.0.0.1:0", "--log.format=json")
             running = stack.enter_context(started(command, environment, tmp_path))
             return Exporter(running, f"http://127.0.0.1:{running.log_event('serving metrics')['port']}")
