@@ -115,10 +115,11 @@ class Refresher:
     def view(self, stale_after_seconds: float) -> tuple[TrackedJob, ...]:
         """Give the jobs as a page shows them: without reports that are too old, and with the next poll as it stands."""
         now, pressures = self._clock(), self._pressures()
-        jobs = (fade(job, now, stale_after_seconds) for job in self._registry.jobs())
-        return tuple(
-            replace(job, next_poll_at=self._schedule.due_at(job, pressures[job.spec.key.account])) for job in jobs
+        planned = (
+            replace(job, next_poll_at=self._schedule.due_at(job, pressures[job.spec.key.account]))
+            for job in self._registry.jobs()
         )
+        return tuple(fade(job, now, stale_after_seconds) for job in planned)
 
     def _pressures(self) -> dict[str, float]:
         return {alias: lane.pressure() for alias, lane in self._lanes.items()}

@@ -81,8 +81,6 @@ class Schedule:
     def _interval(self, job: TrackedJob, polled_at: float) -> float:
         if job.state is JobState.SUSPENDED:
             return self.suspended_seconds
-        if job.state is JobState.UNKNOWN:
-            return self.shortest_seconds
         if job.completes_at is not None:
             return self._within(self.remaining_fraction * (job.completes_at - polled_at))
         changed_at = polled_at if job.progressed_at is None else job.progressed_at

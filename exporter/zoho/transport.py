@@ -16,6 +16,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.exceptions import (
     ConnectTimeoutError,
+    HTTPError,
     NewConnectionError,
     ReadTimeoutError,
 )
@@ -134,16 +135,17 @@ class Transport:
                 stream=True,
                 proxies=dict(options.proxies),
             )
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             raise _failure_to_open(error, options) from error
 
     def _read(self, response: requests.Response, deadline: float) -> bytes:
+        """Read the body as it arrives: a read that waits for more would start the time-out anew with each byte."""
         body = bytearray()
         try:
-            for chunk in response.iter_content(_CHUNK_BYTES):
+            while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
                 body += chunk
                 self._check_bounds(response, len(body), deadline)
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             raise _failure_to_read(error, self._options) from error
         return bytes(body)
 
@@ -162,6 +164,14 @@ class Transport:
             )
 
 
+class _Session(requests.Session):
+    """A session that leaves redirects alone: even one not followed would be parsed, and its body read to the end."""
+
+    def resolve_redirects(self, *_args: object, **_keywords: object) -> Iterator[requests.Response]:
+        """Give nothing to follow."""
+        return iter(())
+
+
 class _SharedContextAdapter(HTTPAdapter):
     """Gives every connection the same TLS context, instead of a CA bundle to load."""
 
@@ -173,14 +183,14 @@ class _SharedContextAdapter(HTTPAdapter):
         super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **keywords)
 
     def proxy_manager_for(self, proxy: str, **keywords: object) -> object:
-        return super().proxy_manager_for(proxy, ssl_context=self._context, **keywords)
+        return super().proxy_manager_for(proxy, ssl_context=self._context, proxy_ssl_context=self._context, **keywords)
 
     def cert_verify(self, conn: object, url: str, verify: object, cert: object) -> None:
         """Leave verification to the context, which requires it."""
 
 
 def _open_session(options: TransportOptions, context: ssl.SSLContext) -> requests.Session:
-    session = requests.Session()
+    session = _Session()
     # A .netrc entry would replace our Authorization header, and REQUESTS_CA_BUNDLE our context.
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -192,7 +202,7 @@ def _open_session(options: TransportOptions, context: ssl.SSLContext) -> request
     return session
 
 
-def _failure_to_open(error: requests.RequestException, options: TransportOptions) -> PassingError:
+def _failure_to_open(error: Exception, options: TransportOptions) -> PassingError:
     causes = tuple(_causes(error))
     detail = _describe(causes[-1])
     if _has(causes, ssl.SSLError):
@@ -206,7 +216,7 @@ def _failure_to_open(error: requests.RequestException, options: TransportOptions
     return _failure_to_read(error, options)
 
 
-def _failure_to_read(error: requests.RequestException, options: TransportOptions) -> PassingError:
+def _failure_to_read(error: Exception, options: TransportOptions) -> PassingError:
     causes = tuple(_causes(error))
     if _has(causes, ReadTimeoutError):
         return PassingError("timeout", f"Zoho fell silent for {options.timeout_seconds:g} s", advice=_NETWORK_ADVICE)

@@ -47,7 +47,8 @@ def failed(failure: PollFailure, times: int) -> TrackedJob:
     ("job", "seconds"),
     [
         pytest.param(waited(JobState.RUNNING, 0), 15, id="running, no pace yet"),
-        pytest.param(waited(JobState.UNKNOWN, 900), 15, id="unknown"),
+        pytest.param(waited(JobState.UNKNOWN, 0), 15, id="unknown, just seen"),
+        pytest.param(waited(JobState.UNKNOWN, 900), 120, id="unknown for long"),
         pytest.param(waited(JobState.SCHEDULED, 20), 15, id="scheduled, a quarter is too short"),
         pytest.param(waited(JobState.SCHEDULED, 200), 50, id="scheduled, a quarter"),
         pytest.param(waited(JobState.QUEUED, 200), 50, id="queued, a quarter"),

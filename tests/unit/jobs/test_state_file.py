@@ -287,9 +287,9 @@ def test_killed_writer_leaves_a_sound_file(path: Path, seed: int) -> None:
         assert totals.records == {"updated": saved}
         assert acknowledged <= saved <= acknowledged + 1
         spent = state.ledgers.get("acme", AccountLedger()).credits_by_minute
-        assert spent in [
-            dict.fromkeys(range(number, number + 100), number) for number in (saved, saved + 1)
-        ] or (spent == {} and saved == 0)
+        assert spent in [dict.fromkeys(range(number, number + 100), number) for number in (saved, saved + 1)] or (
+            spent == {} and saved == 0
+        )
 
 
 def test_file_without_content_is_a_new_one(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""HTTP as the exporter allows it: at requests-mock where that shows it, else at real servers on loopback."""
+"""HTTP as the exporter allows it: at scripted answers where that shows it, else at real servers on loopback."""
 
 import gzip
 import socket
@@ -12,9 +12,9 @@ from threading import Barrier, Event
 
 import pytest
 import requests
-from requests_mock import Mocker
 from samples import NOW, Clock
 from unit.zoho.loopback import Behaviour, Certificate, StartServer
+from unit.zoho.upstream import Upstream
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import NameResolutionError
 
@@ -102,12 +102,12 @@ def wait_for_client(connection: socket.socket) -> None:
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
 
 
-# Requests and answers, at requests-mock.
+# Requests and answers, at scripted answers.
 
 
-def test_an_answer_is_handed_over_whole(transport: Transport, requests_mock: Mocker) -> None:
+def test_an_answer_is_handed_over_whole(transport: Transport, upstream: Upstream) -> None:
     """Status, headers in lower case, body and time of receipt make an answer."""
-    requests_mock.get(
+    upstream.get(
         URL, status_code=404, content=b'{"code":"NOT_FOUND"}', headers={"Content-Type": "application/json", "X-Y": "Z"}
     )
     assert transport.get(URL, {"job_id": "1"}, {}) == Answer(
@@ -115,11 +115,11 @@ def test_an_answer_is_handed_over_whole(transport: Transport, requests_mock: Moc
     )
 
 
-def test_a_get_sends_its_parameters_and_few_headers(transport: Transport, requests_mock: Mocker) -> None:
+def test_a_get_sends_its_parameters_and_few_headers(transport: Transport, upstream: Upstream) -> None:
     """The request has what Zoho needs, no cookie, and asks for no compression."""
-    requests_mock.get(URL)
+    upstream.get(URL)
     transport.get(URL, {"job_id": "3524033000006027001"}, {"Authorization": f"Zoho-oauthtoken {SECRET}"})
-    request = requests_mock.request_history[0]
+    request = upstream.request_history[0]
     assert request.url == f"{URL}?job_id=3524033000006027001"
     assert dict(request.headers) == {
         "User-Agent": "zoho-mass-update-exporter",
@@ -130,32 +130,32 @@ def test_a_get_sends_its_parameters_and_few_headers(transport: Transport, reques
     }
 
 
-def test_form_fields_go_into_the_body(transport: Transport, requests_mock: Mocker) -> None:
+def test_form_fields_go_into_the_body(transport: Transport, upstream: Upstream) -> None:
     """Secrets stand in the body, encoded, and not in the URL."""
-    requests_mock.post("https://accounts.zoho.com/oauth/v2/token")
+    upstream.post("https://accounts.zoho.com/oauth/v2/token")
     transport.post_form("https://accounts.zoho.com/oauth/v2/token", {"client_secret": "a&b=c", "grant_type": "x"})
-    request = requests_mock.request_history[0]
+    request = upstream.request_history[0]
     assert request.url == "https://accounts.zoho.com/oauth/v2/token"
     assert request.text == "client_secret=a%26b%3Dc&grant_type=x"
     assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
 
 
-def test_the_options_reach_the_request(open_transport: OpenTransport, requests_mock: Mocker) -> None:
+def test_the_options_reach_the_request(open_transport: OpenTransport, upstream: Upstream) -> None:
     """Time limits, proxies and the user agent are the configured ones."""
-    requests_mock.get(URL)
+    upstream.get(URL)
     options = TransportOptions(8, 3, {"https": "http://proxy.example:3128"}, user_agent="exporter/1.2")
     open_transport(options).get(URL, {}, {})
-    request = requests_mock.request_history[0]
+    request = upstream.request_history[0]
     assert request.timeout == (3, 8)
     assert request.proxies == {"https": "http://proxy.example:3128"}
     assert request.headers["User-Agent"] == "exporter/1.2"
 
 
-def test_connecting_takes_no_longer_than_the_whole_call(open_transport: OpenTransport, requests_mock: Mocker) -> None:
+def test_connecting_takes_no_longer_than_the_whole_call(open_transport: OpenTransport, upstream: Upstream) -> None:
     """A short time limit shortens that of connecting too."""
-    requests_mock.get(URL)
+    upstream.get(URL)
     open_transport(TransportOptions(timeout_seconds=1, connect_timeout_seconds=3)).get(URL, {}, {})
-    assert requests_mock.request_history[0].timeout == (1, 1)
+    assert upstream.request_history[0].timeout == (1, 1)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -168,14 +168,14 @@ def test_connecting_takes_no_longer_than_the_whole_call(open_transport: OpenTran
         pytest.param("", id="empty"),
     ],
 )
-def test_a_redirect_is_refused(transport: Transport, requests_mock: Mocker, status: int, location: str) -> None:
+def test_a_redirect_is_refused(transport: Transport, upstream: Upstream, status: int, location: str) -> None:
     """Wherever a redirect points, nothing is sent there, and the error says what to check."""
-    requests_mock.get(URL, status_code=status, headers={"Location": location})
+    upstream.get(URL, status_code=status, headers={"Location": location})
     error = failure(lambda: transport.get(URL, {}, {"Authorization": SECRET}))
     assert error.code == "invalid_response"
     assert error.message == f"refused a redirect (HTTP {status}): Zoho's API does not redirect"
     assert "data centre" in error.advice
-    assert requests_mock.call_count == 1
+    assert upstream.call_count == 1
 
 
 class CountingBody(BytesIO):
@@ -190,40 +190,40 @@ class CountingBody(BytesIO):
         return chunk
 
 
-def test_the_body_of_a_redirect_is_not_read(transport: Transport, requests_mock: Mocker) -> None:
+def test_the_body_of_a_redirect_is_not_read(transport: Transport, upstream: Upstream) -> None:
     """A redirect with a body without end takes neither memory nor time."""
     body = CountingBody(b"x" * 4 * MIB)
-    requests_mock.get(URL, status_code=302, headers={"Location": "https://evil.example/"}, body=body)
+    upstream.get(URL, status_code=302, headers={"Location": "https://evil.example/"}, body=body)
     failure(lambda: transport.get(URL, {}, {}))
     assert body.taken <= MIB + 64 * 1024
 
 
-def test_a_redirect_without_a_location_is_an_answer(transport: Transport, requests_mock: Mocker) -> None:
+def test_a_redirect_without_a_location_is_an_answer(transport: Transport, upstream: Upstream) -> None:
     """Without a target it is for `wire` to judge."""
-    requests_mock.get(URL, status_code=302)
+    upstream.get(URL, status_code=302)
     assert transport.get(URL, {}, {}).status == 302
 
 
-def test_cookies_are_not_kept(transport: Transport, requests_mock: Mocker) -> None:
+def test_cookies_are_not_kept(transport: Transport, upstream: Upstream) -> None:
     """Zoho's cookies would tie calls together."""
-    requests_mock.get(URL, headers={"Set-Cookie": "session=1; Path=/"})
+    upstream.get(URL, headers={"Set-Cookie": "session=1; Path=/"})
     transport.get(URL, {}, {})
     transport.get(URL, {}, {})
-    assert "Cookie" not in requests_mock.request_history[1].headers
+    assert "Cookie" not in upstream.request_history[1].headers
 
 
 @pytest.mark.parametrize("size", [0, 1, MIB - 1, MIB])
-def test_a_body_of_up_to_a_mebibyte_is_taken(transport: Transport, requests_mock: Mocker, size: int) -> None:
+def test_a_body_of_up_to_a_mebibyte_is_taken(transport: Transport, upstream: Upstream, size: int) -> None:
     """The cap is far above any status."""
-    requests_mock.get(URL, content=b"x" * size)
+    upstream.get(URL, content=b"x" * size)
     assert len(transport.get(URL, {}, {}).body) == size
 
 
 @pytest.mark.parametrize("size", [MIB + 1, 8 * MIB])
-def test_a_larger_body_is_cut_off(transport: Transport, requests_mock: Mocker, size: int) -> None:
+def test_a_larger_body_is_cut_off(transport: Transport, upstream: Upstream, size: int) -> None:
     """A body above the cap is an invalid response, and the rest of it is not read."""
     body = CountingBody(b"x" * size)
-    requests_mock.get(URL, status_code=200, body=body)
+    upstream.get(URL, status_code=200, body=body)
     error = failure(lambda: transport.get(URL, {}, {}))
     assert error.code == "invalid_response"
     assert error.message == "an answer of more than 1048576 bytes was cut off (HTTP 200)"
@@ -242,10 +242,10 @@ def test_a_larger_body_is_cut_off(transport: Transport, requests_mock: Mocker, s
     ids=["invalid-url", "connection", "chunked", "decoding", "retry"],
 )
 def test_every_fault_of_requests_is_a_passing_error(
-    transport: Transport, requests_mock: Mocker, exception: Exception, code: str
+    transport: Transport, upstream: Upstream, exception: Exception, code: str
 ) -> None:
     """A foreign error is translated at the border, with its cause."""
-    requests_mock.get(URL, exc=exception)
+    upstream.get(URL, exc=exception)
     error = failure(lambda: transport.get(URL, {}, {"Authorization": SECRET}))
     assert (error.code, error.__cause__) == (code, exception)
     assert error.advice
@@ -277,11 +277,11 @@ def test_a_refused_connection_was_not_sent(transport: Transport) -> None:
     assert "refused" in error.message
 
 
-def test_an_unknown_host_was_not_sent(transport: Transport, requests_mock: Mocker) -> None:
+def test_an_unknown_host_was_not_sent(transport: Transport, upstream: Upstream) -> None:
     """A name that does not resolve is a fault of the network, and no time-out."""
     unresolved = requests.exceptions.ConnectionError("no such name")
     unresolved.__cause__ = NameResolutionError("zoho.invalid", HTTPConnection("zoho.invalid"), socket.gaierror(-2, "x"))
-    requests_mock.get(URL, exc=unresolved)
+    upstream.get(URL, exc=unresolved)
     error = failure(lambda: transport.get(URL, {}, {}))
     assert (type(error), error.code) == (UnsentError, "connection")
 
