@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format check bench bench-credits golden lock clean prometheus
+.PHONY: help demo test lint format check bench bench-credits soak golden lock clean prometheus
 
 help: ## list these verbs
 	@echo "make <verb>, where the verb is one of"
@@ -52,6 +52,9 @@ bench: $(RUN) ## measure, against a simulated Zoho on this machine
 
 bench-credits: $(RUN) ## simulate a day: calls to Zoho, and how late ends are noticed; other settings: ARGS=--frontier
 	@$(BIN)/python benchmarks/credits.py $(ARGS)
+
+soak: $(RUN) ## scrape hard for ten minutes, and watch memory, threads and open files; less: ARGS="--minutes 1"
+	@$(BIN)/python benchmarks/soak.py $(ARGS)
 
 golden: $(DEV) ## write the golden files and docs/metrics.md anew, to be read in git diff
 	$(BIN)/python -m pytest -q tests/unit/metrics --write-golden

@@ -4,7 +4,7 @@ import logging
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
@@ -17,7 +17,7 @@ from exporter.jobs.store import Store
 from exporter.metrics.families import table
 from exporter.metrics.page import Page, Renderer
 from exporter.metrics.telemetry import Telemetry
-from exporter.model import Account, AccountSnapshot, Snapshot, StoredState
+from exporter.model import Account, AccountSnapshot, JobSpec, Snapshot, StoredState
 from exporter.settings import AccountSettings, Settings, state_file
 from exporter.web.routes import WebOptions, create_routes
 from exporter.web.server import WebServer, bind
@@ -74,11 +74,15 @@ class Application:
         self._upstreams = {alias: open_upstream(alias, account) for alias, account in settings.accounts.items()}
         self._registry = Registry(store, _retention(settings))
         self._registry.restore(kept, settings.job_specs)
-        self._registry.track(settings.job_specs, clock())
+        self.track(settings.job_specs)
         lanes = {alias: _lane(upstream) for alias, upstream in self._upstreams.items()}
         self._refresher = Refresher(self._registry, lanes, _schedule(settings), clock=clock, draw=draw)
         self._telemetry = Telemetry(__version__, clock())
         self._renderer = Renderer(table(settings.job_labels, LABEL_VALUES))
+
+    def track(self, specs: Iterable[JobSpec]) -> None:
+        """Begin to watch further jobs."""
+        self._registry.track(specs, self._clock())
 
     def scrape(self, timeout_seconds: float, accept: str = "") -> Page:
         """Poll what is due, wait for it no longer than `timeout_seconds`, and write the page with what is there."""

@@ -175,7 +175,11 @@ def _unknown(path: TreePath) -> str:
 
 def _home(name: str) -> str:
     """Name the section that a setting written at the top level belongs to."""
-    homes = {"accounts, below the account's alias": AccountSettings, "jobs": JobSettings, **SECTIONS}
+    homes: dict[str, type[Section]] = {
+        "accounts, below the account's alias": AccountSettings,
+        "jobs": JobSettings,
+        **SECTIONS,
+    }
     return next((f"; it belongs under {home}" for home, section in homes.items() if name in section.model_fields), "")
 
 

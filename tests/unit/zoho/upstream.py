@@ -1,7 +1,11 @@
 """Zoho's hosts, at the adapter of requests: answers that a test scripts, and the requests that came."""
 
+from typing import TYPE_CHECKING
+
 from requests_mock import Adapter
-from requests_mock.request import Request
+
+if TYPE_CHECKING:
+    from requests_mock.request import Request  # the stubs alone have this name
 
 
 class Upstream(Adapter):
@@ -15,6 +19,6 @@ class Upstream(Adapter):
         """Answer POST requests of a URL."""
         self.register_uri("POST", url, list(in_turn) or [answer])
 
-    def requests_to(self, url: str) -> list[Request]:
+    def requests_to(self, url: str) -> "list[Request]":
         """Give the requests to a URL, whatever their query, oldest first."""
         return [request for request in self.request_history if request.url.split("?")[0] == url]
