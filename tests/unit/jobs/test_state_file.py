@@ -271,7 +271,7 @@ def test_operator_can_read_while_we_run(path: Path) -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_killed_writer_leaves_a_sound_file(path: Path, seed: int) -> None:
     """Nothing that was acknowledged is lost, and a job and its totals never part."""
-    dice = random.Random(seed)  # noqa: S311 - a moment, not a secret
+    dice = random.Random(seed)
     acknowledged = 0
     for _ in range(2):
         with writer(path) as process:

@@ -241,7 +241,7 @@ def test_it_listens_on_ipv6(scenario: Scenario) -> None:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a file with a key and a certificate for 127.0.0.1."""
     path = tmp_path_factory.mktemp("tls") / "server.pem"
-    subprocess.run(  # noqa: S603 - a fixed command
+    subprocess.run(
         [  # noqa: S607 - whichever openssl the machine has
             "openssl",
             *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),

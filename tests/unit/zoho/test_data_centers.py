@@ -138,8 +138,9 @@ ACCEPTED = {"https://www.zohoapis.com", "https://www.zohoapis.com/", "https://zo
 @given(
     st.text(max_size=60)
     | st.from_regex(r"(?i)https?://[^ ]{0,12}(www\.)?zohoapis\.com[^ ]{0,12}", fullmatch=True)
-    | st.lists(st.sampled_from(["https", ":", "/", "//", "@", "www.", "zohoapis.com", "[", "]", "?", "#", "\t", "."]))
-    .map("".join)
+    | st.lists(
+        st.sampled_from(["https", ":", "/", "//", "@", "www.", "zohoapis.com", "[", "]", "?", "#", "\t", "."])
+    ).map("".join)
 )
 def test_any_text_is_followed_or_not_and_nothing_else(api_domain: str) -> None:
     """Only the configured host, spelt in any case, is ever followed; no text is an unexpected exception."""

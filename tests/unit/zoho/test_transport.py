@@ -369,9 +369,7 @@ def test_what_came_of_a_broken_body_is_not_shown(transport: Transport, start_ser
     assert "canary" not in error.message
 
 
-def test_a_compressed_body_is_taken_though_nobody_asked_for_it(
-    transport: Transport, start_server: StartServer
-) -> None:
+def test_a_compressed_body_is_taken_though_nobody_asked_for_it(transport: Transport, start_server: StartServer) -> None:
     """A proxy may compress all the same."""
     packed = gzip.compress(b'{"data":[]}')
     raw = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(packed), packed)
@@ -528,9 +526,7 @@ def test_one_transport_serves_many_threads(
 
     def echo(connection: socket.socket) -> None:
         path = read_request(connection).split()[1]
-        connection.sendall(
-            b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(path), path)
-        )
+        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(path), path))
 
     server = start_server(echo, context=certificate.server_context())
     transport = open_transport(context=tls_context(certificate.file))

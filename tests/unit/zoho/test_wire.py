@@ -145,9 +145,7 @@ def test_a_documented_state_is_known_in_any_case(word: str, state: JobState) -> 
 def test_an_undocumented_state_is_unknown_and_its_word_is_kept(word: str, kept: str) -> None:
     """Any other word is `UNKNOWN`, with the word kept, printable and short."""
     report = decode_report(answer(status_body(word)))
-    assert report == JobReport(
-        JobState.UNKNOWN, updated=30, failed=0, not_updated=20, total=50, undocumented_word=kept
-    )
+    assert report == JobReport(JobState.UNKNOWN, updated=30, failed=0, not_updated=20, total=50, undocumented_word=kept)
 
 
 @pytest.mark.parametrize(
@@ -797,9 +795,7 @@ def test_any_bytes_give_a_report_or_one_of_our_errors(body: bytes, status: int, 
 
 
 @given(document=DOCUMENTS, status=STATUSES | st.just(200), headers=HEADERS)
-def test_any_json_gives_a_report_or_one_of_our_errors(
-    document: object, status: int, headers: dict[str, str]
-) -> None:
+def test_any_json_gives_a_report_or_one_of_our_errors(document: object, status: int, headers: dict[str, str]) -> None:
     """Whatever stands at Zoho's keys, the outcome is a defined one and does not contain the body."""
     body = json.dumps(document)
     result = outcome(answer(body, status, headers))

@@ -1,0 +1,49 @@
+"""A clean stop: what is being written is answered, polls end within their bound, and state is kept."""
+
+import signal
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from threading import Thread
+
+import requests
+from journey import Exporter, every
+from processes import eventually
+
+from exporter.jobs.store import Store
+from exporter.simulator import Endpoint, Fault, FaultKind, Simulator
+
+STALLED, GOOD = "3524033000006027001", "3524033000006027002"
+
+
+def test_sigterm_answers_the_scrape_under_way(
+    simulator: Simulator, start_exporter: Callable[..., Exporter], tmp_path: Path
+) -> None:
+    """A stop in the middle of a scrape gives its page, ends with status 0, and loses nothing that had come."""
+    path = tmp_path / "state.db"
+    for job_id in (STALLED, GOOD):
+        simulator.set_status("Leads", job_id, "RUNNING", updated=30, total=50)
+    simulator.add_fault(Fault(FaultKind.STALLED_BODY, Endpoint.STATUS, job_id=STALLED))
+    jobs = f"Leads/{STALLED},Leads/{GOOD}"
+    exporter = start_exporter(jobs=jobs, poll_timeout="2s", state__path=str(path), **every("0s"))
+    pages: list[str] = []
+    scrape = Thread(target=lambda: pages.append(requests.get(f"{exporter.url}/metrics", timeout=30).text))
+    scrape.start()
+    eventually(lambda: simulator.stats().status_calls.get(f"Leads/{GOOD}"), "the scrape does not begin")
+    assert exporter.running.stop(signal.SIGTERM) == 0
+    scrape.join(30)
+    [page] = pages
+    assert f'job_updated_records{{account="acme",job_id="{GOOD}",module="Leads"}} 30.0' in page
+    assert f'code="timeout",job_id="{STALLED}"' in page
+    assert "Traceback" not in "".join(exporter.running.stderr)
+    with closing(Store.open(path)) as store:
+        kept = {job.spec.key.job_id: job for job in store.load().jobs}
+    assert kept[GOOD].report is not None
+    assert kept[STALLED].failure is not None
+
+
+def test_stop_with_nothing_to_do_is_quick_and_quiet(start_exporter: Callable[..., Exporter]) -> None:
+    """An idle exporter ends at once, with one line that says so."""
+    exporter = start_exporter()
+    assert exporter.running.stop(signal.SIGTERM) == 0
+    assert '"event": "stopping"' in exporter.running.stderr[-1]
