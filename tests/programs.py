@@ -4,5 +4,5 @@ from collections.abc import Callable
 
 Program = Callable[[str], str]
 
-PACKAGES = {"bash": "bash", "make": "make", "prometheus": "prometheus", "promtool": "prometheus"}
+PACKAGES = {"bash": "bash", "make": "make", "openssl": "openssl", "prometheus": "prometheus", "promtool": "prometheus"}
 """Debian's package of each program."""

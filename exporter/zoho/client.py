@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from threading import Lock
 
 from exporter.errors import DeadTokenError, HeldBackError, PassingError, PollError, TokenRefusedError
 from exporter.model import Account, Credentials, CreditStatus, JobKey, JobReport, UpstreamStatus
@@ -73,6 +74,8 @@ class ZohoClient:
         self._meter = Meter(stopwatch)
         self._tokens = TokenSource(account.alias, mint=self._mint, credentials=credentials, book=book, clock=clock)
         self._ignored_domain = ""
+        self._looking = Lock()
+        self._looked_at = 0.0
 
     def fetch(self, key: JobKey) -> JobReport:
         """Poll one job: one credit, or two when the access token had died.
@@ -135,11 +138,15 @@ class ZohoClient:
             self._meter.note_up(is_up=not isinstance(failure, PassingError | TokenRefusedError))
 
     def _check_reserve(self) -> None:
+        """Hold polls back below the reserve, but for one look an hour, whether that is answered or not."""
         reading = self._meter.read()
-        if self._is_reserve_reached(reading.credits_remaining) and (
-            self._clock() - reading.answered_at < RESERVE_LOOK_SECONDS
-        ):
-            raise HeldBackError(BUDGET, f"fewer than {self._limits.reserve} credits are left to the organisation")
+        if not self._is_reserve_reached(reading.credits_remaining):
+            return
+        with self._looking:
+            now = self._clock()
+            if now - max(reading.answered_at, self._looked_at) < RESERVE_LOOK_SECONDS:
+                raise HeldBackError(BUDGET, f"fewer than {self._limits.reserve} credits are left to the organisation")
+            self._looked_at = now
 
     def _is_reserve_reached(self, credits_remaining: int | None) -> bool:
         return credits_remaining is not None and credits_remaining < self._limits.reserve
@@ -147,8 +154,13 @@ class ZohoClient:
     def _ask(self, key: JobKey, token: AccessToken) -> JobReport:
         url = f"{self._api_url(token)}/crm/{self._account.api_version}/{key.module}/actions/mass_update"
         answer = self._send(url, {"job_id": key.job_id}, {"Authorization": f"Zoho-oauthtoken {token.value}"})
-        self._meter.note_answer(_credits_remaining(answer), answer.received_at)
-        return decode_report(answer)
+        remaining = _credits_remaining(answer)
+        if remaining is not None:
+            self._meter.note_answer(remaining, answer.received_at)
+        report = decode_report(answer)
+        # Only a report without the header means that more than half is left: a fault or a proxy says nothing of it.
+        self._meter.note_answer(remaining, answer.received_at)
+        return report
 
     def _send(self, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
         """Spend a credit and send; the credit is booked before the request, so that no crash forgets it."""

@@ -59,7 +59,7 @@ ERROR_CODES = (
     ErrorCode(
         "INTERNAL_ERROR",
         PassingError,
-        "Zoho had a fault: it is asked again; if it lasts, tell Zoho's support",
+        _FAULT,
         "page",
     ),
     ErrorCode("INVALID_REQUEST_METHOD", RefusedError, _OURS, "page"),
@@ -94,7 +94,7 @@ ERROR_CODES = (
     ErrorCode(
         "INTERNAL_SERVER_ERROR",
         PassingError,
-        "Zoho had a fault: it is asked again; if it lasts, tell Zoho's support",
+        _FAULT,
         "spec",
     ),
     ErrorCode("INVALID_TOKEN", DeadTokenError, _NEW_TOKEN, "seen"),

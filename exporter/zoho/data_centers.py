@@ -26,7 +26,8 @@ class Endpoints:
 
         The texts are compared, not what a URL parser makes of them: nothing hostile can hide in a difference.
         """
-        return api_domain.casefold().removesuffix("/") in {self.api_url, self.api_url.replace("://www.", "://", 1)}
+        ours = {self.api_url, self.api_url.replace("://www.", "://", 1)}
+        return api_domain.isascii() and api_domain.lower().removesuffix("/") in ours
 
 
 @dataclass(frozen=True, slots=True)

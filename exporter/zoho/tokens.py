@@ -109,7 +109,7 @@ class TokenSource:
 
     def status(self) -> TokenStatus:
         """Give the state for the metrics. Never waits for a refresh in flight."""
-        token = self._token
+        token = self._token or self._book.ledger.token
         return TokenStatus(
             is_valid=token is not None and self._clock() < token.expires_at,
             expires_at=token.expires_at if token else None,

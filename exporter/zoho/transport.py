@@ -16,12 +16,16 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.exceptions import (
     ConnectTimeoutError,
+    DecodeError,
     HTTPError,
     NewConnectionError,
     ReadTimeoutError,
 )
 from urllib3.exceptions import (
     ProxyError as ProxyConnectionError,
+)
+from urllib3.exceptions import (
+    SSLError as TLSError,
 )
 
 from exporter.errors import ConfigurationError, PassingError, Problem
@@ -39,7 +43,11 @@ class UnsentError(PassingError):
 
 @dataclass(frozen=True, slots=True)
 class TransportOptions:
-    """How to reach Zoho. Time-outs in seconds; `timeout_seconds` bounds a whole call, connecting included."""
+    """How to reach Zoho. Time-outs in seconds.
+
+    `timeout_seconds` bounds a whole call: the silence before and within its headers, and all of its body. Headers that
+    trickle in are bounded by the silence between two bytes only.
+    """
 
     timeout_seconds: float = 8.0
     connect_timeout_seconds: float = 3.0
@@ -205,13 +213,13 @@ def _open_session(options: TransportOptions, context: ssl.SSLContext) -> request
 def _failure_to_open(error: Exception, options: TransportOptions) -> PassingError:
     causes = tuple(_causes(error))
     detail = _describe(causes[-1])
-    if _has(causes, ssl.SSLError):
+    if _has(causes, ssl.SSLError) or (_has(causes, ProxyConnectionError) and _has(causes, TLSError)):
         return UnsentError("tls", f"TLS to Zoho failed: {detail}", advice=_TLS_ADVICE)
     # Before the time-out: a refused connection is one of its kinds to urllib3.
     if _has(causes, NewConnectionError, ProxyConnectionError):
         return UnsentError("connection", f"no connection to Zoho: {detail}", advice=_NETWORK_ADVICE)
     if _has(causes, ConnectTimeoutError):
-        seconds = options.connect_timeout_seconds
+        seconds = min(options.connect_timeout_seconds, options.timeout_seconds)
         return UnsentError("timeout", f"no connection to Zoho within {seconds:g} s", advice=_NETWORK_ADVICE)
     return _failure_to_read(error, options)
 
@@ -220,6 +228,10 @@ def _failure_to_read(error: Exception, options: TransportOptions) -> PassingErro
     causes = tuple(_causes(error))
     if _has(causes, ReadTimeoutError):
         return PassingError("timeout", f"Zoho fell silent for {options.timeout_seconds:g} s", advice=_NETWORK_ADVICE)
+    if _has(causes, DecodeError):
+        return PassingError(
+            "invalid_response", "the answer's compression is damaged", advice="check what stands between us and Zoho"
+        )
     return PassingError("connection", f"the connection to Zoho broke: {_describe(causes[-1])}", advice=_NETWORK_ADVICE)
 
 

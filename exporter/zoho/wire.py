@@ -48,11 +48,11 @@ def decode_report(answer: Answer) -> JobReport:
     """
     document = parse_object(answer.body)
     element = _first_element(document)
+    if answer.status == HTTPStatus.OK and isinstance(element.get("Status"), str):
+        return _report(element)
     for candidate in (document, element):
         if code := _code_of(candidate):
             raise _documented_error(code, candidate, answer)
-    if answer.status == HTTPStatus.OK and isinstance(element.get("Status"), str):
-        return _report(element)
     raise _undocumented_error(answer, document)
 
 
@@ -159,7 +159,7 @@ def _report(element: Mapping[str, object]) -> JobReport:
         failed=_count(element.get("Failed_Count")),
         not_updated=_count(element.get("Not_Updated_Count")),
         total=_count(element.get("Total_Count")),
-        undocumented_word=quote(word) if state is JobState.UNKNOWN else "",
+        undocumented_word=(quote(word) or "(empty)") if state is JobState.UNKNOWN else "",
     )
 
 

@@ -1,4 +1,4 @@
-"""HTTP without a network, a certificate, and servers on loopback."""
+"""A certificate and servers on loopback."""
 
 import ssl
 import subprocess
@@ -6,18 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-import requests
 from programs import Program
 from unit.zoho.loopback import Behaviour, Certificate, Server, StartServer
-from unit.zoho.upstream import Upstream
-
-
-@pytest.fixture
-def upstream(monkeypatch: pytest.MonkeyPatch) -> Upstream:
-    """Put answers of the test's own in the place of every adapter, however requests' session is used."""
-    adapter = Upstream()
-    monkeypatch.setattr(requests.Session, "get_adapter", lambda _session, url: adapter)  # noqa: ARG005 - as in requests
-    return adapter
 
 
 @pytest.fixture(scope="session")

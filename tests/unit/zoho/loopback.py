@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
+from typing import Self
 
 Behaviour = Callable[[socket.socket], None]
 """What a server does with one connection; the server closes it."""
@@ -40,7 +41,7 @@ class Server:
         self.port = int(self._listener.getsockname()[1])
         self.address = f"127.0.0.1:{self.port}"
 
-    def __enter__(self) -> "Server":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

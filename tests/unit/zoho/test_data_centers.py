@@ -116,7 +116,8 @@ def test_an_api_domain_that_is_the_configured_host_is_followed(api_url: str, api
         pytest.param("https://www.zohoapis.com\u2100.evil.com", id="character-that-normalises-to-a-slash"),
         pytest.param("https://[", id="broken-ipv6"),
         pytest.param("https://[www.zohoapis.com]", id="name-in-brackets"),
-        pytest.param("https://ｗｗｗ.zohoapis.com", id="full-width-letters"),
+        pytest.param("https://\uff57\uff57\uff57.zohoapis.com", id="full-width-letters"),
+        pytest.param("https://www.zohoapi\u017f.com", id="long-s"),
         pytest.param("javascript:alert(1)", id="javascript"),
     ],
 )

@@ -402,6 +402,14 @@ def test_status_counts_refreshes_and_their_errors(scene: Scene) -> None:
     assert {reason: count for reason, count in status.refresh_errors.items() if count} == {"access_denied": 1}
 
 
+def test_status_knows_the_token_of_before_a_restart(scene: Scene) -> None:
+    """A kept token is held, before the first poll asks for it."""
+    scene.source.token()
+    restarted = Scene(ledger=scene.book.ledger)
+    status = restarted.source.status()
+    assert (status.is_valid, status.expires_at, status.refreshes) == (True, NOW + 3600, 0)
+
+
 def test_status_never_waits_for_a_refresh() -> None:
     """While Zoho's accounts host is silent, the metrics are not."""
     is_minting, may_end = Event(), Event()

@@ -1,4 +1,4 @@
-"""HTTP as the exporter allows it: at scripted answers where that shows it, else at real servers on loopback."""
+"""HTTP as the exporter allows it: at requests-mock where that shows it, else at real servers on loopback."""
 
 import gzip
 import socket
@@ -12,9 +12,9 @@ from threading import Barrier, Event
 
 import pytest
 import requests
+from requests_mock import Mocker
 from samples import NOW, Clock
 from unit.zoho.loopback import Behaviour, Certificate, StartServer
-from unit.zoho.upstream import Upstream
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import NameResolutionError
 
@@ -102,12 +102,12 @@ def wait_for_client(connection: socket.socket) -> None:
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
 
 
-# Requests and answers, at scripted answers.
+# Requests and answers, at requests-mock.
 
 
-def test_an_answer_is_handed_over_whole(transport: Transport, upstream: Upstream) -> None:
+def test_an_answer_is_handed_over_whole(transport: Transport, requests_mock: Mocker) -> None:
     """Status, headers in lower case, body and time of receipt make an answer."""
-    upstream.get(
+    requests_mock.get(
         URL, status_code=404, content=b'{"code":"NOT_FOUND"}', headers={"Content-Type": "application/json", "X-Y": "Z"}
     )
     assert transport.get(URL, {"job_id": "1"}, {}) == Answer(
@@ -115,11 +115,11 @@ def test_an_answer_is_handed_over_whole(transport: Transport, upstream: Upstream
     )
 
 
-def test_a_get_sends_its_parameters_and_few_headers(transport: Transport, upstream: Upstream) -> None:
+def test_a_get_sends_its_parameters_and_few_headers(transport: Transport, requests_mock: Mocker) -> None:
     """The request has what Zoho needs, no cookie, and asks for no compression."""
-    upstream.get(URL)
+    requests_mock.get(URL)
     transport.get(URL, {"job_id": "3524033000006027001"}, {"Authorization": f"Zoho-oauthtoken {SECRET}"})
-    request = upstream.request_history[0]
+    request = requests_mock.request_history[0]
     assert request.url == f"{URL}?job_id=3524033000006027001"
     assert dict(request.headers) == {
         "User-Agent": "zoho-mass-update-exporter",
@@ -130,32 +130,37 @@ def test_a_get_sends_its_parameters_and_few_headers(transport: Transport, upstre
     }
 
 
-def test_form_fields_go_into_the_body(transport: Transport, upstream: Upstream) -> None:
+def test_form_fields_go_into_the_body(transport: Transport, requests_mock: Mocker) -> None:
     """Secrets stand in the body, encoded, and not in the URL."""
-    upstream.post("https://accounts.zoho.com/oauth/v2/token")
+    requests_mock.post("https://accounts.zoho.com/oauth/v2/token")
     transport.post_form("https://accounts.zoho.com/oauth/v2/token", {"client_secret": "a&b=c", "grant_type": "x"})
-    request = upstream.request_history[0]
+    request = requests_mock.request_history[0]
     assert request.url == "https://accounts.zoho.com/oauth/v2/token"
     assert request.text == "client_secret=a%26b%3Dc&grant_type=x"
     assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
 
 
-def test_the_options_reach_the_request(open_transport: OpenTransport, upstream: Upstream) -> None:
+def time_limits(timeout: object) -> object:
+    """Give a request's time limits, which the stubs of requests-mock take for a number: connecting, reading."""
+    return timeout
+
+
+def test_the_options_reach_the_request(open_transport: OpenTransport, requests_mock: Mocker) -> None:
     """Time limits, proxies and the user agent are the configured ones."""
-    upstream.get(URL)
+    requests_mock.get(URL)
     options = TransportOptions(8, 3, {"https": "http://proxy.example:3128"}, user_agent="exporter/1.2")
     open_transport(options).get(URL, {}, {})
-    request = upstream.request_history[0]
-    assert request.timeout == (3, 8)
+    request = requests_mock.request_history[0]
+    assert time_limits(request.timeout) == (3, 8)
     assert request.proxies == {"https": "http://proxy.example:3128"}
     assert request.headers["User-Agent"] == "exporter/1.2"
 
 
-def test_connecting_takes_no_longer_than_the_whole_call(open_transport: OpenTransport, upstream: Upstream) -> None:
+def test_connecting_takes_no_longer_than_the_whole_call(open_transport: OpenTransport, requests_mock: Mocker) -> None:
     """A short time limit shortens that of connecting too."""
-    upstream.get(URL)
+    requests_mock.get(URL)
     open_transport(TransportOptions(timeout_seconds=1, connect_timeout_seconds=3)).get(URL, {}, {})
-    assert upstream.request_history[0].timeout == (1, 1)
+    assert time_limits(requests_mock.request_history[0].timeout) == (1, 1)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -168,14 +173,14 @@ def test_connecting_takes_no_longer_than_the_whole_call(open_transport: OpenTran
         pytest.param("", id="empty"),
     ],
 )
-def test_a_redirect_is_refused(transport: Transport, upstream: Upstream, status: int, location: str) -> None:
+def test_a_redirect_is_refused(transport: Transport, requests_mock: Mocker, status: int, location: str) -> None:
     """Wherever a redirect points, nothing is sent there, and the error says what to check."""
-    upstream.get(URL, status_code=status, headers={"Location": location})
+    requests_mock.get(URL, status_code=status, headers={"Location": location})
     error = failure(lambda: transport.get(URL, {}, {"Authorization": SECRET}))
     assert error.code == "invalid_response"
     assert error.message == f"refused a redirect (HTTP {status}): Zoho's API does not redirect"
     assert "data centre" in error.advice
-    assert upstream.call_count == 1
+    assert requests_mock.call_count == 1
 
 
 class CountingBody(BytesIO):
@@ -190,40 +195,40 @@ class CountingBody(BytesIO):
         return chunk
 
 
-def test_the_body_of_a_redirect_is_not_read(transport: Transport, upstream: Upstream) -> None:
+def test_the_body_of_a_redirect_is_not_read(transport: Transport, requests_mock: Mocker) -> None:
     """A redirect with a body without end takes neither memory nor time."""
     body = CountingBody(b"x" * 4 * MIB)
-    upstream.get(URL, status_code=302, headers={"Location": "https://evil.example/"}, body=body)
+    requests_mock.get(URL, status_code=302, headers={"Location": "https://evil.example/"}, body=body)
     failure(lambda: transport.get(URL, {}, {}))
     assert body.taken <= MIB + 64 * 1024
 
 
-def test_a_redirect_without_a_location_is_an_answer(transport: Transport, upstream: Upstream) -> None:
+def test_a_redirect_without_a_location_is_an_answer(transport: Transport, requests_mock: Mocker) -> None:
     """Without a target it is for `wire` to judge."""
-    upstream.get(URL, status_code=302)
+    requests_mock.get(URL, status_code=302)
     assert transport.get(URL, {}, {}).status == 302
 
 
-def test_cookies_are_not_kept(transport: Transport, upstream: Upstream) -> None:
+def test_cookies_are_not_kept(transport: Transport, requests_mock: Mocker) -> None:
     """Zoho's cookies would tie calls together."""
-    upstream.get(URL, headers={"Set-Cookie": "session=1; Path=/"})
+    requests_mock.get(URL, headers={"Set-Cookie": "session=1; Path=/"})
     transport.get(URL, {}, {})
     transport.get(URL, {}, {})
-    assert "Cookie" not in upstream.request_history[1].headers
+    assert "Cookie" not in requests_mock.request_history[1].headers
 
 
 @pytest.mark.parametrize("size", [0, 1, MIB - 1, MIB])
-def test_a_body_of_up_to_a_mebibyte_is_taken(transport: Transport, upstream: Upstream, size: int) -> None:
+def test_a_body_of_up_to_a_mebibyte_is_taken(transport: Transport, requests_mock: Mocker, size: int) -> None:
     """The cap is far above any status."""
-    upstream.get(URL, content=b"x" * size)
+    requests_mock.get(URL, content=b"x" * size)
     assert len(transport.get(URL, {}, {}).body) == size
 
 
 @pytest.mark.parametrize("size", [MIB + 1, 8 * MIB])
-def test_a_larger_body_is_cut_off(transport: Transport, upstream: Upstream, size: int) -> None:
+def test_a_larger_body_is_cut_off(transport: Transport, requests_mock: Mocker, size: int) -> None:
     """A body above the cap is an invalid response, and the rest of it is not read."""
     body = CountingBody(b"x" * size)
-    upstream.get(URL, status_code=200, body=body)
+    requests_mock.get(URL, status_code=200, body=body)
     error = failure(lambda: transport.get(URL, {}, {}))
     assert error.code == "invalid_response"
     assert error.message == "an answer of more than 1048576 bytes was cut off (HTTP 200)"
@@ -242,10 +247,10 @@ def test_a_larger_body_is_cut_off(transport: Transport, upstream: Upstream, size
     ids=["invalid-url", "connection", "chunked", "decoding", "retry"],
 )
 def test_every_fault_of_requests_is_a_passing_error(
-    transport: Transport, upstream: Upstream, exception: Exception, code: str
+    transport: Transport, requests_mock: Mocker, exception: Exception, code: str
 ) -> None:
     """A foreign error is translated at the border, with its cause."""
-    upstream.get(URL, exc=exception)
+    requests_mock.get(URL, exc=exception)
     error = failure(lambda: transport.get(URL, {}, {"Authorization": SECRET}))
     assert (error.code, error.__cause__) == (code, exception)
     assert error.advice
@@ -277,11 +282,11 @@ def test_a_refused_connection_was_not_sent(transport: Transport) -> None:
     assert "refused" in error.message
 
 
-def test_an_unknown_host_was_not_sent(transport: Transport, upstream: Upstream) -> None:
+def test_an_unknown_host_was_not_sent(transport: Transport, requests_mock: Mocker) -> None:
     """A name that does not resolve is a fault of the network, and no time-out."""
     unresolved = requests.exceptions.ConnectionError("no such name")
     unresolved.__cause__ = NameResolutionError("zoho.invalid", HTTPConnection("zoho.invalid"), socket.gaierror(-2, "x"))
-    upstream.get(URL, exc=unresolved)
+    requests_mock.get(URL, exc=unresolved)
     error = failure(lambda: transport.get(URL, {}, {}))
     assert (type(error), error.code) == (UnsentError, "connection")
 
@@ -374,6 +379,13 @@ def test_a_compressed_body_is_taken_though_nobody_asked_for_it(transport: Transp
     packed = gzip.compress(b'{"data":[]}')
     raw = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(packed), packed)
     assert transport.get(f"http://{start_server(answering(raw)).address}/", {}, {}).body == b'{"data":[]}'
+
+
+def test_a_body_of_damaged_compression_is_no_answer(transport: Transport, start_server: StartServer) -> None:
+    """What can't be unpacked is nobody's answer, and the connection is not to blame."""
+    raw = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\nnot gzip!"
+    error = failure(lambda: transport.get(f"http://{start_server(answering(raw)).address}/", {}, {}))
+    assert (error.code, error.message) == ("invalid_response", "the answer's compression is damaged")
 
 
 def test_a_body_that_unpacks_beyond_the_cap_is_cut_off(transport: Transport, start_server: StartServer) -> None:
@@ -646,6 +658,17 @@ def test_a_tls_proxy_is_verified_with_the_configured_bundle(
     transport = open_transport(options, context=tls_context(certificate.file))
     error = failure(lambda: transport.get("https://zoho.invalid/", {}, {}))
     assert (error.code, "403 Forbidden" in error.message) == ("connection", True)
+
+
+def test_a_tls_proxy_that_nobody_vouches_for_is_a_tls_fault(
+    open_transport: OpenTransport, start_server: StartServer, certificate: Certificate
+) -> None:
+    """The operator is sent to the CA bundle, not to the firewall."""
+    proxy = start_server(answering(OK), context=certificate.server_context())
+    options = TransportOptions(30, 30, {"https": f"https://{proxy.address}"})
+    error = failure(lambda: open_transport(options).get("https://zoho.invalid/", {}, {}))
+    assert (type(error), error.code) == (UnsentError, "tls")
+    assert "ca_bundle" in error.advice
 
 
 def test_a_dead_proxy_was_the_end_of_it(open_transport: OpenTransport) -> None:

@@ -1,6 +1,6 @@
 """What an answer of the status call means, without a network.
 
-Source of the bodies: Zoho CRM v2.1 to v8, Get Mass Update Status; Zoho's OpenAPI files for v8; answers seen in the field.
+Source of the bodies: Zoho CRM v2.1 to v8, Get Mass Update Status; Zoho's OpenAPI files for v8; answers in the field.
 """
 
 import json
@@ -80,6 +80,12 @@ def failure(body: str | bytes = b"", status: int = 200, headers: Mapping[str, st
             id="extra-fields",
         ),
         pytest.param(
+            '{"code":"SUCCESS","data":[{"Status":"RUNNING","Failed_Count":0,"Updated_Count":30,'
+            '"Not_Updated_Count":20,"Total_Count":50,"error":"none"}]}',
+            JobReport(JobState.RUNNING, updated=30, failed=0, not_updated=20, total=50),
+            id="words-of-success-beside-the-status",
+        ),
+        pytest.param(
             '{"data":[{"Status":"RUNNING","Failed_Count":0,"Updated_Count":30,"Not_Updated_Count":20,'
             '"Total_Count":50},{"Status":"FAILED"}]}',
             JobReport(JobState.RUNNING, updated=30, failed=0, not_updated=20, total=50),
@@ -139,7 +145,7 @@ def test_a_documented_state_is_known_in_any_case(word: str, state: JobState) -> 
         pytest.param("a\nb\x00c", "A B C", id="control-characters"),
         pytest.param("\ud800", " ", id="lone-surrogate"),
         pytest.param("x" * 121, "X" * 120 + "…", id="long"),
-        pytest.param("", "", id="empty"),
+        pytest.param("", "(empty)", id="empty"),
     ],
 )
 def test_an_undocumented_state_is_unknown_and_its_word_is_kept(word: str, kept: str) -> None:

@@ -1,0 +1,538 @@
+"""The one call of Zoho CRM, at requests-mock."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+import pytest
+import requests
+from requests_mock import Mocker
+from samples import DEALS, LEADS, NOW, Clock
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import NewConnectionError
+
+from exporter.errors import (
+    ConfigurationError,
+    DeadTokenError,
+    ExporterError,
+    HeldBackError,
+    PassingError,
+    PollError,
+    Problem,
+    RefusedError,
+    ThrottledError,
+    TokenRefusedError,
+)
+from exporter.model import Account, Credentials, JobKey, JobReport, JobState
+from exporter.zoho.book import AccountBook
+from exporter.zoho.client import CreditLimits, ZohoClient
+from exporter.zoho.data_centers import Endpoints
+from exporter.zoho.transport import Transport, TransportOptions, tls_context
+
+ACCOUNTS = "https://accounts.zoho.com/oauth/v2/token"
+STATUS = "https://www.zohoapis.com/crm/v8/Leads/actions/mass_update"
+RUNNING = {
+    "data": [{"Status": "RUNNING", "Failed_Count": 0, "Updated_Count": 30, "Not_Updated_Count": 20, "Total_Count": 50}]
+}
+REPORT = JobReport(JobState.RUNNING, updated=30, failed=0, not_updated=20, total=50)
+DEAD = {"status_code": 401, "json": {"code": "INVALID_TOKEN", "details": {}, "message": "invalid oauth token"}}
+SECRETS = ("client-secret-0a1b", "1000.refresh-2c3d", "1000.token-first", "1000.token-second")
+
+
+def token_answer(value: str, api_domain: str = "https://www.zohoapis.com") -> dict[str, object]:
+    """Give an answer of the accounts host."""
+    return {"json": {"access_token": value, "api_domain": api_domain, "token_type": "Bearer", "expires_in": 3600}}
+
+
+@dataclass
+class Scene:
+    """A client of one account, whose Zoho and clock the test plays."""
+
+    http: Mocker
+    limits: CreditLimits = field(default_factory=lambda: CreditLimits(daily_budget=10, reserve=500))
+    api_version: str = "v8"
+    clock: Clock = field(default_factory=Clock)
+    watch: Clock = field(default_factory=lambda: Clock(0.0))
+    book: AccountBook = field(default_factory=AccountBook)
+
+    def __post_init__(self) -> None:
+        self.credentials: Credentials | ConfigurationError = Credentials(
+            "1000.CLIENT", "client-secret-0a1b", "1000.refresh-2c3d"
+        )
+        transport = Transport(TransportOptions(), tls_context(None), clock=self.clock, stopwatch=self.watch)
+        self.client = ZohoClient(
+            Account("acme", "us", "production", self.api_version, 5),
+            Endpoints("https://accounts.zoho.com", "https://www.zohoapis.com"),
+            transport,
+            credentials=self._read_credentials,
+            limits=self.limits,
+            book=self.book,
+            clock=self.clock,
+            stopwatch=self.watch,
+            draw=lambda: 0.0,
+        )
+        self.http.post(ACCOUNTS, [token_answer("1000.token-first"), token_answer("1000.token-second")])
+        self.http.get(STATUS, json=RUNNING)
+
+    def answer(self, *answers: dict[str, object]) -> None:
+        """Let Zoho answer the next status calls so."""
+        self.http.get(STATUS, list(answers))
+
+    def failure(self, key: JobKey = LEADS) -> ExporterError:
+        """Poll, and give the error."""
+        with pytest.raises(ExporterError) as raised:
+            self.client.fetch(key)
+        return raised.value
+
+    def calls(self) -> list[str]:
+        """Give the token of each status call."""
+        history = self.http.request_history
+        return [request.headers["Authorization"].split()[1] for request in history if request.method == "GET"]
+
+    def mints(self) -> int:
+        """Give the number of token refreshes."""
+        return len([request for request in self.http.request_history if request.method == "POST"])
+
+    def _read_credentials(self) -> Credentials:
+        if isinstance(self.credentials, ConfigurationError):
+            raise self.credentials
+        return self.credentials
+
+
+def unsent() -> requests.exceptions.ConnectionError:
+    """Give what requests raises where nobody listens."""
+    error = requests.exceptions.ConnectionError("refused")
+    error.__cause__ = NewConnectionError(HTTPConnection("www.zohoapis.com"), "refused")
+    return error
+
+
+OpenScene = Callable[..., Scene]
+
+
+@pytest.fixture
+def open_scene(requests_mock: Mocker, caplog: pytest.LogCaptureFixture) -> Iterator[OpenScene]:
+    """Give a function that opens a scene; at the end, no log line may have a secret."""
+    caplog.set_level(logging.DEBUG)
+    scenes: list[Scene] = []
+
+    def open_one(
+        *, limits: CreditLimits | None = None, api_version: str = "v8", book: AccountBook | None = None
+    ) -> Scene:
+        scene = Scene(
+            requests_mock,
+            limits=limits or CreditLimits(daily_budget=10, reserve=500),
+            api_version=api_version,
+            book=book or AccountBook(),
+        )
+        scenes.append(scene)
+        return scene
+
+    yield open_one
+    for scene in scenes:
+        scene.client.close()
+    logged = " ".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
+    assert not any(secret in logged for secret in SECRETS)
+
+
+@pytest.fixture
+def scene(open_scene: OpenScene) -> Scene:
+    """Give a client that has made no call, with a budget of 10 credits."""
+    return open_scene()
+
+
+def test_a_poll_gives_zohos_report(scene: Scene) -> None:
+    """A job's state and counts come as Zoho answered them."""
+    assert scene.client.fetch(LEADS) == REPORT
+
+
+def test_a_poll_is_one_get_with_the_token_in_its_header(scene: Scene) -> None:
+    """URL, parameter and header are those of Zoho's page."""
+    scene.client.fetch(LEADS)
+    minted, asked = scene.http.request_history
+    assert (minted.method, minted.url) == ("POST", "https://accounts.zoho.com/oauth/v2/token")
+    assert minted.text == (
+        "grant_type=refresh_token&client_id=1000.CLIENT&client_secret=client-secret-0a1b"
+        "&refresh_token=1000.refresh-2c3d"
+    )
+    assert (asked.method, asked.url) == (
+        "GET",
+        "https://www.zohoapis.com/crm/v8/Leads/actions/mass_update?job_id=3524033000006027001",
+    )
+    assert asked.headers["Authorization"] == "Zoho-oauthtoken 1000.token-first"
+    assert asked.text is None
+
+
+@pytest.mark.parametrize(
+    ("api_version", "module", "url"),
+    [
+        ("v2", "Leads", "https://www.zohoapis.com/crm/v2/Leads/actions/mass_update?job_id=554023000000506003"),
+        (
+            "v2.1",
+            "Accounts",
+            "https://www.zohoapis.com/crm/v2.1/Accounts/actions/mass_update?job_id=554023000000506003",
+        ),
+        (
+            "v7",
+            "Sales_Orders",
+            "https://www.zohoapis.com/crm/v7/Sales_Orders/actions/mass_update?job_id=554023000000506003",
+        ),
+    ],
+)
+def test_version_and_module_stand_in_the_url(open_scene: OpenScene, api_version: str, module: str, url: str) -> None:
+    """The account's version and the job's module make the path; the id keeps all its digits."""
+    scene = open_scene(api_version=api_version)
+    scene.http.get(url, json=RUNNING, complete_qs=True)
+    assert scene.client.fetch(JobKey("acme", module, "554023000000506003")) == REPORT
+
+
+def test_polls_share_a_token(scene: Scene) -> None:
+    """A second poll mints nothing."""
+    scene.client.fetch(LEADS)
+    scene.client.fetch(LEADS)
+    assert (scene.mints(), scene.calls()) == (1, ["1000.token-first", "1000.token-first"])
+
+
+@pytest.mark.parametrize("code", ["INVALID_TOKEN", "AUTHENTICATION_FAILURE"])
+def test_a_dead_token_is_replaced_once_and_the_call_made_again(scene: Scene, code: str) -> None:
+    """A token may die before its hour: refresh once, retry once."""
+    scene.answer({"status_code": 401, "json": {"code": code}}, {"json": RUNNING})
+    assert scene.client.fetch(LEADS) == REPORT
+    assert scene.calls() == ["1000.token-first", "1000.token-second"]
+    assert scene.client.status().credits.spent == 2
+    assert scene.client.status().is_up is True
+
+
+@pytest.mark.parametrize("code", ["INVALID_TOKEN", "AUTHENTICATION_FAILURE"])
+def test_a_second_dead_token_ends_the_poll(scene: Scene, code: str) -> None:
+    """The retry is the last: a second refusal is told, not answered with a third call."""
+    scene.answer({"status_code": 401, "json": {"code": code}})
+    error = scene.failure()
+    assert isinstance(error, DeadTokenError)
+    assert error.code == code
+    assert scene.calls() == ["1000.token-first", "1000.token-second"]
+    assert scene.mints() == 2
+    assert scene.client.status().credits.spent == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(401, "OAUTH_SCOPE_MISMATCH"), (403, "NO_PERMISSION"), (404, "NOT_FOUND"), (400, "INVALID_MODULE")],
+)
+def test_a_refusal_that_no_token_cures_is_not_tried_again(scene: Scene, status: int, code: str) -> None:
+    """A 401 about the scope costs one credit and no token."""
+    scene.answer({"status_code": status, "json": {"code": code}})
+    error = scene.failure()
+    assert isinstance(error, RefusedError)
+    assert error.code == code
+    assert (len(scene.calls()), scene.mints()) == (1, 1)
+
+
+def test_a_dead_token_without_a_successor_is_a_refused_token(scene: Scene) -> None:
+    """When the refresh fails, that is what is told; one credit was spent."""
+    scene.http.post(ACCOUNTS, [token_answer("1000.token-first"), {"json": {"error": "invalid_code"}}])
+    scene.answer(DEAD)
+    error = scene.failure()
+    assert isinstance(error, TokenRefusedError)
+    assert error.reason == "invalid_code"
+    assert scene.client.status().credits.spent == 1
+
+
+def test_without_a_token_no_status_call_is_made(scene: Scene) -> None:
+    """A refused token costs no credit, and further polls are held back until the pause is over."""
+    scene.http.post(ACCOUNTS, json={"error": "invalid_client"})
+    assert isinstance(scene.failure(), TokenRefusedError)
+    held_back = scene.failure()
+    assert isinstance(held_back, HeldBackError)
+    assert held_back.reason == "circuit"
+    assert (scene.calls(), scene.mints()) == ([], 1)
+    status = scene.client.status()
+    assert (status.credits.spent, status.is_up, status.is_circuit_open) == (0, False, True)
+
+
+def test_new_credentials_let_polls_through_at_once(scene: Scene) -> None:
+    """Whoever repairs the secrets is not made to wait."""
+    scene.http.post(ACCOUNTS, [{"json": {"error": "invalid_code"}}, token_answer("1000.token-second")])
+    scene.failure()
+    assert isinstance(scene.credentials, Credentials)
+    scene.credentials = replace(scene.credentials, refresh_token="1000.refresh-new")
+    assert scene.client.fetch(LEADS) == REPORT
+
+
+def test_unreadable_credentials_are_told_and_nothing_is_sent(scene: Scene) -> None:
+    """Without secrets nobody is asked."""
+    scene.credentials = ConfigurationError((Problem("/run/secrets/x", "permission denied"),))
+    error = scene.failure()
+    assert isinstance(error, TokenRefusedError)
+    assert error.reason == "credentials_unreadable"
+    assert scene.http.call_count == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"json": RUNNING}, id="report"),
+        pytest.param({"status_code": 404, "json": {"code": "NOT_FOUND"}}, id="refusal"),
+        pytest.param({"status_code": 429, "json": {"code": "TOO_MANY_REQUESTS"}}, id="throttled"),
+        pytest.param({"status_code": 502, "text": "<html>"}, id="html"),
+        pytest.param({"exc": requests.exceptions.ConnectionError("reset")}, id="broken-connection"),
+    ],
+)
+def test_a_call_that_may_have_reached_zoho_is_a_credit(scene: Scene, answer: dict[str, object]) -> None:
+    """Whatever came back, a call that was sent counts, in the metric and in the budget."""
+    scene.answer(answer)
+    with suppress(PollError):
+        scene.client.fetch(LEADS)
+    credits_ = scene.client.status().credits
+    assert (credits_.spent, credits_.used_24h) == (1, 1)
+
+
+def test_a_refresh_that_gets_no_answer_is_no_credit(scene: Scene) -> None:
+    """A token refresh costs none of the CRM's credits, nor does the poll that has to go without."""
+    scene.http.post(ACCOUNTS, exc=unsent())
+    error = scene.failure()
+    assert isinstance(error, TokenRefusedError)
+    assert error.reason == "connection"
+    credits_ = scene.client.status().credits
+    assert (credits_.spent, credits_.used_24h) == (0, 0)
+
+
+def test_an_unsent_status_call_gives_its_credit_back(scene: Scene) -> None:
+    """A status call that was not sent counts in neither metric nor budget, and is down all the same."""
+    scene.answer({"exc": unsent()})
+    error = scene.failure()
+    assert isinstance(error, PassingError)
+    assert error.code == "connection"
+    status = scene.client.status()
+    assert (status.credits.spent, status.credits.used_24h, status.is_up) == (0, 0, False)
+    assert scene.book.ledger.credits_by_minute == {}
+
+
+def test_the_budget_holds_polls_back(open_scene: OpenScene) -> None:
+    """Once the budget is spent, nothing is sent."""
+    scene = open_scene(limits=CreditLimits(daily_budget=2, reserve=0))
+    scene.client.fetch(LEADS)
+    scene.client.fetch(LEADS)
+    assert scene.client.pressure() == 1.0
+    held_back = scene.failure()
+    assert isinstance(held_back, HeldBackError)
+    assert held_back.reason == "budget"
+    assert len(scene.calls()) == 2
+    assert scene.client.status().is_up is True
+
+
+def test_the_retry_of_a_dead_token_needs_a_credit_too(open_scene: OpenScene) -> None:
+    """With one credit left, a dead token is not tried again."""
+    scene = open_scene(limits=CreditLimits(daily_budget=1, reserve=0))
+    scene.answer(DEAD)
+    assert isinstance(scene.failure(), HeldBackError)
+    assert scene.client.status().credits.spent == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "remaining"),
+    [
+        pytest.param("4321", 4321, id="number"),
+        pytest.param(" 4321 ", 4321, id="spaces"),
+        pytest.param("0", 0, id="zero"),
+        pytest.param("", None, id="empty"),
+        pytest.param("-1", None, id="negative"),
+        pytest.param("many", None, id="word"),
+        pytest.param("4,321", None, id="comma"),
+        pytest.param("43.5", None, id="fraction"),
+        pytest.param("9" * 15, 999_999_999_999_999, id="longest"),
+        pytest.param("9" * 16, None, id="too-long"),
+    ],
+)
+def test_zohos_remaining_credits_are_read(scene: Scene, header: str, remaining: int | None) -> None:
+    """The header shows once half of the day's credits are gone; nonsense counts as silence."""
+    scene.answer({"json": RUNNING, "headers": {"X-API-CREDITS-REMAINING": header}})
+    scene.client.fetch(LEADS)
+    assert scene.client.status().credits.remaining == remaining
+
+
+def test_a_report_without_the_header_means_plenty(scene: Scene) -> None:
+    """Credits come back: a good answer that says nothing takes the old number away."""
+    scene.answer({"json": RUNNING, "headers": {"X-API-CREDITS-REMAINING": "4321"}}, {"json": RUNNING})
+    scene.client.fetch(LEADS)
+    scene.client.fetch(LEADS)
+    assert scene.client.status().credits.remaining is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"status_code": 502, "text": "<html>"}, id="html"),
+        pytest.param({"status_code": 429, "json": {"code": "TOO_MANY_REQUESTS"}}, id="throttled"),
+    ],
+)
+def test_a_fault_without_the_header_says_nothing_of_the_credits(scene: Scene, answer: dict[str, object]) -> None:
+    """What is no answer of Zoho's CRM does not lift the reserve."""
+    scene.answer({"json": RUNNING, "headers": {"X-API-CREDITS-REMAINING": "499"}}, answer)
+    scene.client.fetch(LEADS)
+    scene.clock.now = NOW + 3600
+    scene.failure()
+    assert scene.client.status().credits.remaining == 499
+
+
+def test_below_the_reserve_polling_stops_but_for_a_look_each_hour(scene: Scene) -> None:
+    """What is left belongs to the organisation's other integrations; only an answer tells that there is more."""
+    scene.answer(
+        {"json": RUNNING, "headers": {"X-API-CREDITS-REMAINING": "499"}},
+        {"json": RUNNING, "headers": {"X-API-CREDITS-REMAINING": "500"}},
+    )
+    scene.client.fetch(LEADS)
+    assert scene.client.status().credits.is_reserve_reached
+    scene.clock.now = NOW + 3599
+    held_back = scene.failure()
+    assert isinstance(held_back, HeldBackError)
+    assert (held_back.reason, str(held_back)) == ("budget", "fewer than 500 credits are left to the organisation")
+    scene.clock.now = NOW + 3600
+    scene.client.fetch(LEADS)
+    assert not scene.client.status().credits.is_reserve_reached
+    assert len(scene.calls()) == 2
+
+
+def test_a_look_without_an_answer_is_the_look_of_its_hour(scene: Scene) -> None:
+    """Below the reserve a silent Zoho is not asked by one poll after the other."""
+    scene.answer(
+        {"json": RUNNING, "headers": {"X-API-CREDITS-REMAINING": "499"}},
+        {"exc": requests.exceptions.ConnectionError("reset")},
+    )
+    scene.client.fetch(LEADS)
+    scene.clock.now = NOW + 3600
+    assert isinstance(scene.failure(), PassingError)
+    assert isinstance(scene.failure(), HeldBackError)
+    assert len(scene.calls()) == 2
+
+
+def test_a_429_holds_the_whole_account_back(scene: Scene) -> None:
+    """After Zoho asked for a pause, no other job of the account is polled either."""
+    scene.answer({"status_code": 429, "headers": {"Retry-After": "120"}, "json": {"code": "TOO_MANY_REQUESTS"}})
+    assert isinstance(scene.failure(), ThrottledError)
+    assert scene.client.status().is_circuit_open
+    assert scene.client.status().is_up is True
+    scene.clock.now = NOW + 119
+    held_back = scene.failure(DEALS)
+    assert isinstance(held_back, HeldBackError)
+    assert held_back.reason == "circuit"
+    scene.clock.now = NOW + 120
+    scene.answer({"json": RUNNING})
+    assert scene.client.fetch(LEADS) == REPORT
+    assert not scene.client.status().is_circuit_open
+
+
+def test_up_follows_the_last_call(scene: Scene) -> None:
+    """Up means that Zoho answered, though it be a refusal; unknown before the first call."""
+    scene.answer(
+        {"json": RUNNING},
+        {"exc": requests.exceptions.ReadTimeout("silent")},
+        {"status_code": 404, "json": {"code": "NOT_FOUND"}},
+        {"status_code": 500, "json": {"code": "INTERNAL_ERROR"}},
+        {"json": RUNNING},
+    )
+    seen = [scene.client.status().is_up]
+    scene.client.fetch(LEADS)
+    seen.append(scene.client.status().is_up)
+    for _ in range(3):
+        scene.failure()
+        seen.append(scene.client.status().is_up)
+    scene.client.fetch(LEADS)
+    seen.append(scene.client.status().is_up)
+    assert seen == [None, True, False, True, False, True]
+
+
+def test_calls_are_timed_by_endpoint(scene: Scene) -> None:
+    """The histograms tell status calls from token refreshes, and nothing is in flight afterwards."""
+    scene.client.fetch(LEADS)
+    scene.client.fetch(LEADS)
+    status = scene.client.status()
+    assert {endpoint: sum(durations.counts) for endpoint, durations in status.durations.items()} == {
+        "status": 2,
+        "token": 1,
+    }
+    assert status.in_flight == 0
+
+
+def test_status_tells_the_token_without_showing_it(scene: Scene) -> None:
+    """The metrics know whether the token is valid, and until when."""
+    scene.client.fetch(LEADS)
+    status = scene.client.status()
+    assert (status.token.is_valid, status.token.expires_at, status.token.refreshes) == (True, NOW + 3600, 1)
+    assert not any(secret in repr(status) for secret in SECRETS)
+
+
+def test_a_named_host_that_is_ours_without_www_is_followed(scene: Scene) -> None:
+    """Zoho's `api_domain` is used where it is the configured host, without a slash at its end."""
+    scene.http.post(ACCOUNTS, [token_answer("1000.token-first", "https://zohoapis.com/")])
+    scene.http.get("https://zohoapis.com/crm/v8/Leads/actions/mass_update", json=RUNNING)
+    assert scene.client.fetch(LEADS) == REPORT
+    assert scene.http.request_history[1].hostname == "zohoapis.com"
+
+
+def test_no_named_host_means_the_configured_one(scene: Scene) -> None:
+    """An `api_domain` may be missing."""
+    scene.http.post(ACCOUNTS, json={"access_token": "1000.token-first"})
+    assert scene.client.fetch(LEADS) == REPORT
+
+
+@pytest.mark.parametrize(
+    "api_domain",
+    [
+        pytest.param("https://www.zohoapis.eu", id="other-data-centre"),
+        pytest.param("https://www.zohoapis.com.evil.com", id="evil"),
+        pytest.param("http://www.zohoapis.com", id="plain-http"),
+        pytest.param("https://[", id="broken"),
+        pytest.param("https://www.zohoapis.com?", id="query"),
+        pytest.param("https://evil.example/\r\nlevel=info forged", id="forged-log"),
+    ],
+)
+def test_another_named_host_is_not_followed_and_is_told_once(
+    scene: Scene, caplog: pytest.LogCaptureFixture, api_domain: str
+) -> None:
+    """The token goes to the configured host alone, and one line names the other, printable."""
+    scene.http.post(ACCOUNTS, [token_answer("1000.token-first", api_domain)])
+    scene.client.fetch(LEADS)
+    scene.client.fetch(LEADS)
+    assert [request.hostname for request in scene.http.request_history if request.method == "GET"] == [
+        "www.zohoapis.com",
+        "www.zohoapis.com",
+    ]
+    warnings = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert [record.getMessage() for record in warnings] == [
+        "the token names another API host than the configured one, which is kept: check data_center and environment"
+    ]
+    fields = vars(warnings[0])
+    assert (fields["account"], fields["kept"]) == ("acme", "https://www.zohoapis.com")
+    assert str(fields["named"]).isprintable()
+
+
+def test_a_minted_token_is_logged_without_its_value(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """A mint is one line with the account and the token's end."""
+    scene.client.fetch(LEADS)
+    (record,) = [record for record in caplog.records if record.name.startswith("exporter.")]
+    assert record.getMessage() == "access token minted"
+    assert (vars(record)["account"], vars(record)["expires_at"]) == ("acme", 1_790_003_600)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(DEAD, id="dead"),
+        pytest.param({"exc": requests.exceptions.ConnectionError("reset")}, id="connection"),
+        pytest.param({"status_code": 302, "headers": {"Location": "https://evil.example"}}, id="redirect"),
+        pytest.param({"text": "1000.token-first"}, id="echo"),
+    ],
+)
+def test_no_error_shows_a_token_or_a_secret(scene: Scene, answer: dict[str, object]) -> None:
+    """Neither an error nor any cause of it holds what must stay secret."""
+    scene.answer(answer)
+    error: BaseException | None = scene.failure()
+    while error is not None:
+        assert not any(secret in f"{error!r} {error!s} {vars(error)}" for secret in SECRETS)
+        error = error.__cause__ or error.__context__
+
+
+def test_an_account_without_settings_has_the_documented_limits() -> None:
+    """1,000 credits a day, and 500 that are left to others."""
+    assert CreditLimits() == CreditLimits(daily_budget=1000, reserve=500)
