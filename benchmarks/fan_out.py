@@ -5,22 +5,18 @@ median of the ratios; `make bench` runs it.
 """
 
 import argparse
-import json
 import math
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+
+from stand_in import settings_for, simulated
 
 from exporter.app import Application
 from exporter.jobs.store import Store
-from exporter.settings import Settings, load_settings
 
 LATENCY_SECONDS = 0.1
+RUNNING = [{"state": "RUNNING", "seconds": None}]
 
 
 def main() -> None:
@@ -41,8 +37,12 @@ def _options() -> argparse.Namespace:
 def _round(jobs: int, concurrency: int) -> float:
     """Scrape a fresh exporter once, its connections and its token still to be made, and give wall time to ideal."""
     ids = [str(3524033000006027000 + number) for number in range(jobs)]
-    with _zoho(ids, concurrency) as (url, account):
-        exporter = Application(_settings(url, account, ids, concurrency), Store.open(None))
+    running = [{"module": "Leads", "job_id": job_id, "total": 50, "phases": RUNNING} for job_id in ids]
+    scenario = {"latency_seconds": LATENCY_SECONDS, "concurrency_limit": concurrency, "jobs": running}
+    with simulated(scenario) as account:
+        listed = ",".join(f"Leads/{job_id}" for job_id in ids)
+        settings = settings_for(account, jobs=listed, max_concurrency=str(concurrency))
+        exporter = Application(settings, Store.open(None))
         started = time.perf_counter()
         page = exporter.scrape(60).body
         seconds = time.perf_counter() - started
@@ -53,41 +53,6 @@ def _round(jobs: int, concurrency: int) -> float:
     ideal = math.ceil(jobs / concurrency) * LATENCY_SECONDS
     print(f"{jobs} jobs, {concurrency} at once: {seconds:.3f} s, ideal {ideal:.3f} s, ratio {seconds / ideal:.3f}")
     return seconds / ideal
-
-
-@contextmanager
-def _zoho(ids: list[str], concurrency: int) -> Iterator[tuple[str, dict[str, str]]]:
-    jobs = [
-        {"module": "Leads", "job_id": job_id, "total": 50, "phases": [{"state": "RUNNING", "seconds": None}]}
-        for job_id in ids
-    ]
-    scenario = {"latency_seconds": LATENCY_SECONDS, "concurrency_limit": concurrency, "jobs": jobs}
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-        Path(file.name).write_text(json.dumps(scenario), encoding="utf-8")
-        command = ["simulate", "--web.listen-address=127.0.0.1:0", f"--scenario.file={file.name}"]
-        process = subprocess.Popen([sys.executable, "-m", "exporter", *command], stdout=subprocess.PIPE, text=True)
-        try:
-            yield _announced(process)
-        finally:
-            process.terminate()
-            process.communicate()
-
-
-def _announced(process: "subprocess.Popen[str]") -> tuple[str, dict[str, str]]:
-    """Read the account's variables from what `simulate` prints."""
-    account: dict[str, str] = {}
-    for line in iter(process.stdout.readline, "") if process.stdout else ():
-        words = (word.partition("=") for word in line.split() if word.startswith("ZOHO_"))
-        account |= {name: value for name, _, value in words}
-        if line.startswith("What"):
-            break
-    return account["ZOHO_API_URL"], account
-
-
-def _settings(url: str, account: dict[str, str], ids: list[str], concurrency: int) -> Settings:
-    jobs = ",".join(f"Leads/{job_id}" for job_id in ids)
-    environ = {**account, "ZOHO_API_URL": url, "ZOHO_JOBS": jobs, "ZOHO_MAX_CONCURRENCY": str(concurrency)}
-    return load_settings(None, environ=environ, dotenv_file=None, secrets_dir=Path("no secrets directory"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Scrape an exporter hard for minutes while jobs come, end and go, and watch its memory, threads and open files.
 
-Simulated Zoho, exporter and scrapers share one process, so its figures are an upper bound. Prints a line each half
+Exporter and scrapers share one process, so its figures are an upper bound. Prints a line each half
 minute, and last the growth from the middle third of the run to its last third; `make soak` runs it for ten minutes.
 """
 
@@ -15,12 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import requests
+from stand_in import settings_for, simulated
 
 from exporter.app import Application
 from exporter.jobs.store import Store
 from exporter.model import JobKey, JobSource, JobSpec
-from exporter.settings import Settings, load_settings
-from exporter.simulator import Phase, Scenario, SimulatedJob, Simulator, State
 from exporter.web.routes import WebOptions, create_routes
 from exporter.web.server import WebServer, bind
 
@@ -28,7 +27,18 @@ SCRAPERS = 2
 JOBS_PER_SECOND = 4
 REPORT_SECONDS = 30.0
 SAMPLE_SECONDS = 5.0
-PHASES = (Phase(State.SCHEDULED, 2), Phase(State.RUNNING, 10, updated=990, failed=10), Phase(State.COMPLETED, None))
+PHASES = [
+    {"state": "SCHEDULED", "seconds": 2},
+    {"state": "RUNNING", "seconds": 10, "updated": 990, "failed": 10},
+    {"state": "COMPLETED", "seconds": None},
+]
+SCENARIO = {"jobs": [], "daily_credits": 10_000_000, "concurrency_limit": 25}
+SETTINGS = {
+    "daily_credit_budget": "unlimited",
+    "retention": "20s",
+    "schedule__shortest": "1s",
+    "schedule__longest": "5s",
+}
 
 Figures = dict[str, float]
 
@@ -38,13 +48,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     minutes = parser.parse_args().minutes
-    with tempfile.TemporaryDirectory() as directory, Simulator(_scenario()) as simulator:
-        application = Application(_settings(simulator), Store.open(Path(directory) / "state.db"))
+    with tempfile.TemporaryDirectory() as directory, simulated(SCENARIO) as account:
+        settings = settings_for(account, account="acme", **SETTINGS)
+        application = Application(settings, Store.open(Path(directory) / "state.db"))
         server = WebServer(
             create_routes(WebOptions("soak"), application.scrape), bind("127.0.0.1", 0), on_exit=lambda: None
         )
         server.start()
-        samples = soak(simulator, application, f"http://127.0.0.1:{server.port}/metrics", minutes * 60)
+        samples = soak(account["ZOHO_API_URL"], application, f"http://127.0.0.1:{server.port}/metrics", minutes * 60)
         server.stop()
         application.close()
     third = len(samples) // 3
@@ -55,7 +66,7 @@ def main() -> None:
         print(f"{name}: middle third {before:,.0f}, last third {after:,.0f}, ratio {after / before:.3f}")
 
 
-def soak(simulator: Simulator, application: Application, url: str, seconds: float) -> list[Figures]:
+def soak(zoho_url: str, application: Application, url: str, seconds: float) -> list[Figures]:
     """Let jobs come and scrapers scrape for so long, and give the figures of each sample."""
     stop, scrapes = threading.Event(), itertools.count()
     scrapers = [threading.Thread(target=_scrape, args=(url, stop, scrapes)) for _ in range(SCRAPERS)]
@@ -64,12 +75,12 @@ def soak(simulator: Simulator, application: Application, url: str, seconds: floa
     samples, numbers, started = [], itertools.count(1), time.monotonic()
     next_sample, next_report = started, started
     while (now := time.monotonic()) < started + seconds:
-        _add_jobs(simulator, application, numbers)
+        _add_jobs(zoho_url, application, numbers)
         if now >= next_sample:
             samples.append(_figures())
             next_sample += SAMPLE_SECONDS
         if now >= next_report:
-            _report(now - started, samples[-1], simulator)
+            _report(now - started, samples[-1], zoho_url)
             next_report += REPORT_SECONDS
         time.sleep(1)
     stop.set()
@@ -88,10 +99,11 @@ def _scrape(url: str, stop: threading.Event, scrapes: Iterator[int]) -> None:
             next(scrapes)
 
 
-def _add_jobs(simulator: Simulator, application: Application, numbers: Iterator[int]) -> None:
+def _add_jobs(zoho_url: str, application: Application, numbers: Iterator[int]) -> None:
     for number in itertools.islice(numbers, JOBS_PER_SECOND):
         job_id = str(3524033000006000000 + number)
-        simulator.add_job(SimulatedJob("Leads", job_id, 1000, PHASES))
+        job = {"module": "Leads", "job_id": job_id, "total": 1000, "phases": PHASES}
+        requests.post(f"{zoho_url}/__control__/jobs", json=job, timeout=30).raise_for_status()
         application.track([JobSpec(JobKey("acme", "Leads", job_id), JobSource.CONFIG, name=f"job {number}")])
 
 
@@ -104,29 +116,10 @@ def _figures() -> Figures:
     }
 
 
-def _report(seconds: float, figures: Figures, simulator: Simulator) -> None:
+def _report(seconds: float, figures: Figures, zoho_url: str) -> None:
     columns = ", ".join(f"{name} {value:,.0f}" for name, value in figures.items())
-    print(f"{seconds:>5.0f} s: {columns}, polls {simulator.stats().crm_calls:,}", flush=True)
-
-
-def _scenario() -> Scenario:
-    return Scenario(jobs=(), daily_credits=10_000_000, concurrency_limit=25)
-
-
-def _settings(simulator: Simulator) -> Settings:
-    environ = {
-        "ZOHO_ACCOUNT": "acme",
-        "ZOHO_ACCOUNTS_URL": simulator.url,
-        "ZOHO_API_URL": simulator.url,
-        "ZOHO_CLIENT_ID": simulator.scenario.client_id,
-        "ZOHO_CLIENT_SECRET": simulator.scenario.client_secret,
-        "ZOHO_REFRESH_TOKEN": simulator.scenario.refresh_token,
-        "ZOHO_DAILY_CREDIT_BUDGET": "unlimited",
-        "ZOHO_RETENTION": "20s",
-        "ZOHO_SCHEDULE__SHORTEST": "1s",
-        "ZOHO_SCHEDULE__LONGEST": "5s",
-    }
-    return load_settings(None, environ=environ, dotenv_file=None, secrets_dir=Path("no secrets directory"))
+    polls = requests.get(f"{zoho_url}/__control__/stats", timeout=30).json()["crm_calls"]
+    print(f"{seconds:>5.0f} s: {columns}, polls {polls:,}", flush=True)
 
 
 if __name__ == "__main__":

@@ -52,12 +52,12 @@ def add_web_flags(parser: ArgumentParser, listen_address: str) -> None:
 
 
 def add_state_flag(parser: ArgumentParser, default: str) -> None:
-    """Add the flag that names the state file."""
+    """Add the flag that names the state file; `default` says in words where it is without the flag."""
     parser.add_argument(
         "--state.path",
         dest="state.path",
         metavar="FILE",
-        help=f"file that keeps jobs, counters and spent credits across restarts, or 'memory' (default {default})",
+        help=f"file that keeps jobs, counters and spent credits across restarts, or 'memory'; default: {default}",
     )
 
 
