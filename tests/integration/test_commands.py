@@ -90,6 +90,15 @@ def test_check_accepts_a_right_file(tmp_path: Path) -> None:
     assert ended.stdout == "The configuration is right.\n  acme: data centre eu, production, 1 job\n"
 
 
+def test_check_warns_of_what_is_probably_not_meant(tmp_path: Path) -> None:
+    """A configuration without jobs is right, and said to be odd."""
+    (tmp_path / "zoho.yaml").write_text(GOOD_FILE.partition("jobs:")[0])
+    ended = typed("check", "--config.file=zoho.yaml", directory=tmp_path)
+    assert ended.returncode == 0
+    assert ended.stderr.startswith("warning: jobs: no job is configured")
+    assert ended.stdout == "The configuration is right.\n  acme: data centre eu, production, 0 jobs\n"
+
+
 def test_check_lists_every_problem_with_its_place(tmp_path: Path) -> None:
     """All problems come at once, each with its line, status 2 and no secret."""
     broken = GOOD_FILE.replace("eu", "eurp").replace("job_id: 3", "job_id: x3").replace("client_id", "clientid")

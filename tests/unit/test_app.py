@@ -1,0 +1,54 @@
+"""How the parts are joined, without a network."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from samples import Clock
+
+from exporter.app import Application
+from exporter.errors import ConfigurationError
+from exporter.jobs.store import Store
+from exporter.settings import Settings, load_settings
+
+ACCOUNT = {
+    "ZOHO_CLIENT_ID": "1000.ABC",
+    "ZOHO_CLIENT_SECRET": "secret",
+    "ZOHO_REFRESH_TOKEN": "1000.refresh",
+    "ZOHO_DATA_CENTER": "eu",
+    "ZOHO_ENVIRONMENT": "sandbox",
+}
+
+
+def settings_of(**variables: str) -> Settings:
+    """Give settings by variables alone."""
+    environ = {**ACCOUNT, **{f"ZOHO_{name.upper()}": value for name, value in variables.items()}}
+    return load_settings(None, environ=environ, dotenv_file=None, secrets_dir=Path("no secrets directory"))
+
+
+def test_account_of_a_data_centre_is_shown() -> None:
+    """The page says where an account's data lives, and what it may spend, before the first call."""
+    with closing(Application(settings_of(daily_credit_budget="77"), Store.open(None), clock=Clock())) as application:
+        page = application.scrape(10).body.decode()
+    info = 'zoho_crm_account_info{account="default",api_version="v8",data_center="eu",environment="sandbox"} 1.0'
+    assert info in page
+    assert 'zoho_crm_api_credit_budget{account="default"} 77.0' in page
+    assert "zoho_crm_api_up{" not in page
+
+
+def test_accounts_without_a_budget_show_none() -> None:
+    """An unlimited budget is absent, not a number."""
+    settings = settings_of(daily_credit_budget="unlimited")
+    with closing(Application(settings, Store.open(None), clock=Clock())) as application:
+        assert "zoho_crm_api_credit_budget{" not in application.scrape(10).body.decode()
+
+
+def test_certificates_that_are_none_are_told(tmp_path: Path) -> None:
+    """A CA bundle without certificates ends the start with a clear error."""
+    bundle = tmp_path / "ca.pem"
+    bundle.write_text("not a certificate")
+    with (
+        closing(Store.open(None)) as store,
+        pytest.raises(ConfigurationError, match="can't be used as CA certificates"),
+    ):
+        Application(settings_of(ca_bundle=str(bundle)), store)
