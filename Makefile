@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format check bench bench-credits soak golden lock clean prometheus
+.PHONY: help demo test lint format check bench bench-credits soak golden lock clean programs
 
 help: ## list these verbs
 	@echo "make <verb>, where the verb is one of"
@@ -27,7 +27,7 @@ help: ## list these verbs
 demo: $(RUN) ## run the exporter against an embedded simulated Zoho; options: ARGS="..."
 	@exec $(BIN)/zoho-mass-update-exporter demo $(ARGS)
 
-test: prometheus $(DEV) ## run every test, with branch coverage; installs Debian's prometheus if it is missing
+test: programs $(DEV) ## run every test, with branch coverage; installs Debian's prometheus if need be
 	@rm -f .coverage .coverage.*
 	$(BIN)/coverage run --branch --parallel-mode -m pytest
 	@$(BIN)/coverage combine --quiet
@@ -67,8 +67,8 @@ clean: ## remove .venv, caches and build products
 	rm -rf $(VENV) dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-prometheus:
-	@scripts/install-prometheus
+programs:
+	@scripts/install-programs
 
 # pip refuses an editable install beside hashes: hence a second call. pip check holds the lock against pyproject.toml.
 $(RUN): requirements/run.txt pyproject.toml

@@ -4,5 +4,12 @@ from collections.abc import Callable
 
 Program = Callable[[str], str]
 
-PACKAGES = {"bash": "bash", "make": "make", "openssl": "openssl", "prometheus": "prometheus", "promtool": "prometheus"}
+PACKAGES = {
+    "bash": "bash",
+    "curl": "curl",
+    "make": "make",
+    "openssl": "openssl",
+    "prometheus": "prometheus",
+    "promtool": "prometheus",
+}
 """Debian's package of each program."""

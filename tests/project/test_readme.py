@@ -85,6 +85,7 @@ def test_links_lead_somewhere() -> None:
 def test_shell_blocks_work_as_written(tmp_path: Path, program: Program) -> None:
     """`make demo` serves, the README's curl shows counts, and Ctrl-C ends it without a traceback."""
     make_demo, curl, make_test = blocks("sh")
+    program("curl")
     assert (make_demo, make_test) == ("make demo\n", "make test\n")
     environment = bare_environment()
     if is_taken("http://127.0.0.1:10042"):
