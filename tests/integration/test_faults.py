@@ -7,6 +7,7 @@ fault is over so is its trace.
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from journey import SettingsFor, every
@@ -72,10 +73,12 @@ class Scene:
 
 
 @contextmanager
-def scene_of(simulator: Simulator, settings: Settings, clock: Clock | None = None) -> Iterator[Scene]:
-    """Give a scene, and end it."""
+def scene_of(
+    simulator: Simulator, settings: Settings, clock: Clock | None = None, state: Path | None = None
+) -> Iterator[Scene]:
+    """Give a scene, and end it; what it knows stays in the state file, if there is one."""
     clock = clock or Clock()
-    exporter = Application(settings, Store.open(None), clock=clock, draw=lambda: 0.0)
+    exporter = Application(settings, Store.open(state), clock=clock, draw=lambda: 0.0)
     with closing(exporter):
         yield Scene(simulator, exporter, clock)
 
@@ -162,6 +165,8 @@ TOKEN_FAULTS = {
     "accounts server fault": (refusal(OAuthError.GENERAL_ERROR), "general_error"),
     "throttled under 200": (refusal(OAuthError.ACCESS_DENIED), "access_denied"),
     "throttled under 400": (refusal(OAuthError.ACCESS_DENIED, status=400), "access_denied"),
+    "no organisation": (refusal("missing_org_info"), "missing_org_info"),
+    "another kind of client": (refusal("invalid_redirect_uri"), "invalid_redirect_uri"),
     "undocumented": (refusal("brand_new_word"), "other"),
     "HTML": (
         lambda simulator: simulator.add_fault(Fault(FaultKind.HTML, Endpoint.TOKEN, status=502)),
@@ -276,6 +281,7 @@ def test_clock_that_jumps_stops_nothing(scene: Scene, jump: float, updated: int)
     assert scene.scrape()[UPDATED] == 46
 
 
+@POLLS
 @pytest.mark.parametrize(
     ("api_url", "code"),
     [
@@ -283,15 +289,26 @@ def test_clock_that_jumps_stops_nothing(scene: Scene, jump: float, updated: int)
         pytest.param("https://127.0.0.1:{port}", "tls", id="no TLS where TLS is expected"),
     ],
 )
-def test_unreachable_api_is_told(simulator: Simulator, settings_for: SettingsFor, api_url: str, code: str) -> None:
-    """A host that can't be reached is counted by its code and costs no credit; the right one then works."""
+def test_unreachable_api(
+    simulator: Simulator, settings_for: SettingsFor, tmp_path: Path, *, api_url: str, code: str, poll: str
+) -> None:
+    """A host that can't be reached costs no credit; once the right one is configured, the job goes on."""
+    path = tmp_path / "state.db"
     port = simulator.url.rpartition(":")[2]
+    right = settings_for(simulator, jobs=f"Leads/{JOB_ID}", **every("0s"))
     wrong = settings_for(simulator, jobs=f"Leads/{JOB_ID}", api_url=api_url.format(port=port), **every("0s"))
-    with scene_of(simulator, wrong) as scene:
+    clock = Clock()
+    if poll == "later poll":
+        with scene_of(simulator, right, clock, path) as scene:
+            scene.work(30)
+            assert scene.scrape()[UPDATED] == 30
+    spent = simulator.stats().credits_spent
+    with scene_of(simulator, wrong, clock, path) as scene:
         samples = scene.scrape()
-    assert samples[error_of(code)] == 1
-    assert samples['zoho_crm_api_credits_spent_total{account="acme"}'] == 0
-    assert samples['zoho_crm_api_credits_used_24h{account="acme"}'] == 0
-    with scene_of(simulator, settings_for(simulator, jobs=f"Leads/{JOB_ID}", **every("0s"))) as scene:
+        check_fault(samples, code, poll)
+        assert samples['zoho_crm_api_credits_used_24h{account="acme"}'] == spent
+    with scene_of(simulator, right, clock, path) as scene:
         scene.work(45)
-        assert scene.scrape()[UPDATED] == 45
+        samples = scene.scrape()
+    assert (samples[UPDATED], samples[SUCCESS]) == (45, 1)
+    assert error_of(code) not in samples
