@@ -2,6 +2,9 @@
 
 ExporterError
 ├── ConfigurationError      the operator must change a setting: print the problems, exit with status 2
+├── RegistrationError       a job was not taken in, or not let go: nothing has changed
+│   ├── DeclaredJobError    the configuration describes the job: change it there
+│   └── TooManyJobsError    as many jobs are tracked as may be: let some go, or raise the limit
 ├── HeldBackError           no call was made: budget, reserve or circuit; try at a later scrape, the job is as it was
 └── PollError               one poll gave no report: count it by its code, keep the last good report
     ├── PassingError        time or a retry may cure it: time-out, connection, 5xx, an answer that is not Zoho's
@@ -38,6 +41,18 @@ class ConfigurationError(ExporterError):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+
+
+class RegistrationError(ExporterError):
+    """A job was not taken in, or not let go; nothing has changed."""
+
+
+class DeclaredJobError(RegistrationError):
+    """The configuration says what to do with the job, and has the last word."""
+
+
+class TooManyJobsError(RegistrationError):
+    """As many jobs are tracked as may be."""
 
 
 class HeldBackError(ExporterError):

@@ -13,6 +13,10 @@ from types import MappingProxyType
 EMPTY: Mapping[str, str] = MappingProxyType({})
 RECORD_OUTCOMES = ("updated", "failed")
 """What becomes of a record, as the counters of processed records tell it."""
+MODULE_PATTERN = r"[A-Za-z][A-Za-z0-9_]{0,99}"
+"""A module's API name, whole. Source: Zoho CRM, Get Mass Update Status, Supported modules; custom modules."""
+JOB_ID_PATTERN = r"[0-9]{1,32}"
+"""A job id, whole: digits. Source: Zoho's OpenAPI file for mass updates."""
 
 
 class DataCenter(StrEnum):
@@ -60,6 +64,14 @@ class JobSource(StrEnum):
 
     CONFIG = "config"
     ENVIRONMENT = "environment"
+    FILE = "file"
+    API = "api"
+    PROBE = "probe"
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether the job stands in the configuration: it comes and goes with it, and only with it."""
+        return self in {JobSource.CONFIG, JobSource.ENVIRONMENT, JobSource.FILE}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -128,6 +140,18 @@ class PollFailure:
     is_passing: bool = True
     retry_at: float | None = None
     is_account_wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One question to Zoho as it was asked at `asked_at` (Unix seconds), and what came, for a person to read.
+
+    Holds no secret.
+    """
+
+    asked: str
+    asked_at: float
+    answer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,9 +372,18 @@ class ExporterSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """How one probe of one job went."""
+
+    is_success: bool
+    duration_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that a page is written from: immutable, so rendering needs no lock and touches no network."""
 
     jobs: tuple[TrackedJob, ...]
     accounts: tuple[AccountSnapshot, ...]
     exporter: ExporterSnapshot
+    probe: Probe | None = None

@@ -4,15 +4,24 @@ import sys
 from argparse import Namespace
 
 from exporter.cli.command import Command, add_config_flag, settings_of
+from exporter.errors import ConfigurationError
+from exporter.settings import JobFiles, matching
 
 
 def _execute(options: Namespace) -> int:
     settings = settings_of(options)
     for warning in settings.warnings:
         sys.stderr.write(f"warning: {warning}\n")
+    reading = JobFiles().read(settings)
+    if reading.problems:
+        raise ConfigurationError(reading.problems)
+    for pattern in settings.job_files:
+        if not matching([pattern]):
+            sys.stderr.write(f"warning: job_files: no file matches {pattern}\n")
+    specs = (*settings.job_specs, *reading.specs)
     lines = [
         f"  {alias}: data centre {account.data_center_name}, {account.environment}, "
-        f"{_jobs(sum(job.account == alias for job in settings.jobs))}"
+        f"{_jobs(len({spec.key for spec in specs if spec.key.account == alias}))}"
         for alias, account in sorted(settings.accounts.items())
     ]
     sys.stdout.write("\n".join(["The configuration is right.", *lines]) + "\n")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from exporter.app import serve
+from exporter.app import Source, serve
 from exporter.cli.command import Command, add_log_flags, add_state_flag, add_web_flags, setting_flags, start_logging
 from exporter.settings import MEMORY, JobSettings, Settings, load_settings
 from exporter.simulator import DEMO_FLEET, Simulator, demo_scenario
@@ -37,7 +37,7 @@ def _execute(options: Namespace) -> int:
     with Simulator(demo_scenario()) as simulator:
         settings = _settings(simulator, setting_flags(options))
         start_logging(settings)
-        return serve(settings, on_ready=partial(_announce, settings))
+        return serve(Source.fixed(settings), on_ready=partial(_announce, settings))
 
 
 def _settings(simulator: Simulator, flags: Mapping[str, object]) -> Settings:

@@ -2,8 +2,9 @@
 
 import logging
 from argparse import ArgumentParser, Namespace
+from functools import partial
 
-from exporter.app import serve
+from exporter.app import Source, serve
 from exporter.cli.command import (
     Command,
     add_config_flag,
@@ -13,6 +14,7 @@ from exporter.cli.command import (
     settings_of,
     start_logging,
 )
+from exporter.settings import DOTENV
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +31,8 @@ def _execute(options: Namespace) -> int:
     start_logging(settings)
     for warning in settings.warnings:
         _log.warning("%s", warning.message, extra={"place": warning.place})
-    return serve(settings)
+    files = (DOTENV, options.config_file) if options.config_file else (DOTENV,)
+    return serve(Source(partial(settings_of, options), files))
 
 
 COMMAND = Command(

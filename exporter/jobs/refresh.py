@@ -7,7 +7,7 @@ lands in the registry for the next one.
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -56,6 +56,14 @@ class Lane:
         return cls(fetch, ThreadPoolExecutor(max_concurrency, thread_name_prefix=f"poll-{alias}"), pressure)
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a scrape would do with a job now: why it would not poll it (`None` for a poll), and when it is due."""
+
+    skip: Skip | None
+    due_at: float | None
+
+
 class _Counts:
     """Counts what became of one account's polls. Guarded by the refresher's lock."""
 
@@ -100,13 +108,29 @@ class Refresher:
         self._in_flight: dict[JobKey, Future[None]] = {}
         self._counts = {alias: _Counts() for alias in lanes}
 
-    def refresh(self, timeout_seconds: float) -> None:
-        """Poll what is due and wait for it, no longer than `timeout_seconds`."""
+    def reconfigure(self, lanes: Mapping[str, Lane], schedule: Schedule) -> None:
+        """Take other lanes and another schedule; polls under way end on the lane they began on, counts go on."""
+        with self._lock:
+            replaced = [lane for alias, lane in self._lanes.items() if lanes.get(alias) is not lane]
+            self._lanes, self._schedule = lanes, schedule
+            for alias in lanes:
+                self._counts.setdefault(alias, _Counts())
+        for lane in replaced:
+            lane.executor.shutdown(wait=False)
+
+    def retry_refused(self) -> None:
+        """Make jobs due that Zoho refused: a person may have mended what was wrong."""
+        for job in self._registry.jobs():
+            if job.failure and not job.failure.is_passing:
+                self._registry.update(job.spec.key, lambda refused: replace(refused, next_poll_at=refused.polled_at))
+
+    def refresh(self, timeout_seconds: float, keys: Collection[JobKey] | None = None) -> None:
+        """Poll what is due, of `keys` alone where they are given, and wait for it, no longer than `timeout_seconds`."""
         self._registry.retire(self._clock())
         pressures = self._pressures()
         jobs = sorted(self._registry.jobs(), key=lambda job: job.polled_at or 0.0)
-        keys = [job.spec.key for job in jobs]
-        polls = {key: poll for key in keys if (poll := self._poll_if_due(key, pressures[key.account]))}
+        wanted = [job.spec.key for job in jobs if keys is None or job.spec.key in keys]
+        polls = {key: poll for key in wanted if (poll := self._poll_if_due(key, pressures.get(key.account, 0.0)))}
         finished, _ = wait(polls.values(), timeout=max(0.0, timeout_seconds))
         for key, poll in polls.items():
             if poll not in finished:
@@ -116,10 +140,15 @@ class Refresher:
         """Give the jobs as a page shows them: without reports that are too old, and with the next poll as it stands."""
         now, pressures = self._clock(), self._pressures()
         planned = (
-            replace(job, next_poll_at=self._schedule.due_at(job, pressures[job.spec.key.account]))
+            replace(job, next_poll_at=self._schedule.due_at(job, pressures.get(job.spec.key.account, 0.0)))
             for job in self._registry.jobs()
         )
         return tuple(fade(job, now, stale_after_seconds) for job in planned)
+
+    def plan(self, job: TrackedJob) -> Plan:
+        """Say what a scrape would do with a job now, without doing it."""
+        pressure = self._pressures().get(job.spec.key.account, 0.0)
+        return Plan(self._reason_to_skip(job, pressure), self._schedule.due_at(job, pressure))
 
     def _pressures(self) -> dict[str, float]:
         return {alias: lane.pressure() for alias, lane in self._lanes.items()}
@@ -127,7 +156,7 @@ class Refresher:
     def tallies(self) -> dict[str, PollTally]:
         """Give the counts of each account, by alias."""
         with self._lock:
-            return {alias: counts.tally() for alias, counts in self._counts.items()}
+            return {alias: self._counts[alias].tally() for alias in self._lanes}
 
     def close(self, grace_seconds: float) -> None:
         """Start no more polls, and wait for those under way; what outlasts the grace ends on its own time limit."""
@@ -149,12 +178,12 @@ class Refresher:
                 self._counts[key.account].coalesced += 1
                 return poll
             job = self._registry.get(key)
-            if job is None:
+            lane = self._lanes.get(key.account)
+            if job is None or lane is None:
                 return None
             if skip := self._reason_to_skip(job, pressure):
                 self._counts[key.account].skipped[skip] += 1
                 return None
-            lane = self._lanes[key.account]
             poll = self._in_flight[key] = lane.executor.submit(self._poll, key, lane.fetch)
         poll.add_done_callback(_log_escaped)
         return poll

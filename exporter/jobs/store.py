@@ -88,6 +88,11 @@ class Store:
             self._ledgers[alias] = ledger
             self._write("save_ledger", ledger_changed(alias, before, ledger))
 
+    def is_behind(self) -> bool:
+        """Whether there is news that the file does not hold, because it can't be written."""
+        with self._lock:
+            return bool(self._pending)
+
     def errors(self) -> dict[str, int]:
         """Give how often each operation failed; for `load`, how many rows could not be read."""
         with self._lock:

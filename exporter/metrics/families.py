@@ -18,10 +18,18 @@ from exporter.model import (
     JobState,
     ModuleTotals,
     PollTally,
+    Probe,
     Snapshot,
     TrackedJob,
     UpstreamStatus,
 )
+
+JOBS, MODULES, ACCOUNTS, EXPORTER, PROBE = "Jobs", "Modules", "Accounts", "Exporter", "Probe"
+"""The titles of the groups."""
+SCRAPED = (JOBS, MODULES, ACCOUNTS, EXPORTER)
+"""The groups that a scrape gives, in this order."""
+PROBED = (JOBS, PROBE)
+"""The groups that a probe gives."""
 
 Value = float | Distribution
 Samples = Iterable[tuple[tuple[str, ...], Value]]
@@ -449,7 +457,8 @@ _EXPORTER_FAMILIES: tuple[Family[ExporterSnapshot], ...] = (
     Family(
         "zoho_mass_update_exporter_config_last_reload_successful",
         Kind.GAUGE,
-        "Whether the last attempt to load the configuration succeeded.",
+        "Whether the last attempt to load the configuration and the job files succeeded; otherwise the last good ones "
+        "are in force.",
         (),
         lambda exporter: one(exporter.config_reload_succeeded),
     ),
@@ -471,7 +480,7 @@ _EXPORTER_FAMILIES: tuple[Family[ExporterSnapshot], ...] = (
         "zoho_mass_update_exporter_jobs_dropped_total",
         Kind.COUNTER,
         "Jobs let go or not taken in, by reason: retention (ended long ago), unknown_retention (Zoho does not know "
-        "it), max_jobs (there are too many).",
+        "it), probe_retention (nobody probes it any more), max_jobs and max_probed_jobs (there are too many).",
         ("reason",),
         lambda exporter: _pairs(exporter.jobs_dropped.items()),
     ),
@@ -481,6 +490,24 @@ _EXPORTER_FAMILIES: tuple[Family[ExporterSnapshot], ...] = (
         "Writes to the state file that failed, by operation; the exporter goes on from memory and tries again.",
         ("operation",),
         lambda exporter: _pairs(exporter.store_errors.items()),
+    ),
+)
+
+
+_PROBE_FAMILIES: tuple[Family[Probe], ...] = (
+    Family(
+        "zoho_mass_update_probe_success",
+        Kind.GAUGE,
+        "Whether the probed job has a current report and its last poll did not fail.",
+        (),
+        lambda probe: one(probe.is_success),
+    ),
+    Family(
+        "zoho_mass_update_probe_duration_seconds",
+        Kind.GAUGE,
+        "How long the probe took, its poll included where one was due.",
+        (),
+        lambda probe: one(probe.duration_seconds),
     ),
 )
 
@@ -507,25 +534,28 @@ def table(job_labels: tuple[str, ...], codes: tuple[str, ...]) -> tuple[Group[ob
         codes: every value of the label `code`, so that each error is there at 0 before it first happens.
     """
     jobs = Group(
-        "Jobs",
+        JOBS,
         ("account", "module", "job_id"),
         lambda snapshot: snapshot.jobs,
         lambda job: (job.spec.key.account, job.spec.key.module, job.spec.key.job_id),
         (_info_family(job_labels), *_JOB_FAMILIES),
     )
     modules = Group(
-        "Modules",
+        MODULES,
         ("account", "module"),
         _modules,
         lambda view: (view.alias, view.module),
         _module_families(codes),
     )
     accounts = Group(
-        "Accounts",
+        ACCOUNTS,
         ("account",),
         _accounts,
         lambda view: (view.account.alias,),
         _ACCOUNT_FAMILIES,
     )
-    exporter = Group("Exporter", (), lambda snapshot: (snapshot.exporter,), lambda _: (), _EXPORTER_FAMILIES)
-    return (jobs, modules, accounts, exporter)  # type: ignore[return-value]
+    exporter = Group(EXPORTER, (), lambda snapshot: (snapshot.exporter,), lambda _: (), _EXPORTER_FAMILIES)
+    probe = Group(
+        PROBE, (), lambda snapshot: (snapshot.probe,) if snapshot.probe else (), lambda _: (), _PROBE_FAMILIES
+    )
+    return (jobs, modules, accounts, exporter, probe)  # type: ignore[return-value]

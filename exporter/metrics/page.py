@@ -1,7 +1,7 @@
 """Pages of metrics: a snapshot in, bytes out, by way of the Prometheus client's encoders."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from prometheus_client import (
@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from exporter.metrics.families import Family, Group, Kind, Samples
+from exporter.metrics.families import EXPORTER, SCRAPED, Family, Group, Kind, Samples
 from exporter.model import Distribution, Snapshot
 
 
@@ -43,10 +43,15 @@ class Renderer:
             PlatformCollector(registry=self._runtime)
             GCCollector(registry=self._runtime)
 
-    def render(self, snapshot: Snapshot, accept: str) -> Page:
-        """Write the page in the format that the `Accept` header asks for: OpenMetrics, or the text format."""
+    def render(self, snapshot: Snapshot, accept: str, titles: Collection[str] = SCRAPED) -> Page:
+        """Write a page of the groups with these titles, the process's own families beside the exporter's.
+
+        The `Accept` header chooses the format: OpenMetrics, or the text format.
+        """
         encode, content_type = _negotiate(accept)
-        return Page(content_type, encode(_SnapshotCollector(self._groups, snapshot, self._runtime)))
+        groups = tuple(group for group in self._groups if group.title in titles)
+        runtime = self._runtime if EXPORTER in titles else CollectorRegistry()
+        return Page(content_type, encode(_SnapshotCollector(groups, snapshot, runtime)))
 
 
 class _SnapshotCollector(Collector):

@@ -32,6 +32,11 @@ Label `account` on every family.
 
 Beside these come the Python client's own `process_*` and `python_*` families.
 """,
+    "Probe": """\
+## A probe
+
+On `/probe` alone, beside the families of the one job.
+""",
 }
 
 

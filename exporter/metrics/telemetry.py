@@ -16,6 +16,7 @@ class Telemetry:
     def __init__(self, version: str, started_at: float) -> None:
         self._version = version
         self._config_reloaded_at = started_at
+        self._config_reload_succeeded = True
         self._lock = Lock()
         self._scrape_durations = Distribution.empty(SCRAPE_BOUNDS)
 
@@ -24,16 +25,20 @@ class Telemetry:
         with self._lock:
             self._scrape_durations = self._scrape_durations.observe(seconds)
 
-    def snapshot(self, jobs_dropped: Mapping[str, int], store_errors: Mapping[str, int]) -> ExporterSnapshot:
-        """Give the readings, with those of others beside them.
+    def note_reload(self, at: float, *, succeeded: bool) -> None:
+        """Say whether the configuration could be loaded at `at`, Unix seconds; a failure keeps the one in force."""
+        with self._lock:
+            self._config_reload_succeeded = succeeded
+            if succeeded:
+                self._config_reloaded_at = at
 
-        A configuration that can't be loaded ends the start, so the one in force was loaded with success.
-        """
+    def snapshot(self, jobs_dropped: Mapping[str, int], store_errors: Mapping[str, int]) -> ExporterSnapshot:
+        """Give the readings, with those of others beside them."""
         with self._lock:
             return ExporterSnapshot(
                 version=self._version,
                 python_version=platform.python_version(),
-                config_reload_succeeded=True,
+                config_reload_succeeded=self._config_reload_succeeded,
                 config_reloaded_at=self._config_reloaded_at,
                 scrape_durations=self._scrape_durations,
                 jobs_dropped=jobs_dropped,

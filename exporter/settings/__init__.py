@@ -7,8 +7,10 @@ its section, and its line in docs/settings.md.
 """
 
 from exporter.settings.accounts import AccountSettings, ApiVersion
+from exporter.settings.effective import effective_settings
+from exporter.settings.job_files import JobFiles, matching
 from exporter.settings.jobs import JobSettings
-from exporter.settings.loader import load_settings
+from exporter.settings.loader import DOTENV, load_settings
 from exporter.settings.operation import (
     LogFormat,
     LogLevel,
@@ -20,13 +22,17 @@ from exporter.settings.operation import (
 from exporter.settings.proxies import proxies_for
 from exporter.settings.redaction import redact
 from exporter.settings.schema import Settings
+from exporter.settings.secret_files import read_secret_file
 from exporter.settings.state_path import MEMORY, state_file
 from exporter.settings.values import ListenAddress, format_duration, parse_duration, parse_listen_address
+from exporter.settings.watch import Watch
 
 __all__ = [
+    "DOTENV",
     "MEMORY",
     "AccountSettings",
     "ApiVersion",
+    "JobFiles",
     "JobSettings",
     "ListenAddress",
     "LogFormat",
@@ -35,12 +41,16 @@ __all__ = [
     "ScheduleSettings",
     "Settings",
     "StateSettings",
+    "Watch",
     "WebSettings",
+    "effective_settings",
     "format_duration",
     "load_settings",
+    "matching",
     "parse_duration",
     "parse_listen_address",
     "proxies_for",
+    "read_secret_file",
     "redact",
     "state_file",
 ]

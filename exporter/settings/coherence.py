@@ -37,9 +37,16 @@ Check = Callable[[Branch], Iterator[Finding]]
 
 def incoherences(tree: Branch) -> Iterator[Finding]:
     """Find what is wrong between settings."""
-    checks: tuple[Check, ...] = (_accounts, _jobs, _repeated_jobs, _labels, _ca_bundle, _durations)
+    checks: tuple[Check, ...] = (_accounts, job_incoherences, _files, _durations)
     for check in checks:
         yield from check(tree)
+
+
+def job_incoherences(tree: Branch) -> Iterator[Finding]:
+    """Find what is wrong between jobs, and between them and the accounts and labels."""
+    yield from _jobs(tree)
+    yield from _repeated_jobs(tree)
+    yield from _labels(tree)
 
 
 def missing(tree: Branch, path: TreePath, text: str) -> Finding:
@@ -156,10 +163,15 @@ def _labels(tree: Branch) -> Iterator[Finding]:
                 yield Finding(place_at(tree, path), path, "is not in job_labels: add it there to allow it")
 
 
-def _ca_bundle(tree: Branch) -> Iterator[Finding]:
-    file = text_at(tree, ("ca_bundle",))
+def _files(tree: Branch) -> Iterator[Finding]:
+    path: TreePath = ("ca_bundle",)
+    file = text_at(tree, path)
     if file and file.isprintable() and not Path(file).exists():
-        yield Finding(place_at(tree, ("ca_bundle",)), ("ca_bundle",), f"{quote_path(file)} does not exist")
+        yield Finding(place_at(tree, path), path, f"{quote_path(file)} does not exist")
+    token_path: TreePath = ("web", "api_token_file")
+    token_file = text_at(tree, token_path)
+    if token_file is not None:
+        yield from _secret_file(place_at(tree, token_path), token_path, token_file)
 
 
 _SHORTER: tuple[tuple[TreePath, TreePath], ...] = (

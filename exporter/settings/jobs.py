@@ -6,20 +6,16 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from exporter.model import JobKey, JobSource, JobSpec
+from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, JobKey, JobSource, JobSpec
 from exporter.settings.accounts import Alias
 from exporter.settings.section import Section, Text
 from exporter.settings.values import pattern
 
 ModuleName = Annotated[
     str,
-    BeforeValidator(
-        pattern(
-            "a module's API name: a letter, then letters, digits or _, such as Leads", r"[A-Za-z][A-Za-z0-9_]{0,99}"
-        )
-    ),
+    BeforeValidator(pattern("a module's API name: a letter, then letters, digits or _, such as Leads", MODULE_PATTERN)),
 ]
-JobId = Annotated[str, BeforeValidator(pattern("a job id: digits only, exactly as Zoho gave them", r"[0-9]{1,32}"))]
+JobId = Annotated[str, BeforeValidator(pattern("a job id: digits only, exactly as Zoho gave them", JOB_ID_PATTERN))]
 
 
 class JobSettings(Section):
@@ -45,3 +41,9 @@ class JobSettings(Section):
     def spec(self, source: JobSource) -> JobSpec:
         """Give the job in the product's own words."""
         return JobSpec(self.key, source, self.name, self.group, MappingProxyType(dict(self.labels)))
+
+
+class JobFile(Section):
+    """A watched file of jobs."""
+
+    jobs: tuple[JobSettings, ...] = Field(default=(), description="The mass updates to watch.")

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from exporter.errors import Problem
 from exporter.model import JobKey
 from exporter.settings.accounts import AccountSettings
-from exporter.settings.coherence import incoherences, missing, with_accounts_named
-from exporter.settings.jobs import JobSettings
+from exporter.settings.coherence import incoherences, job_incoherences, missing, with_accounts_named
+from exporter.settings.jobs import JobFile, JobSettings
 from exporter.settings.schema import SECTIONS, Origin, Settings
 from exporter.settings.section import Section
 from exporter.settings.tree import (
@@ -47,11 +47,13 @@ from exporter.settings.variables import (
 )
 from exporter.settings.yaml_file import read_yaml
 
-_DOTENV = Path(".env")
+DOTENV = Path(".env")
 _SECRETS_DIR = Path("/run/secrets")
 _FILE_KEYS = ("client_secret_file", "refresh_token_file")
 _JOB_KEY = ("account", "module", "job_id")
 _NO_FLAGS: Mapping[str, object] = {}
+_OTHER_ROADS: tuple[TreePath, ...] = (("job_files",), ("web", "api_token_file"))
+"""Settings by which jobs may come later."""
 _EXPECTED = {
     "dict_type": "expected a mapping",
     "mapping_type": "expected a mapping",
@@ -64,7 +66,7 @@ def load_settings(
     *,
     overrides: Mapping[str, object] = _NO_FLAGS,
     environ: Mapping[str, str] | None = None,
-    dotenv_file: Path | None = _DOTENV,
+    dotenv_file: Path | None = DOTENV,
     secrets_dir: Path = _SECRETS_DIR,
 ) -> Settings:
     """Give the settings of all sources together.
@@ -77,6 +79,7 @@ def load_settings(
         ConfigurationError: with every problem at once.
     """
     file, findings = read_yaml(config_file) if config_file else (Branch({}, Place("environment")), ())
+    file = _with_job_files_based(file, config_file.parent if config_file else Path())
     environment, misspelt = environment_layer(os.environ if environ is None else environ)
     dotenv, misspelt_too = environment_layer(read_dotenv(dotenv_file), source=str(dotenv_file))
     secrets, unreadable = _secrets(Variables((dotenv, environment)), secrets_dir, file)
@@ -85,6 +88,45 @@ def load_settings(
     tree, malformed = _with_environment_jobs(tree, variables)
     tree = with_accounts_named(tree)
     return _validated(tree, (*findings, *unreadable, *malformed), (*misspelt, *misspelt_too))
+
+
+def load_job_file(file: Path, settings: Settings) -> tuple[JobSettings, ...]:
+    """Give the jobs of a file that holds nothing but a `jobs` list, for the accounts and labels of the settings.
+
+    Raises:
+        ConfigurationError: with every problem of the file at once.
+    """
+    written, findings = read_yaml(file)
+    tree = with_accounts_named(_beside(settings, written))
+    found = [*findings, *job_incoherences(tree)]
+    jobs: tuple[JobSettings, ...] | None = None
+    try:
+        jobs = JobFile.model_validate({name: plain(tree.children[name]) for name in written.children}).jobs
+    except ValidationError as error:
+        found.extend(_described(error, tree, frozenset(finding.path for finding in found)))
+    if jobs is None or found:
+        raise refusal(found)
+    return jobs
+
+
+def _beside(settings: Settings, written: Branch) -> Branch:
+    """Put a job file's tree beside what the settings say that its jobs may refer to."""
+    place = written.place
+    accounts = Branch({alias: Branch({}, place) for alias in settings.accounts}, place)
+    labels = Listing(tuple(Leaf(name, place) for name in settings.job_labels), place)
+    return Branch({**written.children, "accounts": accounts, "job_labels": labels}, place)
+
+
+def _with_job_files_based(file: Branch, directory: Path) -> Branch:
+    """Let the patterns of job files start from the settings file's own directory, where they are looked for."""
+    listing = find(file, ("job_files",))
+    if not isinstance(listing, Listing):
+        return file
+    based = tuple(
+        Leaf(str(directory / item.text), item.place) if isinstance(item, Leaf) and item.text else item
+        for item in listing.items
+    )
+    return Branch({**file.children, "job_files": Listing(based, listing.place)}, file.place)
 
 
 def _secrets(variables: Variables, default: Path, file: Branch) -> tuple[Layer, tuple[Finding, ...]]:
@@ -143,7 +185,7 @@ def _validated(tree: Branch, findings: tuple[Finding, ...], warnings: tuple[Prob
 
 def _origin(tree: Branch, warnings: tuple[Problem, ...]) -> Origin:
     jobs = items_at(tree, ("jobs",))
-    if not jobs:
+    if not jobs and not any(is_given(find(tree, path)) for path in _OTHER_ROADS):
         warnings = (*warnings, Problem("jobs", f"no job is configured: list some under jobs, or set {JOBS}"))
     by_variable = (job for job in jobs if job.place.line is None)
     keys = (JobKey(*(text_at(job, (name,)) or "" for name in _JOB_KEY)) for job in by_variable)

@@ -86,6 +86,11 @@ class WebSettings(Section):
     telemetry_path: Annotated[str, BeforeValidator(Parser("a path such as /metrics", parse_telemetry_path))] = Field(
         default="/metrics", description="Path of the metrics page."
     )
+    api_token_file: FilePath | None = Field(
+        default=None,
+        description="File that holds the bearer token of the job API; read again when it changes. Without it the API "
+        "is off, unless basic auth guards the server.",
+    )
 
 
 class LogSettings(Section):

@@ -16,7 +16,7 @@ from exporter.settings.accounts import AccountSettings, Alias
 from exporter.settings.jobs import JobSettings
 from exporter.settings.operation import LogSettings, ScheduleSettings, StateSettings, WebSettings
 from exporter.settings.proxies import proxies_for
-from exporter.settings.section import FilePath, Hidden, Section
+from exporter.settings.section import FilePath, Hidden, Section, Text
 from exporter.settings.values import Parser, duration, parse_proxy_url, pattern, whole_number
 
 
@@ -60,6 +60,10 @@ class Settings(Section):
     job_labels: Annotated[
         tuple[LabelName, ...], BeforeValidator(_split_at_commas), AfterValidator(_refuse_repeated)
     ] = Field(default=(), description="Names of the labels that jobs may carry.")
+    job_files: Annotated[tuple[Text, ...], BeforeValidator(_split_at_commas)] = Field(
+        default=(),
+        description="Files with further jobs, as patterns (`jobs.d/*.yaml`), read again when they change.",
+    )
     stale_after: Annotated[float, BeforeValidator(duration("1s", "365d"))] = Field(
         default=3600.0,
         description="A job's counts disappear once its last good report is older; at least `schedule.longest`.",
@@ -72,6 +76,16 @@ class Settings(Section):
     )
     max_jobs: Annotated[int, BeforeValidator(whole_number(1, 100_000))] = Field(
         default=1000, description="Most jobs to track; further ones are refused, counted and logged."
+    )
+    probe_retention: Annotated[float, BeforeValidator(duration("0s", "3650d"))] = Field(
+        default=86_400.0,
+        description="How long a job that only `/probe` asked for is tracked after the last probe of it.",
+    )
+    max_probed_jobs: Annotated[int, BeforeValidator(whole_number(0, 100_000))] = Field(
+        default=100, description="Most jobs to track only because `/probe` asked for them; 0 for none."
+    )
+    discovery_linger: Annotated[float, BeforeValidator(duration("0s", "3650d"))] = Field(
+        default=3600.0, description="How long an ended job stays a target of `/sd/jobs`, so that its end is scraped."
     )
     poll_timeout: Annotated[float, BeforeValidator(duration("100ms", "5m"))] = Field(
         default=8.0, description="Total time limit of one call to Zoho."

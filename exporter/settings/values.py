@@ -22,7 +22,7 @@ _MAX_PORT = 65_535
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?")
 _PORT = re.compile(r"[0-9]{1,5}")
 _TELEMETRY_PATH = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.~-]*)+")
-_OWN_PATHS = ("/-", "/api", "/probe", "/static")
+_OWN_PATHS = ("/-", "/api", "/config", "/explain", "/probe", "/sd")
 _MAX_TEXT = 256
 
 MOST_CREDITS = 10_000_000

@@ -4,15 +4,16 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 from exporter.errors import DeadTokenError, HeldBackError, PassingError, PollError, TokenRefusedError
-from exporter.model import Account, Credentials, CreditStatus, JobKey, JobReport, UpstreamStatus
+from exporter.model import Account, Credentials, CreditStatus, Exchange, JobKey, JobReport, UpstreamStatus
 from exporter.zoho.book import AccountBook
 from exporter.zoho.circuit import CIRCUIT, Circuit
 from exporter.zoho.credits import BUDGET, CreditBudget
 from exporter.zoho.data_centers import Endpoints
+from exporter.zoho.exchanges import Exchanges
 from exporter.zoho.meter import STATUS, TOKEN, Meter
 from exporter.zoho.oauth import AccessToken, mint
 from exporter.zoho.tokens import TokenSource
@@ -35,15 +36,25 @@ class CreditLimits:
     reserve: int = 500
 
 
+@dataclass(frozen=True, slots=True)
+class ClientSetup:
+    """What the configuration says of an account's calls; one object, so that a call never sees half of a change.
+
+    `credentials` reads the account's secrets, anew at each token refresh.
+    """
+
+    account: Account
+    endpoints: Endpoints
+    transport: Transport
+    credentials: Callable[[], Credentials]
+    limits: CreditLimits = field(default_factory=CreditLimits)
+
+
 class ZohoClient:
     """Asks Zoho for one account's jobs. Thread-safe.
 
     Args:
-        account: whose jobs.
-        endpoints: where its token is minted and its API answers.
-        transport: sends the requests.
-        credentials: reads the account's secrets, anew at each token refresh.
-        limits: what it may spend.
+        setup: whose jobs, where, as whom, and for how many credits.
         book: keeps what it spent and holds.
         clock: gives Unix seconds.
         stopwatch: gives seconds that never go backwards.
@@ -52,30 +63,52 @@ class ZohoClient:
 
     def __init__(
         self,
-        account: Account,
-        endpoints: Endpoints,
-        transport: Transport,
+        setup: ClientSetup,
         *,
-        credentials: Callable[[], Credentials],
-        limits: CreditLimits | None = None,
         book: AccountBook | None = None,
         clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
     ) -> None:
-        self._account = account
-        self._endpoints = endpoints
-        self._transport = transport
-        self._limits = limits or CreditLimits()
+        self._setup = setup
         self._clock = clock
         book = book or AccountBook()
-        self._budget = CreditBudget(book, self._limits.daily_budget, clock)
+        self._budget = CreditBudget(book, setup.limits.daily_budget, clock)
         self._circuit = Circuit(clock, draw)
         self._meter = Meter(stopwatch)
-        self._tokens = TokenSource(account.alias, mint=self._mint, credentials=credentials, book=book, clock=clock)
+        self._exchanges = Exchanges()
+        self._tokens = TokenSource(
+            setup.account.alias,
+            mint=self._mint,
+            credentials=self._credentials,
+            book=book,
+            clock=clock,
+        )
         self._ignored_domain = ""
         self._looking = Lock()
         self._looked_at = 0.0
+
+    def reconfigure(self, setup: ClientSetup) -> None:
+        """Take other settings of the same account; what was spent, held and counted stays.
+
+        A call under way ends as it began.
+        """
+        replaced, self._setup = self._setup, setup
+        self._budget.limit = setup.limits.daily_budget
+        self._tokens.recheck()
+        replaced.transport.close()
+
+    def ensure_token(self) -> None:
+        """Have an access token, which costs no credit.
+
+        Raises:
+            TokenRefusedError: there is none to be had now.
+        """
+        self._tokens.token()
+
+    def last_exchange(self, key: JobKey) -> Exchange | None:
+        """Give what was last asked of Zoho for a job, and what came; `None` where nothing was since the start."""
+        return self._exchanges.get(key)
 
     def fetch(self, key: JobKey) -> JobReport:
         """Poll one job: one credit, or two when the access token had died.
@@ -110,7 +143,7 @@ class ZohoClient:
                 spent=reading.credits_spent,
                 used_24h=self._budget.used(),
                 budget=self._budget.limit,
-                reserve=self._limits.reserve,
+                reserve=self._setup.limits.reserve,
                 remaining=reading.credits_remaining,
                 is_reserve_reached=self._is_reserve_reached(reading.credits_remaining),
             ),
@@ -122,16 +155,20 @@ class ZohoClient:
 
     def close(self) -> None:
         """Close idle connections."""
-        self._transport.close()
+        self._setup.transport.close()
 
     def _fetch(self, key: JobKey) -> JobReport:
         self._check_reserve()
+        setup = self._setup
         token = self._tokens.token()
         try:
-            return self._ask(key, token)
+            return self._ask(setup, key, token)
         except DeadTokenError:
             self._tokens.discard(token)
-            return self._ask(key, self._tokens.token())
+            return self._ask(setup, key, self._tokens.token())
+
+    def _credentials(self) -> Credentials:
+        return self._setup.credentials()
 
     def _note_up(self, failure: Exception | None) -> None:
         if failure is None or isinstance(failure, PollError):
@@ -145,15 +182,24 @@ class ZohoClient:
         with self._looking:
             now = self._clock()
             if now - max(reading.answered_at, self._looked_at) < RESERVE_LOOK_SECONDS:
-                raise HeldBackError(BUDGET, f"fewer than {self._limits.reserve} credits are left to the organisation")
+                raise HeldBackError(
+                    BUDGET, f"fewer than {self._setup.limits.reserve} credits are left to the organisation"
+                )
             self._looked_at = now
 
     def _is_reserve_reached(self, credits_remaining: int | None) -> bool:
-        return credits_remaining is not None and credits_remaining < self._limits.reserve
+        return credits_remaining is not None and credits_remaining < self._setup.limits.reserve
 
-    def _ask(self, key: JobKey, token: AccessToken) -> JobReport:
-        url = f"{self._api_url(token)}/crm/{self._account.api_version}/{key.module}/actions/mass_update"
-        answer = self._send(url, {"job_id": key.job_id}, {"Authorization": f"Zoho-oauthtoken {token.value}"})
+    def _ask(self, setup: ClientSetup, key: JobKey, token: AccessToken) -> JobReport:
+        url = f"{self._api_url(setup, token)}/crm/{setup.account.api_version}/{key.module}/actions/mass_update"
+        headers = {"Authorization": f"Zoho-oauthtoken {token.value}"}
+        asked, asked_at = f"GET {url}?job_id={key.job_id}", self._clock()
+        try:
+            answer = self._send(setup.transport, url, {"job_id": key.job_id}, headers)
+        except PollError as error:
+            self._exchanges.note(key, Exchange(asked, asked_at, f"no answer: {error.message}"))
+            raise
+        self._exchanges.note(key, Exchange(asked, asked_at, answer.excerpt(hidden=token.value)))
         remaining = _credits_remaining(answer)
         if remaining is not None:
             self._meter.note_answer(remaining, answer.received_at)
@@ -162,12 +208,12 @@ class ZohoClient:
         self._meter.note_answer(remaining, answer.received_at)
         return report
 
-    def _send(self, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+    def _send(self, transport: Transport, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
         """Spend a credit and send; the credit is booked before the request, so that no crash forgets it."""
         booked = self._budget.spend()
         try:
             with self._meter.measure(STATUS):
-                answer = self._transport.get(url, params, headers)
+                answer = transport.get(url, params, headers)
         except UnsentError:
             self._budget.give_back(booked)
             raise
@@ -178,31 +224,32 @@ class ZohoClient:
         return answer
 
     def _mint(self, credentials: Credentials) -> AccessToken:
+        setup = self._setup
         with self._meter.measure(TOKEN):
-            token = mint(self._transport.post_form, self._endpoints.accounts_url, credentials)
-        _log.info("access token minted", extra={"account": self._account.alias, "expires_at": int(token.expires_at)})
+            token = mint(setup.transport.post_form, setup.endpoints.accounts_url, credentials)
+        _log.info("access token minted", extra={"account": setup.account.alias, "expires_at": int(token.expires_at)})
         return token
 
-    def _api_url(self, token: AccessToken) -> str:
+    def _api_url(self, setup: ClientSetup, token: AccessToken) -> str:
         """Choose the host: Zoho's `api_domain` only where it is the configured one, with or without its `www.`.
 
         A token never moves the exporter to a host that the user has not named, nor to another environment.
         """
         domain = token.api_domain
-        if not domain or self._endpoints.accepts_api_domain(domain):
-            return (domain or self._endpoints.api_url).rstrip("/")
+        if not domain or setup.endpoints.accepts_api_domain(domain):
+            return (domain or setup.endpoints.api_url).rstrip("/")
         if domain != self._ignored_domain:
             self._ignored_domain = domain
             _log.warning(
                 "the token names another API host than the configured one, which is kept: "
                 "check data_center and environment",
                 extra={
-                    "account": self._account.alias,
+                    "account": setup.account.alias,
                     "named": quote(domain),
-                    "kept": self._endpoints.api_url,
+                    "kept": setup.endpoints.api_url,
                 },
             )
-        return self._endpoints.api_url
+        return setup.endpoints.api_url
 
 
 def _credits_remaining(answer: Answer) -> int | None:

@@ -20,7 +20,7 @@ BUDGET = "budget"
 
 
 class CreditBudget:
-    """Spends an account's credits, none too many. Thread-safe.
+    """Spends an account's credits, none too many. Thread-safe; `limit` may be changed at any time.
 
     Args:
         book: keeps what was spent.
@@ -30,13 +30,8 @@ class CreditBudget:
 
     def __init__(self, book: AccountBook, limit: int | None, clock: Callable[[], float]) -> None:
         self._book = book
-        self._limit = limit
+        self.limit = limit
         self._clock = clock
-
-    @property
-    def limit(self) -> int | None:
-        """Most credits in any 24 hours; `None` for no limit."""
-        return self._limit
 
     def spend(self) -> int:
         """Take one credit, and give the minute it is booked under.
@@ -59,15 +54,16 @@ class CreditBudget:
 
     def pressure(self) -> float:
         """Give how scarce credits are: 0 while there are plenty, 1 when none are left."""
-        if self._limit is None:
+        limit = self.limit
+        if limit is None:
             return 0.0
-        used = self.used() / self._limit if self._limit else 1.0
+        used = self.used() / limit if limit else 1.0
         return min(1.0, max(0.0, (used - PLENTY) / (1 - PLENTY)))
 
     def _spent(self, ledger: AccountLedger, now: float, minute: int) -> AccountLedger:
-        live = _live(ledger.credits_by_minute, now)
-        if self._limit is not None and sum(live.values()) >= self._limit:
-            raise HeldBackError(BUDGET, f"all {self._limit} credits of the last 24 hours' budget are spent")
+        live, limit = _live(ledger.credits_by_minute, now), self.limit
+        if limit is not None and sum(live.values()) >= limit:
+            raise HeldBackError(BUDGET, f"all {limit} credits of the last 24 hours' budget are spent")
         return replace(ledger, credits_by_minute={**live, minute: live.get(minute, 0) + 1})
 
 

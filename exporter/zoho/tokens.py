@@ -102,6 +102,16 @@ class TokenSource:
                 self._token = None
                 self._book.change(lambda ledger: replace(ledger, token=None))
 
+    def recheck(self) -> None:
+        """Let go of the token where it was minted for other credentials than those of now."""
+        with self._refreshing:
+            kept = self._book.ledger.token
+            try:
+                is_ours = kept is not None and kept.fingerprint == _fingerprint(self._credentials())
+            except ConfigurationError:
+                return
+            self._token = self._token if is_ours else None
+
     def is_cooling_down(self) -> bool:
         """Whether the next token would be refused without asking Zoho, because of the last refusal."""
         refused = self._refused

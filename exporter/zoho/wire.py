@@ -19,6 +19,7 @@ from exporter.zoho.codes import DEAD_TOKEN, OTHER, TOO_MANY_REQUESTS, find_error
 _STATES = {state.value: state for state in JobState if state is not JobState.UNKNOWN}
 _DAILY_WORDS = ("24 hours", "credit", "per day", "daily")
 _LONGEST_QUOTE = 120
+_LONGEST_EXCERPT = 2000
 _LONGEST_PAUSE_SECONDS = 86_400.0
 _LARGEST_COUNT = 2**53  # the largest that Prometheus' float64 samples hold exactly
 
@@ -38,6 +39,12 @@ class Answer:
             return f"HTTP {self.status} without a body"
         kind = quote(self.headers.get("content-type", "no content type").split(";")[0].strip())
         return f"HTTP {self.status} with {kind}, {len(self.body)} bytes"
+
+    def excerpt(self, *, hidden: str) -> str:
+        """Show the answer to a person: what `describe` says, and the beginning of its text without `hidden`."""
+        text = self.body[:_LONGEST_EXCERPT].decode(errors="replace").replace(hidden, "<secret>")
+        printable = "".join(letter if letter.isprintable() else " " for letter in text)
+        return f"{self.describe()}\n{printable}".strip()
 
 
 def decode_report(answer: Answer) -> JobReport:

@@ -17,7 +17,7 @@ from exporter.jobs.registry import Registry
 from exporter.jobs.schedule import Schedule
 from exporter.model import Account, AccountLedger, Credentials, JobKey, JobSource, JobSpec
 from exporter.zoho.book import AccountBook
-from exporter.zoho.client import CreditLimits, ZohoClient
+from exporter.zoho.client import ClientSetup, CreditLimits, ZohoClient
 from exporter.zoho.data_centers import Endpoints
 from exporter.zoho.transport import Transport, UnsentError
 from exporter.zoho.wire import Answer
@@ -92,11 +92,13 @@ class Budget(RuleBasedStateMachine):
     def restart(self) -> None:
         """Start anew from what was kept."""
         self.client = ZohoClient(
-            Account("acme", "eu", "production", "v8", 5),
-            Endpoints("https://accounts.example", "https://api.example"),
-            self.zoho,
-            credentials=lambda: Credentials("id", "secret", "token"),
-            limits=self.limits,
+            ClientSetup(
+                Account("acme", "eu", "production", "v8", 5),
+                Endpoints("https://accounts.example", "https://api.example"),
+                self.zoho,
+                lambda: Credentials("id", "secret", "token"),
+                self.limits,
+            ),
             book=AccountBook(self.ledger, self.keep),
             clock=self.clock,
             stopwatch=self.clock,

@@ -55,6 +55,9 @@ def test_the_tree_is_the_known_one() -> None:
     assert defined_tree() == {
         "ExporterError": "Exception",
         "ConfigurationError": "ExporterError",
+        "RegistrationError": "ExporterError",
+        "DeclaredJobError": "RegistrationError",
+        "TooManyJobsError": "RegistrationError",
         "HeldBackError": "ExporterError",
         "PollError": "ExporterError",
         "PassingError": "PollError",

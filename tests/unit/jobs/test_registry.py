@@ -130,11 +130,11 @@ def test_retired_job_is_not_tracked_again(journal: MemoryJournal) -> None:
     registry.retire(NOW + 8 * DAY)
     registry.track(specs, NOW + 8 * DAY)
     assert registry.jobs() == ()
-    assert registry.dropped() == {"retention": 1, "unknown_retention": 0, "max_jobs": 0}
+    assert registry.dropped()["retention"] == 1
     assert (journal.jobs, journal.retired) == ({}, {LEADS})
     restarted = Registry(journal)
-    restarted.restore(StoredState(retired=frozenset(journal.retired), totals=registry.totals()), specs)
-    restarted.track(specs, NOW + 9 * DAY)
+    restarted.restore(StoredState(retired=frozenset(journal.retired), totals=registry.totals()))
+    restarted.declare(specs, NOW + 9 * DAY, accounts={"acme"})
     assert restarted.jobs() == ()
     assert restarted.totals()["acme", "Leads"].finished[JobState.COMPLETED] == 1
 
@@ -152,8 +152,8 @@ def test_unknown_job_gets_another_chance_after_a_restart(journal: MemoryJournal)
 def test_restart_takes_up_what_was_kept(journal: MemoryJournal) -> None:
     """A latched job is there again, under what the configuration says of it now."""
     registry = Registry(journal)
-    registry.restore(StoredState(jobs=(ended(),)), [JobSpec(LEADS, JobSource.CONFIG)])
-    registry.track([JobSpec(LEADS, JobSource.CONFIG, name="renamed")], NOW + 60)
+    registry.restore(StoredState(jobs=(ended(),)))
+    registry.declare([JobSpec(LEADS, JobSource.CONFIG, name="renamed")], NOW + 60, accounts={"acme"})
     [job] = registry.jobs()
     assert (job.state, job.first_seen_at, job.spec.name) == (JobState.COMPLETED, NOW, "renamed")
 
@@ -162,7 +162,8 @@ def test_job_no_longer_listed_is_forgotten(journal: MemoryJournal) -> None:
     """What the configuration has lost leaves the state file, tombstones too."""
     journal.jobs, journal.retired = {LEADS: ended()}, {DEALS}
     registry = Registry(journal)
-    registry.restore(StoredState(jobs=(ended(),), retired=frozenset({DEALS})), [])
+    registry.restore(StoredState(jobs=(ended(),), retired=frozenset({DEALS})))
+    registry.declare([], NOW, accounts={"acme"})
     assert registry.jobs() == ()
     assert (journal.jobs, journal.retired) == ({}, set())
 

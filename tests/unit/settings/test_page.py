@@ -37,7 +37,13 @@ _SECTIONS: tuple[tuple[type[Section], str], ...] = (
     (WebSettings, "web."),
     (LogSettings, "log."),
 )
-_SHAPES = {"accounts": "mapping of aliases", "jobs": "list", "job_labels": "list of names", "labels": "mapping"}
+_SHAPES = {
+    "accounts": "mapping of aliases",
+    "jobs": "list",
+    "job_labels": "list of names",
+    "job_files": "list of patterns",
+    "labels": "mapping",
+}
 
 
 def _parsers(annotation: object, metadata: tuple[object, ...]) -> Iterator[str]:

@@ -11,7 +11,8 @@ _Problems = Callable[..., list[str]]
 
 _DATA_CENTERS = "us, eu, in, au, cn, jp, ca, sa, uk, ae"
 _TOP_LEVEL = (
-    "accounts, jobs, job_labels, stale_after, retention, unknown_retention, max_jobs, poll_timeout, connect_timeout,"
+    "accounts, jobs, job_labels, job_files, stale_after, retention, unknown_retention, max_jobs, probe_retention, "
+    "max_probed_jobs, discovery_linger, poll_timeout, connect_timeout,"
     " scrape_timeout, scrape_timeout_offset, ca_bundle, proxy_url, schedule, state, web, log"
 )
 _OF_AN_ACCOUNT = (
@@ -33,7 +34,10 @@ _AFTER_AN_ACCOUNT = {
         '7: accounts.acme.data_centre: unknown key; did you mean "data_center"?',
     ),
     "unknown null key": ("    data_centre:", '7: accounts.acme.data_centre: unknown key; did you mean "data_center"?'),
-    "unknown web key": ("web: {zzz: 1}", "7: web.zzz: unknown key; known: listen_address, telemetry_path"),
+    "unknown web key": (
+        "web: {zzz: 1}",
+        "7: web.zzz: unknown key; known: listen_address, telemetry_path, api_token_file",
+    ),
     "unknown log key": ("log: {levle: info}", '7: log.levle: unknown key; did you mean "level"?'),
     "unknown job key": (
         "jobs: [{module: L, job_id: 1, nme: x}]",
@@ -219,7 +223,7 @@ _AFTER_AN_ACCOUNT = {
     ),
     "section is a word": (
         "web: 7",
-        "7: web: expected a mapping of settings; known: listen_address, telemetry_path",
+        "7: web: expected a mapping of settings; known: listen_address, telemetry_path, api_token_file",
     ),
     "state is a path": ("state: memory", "7: state: expected a mapping of settings; known: path"),
     "empty state path": ("state: {path: ''}", '7: state.path: "" is not a path'),
@@ -274,7 +278,11 @@ _NO_FILE = {
         {"web.listen_address": "x"},
         '--web.listen-address: "x" is not host:port, :port or [IPv6 address]:port',
     ),
-    "unknown flag": ({}, {"web.port": 1}, "--web.port: unknown key; known: listen_address, telemetry_path"),
+    "unknown flag": (
+        {},
+        {"web.port": 1},
+        "--web.port: unknown key; known: listen_address, telemetry_path, api_token_file",
+    ),
     "variable": (
         {"ZOHO_LOG__FORMAT": "xml"},
         {},

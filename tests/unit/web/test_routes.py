@@ -2,56 +2,39 @@
 
 import gzip
 import logging
-from dataclasses import dataclass
+from collections.abc import Collection
 
 import pytest
 import requests
+from played import PlayedExporter, PlayedPage
 from sites import Serve
 
-from exporter.web.routes import WebOptions, create_routes
+from exporter.web.options import WebOptions
+from exporter.web.routes import create_routes
 
 OPTIONS = WebOptions(version="1.2.3", telemetry_path="/metrics", default_timeout_seconds=10, timeout_offset_seconds=0.5)
 
 
-@dataclass(frozen=True)
-class Page:
-    """A page as the metrics part gives it."""
-
-    content_type: str = "text/plain; version=0.0.4; charset=utf-8"
-    body: bytes = b"up 1\n" * 1000
-
-
-class Scrapes:
-    """Remembers how it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[float, str]] = []
-
-    def __call__(self, timeout_seconds: float, accept: str) -> Page:
-        """Give a page."""
-        self.asked.append((timeout_seconds, accept))
-        return Page()
+@pytest.fixture
+def exporter() -> PlayedExporter:
+    """Give an exporter that a test can look into."""
+    return PlayedExporter()
 
 
 @pytest.fixture
-def scrapes() -> Scrapes:
-    """Give a scrape that a test can look into."""
-    return Scrapes()
-
-
-@pytest.fixture
-def url(serve: Serve, scrapes: Scrapes) -> str:
+def url(serve: Serve, exporter: PlayedExporter) -> str:
     """Serve the routes."""
-    return serve(create_routes(OPTIONS, scrapes)).url
+    return serve(create_routes(OPTIONS, exporter)).url
 
 
-def test_metrics_are_a_scrape(url: str, scrapes: Scrapes) -> None:
+def test_metrics_are_a_scrape(url: str, exporter: PlayedExporter) -> None:
     """The deadline and the format come from Prometheus' headers; the page comes whole."""
     headers = {"X-Prometheus-Scrape-Timeout-Seconds": "15", "Accept": "application/openmetrics-text"}
     answer = requests.get(f"{url}/metrics", headers=headers, timeout=10)
-    assert (answer.status_code, answer.content) == (200, Page().body)
+    assert (answer.status_code, answer.content) == (200, PlayedPage().body)
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert scrapes.asked == [(14.5, "application/openmetrics-text")]
+    groups = {"Jobs", "Modules", "Accounts", "Exporter"}
+    assert exporter.scrapes == [(14.5, "application/openmetrics-text", groups)]
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])
@@ -60,24 +43,24 @@ def test_page_is_compressed_for_those_who_ask(url: str, encoding: str) -> None:
     with requests.get(f"{url}/metrics", headers={"Accept-Encoding": encoding}, stream=True, timeout=10) as answer:
         body = answer.raw.read(decode_content=False)
     assert answer.headers.get("Content-Encoding", "identity") == encoding
-    assert (gzip.decompress(body) if encoding == "gzip" else body) == Page().body
+    assert (gzip.decompress(body) if encoding == "gzip" else body) == PlayedPage().body
     assert {part.strip() for part in answer.headers["Vary"].split(",")} == {"Accept", "Accept-Encoding"}
 
 
-def test_health_needs_no_scrape(url: str, scrapes: Scrapes) -> None:
+def test_health_needs_no_scrape(url: str, exporter: PlayedExporter) -> None:
     """`/-/healthy` answers without asking for anything."""
     answer = requests.get(f"{url}/-/healthy", timeout=10)
     assert (answer.status_code, answer.text) == (200, "healthy\n")
-    assert scrapes.asked == []
+    assert exporter.scrapes == []
 
 
-def test_landing_page_leads_to_the_metrics(url: str, scrapes: Scrapes) -> None:
+def test_landing_page_leads_to_the_metrics(url: str, exporter: PlayedExporter) -> None:
     """`/` links to the telemetry path and costs nothing."""
     answer = requests.get(url, timeout=10)
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert '<a href="/metrics">' in answer.text
     assert "Version 1.2.3" in answer.text
-    assert scrapes.asked == []
+    assert exporter.scrapes == []
 
 
 @pytest.mark.parametrize(
@@ -94,15 +77,18 @@ def test_everything_else_is_refused(url: str, method: str, path: str, status: in
     assert requests.request(method, url + path, timeout=10, allow_redirects=False).status_code == status
 
 
-def failing(_: float, __: str) -> Page:
-    """Fail as only a bug of ours can."""
-    raise ZeroDivisionError("a secret detail")
+class FailingExporter(PlayedExporter):
+    """Fails as only a bug of ours can."""
+
+    def scrape(self, timeout_seconds: float, accept: str, groups: Collection[str]) -> PlayedPage:
+        """Fail."""
+        raise ZeroDivisionError(f"a secret detail {timeout_seconds} {accept} {groups}")
 
 
 def test_unforeseen_error_is_logged_and_not_shown(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     """A bug gives a short 500 and a traceback in the log."""
     caplog.set_level(logging.ERROR)
-    site = serve(create_routes(OPTIONS, failing))
+    site = serve(create_routes(OPTIONS, FailingExporter()))
     answer = requests.get(f"{site.url}/metrics", timeout=10)
     assert (answer.status_code, answer.text) == (500, "internal error: see the exporter's log\n")
     assert "ZeroDivisionError" in caplog.text

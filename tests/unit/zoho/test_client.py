@@ -26,7 +26,7 @@ from exporter.errors import (
 )
 from exporter.model import Account, Credentials, JobKey, JobReport, JobState
 from exporter.zoho.book import AccountBook
-from exporter.zoho.client import CreditLimits, ZohoClient
+from exporter.zoho.client import ClientSetup, CreditLimits, ZohoClient
 from exporter.zoho.data_centers import Endpoints
 from exporter.zoho.transport import Transport, TransportOptions, tls_context
 
@@ -62,11 +62,13 @@ class Scene:
         )
         transport = Transport(TransportOptions(), tls_context(None), clock=self.clock, stopwatch=self.watch)
         self.client = ZohoClient(
-            Account("acme", "us", "production", self.api_version, 5),
-            Endpoints("https://accounts.zoho.com", "https://www.zohoapis.com"),
-            transport,
-            credentials=self._read_credentials,
-            limits=self.limits,
+            ClientSetup(
+                Account("acme", "us", "production", self.api_version, 5),
+                Endpoints("https://accounts.zoho.com", "https://www.zohoapis.com"),
+                transport,
+                self._read_credentials,
+                self.limits,
+            ),
             book=self.book,
             clock=self.clock,
             stopwatch=self.watch,

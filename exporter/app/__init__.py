@@ -1,0 +1,6 @@
+"""The only place that wires the parts together: settings in, a serving exporter out."""
+
+from exporter.app.application import Application
+from exporter.app.serving import Source, serve
+
+__all__ = ["Application", "Source", "serve"]

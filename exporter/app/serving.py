@@ -1,0 +1,156 @@
+"""The serving exporter: its socket, its signals, and the thread that follows the configuration's files."""
+
+import logging
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+
+from exporter import __version__
+from exporter.app.application import GRACE_SECONDS, Application, Load
+from exporter.errors import ConfigurationError
+from exporter.jobs.store import Store
+from exporter.settings import Settings, Watch, read_secret_file, state_file
+from exporter.web.options import WebOptions
+from exporter.web.routes import create_routes
+from exporter.web.server import WebServer, bind
+
+_log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 2.0
+"""How often the files of the configuration are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the settings come from: how to load them anew, and the files that are watched for a change."""
+
+    load: Load
+    files: tuple[Path, ...] = ()
+
+    @classmethod
+    def fixed(cls, settings: Settings) -> "Source":
+        """Give settings that never change."""
+        return cls(lambda: settings)
+
+
+def serve(source: Source, *, on_ready: Callable[[int], None] = lambda _: None) -> int:
+    """Serve until SIGTERM or SIGINT; SIGHUP reloads. Must be called in the main thread.
+
+    Args:
+        source: where the settings come from.
+        on_ready: called with the port once requests are answered.
+
+    Returns:
+        The exit status: 0 after a signal, 1 when the web server ended by itself.
+
+    Raises:
+        ConfigurationError: the settings, the listen address or the state file can't be used.
+    """
+    stop, was_told, wake = Event(), Event(), Event()
+
+    def told_to_stop(*_: object) -> None:
+        was_told.set()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, told_to_stop)
+    signal.signal(signal.SIGHUP, lambda *_: wake.set())
+    watch = Watch(lambda: source.files)
+    settings = source.load()
+    address = settings.web.listen_address
+    with bind(address.host, address.port) as listener:
+        application = Application(settings, Store.open(state_file(settings.state.path)), source.load)
+        routes = create_routes(_web_options(settings), application)
+        server = WebServer(routes, listener, on_exit=stop.set, grace_seconds=GRACE_SECONDS)
+        server.start()
+        follower = Follower(application, watch, wake)
+        follower.start()
+        _log.info("serving metrics", extra=_start_details(settings, server.port))
+        on_ready(server.port)
+        stop.wait()
+        _log.info("stopping")
+        server.stop()
+        follower.stop()
+        application.close()
+    return 0 if was_told.is_set() else 1
+
+
+class Follower:
+    """Reloads when it is woken, and when the configuration's files change, in a thread of its own.
+
+    Args:
+        application: what reloads.
+        watch: the configuration's own files; the job files come from the application's settings.
+        wake: set to reload at once.
+    """
+
+    def __init__(self, application: Application, watch: Watch, wake: Event) -> None:
+        self._application = application
+        self._watch = watch
+        self._job_files = Watch(application.job_files)
+        self._wake = wake
+        self._is_stopped = False
+        self._thread = Thread(target=self._run, name="configuration", daemon=True)
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; a reload under way is finished."""
+        self._is_stopped = True
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            is_told = self._wake.wait(LOOK_SECONDS)
+            self._wake.clear()
+            if self._is_stopped:
+                return
+            try:
+                self._look(is_told=is_told)
+            except Exception:  # noqa: BLE001 - the edge of the thread: one bug must not end all later reloads
+                _log.exception("a reload failed in a way nobody foresaw")
+
+    def _look(self, *, is_told: bool) -> None:
+        has_changed = self._watch.has_changed()
+        if is_told or has_changed:
+            self._application.reload()
+        if self._job_files.has_changed() and not (is_told or has_changed):
+            self._application.reload_jobs()
+
+
+def _start_details(settings: Settings, port: int) -> dict[str, object]:
+    return {
+        "version": __version__,
+        "port": port,
+        "path": settings.web.telemetry_path,
+        "accounts": len(settings.accounts),
+        "jobs": len(settings.jobs),
+    }
+
+
+def _web_options(settings: Settings) -> WebOptions:
+    return WebOptions(
+        version=__version__,
+        telemetry_path=settings.web.telemetry_path,
+        default_timeout_seconds=settings.scrape_timeout,
+        timeout_offset_seconds=settings.scrape_timeout_offset,
+        read_api_token=_token_reader(settings.web.api_token_file),
+    )
+
+
+def _token_reader(file: Path | None) -> Callable[[], str]:
+    """Give a function that reads the API's token anew; where the file can't be read, the API is off."""
+
+    def read() -> str:
+        try:
+            return read_secret_file(file) if file else ""
+        except ConfigurationError as error:
+            _log.error("the API's token can't be read: %s", error)
+            return ""
+
+    return read

@@ -1,0 +1,116 @@
+"""The accounts' ways to Zoho, as the settings want them: opened, changed in place, and closed by a reload."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from ssl import SSLContext
+
+from exporter import __version__
+from exporter.jobs.refresh import Lane
+from exporter.jobs.store import Store
+from exporter.model import Account, StoredState
+from exporter.settings import AccountSettings, Settings
+from exporter.zoho.book import AccountBook
+from exporter.zoho.client import ClientSetup, CreditLimits, ZohoClient
+from exporter.zoho.data_centers import Endpoints, endpoints_of
+from exporter.zoho.transport import Transport, TransportOptions, tls_context
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Where time and chance come from: `wall` gives Unix seconds, `stopwatch` seconds that never go backwards."""
+
+    wall: Callable[[], float]
+    stopwatch: Callable[[], float]
+    draw: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """One account, the client that asks for its jobs, and its lane."""
+
+    account: Account
+    client: ZohoClient
+    lane: Lane
+
+
+class Upstreams:
+    """Opens accounts that share clocks, certificates and the state file. Not thread-safe: one reload at a time.
+
+    Args:
+        store: keeps what the accounts spend and hold.
+        kept: what it kept of earlier processes.
+        clocks: time and chance.
+    """
+
+    def __init__(self, store: Store, kept: StoredState, clocks: Clocks) -> None:
+        self._store = store
+        self._kept = kept
+        self._clocks = clocks
+        self._books: dict[str, AccountBook] = {}
+        self.by_alias: dict[str, Upstream] = {}
+
+    def configure(self, settings: Settings) -> None:
+        """Have exactly the accounts of the settings. One that stays keeps its token, its counters and its pauses.
+
+        Raises:
+            ConfigurationError: the CA certificates can't be read; nothing has changed.
+        """
+        context = tls_context(settings.ca_bundle)
+        wanted = {
+            alias: self._configured(alias, self._setup(settings, context, alias, account))
+            for alias, account in settings.accounts.items()
+        }
+        for alias in self.by_alias.keys() - wanted.keys():
+            self.by_alias[alias].client.close()
+        self.by_alias = wanted
+
+    def _configured(self, alias: str, setup: ClientSetup) -> Upstream:
+        known = self.by_alias.get(alias)
+        if known is None:
+            client = ZohoClient(
+                setup,
+                book=self._book(alias),
+                clock=self._clocks.wall,
+                stopwatch=self._clocks.stopwatch,
+                draw=self._clocks.draw,
+            )
+            return Upstream(setup.account, client, _lane(setup.account, client))
+        known.client.reconfigure(setup)
+        is_as_wide = known.account.max_concurrency == setup.account.max_concurrency
+        return Upstream(setup.account, known.client, known.lane if is_as_wide else _lane(setup.account, known.client))
+
+    def _book(self, alias: str) -> AccountBook:
+        """Give an account's one book; it outlives the account, which may come back with a later reload."""
+        if alias not in self._books:
+            self._books[alias] = AccountBook(self._kept.ledgers.get(alias), partial(self._store.save_ledger, alias))
+        return self._books[alias]
+
+    def _setup(self, settings: Settings, context: SSLContext, alias: str, account: AccountSettings) -> ClientSetup:
+        endpoints = _endpoints(account)
+        options = TransportOptions(
+            timeout_seconds=settings.poll_timeout,
+            connect_timeout_seconds=settings.connect_timeout,
+            proxies={**settings.proxies_for(endpoints.accounts_url), **settings.proxies_for(endpoints.api_url)},
+            pool_size=account.max_concurrency,
+            user_agent=f"zoho-mass-update-exporter/{__version__}",
+        )
+        return ClientSetup(
+            Account(alias, account.data_center_name, account.environment, account.api_version, account.max_concurrency),
+            endpoints,
+            Transport(options, context, clock=self._clocks.wall, stopwatch=self._clocks.stopwatch),
+            account.credentials,
+            CreditLimits(account.daily_credit_budget, account.credit_reserve),
+        )
+
+
+def _lane(account: Account, client: ZohoClient) -> Lane:
+    return Lane.with_threads(account.alias, client.fetch, client.pressure, account.max_concurrency)
+
+
+def _endpoints(account: AccountSettings) -> Endpoints:
+    if account.accounts_url and account.api_url:
+        return Endpoints(account.accounts_url, account.api_url)
+    if account.data_center is None:
+        raise ValueError("settings give an account a data centre or both of its URLs")
+    return endpoints_of(account.data_center, account.environment)

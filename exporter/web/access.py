@@ -1,0 +1,63 @@
+"""Who may change what the exporter does: those with the bearer token, or with basic auth."""
+
+import hmac
+import ipaddress
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from exporter.web.problems import problem
+
+USER = "exporter.user"
+"""The key of a request's scope that names the user whom basic auth has let in."""
+
+API_IS_OFF = (
+    "The job API is off. To switch it on, set web.api_token_file to a file that holds a bearer token, or guard the "
+    "server with basic auth (--web.config.file)."
+)
+
+
+class Access:
+    """Lets requests through, or says why not.
+
+    Args:
+        read_token: gives the bearer token, or nothing where there is none.
+    """
+
+    def __init__(self, read_token: Callable[[], str]) -> None:
+        self._read_token = read_token
+
+    def refusal(self, request: Request) -> Response | None:
+        """Refuse a request that carries neither the bearer token nor a user's password; `None` lets it through."""
+        if request.scope.get(USER):
+            return None
+        token = self._read_token()
+        if not token:
+            return problem(403, "The job API is off", API_IS_OFF)
+        if self.has_token(request, token):
+            return None
+        answer = problem(
+            401, "Unauthorized", "Send the header Authorization: Bearer, with the token of api_token_file."
+        )
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
+
+    def refusal_unless_local(self, request: Request) -> Response | None:
+        """Refuse as `refusal` does, but let programs of this machine through; a browser's page is none."""
+        is_page = "Origin" in request.headers
+        return None if not is_page and _is_local(request) else self.refusal(request)
+
+    @staticmethod
+    def has_token(request: Request, token: str) -> bool:
+        """Whether the request carries the token; takes as long for a wrong one as for a right one."""
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        is_equal = hmac.compare_digest(given.strip().encode(), token.encode())
+        return scheme.lower() == "bearer" and is_equal
+
+
+def _is_local(request: Request) -> bool:
+    try:
+        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,136 @@
+"""`/api/v1/jobs`: jobs registered, listed and let go by the programs that schedule them."""
+
+import json
+from types import MappingProxyType
+
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from exporter.errors import DeclaredJobError, TooManyJobsError
+from exporter.model import JobKey, JobSource, JobSpec, TrackedJob
+from exporter.web.access import Access
+from exporter.web.contract import Exporter
+from exporter.web.jobs_asked import faults_of
+from exporter.web.problems import problem
+from exporter.web.schemas import BodyError, JobBody, JobsView, parse_bodies, view_of, view_with_history_of
+
+JOBS_PATH = "/api/v1/jobs"
+JOB_PATH = "/api/v1/jobs/{account}/{module}/{job_id}"
+LARGEST_BODY_BYTES = 1024 * 1024
+_DEEPEST = "is nested too deeply"
+
+
+class JobApi:
+    """Answers the programs that schedule mass updates."""
+
+    def __init__(self, exporter: Exporter, access: Access) -> None:
+        self._exporter = exporter
+        self._access = access
+
+    async def jobs(self, request: Request) -> Response:
+        """List all jobs, or register some."""
+        if refusal := self._access.refusal(request):
+            return refusal
+        if request.method == "POST":
+            return await self._register(request)
+        return _json(JobsView(jobs=[view_of(job) for job in self._exporter.snapshot().jobs]))
+
+    async def job(self, request: Request) -> Response:
+        """Show one job with its history, or let it go."""
+        if refusal := self._access.refusal(request):
+            return refusal
+        key = JobKey(*(request.path_params[name] for name in ("account", "module", "job_id")))
+        if request.method == "DELETE":
+            return await run_in_threadpool(self._forget, key)
+        job = self._find(key)
+        return _json(view_with_history_of(job)) if job else _not_tracked(key)
+
+    async def _register(self, request: Request) -> Response:
+        body = await _read(request)
+        if body is None:
+            return problem(413, "Too large", f"A body has {LARGEST_BODY_BYTES} bytes at most.")
+        try:
+            document = json.loads(body)
+        except RecursionError:
+            return problem(400, "Not JSON", f"The body {_DEEPEST}.")
+        except ValueError as error:
+            return problem(400, "Not JSON", f"The body is not JSON: {error}.")
+        return await run_in_threadpool(self._take_in, document)
+
+    def _take_in(self, document: object) -> Response:
+        is_list = isinstance(document, list)
+        try:
+            specs = self._specs(parse_bodies(document), is_list=is_list)
+            is_new = self._exporter.register(specs)
+        except BodyError as error:
+            return problem(400, "Wrong body", "The body is not one job or a list of jobs; see errors.", error.errors)
+        except DeclaredJobError as error:
+            return problem(409, "Conflict", f"{error}.")
+        except TooManyJobsError as error:
+            return problem(429, "Too many jobs", f"{error}.")
+        if not self._exporter.is_kept():
+            return problem(503, "Not kept", "The jobs are watched, but a restart would forget them: the state file "
+                           "can't be written. Send them again later.")  # fmt: skip
+        views = [view_of(job) for spec in specs if (job := self._find(spec.key))]
+        status = 201 if any(is_new) else 200
+        return _json(JobsView(jobs=views) if is_list else views[0], status)
+
+    def _specs(self, bodies: tuple[JobBody, ...], *, is_list: bool) -> tuple[JobSpec, ...]:
+        """Give the jobs in the product's own words.
+
+        Raises:
+            BodyError: an account or a label is not one of the configuration's.
+        """
+        specs = [self._spec(body) for body in bodies]
+        faults = [
+            {"pointer": f"/{number}" if is_list else "", "detail": fault}
+            for number, spec in enumerate(specs)
+            for fault in (*faults_of(spec.key, self._exporter), *self._label_faults(spec))
+        ]
+        if faults:
+            raise BodyError(faults)
+        return tuple(specs)
+
+    def _spec(self, body: JobBody) -> JobSpec:
+        accounts = self._exporter.accounts
+        account = body.account or (next(iter(accounts)) if len(accounts) == 1 else "")
+        key = JobKey(account, body.module, body.job_id)
+        return JobSpec(key, JobSource.API, body.name, body.group, MappingProxyType(dict(body.labels)))
+
+    def _label_faults(self, spec: JobSpec) -> tuple[str, ...]:
+        allowed = self._exporter.job_labels
+        known = f"; it has {', '.join(allowed)}" if allowed else ", which is empty"
+        return tuple(f'labels: "{name}" is not in job_labels{known}' for name in spec.labels if name not in allowed)
+
+    def _forget(self, key: JobKey) -> Response:
+        try:
+            was_tracked = self._exporter.forget(key)
+        except DeclaredJobError as error:
+            return problem(409, "Conflict", f"{error}.")
+        return Response(status_code=204) if was_tracked else _not_tracked(key)
+
+    def _find(self, key: JobKey) -> TrackedJob | None:
+        return next((job for job in self._exporter.snapshot().jobs if job.spec.key == key), None)
+
+
+async def _read(request: Request) -> bytes | None:
+    """Read a body as far as it may go; `None` for one that is too large."""
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > LARGEST_BODY_BYTES:
+                return None
+    except ClientDisconnect:
+        return b""  # nobody is there to read the answer
+    return bytes(body)
+
+
+def _not_tracked(key: JobKey) -> Response:
+    return problem(404, "Not tracked", f"{key} is not tracked.")
+
+
+def _json(view: BaseModel, status: int = 200) -> Response:
+    return JSONResponse(view.model_dump(mode="json"), status_code=status)

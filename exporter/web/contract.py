@@ -1,0 +1,92 @@
+"""What the routes ask of the exporter behind them; the application gives it, and tests play it."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from exporter.errors import Problem
+from exporter.model import JobKey, JobSpec, Snapshot
+
+
+class Page(Protocol):
+    """A rendered page."""
+
+    @property
+    def content_type(self) -> str:
+        """The full media type, with version and charset."""
+
+    @property
+    def body(self) -> bytes:
+        """The page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether the exporter can do its work, and the sentences that say why, or why not."""
+
+    is_ready: bool
+    sentences: tuple[str, ...]
+
+
+class Exporter(Protocol):
+    """The exporter as HTTP sees it. Thread-safe. Times are Unix seconds."""
+
+    @property
+    def accounts(self) -> Collection[str]:
+        """The aliases of the configured accounts."""
+
+    @property
+    def job_labels(self) -> Collection[str]:
+        """The labels that a job may carry."""
+
+    @property
+    def discovery_linger_seconds(self) -> float:
+        """How long an ended job stays a target."""
+
+    def now(self) -> float:
+        """Give the time."""
+
+    def snapshot(self) -> Snapshot:
+        """Give what is known. Touches no network."""
+
+    def scrape(self, timeout_seconds: float, accept: str, groups: Collection[str]) -> Page:
+        """Poll what is due if jobs are asked for, and render the groups for an `Accept` header."""
+
+    def probe(self, key: JobKey, timeout_seconds: float, accept: str) -> Page:
+        """Poll one job if it is due, and render it.
+
+        Raises:
+            TooManyJobsError: it is not tracked, and there is no room for it.
+        """
+
+    def explain(self, key: JobKey) -> tuple[str, ...]:
+        """Say why a job shows what it shows; nothing for a job that is not tracked."""
+
+    def last_exchange(self, key: JobKey) -> tuple[str, ...]:
+        """Say what was last asked of Zoho for a job and what came; nothing where nothing was asked."""
+
+    def register(self, specs: Iterable[JobSpec]) -> tuple[bool, ...]:
+        """Track jobs, all or none, and say of each whether it is new.
+
+        Raises:
+            RegistrationError: they are not taken in.
+        """
+
+    def forget(self, key: JobKey) -> bool:
+        """Let go of a job, and say whether it was tracked.
+
+        Raises:
+            RegistrationError: the configuration lists it.
+        """
+
+    def is_kept(self) -> bool:
+        """Whether what was registered so far would outlive a crash."""
+
+    def reload(self) -> tuple[Problem, ...]:
+        """Load the configuration anew, and give what is wrong with it; the last good one then stays in force."""
+
+    def configuration(self) -> str:
+        """Give the settings in force as YAML, secrets masked."""
+
+    def readiness(self) -> Readiness:
+        """Say whether the exporter can do its work."""

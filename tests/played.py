@@ -1,0 +1,109 @@
+"""An exporter that a test of the routes plays."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from samples import NOW
+
+from exporter.errors import DeclaredJobError, Problem, TooManyJobsError
+from exporter.model import (
+    Distribution,
+    ExporterSnapshot,
+    JobKey,
+    JobSpec,
+    Snapshot,
+    TrackedJob,
+)
+from exporter.web.contract import Readiness
+
+
+READY = Readiness(is_ready=True, sentences=("account acme: ready",))
+
+
+@dataclass(frozen=True)
+class PlayedPage:
+    """A page as the metrics part gives it."""
+
+    content_type: str = "text/plain; version=0.0.4; charset=utf-8"
+    body: bytes = b"up 1\n" * 1000
+
+
+@dataclass
+class PlayedExporter:
+    """Answers as it is told, and remembers how it was asked."""
+
+    accounts: Collection[str] = ("acme",)
+    job_labels: Collection[str] = ()
+    discovery_linger_seconds: float = 3600.0
+    jobs: dict[JobKey, TrackedJob] = field(default_factory=dict)
+    declared: frozenset[JobKey] = frozenset()
+    most_jobs: int = 1000
+    kept: bool = True
+    problems: tuple[Problem, ...] = ()
+    ready: Readiness = READY
+    scrapes: list[tuple[float, str, set[str]]] = field(default_factory=list)
+    probes: list[tuple[JobKey, float, str]] = field(default_factory=list)
+    reloads: int = 0
+
+    def now(self) -> float:
+        """Give the time."""
+        return NOW
+
+    def snapshot(self) -> Snapshot:
+        """Give the jobs."""
+        exporter = ExporterSnapshot("1.2.3", "3.11", True, NOW, Distribution.empty((1.0,)))
+        return Snapshot(tuple(job for _, job in sorted(self.jobs.items())), (), exporter)
+
+    def scrape(self, timeout_seconds: float, accept: str, groups: Collection[str]) -> PlayedPage:
+        """Give a page."""
+        self.scrapes.append((timeout_seconds, accept, set(groups)))
+        return PlayedPage()
+
+    def probe(self, key: JobKey, timeout_seconds: float, accept: str) -> PlayedPage:
+        """Give a page, unless there is no room for the job."""
+        if key not in self.jobs and len(self.jobs) >= self.most_jobs:
+            raise TooManyJobsError("no room")
+        self.probes.append((key, timeout_seconds, accept))
+        return PlayedPage(body=b"zoho_mass_update_probe_success 1.0\n")
+
+    def explain(self, key: JobKey) -> tuple[str, ...]:
+        """Give a sentence for a job that is tracked."""
+        return (f"{key} is tracked.",) if key in self.jobs else ()
+
+    def last_exchange(self, key: JobKey) -> tuple[str, ...]:
+        """Give the exchange of a job that was probed."""
+        return ("GET https://zoho.example", "HTTP 200") if any(key == probed for probed, _, _ in self.probes) else ()
+
+    def register(self, specs: Iterable[JobSpec]) -> tuple[bool, ...]:
+        """Take in jobs, but none that the configuration describes and none too many."""
+        wanted = tuple(specs)
+        if any(spec.key in self.declared for spec in wanted):
+            raise DeclaredJobError("the configuration describes it otherwise")
+        is_new = tuple(spec.key not in self.jobs for spec in wanted)
+        if len(self.jobs) + sum(is_new) > self.most_jobs:
+            raise TooManyJobsError("no room")
+        self.jobs |= {spec.key: TrackedJob(spec, first_seen_at=NOW) for spec in wanted}
+        return is_new
+
+    def forget(self, key: JobKey) -> bool:
+        """Let go of a job, but not of one that the configuration lists."""
+        if key in self.declared:
+            raise DeclaredJobError("it stands in the configuration")
+        return self.jobs.pop(key, None) is not None
+
+    def is_kept(self) -> bool:
+        """Say what it was told."""
+        return self.kept
+
+    def reload(self) -> tuple[Problem, ...]:
+        """Give the problems."""
+        self.reloads += 1
+        return self.problems
+
+    def configuration(self) -> str:
+        """Give a text."""
+        return "accounts: {}\n"
+
+    def readiness(self) -> Readiness:
+        """Say what it was told."""
+        return self.ready
