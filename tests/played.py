@@ -16,7 +16,6 @@ from exporter.model import (
 )
 from exporter.web.contract import Readiness
 
-
 READY = Readiness(is_ready=True, sentences=("account acme: ready",))
 
 

@@ -123,7 +123,7 @@ class Application:
         started = self._stopwatch()
         self._registry.admit_probe(key, self._clock())
         self._refresher.refresh(timeout_seconds, {key})
-        jobs = tuple(job for job in self._view() if job.spec.key == key)
+        jobs = self._view({key})
         is_success = any(job.report is not None and job.failure is None for job in jobs)
         snapshot = Snapshot(jobs, (), self._reading(), Probe(is_success, self._stopwatch() - started))
         return self._renderer.render(snapshot, accept, PROBED)
@@ -230,8 +230,8 @@ class Application:
     def _lanes(self) -> dict[str, Lane]:
         return {alias: upstream.lane for alias, upstream in self._upstreams.by_alias.items()}
 
-    def _view(self) -> tuple[TrackedJob, ...]:
-        return self._refresher.view(self._settings.stale_after)
+    def _view(self, keys: Collection[JobKey] | None = None) -> tuple[TrackedJob, ...]:
+        return self._refresher.view(self._settings.stale_after, keys)
 
     def _reading(self) -> ExporterSnapshot:
         return self._telemetry.snapshot(self._registry.dropped(), self._store.errors())

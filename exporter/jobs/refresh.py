@@ -128,20 +128,23 @@ class Refresher:
         """Poll what is due, of `keys` alone where they are given, and wait for it, no longer than `timeout_seconds`."""
         self._registry.retire(self._clock())
         pressures = self._pressures()
-        jobs = sorted(self._registry.jobs(), key=lambda job: job.polled_at or 0.0)
-        wanted = [job.spec.key for job in jobs if keys is None or job.spec.key in keys]
+        jobs = sorted(self._jobs(keys), key=lambda job: job.polled_at or 0.0)
+        wanted = [job.spec.key for job in jobs]
         polls = {key: poll for key in wanted if (poll := self._poll_if_due(key, pressures.get(key.account, 0.0)))}
         finished, _ = wait(polls.values(), timeout=max(0.0, timeout_seconds))
         for key, poll in polls.items():
             if poll not in finished:
                 self._skip(key, Skip.DEADLINE)
 
-    def view(self, stale_after_seconds: float) -> tuple[TrackedJob, ...]:
-        """Give the jobs as a page shows them: without reports that are too old, and with the next poll as it stands."""
+    def view(self, stale_after_seconds: float, keys: Collection[JobKey] | None = None) -> tuple[TrackedJob, ...]:
+        """Give the jobs, of `keys` alone where they are given, as a page shows them.
+
+        That is without reports that are too old, and with the next poll as it stands.
+        """
         now, pressures = self._clock(), self._pressures()
         planned = (
             replace(job, next_poll_at=self._schedule.due_at(job, pressures.get(job.spec.key.account, 0.0)))
-            for job in self._registry.jobs()
+            for job in self._jobs(keys)
         )
         return tuple(fade(job, now, stale_after_seconds) for job in planned)
 
@@ -149,6 +152,11 @@ class Refresher:
         """Say what a scrape would do with a job now, without doing it."""
         pressure = self._pressures().get(job.spec.key.account, 0.0)
         return Plan(self._reason_to_skip(job, pressure), self._schedule.due_at(job, pressure))
+
+    def _jobs(self, keys: Collection[JobKey] | None) -> tuple[TrackedJob, ...]:
+        if keys is None:
+            return self._registry.jobs()
+        return tuple(job for key in sorted(keys) if (job := self._registry.get(key)))
 
     def _pressures(self) -> dict[str, float]:
         return {alias: lane.pressure() for alias, lane in self._lanes.items()}

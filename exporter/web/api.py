@@ -73,9 +73,10 @@ class JobApi:
         if not self._exporter.is_kept():
             return problem(503, "Not kept", "The jobs are watched, but a restart would forget them: the state file "
                            "can't be written. Send them again later.")  # fmt: skip
-        views = [view_of(job) for spec in specs if (job := self._find(spec.key))]
+        known = {job.spec.key: job for job in self._exporter.snapshot().jobs}
+        views = [view_of(known[spec.key]) for spec in specs if spec.key in known]
         status = 201 if any(is_new) else 200
-        return _json(JobsView(jobs=views) if is_list else views[0], status)
+        return _json(JobsView(jobs=views) if is_list or not views else views[0], status)
 
     def _specs(self, bodies: tuple[JobBody, ...], *, is_list: bool) -> tuple[JobSpec, ...]:
         """Give the jobs in the product's own words.
