@@ -40,4 +40,4 @@ class Operations:
 
     async def configuration(self, _: Request) -> Response:
         """Give the settings in force, secrets masked."""
-        return PlainTextResponse(self._exporter.configuration(), media_type="application/yaml")
+        return PlainTextResponse(self._exporter.configuration())

@@ -1,0 +1,98 @@
+"""Health, readiness, reload and configuration, over real HTTP."""
+
+from pathlib import Path
+
+import pytest
+import requests
+from played import PlayedExporter
+from sites import Serve
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from exporter.errors import Problem
+from exporter.web.contract import Readiness
+from exporter.web.options import WebOptions
+from exporter.web.routes import create_routes
+
+WITH_TOKEN = WebOptions(version="1.2.3", read_api_token=lambda: "swordfish")
+
+
+def test_unready_exporter_says_why(serve: Serve) -> None:
+    """A 503 tells what is missing, account by account."""
+    unready = Readiness(is_ready=False, sentences=("account acme: no access token: Zoho refused it",))
+    url = serve(create_routes(WITH_TOKEN, PlayedExporter(ready=unready))).url
+    answer = requests.get(f"{url}/-/ready", timeout=10)
+    assert (answer.status_code, answer.text) == (503, "account acme: no access token: Zoho refused it\n")
+
+
+def test_ready_exporter_says_so(serve: Serve) -> None:
+    """A 200 once it can do its work."""
+    answer = requests.get(f"{serve(create_routes(WITH_TOKEN, PlayedExporter())).url}/-/ready", timeout=10)
+    assert (answer.status_code, answer.text) == (200, "account acme: ready\n")
+
+
+def test_configuration_is_shown(serve: Serve) -> None:
+    """`/config` gives YAML."""
+    answer = requests.get(f"{serve(create_routes(WITH_TOKEN, PlayedExporter())).url}/config", timeout=10)
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer.text == "accounts: {}\n"
+
+
+def test_local_programs_may_reload(serve: Serve) -> None:
+    """A program on the same machine needs no token."""
+    exporter = PlayedExporter()
+    answer = requests.post(f"{serve(create_routes(WebOptions('1.2.3'), exporter)).url}/-/reload", timeout=10)
+    assert (answer.status_code, answer.text, exporter.reloads) == (200, "reloaded\n", 1)
+
+
+def test_wrong_configuration_is_told(serve: Serve, tmp_path: Path) -> None:
+    """A reload that fails is a 500 with every problem."""
+    file = tmp_path / "zoho.yaml"
+    exporter = PlayedExporter(problems=(Problem(f"{file}:3", "acounts: unknown key"),))
+    answer = requests.post(f"{serve(create_routes(WITH_TOKEN, exporter)).url}/-/reload", timeout=10)
+    assert answer.status_code == 500
+    assert answer.text == (
+        f"The configuration is wrong, and the last good one stays in force:\n{file}:3: acounts: unknown key\n"
+    )
+
+
+def from_afar(app: ASGIApp) -> ASGIApp:
+    """Let requests come from another machine."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "client": ("192.0.2.7", 40_000)}, receive, send)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("options", "headers", "status"),
+    [
+        pytest.param(WebOptions("1.2.3"), {}, 403, id="no token configured"),
+        pytest.param(WITH_TOKEN, {}, 401, id="no token sent"),
+        pytest.param(WITH_TOKEN, {"Authorization": "Bearer swordfisch"}, 401, id="wrong token"),
+        pytest.param(WITH_TOKEN, {"Authorization": "Basic swordfish"}, 401, id="wrong scheme"),
+        pytest.param(WITH_TOKEN, {"Authorization": "bearer swordfish"}, 200, id="right token"),
+    ],
+)
+def test_others_need_the_token(serve: Serve, options: WebOptions, headers: dict[str, str], status: int) -> None:
+    """From another machine a reload takes the API's token."""
+    exporter = PlayedExporter()
+    url = serve(from_afar(create_routes(options, exporter))).url
+    assert requests.post(f"{url}/-/reload", headers=headers, timeout=10).status_code == status
+    assert exporter.reloads == (1 if status == 200 else 0)
+
+
+def test_web_page_may_not_reload(serve: Serve) -> None:
+    """A page that a browser on the same machine has open is no local program."""
+    exporter = PlayedExporter()
+    url = serve(create_routes(WebOptions("1.2.3"), exporter)).url
+    assert requests.post(f"{url}/-/reload", headers={"Origin": "https://evil.example"}, timeout=10).status_code == 403
+    assert exporter.reloads == 0
+
+
+def test_reload_is_no_get(serve: Serve) -> None:
+    """A link can't reload."""
+    assert (
+        requests.get(f"{serve(create_routes(WITH_TOKEN, PlayedExporter())).url}/-/reload", timeout=10).status_code
+        == 405
+    )
