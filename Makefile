@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format check bench bench-credits soak golden lock clean programs
+.PHONY: help demo test lint format check bench bench-credits soak golden manifests lock clean programs
 
 help: ## list these verbs
 	@echo "make <verb>, where the verb is one of"
@@ -58,6 +58,9 @@ soak: $(RUN) ## scrape hard for ten minutes, and watch memory, threads and open 
 
 golden: $(DEV) ## write the golden files and docs/metrics.md anew, to be read in git diff
 	$(BIN)/python -m pytest -q tests/unit/metrics --write-golden
+
+manifests: $(DEV) ## write what deploy/ derives from other files anew: the chart's copies and schema, deploy/kubernetes
+	$(BIN)/python deploy/derived.py
 
 lock: | $(BIN)/uv ## write requirements/*.txt anew from pyproject.toml; newer versions: ARGS=--upgrade
 	$(UV_COMPILE) --group dev --output-file requirements/dev.txt $(ARGS)
