@@ -35,8 +35,9 @@ class MemoryJournal:
         self.retired: set[JobKey] = set()
 
     def save_job(self, job: TrackedJob, totals: Mapping[tuple[str, str], ModuleTotals]) -> None:
-        """Keep a job."""
+        """Keep a job; one that is tracked again is retired no more."""
         self.jobs[job.spec.key] = job
+        self.retired = self.retired - {job.spec.key}
         self.totals.update(totals)
 
     def forget_jobs(self, keys: Iterable[JobKey], *, retired: bool) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from threading import Barrier, Event, Thread
 
 import pytest
-from samples import DEALS, LEADS, NOW, Clock, HeldExecutor, MemoryJournal, report, tracked
+from samples import DEALS, FAILURE, LEADS, NOW, Clock, HeldExecutor, MemoryJournal, report, tracked
 
 from exporter.errors import (
     HeldBackError,
@@ -17,9 +17,10 @@ from exporter.errors import (
     ThrottledError,
     TokenRefusedError,
 )
-from exporter.jobs.refresh import Lane, Refresher
+from exporter.jobs.refresh import Lane, Refresher, Skip
 from exporter.jobs.registry import Registry
 from exporter.jobs.schedule import Schedule
+from exporter.jobs.tracking import note_failure
 from exporter.model import JobKey, JobReport, JobSource, JobSpec, JobState, PollFailure, TrackedJob
 
 Answer = Callable[[JobKey], JobReport]
@@ -369,3 +370,62 @@ def test_lost_outcome_is_logged(caplog: pytest.LogCaptureFixture, threads: Threa
     refresher.refresh(10)
     threads.shutdown(wait=True)
     assert "a poll's outcome was lost" in caplog.text
+
+
+def test_one_job_is_polled_for_a_probe() -> None:
+    """Only the job asked for is looked at and polled."""
+    scene = Scene(lambda _: report())
+    scene.refresher.refresh(0, {LEADS})
+    scene.executor.run()
+    assert scene.upstream.asked == [LEADS]
+    assert [job.spec.key for job in scene.refresher.view(3600, {LEADS})] == [LEADS]
+
+
+def test_refused_jobs_are_due_again_on_request() -> None:
+    """After a reload a refused job is tried at once; one with a passing fault keeps its pause."""
+    scene = Scene(fail(RefusedError("NO_PERMISSION", "denied")))
+    scene.scrape()
+    scene.registry.update(DEALS, lambda job: note_failure(job, FAILURE, NOW))
+    scene.clock.now += 1
+    scene.refresher.retry_refused()
+    scene.scrape()
+    assert scene.upstream.asked[2:] == [LEADS]
+
+
+def test_another_lane_and_schedule_are_taken() -> None:
+    """After a reload polls take the new road, at the new pace, and the counts go on."""
+    scene = Scene(lambda _: report())
+    scene.scrape()
+    other = Upstream(lambda _: report(JobState.COMPLETED))
+    scene.refresher.reconfigure({"acme": Lane(other, scene.executor)}, Schedule.constant(5))
+    scene.clock.now += 20
+    scene.scrape()
+    assert (scene.upstream.asked, other.asked) == ([DEALS, LEADS], [DEALS, LEADS])
+    assert scene.refresher.tallies()["acme"].polls == {"Deals": 2, "Leads": 2}
+
+
+def test_jobs_of_an_account_that_is_gone_are_left_alone() -> None:
+    """Between a reload and the end of its jobs a scrape finds no lane, and polls nothing."""
+    scene = Scene(lambda _: report())
+    scene.refresher.reconfigure({}, Schedule())
+    scene.scrape()
+    assert (scene.upstream.asked, scene.refresher.tallies()) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("answer", "age", "pressure", "skip"),
+    [
+        pytest.param(lambda _: report(), 7, 0.0, Skip.FRESH, id="fresh"),
+        pytest.param(lambda _: report(), 15, 0.0, None, id="due"),
+        pytest.param(lambda _: report(), 15, 1.0, Skip.BUDGET, id="credits are scarce"),
+        pytest.param(lambda _: report(JobState.COMPLETED), 15, 0.0, Skip.TERMINAL, id="ended"),
+        pytest.param(fail(RefusedError("NO_PERMISSION", "denied")), 7, 0.0, Skip.BACKOFF, id="refused"),
+    ],
+)
+def test_plan_tells_what_a_scrape_would_do(answer: Answer, age: float, pressure: float, skip: Skip | None) -> None:
+    """A question about a job does not poll it."""
+    scene = Scene(answer, pressure=pressure)
+    scene.scrape()
+    scene.clock.now += age
+    assert scene.refresher.plan(watched(scene.registry, LEADS)).skip is skip
+    assert len(scene.upstream.asked) == 2

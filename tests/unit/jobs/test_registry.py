@@ -5,6 +5,7 @@ import logging
 import pytest
 from samples import DEALS, FAILURE, LEADS, NOW, MemoryJournal, report, tracked
 
+from exporter.errors import DeclaredJobError, TooManyJobsError
 from exporter.jobs.registry import Drop, Registry, Retention
 from exporter.jobs.tracking import note_failure, note_report
 from exporter.model import JobReport, JobSource, JobSpec, JobState, PollFailure, StoredState, TrackedJob
@@ -196,3 +197,136 @@ def test_update_of_a_job_that_has_gone_does_nothing(journal: MemoryJournal) -> N
     registry.update(LEADS, lambda job: note_report(job, report(), NOW))
     assert registry.jobs() == ()
     assert journal.jobs == {}
+
+
+def registered(name: str = "", group: str = "") -> JobSpec:
+    """Give what a script says of a job."""
+    return JobSpec(LEADS, JobSource.API, name, group)
+
+
+def test_registration_says_what_is_new(registry: Registry) -> None:
+    """A job that is tracked already is known, one that is not is new."""
+    answer = registry.register([JobSpec(DEALS, JobSource.API), JobSpec(LEADS, JobSource.API)], NOW)
+    assert answer == (True, False)
+    assert [job.spec.source for job in registry.jobs()] == [JobSource.API, JobSource.CONFIG]
+
+
+def test_later_registration_completes_an_earlier_one(journal: MemoryJournal) -> None:
+    """What is said later counts; what is not said stays."""
+    registry = Registry(journal)
+    registry.register([registered(name="Spring", group="campaign")], NOW)
+    registry.register([registered(name="Summer")], NOW)
+    assert registry.jobs()[0].spec == registered(name="Summer", group="campaign")
+    assert journal.jobs[LEADS].spec == registered(name="Summer", group="campaign")
+
+
+def test_configuration_has_the_last_word(registry: Registry) -> None:
+    """A script that describes a configured job otherwise is told, and nothing of its request is done."""
+    with pytest.raises(DeclaredJobError, match="describes acme/Leads/3524033000006027001 otherwise"):
+        registry.register([JobSpec(DEALS, JobSource.API), registered(name="other")], NOW)
+    with pytest.raises(DeclaredJobError, match="stands in the configuration: remove it there"):
+        registry.forget(LEADS)
+    assert registry.jobs() == (tracked(),)
+
+
+def test_registration_is_all_or_none(journal: MemoryJournal) -> None:
+    """Where there is no room for all, none is taken in, and each is counted."""
+    registry = Registry(journal, Retention(max_jobs=1))
+    with pytest.raises(TooManyJobsError, match="0 jobs are tracked, and 2 more would be above max_jobs, which is 1"):
+        registry.register([JobSpec(key, JobSource.API) for key in (LEADS, DEALS)], NOW)
+    assert registry.jobs() == ()
+    assert registry.dropped()["max_jobs"] == 2
+
+
+def test_refusals_are_logged_once_until_there_is_room(journal: MemoryJournal, caplog: pytest.LogCaptureFixture) -> None:
+    """A flood of requests does not flood the log."""
+    registry = Registry(journal, Retention(max_probed_jobs=1))
+    registry.admit_probe(LEADS, NOW)
+    for _ in range(3):
+        with pytest.raises(TooManyJobsError):
+            registry.admit_probe(DEALS, NOW)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    registry.forget(LEADS)
+    registry.admit_probe(DEALS, NOW)
+    with pytest.raises(TooManyJobsError):
+        registry.admit_probe(LEADS, NOW)
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
+    assert registry.dropped()["max_probed_jobs"] == 4
+
+
+def test_job_is_let_go_on_request(journal: MemoryJournal) -> None:
+    """A registered job leaves memory and file, and there is nothing left to let go."""
+    registry = Registry(journal)
+    registry.register([registered()], NOW)
+    assert [registry.forget(LEADS), registry.forget(LEADS)] == [True, False]
+    assert (registry.jobs(), journal.jobs) == ((), {})
+
+
+def test_probed_job_leaves_when_nobody_probes_it(journal: MemoryJournal) -> None:
+    """The last probe counts, not the first."""
+    registry = Registry(journal, Retention(probed_seconds=100))
+    registry.admit_probe(LEADS, NOW)
+    registry.admit_probe(LEADS, NOW + 90)
+    registry.retire(NOW + 190)
+    assert [job.spec.source for job in registry.jobs()] == [JobSource.PROBE]
+    registry.retire(NOW + 191)
+    assert registry.jobs() == ()
+    assert registry.dropped()["probe_retention"] == 1
+
+
+def test_probe_of_a_tracked_job_changes_nothing(registry: Registry) -> None:
+    """A job that is tracked for another reason stays what it is, whether probed or not."""
+    registry.admit_probe(LEADS, NOW)
+    registry.retire(NOW + 30 * DAY)
+    assert registry.jobs() == (tracked(),)
+
+
+@pytest.mark.parametrize(
+    ("source", "stays"),
+    [
+        pytest.param(JobSource.CONFIG, False, id="configuration"),
+        pytest.param(JobSource.ENVIRONMENT, False, id="environment"),
+        pytest.param(JobSource.FILE, False, id="file"),
+        pytest.param(JobSource.API, True, id="API"),
+        pytest.param(JobSource.PROBE, True, id="probe"),
+    ],
+)
+def test_job_that_is_no_longer_declared(source: JobSource, stays: bool) -> None:  # noqa: FBT001 - a table's cell
+    """Declared jobs leave with the configuration; others stay, also across a restart."""
+    registry = Registry(MemoryJournal())
+    registry.restore(StoredState(jobs=(tracked(source=source),)))
+    registry.declare([], NOW, accounts={"acme"})
+    assert bool(registry.jobs()) is stays
+
+
+def test_jobs_of_unreadable_files_stay() -> None:
+    """While a file can't be read, the jobs that it may hold are kept."""
+    registry = Registry(MemoryJournal())
+    registry.restore(StoredState(jobs=(tracked(source=JobSource.FILE), tracked(DEALS))))
+    registry.declare([], NOW, accounts={"acme"}, is_complete=False)
+    assert registry.jobs() == (tracked(source=JobSource.FILE),)
+
+
+def test_jobs_of_an_account_leave_with_it() -> None:
+    """Nobody asks for a job of an account that is no longer configured."""
+    registry = Registry(MemoryJournal())
+    registry.register([registered()], NOW)
+    registry.declare([], NOW, accounts={"other"})
+    assert registry.jobs() == ()
+
+
+def test_first_of_two_declarations_counts() -> None:
+    """The settings file stands before the job files."""
+    registry = Registry(MemoryJournal())
+    registry.declare([JobSpec(LEADS, JobSource.CONFIG), JobSpec(LEADS, JobSource.FILE)], NOW, accounts={"acme"})
+    assert [job.spec.source for job in registry.jobs()] == [JobSource.CONFIG]
+
+
+def test_retired_job_that_is_registered_again_is_tracked(journal: MemoryJournal) -> None:
+    """Somebody asks for it: that is worth a poll."""
+    registry = Registry(journal)
+    registry.track([JobSpec(LEADS, JobSource.CONFIG)], NOW)
+    take(registry, report(JobState.COMPLETED))
+    registry.retire(NOW + 8 * DAY)
+    assert registry.register([registered()], NOW + 8 * DAY) == (True,)
+    assert (list(journal.jobs), journal.retired) == ([LEADS], set())

@@ -24,10 +24,11 @@ from exporter.errors import (
     ThrottledError,
     TokenRefusedError,
 )
-from exporter.model import Account, Credentials, JobKey, JobReport, JobState
+from exporter.model import Account, Credentials, Exchange, JobKey, JobReport, JobState
 from exporter.zoho.book import AccountBook
 from exporter.zoho.client import ClientSetup, CreditLimits, ZohoClient
 from exporter.zoho.data_centers import Endpoints
+from exporter.zoho.exchanges import Exchanges
 from exporter.zoho.transport import Transport, TransportOptions, tls_context
 
 ACCOUNTS = "https://accounts.zoho.com/oauth/v2/token"
@@ -538,3 +539,81 @@ def test_no_error_shows_a_token_or_a_secret(scene: Scene, answer: dict[str, obje
 def test_an_account_without_settings_has_the_documented_limits() -> None:
     """1,000 credits a day, and 500 that are left to others."""
     assert CreditLimits() == CreditLimits(daily_budget=1000, reserve=500)
+
+
+def test_exchange_is_kept_for_those_who_look(scene: Scene) -> None:
+    """The last question and answer of a job can be shown; the token can't."""
+    assert scene.client.last_exchange(LEADS) is None
+    scene.answer({"text": "echo of 1000.token-first\n"})
+    scene.failure()
+    exchange = scene.client.last_exchange(LEADS)
+    assert exchange is not None
+    assert exchange.asked == (
+        "GET https://www.zohoapis.com/crm/v8/Leads/actions/mass_update?job_id=3524033000006027001"
+    )
+    assert exchange.answer == "HTTP 200 with no content type, 25 bytes\necho of <secret>"
+
+
+def test_silence_is_an_exchange_too(scene: Scene) -> None:
+    """Where nothing came, the exchange says why."""
+    scene.answer({"exc": unsent()})
+    failure = scene.failure()
+    exchange = scene.client.last_exchange(LEADS)
+    assert exchange is not None
+    assert exchange.answer == f"no answer: {failure}"
+
+
+def test_poll_held_back_is_no_exchange(open_scene: OpenScene) -> None:
+    """What was never asked is not shown as asked."""
+    scene = open_scene(limits=CreditLimits(daily_budget=0))
+    assert isinstance(scene.failure(), HeldBackError)
+    assert scene.client.last_exchange(LEADS) is None
+
+
+def test_oldest_exchange_makes_room() -> None:
+    """Memory stays bounded, whatever number of jobs is polled."""
+    exchanges = Exchanges(most=1)
+    for key in (LEADS, DEALS):
+        exchanges.note(key, Exchange("GET", NOW, "HTTP 200"))
+    assert (exchanges.get(LEADS), exchanges.get(DEALS)) == (None, Exchange("GET", NOW, "HTTP 200"))
+
+
+def test_first_token_costs_no_credit(scene: Scene) -> None:
+    """A token can be had before the first poll, which then uses it."""
+    scene.client.ensure_token()
+    assert (scene.mints(), scene.client.status().credits.spent) == (1, 0)
+    scene.client.fetch(LEADS)
+    assert (scene.mints(), scene.calls()) == (1, ["1000.token-first"])
+
+
+def reconfigured(scene: Scene, *, refresh_token: str, budget: int) -> None:
+    """Give a client other settings."""
+    scene.credentials = Credentials("1000.CLIENT", "client-secret-0a1b", refresh_token)
+    transport = Transport(TransportOptions(), tls_context(None), clock=scene.clock, stopwatch=scene.watch)
+    setup = ClientSetup(
+        Account("acme", "us", "production", "v2.1", 5),
+        Endpoints("https://accounts.zoho.com", "https://www.zohoapis.com"),
+        transport,
+        lambda: Credentials("1000.CLIENT", "client-secret-0a1b", refresh_token),
+        CreditLimits(daily_budget=budget),
+    )
+    scene.client.reconfigure(setup)
+
+
+def test_reload_keeps_the_token_and_the_credits(scene: Scene) -> None:
+    """Other settings of the same account ask for no new token and forget no credit."""
+    scene.client.fetch(LEADS)
+    scene.http.get(STATUS.replace("v8", "v2.1"), json=RUNNING)
+    reconfigured(scene, refresh_token="1000.refresh-2c3d", budget=2)
+    scene.client.fetch(LEADS)
+    assert (scene.mints(), scene.client.status().credits.spent) == (1, 2)
+    assert isinstance(scene.failure(), HeldBackError)
+
+
+def test_reload_with_other_credentials_asks_for_a_new_token(scene: Scene) -> None:
+    """A token that was minted with credentials of before is not used any more."""
+    scene.client.fetch(LEADS)
+    scene.http.get(STATUS.replace("v8", "v2.1"), json=RUNNING)
+    reconfigured(scene, refresh_token="1000.refresh-of-another", budget=10)
+    scene.client.fetch(LEADS)
+    assert scene.calls() == ["1000.token-first", "1000.token-second"]
