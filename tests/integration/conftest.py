@@ -46,16 +46,19 @@ def start_exporter(simulator: Simulator, tmp_path: Path) -> Iterator[Callable[..
 
 
 @pytest.fixture
-def start_prometheus(program: Program, tmp_path: Path) -> Iterator[Callable[[Exporter], Prometheus]]:
-    """Give a function that starts a Prometheus that scrapes an exporter each second, and stop what it started."""
+def start_prometheus(program: Program, tmp_path: Path) -> Iterator[Callable[..., Prometheus]]:
+    """Give a function that starts a Prometheus on a configuration, and stop what it started.
+
+    Unless another one is given it scrapes the exporter each second.
+    """
     with ExitStack() as stack:
 
-        def start(exporter: Exporter) -> Prometheus:
+        def start(exporter: Exporter, configuration: str = PROMETHEUS_CONFIG) -> Prometheus:
             port = free_port()
             home = tmp_path / f"prometheus-{port}"
             home.mkdir()
             config = home / "prometheus.yml"
-            config.write_text(PROMETHEUS_CONFIG.format(target=exporter.url.removeprefix("http://")))
+            config.write_text(configuration.format(target=exporter.url.removeprefix("http://")))
             command = [
                 program("prometheus"),
                 f"--config.file={config}",

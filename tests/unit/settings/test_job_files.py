@@ -84,7 +84,6 @@ def test_patterns_start_from_the_settings_file(load: Callable[..., Settings], ac
     (tmp_path / "etc").mkdir()
     file = tmp_path / "etc" / "zoho.yaml"
     file.write_text(account + f"job_files: [jobs.d/*.yaml, {tmp_path}/x.yaml]\n")
-    from exporter.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings(file, environ={}, secrets_dir=Path("secrets"))
     assert settings.job_files == (str(tmp_path / "etc" / "jobs.d" / "*.yaml"), f"{tmp_path}/x.yaml")

@@ -1,0 +1,66 @@
+"""Service discovery, with a real Prometheus that has nothing but the documented scrape configuration."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+from journey import Exporter, Prometheus
+from processes import eventually
+
+from exporter.simulator import Simulator
+
+DOCS = Path(__file__).parents[2] / "docs" / "http.md"
+FAST, SLOW, ENDING = "3524033000006027001", "3524033000006027002", "3524033000006027003"
+
+
+def documented_configuration() -> str:
+    """Give the four lines of the documentation."""
+    [block] = re.findall(
+        r"```yaml\n(scrape_configs:\n  - job_name: zoho-mass-update-jobs\n.*?)```", DOCS.read_text(), re.DOTALL
+    )
+    return str(block)
+
+
+@pytest.fixture
+def prometheus(
+    simulator: Simulator,
+    start_exporter: Callable[..., Exporter],
+    start_prometheus: Callable[..., Prometheus],
+) -> Prometheus:
+    """Let Prometheus discover three jobs: one that hurries, one that is suspended, one that is about to end."""
+    simulator.set_status("Leads", FAST, "RUNNING", updated=10, total=50)
+    simulator.set_status("Leads", SLOW, "SUSPENDED", updated=10, total=50)
+    simulator.set_status("Leads", ENDING, "RUNNING", updated=10, total=50)
+    exporter = start_exporter(
+        jobs=",".join(f"Leads/{job_id}" for job_id in (FAST, SLOW, ENDING)),
+        schedule__shortest="1s",
+        schedule__longest="10s",
+        schedule__suspended="5s",
+        discovery_linger="3s",
+    )
+    documented = documented_configuration()
+    assert len(documented.splitlines()) == 4
+    here = documented.replace("localhost:10042", "{target}") + "        refresh_interval: 1s\n"
+    return start_prometheus(exporter, here)
+
+
+def intervals(prometheus: Prometheus) -> dict[str, str]:
+    """Give the scrape interval of each target, by the digits of its job."""
+    answer = requests.get(f"{prometheus.url}/api/v1/targets?state=active", timeout=10).json()
+    return {
+        target["labels"]["instance"].rpartition("/")[2]: target["scrapeInterval"]
+        for target in answer["data"]["activeTargets"]
+    }
+
+
+def test_jobs_are_scraped_at_their_own_pace(prometheus: Prometheus, simulator: Simulator) -> None:
+    """Three jobs have intervals of their own, are re-paced while they live, and leave after their end is scraped."""
+    eventually(lambda: intervals(prometheus) == {FAST: "1s", SLOW: "5s", ENDING: "1s"}, "three paces")
+    simulator.set_status("Leads", SLOW, "RUNNING", updated=20, total=50)
+    simulator.set_status("Leads", ENDING, "COMPLETED", updated=50, total=50)
+    eventually(lambda: intervals(prometheus).get(SLOW) == "1s", "a resumed job is scraped faster")
+    prometheus.wait_for(f'max_over_time(zoho_mass_update_job_state{{job_id="{ENDING}",state="COMPLETED"}}[1m])', 1)
+    eventually(lambda: set(intervals(prometheus)) == {FAST, SLOW}, "an ended job is no target any more")
+    prometheus.wait_for(f'zoho_mass_update_probe_success{{instance="acme/Leads/{FAST}"}}', 1)

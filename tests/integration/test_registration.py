@@ -1,0 +1,70 @@
+"""Jobs registered over HTTP: kept whatever happens, and an API that keeps its own contract."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+from journey import Exporter, account_variables
+from processes import bare_environment, exporter_command, started
+
+from exporter.simulator import Simulator
+
+TOKEN = {"Authorization": "Bearer swordfish"}
+ROUNDS = 10
+
+
+@pytest.fixture
+def token(tmp_path: Path) -> str:
+    """Give the name of a file that holds the API's token."""
+    file = tmp_path / "token"
+    file.write_text("swordfish")
+    return str(file)
+
+
+def test_registrations_survive_being_killed(simulator: Simulator, token: str, tmp_path: Path) -> None:
+    """What was answered is there after `kill -9`, round after round; what was let go stays away."""
+    variables = {
+        **account_variables(simulator),
+        "ZOHO_STATE__PATH": str(tmp_path / "state.db"),
+        "ZOHO_WEB__API_TOKEN_FILE": token,
+    }
+    command = exporter_command("--web.listen-address=127.0.0.1:0", "--log.format=json")
+    expected: set[str] = set()
+    for number in range(ROUNDS):
+        with started(command, bare_environment(**variables), tmp_path) as running:
+            url = f"http://127.0.0.1:{running.log_event('serving metrics')['port']}/api/v1/jobs"
+            assert {job["job_id"] for job in requests.get(url, headers=TOKEN, timeout=10).json()["jobs"]} == expected
+            for job_id in (f"{number}1", f"{number}2"):
+                body = {"module": "Leads", "job_id": job_id, "name": f"job {job_id}"}
+                assert requests.post(url, headers=TOKEN, json=body, timeout=10).status_code == 201
+            assert requests.delete(f"{url}/acme/Leads/{number}2", headers=TOKEN, timeout=10).status_code == 204
+            running.stop(signal.SIGKILL)
+        expected.add(f"{number}1")
+
+
+def test_api_keeps_its_contract(start_exporter: Callable[..., Exporter], token: str, tmp_path: Path) -> None:
+    """Schemathesis finds no answer that the OpenAPI document does not allow, whatever it sends, in whatever order."""
+    exporter = start_exporter(
+        jobs="Leads/3524033000006027001", web__api_token_file=token, job_labels="team,region", max_jobs="100000"
+    )
+    command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{exporter.url}/api/v1/openapi.json"]
+    options = [
+        "--header=Authorization: Bearer swordfish",
+        "--checks=all",
+        "--max-examples=25",
+        "--seed=1",
+        "--no-color",
+    ]
+    run = subprocess.run(
+        [*command, *options], capture_output=True, text=True, env=bare_environment(), cwd=tmp_path, check=False
+    )
+    assert run.returncode == 0, run.stdout
+    assert "Tested: 4" in run.stdout
+    passed = re.search(r"(\d+) generated, (\d+) passed", run.stdout)
+    assert passed is not None
+    assert int(passed[2]) >= 100
