@@ -103,7 +103,7 @@ def _add_jobs(zoho_url: str, application: Application, numbers: Iterator[int]) -
         job_id = str(3524033000006000000 + number)
         job = {"module": "Leads", "job_id": job_id, "total": 1000, "phases": PHASES}
         requests.post(f"{zoho_url}/__control__/jobs", json=job, timeout=30).raise_for_status()
-        application.track([JobSpec(JobKey("acme", "Leads", job_id), JobSource.CONFIG, name=f"job {number}")])
+        application.register([JobSpec(JobKey("acme", "Leads", job_id), JobSource.API, name=f"job {number}")])
 
 
 def _figures() -> Figures:

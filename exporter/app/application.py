@@ -98,10 +98,6 @@ class Application:
         """Give the time, Unix seconds."""
         return self._clock()
 
-    def track(self, specs: Iterable[JobSpec]) -> None:
-        """Begin to watch further jobs."""
-        self._registry.track(specs, self._clock())
-
     def scrape(self, timeout_seconds: float, accept: str = "", groups: Collection[str] = SCRAPED) -> Page:
         """Poll what is due, wait for it no longer than `timeout_seconds`, and write the page with what is there.
 

@@ -89,7 +89,7 @@ class Follower:
     def __init__(self, application: Application, watch: Watch, wake: Event) -> None:
         self._application = application
         self._watch = watch
-        self._job_files = Watch(application.job_files)
+        self._job_files = Watch.of_unseen(application.job_files)
         self._wake = wake
         self._is_stopped = False
         self._thread = Thread(target=self._run, name="configuration", daemon=True)
@@ -116,10 +116,11 @@ class Follower:
                 _log.exception("a reload failed in a way nobody foresaw")
 
     def _look(self, *, is_told: bool) -> None:
-        has_changed = self._watch.has_changed()
+        # Looked at before they are read: a change in between is then seen at the next look.
+        has_changed, have_jobs_changed = self._watch.has_changed(), self._job_files.has_changed()
         if is_told or has_changed:
             self._application.reload()
-        if self._job_files.has_changed() and not (is_told or has_changed):
+        elif have_jobs_changed:
             self._application.reload_jobs()
 
 

@@ -118,12 +118,6 @@ class Registry:
             for spec in listed.values():
                 self._track(spec, now)
 
-    def track(self, specs: Iterable[JobSpec], now: float) -> None:
-        """Watch jobs, seen first at `now` (Unix seconds). A job already here keeps what is known of it."""
-        with self._lock:
-            for spec in specs:
-                self._track(spec, now)
-
     def register(self, specs: Iterable[JobSpec], now: float) -> tuple[bool, ...]:
         """Take in jobs on request, all or none, and say of each whether it is new.
 

@@ -17,6 +17,13 @@ class Watch:
         self._files = files
         self._seen = self._look()
 
+    @classmethod
+    def of_unseen(cls, files: Callable[[], Iterable[Path]]) -> "Watch":
+        """Give a watch to which every file that is there is news: whoever has read them may have missed a change."""
+        watch = cls(files)
+        watch._seen = {}
+        return watch
+
     def has_changed(self) -> bool:
         """Whether any file has changed, come or gone since the last call, or since the start."""
         before, self._seen = self._seen, self._look()

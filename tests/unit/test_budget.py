@@ -85,7 +85,7 @@ class Budget(RuleBasedStateMachine):
         self.keys = [JobKey("acme", "Leads", str(number)) for number in range(jobs)]
         self.thread = ThreadPoolExecutor(1)
         self.registry = Registry(MemoryJournal())
-        self.registry.track([JobSpec(key, JobSource.CONFIG) for key in self.keys], NOW)
+        self.registry.declare([JobSpec(key, JobSource.CONFIG) for key in self.keys], NOW, accounts={"acme"})
         self.restart()
 
     @rule()

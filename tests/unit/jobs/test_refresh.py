@@ -63,7 +63,7 @@ class Scene:
         self.upstream = Upstream(answer)
         self.executor = HeldExecutor()
         self.registry = Registry(MemoryJournal())
-        self.registry.track([JobSpec(key, JobSource.CONFIG) for key in (LEADS, DEALS)], NOW)
+        self.registry.declare([JobSpec(key, JobSource.CONFIG) for key in (LEADS, DEALS)], NOW, accounts={"acme"})
         lanes = {"acme": Lane(self.upstream, self.executor, lambda: pressure)}
         self.refresher = Refresher(self.registry, lanes, Schedule.constant(15), clock=self.clock)
 
@@ -273,7 +273,7 @@ def test_concurrent_scrapes_share_each_poll(threads: ThreadPoolExecutor) -> None
 
     upstream = Upstream(answer)
     registry = Registry(MemoryJournal())
-    registry.track([JobSpec(LEADS, JobSource.CONFIG)], NOW)
+    registry.declare([JobSpec(LEADS, JobSource.CONFIG)], NOW, accounts={"acme"})
     refresher = Refresher(registry, {"acme": Lane(upstream, threads)}, Schedule.constant(15), clock=Clock())
     start = Barrier(9)
 
@@ -304,7 +304,7 @@ def test_concurrency_stays_within_the_lane() -> None:
 
     keys = [JobKey("acme", "Leads", str(number)) for number in range(9)]
     registry = Registry(MemoryJournal())
-    registry.track([JobSpec(key, JobSource.CONFIG) for key in keys], NOW)
+    registry.declare([JobSpec(key, JobSource.CONFIG) for key in keys], NOW, accounts={"acme"})
     lane = Lane.with_threads("acme", answer, lambda: 0.0, 3)
     refresher = Refresher(registry, {"acme": lane}, Schedule.constant(15), clock=Clock())
     refresher.refresh(10)
@@ -324,7 +324,7 @@ def test_closed_refresher_drops_what_has_not_begun() -> None:
 
     upstream = Upstream(answer)
     registry = Registry(MemoryJournal())
-    registry.track([JobSpec(key, JobSource.CONFIG) for key in (LEADS, DEALS)], NOW)
+    registry.declare([JobSpec(key, JobSource.CONFIG) for key in (LEADS, DEALS)], NOW, accounts={"acme"})
     lane = Lane.with_threads("acme", upstream, lambda: 0.0, 1)
     refresher = Refresher(registry, {"acme": lane}, Schedule.constant(15), clock=Clock())
     refresher.refresh(0)
@@ -345,7 +345,7 @@ def test_close_waits_for_polls_under_way(caplog: pytest.LogCaptureFixture) -> No
         return report()
 
     registry = Registry(MemoryJournal())
-    registry.track([JobSpec(LEADS, JobSource.CONFIG)], NOW)
+    registry.declare([JobSpec(LEADS, JobSource.CONFIG)], NOW, accounts={"acme"})
     lane = Lane.with_threads("acme", answer, lambda: 0.0, 1)
     refresher = Refresher(registry, {"acme": lane}, Schedule.constant(15), clock=Clock())
     refresher.refresh(0)
@@ -361,7 +361,7 @@ def test_lost_outcome_is_logged(caplog: pytest.LogCaptureFixture, threads: Threa
     """An error in what we do with an outcome does not vanish in a thread."""
     caplog.set_level(logging.ERROR)
     registry = Registry(MemoryJournal())
-    registry.track([JobSpec(LEADS, JobSource.CONFIG)], NOW)
+    registry.declare([JobSpec(LEADS, JobSource.CONFIG)], NOW, accounts={"acme"})
 
     def answer(_: JobKey) -> JobReport:
         return "not a report"  # type: ignore[return-value]

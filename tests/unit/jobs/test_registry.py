@@ -15,7 +15,7 @@ from exporter.model import JobReport, JobSource, JobSpec, JobState, PollFailure,
 def registry() -> Registry:
     """Give a registry that tracks one job."""
     registry = Registry(MemoryJournal())
-    registry.track([JobSpec(LEADS, JobSource.CONFIG)], NOW)
+    registry.declare([JobSpec(LEADS, JobSource.CONFIG)], NOW, accounts={"acme"})
     return registry
 
 
@@ -26,14 +26,14 @@ def take(registry: Registry, outcome: JobReport) -> None:
 
 def test_jobs_come_sorted_by_key(registry: Registry) -> None:
     """The order of the page does not depend on the order of the configuration."""
-    registry.track([JobSpec(DEALS, JobSource.CONFIG)], NOW)
+    registry.declare([JobSpec(key, JobSource.CONFIG) for key in (LEADS, DEALS)], NOW, accounts={"acme"})
     assert [job.spec.key for job in registry.jobs()] == [DEALS, LEADS]
 
 
 def test_tracking_again_keeps_what_is_known(registry: Registry) -> None:
     """A job listed twice is tracked once, with its report."""
     take(registry, report())
-    registry.track([JobSpec(LEADS, JobSource.ENVIRONMENT)], NOW + 60)
+    registry.declare([JobSpec(LEADS, JobSource.ENVIRONMENT)], NOW + 60, accounts={"acme"})
     assert registry.jobs()[0].report == report()
     assert registry.jobs()[0].first_seen_at == NOW
 
@@ -126,10 +126,10 @@ def test_retired_job_is_not_tracked_again(journal: MemoryJournal) -> None:
     """A job whose retention is over stays away, also in the next process, while the configuration lists it."""
     specs = [JobSpec(LEADS, JobSource.CONFIG)]
     registry = Registry(journal)
-    registry.track(specs, NOW)
+    registry.declare(specs, NOW, accounts={"acme"})
     take(registry, report(JobState.COMPLETED))
     registry.retire(NOW + 8 * DAY)
-    registry.track(specs, NOW + 8 * DAY)
+    registry.declare(specs, NOW + 8 * DAY, accounts={"acme"})
     assert registry.jobs() == ()
     assert registry.dropped()["retention"] == 1
     assert (journal.jobs, journal.retired) == ({}, {LEADS})
@@ -143,7 +143,7 @@ def test_retired_job_is_not_tracked_again(journal: MemoryJournal) -> None:
 def test_unknown_job_gets_another_chance_after_a_restart(journal: MemoryJournal) -> None:
     """A job dropped as unknown is forgotten, so that a corrected account or a new start looks again."""
     registry = Registry(journal)
-    registry.track([JobSpec(LEADS, JobSource.CONFIG)], NOW)
+    registry.declare([JobSpec(LEADS, JobSource.CONFIG)], NOW, accounts={"acme"})
     registry.update(LEADS, lambda job: note_failure(job, UNKNOWN, NOW))
     registry.retire(NOW + 2 * DAY)
     assert registry.jobs() == ()
@@ -172,8 +172,8 @@ def test_job_no_longer_listed_is_forgotten(journal: MemoryJournal) -> None:
 def test_cap_refuses_further_jobs(journal: MemoryJournal, caplog: pytest.LogCaptureFixture) -> None:
     """Beyond `max_jobs` a job is refused, counted and logged; a job already here is not concerned."""
     registry = Registry(journal, Retention(max_jobs=1))
-    registry.track([JobSpec(LEADS, JobSource.CONFIG), JobSpec(DEALS, JobSource.CONFIG)], NOW)
-    registry.track([JobSpec(LEADS, JobSource.CONFIG)], NOW)
+    registry.declare([JobSpec(LEADS, JobSource.CONFIG), JobSpec(DEALS, JobSource.CONFIG)], NOW, accounts={"acme"})
+    registry.declare([JobSpec(LEADS, JobSource.CONFIG)], NOW, accounts={"acme"})
     assert [job.spec.key for job in registry.jobs()] == [LEADS]
     assert registry.dropped()["max_jobs"] == 1
     [record] = caplog.records
@@ -325,7 +325,7 @@ def test_first_of_two_declarations_counts() -> None:
 def test_retired_job_that_is_registered_again_is_tracked(journal: MemoryJournal) -> None:
     """Somebody asks for it: that is worth a poll."""
     registry = Registry(journal)
-    registry.track([JobSpec(LEADS, JobSource.CONFIG)], NOW)
+    registry.declare([JobSpec(LEADS, JobSource.CONFIG)], NOW, accounts={"acme"})
     take(registry, report(JobState.COMPLETED))
     registry.retire(NOW + 8 * DAY)
     assert registry.register([registered()], NOW + 8 * DAY) == (True,)

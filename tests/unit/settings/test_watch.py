@@ -26,6 +26,13 @@ def test_change_is_noticed_once(tmp_path: Path) -> None:
     assert seen == [False, True, False, True, False, True, False, True, False]
 
 
+def test_file_that_was_read_before_is_news_once(tmp_path: Path) -> None:
+    """A watch that begins after the files were read takes them for changed."""
+    (tmp_path / "a.yaml").write_text("")
+    watch = Watch.of_unseen(lambda: tmp_path.glob("*.yaml"))
+    assert [watch.has_changed(), watch.has_changed()] == [True, False]
+
+
 def test_new_file_of_a_pattern_is_noticed(tmp_path: Path) -> None:
     """The files are listed anew at each look."""
     watch = Watch(lambda: tmp_path.glob("*.yaml"))
