@@ -160,8 +160,8 @@ class TrackedJob:
 
     `polled_at` is the start of the last attempt, `reported_at` the start of the attempt that gave `report`.
     `next_poll_at` is the earliest next attempt; `None` with a terminal report means never. `completes_at` is the
-    estimated end of a job that runs at a known pace. `history` is what changed,
-    oldest first, and of bounded length.
+    estimated end of a job that runs at a known pace, `records_per_second`. A running job `is_stalled` when nothing
+    changed for much longer than usual. `history` is what changed, oldest first, and of bounded length.
     """
 
     spec: JobSpec
@@ -174,6 +174,8 @@ class TrackedJob:
     finished_at: float | None = None
     progressed_at: float | None = None
     completes_at: float | None = None
+    records_per_second: float | None = None
+    is_stalled: bool = False
     failure: PollFailure | None = None
     failures_in_a_row: int = 0
     history: tuple[Observation, ...] = ()

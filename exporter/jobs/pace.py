@@ -18,6 +18,8 @@ SHORTEST_SPAN_SECONDS = 20.0
 """A shorter look at a job says more of Zoho's batches than of its pace."""
 STALLED_GAPS = 4.0
 """A job has stalled when nothing changed for this many of its usual gaps between two changes."""
+UNKNOWN_GAP_SECONDS = 120.0
+"""The gap that counts as usual while a job has changed too seldom to show its own: the longest between two polls."""
 LONGEST_FORESIGHT_SECONDS = 30 * 86_400.0
 """A pace so slow that the job would end later than this says only that it hardly moves."""
 MOST_RECORDS = 10**12
@@ -53,9 +55,20 @@ def pace_of(job: TrackedJob) -> Pace | None:
     if job.state is not JobState.RUNNING or job.reported_at is None or not _is_count(total):
         return None
     points = _recent_points(job.history)
-    if not _tells_enough(points) or job.reported_at - points[-1][0] > STALLED_GAPS * _usual_gap(points):
+    if not _tells_enough(points) or _is_quiet(points, job.reported_at):
         return None
     return _pace(points, total, max(job.reported_at, points[-1][0]))
+
+
+def is_stalled(job: TrackedJob) -> bool:
+    """Whether a job is RUNNING and nothing changed for much longer than its changes usually take."""
+    if job.state is not JobState.RUNNING or job.reported_at is None:
+        return False
+    points = _recent_points(job.history)
+    if len(points) >= FEWEST_OBSERVATIONS:
+        return _is_quiet(points, job.reported_at)
+    changed_at = job.reported_at if job.progressed_at is None else job.progressed_at
+    return job.reported_at - changed_at > STALLED_GAPS * UNKNOWN_GAP_SECONDS
 
 
 def _pace(points: list[Point], total: int, seen_at: float) -> Pace | None:
@@ -78,10 +91,16 @@ def _recent_points(history: tuple[Observation, ...]) -> list[Point]:
     """Give the last observations of the present run, oldest first: since it began, or since a count went backwards."""
     points: list[Point] = []
     for at, done in _run(history):
-        if len(points) == RECENT_OBSERVATIONS or (points and (at >= points[-1][0] or done > points[-1][1])):
+        if _is_enough(points) or (points and (at >= points[-1][0] or done > points[-1][1])):
             break
         points.append((at, done))
     return points[::-1]
+
+
+def _is_enough(newest_first: list[Point]) -> bool:
+    """Whether the points are as many as an estimate needs, and reach back far enough, where polls are quick."""
+    count = len(newest_first)
+    return count >= RECENT_OBSERVATIONS and newest_first[0][0] - newest_first[-1][0] >= SHORTEST_SPAN_SECONDS
 
 
 def _run(history: tuple[Observation, ...]) -> Iterator[Point]:
@@ -94,6 +113,10 @@ def _run(history: tuple[Observation, ...]) -> Iterator[Point]:
 
 def _tells_enough(points: list[Point]) -> bool:
     return len(points) >= FEWEST_OBSERVATIONS and points[-1][0] - points[0][0] >= SHORTEST_SPAN_SECONDS
+
+
+def _is_quiet(points: list[Point], seen_at: float) -> bool:
+    return seen_at - points[-1][0] > STALLED_GAPS * _usual_gap(points)
 
 
 def _usual_gap(points: list[Point]) -> float:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from exporter.jobs.pace import pace_of, remember
+from exporter.jobs.pace import is_stalled, pace_of, remember
 from exporter.model import JobReport, JobState, Observation, PollFailure, TrackedJob
 
 
@@ -22,7 +22,12 @@ def note_report(job: TrackedJob, report: JobReport, polled_at: float) -> Tracked
         finished_at=_first(job.finished_at, polled_at, happened=report.state.is_terminal),
     )
     pace = pace_of(noted)
-    return replace(noted, completes_at=pace.completes_at if pace else None)
+    return replace(
+        noted,
+        completes_at=pace.completes_at if pace else None,
+        records_per_second=pace.records_per_second if pace else None,
+        is_stalled=is_stalled(noted),
+    )
 
 
 def note_failure(job: TrackedJob, failure: PollFailure, polled_at: float) -> TrackedJob:
@@ -33,7 +38,9 @@ def note_failure(job: TrackedJob, failure: PollFailure, polled_at: float) -> Tra
 def fade(job: TrackedJob, now: float, stale_after_seconds: float) -> TrackedJob:
     """Give the job without its report once that is too old to be shown; a terminal report is final and never fades."""
     is_stale = job.reported_at is not None and now - job.reported_at > stale_after_seconds
-    return replace(job, report=None, completes_at=None) if is_stale and not job.is_terminal else job
+    if job.is_terminal or not is_stale:
+        return job
+    return replace(job, report=None, completes_at=None, records_per_second=None, is_stalled=False)
 
 
 def _processed(report: JobReport) -> int | None:

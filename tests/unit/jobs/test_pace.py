@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import NOW, report, tracked
 
-from exporter.jobs.pace import pace_of, remember
+from exporter.jobs.pace import is_stalled, pace_of, remember
 from exporter.model import JobState, Observation, TrackedJob
 
 RUNNING = JobState.RUNNING
@@ -52,6 +52,14 @@ def test_one_burst_does_not_move_the_estimate_much() -> None:
     pace = pace_of(job_of(history, reported_at=NOW + 120))
     assert pace is not None
     assert pace.records_per_second == pytest.approx(1.0)
+
+
+def test_quick_polls_are_looked_at_for_as_long_as_slow_ones() -> None:
+    """Polled each second, a job shows its pace too: the look reaches back further than its last twelve changes."""
+    history = seen(*((second, 10 * second) for second in range(40)))
+    pace = pace_of(job_of(history, reported_at=NOW + 39))
+    assert pace is not None
+    assert (pace.records_per_second, pace.completes_at) == (10.0, NOW + 100)
 
 
 def test_silence_since_the_last_change_slows_the_pace() -> None:
@@ -107,6 +115,27 @@ def test_more_records_done_than_planned_leave_none() -> None:
 def test_too_little_to_go_on_gives_no_estimate(job: TrackedJob) -> None:
     """Absent beats wrong."""
     assert pace_of(job) is None
+
+
+@pytest.mark.parametrize(
+    ("job", "stalled"),
+    [
+        pytest.param(job_of(STEADY, reported_at=NOW + 180), False, id="quiet for four gaps"),
+        pytest.param(job_of(STEADY, reported_at=NOW + 181), True, id="quiet for longer"),
+        pytest.param(job_of(STEADY, reported_at=NOW + 181, state=JobState.SUSPENDED), False, id="suspended"),
+        pytest.param(tracked(), False, id="never polled"),
+        pytest.param(job_of(seen((0, 5)), reported_at=NOW + 481), False, id="no change seen yet"),
+        pytest.param(
+            replace(job_of(seen((0, 5)), reported_at=NOW + 480), progressed_at=NOW), False, id="hardly begun, patient"
+        ),
+        pytest.param(
+            replace(job_of(seen((0, 5)), reported_at=NOW + 481), progressed_at=NOW), True, id="hardly begun, too long"
+        ),
+    ],
+)
+def test_stall_is_a_long_silence(job: TrackedJob, stalled: bool) -> None:  # noqa: FBT001 - a case
+    """A running job has stalled when nothing changed for more than four of its usual gaps, of 2 min if unknown."""
+    assert is_stalled(job) is stalled
 
 
 @given(st.lists(observations, max_size=80), st.none() | st.integers(-1, 10**400), st.floats(NOW - 1e6, NOW + 1e6))
