@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format check bench bench-credits soak golden manifests lock clean programs
+.PHONY: help demo test lint format check bench bench-credits soak golden screenshots manifests lock clean programs
 
 help: ## list these verbs
 	@echo "make <verb>, where the verb is one of"
@@ -27,7 +27,7 @@ help: ## list these verbs
 demo: $(RUN) ## run the exporter against an embedded simulated Zoho; options: ARGS="..."
 	@exec $(BIN)/zoho-mass-update-exporter demo $(ARGS)
 
-test: programs $(DEV) ## run every test, with branch coverage; installs Debian's prometheus if need be
+test: programs $(DEV) ## run every test, with branch coverage; installs Debian's prometheus and chromium if need be
 	@rm -f .coverage .coverage.*
 	$(BIN)/coverage run --branch --parallel-mode -m pytest
 	@$(BIN)/coverage combine --quiet
@@ -61,6 +61,9 @@ golden: $(DEV) ## write the golden files and docs/metrics.md anew, to be read in
 
 manifests: $(DEV) ## write what deploy/ derives from other files anew: the chart's copies and schema, deploy/kubernetes
 	$(BIN)/python deploy/derived.py
+
+screenshots: programs $(DEV) ## take the pictures of docs/images anew; they look best with Debian's fonts-inter
+	$(BIN)/python -m pytest -q tests/integration/test_status_page.py -k fits_the_screen --write-screenshots
 
 lock: | $(BIN)/uv ## write requirements/*.txt anew from pyproject.toml; newer versions: ARGS=--upgrade
 	$(UV_COMPILE) --group dev --output-file requirements/dev.txt $(ARGS)

@@ -9,8 +9,9 @@ from programs import PACKAGES, Program
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a person write the golden files anew, to read the difference in git."""
+    """Let a person write the golden files and the pictures anew, to see the difference in git."""
     parser.addoption("--write-golden", action="store_true", help="write golden files instead of comparing with them")
+    parser.addoption("--write-screenshots", action="store_true", help="write the pictures of docs/images")
 
 
 @pytest.fixture

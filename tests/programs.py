@@ -6,6 +6,7 @@ Program = Callable[[str], str]
 
 PACKAGES = {
     "bash": "bash",
+    "chromium": "chromium",
     "curl": "curl",
     "make": "make",
     "openssl": "openssl",

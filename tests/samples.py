@@ -4,7 +4,25 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future
 from typing import ParamSpec, TypeVar
 
-from exporter.model import JobKey, JobReport, JobSource, JobSpec, JobState, ModuleTotals, PollFailure, TrackedJob
+from exporter.model import (
+    Account,
+    AccountSnapshot,
+    CreditStatus,
+    Distribution,
+    ExporterSnapshot,
+    JobKey,
+    JobReport,
+    JobSource,
+    JobSpec,
+    JobState,
+    ModuleTotals,
+    PollFailure,
+    PollTally,
+    Snapshot,
+    TokenStatus,
+    TrackedJob,
+    UpstreamStatus,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -84,3 +102,35 @@ def report(
 def tracked(key: JobKey = LEADS, source: JobSource = JobSource.CONFIG) -> TrackedJob:
     """Give a job that was never polled, seen first at `NOW`."""
     return TrackedJob(JobSpec(key, source), first_seen_at=NOW)
+
+
+def upstream(
+    *,
+    token: TokenStatus | None = None,
+    credit: CreditStatus | None = None,
+    is_up: bool | None = True,
+    is_circuit_open: bool = False,
+    in_flight: int = 0,
+) -> UpstreamStatus:
+    """Give how an account's calls go; by default well."""
+    return UpstreamStatus(
+        token=token or TokenStatus(is_valid=True, expires_at=NOW + 3600, refreshes=1),
+        credits=credit or CreditStatus(spent=41, used_24h=640, budget=1000, reserve=500, remaining=2_345),
+        is_up=is_up,
+        is_circuit_open=is_circuit_open,
+        in_flight=in_flight,
+        durations={},
+    )
+
+
+def account(status: UpstreamStatus | None = None, alias: str = "acme") -> AccountSnapshot:
+    """Give an account, by default one that is well."""
+    return AccountSnapshot(Account(alias, "eu", "production", "v8", 5), status or upstream(), PollTally())
+
+
+def snapshot_of(
+    *jobs: TrackedJob, accounts: Iterable[AccountSnapshot] | None = None, exporter: ExporterSnapshot | None = None
+) -> Snapshot:
+    """Give a snapshot of jobs, by default of one account that is well."""
+    own = exporter or ExporterSnapshot("1.2.3", "3.11.2", True, NOW, Distribution.empty((1.0,)))
+    return Snapshot(jobs, (account(),) if accounts is None else tuple(accounts), own)

@@ -70,7 +70,7 @@ def _announce(settings: Settings, port: int) -> None:
 The demo is running: a simulated Zoho with {len(settings.jobs)} mass updates, and the exporter that watches them.
 
   {base}{settings.web.telemetry_path}   the metrics; open it again to see them move
-  {base}/   what is where
+  {base}/   the jobs at a glance; updates itself
 
 Two of the jobs are meant to be refused: a mistyped id and a missing scope. Ctrl-C ends the demo.
 

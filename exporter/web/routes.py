@@ -6,18 +6,18 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.web.access import Access
 from exporter.web.api import JOB_PATH, JOBS_PATH, JobApi
 from exporter.web.contract import Exporter
 from exporter.web.discovery import PROBE_PATH, Discovery
-from exporter.web.landing import landing_page
 from exporter.web.openapi import OPENAPI_PATH, openapi_document
 from exporter.web.operations import HEALTH_PATH, READY_PATH, Operations
 from exporter.web.options import WebOptions
 from exporter.web.scrapes import Scrapes
+from exporter.web.status.page import StatusPage, status_route
 
 _log = logging.getLogger(__name__)
 
@@ -44,9 +44,7 @@ def _routes(options: WebOptions, exporter: Exporter, access: Access) -> list[Rou
     async def openapi(_: Request) -> Response:
         return JSONResponse(openapi_document(options.version, exporter.accounts, exporter.job_labels))
 
-    async def landing(_: Request) -> Response:
-        return HTMLResponse(landing_page(options.version, options.telemetry_path))
-
+    status = status_route(StatusPage(options.telemetry_path), exporter.snapshot, exporter.now)
     return [
         Route(options.telemetry_path, scrapes.metrics),
         Route(PROBE_PATH, scrapes.probe),
@@ -59,7 +57,7 @@ def _routes(options: WebOptions, exporter: Exporter, access: Access) -> list[Rou
         Route("/-/reload", operations.reload, methods=["POST"]),
         Route(HEALTH_PATH, operations.healthy),
         Route(READY_PATH, operations.ready),
-        Route("/", landing),
+        Route("/", status),
     ]
 
 

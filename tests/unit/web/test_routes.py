@@ -7,6 +7,7 @@ from collections.abc import Collection
 import pytest
 import requests
 from played import PlayedExporter, PlayedPage
+from samples import LEADS, tracked
 from sites import Serve
 
 from exporter.web.options import WebOptions
@@ -54,13 +55,41 @@ def test_health_needs_no_scrape(url: str, exporter: PlayedExporter) -> None:
     assert exporter.scrapes == []
 
 
-def test_landing_page_leads_to_the_metrics(url: str, exporter: PlayedExporter) -> None:
-    """`/` links to the telemetry path and costs nothing."""
+def test_status_page_shows_jobs_and_leads_to_the_metrics(url: str, exporter: PlayedExporter) -> None:
+    """`/` shows what is known, links to the telemetry path and costs nothing."""
+    exporter.jobs[LEADS] = tracked()
     answer = requests.get(url, timeout=10)
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert '<a href="/metrics">' in answer.text
-    assert "Version 1.2.3" in answer.text
+    assert "3524033000006027001" in answer.text
     assert exporter.scrapes == []
+
+
+def test_status_page_takes_its_filters_from_the_query(url: str, exporter: PlayedExporter) -> None:
+    """A value that no job has gives an empty table and a sentence, not an error."""
+    exporter.jobs[LEADS] = tracked()
+    answer = requests.get(url, params={"module": "Leadz", "page": "3"}, timeout=10)
+    assert answer.status_code == 200
+    assert "No job matches" in answer.text
+
+
+def test_status_page_comes_with_the_usual_headers(url: str) -> None:
+    """Nothing but its own style and script may run, nobody may frame it, and nothing keeps or guesses it."""
+    headers = requests.get(url, timeout=10).headers
+    policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+    assert policy.pop("style-src").startswith("'sha256-")
+    assert policy.pop("script-src").startswith("'sha256-")
+    assert policy == {
+        "default-src": "'none'",
+        "connect-src": "'self'",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'self'",
+        "frame-ancestors": "'none'",
+    }
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize(

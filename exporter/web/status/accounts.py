@@ -1,0 +1,114 @@
+"""One account as a card of the page. Pure: a snapshot and the time in, words out."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from exporter.model import AccountSnapshot, CreditStatus, TokenStatus, UpstreamStatus
+from exporter.web.status.phrases import counted, lasting, number, share
+
+
+class Tone(StrEnum):
+    """How a fact is meant to be taken."""
+
+    GOOD = "good"
+    CALM = "calm"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing about an account."""
+
+    name: str
+    text: str
+    tone: Tone = Tone.CALM
+
+
+@dataclass(frozen=True, slots=True)
+class CreditBar:
+    """What an account spent in 24 hours, of what it may spend: `percent` for the bar, from 0 to 100."""
+
+    text: str
+    percent: str | None
+    share: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountCard:
+    """An account in words."""
+
+    alias: str
+    place: str
+    credits: CreditBar
+    facts: tuple[Fact, ...]
+
+
+def account_card(account: AccountSnapshot, now: float) -> AccountCard:
+    """Put an account into words at `now` (Unix seconds)."""
+    identity, upstream = account.account, account.upstream
+    return AccountCard(
+        alias=identity.alias,
+        place=f"{identity.data_center} · {identity.environment} · {identity.api_version}",
+        credits=_credit_bar(upstream.credits),
+        facts=(
+            _api(upstream),
+            _token(upstream.token, now),
+            _polling(upstream),
+            _remaining(upstream.credits),
+        ),
+    )
+
+
+def is_held_back(upstream: UpstreamStatus) -> bool:
+    """Whether the account polls nothing for now, whoever scrapes."""
+    credit = upstream.credits
+    is_spent = credit.budget is not None and credit.used_24h >= credit.budget
+    return upstream.is_circuit_open or credit.is_reserve_reached or is_spent
+
+
+def _api(upstream: UpstreamStatus) -> Fact:
+    match upstream.is_up:
+        case None:
+            return Fact("Zoho's API", "not asked yet")
+        case True:
+            return Fact("Zoho's API", "answers", Tone.GOOD)
+        case False:
+            return Fact("Zoho's API", "no answer", Tone.BAD)
+
+
+def _token(token: TokenStatus, now: float) -> Fact:
+    errors = {reason: count for reason, count in token.refresh_errors.items() if count}
+    if token.is_valid and token.expires_at is not None:
+        return Fact("Access token", f"valid for {lasting(token.expires_at - now)}", Tone.GOOD)
+    if errors:
+        refusals = ", ".join(f"{reason} ({counted(count, 'time')})" for reason, count in sorted(errors.items()))
+        return Fact("Access token", f"none; refused: {refusals}", Tone.BAD)
+    return Fact("Access token", "not asked for yet" if token.expires_at is None else "expired; the next poll renews it")
+
+
+def _polling(upstream: UpstreamStatus) -> Fact:
+    credit = upstream.credits
+    if upstream.is_circuit_open:
+        return Fact("Polling", "paused: Zoho asked to slow down, or gives no token", Tone.BAD)
+    if credit.is_reserve_reached:
+        return Fact("Polling", "paused: credits are below the reserve; one look an hour", Tone.BAD)
+    if credit.budget is not None and credit.used_24h >= credit.budget:
+        return Fact("Polling", "paused: the day's budget is used up", Tone.BAD)
+    under_way = f", {counted(upstream.in_flight, 'call')} under way" if upstream.in_flight else ""
+    return Fact("Polling", f"at each scrape{under_way}", Tone.GOOD)
+
+
+def _remaining(credit: CreditStatus) -> Fact:
+    left = "not said yet" if credit.remaining is None else number(credit.remaining)
+    tone = Tone.BAD if credit.is_reserve_reached else Tone.CALM
+    return Fact("Left at Zoho", f"{left} (reserve {number(credit.reserve)})", tone)
+
+
+def _credit_bar(credit: CreditStatus) -> CreditBar:
+    if not credit.budget:
+        limit = "no limit" if credit.budget is None else "a budget of 0"
+        return CreditBar(f"{number(credit.used_24h)}, {limit}", None, "")
+    permille = 1000 * min(credit.used_24h, credit.budget) // credit.budget
+    text = f"{number(credit.used_24h)} of {number(credit.budget)}"
+    return CreditBar(text, f"{permille // 10}.{permille % 10}", share(credit.used_24h, credit.budget))

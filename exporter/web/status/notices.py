@@ -1,0 +1,40 @@
+"""What the reader must know before the rest: faults that concern more than one job. Pure."""
+
+from collections.abc import Iterator
+
+from exporter.model import Snapshot
+from exporter.web.status.accounts import is_held_back
+from exporter.web.status.phrases import counted, lasting
+
+OVERDUE_SECONDS = 300.0
+"""Scrapes come at least every few minutes: a job that waits longer for its poll tells that they do not come."""
+
+
+def notices(snapshot: Snapshot, now: float) -> tuple[str, ...]:
+    """Give the sentences, none where all is well."""
+    return (*_overdue(snapshot, now), *_exporter(snapshot))
+
+
+def _overdue(snapshot: Snapshot, now: float) -> Iterator[str]:
+    held_back = {account.account.alias for account in snapshot.accounts if is_held_back(account.upstream)}
+    due = [
+        job.next_poll_at
+        for job in snapshot.jobs
+        if job.next_poll_at is not None and not job.is_terminal and job.spec.key.account not in held_back
+    ]
+    waits = now - min(due, default=now)
+    if waits > OVERDUE_SECONDS:
+        yield (
+            f"A job has been due for {lasting(waits)}, and jobs are polled in scrapes only: "
+            "check that Prometheus scrapes this exporter."
+        )
+
+
+def _exporter(snapshot: Snapshot) -> Iterator[str]:
+    exporter = snapshot.exporter
+    if not exporter.config_reload_succeeded:
+        yield "The last reload of the configuration failed; the one before stays in use. The log says why."
+    if errors := sum(exporter.store_errors.values()):
+        yield f"{counted(errors, 'write')} to the state file failed since the start; what is shown is kept in memory."
+    if dropped := exporter.jobs_dropped.get("max_jobs", 0):
+        yield f"{counted(dropped, 'job')} could not be taken in, because there are too many: raise max_jobs."

@@ -1,0 +1,86 @@
+"""Times, numbers and shares as a person reads them. Pure. Timestamps are Unix seconds, durations seconds."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+MISSING = "\N{EN DASH}"
+"""Stands where there is nothing to show."""
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_LAST_SECOND = 253_402_300_799
+"""The end of the year 9999: a state file edited by hand may hold anything, and the page is shown all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time in words, and exactly: `iso` for machines, `exact` for people, both in UTC."""
+
+    text: str
+    iso: str
+    exact: str
+
+
+def lasting(seconds: float) -> str:
+    """Give a duration in at most two units, rounded down; a negative one is none."""
+    whole = int(min(max(seconds, 0.0), _LAST_SECOND))
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min"
+    if whole < _DAY:
+        return _two(whole // _HOUR, "h", whole % _HOUR // _MINUTE, "min")
+    return _two(whole // _DAY, "d", whole % _DAY // _HOUR, "h")
+
+
+def moment(at: float, text: str) -> Moment:
+    """Give a time under a text of the caller's."""
+    stamp = datetime.fromtimestamp(min(max(at, 0.0), _LAST_SECOND), UTC)
+    return Moment(text, stamp.strftime("%Y-%m-%dT%H:%M:%SZ"), stamp.strftime("%Y-%m-%d %H:%M:%S UTC"))
+
+
+def ago(at: float, now: float) -> Moment:
+    """Say how long ago something was."""
+    return moment(at, f"{lasting(now - at)} ago")
+
+
+def ahead(at: float, now: float) -> Moment:
+    """Say when something is expected; what should have been over by now is said to be late."""
+    return moment(at, f"in {lasting(at - now)}" if at >= now else f"{lasting(now - at)} late")
+
+
+def number(count: int | None) -> str:
+    """Give a count with separators, or a dash where there is none."""
+    return MISSING if count is None else f"{count:,}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Give a count and its noun, which takes an s in the plural."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def share(part: int, whole: int) -> str:
+    """Give a share in per cent, rounded down: 100 % means all of it, and 0 % nothing.
+
+    In whole numbers throughout: a count may be too large for a float.
+    """
+    if part <= 0 or whole <= 0:
+        return "0 %"
+    permille = 1000 * part // whole
+    if permille == 0:
+        return "<0.1 %"
+    return f"{permille // 10} %" if permille % 10 == 0 else f"{permille // 10}.{permille % 10} %"
+
+
+def pace(records_per_second: float) -> str:
+    """Give a pace in the largest unit of time that makes it a number above 1."""
+    for seconds, unit in ((1, "s"), (_MINUTE, "min")):
+        if records_per_second * seconds >= 1:
+            return f"{_short(records_per_second * seconds)}/{unit}"
+    return f"{_short(records_per_second * _HOUR)}/h"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"  # noqa: PLR2004 - two digits are enough
+
+
+def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
+    return f"{large} {large_unit} {small} {small_unit}" if small else f"{large} {large_unit}"

@@ -1,0 +1,60 @@
+"""How much a job needs a person. Pure."""
+
+from enum import StrEnum
+
+from exporter.model import JobReport, JobState, TrackedJob
+
+
+class Standing(StrEnum):
+    """What a person would say of a job, in the order in which they should look."""
+
+    FAILED = "failed"
+    UNREACHED = "in error"
+    PARTLY_FAILED = "partly failed"
+    STALLED = "stalled"
+    SUSPENDED = "suspended"
+    UNKNOWN = "unknown"
+    RUNNING = "running"
+    WAITING = "waiting"
+    COMPLETED = "completed"
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a person should look."""
+        return self not in {Standing.RUNNING, Standing.WAITING, Standing.COMPLETED}
+
+    @property
+    def urgency(self) -> int:
+        """The place in the order, from 0 for what comes first."""
+        return list(Standing).index(self)
+
+
+_USUALLY = {
+    JobState.FAILED: Standing.FAILED,
+    JobState.SUSPENDED: Standing.SUSPENDED,
+    JobState.RUNNING: Standing.RUNNING,
+    JobState.SCHEDULED: Standing.WAITING,
+    JobState.QUEUED: Standing.WAITING,
+    JobState.UNKNOWN: Standing.WAITING,
+    JobState.COMPLETED: Standing.COMPLETED,
+}
+
+
+def standing_of(job: TrackedJob) -> Standing:
+    """Judge a job by its last report and its last poll."""
+    if job.failure and not job.is_terminal:
+        return Standing.UNREACHED
+    match job.state:
+        case JobState.COMPLETED if left_behind(job.report):
+            return Standing.PARTLY_FAILED
+        case JobState.RUNNING if job.is_stalled:
+            return Standing.STALLED
+        case JobState.UNKNOWN if job.reported_at is not None:
+            return Standing.UNKNOWN
+        case state:
+            return _USUALLY[state]
+
+
+def left_behind(report: JobReport | None) -> int:
+    """Give the records that an ended job did not update, as Zoho counted them."""
+    return 0 if report is None else (report.failed or 0) + (report.not_updated or 0)

@@ -1,0 +1,107 @@
+"""One account in words."""
+
+import pytest
+from samples import NOW, account, upstream
+
+from exporter.model import CreditStatus, TokenStatus, UpstreamStatus
+from exporter.web.status.accounts import CreditBar, Fact, Tone, account_card, is_held_back
+
+
+def credit(
+    used: int = 0, budget: int | None = 1000, remaining: int | None = None, *, reserve_reached: bool = False
+) -> CreditStatus:
+    """Give credits with a reserve of 500."""
+    return CreditStatus(used, used, budget, 500, remaining, reserve_reached)
+
+
+def test_account_that_is_well() -> None:
+    """Every fact is there, and none is a warning."""
+    card = account_card(account(), NOW)
+    assert (card.alias, card.place) == ("acme", "eu · production · v8")
+    assert card.credits == CreditBar("640 of 1,000", "64.0", "64 %")
+    assert card.facts == (
+        Fact("Zoho's API", "answers", Tone.GOOD),
+        Fact("Access token", "valid for 1 h", Tone.GOOD),
+        Fact("Polling", "at each scrape", Tone.GOOD),
+        Fact("Left at Zoho", "2,345 (reserve 500)"),
+    )
+
+
+REFUSED = TokenStatus(refresh_errors={"invalid_code": 2, "access_denied": 0})
+
+
+@pytest.mark.parametrize(
+    ("status", "fact"),
+    [
+        pytest.param(upstream(is_up=None), Fact("Zoho's API", "not asked yet"), id="not asked"),
+        pytest.param(upstream(is_up=False), Fact("Zoho's API", "no answer", Tone.BAD), id="down"),
+        pytest.param(upstream(token=TokenStatus()), Fact("Access token", "not asked for yet"), id="no token yet"),
+        pytest.param(
+            upstream(token=TokenStatus(expires_at=NOW - 1)),
+            Fact("Access token", "expired; the next poll renews it"),
+            id="token expired",
+        ),
+        pytest.param(
+            upstream(token=REFUSED),
+            Fact("Access token", "none; refused: invalid_code (2 times)", Tone.BAD),
+            id="token refused",
+        ),
+        pytest.param(
+            upstream(in_flight=2), Fact("Polling", "at each scrape, 2 calls under way", Tone.GOOD), id="calls under way"
+        ),
+        pytest.param(
+            upstream(is_circuit_open=True),
+            Fact("Polling", "paused: Zoho asked to slow down, or gives no token", Tone.BAD),
+            id="circuit open",
+        ),
+        pytest.param(
+            upstream(credit=credit(remaining=400, reserve_reached=True)),
+            Fact("Polling", "paused: credits are below the reserve; one look an hour", Tone.BAD),
+            id="reserve reached",
+        ),
+        pytest.param(
+            upstream(credit=credit(remaining=400, reserve_reached=True)),
+            Fact("Left at Zoho", "400 (reserve 500)", Tone.BAD),
+            id="few left",
+        ),
+        pytest.param(
+            upstream(credit=credit(1000)),
+            Fact("Polling", "paused: the day's budget is used up", Tone.BAD),
+            id="budget used up",
+        ),
+        pytest.param(
+            upstream(credit=credit()), Fact("Left at Zoho", "not said yet (reserve 500)"), id="Zoho has not said it"
+        ),
+    ],
+)
+def test_trouble_is_told(status: UpstreamStatus, fact: Fact) -> None:
+    """Each fact says in words what is wrong."""
+    assert fact in account_card(account(status), NOW).facts
+
+
+@pytest.mark.parametrize(
+    ("status", "bar"),
+    [
+        pytest.param(credit(1500), CreditBar("1,500 of 1,000", "100.0", "150 %"), id="a budget that was lowered"),
+        pytest.param(credit(7, None), CreditBar("7, no limit", None, ""), id="no budget"),
+        pytest.param(credit(0, 0), CreditBar("0, a budget of 0", None, ""), id="a budget of nothing"),
+    ],
+)
+def test_credits_without_a_usual_budget(status: CreditStatus, bar: CreditBar) -> None:
+    """The bar stays within its bounds, and is absent where there is nothing to compare with."""
+    assert account_card(account(upstream(credit=status)), NOW).credits == bar
+
+
+@pytest.mark.parametrize(
+    ("status", "held_back"),
+    [
+        pytest.param(upstream(), False, id="well"),
+        pytest.param(upstream(is_circuit_open=True), True, id="circuit open"),
+        pytest.param(upstream(credit=credit(reserve_reached=True)), True, id="reserve reached"),
+        pytest.param(upstream(credit=credit(1000)), True, id="budget used up"),
+        pytest.param(upstream(credit=credit(10**6, None)), False, id="no budget"),
+    ],
+)
+def test_accounts_may_be_held_back(status: UpstreamStatus, held_back: bool) -> None:  # noqa: FBT001 - a case
+    """Whether an account polls at all."""
+    assert is_held_back(status) is held_back

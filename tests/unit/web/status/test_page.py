@@ -1,0 +1,209 @@
+"""The page as HTML."""
+
+import re
+from base64 import b64encode
+from dataclasses import replace
+from hashlib import sha256
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import DEALS, FAILURE, LEADS, NOW, account, report, snapshot_of, tracked, upstream
+
+from exporter.model import CreditStatus, JobKey, JobSource, JobSpec, JobState, Snapshot, TrackedJob
+from exporter.web.status.filters import Filters
+from exporter.web.status.page import StatusPage, view_of
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+PAGE = StatusPage("/metrics")
+VOID = {"meta", "link", "br", "img", "input"}
+
+
+class Reading(HTMLParser):
+    """Reads a page: its elements, and the text of those that show it. Complains about elements left open."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element."""
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Check that it closes the last one opened."""
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Note a text."""
+        if self._open and self._open[-1] not in {"style", "script"} and data.strip():
+            self.texts.append(" ".join(data.split()))
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        """Give the attributes of all elements of a name."""
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def read(snapshot: Snapshot, filters: Filters | None = None, now: float = NOW + 60) -> Reading:
+    """Write a page and read it."""
+    return Reading(PAGE.write(view_of(snapshot, filters or Filters(), now)).decode())
+
+
+def job(key: JobKey = LEADS, state: JobState = JobState.RUNNING, **spec: str) -> TrackedJob:
+    """Give a job that was polled at `NOW`."""
+    described = JobSpec(key, JobSource.CONFIG, name=spec.get("name", ""), group=spec.get("group", ""))
+    return replace(tracked(), spec=described, report=report(state), reported_at=NOW, polled_at=NOW, next_poll_at=NOW)
+
+
+def test_policy_allows_the_style_and_the_script_of_the_page() -> None:
+    """The hashes in the header are those of what stands in the page, to the byte."""
+    text = PAGE.write(view_of(snapshot_of(), Filters(), NOW)).decode()
+    policy = PAGE.headers["Content-Security-Policy"]
+    for tag in ("style", "script"):
+        [content] = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digest = b64encode(sha256(content.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+
+
+def test_page_needs_nothing_else() -> None:
+    """No element loads anything, and the only links that leave the exporter are those to the documentation."""
+    reading = read(snapshot_of(job()))
+    assert [attributes["href"] for attributes in reading.named("link")] == [
+        attributes["href"] for attributes in reading.named("link") if str(attributes["href"]).startswith("data:")
+    ]
+    assert not [tag for tag, attributes in reading.elements if "src" in attributes or "style" in attributes]
+    assert {str(attributes["href"]) for attributes in reading.named("a")} == {
+        "/",
+        "/metrics",
+        "/-/healthy",
+        "/config",
+        "https://github.com/zoho-mass-update-exporter/zoho-mass-update-exporter/blob/main/README.md",
+        "/explain?account=acme&crm_module=Leads&job_id=3524033000006027001",
+    }
+
+
+def test_table_says_what_its_cells_are() -> None:
+    """Caption and heads are marked as such, and every bar has its value as text too."""
+    reading = read(snapshot_of(job(), job(DEALS)))
+    assert "2 of 2 jobs; what needs attention stands first" in reading.texts
+    scopes = [attributes["scope"] for attributes in reading.named("th")]
+    assert scopes == ["col"] * 10 + ["row"] * 2
+    bars = reading.named("progress")
+    assert [bar["value"] for bar in bars] == ["64.0", "60.0", "60.0"]
+    assert all(bar["aria-label"] for bar in bars)
+    assert reading.texts.count("60 %") == 4
+
+
+def test_title_tells_how_many_jobs_need_attention() -> None:
+    """A reader with many tabs sees it."""
+    assert "(1) Zoho mass updates" in read(snapshot_of(job(), job(DEALS, JobState.FAILED))).texts
+    assert "Zoho mass updates" in read(snapshot_of(job())).texts
+
+
+def test_overview_counts_all_jobs() -> None:
+    """The overview is of everything, whatever is filtered."""
+    reading = read(snapshot_of(job(), job(DEALS, JobState.FAILED)), Filters(module="Leads"))
+    start = reading.texts.index("need attention")
+    assert reading.texts[start - 1 : start + 8] == [
+        "1",
+        "need attention",
+        "1 failed",
+        "1",
+        "running well",
+        "0",
+        "waiting",
+        "0",
+        "completed in full",
+    ]
+    assert "1 of 2 jobs, filtered; what needs attention stands first" in reading.texts
+
+
+def test_failure_stands_below_its_job() -> None:
+    """The last error is there in words, with what to do."""
+    reading = read(snapshot_of(replace(job(), failure=FAILURE, failures_in_a_row=2)))
+    start = reading.texts.index("The last poll failed, 2 polls in a row.")
+    assert reading.texts[start + 1 : start + 4] == [
+        "timeout",
+        "Zoho fell silent for 8 s.",
+        "What to do: check the network.",
+    ]
+
+
+def test_page_without_jobs_tells_how_to_add_one() -> None:
+    """The empty page is a beginning, with the account's own name in it."""
+    reading = read(snapshot_of())
+    assert "No jobs yet" in reading.texts
+    assert any('{account: acme, module: Leads, job_id: "3524033000006027001"' in text for text in reading.texts)
+    assert reading.named("table") == []
+
+
+def test_filter_that_matches_nothing_says_so() -> None:
+    """An unknown value gives a sentence, names what was asked, and leads back."""
+    reading = read(snapshot_of(job()), Filters(module="Leadz", state="paused"))
+    start = reading.texts.index("No job matches")
+    assert reading.texts[start + 1 : start + 7] == [
+        "Of 1 job, none has module “",
+        "Leadz",
+        "” and state “",
+        "paused",
+        "”.",
+        "Show all jobs",
+    ]
+
+
+def test_notices_and_accounts_are_shown() -> None:
+    """What is wrong with the scrapes, and an account without a budget."""
+    idle = account(upstream(credit=CreditStatus(7, 7, None, 500)))
+    reading = read(snapshot_of(job(), accounts=[idle]), now=NOW + 900)
+    assert any("check that Prometheus scrapes this exporter" in text for text in reading.texts)
+    assert "7, no limit" in reading.texts
+
+
+def test_account_filter_leaves_its_account_alone() -> None:
+    """Accounts that were not asked for are not shown."""
+    reading = read(snapshot_of(job(), accounts=[account(), account(alias="beta")]), Filters(account="beta"))
+    heads = [text for text in reading.texts if text in {"acme", "beta"}]
+    assert heads == ["beta", "acme", "beta", "beta"]  # the card, the two options, the sentence
+
+
+def hostile_snapshot(text: str) -> Snapshot:
+    """Give a snapshot that has a text wherever one can be."""
+    answer = replace(report(JobState.UNKNOWN), undocumented_word=text)
+    failure = replace(FAILURE, code=text, message=text, advice=text)
+    spec = JobSpec(JobKey(text, text, text), JobSource.CONFIG, name=text, group=text)
+    odd = replace(job(), spec=spec, report=answer, failure=failure)
+    return snapshot_of(odd, accounts=[account(alias=text)])
+
+
+@pytest.mark.parametrize("filters", [Filters(), Filters(HOSTILE, HOSTILE, "", HOSTILE), Filters(state=HOSTILE)])
+def test_hostile_text_stays_text(filters: Filters) -> None:
+    """No name, word or filter can add an element or an attribute to the page."""
+    expected = read(hostile_snapshot("x"), replace(filters, **dict.fromkeys(filters.given(), "x")))
+    reading = read(hostile_snapshot(HOSTILE), filters)
+    assert [(tag, set(attributes)) for tag, attributes in reading.elements] == [
+        (tag, set(attributes)) for tag, attributes in expected.elements
+    ]
+    assert HOSTILE in reading.texts
+
+
+@given(text=st.text(st.characters(codec=None), max_size=20))
+def test_any_text_gives_a_page(text: str) -> None:
+    """Whatever the settings or Zoho may say, the page is well-formed UTF-8."""
+    assert read(hostile_snapshot(text), Filters(group=text)).named("main") == [{}]
+
+
+def test_thousand_jobs_make_a_page_of_a_megabyte() -> None:
+    """The largest fleet still loads on a phone; compressed it is a fortieth of that."""
+    keys = [JobKey("production", "Leads", str(3524033000006027000 + number)) for number in range(1000)]
+    jobs = [job(key, name="Reassign EMEA leads", group="spring") for key in keys]
+    page = PAGE.write(view_of(snapshot_of(*jobs), Filters(), NOW + 60))
+    assert page.count(b"<tbody") == 1000
+    assert len(page) < 1_100_000
