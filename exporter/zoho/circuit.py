@@ -27,6 +27,7 @@ class Circuit:
         self._clock = clock
         self._draw = draw
         self._lock = Lock()
+        self._open_since = 0.0
         self._open_until = 0.0
         self._refusals = 0
         self._is_trying = False
@@ -34,7 +35,7 @@ class Circuit:
     @property
     def is_open(self) -> bool:
         """Whether Zoho's pause is still in force."""
-        return self._refusals > 0 and self._clock() < self._open_until
+        return self._refusals > 0 and self._is_pausing()
 
     def enter(self) -> bool:
         """Begin a call; once the pause is over, one at a time until one succeeds.
@@ -48,7 +49,7 @@ class Circuit:
         with self._lock:
             if not self._refusals:
                 return False
-            if self._is_trying or self._clock() < self._open_until:
+            if self._is_trying or self._is_pausing():
                 raise HeldBackError(CIRCUIT, "Zoho asked the account to pause")
             self._is_trying = True
             return True
@@ -64,8 +65,13 @@ class Circuit:
                 case None | RefusedError() | DeadTokenError() if is_trial:
                     self._refusals = 0
 
+    def _is_pausing(self) -> bool:
+        # A clock that was set back to before the pause would lengthen it by as much: one call tries instead.
+        return self._open_since <= self._clock() < self._open_until
+
     def _pause(self, error: ThrottledError) -> None:
         self._refusals += 1
         cool_down = DAILY if error.is_daily else SHORT
         pause = max(cool_down.jittered(self._refusals, self._draw()), error.retry_after_seconds or 0.0)
-        self._open_until = self._clock() + pause
+        self._open_since = self._clock()
+        self._open_until = self._open_since + pause

@@ -181,7 +181,8 @@ class ZohoClient:
             return
         with self._looking:
             now = self._clock()
-            if now - max(reading.answered_at, self._looked_at) < RESERVE_LOOK_SECONDS:
+            # A look of the future is one of before a clock was set back: nobody knows how long ago.
+            if 0 <= now - max(reading.answered_at, self._looked_at) < RESERVE_LOOK_SECONDS:
                 raise HeldBackError(
                     BUDGET, f"fewer than {self._setup.limits.reserve} credits are left to the organisation"
                 )

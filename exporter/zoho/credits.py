@@ -41,7 +41,12 @@ class CreditBudget:
         """
         now = self._clock()
         minute = int(now // MINUTE_SECONDS)
-        self._book.change(lambda ledger: self._spent(ledger, now, minute))
+        try:
+            self._book.change(lambda ledger: self._spent(ledger, now, minute))
+        except HeldBackError:
+            # Kept as counted now: credits of the future, of before a clock was set back, would else not come back.
+            self._book.change(lambda ledger: replace(ledger, credits_by_minute=_live(ledger.credits_by_minute, now)))
+            raise
         return minute
 
     def give_back(self, minute: int) -> None:

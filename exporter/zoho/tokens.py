@@ -45,13 +45,18 @@ _MINT_LIMIT = Refusal(MINT_LIMIT, is_passing=True, advice="tokens die too early:
 
 @dataclass(frozen=True, slots=True)
 class _Refused:
-    """The last refusal, in force until `until` or until the credentials change."""
+    """The last refusal, in force from `since` until `until` (Unix seconds) or until the credentials change."""
 
     refusal: Refusal
     message: str
+    since: float
     until: float
     in_a_row: int
     credentials: Credentials | None
+
+    def is_in_force(self, now: float) -> bool:
+        """Whether its cool-down lasts; a clock that was set back to before it ends it, rather than lengthen it."""
+        return self.since <= now < self.until
 
 
 class TokenSource:
@@ -115,7 +120,7 @@ class TokenSource:
     def is_cooling_down(self) -> bool:
         """Whether the next token would be refused without asking Zoho, because of the last refusal."""
         refused = self._refused
-        return refused is not None and self._clock() < refused.until and not self._has_new_credentials(refused)
+        return refused is not None and refused.is_in_force(self._clock()) and not self._has_new_credentials(refused)
 
     def status(self) -> TokenStatus:
         """Give the state for the metrics. Never waits for a refresh in flight."""
@@ -135,7 +140,7 @@ class TokenSource:
             self._token = kept
             return kept
         try:
-            self._book.change(lambda ledger: _with_mint(ledger, now))
+            self._book_mint(now)
             self._refreshes += 1
             token = self._mint(credentials)
         except RefreshError as error:
@@ -145,6 +150,11 @@ class TokenSource:
             self._refuse(refusal, f"no token: {error.message}", credentials, cause=error)
         self._accept(token, credentials)
         return token
+
+    def _book_mint(self, now: float) -> None:
+        # Recounted first, and kept also where the limit is reached: mints of the future would hold it there for ever.
+        self._book.change(lambda ledger: replace(ledger, mints=_recent(ledger.mints, now)))
+        self._book.change(lambda ledger: _with_mint(ledger, now))
 
     def _accept(self, token: AccessToken, credentials: Credentials) -> None:
         if self._refused:
@@ -177,7 +187,7 @@ class TokenSource:
 
     def _check_cool_down(self, credentials: Credentials | None, now: float) -> None:
         refused = self._refused
-        if refused and refused.credentials == credentials and now < refused.until:
+        if refused and refused.credentials == credentials and refused.is_in_force(now):
             raise TokenRefusedError(
                 refused.refusal.reason, refused.message, advice=refused.refusal.advice, retry_at=refused.until
             )
@@ -196,9 +206,10 @@ class TokenSource:
         is_same = last is not None and last.refusal.reason == refusal.reason and last.credentials == credentials
         in_a_row = last.in_a_row + 1 if last and is_same else 1
         seconds = max(_cool_down(refusal).seconds(in_a_row), min(asked_seconds or 0.0, _LONGEST_PAUSE_SECONDS))
-        until = self._clock() + seconds
+        since = self._clock()
+        until = since + seconds
         self._errors[refusal.reason] += 1
-        self._refused = _Refused(refusal, message, until, in_a_row, credentials)
+        self._refused = _Refused(refusal, message, since, until, in_a_row, credentials)
         if not is_same:
             details = {"account": self._alias, "reason": refusal.reason, "advice": refusal.advice}
             _log.warning("%s", message, extra=details)
@@ -211,18 +222,22 @@ def _cool_down(refusal: Refusal) -> CoolDown:
     return PASSING if refusal.is_passing else PERMANENT
 
 
+def _recent(mints: tuple[float, ...], now: float) -> tuple[float, ...]:
+    """Give the mints of the window, oldest first; where a clock was set back, those of the future as made now."""
+    return tuple(sorted(min(at, now) for at in mints if now - min(at, now) < MINT_WINDOW_SECONDS))
+
+
 def _with_mint(ledger: AccountLedger, now: float) -> AccountLedger:
-    """Book one mint; where a clock was set back, mints of the future count as made now.
+    """Book one mint beside the recent ones.
 
     Raises:
         RefreshError: Zoho's limit is reached.
     """
-    recent = tuple(sorted(min(at, now) for at in ledger.mints if now - min(at, now) < MINT_WINDOW_SECONDS))
-    if len(recent) < MINTS_PER_WINDOW:
-        return replace(ledger, mints=(*recent, now))
+    if len(ledger.mints) < MINTS_PER_WINDOW:
+        return replace(ledger, mints=(*ledger.mints, now))
     minutes = MINT_WINDOW_SECONDS / 60
     message = f"{MINTS_PER_WINDOW} tokens were asked for within {minutes:g} minutes, which is Zoho's limit"
-    raise RefreshError(_MINT_LIMIT, message, recent[0] + MINT_WINDOW_SECONDS - now)
+    raise RefreshError(_MINT_LIMIT, message, ledger.mints[0] + MINT_WINDOW_SECONDS - now)
 
 
 def _fingerprint(credentials: Credentials) -> str:

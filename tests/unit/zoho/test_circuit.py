@@ -136,3 +136,11 @@ def test_an_old_success_does_not_end_a_newer_pause(scene: Scene) -> None:
     scene.call(THROTTLED)
     scene.circuit.leave(None, is_trial=slow)
     assert scene.circuit.is_open
+
+
+def test_a_clock_that_is_set_back_lets_one_call_try(scene: Scene) -> None:
+    """A pause of seconds does not become one of the whole jump."""
+    scene.call(THROTTLED)
+    scene.clock.now = NOW - 86_400
+    assert not scene.circuit.is_open
+    assert [scene.call(THROTTLED), scene.circuit.is_open] == [True, True]

@@ -396,6 +396,15 @@ def test_below_the_reserve_polling_stops_but_for_a_look_each_hour(scene: Scene) 
     assert len(scene.calls()) == 2
 
 
+def test_below_the_reserve_a_clock_that_is_set_back_allows_a_look(scene: Scene) -> None:
+    """The hour between two looks does not become the whole jump."""
+    scene.answer({"json": RUNNING, "headers": {"X-API-CREDITS-REMAINING": "499"}})
+    scene.client.fetch(LEADS)
+    scene.clock.now = NOW - 86_400
+    assert scene.client.fetch(LEADS) == REPORT
+    assert isinstance(scene.failure(), HeldBackError)
+
+
 def test_a_look_without_an_answer_is_the_look_of_its_hour(scene: Scene) -> None:
     """Below the reserve a silent Zoho is not asked by one poll after the other."""
     scene.answer(

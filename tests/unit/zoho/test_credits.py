@@ -107,6 +107,15 @@ def test_credits_of_the_future_count_and_come_back() -> None:
     assert book.ledger.credits_by_minute == {MINUTE: 4}
 
 
+def test_a_budget_spent_in_the_future_comes_back_a_day_later() -> None:
+    """A clock that is set back by a month does not stop polling for a month."""
+    clock = Clock()
+    budget = CreditBudget(AccountBook(AccountLedger({MINUTE + 43_200: 3})), 3, clock)
+    assert not try_to_spend(budget)
+    clock.now = NOW + 86_400 + 60
+    assert try_to_spend(budget)
+
+
 @given(
     limit=st.integers(0, 8),
     steps=st.lists(st.floats(0, 90_000) | st.sampled_from([0.0, 59.9, 60.0, 86_399.0, 86_400.0]), max_size=60),

@@ -328,6 +328,24 @@ def test_a_clock_that_was_set_back_does_not_lift_the_limit() -> None:
     assert after.refused().retry_at == NOW + 600
 
 
+def test_mints_of_the_future_are_over_ten_minutes_later() -> None:
+    """A clock that is set back by a day does not hold the limit for a day."""
+    after = Scene(ledger=AccountLedger(mints=(NOW + 86_400,) * 10))
+    after.clock.now = after.refused().retry_at
+    assert after.source.token().value == "1000.token-1"
+
+
+@pytest.mark.parametrize("fault", [THROTTLED, REVOKED], ids=["throttled", "permanent"])
+def test_a_clock_that_is_set_back_ends_a_pause(fault: Exception) -> None:
+    """Nobody knows how much of the pause is left, and Zoho is asked rather than left alone for the whole jump."""
+    scene = Scene(fault=fault)
+    scene.refused()
+    scene.fault = None
+    scene.clock.now = NOW - 86_400
+    assert not scene.source.is_cooling_down()
+    assert scene.source.token().value == "1000.token-2"
+
+
 STEPS = st.lists(
     st.tuples(
         st.floats(0, 400) | st.sampled_from([0.0, 15.0, 59.9, 180.0, 599.9, 600.0]),
