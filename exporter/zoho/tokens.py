@@ -152,8 +152,9 @@ class TokenSource:
         return token
 
     def _book_mint(self, now: float) -> None:
-        # Recounted first, and kept also where the limit is reached: mints of the future would hold it there for ever.
-        self._book.change(lambda ledger: replace(ledger, mints=_recent(ledger.mints, now)))
+        # The recount is kept also where the limit is reached: mints of the future would hold it there for ever. A token
+        # that was kept and is of no use now, being one for other credentials, is not to be shown as valid.
+        self._book.change(lambda ledger: replace(ledger, mints=_recent(ledger.mints, now), token=None))
         self._book.change(lambda ledger: _with_mint(ledger, now))
 
     def _accept(self, token: AccessToken, credentials: Credentials) -> None:

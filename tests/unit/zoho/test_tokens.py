@@ -428,6 +428,15 @@ def test_status_knows_the_token_of_before_a_restart(scene: Scene) -> None:
     assert (status.is_valid, status.expires_at, status.refreshes) == (True, NOW + 3600, 0)
 
 
+def test_status_forgets_a_token_of_other_credentials_once_a_new_one_is_refused(scene: Scene) -> None:
+    """After a restart with wrong secrets, the metrics do not claim a valid token that no poll can use."""
+    scene.source.token()
+    restarted = Scene(ledger=scene.book.ledger, secrets=NEW_CREDENTIALS, fault=REVOKED)
+    restarted.refused()
+    status = restarted.source.status()
+    assert (status.is_valid, status.expires_at) == (False, None)
+
+
 def test_status_never_waits_for_a_refresh() -> None:
     """While Zoho's accounts host is silent, the metrics are not."""
     is_minting, may_end = Event(), Event()
