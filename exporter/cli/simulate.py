@@ -8,6 +8,7 @@ from threading import Event
 
 from exporter.cli.command import Command
 from exporter.errors import ConfigurationError, Problem
+from exporter.settings import ListenAddress, parse_listen_address
 from exporter.simulator import Scenario, ScenarioError, Simulator, demo_scenario, load_scenario
 
 _DEFAULT_ADDRESS = "127.0.0.1:10043"
@@ -32,20 +33,25 @@ def _add_flags(parser: ArgumentParser) -> None:
 
 def _execute(options: Namespace) -> int:
     scenario = _scenario(options.scenario_file)
-    host, _, port = str(options.listen_address).rpartition(":")
-    if not port.isdecimal():
-        raise _problem("--web.listen-address", f"expected HOST:PORT, got {options.listen_address!r}")
+    address = _address(options.listen_address)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        with Simulator(scenario, host=host or "127.0.0.1", port=int(port)) as simulator:
+        with Simulator(scenario, host=address.host or "127.0.0.1", port=address.port) as simulator:
             sys.stdout.write(_announcement(simulator.url, scenario))
             sys.stdout.flush()
             stop.wait()
-    except (OSError, OverflowError) as error:
-        raise _problem("--web.listen-address", f"can't listen on {options.listen_address}: {error}") from error
+    except OSError as error:
+        raise _problem("--web.listen-address", f"can't listen on {address}: {error}") from error
     return 0
+
+
+def _address(text: str) -> ListenAddress:
+    try:
+        return parse_listen_address(text)
+    except ValueError as error:
+        raise _problem("--web.listen-address", str(error)) from error
 
 
 def _scenario(file: Path | None) -> Scenario:

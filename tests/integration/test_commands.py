@@ -170,8 +170,9 @@ def test_simulate_prints_what_the_exporter_needs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        pytest.param(["--web.listen-address=nowhere"], "expected HOST:PORT, got 'nowhere'", id="no port"),
-        pytest.param(["--web.listen-address=127.0.0.1:99999"], "can't listen on 127.0.0.1:99999", id="port too high"),
+        pytest.param(["--web.listen-address=nowhere"], '"nowhere" is not host:port, :port or', id="no port"),
+        pytest.param(["--web.listen-address=127.0.0.1:99999"], "has no port from 0 to 65535", id="port too high"),
+        pytest.param(["--web.listen-address=192.0.2.1:1"], "can't listen on 192.0.2.1:1", id="somebody else's address"),
         pytest.param(["--scenario.file=missing.yaml"], "missing.yaml: ", id="no such file"),
     ],
 )
@@ -181,6 +182,20 @@ def test_simulate_refuses_what_it_cannot_do(tmp_path: Path, arguments: list[str]
     assert ended.returncode == 2
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_simulate_listens_on_ipv6(tmp_path: Path) -> None:
+    """An IPv6 address stands in brackets, as for `run`."""
+    with started(exporter_command("simulate", "--web.listen-address=[::1]:0"), bare_environment(), tmp_path) as zoho:
+        [url] = eventually(lambda: re.findall(r"answers on (http://\[::1\]:\d+)", "".join(zoho.stdout)), "no address")
+        assert requests.get(f"{url}/__control__/stats", timeout=30).json()["crm_calls"] == 0
+
+
+def test_ctrl_c_during_the_start_leaves_no_traceback(tmp_path: Path) -> None:
+    """The first second goes by with imports; whoever changes their mind in it sees nothing of them."""
+    (tmp_path / "pydantic.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    ended = typed("demo", directory=tmp_path, PYTHONPATH=str(tmp_path))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
 
 
 def test_flags_beat_the_environment(start_exporter: Callable[..., Exporter]) -> None:
