@@ -171,7 +171,7 @@ class Refresher:
         for lane in self._lanes.values():
             lane.executor.shutdown(wait=False, cancel_futures=True)
         with self._lock:
-            under_way = list(self._in_flight.values())
+            under_way = [poll for poll in self._in_flight.values() if not poll.cancelled()]
         _, late = wait(under_way, timeout=grace_seconds)
         if late:
             _log.warning("polls are abandoned", extra={"polls": len(late)})

@@ -335,6 +335,26 @@ def test_closed_refresher_drops_what_has_not_begun() -> None:
     assert upstream.asked == [DEALS]
 
 
+def test_close_does_not_wait_for_what_has_not_begun(caplog: pytest.LogCaptureFixture) -> None:
+    """A stop that drops waiting polls abandons the one under way alone, and is over when that is."""
+    begun, release = Event(), Event()
+
+    def answer(_: JobKey) -> JobReport:
+        begun.set()
+        assert release.wait(10)
+        return report()
+
+    registry = Registry(MemoryJournal())
+    registry.track([JobSpec(key, JobSource.CONFIG) for key in (LEADS, DEALS)], NOW)
+    lane = Lane.with_threads("acme", answer, lambda: 0.0, 1)
+    refresher = Refresher(registry, {"acme": lane}, Schedule.constant(15), clock=Clock())
+    refresher.refresh(0)
+    assert begun.wait(10)
+    refresher.close(0)
+    release.set()
+    assert [vars(record)["polls"] for record in caplog.records if "abandoned" in record.message] == [1]
+
+
 def test_close_waits_for_polls_under_way(caplog: pytest.LogCaptureFixture) -> None:
     """A stop waits for what is under way as long as its grace, and says what it abandons."""
     begun, release = Event(), Event()
