@@ -134,7 +134,8 @@ def _secrets(variables: Variables, default: Path, file: Branch) -> tuple[Layer, 
     if chosen is None and not default.is_dir():
         return {}, ()
     named = (text_at(account, (key,)) for account in children_at(file, ("accounts",)).values() for key in _FILE_KEYS)
-    return secrets_layer(Path(str(chosen.text)) if chosen else default, frozenset(filter(None, named)))
+    taken = frozenset(os.path.realpath(name) for name in named if name and name.isprintable())
+    return secrets_layer(Path(str(chosen.text)) if chosen else default, taken)
 
 
 def _overlaid(file: Branch, variables: Variables, overrides: Mapping[str, object]) -> Branch:

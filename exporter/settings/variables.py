@@ -1,6 +1,7 @@
 """Settings given as variables: of the environment, of a `.env` file, and as the files of a secrets directory."""
 
 import difflib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,15 +119,15 @@ def read_dotenv(file: Path | None) -> Mapping[str, str]:
 def secrets_layer(directory: Path, taken: frozenset[str]) -> tuple[Layer, tuple[Finding, ...]]:
     """Take the files of a directory that are named like variables, whatever the case of their letters.
 
-    A secret is kept as the file's path, so that it is read again when it changes. `taken` are the files that an
-    account names itself: they are that account's, and no variables.
+    A secret is kept as the file's path, so that it is read again when it changes. `taken` are the real paths of the
+    files that an account names itself, by whatever links: they are that account's, and no variables.
     """
     layer: dict[str, Leaf] = {}
     findings: list[Finding] = []
     known = {*known_variables(), ACCOUNT, JOBS}
     for file in _listed(directory, findings):
         name = file.name.upper()
-        if name not in known or str(file) in taken:
+        if name not in known or os.path.realpath(file) in taken:
             continue
         place = Place(str(file))
         if f"{name}_FILE" in known:

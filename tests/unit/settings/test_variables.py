@@ -78,6 +78,15 @@ def test_file_that_an_account_names_is_no_variable(load: _Load, account: str) ->
     assert list(load(text).accounts) == ["acme"]
 
 
+def test_file_that_an_account_names_through_a_link_is_no_variable(load: _Load, account: str) -> None:
+    """`/var/run` is a link to `/run`: a secret named by the longer path is the account's all the same."""
+    Path("secrets").mkdir()
+    Path("secrets/zoho_client_secret").write_text("mounted", encoding="utf-8")
+    Path("link").symlink_to("secrets")
+    text = account.replace("client_secret: hunter2hunter2", "client_secret_file: link/zoho_client_secret")
+    assert list(load(text).accounts) == ["acme"]
+
+
 def test_unfit_file_of_the_secrets_directory_is_refused(
     problems: Callable[..., list[str]], variables: dict[str, str]
 ) -> None:
