@@ -5,7 +5,7 @@ fault is over so is its trace.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,21 +83,40 @@ def scene_of(
         yield Scene(simulator, exporter, clock)
 
 
+OpenScene = Callable[[str], Scene]
+
+
 @pytest.fixture
-def scene(simulator: Simulator, settings_for: SettingsFor) -> Iterator[Scene]:
-    """Give an exporter that polls at each scrape, with short time-outs and counts that stay for days."""
-    settings = settings_for(
-        simulator,
-        jobs=f"Leads/{JOB_ID}",
-        poll_timeout="400ms",
-        connect_timeout="400ms",
-        stale_after="30d",
-        unknown_retention="90d",
-        **every("0s"),
-    )
-    with scene_of(simulator, settings) as scene:
-        scene.work(30)
-        yield scene
+def open_scene(simulator: Simulator, settings_for: SettingsFor) -> Iterator[OpenScene]:
+    """Give a function that starts an exporter with a time limit for calls; counts stay on its pages for days."""
+    with ExitStack() as scenes:
+
+        def open_one(poll_timeout: str) -> Scene:
+            settings = settings_for(
+                simulator,
+                jobs=f"Leads/{JOB_ID}",
+                poll_timeout=poll_timeout,
+                stale_after="30d",
+                unknown_retention="90d",
+                **every("0s"),
+            )
+            scene = scenes.enter_context(scene_of(simulator, settings))
+            scene.work(30)
+            return scene
+
+        yield open_one
+
+
+@pytest.fixture
+def scene(open_scene: OpenScene) -> Scene:
+    """Give an exporter that waits for a machine that is busy."""
+    return open_scene("30s")
+
+
+@pytest.fixture
+def impatient_scene(open_scene: OpenScene) -> Scene:
+    """Give an exporter that a silent Zoho does not keep for long."""
+    return open_scene("1s")
 
 
 UPDATED = f"zoho_mass_update_job_updated_records{{{JOB}}}"
@@ -114,13 +133,16 @@ def counter_of(code: str) -> str:
     return f'zoho_mass_update_poll_errors_total{{account="acme",code="{code}",module="Leads"}}'
 
 
-STATUS_FAULTS = {
-    "reset before the answer": (fault(FaultKind.RESET), "connection"),
-    "reset in the body": (fault(FaultKind.RESET_IN_BODY), "connection"),
+SILENCES = {
     "silence": (fault(FaultKind.TIMEOUT), "timeout"),
     "stalled headers": (fault(FaultKind.STALLED_HEADERS), "timeout"),
     "stalled body": (fault(FaultKind.STALLED_BODY), "timeout"),
     "trickling body": (fault(FaultKind.TRICKLE, seconds=0.1), "deadline"),
+}
+
+STATUS_FAULTS = {
+    "reset before the answer": (fault(FaultKind.RESET), "connection"),
+    "reset in the body": (fault(FaultKind.RESET_IN_BODY), "connection"),
     "429 without Retry-After": (fault(FaultKind.THROTTLE), "TOO_MANY_REQUESTS"),
     "429 with Retry-After": (fault(FaultKind.THROTTLE, retry_after="60"), "TOO_MANY_REQUESTS"),
     "429 with details": (
@@ -172,9 +194,10 @@ TOKEN_FAULTS = {
         lambda simulator: simulator.add_fault(Fault(FaultKind.HTML, Endpoint.TOKEN, status=502)),
         "invalid_response",
     ),
-    "silence": (lambda simulator: simulator.add_fault(Fault(FaultKind.TIMEOUT, Endpoint.TOKEN)), "timeout"),
     "reset": (lambda simulator: simulator.add_fault(Fault(FaultKind.RESET, Endpoint.TOKEN)), "connection"),
 }
+
+SILENT_ACCOUNTS = Fault(FaultKind.TIMEOUT, Endpoint.TOKEN)
 
 
 def begin(scene: Scene, poll: str) -> None:
@@ -205,23 +228,16 @@ def check_recovery(scene: Scene, code: str) -> None:
     assert samples[counter_of(code)] == 1
 
 
-POLLS = pytest.mark.parametrize("poll", ["first poll", "later poll"])
-
-
-@POLLS
-@pytest.mark.parametrize(("trouble", "code"), [pytest.param(*row, id=name) for name, row in STATUS_FAULTS.items()])
-def test_fault_of_the_status_call(scene: Scene, trouble: Trouble, code: str, poll: str) -> None:
-    """Whatever the status call meets is counted, keeps the counts, and passes."""
+def check_status_call(scene: Scene, trouble: Trouble, code: str, poll: str) -> None:
+    """Check that a fault of the status call is counted, keeps the counts, and passes."""
     begin(scene, poll)
     trouble(scene.simulator)
     check_fault(scene.scrape(), code, poll)
     check_recovery(scene, code)
 
 
-@POLLS
-@pytest.mark.parametrize(("trouble", "reason"), [pytest.param(*row, id=name) for name, row in TOKEN_FAULTS.items()])
-def test_fault_of_the_token_refresh(scene: Scene, trouble: Trouble, reason: str, poll: str) -> None:
-    """Whatever the refresh meets stops the account, says why, keeps the counts, and passes."""
+def check_token_refresh(scene: Scene, trouble: Trouble, reason: str, poll: str) -> None:
+    """Check what a fault of the refresh does to the account, and that it passes."""
     begin(scene, poll)
     scene.forget_token()
     trouble(scene.simulator)
@@ -232,6 +248,36 @@ def test_fault_of_the_token_refresh(scene: Scene, trouble: Trouble, reason: str,
     assert samples['zoho_crm_oauth_token_valid{account="acme"}'] == 0
     assert samples['zoho_crm_api_up{account="acme"}'] == 0
     check_recovery(scene, "token_refused")
+
+
+POLLS = pytest.mark.parametrize("poll", ["first poll", "later poll"])
+
+
+@POLLS
+@pytest.mark.parametrize(("trouble", "code"), [pytest.param(*row, id=name) for name, row in STATUS_FAULTS.items()])
+def test_fault_of_the_status_call(scene: Scene, trouble: Trouble, code: str, poll: str) -> None:
+    """Whatever the status call meets is counted, keeps the counts, and passes."""
+    check_status_call(scene, trouble, code, poll)
+
+
+@POLLS
+@pytest.mark.parametrize(("trouble", "code"), [pytest.param(*row, id=name) for name, row in SILENCES.items()])
+def test_silence_of_the_status_call(impatient_scene: Scene, trouble: Trouble, code: str, poll: str) -> None:
+    """A status call whose answer does not come to its end is given up, and is a fault like any other."""
+    check_status_call(impatient_scene, trouble, code, poll)
+
+
+@POLLS
+@pytest.mark.parametrize(("trouble", "reason"), [pytest.param(*row, id=name) for name, row in TOKEN_FAULTS.items()])
+def test_fault_of_the_token_refresh(scene: Scene, trouble: Trouble, reason: str, poll: str) -> None:
+    """Whatever the refresh meets stops the account, says why, keeps the counts, and passes."""
+    check_token_refresh(scene, trouble, reason, poll)
+
+
+@POLLS
+def test_silence_of_the_token_refresh(impatient_scene: Scene, poll: str) -> None:
+    """A refresh whose answer does not come is given up, and is a fault like any other."""
+    check_token_refresh(impatient_scene, lambda zoho: zoho.add_fault(SILENT_ACCOUNTS), "timeout", poll)
 
 
 @pytest.mark.parametrize(
