@@ -162,10 +162,19 @@ class ZohoClient:
         setup = self._setup
         token = self._tokens.token()
         try:
-            return self._ask(setup, key, token)
+            report = self._ask(setup, key, token)
         except DeadTokenError:
             self._tokens.discard(token)
-            return self._ask(setup, key, self._tokens.token())
+            report = self._ask_again(setup, key, self._tokens.token())
+        self._tokens.note_accepted()
+        return report
+
+    def _ask_again(self, setup: ClientSetup, key: JobKey, token: AccessToken) -> JobReport:
+        try:
+            return self._ask(setup, key, token)
+        except DeadTokenError:
+            self._tokens.reject(token)
+            raise
 
     def _credentials(self) -> Credentials:
         return self._setup.credentials()

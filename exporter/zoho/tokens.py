@@ -40,6 +40,11 @@ PASSING = CoolDown(15, 600)
 PERMANENT = CoolDown(900, 21_600)
 
 
+_REJECTED = Refusal(
+    "rejected",
+    is_passing=True,
+    advice="Zoho's API does not accept even a new access token: check environment, data_center and api_url",
+)
 _MINT_LIMIT = Refusal(MINT_LIMIT, is_passing=True, advice="tokens die too early: see what else uses this refresh token")
 
 
@@ -85,6 +90,8 @@ class TokenSource:
         self._clock = clock
         self._refreshing = Lock()
         self._token: AccessToken | None = None
+        self._minted_with: Credentials | None = None
+        self._rejections = 0
         self._refused: _Refused | None = None
         self._refreshes = 0
         self._errors = Counter(dict.fromkeys(REASONS, 0))
@@ -103,9 +110,25 @@ class TokenSource:
     def discard(self, token: AccessToken) -> None:
         """Forget a token that Zoho does not accept, unless a newer one has taken its place."""
         with self._refreshing:
-            if self._token is token:
-                self._token = None
-                self._book.change(lambda ledger: replace(ledger, token=None))
+            self._forget(token)
+
+    def reject(self, token: AccessToken) -> None:
+        """Forget a token that took the place of a dead one and is not accepted either, and pause.
+
+        The next one would fare no better, and each pushes out a token of whoever else uses the refresh token. The pause
+        doubles until `note_accepted`.
+        """
+        with self._refreshing:
+            if self._forget(token):
+                self._rejections += 1
+                message = "Zoho's API refused an access token that was just minted"
+                self._pause(_REJECTED, message, self._minted_with, self._rejections)
+
+    def note_accepted(self) -> None:
+        """Say that Zoho's API accepts the tokens: the row of rejections is over."""
+        if self._rejections:
+            _log.info("access tokens are accepted again", extra={"account": self._alias})
+        self._rejections = 0
 
     def recheck(self) -> None:
         """Let go of the token where it was minted for other credentials than those of now."""
@@ -132,10 +155,18 @@ class TokenSource:
             refresh_errors=dict(self._errors),
         )
 
+    def _forget(self, token: AccessToken) -> bool:
+        is_current = self._token is token
+        if is_current:
+            self._token = None
+            self._book.change(lambda ledger: replace(ledger, token=None))
+        return is_current
+
     def _refresh(self) -> AccessToken:
         now = self._clock()
         credentials = self._read_credentials(now)
         self._check_cool_down(credentials, now)
+        self._minted_with = credentials
         if kept := self._kept_token(credentials, now):
             self._token = kept
             return kept
@@ -158,7 +189,7 @@ class TokenSource:
         self._book.change(lambda ledger: _with_mint(ledger, now))
 
     def _accept(self, token: AccessToken, credentials: Credentials) -> None:
-        if self._refused:
+        if self._refused and self._refused.refusal is not _REJECTED:
             _log.info("token refresh works again", extra={"account": self._alias})
         self._token = token
         self._refused = None
@@ -206,15 +237,26 @@ class TokenSource:
         last = self._refused
         is_same = last is not None and last.refusal.reason == refusal.reason and last.credentials == credentials
         in_a_row = last.in_a_row + 1 if last and is_same else 1
-        seconds = max(_cool_down(refusal).seconds(in_a_row), min(asked_seconds or 0.0, _LONGEST_PAUSE_SECONDS))
-        since = self._clock()
-        until = since + seconds
         self._errors[refusal.reason] += 1
-        self._refused = _Refused(refusal, message, since, until, in_a_row, credentials)
-        if not is_same:
+        until = self._pause(refusal, message, credentials, in_a_row, asked_seconds)
+        raise TokenRefusedError(refusal.reason, message, advice=refusal.advice, retry_at=until) from cause
+
+    def _pause(
+        self,
+        refusal: Refusal,
+        message: str,
+        credentials: Credentials | None,
+        in_a_row: int,
+        asked_seconds: float | None = None,
+    ) -> float:
+        """Start a cool-down, tell of it unless it only goes on, and give its end."""
+        since = self._clock()
+        seconds = max(_cool_down(refusal).seconds(in_a_row), min(asked_seconds or 0.0, _LONGEST_PAUSE_SECONDS))
+        self._refused = _Refused(refusal, message, since, since + seconds, in_a_row, credentials)
+        if in_a_row == 1:
             details = {"account": self._alias, "reason": refusal.reason, "advice": refusal.advice}
             _log.warning("%s", message, extra=details)
-        raise TokenRefusedError(refusal.reason, message, advice=refusal.advice, retry_at=until) from cause
+        return since + seconds
 
 
 def _cool_down(refusal: Refusal) -> CoolDown:

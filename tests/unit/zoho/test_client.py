@@ -218,6 +218,20 @@ def test_a_second_dead_token_ends_the_poll(scene: Scene, code: str) -> None:
     assert scene.client.status().credits.spent == 2
 
 
+def test_after_a_second_dead_token_the_account_pauses(scene: Scene) -> None:
+    """An account whose tokens are never accepted, such as one of another environment, does not mint on and on."""
+    scene.answer(DEAD, DEAD, {"json": RUNNING})
+    scene.failure()
+    held_back = scene.failure(DEALS)
+    assert isinstance(held_back, HeldBackError)
+    assert (held_back.reason, scene.mints()) == ("circuit", 2)
+    status = scene.client.status()
+    assert (status.is_circuit_open, status.token.is_valid) == (True, False)
+    scene.clock.now = NOW + 15
+    assert scene.client.fetch(LEADS) == REPORT
+    assert (scene.mints(), scene.client.status().is_circuit_open) == (3, False)
+
+
 @pytest.mark.parametrize(
     ("status", "code"),
     [(401, "OAUTH_SCOPE_MISMATCH"), (403, "NO_PERMISSION"), (404, "NOT_FOUND"), (400, "INVALID_MODULE")],

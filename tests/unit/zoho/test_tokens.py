@@ -293,6 +293,54 @@ def test_credentials_that_become_unreadable_keep_a_good_token(scene: Scene) -> N
     assert scene.source.token() is first
 
 
+def reject_next(scene: Scene) -> float:
+    """Let Zoho's API refuse the next token, and give the seconds until one may be minted again."""
+    scene.source.reject(scene.source.token())
+    retry_at = scene.refused().retry_at
+    pause = retry_at - scene.clock.now
+    scene.clock.now = retry_at
+    return pause
+
+
+def test_rejected_tokens_are_followed_by_a_pause_that_doubles(scene: Scene) -> None:
+    """Where no token is accepted, ever fewer are minted: each one more ends somebody else's."""
+    assert [reject_next(scene) for _ in range(7)] == [15, 30, 60, 120, 240, 480, 600]
+
+
+def test_an_accepted_token_ends_the_row_of_rejections(scene: Scene) -> None:
+    """A token that works makes the next rejection the first."""
+    reject_next(scene)
+    reject_next(scene)
+    scene.source.note_accepted()
+    assert reject_next(scene) == 15
+
+
+def test_new_credentials_end_the_pause_of_a_rejection(scene: Scene) -> None:
+    """Whoever gives the credentials of the right environment is not made to wait."""
+    scene.source.reject(scene.source.token())
+    assert scene.source.is_cooling_down()
+    scene.secrets = NEW_CREDENTIALS
+    assert not scene.source.is_cooling_down()
+    assert scene.source.token().value == "1000.token-2"
+
+
+def test_a_rejected_token_is_not_shown_as_valid_and_is_no_failed_refresh(scene: Scene) -> None:
+    """The refresh went well; what it gave is worth nothing, to the next process too."""
+    scene.source.reject(scene.source.token())
+    status = scene.source.status()
+    assert (status.is_valid, status.expires_at, sum(status.refresh_errors.values())) == (False, None, 0)
+    assert scene.book.ledger.token is None
+
+
+def test_a_late_rejection_leaves_the_current_token_alone(scene: Scene) -> None:
+    """A poll that was slow to be refused says nothing of a token that was minted since."""
+    old = scene.source.token()
+    scene.source.discard(old)
+    current = scene.source.token()
+    scene.source.reject(old)
+    assert scene.source.token() is current
+
+
 def test_an_eleventh_token_in_ten_minutes_is_not_asked_for(scene: Scene) -> None:
     """Zoho grants 10 tokens in 10 minutes: our own governor refuses the next one and says until when."""
     for _ in range(10):
@@ -482,6 +530,13 @@ def test_a_repeated_refusal_is_one_warning(scene: Scene, warnings: Callable[[], 
         "WARNING Zoho refused to refresh the token: invalid_code (HTTP 200)",
         "INFO token refresh works again",
     ]
+
+
+def test_a_row_of_rejections_is_one_warning(scene: Scene, warnings: Callable[[], list[str]]) -> None:
+    """The log says when tokens cease to be accepted, not again at each of them."""
+    reject_next(scene)
+    reject_next(scene)
+    assert warnings() == ["WARNING Zoho's API refused an access token that was just minted"]
 
 
 def test_each_change_of_reason_is_a_warning(scene: Scene, warnings: Callable[[], list[str]]) -> None:
