@@ -216,7 +216,7 @@ def parse_base_url(text: str) -> str:
         raise ValueError(f"{quote(text)} must be a scheme and a host only, such as https://www.zohoapis.eu")
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ValueError(f"{quote(text)} would send secrets unencrypted: use https:// (http:// is for loopback only)")
-    return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}://{parts.netloc.lower()}"  # compared as text with the host that Zoho names
 
 
 def parse_proxy_url(text: str) -> str:

@@ -143,6 +143,7 @@ def test_bad_listen_address_is_refused(text: str, message: str) -> None:
         ("http://127.9.9.9:1", "http://127.9.9.9:1"),
         ("http://localhost:8080", "http://localhost:8080"),
         ("http://[::1]:8080", "http://[::1]:8080"),
+        ("HTTPS://CRM.Example.com:8443", "https://crm.example.com:8443"),
     ],
 )
 def test_base_url_is_scheme_and_host(text: str, url: str) -> None:
