@@ -131,8 +131,14 @@ class TokenSource:
         self._rejections = 0
 
     def recheck(self) -> None:
-        """Let go of the token where it was minted for other credentials than those of now."""
+        """Take other settings into account: forget a token of other credentials, and a refusal that they may cure.
+
+        Only Zoho's own throttle, and ours, go on: no setting lifts them.
+        """
         with self._refreshing:
+            if self._refused and self._refused.refusal.reason not in {"access_denied", MINT_LIMIT}:
+                self._refused = None
+            self._rejections = 0
             kept = self._book.ledger.token
             try:
                 is_ours = kept is not None and kept.fingerprint == _fingerprint(self._credentials())

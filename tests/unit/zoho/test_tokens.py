@@ -251,6 +251,31 @@ def test_new_credentials_end_a_pause(scene: Scene, fault: Exception) -> None:
     assert scene.minted[-1] == (NOW, NEW_CREDENTIALS)
 
 
+@pytest.mark.parametrize(
+    ("fault", "is_cured"),
+    [
+        pytest.param(RefreshError(REFUSALS["invalid_client"], "invalid_client"), True, id="data-centre"),
+        pytest.param(TIMEOUT, True, id="network"),
+        pytest.param(THROTTLED, False, id="throttled"),
+    ],
+)
+def test_other_settings_end_a_pause_that_they_may_have_cured(fault: Exception, *, is_cured: bool) -> None:
+    """Whoever corrects the data centre is not made to wait for hours; Zoho's throttle heeds no setting."""
+    scene = Scene(fault=fault)
+    scene.refused()
+    scene.source.recheck()
+    assert scene.source.is_cooling_down() is not is_cured
+
+
+def test_other_settings_end_the_pause_of_a_rejection(scene: Scene) -> None:
+    """Whoever corrects the environment is not made to wait, and the row of rejections is over."""
+    reject_next(scene)
+    scene.source.reject(scene.source.token())
+    scene.source.recheck()
+    assert not scene.source.is_cooling_down()
+    assert reject_next(scene) == 15
+
+
 def test_unreadable_credentials_are_a_refusal_that_asks_nobody(scene: Scene) -> None:
     """Secret files that can't be read pause the account, and Zoho hears nothing."""
     scene.secrets = UNREADABLE
