@@ -267,6 +267,24 @@ def test_other_settings_end_a_pause_that_they_may_have_cured(fault: Exception, *
     assert scene.source.is_cooling_down() is not is_cured
 
 
+@pytest.mark.parametrize(
+    ("secrets", "token"),
+    [
+        pytest.param(CREDENTIALS, "1000.token-1", id="same"),
+        pytest.param(NEW_CREDENTIALS, "1000.token-2", id="new"),
+        pytest.param(UNREADABLE, "1000.token-1", id="unreadable"),
+    ],
+)
+def test_other_settings_end_a_token_of_other_credentials(
+    scene: Scene, secrets: Credentials | ConfigurationError, token: str
+) -> None:
+    """A good token is let go of only where new credentials are there to replace it."""
+    scene.source.token()
+    scene.secrets = secrets
+    scene.source.recheck()
+    assert scene.source.token().value == token
+
+
 def test_other_settings_end_the_pause_of_a_rejection(scene: Scene) -> None:
     """Whoever corrects the environment is not made to wait, and the row of rejections is over."""
     reject_next(scene)
