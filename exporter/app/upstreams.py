@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from ssl import SSLContext
+from urllib.parse import urlsplit
 
 from exporter import __version__
 from exporter.jobs.refresh import Lane
@@ -91,7 +92,7 @@ class Upstreams:
         options = TransportOptions(
             timeout_seconds=settings.poll_timeout,
             connect_timeout_seconds=settings.connect_timeout,
-            proxies={**settings.proxies_for(endpoints.accounts_url), **settings.proxies_for(endpoints.api_url)},
+            proxies=proxies_by_host(settings, endpoints),
             pool_size=account.max_concurrency,
             user_agent=f"zoho-mass-update-exporter/{__version__}",
         )
@@ -102,6 +103,23 @@ class Upstreams:
             account.credentials,
             CreditLimits(account.daily_credit_budget, account.credit_reserve),
         )
+
+
+def proxies_by_host(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
+    """Give the proxy of each host as `requests` looks it up, so that `NO_PROXY` may name one of the two hosts.
+
+    Zoho may name the API's host without its `www.`: it keeps the same proxy.
+    """
+    return {
+        f"{scheme}://{host}": proxy
+        for url in (endpoints.accounts_url, endpoints.api_url)
+        for scheme, proxy in settings.proxies_for(url).items()
+        for host in _names(urlsplit(url).hostname or "")
+    }
+
+
+def _names(host: str) -> set[str]:
+    return {host, host.removeprefix("www.")}
 
 
 def _lane(account: Account, client: ZohoClient) -> Lane:

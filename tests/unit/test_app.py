@@ -7,9 +7,11 @@ import pytest
 from samples import Clock
 
 from exporter.app import Application
+from exporter.app.upstreams import proxies_by_host
 from exporter.errors import ConfigurationError
 from exporter.jobs.store import Store
 from exporter.settings import Settings, load_settings
+from exporter.zoho.data_centers import Endpoints
 
 ACCOUNT = {
     "ZOHO_CLIENT_ID": "1000.ABC",
@@ -52,3 +54,14 @@ def test_certificates_that_are_none_are_told(tmp_path: Path) -> None:
         pytest.raises(ConfigurationError, match="can't be used as CA certificates"),
     ):
         Application(settings_of(ca_bundle=str(bundle)), store)
+
+
+def test_each_host_has_its_own_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`NO_PROXY` for the API's host leaves the accounts' host its proxy, and the other way round."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    monkeypatch.setenv("NO_PROXY", "accounts.zoho.eu")
+    endpoints = Endpoints("https://accounts.zoho.eu", "https://www.zohoapis.eu")
+    assert proxies_by_host(settings_of(), endpoints) == {
+        "https://www.zohoapis.eu": "http://proxy:3128",
+        "https://zohoapis.eu": "http://proxy:3128",
+    }

@@ -345,7 +345,7 @@ def test_close_does_not_wait_for_what_has_not_begun(caplog: pytest.LogCaptureFix
         return report()
 
     registry = Registry(MemoryJournal())
-    registry.track([JobSpec(key, JobSource.CONFIG) for key in (LEADS, DEALS)], NOW)
+    registry.declare([JobSpec(key, JobSource.CONFIG) for key in (LEADS, DEALS)], NOW, accounts={"acme"})
     lane = Lane.with_threads("acme", answer, lambda: 0.0, 1)
     refresher = Refresher(registry, {"acme": lane}, Schedule.constant(15), clock=Clock())
     refresher.refresh(0)
