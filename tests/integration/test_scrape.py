@@ -12,7 +12,9 @@ from processes import eventually
 from samples import Clock
 
 from exporter.app import Application
+from exporter.errors import TooManyJobsError
 from exporter.jobs.store import Store
+from exporter.model import JobKey
 from exporter.settings import Settings
 from exporter.simulator import Endpoint, Fault, FaultKind, Scenario, Simulator
 
@@ -102,3 +104,64 @@ def test_secret_files_are_read_again(simulator: Simulator, settings_for: Setting
     assert 'code="token_refused"' in refused
     assert 'zoho_crm_oauth_token_valid{account="acme"} 1.0' in accepted
     assert "zoho_mass_update_job_updated_records{" in accepted
+
+
+def key_of(job_id: str) -> JobKey:
+    """Give the identity of a job of the simulator."""
+    return JobKey("acme", MODULE, job_id)
+
+
+def test_probe_and_scrape_share_a_poll(simulator: Simulator, settings_for: SettingsFor) -> None:
+    """Probes and scrapes at the same moment, and later ones while the report is fresh, cost one call."""
+    settings = settings_for(simulator, jobs=fill(simulator, 1), **every("15s"))
+    key = key_of(job_ids(1)[0])
+    together = Barrier(4)
+    with application(settings) as exporter, ThreadPoolExecutor(4) as threads:
+
+        def ask(number: int) -> bytes:
+            together.wait(30)
+            return exporter.scrape(30).body if number % 2 else exporter.probe(key, 30).body
+
+        pages = list(threads.map(ask, range(4)))
+        assert b"zoho_mass_update_probe_success 1.0" in exporter.probe(key, 30).body
+    assert all(b"zoho_mass_update_job_updated_records{" in page for page in pages)
+    assert simulator.stats().crm_calls == 1
+
+
+def test_ended_job_costs_a_probe_nothing(simulator: Simulator, settings_for: SettingsFor) -> None:
+    """A job that nobody configured is tracked by its first probe, and latched once it has ended."""
+    simulator.set_status(MODULE, "35", "COMPLETED", updated=50, total=50)
+    with application(settings_for(simulator, **every("0s"))) as exporter:
+        pages = [exporter.probe(key_of("35"), 30).body.decode() for _ in range(5)]
+        assert 'source="probe"' in pages[0]
+        assert b'job_state{account="acme",job_id="35",module="Leads",state="COMPLETED"} 1.0' in exporter.scrape(30).body
+    assert all("zoho_mass_update_probe_success 1.0" in page for page in pages)
+    assert simulator.stats().crm_calls == 1
+
+
+def test_budget_holds_for_probes(simulator: Simulator, settings_for: SettingsFor) -> None:
+    """Many probes for many ids never cost more than the budget, nor take in more jobs than may be probed."""
+    settings = settings_for(simulator, daily_credit_budget="5", max_probed_jobs="20", **every("0s"))
+    with application(settings) as exporter:
+        refused = 0
+        for number in range(200):
+            try:
+                page = exporter.probe(key_of(str(number)), 30).body
+            except TooManyJobsError:
+                refused += 1
+            else:
+                assert b"zoho_mass_update_probe_success 0.0" in page
+        assert refused == 180
+        assert exporter.scrape(30).body.count(b"zoho_mass_update_job_info{") == 20
+    assert simulator.stats().crm_calls == 5
+
+
+def test_probe_keeps_its_deadline(settings_for: SettingsFor) -> None:
+    """A probe that ends before Zoho answers says that it has nothing, and the report is there for the next one."""
+    with Simulator(Scenario(jobs=(), latency_seconds=0.3)) as slow:
+        settings = settings_for(slow, jobs=fill(slow, 1), **every("15s"))
+        key = key_of(job_ids(1)[0])
+        with application(settings) as exporter:
+            assert b"zoho_mass_update_probe_success 0.0" in exporter.probe(key, 0.01).body
+            assert b"zoho_mass_update_probe_success 1.0" in exporter.probe(key, 30).body
+        assert slow.stats().crm_calls == 1
