@@ -43,15 +43,16 @@ class Skip(StrEnum):
 class Lane:
     """One account's way to Zoho: the call, the threads that bound how many are under way, and its budget's pressure.
 
-    `fetch` raises `PollError` or `HeldBackError`; `pressure` gives 0 for plenty of credits to 1 for none.
+    `fetch` raises `PollError` or `HeldBackError`; `pressure` gives 0 for plenty of credits to 1 for none, told how many
+    the account's live jobs take in a day at their slowest.
     """
 
     fetch: Fetch
     executor: Executor
-    pressure: Callable[[], float] = lambda: 0.0
+    pressure: Callable[[float], float] = lambda _: 0.0
 
     @classmethod
-    def with_threads(cls, alias: str, fetch: Fetch, pressure: Callable[[], float], max_concurrency: int) -> "Lane":
+    def with_threads(cls, alias: str, fetch: Fetch, pressure: Callable[[float], float], max_concurrency: int) -> "Lane":
         """Open a lane of `max_concurrency` threads."""
         return cls(fetch, ThreadPoolExecutor(max_concurrency, thread_name_prefix=f"poll-{alias}"), pressure)
 
@@ -159,7 +160,9 @@ class Refresher:
         return tuple(job for key in sorted(keys) if (job := self._registry.get(key)))
 
     def _pressures(self) -> dict[str, float]:
-        return {alias: lane.pressure() for alias, lane in self._lanes.items()}
+        live = Counter(job.spec.key.account for job in self._registry.jobs() if not job.is_terminal)
+        fewest = self._schedule.fewest_polls_a_day
+        return {alias: lane.pressure(live[alias] * fewest) for alias, lane in self._lanes.items()}
 
     def tallies(self) -> dict[str, PollTally]:
         """Give the counts of each account, by alias."""

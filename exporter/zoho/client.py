@@ -130,9 +130,9 @@ class ZohoClient:
             self._circuit.leave(failure, is_trial=is_trial)
             self._note_up(failure)
 
-    def pressure(self) -> float:
-        """Give how scarce credits are: 0 while there are plenty, 1 when none are left."""
-        return self._budget.pressure()
+    def pressure(self, needed: float) -> float:
+        """Give how scarce credits are: 0 for plenty, 1 for none but the `needed` ones, a day of the slowest polling."""
+        return self._budget.pressure(needed)
 
     def status(self) -> UpstreamStatus:
         """Give what the metrics show of this account's calls."""

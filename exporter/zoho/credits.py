@@ -14,7 +14,9 @@ from exporter.zoho.book import AccountBook
 MINUTE_SECONDS = 60
 WINDOW_SECONDS = 86_400
 PLENTY = 0.5
-"""The share of the budget that may be used before polls are stretched."""
+"""The share of the free budget that may be used before polls are stretched."""
+MOST_SET_ASIDE = 0.5
+"""The share of the budget that is not free at most: many jobs at once may be short ones, that need no whole day."""
 BUDGET = "budget"
 """Why a poll is held back: the account's own budget, or Zoho's remaining credits."""
 
@@ -57,12 +59,17 @@ class CreditBudget:
         """Give the credits spent in the last 24 hours."""
         return sum(_live(self._book.ledger.credits_by_minute, self._clock()).values())
 
-    def pressure(self) -> float:
-        """Give how scarce credits are: 0 while there are plenty, 1 when none are left."""
+    def pressure(self, needed: float = 0.0) -> float:
+        """Give how scarce credits are: 0 while there are plenty, 1 when none are free.
+
+        Free are those that are not set aside for the `needed` ones: what the live jobs cost in 24 hours at their
+        slowest. Without them a busy morning would leave nothing for the rest of the day.
+        """
         limit = self.limit
         if limit is None:
             return 0.0
-        used = self.used() / limit if limit else 1.0
+        free = limit - min(needed, MOST_SET_ASIDE * limit)
+        used = self.used() / free if free else 1.0
         return min(1.0, max(0.0, (used - PLENTY) / (1 - PLENTY)))
 
     def _spent(self, ledger: AccountLedger, now: float, minute: int) -> AccountLedger:

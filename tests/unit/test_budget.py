@@ -1,4 +1,7 @@
-"""The budget holds, whatever happens: random jobs, scrapes, answers, waits and restarts against the real parts."""
+"""The budget holds, whatever happens: random jobs, scrapes, answers, waits and restarts against the real parts.
+
+Two clocks go on together: Zoho's, by which windows are counted, and the exporter's, which may be set back.
+"""
 
 import json
 from bisect import bisect_left
@@ -9,15 +12,16 @@ from contextlib import suppress
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from samples import NOW, Clock, MemoryJournal
+from samples import NOW, Clock, HeldExecutor, MemoryJournal, report
 
 from exporter.errors import HeldBackError, PassingError, PollError
 from exporter.jobs.refresh import Lane, Refresher
 from exporter.jobs.registry import Registry
 from exporter.jobs.schedule import Schedule
-from exporter.model import Account, AccountLedger, Credentials, JobKey, JobSource, JobSpec
+from exporter.model import Account, AccountLedger, Credentials, JobKey, JobReport, JobSource, JobSpec
 from exporter.zoho.book import AccountBook
 from exporter.zoho.client import ClientSetup, CreditLimits, ZohoClient
+from exporter.zoho.credits import CreditBudget
 from exporter.zoho.data_centers import Endpoints
 from exporter.zoho.transport import Transport, UnsentError
 from exporter.zoho.wire import Answer
@@ -46,6 +50,7 @@ class Zoho(Transport):
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self.true_clock = Clock()
         self.answer, self.token = "running", "minted"
         self.calls: list[float] = []
         self.mints: list[float] = []
@@ -56,7 +61,7 @@ class Zoho(Transport):
         del url, params, headers
         if self.answer == "unreachable":
             raise UnsentError("connection", "refused")
-        self.calls.append(self.clock.now)
+        self.calls.append(self.true_clock.now)
         if self.answer == "silence":
             raise PassingError("timeout", "silence")
         credits_left = {} if self.remaining is None else {"x-api-credits-remaining": str(self.remaining)}
@@ -65,7 +70,7 @@ class Zoho(Transport):
     def post_form(self, url: str, fields: Mapping[str, str]) -> Answer:
         """Answer a token refresh."""
         del url, fields
-        self.mints.append(self.clock.now)
+        self.mints.append(self.true_clock.now)
         return self._answer(*TOKENS[self.token], {})
 
     def _answer(self, status: int, body: dict[str, object], headers: dict[str, str]) -> Answer:
@@ -120,23 +125,29 @@ class Budget(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.0, 1.0, 15.0, 59.0, 300.0, 3_600.0, 43_200.0, 86_399.0, 90_000.0]))
     def wait(self, seconds: float) -> None:
         """Let time pass."""
-        self.clock.now += seconds
+        self.pass_time(seconds)
+
+    @rule(seconds=st.sampled_from([0.1, 59.0, 600.0, 3_600.0, 100_000.0, 2_600_000.0]))
+    def set_the_clock_back(self, seconds: float) -> None:
+        """Correct a clock that was ahead."""
+        self.clock.now -= seconds
 
     @rule(times=st.integers(1, 20), seconds=st.sampled_from([5.0, 15.0, 60.0]))
     def scrape(self, times: int, seconds: float) -> None:
         """Scrape some times in a row."""
         for _ in range(times):
             self.refresher.refresh(30)
-            self.clock.now += seconds
+            self.pass_time(seconds)
 
-    @rule(key_number=st.integers(0, 5), tokens_die=st.booleans())
-    def hammer(self, key_number: int, *, tokens_die: bool) -> None:
+    @rule(key_number=st.integers(0, 5), tokens_die=st.booleans(), seconds=st.sampled_from([0.0, 16.0, 86_399.0]))
+    def hammer(self, key_number: int, seconds: float, *, tokens_die: bool) -> None:
         """Poll one job again and again, whatever the schedule says; Zoho may drop each token once minted."""
         if tokens_die:
             self.zoho.answer, self.zoho.token = "dead token", "minted"
         for _ in range(15):
             with suppress(PollError, HeldBackError):
                 self.client.fetch(self.keys[key_number % len(self.keys)])
+            self.pass_time(seconds)
 
     @invariant()
     def calls_stay_within_the_budget(self) -> None:
@@ -147,6 +158,11 @@ class Budget(RuleBasedStateMachine):
     def mints_stay_within_the_limit(self) -> None:
         """No window of 10 minutes holds more than 10 mints."""
         assert most_within(self.zoho.mints, MINT_WINDOW) <= 10
+
+    def pass_time(self, seconds: float) -> None:
+        """Let both clocks go on."""
+        self.clock.now += seconds
+        self.zoho.true_clock.now += seconds
 
     def keep(self, ledger: AccountLedger) -> None:
         """Remember what a restart would find."""
@@ -164,4 +180,27 @@ def most_within(times: list[float], window: float) -> int:
 
 
 TestBudget = Budget.TestCase
-TestBudget.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestBudget.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+def test_live_jobs_are_polled_within_stale_after_while_the_budget_allows_that() -> None:
+    """Four jobs without an end need 96 credits a day at their slowest: with 200, none is ever older than an hour."""
+    clock = Clock()
+    budget = CreditBudget(AccountBook(), 200, clock)
+    keys = [JobKey("acme", "Leads", str(number)) for number in range(4)]
+    registry = Registry(MemoryJournal())
+    registry.declare([JobSpec(key, JobSource.CONFIG) for key in keys], NOW, accounts={"acme"})
+    executor = HeldExecutor()
+
+    def fetch(_: JobKey) -> JobReport:
+        budget.spend()
+        return report()
+
+    refresher = Refresher(registry, {"acme": Lane(fetch, executor, budget.pressure)}, Schedule(), clock=clock)
+    oldest = 0.0
+    for _ in range(3 * DAY // 300):
+        refresher.refresh(0)
+        executor.run()
+        oldest = max(oldest, *(clock.now - (job.reported_at or 0) for job in registry.jobs()))
+        clock.now += 300
+    assert oldest < 3600

@@ -64,7 +64,7 @@ class Scene:
         self.executor = HeldExecutor()
         self.registry = Registry(MemoryJournal())
         self.registry.declare([JobSpec(key, JobSource.CONFIG) for key in (LEADS, DEALS)], NOW, accounts={"acme"})
-        lanes = {"acme": Lane(self.upstream, self.executor, lambda: pressure)}
+        lanes = {"acme": Lane(self.upstream, self.executor, lambda _: pressure)}
         self.refresher = Refresher(self.registry, lanes, Schedule.constant(15), clock=self.clock)
 
     def scrape(self) -> None:
@@ -305,7 +305,7 @@ def test_concurrency_stays_within_the_lane() -> None:
     keys = [JobKey("acme", "Leads", str(number)) for number in range(9)]
     registry = Registry(MemoryJournal())
     registry.declare([JobSpec(key, JobSource.CONFIG) for key in keys], NOW, accounts={"acme"})
-    lane = Lane.with_threads("acme", answer, lambda: 0.0, 3)
+    lane = Lane.with_threads("acme", answer, lambda _: 0.0, 3)
     refresher = Refresher(registry, {"acme": lane}, Schedule.constant(15), clock=Clock())
     refresher.refresh(10)
     refresher.close(0)
@@ -325,7 +325,7 @@ def test_closed_refresher_drops_what_has_not_begun() -> None:
     upstream = Upstream(answer)
     registry = Registry(MemoryJournal())
     registry.declare([JobSpec(key, JobSource.CONFIG) for key in (LEADS, DEALS)], NOW, accounts={"acme"})
-    lane = Lane.with_threads("acme", upstream, lambda: 0.0, 1)
+    lane = Lane.with_threads("acme", upstream, lambda _: 0.0, 1)
     refresher = Refresher(registry, {"acme": lane}, Schedule.constant(15), clock=Clock())
     refresher.refresh(0)
     assert begun.wait(10)
@@ -346,7 +346,7 @@ def test_close_does_not_wait_for_what_has_not_begun(caplog: pytest.LogCaptureFix
 
     registry = Registry(MemoryJournal())
     registry.declare([JobSpec(key, JobSource.CONFIG) for key in (LEADS, DEALS)], NOW, accounts={"acme"})
-    lane = Lane.with_threads("acme", answer, lambda: 0.0, 1)
+    lane = Lane.with_threads("acme", answer, lambda _: 0.0, 1)
     refresher = Refresher(registry, {"acme": lane}, Schedule.constant(15), clock=Clock())
     refresher.refresh(0)
     assert begun.wait(10)
@@ -366,7 +366,7 @@ def test_close_waits_for_polls_under_way(caplog: pytest.LogCaptureFixture) -> No
 
     registry = Registry(MemoryJournal())
     registry.declare([JobSpec(LEADS, JobSource.CONFIG)], NOW, accounts={"acme"})
-    lane = Lane.with_threads("acme", answer, lambda: 0.0, 1)
+    lane = Lane.with_threads("acme", answer, lambda _: 0.0, 1)
     refresher = Refresher(registry, {"acme": lane}, Schedule.constant(15), clock=Clock())
     refresher.refresh(0)
     assert begun.wait(10)

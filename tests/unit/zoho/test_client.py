@@ -330,7 +330,7 @@ def test_the_budget_holds_polls_back(open_scene: OpenScene) -> None:
     scene = open_scene(limits=CreditLimits(daily_budget=2, reserve=0))
     scene.client.fetch(LEADS)
     scene.client.fetch(LEADS)
-    assert scene.client.pressure() == 1.0
+    assert scene.client.pressure(0) == 1.0
     held_back = scene.failure()
     assert isinstance(held_back, HeldBackError)
     assert held_back.reason == "budget"

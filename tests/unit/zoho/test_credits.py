@@ -73,6 +73,22 @@ def test_the_pressure_grows_once_half_of_the_budget_is_used(limit: int, spent: i
     assert budget.pressure() == pressure
 
 
+@pytest.mark.parametrize(
+    ("spent", "needed", "pressure"),
+    [
+        pytest.param(76, 24, 1.0, id="only the needed ones are left"),
+        pytest.param(57, 24, 0.5, id="half of the free ones are left"),
+        pytest.param(38, 24, 0.0, id="plenty"),
+        pytest.param(50, 2400, 1.0, id="no more than half is set aside"),
+        pytest.param(25, 2400, 0.0, id="half of what is free then"),
+    ],
+)
+def test_what_live_jobs_need_is_set_aside(spent: int, needed: float, pressure: float) -> None:
+    """Polls slow down before they use up what is needed to go on slowly."""
+    budget = CreditBudget(AccountBook(AccountLedger({MINUTE: spent})), 100, Clock())
+    assert budget.pressure(needed) == pressure
+
+
 def test_a_credit_that_never_reached_zoho_is_given_back() -> None:
     """What was not sent does not count, and an empty minute is forgotten."""
     book = AccountBook()
