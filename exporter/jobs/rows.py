@@ -25,6 +25,7 @@ from exporter.jobs.tables import (
     Table,
     read_rows,
 )
+from exporter.jobs.tracking import estimate
 from exporter.model import (
     AccountLedger,
     Distribution,
@@ -204,7 +205,7 @@ def _decode_key(row: Row) -> JobKey:
 
 
 def _decode_job(row: Row) -> TrackedJob:
-    return TrackedJob(
+    kept = TrackedJob(
         spec=_decode_spec(row),
         report=_decode_report(row),
         first_seen_at=row.get("first_seen_at", float),
@@ -218,6 +219,7 @@ def _decode_job(row: Row) -> TrackedJob:
         failures_in_a_row=row.get("failures_in_a_row", int),
         history=_decode_history(row.document("history")),
     )
+    return estimate(kept)
 
 
 def _decode_spec(row: Row) -> JobSpec:

@@ -21,12 +21,17 @@ def note_report(job: TrackedJob, report: JobReport, polled_at: float) -> Tracked
         started_at=_first(job.started_at, polled_at, happened=report.state is JobState.RUNNING),
         finished_at=_first(job.finished_at, polled_at, happened=report.state.is_terminal),
     )
-    pace = pace_of(noted)
+    return estimate(noted)
+
+
+def estimate(job: TrackedJob) -> TrackedJob:
+    """Give the job with what its history lets us expect: its end, its pace, whether it has stalled."""
+    pace = pace_of(job)
     return replace(
-        noted,
+        job,
         completes_at=pace.completes_at if pace else None,
         records_per_second=pace.records_per_second if pace else None,
-        is_stalled=is_stalled(noted),
+        is_stalled=is_stalled(job),
     )
 
 

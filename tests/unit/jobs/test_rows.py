@@ -13,6 +13,7 @@ from samples import LEADS, NOW, report, tracked
 
 from exporter.jobs.rows import job_forgotten, job_saved, ledger_changed, read_contents, totals_saved
 from exporter.jobs.tables import MIGRATIONS, Changes, apply_changes
+from exporter.jobs.tracking import estimate, note_report
 from exporter.model import (
     AccountLedger,
     Distribution,
@@ -56,7 +57,7 @@ jobs = st.builds(
     failure=st.none() | st.builds(PollFailure, words, words, words, st.booleans(), maybe_times, st.booleans()),
     failures_in_a_row=counts,
     history=st.lists(st.builds(Observation, times, st.sampled_from(JobState), maybe_counts), max_size=4).map(tuple),
-)
+).map(estimate)
 
 
 @st.composite
@@ -112,6 +113,15 @@ def test_any_job_comes_back(job: TrackedJob) -> None:
     (read,) = kept(job_saved(job)).jobs
     assert read == job
     assert type(read.spec.key.job_id) is str
+
+
+def test_estimated_end_is_there_again() -> None:
+    """The expected end of a running job needs no further poll after a restart."""
+    job = tracked()
+    for second, updated in ((0, 0), (15, 150), (30, 300)):
+        job = note_report(job, report(updated=updated, total=600), NOW + second)
+    (read,) = kept(job_saved(job)).jobs
+    assert read.completes_at == NOW + 60
 
 
 @given(jobs, jobs)
