@@ -109,6 +109,26 @@ def test_full_disk_degrades_to_memory_and_heals(
     assert state.totals["acme", "Leads"].records == {"updated": 30 * 49 + 30 * 30, "failed": 30}
 
 
+def test_file_locked_by_another_program_degrades_to_memory_and_heals(
+    simulator: Simulator, settings_for: SettingsFor, tmp_path: Path
+) -> None:
+    """While a shell holds the file pages are whole and failures are counted; the next write makes up for them."""
+    path = tmp_path / "state.db"
+    simulator.set_status("Leads", JOB_ID, "COMPLETED", updated=50, total=50)
+    settings = settings_for(simulator, jobs=f"Leads/{JOB_ID}")
+    with closing(Application(settings, Store.open(path), clock=Clock())) as exporter:
+        with closing(sqlite3.connect(path, isolation_level=None)) as shell:
+            shell.execute("BEGIN IMMEDIATE")
+            page = exporter.scrape(30).body.decode()
+        assert f'job_updated_records{{account="acme",job_id="{JOB_ID}",module="Leads"}} 50.0' in page
+        assert failures(page) > 0
+    with closing(Store.open(path)) as store:
+        state = store.load()
+    assert [job.is_terminal for job in state.jobs] == [True]
+    assert state.totals["acme", "Leads"].records["updated"] == 50
+    assert sum(state.ledgers["acme"].credits_by_minute.values()) == 1
+
+
 def failures(page: str) -> float:
     """Give the number of failed writes that a page tells of."""
     rows = [line for line in page.splitlines() if line.startswith("zoho_mass_update_exporter_store_errors_total{")]
