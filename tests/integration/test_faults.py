@@ -342,6 +342,7 @@ def test_clock_that_jumps_stops_nothing(scene: Scene, jump: float, updated: int)
 @pytest.mark.parametrize(
     ("api_url", "code"),
     [
+        pytest.param("http://127.0.0.1:1", "connection", id="port that refuses"),
         pytest.param("https://no-such-host.invalid", "connection", id="name that does not resolve"),
         pytest.param("https://127.0.0.1:{port}", "tls", id="no TLS where TLS is expected"),
     ],
