@@ -160,7 +160,7 @@ class Refresher:
         return tuple(job for key in sorted(keys) if (job := self._registry.get(key)))
 
     def _pressures(self) -> dict[str, float]:
-        live = Counter(job.spec.key.account for job in self._registry.jobs() if not job.is_terminal)
+        live = self._registry.live_jobs()
         fewest = self._schedule.fewest_polls_a_day
         return {alias: lane.pressure(live[alias] * fewest) for alias, lane in self._lanes.items()}
 

@@ -184,6 +184,11 @@ class Registry:
         with self._lock:
             return tuple(job for _, job in sorted(self._jobs.items()))
 
+    def live_jobs(self) -> Counter[str]:
+        """Count the jobs of each account that have not ended."""
+        with self._lock:
+            return Counter(key.account for key, job in self._jobs.items() if not job.is_terminal)
+
     def get(self, key: JobKey) -> TrackedJob | None:
         """Give one job as it is now; `None` when it is not tracked."""
         with self._lock:

@@ -330,3 +330,10 @@ def test_retired_job_that_is_registered_again_is_tracked(journal: MemoryJournal)
     registry.retire(NOW + 8 * DAY)
     assert registry.register([registered()], NOW + 8 * DAY) == (True,)
     assert (list(journal.jobs), journal.retired) == ([LEADS], set())
+
+
+def test_live_jobs_are_counted(registry: Registry) -> None:
+    """Jobs that have ended need no more credits."""
+    registry.register([JobSpec(DEALS, JobSource.API)], NOW)
+    take(registry, report(JobState.COMPLETED))
+    assert registry.live_jobs() == {"acme": 1}
