@@ -1,0 +1,64 @@
+"""The documentation against the code, and against itself."""
+
+import re
+from pathlib import Path
+
+import pytest
+from played import PlayedExporter
+from starlette.routing import Route
+
+from exporter.web.options import WebOptions
+from exporter.web.routes import create_routes
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    page.relative_to(ROOT)
+    for page in (
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("deploy/**/*.md"),
+        *ROOT.glob("grafana/*.md"),
+    )
+)
+
+
+def routes() -> dict[str, set[str]]:
+    """Give the methods of every path, without those that HTTP adds."""
+    served = create_routes(WebOptions(version="1.2.3"), PlayedExporter()).routes
+    return {route.path: set(route.methods or ()) - {"HEAD"} for route in served if isinstance(route, Route)}
+
+
+def test_every_endpoint_is_documented() -> None:
+    """The table of docs/http.md has each path that is answered, and no other."""
+    page = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
+    documented = {path.partition("?")[0] for path in re.findall(r"^\| `(/[^`]*)` \|", page, re.MULTILINE)}
+    assert documented == set(routes())
+
+
+def test_documented_methods_are_answered() -> None:
+    """A row that names methods names all that its path has beside GET."""
+    page = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(/[^`?]*)[^`]*` \| (.*) \|$", page, re.MULTILINE))
+    named = {path: set(re.findall(r"`(GET|POST|DELETE)`", text)) or {"GET"} for path, text in rows.items()}
+    assert named == routes()
+
+
+def anchors(page: Path) -> set[str]:
+    """Give the anchors that a page's headings make."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every file and heading that a page links to is there."""
+    text = re.sub(r"```.*?```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (ROOT / page).parent / name if name else ROOT / page
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            broken.append(target)
+    assert broken == []
