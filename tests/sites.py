@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
 
-from starlette.types import ASGIApp
-
 
 @dataclass(frozen=True)
 class Site:
@@ -15,4 +13,5 @@ class Site:
     ended: Event
 
 
-Serve = Callable[[ASGIApp], Site]
+Serve = Callable[..., Site]
+"""Serves an application; `connections` bounds what clients may take."""

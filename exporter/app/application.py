@@ -4,6 +4,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
@@ -39,6 +40,7 @@ class Application:
         settings: valid settings.
         store: keeps what survives a restart; closed with the application.
         load: gives the settings anew for a reload, or raises `ConfigurationError`; those of the start if left out.
+        is_web_config_current: whether the web-config file is in force as it is now.
         clock: gives Unix seconds.
         stopwatch: gives seconds that never go backwards.
         draw: gives random numbers from 0 to 1, to spread attempts after faults.
@@ -53,6 +55,7 @@ class Application:
         store: Store,
         load: Load | None = None,
         *,
+        is_web_config_current: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
@@ -60,6 +63,7 @@ class Application:
         self._settings = settings
         self._store = store
         self._load = load or (lambda: settings)
+        self._is_web_config_current = is_web_config_current
         self._clock = clock
         self._stopwatch = stopwatch
         self._changing = Lock()
@@ -230,7 +234,8 @@ class Application:
         return self._refresher.view(self._settings.stale_after, keys)
 
     def _reading(self) -> ExporterSnapshot:
-        return self._telemetry.snapshot(self._registry.dropped(), self._store.errors())
+        reading = self._telemetry.snapshot(self._registry.dropped(), self._store.errors())
+        return reading if self._is_web_config_current() else replace(reading, config_reload_succeeded=False)
 
     def _account_snapshots(self) -> Iterator[AccountSnapshot]:
         tallies, totals = self._refresher.tallies(), self._registry.totals()

@@ -9,6 +9,7 @@ from threading import Event, Thread
 
 from exporter import __version__
 from exporter.app.application import GRACE_SECONDS, Application, Load
+from exporter.app.entrance import Entrance
 from exporter.errors import ConfigurationError
 from exporter.jobs.store import Store
 from exporter.settings import Settings, Watch, read_secret_file, state_file
@@ -46,7 +47,7 @@ def serve(source: Source, *, on_ready: Callable[[int], None] = lambda _: None) -
         The exit status: 0 after a signal, 1 when the web server ended by itself.
 
     Raises:
-        ConfigurationError: the settings, the listen address or the state file can't be used.
+        ConfigurationError: the settings, the listen address, the state file or the web-config file can't be used.
     """
     stop, was_told, wake = Event(), Event(), Event()
 
@@ -59,11 +60,18 @@ def serve(source: Source, *, on_ready: Callable[[int], None] = lambda _: None) -
     signal.signal(signal.SIGHUP, lambda *_: wake.set())
     watch = Watch(lambda: source.files)
     settings = source.load()
-    address = settings.web.listen_address
+    address, options = settings.web.listen_address, _web_options(settings)
+    entrance = Entrance(settings, options.read_api_token)
     with bind(address.host, address.port) as listener:
-        application = Application(settings, Store.open(state_file(settings.state.path)), source.load)
-        routes = create_routes(_web_options(settings), application)
-        server = WebServer(routes, listener, on_exit=stop.set, grace_seconds=GRACE_SECONDS)
+        store = Store.open(state_file(settings.state.path))
+        application = Application(settings, store, source.load, is_web_config_current=entrance.is_current)
+        server = WebServer(
+            entrance.gate(create_routes(options, application)),
+            listener,
+            on_exit=stop.set,
+            grace_seconds=GRACE_SECONDS,
+            connections=entrance.connections,
+        )
         server.start()
         follower = Follower(application, watch, wake)
         follower.start()

@@ -1,15 +1,22 @@
 """`check`: say whether a configuration is right, without serving."""
 
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 
-from exporter.cli.command import Command, add_config_flag, settings_of
+from exporter.app import Entrance
+from exporter.cli.command import Command, add_access_flags, add_config_flag, settings_of
 from exporter.errors import ConfigurationError
 from exporter.settings import JobFiles, matching
 
 
+def _add_flags(parser: ArgumentParser) -> None:
+    add_config_flag(parser)
+    add_access_flags(parser)
+
+
 def _execute(options: Namespace) -> int:
     settings = settings_of(options)
+    Entrance(settings, lambda: "")
     for warning in settings.warnings:
         sys.stderr.write(f"warning: {warning}\n")
     reading = JobFiles().read(settings)
@@ -36,6 +43,6 @@ COMMAND = Command(
     name="check",
     summary="say whether the configuration is right",
     description="Read the configuration and tell every problem in it at once. Nothing is asked of Zoho yet.",
-    add_flags=add_config_flag,
+    add_flags=_add_flags,
     execute=_execute,
 )

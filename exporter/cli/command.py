@@ -10,7 +10,15 @@ from exporter.settings import Settings, load_settings
 
 PROGRAM = "zoho-mass-update-exporter"
 
-_SETTING_FLAGS = ("state.path", "web.listen_address", "web.telemetry_path", "log.level", "log.format")
+_SETTING_FLAGS = (
+    "state.path",
+    "web.listen_address",
+    "web.telemetry_path",
+    "web.config_file",
+    "web.max_requests",
+    "log.level",
+    "log.format",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,22 @@ def add_web_flags(parser: ArgumentParser, listen_address: str) -> None:
         dest="web.telemetry_path",
         metavar="PATH",
         help="path of the metrics (default /metrics)",
+    )
+
+
+def add_access_flags(parser: ArgumentParser) -> None:
+    """Add the flags that say who may come in, and how many at once."""
+    parser.add_argument(
+        "--web.config.file",
+        dest="web.config_file",
+        metavar="FILE",
+        help="YAML file with TLS, users and passwords, in the format of Prometheus' exporter-toolkit",
+    )
+    parser.add_argument(
+        "--web.max-requests",
+        dest="web.max_requests",
+        metavar="N",
+        help="most requests to work on at once (default 40)",
     )
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from exporter.app import Source, serve
 from exporter.cli.command import (
     Command,
+    add_access_flags,
     add_config_flag,
     add_log_flags,
     add_state_flag,
@@ -22,6 +23,7 @@ _log = logging.getLogger(__name__)
 def _add_flags(parser: ArgumentParser) -> None:
     add_config_flag(parser)
     add_web_flags(parser, ":10042")
+    add_access_flags(parser)
     add_state_flag(parser, "below STATE_DIRECTORY, /var/lib or ~/.local/state, see docs/settings.md")
     add_log_flags(parser)
 

@@ -3,7 +3,7 @@
 `loader` joins the sources: `yaml_file`, `variables` (environment, `.env`, secrets directory) and flags each become a
 `tree` of values with their places; `schema` and the sections in `accounts`, `jobs` and `operation` say what the
 settings are, `values` what may be written, `coherence` what they ask of each other. The next setting is one field in
-its section, and its line in docs/settings.md.
+its section, and its line in docs/settings.md. `web_config` is a file of its own, in the format of other exporters.
 """
 
 from exporter.settings.accounts import AccountSettings, ApiVersion
@@ -26,6 +26,7 @@ from exporter.settings.secret_files import read_secret_file
 from exporter.settings.state_path import MEMORY, state_file
 from exporter.settings.values import ListenAddress, format_duration, parse_duration, parse_listen_address
 from exporter.settings.watch import Watch
+from exporter.settings.web_config import read_web_config
 
 __all__ = [
     "DOTENV",
@@ -51,6 +52,7 @@ __all__ = [
     "parse_listen_address",
     "proxies_for",
     "read_secret_file",
+    "read_web_config",
     "redact",
     "state_file",
 ]

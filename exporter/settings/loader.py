@@ -51,6 +51,7 @@ DOTENV = Path(".env")
 _SECRETS_DIR = Path("/run/secrets")
 _FILE_KEYS = ("client_secret_file", "refresh_token_file")
 _JOB_KEY = ("account", "module", "job_id")
+_FLAGS = {"web.config_file": "--web.config.file"}  # Prometheus' own name for it
 _NO_FLAGS: Mapping[str, object] = {}
 _OTHER_ROADS: tuple[TreePath, ...] = (("job_files",), ("web", "api_token_file"))
 """Settings by which jobs may come later."""
@@ -154,7 +155,7 @@ def _flags(overrides: Mapping[str, object]) -> Branch:
 
 
 def _flag(name: str, value: object) -> Node:
-    place = Place(f"--{name.replace('_', '-')}")
+    place = Place(_FLAGS.get(name) or f"--{name.replace('_', '-')}")
     if isinstance(value, list | tuple):
         return Listing(tuple(Leaf(str(item), place) for item in value), place)
     return Leaf(str(value), place)

@@ -14,6 +14,7 @@ from exporter.settings.values import (
     parse_fraction,
     parse_listen_address,
     parse_telemetry_path,
+    whole_number,
 )
 
 
@@ -90,6 +91,13 @@ class WebSettings(Section):
         default=None,
         description="File that holds the bearer token of the job API; read again when it changes. Without it the API "
         "is off, unless basic auth guards the server.",
+    )
+    config_file: FilePath | None = Field(
+        default=None,
+        description="File that says who may come in: TLS, users and passwords. See [web-config.md](web-config.md).",
+    )
+    max_requests: Annotated[int, BeforeValidator(whole_number(1, 1000))] = Field(
+        default=40, description="Most requests to work on at once; further ones are answered with 503."
     )
 
 

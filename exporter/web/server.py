@@ -10,9 +10,10 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from exporter.errors import ConfigurationError, Problem
+from exporter.web.connections import Connections
+from exporter.web.gate import MOST_HEAD_BYTES
 
-_BACKLOG = 1024
-_IDLE_SECONDS = 75  # longer than the usual scrape interval of up to a minute, so that Prometheus keeps its connection
+_BACKLOG = 128  # asyncio accepts as many in one go, before any of them can be turned away
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -47,23 +48,35 @@ class WebServer:
     Args:
         on_exit: called in the server's thread when it ends, for whatever reason.
         grace_seconds: how long requests under way may take once the server is told to stop.
+        connections: bounds what clients may take, and gives the TLS that is spoken with them.
     """
 
     def __init__(
-        self, app: ASGIApp, listener: socket.socket, *, on_exit: Callable[[], None], grace_seconds: int = 5
+        self,
+        app: ASGIApp,
+        listener: socket.socket,
+        *,
+        on_exit: Callable[[], None],
+        grace_seconds: int = 5,
+        connections: Connections | None = None,
     ) -> None:
+        connections = connections or Connections()
         self._listener = listener
         self._on_exit = on_exit
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=connections.protocol(),
                 ws="none",
                 lifespan="off",
                 log_config=None,
+                log_level="error",  # it warns of each request that is no HTTP: anybody could fill the log
                 access_log=False,
+                proxy_headers=False,
                 server_header=False,
-                timeout_keep_alive=_IDLE_SECONDS,
+                timeout_keep_alive=round(connections.patience.next_request),
+                h11_max_incomplete_event_size=MOST_HEAD_BYTES,
+                backlog=_BACKLOG,
                 timeout_graceful_shutdown=grace_seconds,
             )
         )

@@ -36,7 +36,7 @@ _AFTER_AN_ACCOUNT = {
     "unknown null key": ("    data_centre:", '7: accounts.acme.data_centre: unknown key; did you mean "data_center"?'),
     "unknown web key": (
         "web: {zzz: 1}",
-        "7: web.zzz: unknown key; known: listen_address, telemetry_path, api_token_file",
+        "7: web.zzz: unknown key; known: listen_address, telemetry_path, api_token_file, config_file, max_requests",
     ),
     "unknown log key": ("log: {levle: info}", '7: log.levle: unknown key; did you mean "level"?'),
     "unknown job key": (
@@ -223,7 +223,10 @@ _AFTER_AN_ACCOUNT = {
     ),
     "section is a word": (
         "web: 7",
-        "7: web: expected a mapping of settings; known: listen_address, telemetry_path, api_token_file",
+        (
+            "7: web: expected a mapping of settings; known: listen_address, telemetry_path, api_token_file,"
+            " config_file, max_requests"
+        ),
     ),
     "state is a path": ("state: memory", "7: state: expected a mapping of settings; known: path"),
     "empty state path": ("state: {path: ''}", '7: state.path: "" is not a path'),
@@ -281,7 +284,7 @@ _NO_FILE = {
     "unknown flag": (
         {},
         {"web.port": 1},
-        "--web.port: unknown key; known: listen_address, telemetry_path, api_token_file",
+        "--web.port: unknown key; known: listen_address, telemetry_path, api_token_file, config_file, max_requests",
     ),
     "variable": (
         {"ZOHO_LOG__FORMAT": "xml"},

@@ -7,6 +7,7 @@ import pytest
 from sites import Serve, Site
 from starlette.types import ASGIApp
 
+from exporter.web.connections import Connections
 from exporter.web.server import WebServer, bind
 
 
@@ -15,9 +16,9 @@ def serve() -> Iterator[Serve]:
     """Give a function that serves an application on loopback until the test ends."""
     servers: list[WebServer] = []
 
-    def start(app: ASGIApp) -> Site:
+    def start(app: ASGIApp, connections: Connections | None = None) -> Site:
         ended = Event()
-        server = WebServer(app, bind("127.0.0.1", 0), on_exit=ended.set)
+        server = WebServer(app, bind("127.0.0.1", 0), on_exit=ended.set, connections=connections)
         server.start()
         servers.append(server)
         return Site(f"http://127.0.0.1:{server.port}", ended)

@@ -1,0 +1,296 @@
+"""The web-config file: who may come in to our web server, in the format of Prometheus' exporter-toolkit.
+
+What Python's TLS or our server cannot do is refused with the reason, never ignored. Source: exporter-toolkit,
+Web configuration.
+"""
+
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+
+from exporter.model import TlsServer, WebAccess
+from exporter.settings.redaction import quote
+from exporter.settings.section import FilePath, Hidden, Section, Text
+from exporter.settings.tree import Branch, Finding, children_at, find, is_given, place_at, plain, refusal
+from exporter.settings.tree import Path as TreePath
+from exporter.settings.values import Parser, choice, suggestion
+from exporter.settings.yaml_file import read_yaml
+
+_TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
+_TLS_1_3_SUITES = frozenset({"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"})
+_SUITES = {
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
+}
+"""Go's names of the suites of TLS 1.2, and OpenSSL's."""
+_CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
+_HEADERS: Mapping[str, tuple[str, ...]] = {
+    "Content-Security-Policy": (),
+    "X-Frame-Options": ("deny", "sameorigin"),
+    "X-Content-Type-Options": ("nosniff",),
+    "X-XSS-Protection": (),
+    "Strict-Transport-Security": (),
+}
+"""The headers that may be set, and their values where those are bounded."""
+_HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,4096}")
+_BCRYPT = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}")
+_COSTS = range(4, 17)
+_UNVERIFIED = (
+    "is not possible: Python's TLS asks for a client's certificate only to verify it; "
+    "use VerifyClientCertIfGiven or RequireAndVerifyClientCert with client_ca_file"
+)
+
+
+class ClientAuth(StrEnum):
+    """What a client must show, in Go's words; those that ask for a certificate and trust any are missing."""
+
+    NONE = "NoClientCert"
+    IF_GIVEN = "VerifyClientCertIfGiven"
+    REQUIRED = "RequireAndVerifyClientCert"
+
+
+_VERIFY_MODES = {
+    ClientAuth.NONE: ssl.CERT_NONE,
+    ClientAuth.IF_GIVEN: ssl.CERT_OPTIONAL,
+    ClientAuth.REQUIRED: ssl.CERT_REQUIRED,
+}
+
+
+def _parse_truth(text: str) -> bool:
+    if text.casefold() not in _TRUTHS:
+        raise ValueError(f"{quote(text)} is not true or false")
+    return _TRUTHS[text.casefold()]
+
+
+def _parse_client_auth(text: str) -> ClientAuth:
+    if text in {"RequestClientCert", "RequireAnyClientCert", "RequireClientCert"}:
+        raise ValueError(f"{text} {_UNVERIFIED}")
+    return ClientAuth(str(choice(ClientAuth)(text)))
+
+
+def _parse_version(text: str) -> ssl.TLSVersion:
+    if text in {"TLS10", "TLS11"}:
+        raise ValueError(f"{text} is too weak to be served: TLS12 is the oldest")
+    if text not in _VERSIONS:
+        raise ValueError(f"{quote(text)} is not one of {', '.join(_VERSIONS)}")
+    return _VERSIONS[text]
+
+
+def _parse_suite(text: str) -> str:
+    if text in _TLS_1_3_SUITES:
+        return ""
+    if text not in _SUITES:
+        raise ValueError(f"{quote(text)} is not a cipher suite that Go calls secure{suggestion(text, _SUITES)}")
+    return _SUITES[text]
+
+
+def _parse_curve(text: str) -> str:
+    if text not in _CURVES:
+        raise ValueError(f"{quote(text)} is not one of {', '.join(_CURVES)}")
+    return _CURVES[text]
+
+
+def _one_at_most(curves: tuple[str, ...]) -> tuple[str, ...]:
+    if len(curves) > 1:
+        raise ValueError("Python's TLS can hold one curve only: list the one to use, or leave it out for all")
+    return curves
+
+
+def _parse_header_name(text: str) -> str:
+    if text not in _HEADERS:
+        known = suggestion(text, _HEADERS) or f"; known: {', '.join(_HEADERS)}"
+        raise ValueError(f"{quote(text)} is not a header that may be set here{known}")
+    return text
+
+
+def _parse_header_value(text: str) -> str:
+    if not _HEADER_VALUE.fullmatch(text):
+        raise ValueError("is not one line of ASCII characters")
+    return text
+
+
+def _refuse_unbounded(headers: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in headers.items():
+        if value and _HEADERS[name] and value.lower() not in _HEADERS[name]:
+            raise ValueError(f"{name} may be {' or '.join(_HEADERS[name])}, not {quote(value)}")
+    return headers
+
+
+def _parse_user(text: str) -> str:
+    if not text or ":" in text or not text.isprintable():
+        raise ValueError(f"{quote(text)} is not a user's name: one word or more on one line, without a colon")
+    return text
+
+
+def _parse_hash(text: str) -> str:
+    match = _BCRYPT.fullmatch(text)
+    if not match:
+        raise ValueError("is not a bcrypt hash, such as htpasswd -nB makes: $2y$, the cost, $ and 53 characters")
+    if int(match[1]) not in _COSTS:
+        raise ValueError(f"has the cost {match[1]}: expected {_COSTS[0]} to {_COSTS[-1]}, at best 10 to 12")
+    return text
+
+
+def _unsupported(reason: str) -> BeforeValidator:
+    def refuse(_: object) -> object:
+        raise ValueError(f"is not supported: {reason}")
+
+    return BeforeValidator(refuse)
+
+
+Inline = Annotated[str, _unsupported("put the PEM text into a file and give its path, as the key that ends in _file")]
+RateLimit = Annotated[str, _unsupported("--web.max-requests bounds what is worked on at once")]
+Truth = Annotated[bool, BeforeValidator(Parser("true or false", _parse_truth))]
+Version = Annotated[ssl.TLSVersion, BeforeValidator(Parser("TLS12 or TLS13", _parse_version))]
+Suite = Annotated[str, BeforeValidator(Parser("a cipher suite's name", _parse_suite))]
+Curve = Annotated[str, BeforeValidator(Parser("a curve's name", _parse_curve))]
+HeaderName = Annotated[str, BeforeValidator(Parser("a header's name", _parse_header_name))]
+HeaderValue = Annotated[str, BeforeValidator(Parser("a header's value", _parse_header_value))]
+UserName = Annotated[str, BeforeValidator(Parser("a user's name", _parse_user))]
+PasswordHash = Annotated[SecretStr, BeforeValidator(Hidden(Parser("a bcrypt hash", _parse_hash)))]
+
+
+class TlsSection(Section):
+    """`tls_server_config`."""
+
+    cert_file: FilePath
+    key_file: FilePath
+    client_ca_file: FilePath | None = None
+    client_auth_type: Annotated[ClientAuth, BeforeValidator(Parser("a word", _parse_client_auth))] = ClientAuth.NONE
+    client_allowed_sans: tuple[Text, ...] = ()
+    min_version: Version = ssl.TLSVersion.TLSv1_2
+    max_version: Version = ssl.TLSVersion.TLSv1_3
+    cipher_suites: tuple[Suite, ...] = ()
+    prefer_server_cipher_suites: Truth = True
+    curve_preferences: Annotated[tuple[Curve, ...], AfterValidator(_one_at_most)] = ()
+    cert: Inline = ""
+    key: Inline = ""
+    client_ca: Inline = ""
+
+
+class HttpSection(Section):
+    """`http_server_config`."""
+
+    http2: Truth = True
+    headers: Annotated[Mapping[HeaderName, HeaderValue], AfterValidator(_refuse_unbounded)] = Field(
+        default_factory=dict
+    )
+
+
+class WebConfigFile(Section):
+    """The whole file."""
+
+    tls_server_config: TlsSection | None = None
+    http_server_config: HttpSection = Field(default_factory=HttpSection)
+    basic_auth_users: Mapping[UserName, PasswordHash] = Field(default_factory=dict)
+    rate_limit: RateLimit = ""
+
+
+_SECTIONS: Mapping[TreePath, type[Section]] = {
+    (): WebConfigFile,
+    ("tls_server_config",): TlsSection,
+    ("http_server_config",): HttpSection,
+}
+
+
+def read_web_config(path: Path) -> WebAccess:
+    """Read the file; relative paths in it start from its own directory.
+
+    Raises:
+        ConfigurationError: with every problem at once, none of which shows a hash or a key.
+    """
+    tree, findings = read_yaml(path)
+    found = [*findings, *_incoherences(tree)]
+    config: WebConfigFile | None = None
+    try:
+        config = WebConfigFile.model_validate(plain(tree))
+    except ValidationError as error:
+        found.extend(_described(error, tree))
+    # Raised out of the `except`: pydantic's error carries what was written, hashes too.
+    if config is None or found:
+        raise refusal(found)
+    return _access(config, path.parent)
+
+
+def _access(config: WebConfigFile, directory: Path) -> WebAccess:
+    return WebAccess(
+        tls=_tls_server(config.tls_server_config, directory) if config.tls_server_config else None,
+        users={user: secret.get_secret_value().encode() for user, secret in config.basic_auth_users.items()},
+        headers=dict(config.http_server_config.headers),
+    )
+
+
+def _tls_server(section: TlsSection, directory: Path) -> TlsServer:
+    return TlsServer(
+        cert_file=directory / section.cert_file,
+        key_file=directory / section.key_file,
+        client_ca_file=directory / section.client_ca_file if section.client_ca_file else None,
+        client_certificates=_VERIFY_MODES[section.client_auth_type],
+        client_allowed_sans=section.client_allowed_sans,
+        min_version=section.min_version,
+        max_version=section.max_version,
+        ciphers=tuple(filter(None, section.cipher_suites)),
+        prefers_own_ciphers=section.prefer_server_cipher_suites,
+        curve="".join(section.curve_preferences),
+    )
+
+
+def _incoherences(tree: Branch) -> Iterator[Finding]:
+    """Find what is wrong between keys of `tls_server_config`."""
+    given = {name: node for name, node in children_at(tree, ("tls_server_config",)).items() if is_given(node)}
+    written = {name: plain(node) for name, node in given.items()}
+    auth = written.get("client_auth_type", ClientAuth.NONE)
+    if auth == ClientAuth.NONE and "client_ca_file" in given:
+        yield _finding(tree, "client_ca_file", f"needs client_auth_type beside it, such as {ClientAuth.REQUIRED}")
+    if auth in {ClientAuth.IF_GIVEN, ClientAuth.REQUIRED} and "client_ca_file" not in given:
+        yield _finding(tree, "client_auth_type", "needs client_ca_file beside it: whose certificates are trusted")
+    if auth != ClientAuth.REQUIRED and "client_allowed_sans" in given:
+        yield _finding(tree, "client_allowed_sans", f"needs client_auth_type: {ClientAuth.REQUIRED}")
+    if written.get("min_version") == "TLS13":
+        if written.get("max_version") == "TLS12":
+            yield _finding(tree, "max_version", "is older than min_version")
+    elif isinstance(suites := written.get("cipher_suites"), list) and suites and _TLS_1_3_SUITES.issuperset(suites):
+        yield _finding(tree, "cipher_suites", "names none of TLS 1.2: add one, or set min_version: TLS13")
+
+
+def _finding(tree: Branch, name: str, text: str) -> Finding:
+    path = ("tls_server_config", name)
+    return Finding(place_at(tree, path), path, text)
+
+
+def _described(error: ValidationError, tree: Branch) -> Iterator[Finding]:
+    for detail in error.errors(include_url=False, include_input=False):
+        path = detail["loc"]
+        if path[-1] == "[key]" and find(tree, path) is None:
+            path = path[:-1]
+        match detail["type"]:
+            case "value_error":
+                text = str(detail["ctx"]["error"])
+            case "extra_forbidden":
+                text = _unknown(path)
+            case "missing":
+                text = "is required"
+            case "tuple_type":
+                text = "expected a list"
+            case _:
+                text = "expected a mapping"
+        yield Finding(place_at(tree, path), path, text)
+
+
+def _unknown(path: TreePath) -> str:
+    name, known = str(path[-1]), _SECTIONS[path[:-1]].model_fields
+    return "unknown key" + (suggestion(name, known) or f"; known: {', '.join(known)}")

@@ -1,0 +1,91 @@
+"""TLS as our web server speaks it: a context made from the files, and which clients' certificates it admits."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from exporter.errors import ConfigurationError, Problem
+from exporter.model import TlsServer
+
+_NEVER_ASK = ""
+"""The password of a private key: without one, OpenSSL would ask for it on the terminal and wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """The context of a handshake, and the names of which a client's certificate must have one, where there are any."""
+
+    context: ssl.SSLContext
+    allowed_sans: frozenset[str] = frozenset()
+
+    def admits(self, certificate: Mapping[str, object] | None) -> bool:
+        """Whether a client with this certificate, verified by the handshake, may come in."""
+        return not self.allowed_sans or not self.allowed_sans.isdisjoint(_names(certificate or {}))
+
+
+def open_tls(server: TlsServer) -> Tls:
+    """Read the files and make the context.
+
+    Raises:
+        ConfigurationError: one of them can't be used.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version, context.maximum_version = server.min_version, server.max_version
+    context.set_alpn_protocols(["http/1.1"])
+    if server.ciphers:
+        context.set_ciphers(":".join(server.ciphers))
+    if not server.prefers_own_ciphers:
+        context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    if server.curve:
+        context.set_ecdh_curve(server.curve)
+    _load_certificate(context, server)
+    if server.client_ca_file:
+        _load_client_ca(context, server.client_ca_file)
+    context.verify_mode = server.client_certificates
+    return Tls(context, frozenset(map(_normal, server.client_allowed_sans)))
+
+
+def _load_certificate(context: ssl.SSLContext, server: TlsServer) -> None:
+    for file in (server.cert_file, server.key_file):
+        _open_once(file)
+    try:
+        context.load_cert_chain(server.cert_file, server.key_file, password=_NEVER_ASK)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            message = f"is not the key of the certificate in {server.cert_file}"
+        else:
+            message = f"can't be used with {server.cert_file}: expected PEM, the key without a password"
+        raise ConfigurationError((Problem(str(server.key_file), message),)) from error
+
+
+def _load_client_ca(context: ssl.SSLContext, file: Path) -> None:
+    _open_once(file)
+    try:
+        context.load_verify_locations(file)
+    except ssl.SSLError as error:
+        raise ConfigurationError((Problem(str(file), "holds no certificates: expected PEM"),)) from error
+
+
+def _open_once(file: Path) -> None:
+    # OpenSSL does not say which of the files it could not open.
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        problem = Problem(str(file), f"can't be read: {error.strerror or type(error).__name__}")
+        raise ConfigurationError((problem,)) from error
+
+
+def _names(certificate: Mapping[str, object]) -> frozenset[str]:
+    alternatives = certificate.get("subjectAltName", ())
+    pairs = alternatives if isinstance(alternatives, tuple) else ()
+    return frozenset(_normal(str(name)) for _, name in pairs)
+
+
+def _normal(name: str) -> str:
+    """Write an address as everybody does: OpenSSL has its own way with those of IPv6."""
+    try:
+        return str(ip_address(name))
+    except ValueError:
+        return name

@@ -1,0 +1,41 @@
+"""Certificates that tests make with openssl: an authority, and what it signs for loopback."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A certificate and its key."""
+
+    file: Path
+    key: Path
+
+
+@dataclass(frozen=True)
+class Authority:
+    """Signs certificates; `identity` is its own."""
+
+    openssl: str
+    folder: Path
+    identity: Identity
+
+    def issue(self, name: str, alternative: str = "IP:127.0.0.1") -> Identity:
+        """Sign a certificate for a subject and one alternative name."""
+        issuer = ("-CA", str(self.identity.file), "-CAkey", str(self.identity.key))
+        return _made(self.openssl, self.folder, name, "-addext", f"subjectAltName={alternative}", *issuer)
+
+
+def open_authority(openssl: str, folder: Path, name: str = "authority") -> Authority:
+    """Make an authority that nobody trusts yet."""
+    return Authority(openssl, folder, _made(openssl, folder, name))
+
+
+def _made(openssl: str, folder: Path, name: str, *options: str) -> Identity:
+    identity = Identity(folder / f"{name}.pem", folder / f"{name}.key")
+    files = ("-subj", f"/CN={name}", "-keyout", str(identity.key), "-out", str(identity.file))
+    subprocess.run([openssl, "req", "-x509", "-days", "2", *_KEY, *files, *options], check=True, capture_output=True)
+    return identity

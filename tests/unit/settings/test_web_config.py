@@ -1,0 +1,224 @@
+"""The web-config file: what it may say, and the exact words of each refusal."""
+
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exporter.errors import ConfigurationError
+from exporter.model import TlsServer, WebAccess
+from exporter.settings import read_web_config
+
+HASH = "$2y$10$It3z3gq3g361Uqzp36Dbnu4p1mL.PVjWzXZj870S.BGSVCiSR2R8y"
+TLS = "tls_server_config:\n  cert_file: c.pem\n  key_file: k.pem\n"
+_UNVERIFIED = (
+    "is not possible: Python's TLS asks for a client's certificate only to verify it; use VerifyClientCertIfGiven or"
+    " RequireAndVerifyClientCert with client_ca_file"
+)
+_INLINE = "is not supported: put the PEM text into a file and give its path, as the key that ends in _file"
+_OF_TLS = (
+    "cert_file, key_file, client_ca_file, client_auth_type, client_allowed_sans, min_version, max_version,"
+    " cipher_suites, prefer_server_cipher_suites, curve_preferences, cert, key, client_ca"
+)
+
+Read = Callable[[str], WebAccess]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Give a function that reads a file's text."""
+
+    def read_text(text: str) -> WebAccess:
+        file = tmp_path / "web.yml"
+        file.write_text(text, encoding="utf-8")
+        return read_web_config(file)
+
+    return read_text
+
+
+@pytest.mark.parametrize("text", ["", "tls_server_config:\nbasic_auth_users:\n", "{http_server_config: {http2: no}}"])
+def test_file_that_asks_for_nothing_keeps_nobody_out(read: Read, text: str) -> None:
+    """Empty sections are no sections."""
+    assert read(text) == WebAccess()
+
+
+def test_tls_is_of_version_1_2_or_newer_unless_more_is_said(read: Read, tmp_path: Path) -> None:
+    """Certificate and key are enough; their paths start from the file's directory."""
+    tls = read(TLS.replace("k.pem", "/keys/k.pem")).tls
+    assert tls == TlsServer(cert_file=tmp_path / "c.pem", key_file=Path("/keys/k.pem"))
+    assert (tls.min_version, tls.max_version) == (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
+    assert (tls.client_certificates, tls.files) == (ssl.CERT_NONE, (tmp_path / "c.pem", Path("/keys/k.pem")))
+
+
+def test_every_key_of_tls_is_understood(read: Read, tmp_path: Path) -> None:
+    """Go's words become OpenSSL's."""
+    text = (
+        "  client_ca_file: ca.pem\n  client_auth_type: RequireAndVerifyClientCert\n"
+        "  client_allowed_sans: [prometheus.example.org, 10.0.0.1]\n  min_version: TLS12\n  max_version: TLS12\n"
+        "  cipher_suites: [TLS_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256]\n"
+        "  prefer_server_cipher_suites: false\n  curve_preferences: [CurveP384]\n"
+    )
+    assert read(TLS + text).tls == TlsServer(
+        cert_file=tmp_path / "c.pem",
+        key_file=tmp_path / "k.pem",
+        client_ca_file=tmp_path / "ca.pem",
+        client_certificates=ssl.CERT_REQUIRED,
+        client_allowed_sans=("prometheus.example.org", "10.0.0.1"),
+        max_version=ssl.TLSVersion.TLSv1_2,
+        ciphers=("ECDHE-RSA-CHACHA20-POLY1305",),
+        prefers_own_ciphers=False,
+        curve="secp384r1",
+    )
+
+
+def test_users_and_headers_are_read(read: Read) -> None:
+    """Hashes come as they are and are in no repr; headers too."""
+    access = read(
+        f"basic_auth_users: {{alice: {HASH}}}\nhttp_server_config: {{headers: {{X-Frame-Options: SAMEORIGIN}}}}"
+    )
+    assert access.users == {"alice": HASH.encode()}
+    assert access.headers == {"X-Frame-Options": "SAMEORIGIN"}
+    assert HASH not in repr(access)
+
+
+_REFUSALS = {
+    "unknown section": ("tls: {}", '1: tls: unknown key; did you mean "tls_server_config"?'),
+    "misspelt section": ("basic_auth_user: {}", '1: basic_auth_user: unknown key; did you mean "basic_auth_users"?'),
+    "misspelt key": (f"{TLS}  keyfile: x", '4: tls_server_config.keyfile: unknown key; did you mean "key_file"?'),
+    "unknown key": (f"{TLS}  wibble: x", f"4: tls_server_config.wibble: unknown key; known: {_OF_TLS}"),
+    "section is a list": ("tls_server_config: []", "1: tls_server_config: expected a mapping"),
+    "nothing of TLS": (
+        "tls_server_config: {}",
+        "1: tls_server_config.cert_file: is required",
+        "1: tls_server_config.key_file: is required",
+    ),
+    "old TLS": (
+        f"{TLS}  min_version: TLS10",
+        "4: tls_server_config.min_version: TLS10 is too weak to be served: TLS12 is the oldest",
+    ),
+    "unknown TLS": (
+        f"{TLS}  max_version: '1.3'",
+        '4: tls_server_config.max_version: "1.3" is not one of TLS12, TLS13',
+    ),
+    "reversed TLS": (
+        f"{TLS}  min_version: TLS13\n  max_version: TLS12",
+        "5: tls_server_config.max_version: is older than min_version",
+    ),
+    "any certificate": (
+        f"{TLS}  client_auth_type: RequireAnyClientCert",
+        f"4: tls_server_config.client_auth_type: RequireAnyClientCert {_UNVERIFIED}",
+    ),
+    "unverified certificate": (
+        f"{TLS}  client_auth_type: RequestClientCert",
+        f"4: tls_server_config.client_auth_type: RequestClientCert {_UNVERIFIED}",
+    ),
+    "unknown client auth": (
+        f"{TLS}  client_auth_type: NoClientCerts",
+        (
+            '4: tls_server_config.client_auth_type: "NoClientCerts" is not one of NoClientCert,'
+            ' VerifyClientCertIfGiven, RequireAndVerifyClientCert; did you mean "NoClientCert"?'
+        ),
+    ),
+    "authority nobody asks": (
+        f"{TLS}  client_ca_file: ca.pem",
+        "4: tls_server_config.client_ca_file: needs client_auth_type beside it, such as RequireAndVerifyClientCert",
+    ),
+    "no authority": (
+        f"{TLS}  client_auth_type: VerifyClientCertIfGiven",
+        "4: tls_server_config.client_auth_type: needs client_ca_file beside it: whose certificates are trusted",
+    ),
+    "names of optional certificates": (
+        f"{TLS}  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.pem\n  client_allowed_sans: [a]",
+        "6: tls_server_config.client_allowed_sans: needs client_auth_type: RequireAndVerifyClientCert",
+    ),
+    "insecure suite": (
+        f"{TLS}  cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]",
+        (
+            '4: tls_server_config.cipher_suites[0]: "TLS_RSA_WITH_RC4_128_SHA" is not a cipher suite that Go calls'
+            ' secure; did you mean "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"?'
+        ),
+    ),
+    "suites of TLS 1.3 alone": (
+        f"{TLS}  cipher_suites: [TLS_AES_128_GCM_SHA256]",
+        "4: tls_server_config.cipher_suites: names none of TLS 1.2: add one, or set min_version: TLS13",
+    ),
+    "suites are a word": (f"{TLS}  cipher_suites: all", "4: tls_server_config.cipher_suites: expected a list"),
+    "unknown curve": (
+        f"{TLS}  curve_preferences: [P256]",
+        '4: tls_server_config.curve_preferences[0]: "P256" is not one of CurveP256, CurveP384, CurveP521, X25519',
+    ),
+    "two curves": (
+        f"{TLS}  curve_preferences: [CurveP256, X25519]",
+        (
+            "4: tls_server_config.curve_preferences: Python's TLS can hold one curve only: list the one to use, or"
+            " leave it out for all"
+        ),
+    ),
+    "no truth": (
+        f"{TLS}  prefer_server_cipher_suites: maybe",
+        '4: tls_server_config.prefer_server_cipher_suites: "maybe" is not true or false',
+    ),
+    "inline certificate": (f"{TLS}  cert: BEGIN", f"4: tls_server_config.cert: {_INLINE}"),
+    "inline key": (f"{TLS}  key: BEGIN", f"4: tls_server_config.key: {_INLINE}"),
+    "rate limit": (
+        "rate_limit: {burst: 1}",
+        "1: rate_limit: is not supported: --web.max-requests bounds what is worked on at once",
+    ),
+    "other header": (
+        "http_server_config: {headers: {Server: x}}",
+        (
+            '1: http_server_config.headers.Server: "Server" is not a header that may be set here; known: Content'
+            "-Security-Policy, X-Frame-Options, X-Content-Type-Options, X-XSS-Protection, Strict-Transport-Security"
+        ),
+    ),
+    "misspelt header": (
+        "http_server_config: {headers: {x-frame-option: x}}",
+        (
+            '1: http_server_config.headers.x-frame-option: "x-frame-option" is not a header that may be set here;'
+            ' did you mean "X-Frame-Options"?'
+        ),
+    ),
+    "value of a header": (
+        "http_server_config: {headers: {X-Content-Type-Options: sniff}}",
+        '1: http_server_config.headers: X-Content-Type-Options may be nosniff, not "sniff"',
+    ),
+    "header of two lines": (
+        'http_server_config: {headers: {X-XSS-Protection: "a\\nb"}}',
+        "1: http_server_config.headers.X-XSS-Protection: is not one line of ASCII characters",
+    ),
+    "plain password": (
+        "basic_auth_users: {alice: hunter2hunter2}",
+        (
+            "1: basic_auth_users.alice: is not a bcrypt hash, such as htpasswd -nB makes: $2y$, the cost, $ and 53"
+            " characters"
+        ),
+    ),
+    "no hash": ("basic_auth_users: {alice: }", "1: basic_auth_users.alice: expected a bcrypt hash, got nothing"),
+    "dear hash": (
+        f"basic_auth_users: {{alice: {HASH.replace('$10$', '$17$')}}}",
+        "1: basic_auth_users.alice: has the cost 17: expected 4 to 16, at best 10 to 12",
+    ),
+    "user with a colon": (
+        f"basic_auth_users: {{'al:ice': {HASH}}}",
+        '1: basic_auth_users.al…: "al:ice" is not a user\'s name: one word or more on one line, without a colon',
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [(text, said) for text, *said in _REFUSALS.values()], ids=list(_REFUSALS)
+)
+def test_each_mistake_is_told_with_its_line(read: Read, text: str, expected: list[str], tmp_path: Path) -> None:
+    """All at once, by line, with what to write instead; nothing secret is shown or kept."""
+    with pytest.raises(ConfigurationError) as caught:
+        read(text)
+    assert [str(problem).removeprefix(f"{tmp_path}/web.yml:") for problem in caught.value.problems] == expected
+    assert not any(secret in str(caught.value) for secret in ("hunter2", HASH[8:]))
+    assert caught.value.__context__ is None
+
+
+def test_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """As of every other file."""
+    with pytest.raises(ConfigurationError, match=r"web\.yml: does not exist"):
+        read_web_config(tmp_path / "web.yml")
