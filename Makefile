@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format check bench bench-credits soak golden screenshots manifests lock clean programs
+.PHONY: help demo test lint format check bench bench-credits bench-abuse soak golden screenshots manifests lock clean programs
 
 help: ## list these verbs
 	@echo "make <verb>, where the verb is one of"
@@ -52,6 +52,9 @@ bench: $(RUN) ## measure, against a simulated Zoho on this machine
 
 bench-credits: $(RUN) ## simulate a day: calls to Zoho, and how late ends are noticed; other settings: ARGS=--frontier
 	@$(BIN)/python benchmarks/credits.py $(ARGS)
+
+bench-abuse: $(RUN) ## abuse the exporter in ten ways, and scrape it all the while; one alone: ARGS="--attack=silent"
+	@$(BIN)/python benchmarks/abuse.py $(ARGS)
 
 soak: $(RUN) ## scrape hard for ten minutes, and watch memory, threads and open files; less: ARGS="--minutes 1"
 	@$(BIN)/python benchmarks/soak.py $(ARGS)
