@@ -8,12 +8,20 @@ from dashboards.layout import Section, Shelf, Tile, place
 from dashboards.palette import Colour, value_map
 from dashboards.panels import Drawn, latency_map, lines, number, state_bars
 from dashboards.queries import Query
-from dashboards.tables import Cell, Column, rows
+from dashboards.tables import COLOURED, Column, rows
 
 _NO_ACCOUNT = "no account yet"
 _DAY_SECONDS = 86_400
 _NO_EXPORTER = "no exporter is scraped"
 _WELL = value_map({"0": ("no", Colour.BAD), "1": ("yes", Colour.GOOD)})
+_SKIPPED = {
+    "fresh": Colour.GOOD,
+    "terminal": Colour.WAITING,
+    "backoff": Colour.WARNING,
+    "budget": Colour.ODD,
+    "circuit": Colour.BAD,
+    "deadline": Colour.SOON,
+}
 _RELOAD = value_map({"0": ("failed", Colour.BAD), "1": ("succeeded", Colour.GOOD)})
 
 
@@ -185,8 +193,9 @@ def _skipped() -> Drawn:
         "waits. budget: credits are scarce. circuit: the account is paused. deadline: the answer came too late "
         "for the page."
     )
+    queries = [Query(skipped, "{{reason}}")]
     return lines(
-        "Polls skipped", text, [Query(skipped, "{{reason}}")], unit="suffix: jobs/s", stacked=True, empty=_NO_ACCOUNT
+        "Polls skipped", text, queries, unit="suffix: jobs/s", stacked=True, colours=_SKIPPED, empty=_NO_ACCOUNT
     )
 
 
@@ -233,7 +242,7 @@ def _replicas() -> Drawn:
             query=promql.replica("config_last_reload_successful"),
             width=110,
             unit="none",
-            cell=Cell.STATE,
+            cell=COLOURED,
             mappings=_RELOAD,
         ),
     )

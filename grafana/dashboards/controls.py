@@ -47,7 +47,9 @@ def module() -> builders.QueryVariable:
 
 def state() -> builders.QueryVariable:
     """Let the user choose the states that jobs are in now."""
-    return filter_by("state", "State", "label_values(zoho_mass_update_job_state, state)")
+    return filter_by(
+        "state", "State", 'label_values(zoho_mass_update_jobs{account=~"$account", module=~"$module"}, state)'
+    )
 
 
 def group() -> builders.QueryVariable:

@@ -18,7 +18,7 @@ def document(dashboard: builders.Dashboard) -> str:
     """Give the text of the file: the typed dashboard, and what the types know nothing of."""
     content: Json = json.loads(JSONEncoder().encode(dashboard.build()))
     _time_annotations_by_value(content)
-    complete = {"__inputs": [_import_input()], "__requires": [*_requirements(content)], "id": None, **content}
+    complete = {"__inputs": [_import_input()], "__requires": [*_requirements(content)], **content}
     return json.dumps(complete, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -26,7 +26,7 @@ def _time_annotations_by_value(content: Json) -> None:
     """Let Prometheus' annotations stand at the time that is their value; the typed builders lack those fields."""
     for annotation in content["annotations"].get("list", ()):
         annotation.update(
-            useValueForTime="on", titleFormat=f"{annotation['name']}: {{{{title}}}}", textFormat="{{module}} {{job_id}}"
+            useValueForTime=True, titleFormat=f"{annotation['name']}: {{{{title}}}}", textFormat="{{module}} {{job_id}}"
         )
 
 

@@ -10,7 +10,7 @@ from dashboards.layout import Section, Shelf, Tile, place
 from dashboards.palette import OUTCOMES, STATES, Colour, state_map, value_map
 from dashboards.panels import Drawn, lines, number, state_bars
 from dashboards.queries import Query
-from dashboards.tables import Cell, Column, rows
+from dashboards.tables import COLOURED, COLOURED_TEXT, GAUGE, Column, rows
 
 _NO_JOBS = "no jobs yet"
 _TIMELINE_JOBS = 25
@@ -134,9 +134,9 @@ def _reasons() -> dict[str, str]:
 def _attention() -> Drawn:
     found = " or ".join(labelled(f"({query})", "reason", reason) for reason, query in _reasons().items())
     columns = (
-        Column("Why", label="reason", width=130, cell=Cell.STATE, mappings=value_map(_ATTENTION)),
+        Column("Why", label="reason", width=130, cell=COLOURED, mappings=value_map(_ATTENTION)),
         Column("Job", label="title", links=[link_to_job()]),
-        Column("For", query=FLEET.titled(f"({found})"), unit="s", width=130, cell=Cell.PLAIN),
+        Column("For", query=FLEET.titled(f"({found})"), unit="s", width=130),
         Column("Error code", label="code", width=220),
         Column("Account", label="account", width=130),
         Column("Module", label="module", width=150),
@@ -162,10 +162,10 @@ def _jobs() -> Drawn:
             query=FLEET.titled(chosen(FLEET.state_rank())),
             width=130,
             unit="none",
-            cell=Cell.STATE,
+            cell=COLOURED,
             mappings=state_map(),
         ),
-        Column("Progress", query=chosen(FLEET.progress()), unit="percentunit", width=170, cell=Cell.GAUGE, top=1),
+        Column("Progress", query=chosen(FLEET.progress()), unit="percentunit", width=170, cell=GAUGE, top=1),
         Column("Updated", query=chosen(FLEET.metric("updated_records")), unit="locale", width=100),
         Column("Failed", query=chosen(FLEET.metric("failed_records")), unit="locale", width=90),
         Column("Not updated", query=chosen(FLEET.metric("not_updated_records")), unit="locale", width=110),
@@ -175,7 +175,7 @@ def _jobs() -> Drawn:
             query=chosen(FLEET.failed_share()),
             unit="percentunit",
             width=110,
-            cell=Cell.NUMBER,
+            cell=COLOURED_TEXT,
             base=Colour.WAITING,
             steps=((0.000001, Colour.WARNING), (0.05, Colour.BAD)),
         ),
@@ -197,10 +197,11 @@ def _jobs() -> Drawn:
 
 
 def _timeline() -> Drawn:
-    # @ end(): the same jobs at every step, however long the range.
-    latest = FLEET.metric("last_progress_timestamp_seconds", at=" @ end()")
-    recent = f"topk({_TIMELINE_JOBS}, {FLEET.in_chosen_state(latest)})"
-    query = Query(FLEET.titled(f"({FLEET.state_rank()} and on ({KEY}) {recent})"), "{{module}}: {{title}}")
+    # @ end(): the same jobs at every step, and found only once.
+    end = " @ end()"
+    changed = FLEET.metric("last_progress_timestamp_seconds", at=end)
+    latest = f"topk({_TIMELINE_JOBS}, {FLEET.in_chosen_state(changed, at=end)})"
+    query = Query(FLEET.titled(FLEET.state_rank(among=latest)), "{{module}}: {{title}}")
     text = f"The states of the {_TIMELINE_JOBS} chosen jobs that changed last. A gap: the exporter was not scraped."
     return state_bars("States of the latest jobs", text, [query], state_map(), empty=_NO_JOBS)
 

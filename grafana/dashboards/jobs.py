@@ -36,15 +36,22 @@ class Jobs:
             return f"({here})"
         return f'({here} unless on ({KEY}) ({_STATE}{{{self.matchers}, state=~"{newer}"}} == 1))'
 
-    def state_rank(self) -> str:
-        """Give each job's state as its rank in the palette's list: of the replicas' answers the newest."""
-        states = (f'({_STATE}{{{self.matchers}, state="{state}"}} == 1)' for state in STATES)
+    def state_rank(self, *, among: str = "") -> str:
+        """Give each job's state as its rank in the palette's list: of the replicas' answers the newest.
+
+        `among` leaves few jobs of many before the rest is computed.
+        """
+        few = f" and on ({KEY}) {among}" if among else ""
+        states = (f'({_STATE}{{{self.matchers}, state="{state}"}} == 1{few})' for state in STATES)
         ranks = (f"{rank} * {state}" for rank, state in enumerate(states, start=1))
         return f"max by ({KEY}) ({' or '.join(ranks)})"
 
     def info(self) -> str:
-        """Give the info metric, one series a job even while two replicas are configured differently."""
-        return f"topk by ({KEY}) (1, zoho_mass_update_job_info{{{self.matchers}{self.of_info}}})"
+        """Give the info metric at the time range's end, one series a job even where two replicas' settings differ.
+
+        At the end: Prometheus then evaluates it once, not at each step, which halves the time of a thousand jobs.
+        """
+        return f"topk by ({KEY}) (1, zoho_mass_update_job_info{{{self.matchers}{self.of_info}}} @ end())"
 
     def titled(self, expression: str) -> str:
         """Put the title and the group beside each series; the title is the job's name, or its id if it has none."""
@@ -79,9 +86,9 @@ class Jobs:
         last = f"zoho_mass_update_job_last_poll_timestamp_seconds{{{self.matchers}}}"
         return f"sum by ({KEY}) (changes({last}[$__range]))"
 
-    def in_chosen_state(self, expression: str) -> str:
+    def in_chosen_state(self, expression: str, *, at: str = "") -> str:
         """Keep the jobs of the chosen states and groups."""
-        state = f'({_STATE}{{{self.matchers}, state=~"$state"}} == 1)'
+        state = f'({_STATE}{{{self.matchers}, state=~"$state"}}{at} == 1)'
         return f"(({expression}) and on ({KEY}) {state} and on ({KEY}) {self.info()})"
 
     def count(self, expression: str) -> str:

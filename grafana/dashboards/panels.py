@@ -14,6 +14,8 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from dashboards.palette import Colour, Steps, thresholds
 from dashboards.queries import DATA_SOURCE, Query, at_end, over_time
 
+_TIMELINE_POINTS = 200
+
 Drawn: TypeAlias = stat.Panel | timeseries.Panel | statetimeline.Panel | heatmap.Panel | table.Panel
 
 Panel = TypeVar("Panel", stat.Panel, timeseries.Panel, statetimeline.Panel, heatmap.Panel, table.Panel)
@@ -95,6 +97,8 @@ def state_bars(
     panel = describe(statetimeline.Panel(), title, description, "none", empty).targets([*over_time(queries)])
     panel.mappings(mappings).thresholds(thresholds(Colour.WAITING)).merge_values(True).row_height(0.8)
     panel.show_value(common_models.VisibilityMode.AUTO).fill_opacity(80).legend(_legend()).tooltip(_tooltip())
+    # A bar needs no more, and each point costs a query over all jobs.
+    panel.max_data_points(_TIMELINE_POINTS)
     # Value mappings colour the bars only where the scheme is by thresholds.
     panel.color_scheme(builders.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
     return panel

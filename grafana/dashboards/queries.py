@@ -1,5 +1,6 @@
 """What a panel asks Prometheus."""
 
+import string
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from dashboards.palette import Colour
 
+REF_IDS = string.ascii_uppercase
 DATA_SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 
@@ -25,16 +27,14 @@ def over_time(
     queries: Iterable[Query], style: PromQueryFormat = PromQueryFormat.TIME_SERIES
 ) -> list[prometheus.Dataquery]:
     """Ask for the whole time range."""
-    return [_dataquery(query, ref_id, style).range() for ref_id, query in zip("ABCDEFGHIJKLMNO", queries, strict=False)]
+    return [_dataquery(query, ref_id, style).range() for ref_id, query in zip(REF_IDS, queries, strict=False)]
 
 
 def at_end(
     queries: Iterable[Query], style: PromQueryFormat = PromQueryFormat.TIME_SERIES
 ) -> list[prometheus.Dataquery]:
     """Ask for the time range's end alone."""
-    return [
-        _dataquery(query, ref_id, style).instant() for ref_id, query in zip("ABCDEFGHIJKLMNO", queries, strict=False)
-    ]
+    return [_dataquery(query, ref_id, style).instant() for ref_id, query in zip(REF_IDS, queries, strict=False)]
 
 
 def _dataquery(query: Query, ref_id: str, style: PromQueryFormat) -> prometheus.Dataquery:

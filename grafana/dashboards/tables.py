@@ -2,26 +2,24 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 
 from grafana_foundation_sdk.builders import common, table
+from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from dashboards.palette import Colour, Steps, thresholds
 from dashboards.panels import describe
-from dashboards.queries import Query, at_end
+from dashboards.queries import REF_IDS, Query, at_end
 
 MOST_ROWS = 1_000
 
 
-class Cell(Enum):
-    """How a cell is drawn."""
-
-    PLAIN = None
-    GAUGE = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}  # noqa: RUF012 - Grafana's own words, never written to
-    STATE = {"type": "color-background", "mode": "basic"}  # noqa: RUF012 - the same
-    NUMBER = {"type": "color-text"}  # noqa: RUF012 - the same
+GAUGE = common_models.TableBarGaugeCellOptions(
+    mode=common_models.BarGaugeDisplayMode.BASIC, value_display_mode=common_models.BarGaugeValueMode.TEXT
+)
+COLOURED = common_models.TableColoredBackgroundCellOptions(mode=common_models.TableCellBackgroundDisplayMode.BASIC)
+COLOURED_TEXT = common_models.TableColorTextCellOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class Column:
     query: str = ""
     unit: str = "string"
     width: int | None = None
-    cell: Cell = Cell.PLAIN
+    cell: common_models.TableCellOptions | None = None
     base: Colour = Colour.BUSY
     steps: Steps = ()
     top: float | None = None
@@ -48,13 +46,12 @@ def rows(
     *,
     empty: str,
     sort: tuple[str, bool],
-    hidden: Iterable[str] = (),
 ) -> table.Panel:
-    """Draw a table, sorted by a column (downwards if true), in pages; `hidden` names labels not to show."""
+    """Draw a table, sorted by a column (downwards if true), in pages."""
     asked = [column for column in columns if column.query]
     panel = describe(table.Panel(), title, description, "string", empty)
     panel.targets([*at_end([Query(column.query) for column in asked], PromQueryFormat.TABLE)])
-    for transformation in _transformations(columns, asked, sort, hidden):
+    for transformation in _transformations(columns, asked, sort):
         panel.with_transformation(transformation)
     # Pages: a browser draws a thousand rows slowly.
     panel.footer(common.TableFooterOptions().enable_pagination(True).show(False).reducer(["sum"]))
@@ -64,9 +61,9 @@ def rows(
 
 
 def _transformations(
-    columns: Sequence[Column], asked: Sequence[Column], sort: tuple[str, bool], hidden: Iterable[str]
+    columns: Sequence[Column], asked: Sequence[Column], sort: tuple[str, bool]
 ) -> Iterable[models.DataTransformerConfig]:
-    values = {f"Value #{ref_id}": column.title for ref_id, column in zip("ABCDEFGHIJKLMNO", asked, strict=False)}
+    values = {f"Value #{ref_id}": column.title for ref_id, column in zip(REF_IDS, asked, strict=False)}
     # A lone frame's column is called Value, whatever its query.
     names = {column.label: column.title for column in columns if column.label} | values | {"Value": asked[0].title}
     order = {column.title: position for position, column in enumerate(columns)}
@@ -74,7 +71,7 @@ def _transformations(
     yield models.DataTransformerConfig(
         id_val="organize",
         options={
-            "excludeByName": dict.fromkeys(("Time", *hidden), True),
+            "excludeByName": {"Time": True},
             "indexByName": {name: order[title] for name, title in names.items()},
             "renameByName": names,
         },
@@ -90,8 +87,8 @@ def _properties(column: Column) -> Iterable[models.DynamicConfigValue]:
     yield models.DynamicConfigValue(id_val="noValue", value="-")
     if column.width:
         yield models.DynamicConfigValue(id_val="custom.width", value=column.width)
-    if column.cell.value:
-        yield models.DynamicConfigValue(id_val="custom.cellOptions", value=column.cell.value)
+    if column.cell:
+        yield models.DynamicConfigValue(id_val="custom.cellOptions", value=column.cell)
     if column.top is not None:
         yield models.DynamicConfigValue(id_val="min", value=0)
         yield models.DynamicConfigValue(id_val="max", value=column.top)
