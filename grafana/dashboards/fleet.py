@@ -109,7 +109,7 @@ def _waits_long() -> str:
 
 def _attention_counts() -> Drawn:
     queries = [
-        Query(FLEET.count(f"({expression})"), _ATTENTION[reason][0], _ATTENTION[reason][1])
+        Query(FLEET.count(f"max by ({KEY}) ({expression})"), _ATTENTION[reason][0], _ATTENTION[reason][1])
         for reason, expression in _reasons().items()
     ]
     text = (
@@ -221,7 +221,7 @@ def _states_over_time() -> Drawn:
         "How many jobs of the chosen accounts and modules were in each state. Jobs leave when their retention is "
         "over, by default 7 days after their end."
     )
-    queries = [Query(f"{promql.module('zoho_mass_update_jobs', 'state')}", "{{state}}")]
+    queries = [Query(promql.module("zoho_mass_update_jobs", "state"), "{{state}}")]
     return lines("Jobs by state, over time", text, queries, unit="locale", stacked=True, colours=STATES, empty=_NO_JOBS)
 
 

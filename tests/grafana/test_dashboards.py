@@ -11,6 +11,7 @@ from dashboards.every import DASHBOARDS as BUILDERS
 
 every_dashboard = pytest.mark.parametrize("name", sorted(DASHBOARDS))
 every_panel = pytest.mark.parametrize(("name", "panel"), ALL_PANELS, ids=PANEL_IDS)
+UNITS = {"bool_yes_no", "bytes", "dateTimeFromNow", "locale", "none", "percentunit", "s", "short", "string"}
 STATE_COLOURS = {
     "UNKNOWN": "#CC79A7",
     "SCHEDULED": "#999999",
@@ -55,6 +56,18 @@ def _cells(place: dict[str, int]) -> Iterator[tuple[int, int]]:
     for x in range(place["x"], place["x"] + place["w"]):
         for y in range(place["y"], place["y"] + place["h"]):
             yield x, y
+
+
+@every_panel
+def test_units_are_grafanas(name: str, panel: dict[str, Any]) -> None:
+    """A unit that Grafana does not know would be printed behind each number."""
+    columns = [item["value"] for override in panel["fieldConfig"]["overrides"] for item in _units(override)]
+    units = {panel["fieldConfig"]["defaults"]["unit"], *columns}
+    assert {unit for unit in units if not unit.startswith("suffix: ")} <= UNITS, name
+
+
+def _units(override: dict[str, Any]) -> list[dict[str, str]]:
+    return [item for item in override["properties"] if item["id"] == "unit"]
 
 
 @every_panel

@@ -34,6 +34,7 @@ ATTENTION = {
 }
 """Which of them need attention, and why."""
 
+LEADS = "3524033000006027001"
 KEY = ("account", "module", "job_id")
 
 
@@ -86,6 +87,26 @@ def test_states_are_counted_once(watched: Watched) -> None:
 def test_attention_is_counted_once(watched: Watched) -> None:
     """A job that two replicas find in need of attention is one."""
     assert panel_numbers(watched, "Needs attention") == {reason: len(jobs) for reason, jobs in ATTENTION.items()}
+
+
+@pytest.mark.parametrize("place", ["Jobs by state A", "Needs attention A", "All jobs A", "Records a second A"])
+def test_nothing_is_found_where_there_are_no_jobs(watched: Watched, place: str) -> None:
+    """Without jobs a panel is empty, and says so in its own words, instead of showing zeros."""
+    assert watched.at_moment(asked(place).replace('account=~".*"', 'account="nobody"')) == []
+
+
+def test_finished_job_tells_its_whole_course(watched: Watched) -> None:
+    """One job alone has data for every panel, but those on what it never had."""
+    asks = [ask for ask in ASKS if ask.dashboard == "zoho-mass-update-job" and not ask.place.startswith("variable")]
+    leads = [Ask(ask.dashboard, ask.place, ask.text.replace("$job", LEADS), ask.is_instant) for ask in asks]
+    assert {ask.place for ask in leads if not watched.numbers(ask)} == {
+        "Times D",  # it ran too short for an estimate
+        "Time left: estimate and actual A",
+        "Pace C",
+        "Errors by code A",  # no poll failed
+        "Polls B",  # its report is final: no next poll
+        "annotation Job failed",
+    }
 
 
 def test_attention_names_the_jobs(watched: Watched) -> None:
