@@ -21,7 +21,7 @@ def data_source() -> builders.DatasourceVariable:
     """Let the user choose the Prometheus.
 
     At an import by hand Grafana puts the answer to the input in the place of the current value. Provisioned, nobody
-    does, and Grafana takes its default (or first) Prometheus, since there is none of that name.
+    does, and Grafana takes the first Prometheus of its list, since there is none of that name.
     """
     asked = f"${{{IMPORT_INPUT}}}"
     variable = builders.DatasourceVariable("datasource").id("datasource").label("Data source").type("prometheus")

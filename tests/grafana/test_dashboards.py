@@ -104,7 +104,7 @@ def test_annotations_and_variables_ask_the_chosen_data_source(name: str) -> None
 
 @every_dashboard
 def test_import_asks_for_the_data_source(name: str) -> None:
-    """The answer to the import's question becomes the variable's value; without one Grafana takes its default."""
+    """The answer to the import's question becomes the variable's value; without one Grafana takes the first it has."""
     dashboard = DASHBOARDS[name]
     [asked] = dashboard["__inputs"]
     variable = dashboard["templating"]["list"][0]

@@ -17,7 +17,7 @@ def example(path: str) -> dict[str, Any]:
 
 
 def test_data_source_is_the_default_prometheus() -> None:
-    """Provisioned dashboards take the default, and rates are made from its scrape interval."""
+    """The example is Grafana's default, and rates are made from its scrape interval."""
     [source] = example("datasources/prometheus.yaml")["datasources"]
     assert (source["type"], source["isDefault"], source["jsonData"]["timeInterval"]) == ("prometheus", True, "15s")
 
@@ -34,3 +34,11 @@ def test_readme_names_each_dashboard(name: str) -> None:
     """Each has its row with its title, and its place in the sidecar's ConfigMap."""
     assert f"| [{name}.json]({name}.json) | {DASHBOARDS[name]['title']} |" in README
     assert f"--from-file={name}.json" in README
+
+
+@pytest.mark.parametrize("name", sorted(DASHBOARDS))
+def test_readmes_command_names_a_data_source(name: str) -> None:
+    """What the command replaces stands in each file, as text and value of the variable, and nowhere else."""
+    text = (FOLDER / f"{name}.json").read_text(encoding="utf-8")
+    assert "sed -i 's/${DS_PROMETHEUS}/default/' zoho-*.json" in README
+    assert text.count("${DS_PROMETHEUS}") == 2
