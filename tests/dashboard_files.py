@@ -23,7 +23,7 @@ VALUES = {
     "$jobs": ".*",
     "$job": ".*",
     "$state": ".*",
-    "$stalled_after": "8",
+    "$stalled_after": "10",
 }
 """What Grafana would put in the place of each variable, in this order: one name begins with another."""
 
