@@ -13,10 +13,18 @@ Samples = dict[str, float]
 JOB = 'account="acme", module="Leads", job_id="1"'
 OF_JOB = '{account="acme", job_id="1", module="Leads"}'
 TITLED = '{account="acme", group="spring", job_id="1", module="Leads", title="New"}'
+SEEN = {
+    f'zoho_mass_update_job_first_seen_timestamp_seconds{{{JOB}, instance="a"}}': 60,
+    f'zoho_mass_update_job_first_seen_timestamp_seconds{{{JOB}, instance="b"}}': 0,
+}
+SEEN_LATER_BY_B = {
+    f'zoho_mass_update_job_first_seen_timestamp_seconds{{{JOB}, instance="a"}}': 60,
+    f'zoho_mass_update_job_first_seen_timestamp_seconds{{{JOB}, instance="b"}}': 120,
+}
 INFO = {
     f'zoho_mass_update_job_info{{{JOB}, group="spring", job_name="New", instance="a"}}': 1,
     f'zoho_mass_update_job_info{{{JOB}, group="spring", job_name="New", instance="b"}}': 1,
-}
+} | SEEN
 RENAMED = {
     f'zoho_mass_update_job_info{{{JOB}, group="spring", job_name="New", instance="a", source="config"}}': 1,
     f'zoho_mass_update_job_info{{{JOB}, group="spring", job_name="Old", instance="b", source="config"}}': 1,
@@ -30,8 +38,6 @@ DISAGREEING = {
 ONE_FAILS = {
     f'zoho_mass_update_job_poll_success{{{JOB}, instance="a"}}': 0,
     f'zoho_mass_update_job_poll_error{{{JOB}, code="timeout", instance="a"}}': 1,
-    f'zoho_mass_update_job_first_seen_timestamp_seconds{{{JOB}, instance="a"}}': 60,
-    f'zoho_mass_update_job_first_seen_timestamp_seconds{{{JOB}, instance="b"}}': 0,
 }
 WITHOUT_RECORDS = {
     f"zoho_mass_update_job_{count}_records{{{JOB}}}": 0 for count in ("updated", "failed", "not_updated", "total")
@@ -62,7 +68,13 @@ CASES = [
     pytest.param("All jobs A", INFO | DISAGREEING, {TITLED: 6}, id="the newer state counts"),
     pytest.param("Jobs by state D", INFO | DISAGREEING, {"{}": 0}, id="the older state does not"),
     pytest.param("Jobs by state F", INFO | DISAGREEING, {"{}": 1}, id="a job in two states is one job"),
-    pytest.param("All jobs A", RENAMED | DISAGREEING, {TITLED: 6}, id="settings that differ give one title"),
+    pytest.param("All jobs A", RENAMED | SEEN | DISAGREEING, {TITLED: 6}, id="the later replica's title"),
+    pytest.param(
+        "All jobs A",
+        RENAMED | SEEN_LATER_BY_B | DISAGREEING,
+        {TITLED.replace("New", "Old"): 6},
+        id="the other replica's title, if that is the later",
+    ),
     pytest.param("All jobs B", INFO | DISAGREEING | WITHOUT_RECORDS, {}, id="no records, no progress"),
     pytest.param("All jobs G", INFO | DISAGREEING | WITHOUT_RECORDS, {}, id="no records, no failed share"),
     pytest.param("Needs attention D", INFO | ONE_FAILS, {"{}": 1}, id="no replica gets a report"),
