@@ -111,13 +111,18 @@ def _counts_over_time() -> Drawn:
 
 def _time_left() -> Drawn:
     estimate = f"max({ONE_JOB.estimated_end()}) - time() > 0"
-    actual = f"min({ONE_JOB.metric('finished_timestamp_seconds', pick='min', at=' @ end()')}) - time() > 0"
+    # Only while it ran: a line from the time range's start would leave the estimate no height.
+    actual = f"min({_moment('finished')} - time() > 0 and time() - {_moment('started')} >= 0)"
     text = (
         "The time left by the exporter's estimate and, once the job has ended, the time that was really left. A "
         "good estimate lies on the dashed line."
     )
     queries = [Query(estimate, "estimated", Colour.BUSY), Query(actual, "actual", Colour.GOOD)]
     return lines("Time left: estimate and actual", text, queries, unit="s", limits=["actual"], empty="no estimate")
+
+
+def _moment(name: str) -> str:
+    return ONE_JOB.metric(f"{name}_timestamp_seconds", pick="min", at=" @ end()")
 
 
 def _pace() -> Drawn:

@@ -109,6 +109,17 @@ def test_finished_job_tells_its_whole_course(watched: Watched) -> None:
     }
 
 
+def test_actual_time_left_begins_with_the_job(watched: Watched) -> None:
+    """A line from the time range's start would leave the estimate beside it no height."""
+    [ask] = [ask for ask in ASKS if ask.place == "Time left: estimate and actual B"]
+    [(_, left)] = watched.over_time(Ask(ask.dashboard, ask.place, ask.text.replace("$job", LEADS)).expression())
+    ended, began = (
+        watched.at_moment(f'min(zoho_mass_update_job_{name}_timestamp_seconds{{job_id="{LEADS}"}})')[0][1]
+        for name in ("finished", "started")
+    )
+    assert 0 < max(left) <= ended - began
+
+
 def test_attention_names_the_jobs(watched: Watched) -> None:
     """The list has each job once for each reason, by name, and the code where Zoho refuses."""
     reasons = dict(enumerate(ATTENTION, start=1))
