@@ -119,7 +119,7 @@ def _spending() -> Drawn:
     spent = promql.spent("zoho_crm_api_credits_spent_total", "account")
     text = "Credits an hour, by account: one for each status call that reached Zoho."
     queries = [Query(f"{spent} * 3600", "{{account}}")]
-    return lines("Credits an hour", text, queries, unit="suffix: credits/h", stacked=True, empty=_NO_ACCOUNT)
+    return lines("Credits an hour", text, queries, unit="suffix:credits/h", stacked=True, empty=_NO_ACCOUNT)
 
 
 def _health() -> Drawn:
@@ -195,7 +195,7 @@ def _skipped() -> Drawn:
     )
     queries = [Query(skipped, "{{reason}}")]
     return lines(
-        "Polls skipped", text, queries, unit="suffix: jobs/s", stacked=True, colours=_SKIPPED, empty=_NO_ACCOUNT
+        "Polls skipped", text, queries, unit="suffix:jobs/s", stacked=True, colours=_SKIPPED, empty=_NO_ACCOUNT
     )
 
 
@@ -207,7 +207,7 @@ def _polls() -> Drawn:
             f"sum({promql.spent('zoho_mass_update_exporter_coalesced_polls_total', 'account')})", "joined", Colour.GOOD
         ),
     ]
-    return lines("Polls", text, queries, unit="suffix: polls/s", empty=_NO_ACCOUNT)
+    return lines("Polls", text, queries, unit="suffix:polls/s", empty=_NO_ACCOUNT)
 
 
 def _token_expiry() -> Drawn:

@@ -48,7 +48,7 @@ def fleet() -> builders.Dashboard:
 
 def _sections() -> tuple[Section, ...]:
     now = (
-        Shelf(4, (Tile(11, 15, _states()), Tile(12, 9, _attention_counts()))),
+        Shelf(4, (Tile(11, 13, _states()), Tile(12, 11, _attention_counts()))),
         Shelf(9, (Tile(13, 24, _attention()),)),
     )
     jobs = (Shelf(11, (Tile(21, 24, _jobs()),)), Shelf(11, (Tile(22, 24, _timeline()),)))
@@ -135,7 +135,7 @@ def _attention() -> Drawn:
     found = " or ".join(labelled(f"({query})", "reason", reason) for reason, query in _reasons().items())
     columns = (
         Column("Why", label="reason", width=130, cell=COLOURED, mappings=value_map(_ATTENTION)),
-        Column("Job", label="title", links=[link_to_job()]),
+        Column("Job", label="title", least=220, links=[link_to_job()]),
         Column("For", query=FLEET.titled(f"({found})"), unit="s", width=130),
         Column("Error code", label="code", width=220),
         Column("Account", label="account", width=130),
@@ -150,41 +150,41 @@ def _attention() -> Drawn:
         "last change. Stale: the next poll is overdue (credits are used up, or the account is paused). The "
         "variable State is not applied."
     )
-    return rows("What needs attention", text, columns, empty="nothing needs attention", sort=("Why", False))
+    return rows("What needs attention", text, columns, empty="nothing needs attention", sort=("Why", False), paged=True)
 
 
 def _jobs() -> Drawn:
     chosen = FLEET.in_chosen_state
     columns = (
-        Column("Job", label="title", links=[link_to_job()]),
+        Column("Job", label="title", least=210, links=[link_to_job()]),
         Column(
             "State",
             query=FLEET.titled(chosen(FLEET.state_rank())),
-            width=130,
+            width=115,
             unit="none",
             cell=COLOURED,
             mappings=state_map(),
         ),
-        Column("Progress", query=chosen(FLEET.progress()), unit="percentunit", width=170, cell=GAUGE, top=1),
-        Column("Updated", query=chosen(FLEET.metric("updated_records")), unit="locale", width=100),
-        Column("Failed", query=chosen(FLEET.metric("failed_records")), unit="locale", width=90),
-        Column("Not updated", query=chosen(FLEET.metric("not_updated_records")), unit="locale", width=110),
-        Column("Total", query=chosen(FLEET.metric("total_records")), unit="locale", width=90),
+        Column("Progress", query=chosen(FLEET.progress()), unit="percentunit", width=130, cell=GAUGE, top=1),
+        Column("Updated", query=chosen(FLEET.metric("updated_records")), unit="locale", width=85),
+        Column("Failed", query=chosen(FLEET.metric("failed_records")), unit="locale", width=75),
+        Column("Not updated", query=chosen(FLEET.metric("not_updated_records")), unit="locale", width=100),
+        Column("Total", query=chosen(FLEET.metric("total_records")), unit="locale", width=85),
         Column(
             "Failed share",
             query=chosen(FLEET.failed_share()),
             unit="percentunit",
-            width=110,
+            width=100,
             cell=COLOURED_TEXT,
             base=Colour.WAITING,
             steps=((0.000001, Colour.WARNING), (0.05, Colour.BAD)),
         ),
-        Column("Records/s", query=chosen(FLEET.estimated_pace()), unit="short", width=100),
-        Column("Estimated end", query=chosen(f"{FLEET.estimated_end()} * 1000"), unit="dateTimeFromNow", width=140),
-        Column("Age", query=chosen(FLEET.since("first_seen", pick="min")), unit="s", width=110),
-        Column("Account", label="account", width=110),
-        Column("Module", label="module", width=130),
-        Column("Group", label="group", width=130),
+        Column("Records/s", query=chosen(FLEET.estimated_pace()), unit="short", width=85),
+        Column("Estimated end", query=chosen(f"{FLEET.estimated_end()} * 1000"), unit="dateTimeFromNow", width=145),
+        Column("Age", query=chosen(FLEET.since("first_seen", pick="min")), unit="s", width=85),
+        Column("Account", label="account", width=85),
+        Column("Module", label="module", width=125),
+        Column("Group", label="group", width=135),
         Column("Job id", label="job_id", width=190),
     )
     text = (
@@ -193,7 +193,7 @@ def _jobs() -> Drawn:
         "job. Age: since the exporter first saw the job. A click on a name opens the job. The table holds the "
         "first 1,000 jobs."
     )
-    return rows("All jobs", text, columns, empty=_NO_JOBS, sort=("State", True))
+    return rows("All jobs", text, columns, empty=_NO_JOBS, sort=("State", True), paged=True)
 
 
 def _timeline() -> Drawn:
@@ -213,7 +213,7 @@ def _records() -> Drawn:
         "arrive with polls, every 15 s to 2 min: over a short time range the line is jagged."
     )
     queries = [Query(rate, "{{outcome}}")]
-    return lines("Records a second", text, queries, unit="suffix: records/s", stacked=True, colours=OUTCOMES)
+    return lines("Records a second", text, queries, unit="suffix:records/s", stacked=True, colours=OUTCOMES)
 
 
 def _states_over_time() -> Drawn:

@@ -31,7 +31,7 @@ def one_job() -> builders.Dashboard:
 def _sections() -> tuple[Section, ...]:
     identity = (
         Shelf(4, (Tile(11, 16, _identity()), Tile(12, 4, _state()), Tile(13, 4, _progress()))),
-        Shelf(4, (Tile(14, 12, _counts()), Tile(15, 12, _times()))),
+        Shelf(4, (Tile(14, 10, _counts()), Tile(15, 14, _times()))),
     )
     course = (
         Shelf(9, (Tile(21, 12, _counts_over_time()), Tile(22, 12, _time_left()))),
@@ -39,7 +39,7 @@ def _sections() -> tuple[Section, ...]:
     )
     polls = (
         Shelf(7, (Tile(31, 12, _poll_results()), Tile(32, 12, _errors()))),
-        Shelf(5, (Tile(33, 12, _poll_times()), Tile(34, 12, _cost()))),
+        Shelf(6, (Tile(33, 12, _poll_times()), Tile(34, 12, _cost()))),
     )
     return (Section(10, "This job", identity), Section(20, "Its course", course), Section(30, "Its polls", polls))
 
@@ -132,7 +132,7 @@ def _pace() -> Drawn:
         "Counts arrive with polls, every 15 s to 2 min: over a short time range the measured lines are jagged."
     )
     queries.append(Query(f"max({ONE_JOB.estimated_pace()})", "by the estimate", Colour.BUSY))
-    return lines("Pace", text, queries, unit="suffix: records/s", colours=OUTCOMES)
+    return lines("Pace", text, queries, unit="suffix:records/s", colours=OUTCOMES)
 
 
 def _state_over_time() -> Drawn:

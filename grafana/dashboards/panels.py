@@ -45,6 +45,9 @@ def number(
         common_models.BigValueTextMode.VALUE_AND_NAME if len(queries) > 1 else common_models.BigValueTextMode.AUTO
     )
     panel.orientation(common_models.VizOrientation.AUTO).thresholds(thresholds(base, steps)).mappings(mappings or [])
+    if unit == "locale":
+        # Counts are whole, but increase() extrapolates. Not for lines: their axes would say `empty` at each half.
+        panel.decimals(0)
     for query in queries:
         if query.colour:
             limits = thresholds(Colour.WAITING, ((1, query.colour),)).build()

@@ -24,13 +24,14 @@ COLOURED_TEXT = common_models.TableColorTextCellOptions()
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: a label of the first query, or a query's value."""
+    """A column: a label of the first query, or a query's value. One without a width takes what the others leave."""
 
     title: str
     label: str = ""
     query: str = ""
     unit: str = "string"
     width: int | None = None
+    least: int | None = None
     cell: common_models.TableCellOptions | None = None
     base: Colour = Colour.BUSY
     steps: Steps = ()
@@ -46,15 +47,18 @@ def rows(
     *,
     empty: str,
     sort: tuple[str, bool],
+    paged: bool = False,
 ) -> table.Panel:
-    """Draw a table, sorted by a column (downwards if true), in pages."""
+    """Draw a table, sorted by a column (downwards if true).
+
+    In pages where there may be many rows, which a browser draws slowly: a pager stands even below a single page.
+    """
     asked = [column for column in columns if column.query]
     panel = describe(table.Panel(), title, description, "string", empty)
     panel.targets([*at_end([Query(column.query) for column in asked], PromQueryFormat.TABLE)])
     for transformation in _transformations(columns, asked, sort):
         panel.with_transformation(transformation)
-    # Pages: a browser draws a thousand rows slowly.
-    panel.footer(common.TableFooterOptions().enable_pagination(True).show(False).reducer(["sum"]))
+    panel.footer(common.TableFooterOptions().enable_pagination(paged).show(False).reducer(["sum"]))
     for column in columns:
         panel.override_by_name(column.title, [*_properties(column)])
     return panel
@@ -87,6 +91,8 @@ def _properties(column: Column) -> Iterable[models.DynamicConfigValue]:
     yield models.DynamicConfigValue(id_val="noValue", value="-")
     if column.width:
         yield models.DynamicConfigValue(id_val="custom.width", value=column.width)
+    if column.least:
+        yield models.DynamicConfigValue(id_val="custom.minWidth", value=column.least)
     if column.cell:
         yield models.DynamicConfigValue(id_val="custom.cellOptions", value=column.cell)
     if column.top is not None:

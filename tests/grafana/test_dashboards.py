@@ -60,10 +60,10 @@ def _cells(place: dict[str, int]) -> Iterator[tuple[int, int]]:
 
 @every_panel
 def test_units_are_grafanas(name: str, panel: dict[str, Any]) -> None:
-    """A unit that Grafana does not know would be printed behind each number."""
+    """A unit that Grafana does not know would be printed behind each number; before a suffix it puts a blank itself."""
     columns = [item["value"] for override in panel["fieldConfig"]["overrides"] for item in _units(override)]
     units = {panel["fieldConfig"]["defaults"]["unit"], *columns}
-    assert {unit for unit in units if not unit.startswith("suffix: ")} <= UNITS, name
+    assert {unit for unit in units if not re.match(r"suffix:\S", unit)} <= UNITS, name
 
 
 def _units(override: dict[str, Any]) -> list[dict[str, str]]:
@@ -153,6 +153,38 @@ def test_rows_lead_to_the_job(title: str) -> None:
         '&var-job=${__data.fields["Job id"]}&var-datasource=${datasource}&${__url_time_range}'
     )
     assert [link["url"] for link in links] == [url]
+
+
+@every_panel
+def test_counts_are_whole(name: str, panel: dict[str, Any]) -> None:
+    """Numbers that count have no decimals; lines leave them open, or Grafana labels ticks with the empty text."""
+    defaults = panel["fieldConfig"]["defaults"]
+    whole = panel["type"] == "stat" and defaults["unit"] == "locale"
+    assert defaults.get("decimals") == (0 if whole else None), name
+
+
+def test_long_lists_alone_have_pages() -> None:
+    """A pager would hide the rows of a low table."""
+    tables = [panel for _, panel in ALL_PANELS if panel["type"] == "table"]
+    assert {panel["title"]: panel["options"]["footer"]["enablePagination"] for panel in tables} == {
+        "What needs attention": True,
+        "All jobs": True,
+        "Identity": False,
+        "Replicas": False,
+    }
+
+
+def test_names_fit_beside_the_other_columns() -> None:
+    """On a screen 1,600 pixels wide the names are legible, and only the last column, the id, needs scrolling."""
+    [table] = [panel for _, panel in ALL_PANELS if panel["title"] == "All jobs"]
+    widths = {
+        override["matcher"]["options"]: item["value"]
+        for override in table["fieldConfig"]["overrides"]
+        for item in override["properties"]
+        if item["id"] in {"custom.width", "custom.minWidth"}
+    }
+    assert widths["Job"] >= 200
+    assert sum(width for title, width in widths.items() if title != "Job id") <= 1_560
 
 
 @every_dashboard
