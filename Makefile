@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format check bench bench-credits bench-abuse soak golden screenshots manifests lock clean programs
+.PHONY: help demo test lint format check bench bench-credits bench-abuse soak golden screenshots manifests lock clean programs dashboards
 
 help: ## list these verbs
 	@echo "make <verb>, where the verb is one of"
@@ -61,6 +61,9 @@ soak: $(RUN) ## scrape hard for ten minutes, and watch memory, threads and open 
 
 golden: $(DEV) ## write the golden files and docs/metrics.md anew, to be read in git diff
 	$(BIN)/python -m pytest -q tests/unit/metrics --write-golden
+
+dashboards: $(DEV) ## write grafana/*.json anew from grafana/dashboards
+	@PYTHONPATH=grafana $(BIN)/python -m dashboards
 
 manifests: $(DEV) ## write what deploy/ derives from other files anew: the chart's copies and schema, deploy/kubernetes
 	$(BIN)/python deploy/derived.py

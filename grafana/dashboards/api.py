@@ -1,0 +1,296 @@
+"""The third dashboard: Zoho's API as the exporter meets it, what it costs, and how the exporter itself fares."""
+
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.models import dashboard as models
+
+from dashboards import controls, promql
+from dashboards.layout import Section, Shelf, Tile, place
+from dashboards.palette import Colour, value_map
+from dashboards.panels import Drawn, latency_map, lines, number, state_bars
+from dashboards.queries import Query
+from dashboards.tables import COLOURED, Column, rows
+
+_NO_ACCOUNT = "no account yet"
+_DAY_SECONDS = 86_400
+_NO_EXPORTER = "no exporter is scraped"
+_WELL = value_map({"0": ("no", Colour.BAD), "1": ("yes", Colour.GOOD)})
+_SKIPPED = {
+    "fresh": Colour.GOOD,
+    "terminal": Colour.WAITING,
+    "backoff": Colour.WARNING,
+    "budget": Colour.ODD,
+    "circuit": Colour.BAD,
+    "deadline": Colour.SOON,
+}
+_RELOAD = value_map({"0": ("failed", Colour.BAD), "1": ("succeeded", Colour.GOOD)})
+
+
+def api() -> builders.Dashboard:
+    """Give the dashboard of Zoho's API and the exporter."""
+    dashboard = builders.Dashboard("Zoho CRM / API and exporter").uid(controls.API_UID).tags([controls.TAG])
+    dashboard.description("What watching costs in API credits, how Zoho answers, and how the exporter itself fares.")
+    dashboard.time("now-24h", "now").refresh("1m").tooltip(models.DashboardCursorSync.CROSSHAIR).editable()
+    dashboard.variables([controls.data_source(), controls.account()]).link(controls.other_dashboards())
+    return place(dashboard, _sections())
+
+
+def _sections() -> tuple[Section, ...]:
+    credit = (
+        Shelf(4, (Tile(11, 6, _used()), Tile(12, 6, _forecast()), Tile(13, 6, _burn()), Tile(14, 6, _remaining()))),
+        Shelf(8, (Tile(15, 12, _used_over_time()), Tile(16, 12, _spending()))),
+    )
+    answers = (
+        Shelf(8, (Tile(21, 12, _health()), Tile(22, 12, _errors()))),
+        Shelf(8, (Tile(23, 12, _latency()), Tile(24, 12, _percentiles()))),
+        Shelf(8, (Tile(25, 8, _concurrency()), Tile(26, 8, _skipped()), Tile(27, 8, _polls()))),
+        Shelf(7, (Tile(28, 8, _token_expiry()), Tile(29, 16, _refreshes()))),
+    )
+    exporter = (
+        Shelf(6, (Tile(31, 12, _replicas()), Tile(32, 12, _tracked()))),
+        Shelf(8, (Tile(33, 8, _scrapes()), Tile(34, 8, _memory()), Tile(35, 8, _processor()))),
+        Shelf(7, (Tile(36, 12, _dropped()), Tile(37, 12, _store_errors()))),
+    )
+    return (
+        Section(10, "API credits", credit),
+        Section(20, "How Zoho answers", answers),
+        Section(30, "The exporter", exporter),
+    )
+
+
+def _credits_used() -> str:
+    return promql.account("zoho_crm_api_credits_used_24h", pick="sum")
+
+
+def _budget() -> str:
+    return promql.account("zoho_crm_api_credit_budget", pick="sum")
+
+
+def _daily_burn() -> str:
+    spent = promql.spent("zoho_crm_api_credits_spent_total", "account", window="$__range")
+    return f"({spent} * {_DAY_SECONDS})"
+
+
+def _used() -> Drawn:
+    text = (
+        "The share of the budget that the last 24 hours have used. From a half on polls are stretched; at the "
+        "whole they stop until credits return. Each replica has a budget of its own: both are added up."
+    )
+    queries = [Query(f"{_credits_used()} / ({_budget()} > 0)", "{{account}}")]
+    steps = ((0.5, Colour.WARNING), (0.9, Colour.BAD))
+    return number("Budget used", text, queries, unit="percentunit", empty="no budget is set", steps=steps)
+
+
+def _forecast() -> Drawn:
+    left = f"clamp_min({_budget()} - {_credits_used()}, 0)"
+    text = (
+        "When the budget will be used up if spending goes on as it did on average in the time range. Nothing is "
+        "shown where this pace spends less than the budget in 24 hours: then it never runs out."
+    )
+    running_out = f"{left} / ({_daily_burn()} / {_DAY_SECONDS} > 0) and on (account) ({_daily_burn()} > {_budget()})"
+    queries = [Query(running_out, "{{account}}")]
+    steps = ((3_600, Colour.WARNING), (21_600, Colour.BUSY))
+    return number("Budget used up in", text, queries, unit="s", empty="not at this pace", base=Colour.BAD, steps=steps)
+
+
+def _burn() -> Drawn:
+    text = "The credits that 24 hours will cost if spending goes on as it did on average in the time range."
+    return number("Credits a day, at this pace", text, [Query(_daily_burn(), "{{account}}")], empty=_NO_ACCOUNT)
+
+
+def _remaining() -> Drawn:
+    text = (
+        "Credits left to the whole organisation, all its integrations together, as Zoho last said. Zoho says it "
+        "only once half of the day's credits are used; below the reserve the exporter stops."
+    )
+    queries = [
+        Query(promql.account("zoho_crm_api_credits_remaining", pick="min"), "{{account}}: left"),
+        Query(promql.account("zoho_crm_api_credit_reserve", pick="max"), "{{account}}: reserve"),
+    ]
+    return number("Credits left to the organisation", text, queries, empty="plenty: Zoho has not said")
+
+
+def _used_over_time() -> Drawn:
+    text = "Credits that the exporter's calls have used in the 24 hours before, and the most that it may use in any."
+    queries = [Query(f"sum({_credits_used()})", "used", Colour.BUSY), Query(f"sum({_budget()})", "budget", Colour.BAD)]
+    return lines("Credits used in 24 hours", text, queries, unit="locale", limits=["budget"], empty=_NO_ACCOUNT)
+
+
+def _spending() -> Drawn:
+    spent = promql.spent("zoho_crm_api_credits_spent_total", "account")
+    text = "Credits an hour, by account: one for each status call that reached Zoho."
+    queries = [Query(f"{spent} * 3600", "{{account}}")]
+    return lines("Credits an hour", text, queries, unit="suffix:credits/h", stacked=True, empty=_NO_ACCOUNT)
+
+
+def _health() -> Drawn:
+    text = (
+        "Whether Zoho answers, and whether the exporter holds a valid access token, by account; yes is well. Of "
+        "two replicas the worse is shown. The panel beside and the log say why it is not well."
+    )
+    queries = [
+        Query(promql.account("zoho_crm_api_up", pick="min"), "{{account}}: Zoho answers"),
+        Query(promql.account("zoho_crm_oauth_token_valid", pick="min"), "{{account}}: token is valid"),
+        Query(_not(promql.account("zoho_crm_api_circuit_open", pick="max")), "{{account}}: polls go on (circuit)"),
+        Query(
+            _not(promql.account("zoho_crm_api_credit_reserve_reached", pick="max")), "{{account}}: above the reserve"
+        ),
+    ]
+    return state_bars("Account health", text, queries, _WELL, empty=_NO_ACCOUNT)
+
+
+def _not(expression: str) -> str:
+    return f"1 - {expression}"
+
+
+def _errors() -> Drawn:
+    errors = promql.spent("zoho_mass_update_poll_errors_total", "code", call="increase")
+    text = (
+        "Polls that gave no report, by code. Codes in upper case are Zoho's, those in lower case the exporter's. "
+        "docs/runbooks say what to do about each."
+    )
+    return lines(
+        "Errors by code",
+        text,
+        [Query(f"{errors} > 0", "{{code}}")],
+        unit="locale",
+        stacked=True,
+        empty="no poll failed",
+    )
+
+
+def _latency() -> Drawn:
+    calls = promql.spent("zoho_crm_api_request_duration_seconds_bucket", "le", call="increase")
+    text = "How long calls to Zoho took, failed ones included: the lighter a field, the more calls."
+    return latency_map("Duration of calls", text, calls, empty="no calls in this time range")
+
+
+def _percentiles() -> Drawn:
+    buckets = promql.spent("zoho_crm_api_request_duration_seconds_bucket", "le", "endpoint")
+    text = (
+        "How long calls to Zoho took: half took longer than the median, one in twenty longer than the 95th "
+        "percentile. status: the state of one job; token: an access token."
+    )
+    queries = [
+        Query(f"histogram_quantile({share}, {buckets})", f"{{{{endpoint}}}}, {name}")
+        for name, share in (("median", 0.5), ("95 %", 0.95))
+    ]
+    return lines("Duration of calls, percentiles", text, queries, unit="s", empty="no calls in this time range")
+
+
+def _concurrency() -> Drawn:
+    text = "Calls to Zoho under way while pages were written, and the most status calls at once (max_concurrency)."
+    queries = [
+        Query(f"sum({promql.account('zoho_crm_api_in_flight_requests', pick='sum')})", "under way", Colour.BUSY),
+        Query(f"sum({promql.account('zoho_crm_api_concurrency_limit', pick='sum')})", "limit", Colour.BAD),
+    ]
+    return lines("Concurrency", text, queries, unit="locale", limits=["limit"], empty=_NO_ACCOUNT)
+
+
+def _skipped() -> Drawn:
+    skipped = promql.spent("zoho_mass_update_polls_skipped_total", "reason")
+    text = (
+        "Jobs that scrapes did not poll, by reason. fresh, terminal: nothing to ask. backoff: it failed and "
+        "waits. budget: credits are scarce. circuit: the account is paused. deadline: the answer came too late "
+        "for the page."
+    )
+    queries = [Query(skipped, "{{reason}}")]
+    return lines(
+        "Polls skipped", text, queries, unit="suffix:jobs/s", stacked=True, colours=_SKIPPED, empty=_NO_ACCOUNT
+    )
+
+
+def _polls() -> Drawn:
+    text = "Polls of jobs, failed ones included, and those that a scrape found under way and joined at no cost."
+    queries = [
+        Query(f"sum({promql.spent('zoho_mass_update_polls_total', 'account')})", "polls", Colour.BUSY),
+        Query(
+            f"sum({promql.spent('zoho_mass_update_exporter_coalesced_polls_total', 'account')})", "joined", Colour.GOOD
+        ),
+    ]
+    return lines("Polls", text, queries, unit="suffix:polls/s", empty=_NO_ACCOUNT)
+
+
+def _token_expiry() -> Drawn:
+    text = "When the access token runs out. The exporter asks for a new one a minute before."
+    expiry = promql.account("zoho_crm_oauth_token_expiry_timestamp_seconds", pick="min")
+    queries = [Query(f"{expiry} * 1000", "{{account}}")]
+    return number("Access token runs out", text, queries, unit="dateTimeFromNow", empty="no token")
+
+
+def _refreshes() -> Drawn:
+    asked = promql.spent("zoho_crm_oauth_refreshes_total", "account", call="increase")
+    refused = promql.spent("zoho_crm_oauth_refresh_errors_total", "reason", call="increase")
+    text = "Access tokens asked of Zoho (it grants 10 in 10 minutes), and refreshes that gave none, by reason."
+    queries = [Query(f"sum({asked})", "asked", Colour.BUSY), Query(f"{refused} > 0", "{{reason}}")]
+    return lines("Token refreshes", text, queries, unit="locale", empty=_NO_ACCOUNT)
+
+
+def _replicas() -> Drawn:
+    columns = (
+        Column("Replica", label="instance"),
+        Column("Version", label="version", width=120),
+        Column("Python", label="python_version", width=120),
+        Column("Runs", query=promql.replica("build_info", "version", "python_version"), width=70, unit="bool_yes_no"),
+        Column(
+            "Configuration loaded",
+            query=f"{promql.replica('config_last_reload_success_timestamp_seconds')} * 1000",
+            unit="dateTimeFromNow",
+            width=170,
+        ),
+        Column(
+            "Last reload",
+            query=promql.replica("config_last_reload_successful"),
+            width=110,
+            unit="none",
+            cell=COLOURED,
+            mappings=_RELOAD,
+        ),
+    )
+    text = "The exporters that are scraped, and whether their configuration could be loaded when it last changed."
+    return rows("Replicas", text, columns, empty="no exporter is scraped", sort=("Replica", False))
+
+
+def _tracked() -> Drawn:
+    tracked = promql.account("zoho_mass_update_exporter_tracked_jobs", "source", pick="max")
+    text = "Jobs that the exporter tracks, by where their ids came from. The setting max_jobs bounds them."
+    queries = [Query(f"sum by (source) ({tracked})", "{{source}}")]
+    return lines("Tracked jobs", text, queries, unit="locale", stacked=True, empty=_NO_ACCOUNT)
+
+
+def _scrapes() -> Drawn:
+    buckets = promql.replica_growth("scrape_duration_seconds_bucket", "instance", "le")
+    text = (
+        "How long 19 of 20 scrapes took at most, polls included, by replica. A scrape that reaches its time-out "
+        "is cut short."
+    )
+    queries = [Query(f"histogram_quantile(0.95, {buckets})", "{{instance}}")]
+    return lines("Scrape duration, 95th percentile", text, queries, unit="s", empty=_NO_EXPORTER)
+
+
+def _memory() -> Drawn:
+    text = "Memory that the exporter's process holds, by replica."
+    queries = [Query(promql.process("process_resident_memory_bytes"), "{{instance}}")]
+    return lines("Memory", text, queries, unit="bytes", empty=_NO_EXPORTER)
+
+
+def _processor() -> Drawn:
+    text = "Processor time that the exporter's process uses, by replica: 100 % is one whole core."
+    queries = [Query(promql.process("rate(process_cpu_seconds_total[$__rate_interval])"), "{{instance}}")]
+    return lines("Processor", text, queries, unit="percentunit", empty=_NO_EXPORTER)
+
+
+def _dropped() -> Drawn:
+    metric = "increase(zoho_mass_update_exporter_jobs_dropped_total[$__rate_interval])"
+    text = (
+        "Jobs let go or not taken in, by reason. retention: it ended long ago. unknown_retention: Zoho does not "
+        "know it. max_jobs: there are too many, and some are not watched."
+    )
+    queries = [Query(f"max by (reason) ({metric})", "{{reason}}")]
+    return lines("Jobs dropped", text, queries, unit="locale", stacked=True, empty=_NO_EXPORTER)
+
+
+def _store_errors() -> Drawn:
+    errors = promql.replica_growth("store_errors_total", "instance", "operation", call="increase")
+    text = "Writes to the state file that failed, by replica and operation. The exporter goes on from memory meanwhile."
+    queries = [Query(errors, "{{instance}}: {{operation}}")]
+    return lines("State file errors", text, queries, unit="locale", stacked=True, empty=_NO_EXPORTER)

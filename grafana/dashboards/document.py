@@ -1,0 +1,48 @@
+"""A dashboard as the JSON that Grafana imports."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+
+from dashboards.controls import IMPORT_INPUT
+
+Json = dict[str, Any]
+
+_OLDEST_GRAFANA = "10.0.0"
+
+
+def document(dashboard: builders.Dashboard) -> str:
+    """Give the text of the file: the typed dashboard, and what the types know nothing of."""
+    content: Json = json.loads(JSONEncoder().encode(dashboard.build()))
+    _time_annotations_by_value(content)
+    complete = {"__inputs": [_import_input()], "__requires": [*_requirements(content)], **content}
+    return json.dumps(complete, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _time_annotations_by_value(content: Json) -> None:
+    """Let Prometheus' annotations stand at the time that is their value; the typed builders lack those fields."""
+    for annotation in content["annotations"].get("list", ()):
+        annotation.update(
+            useValueForTime=True, titleFormat=f"{annotation['name']}: {{{{title}}}}", textFormat="{{module}} {{job_id}}"
+        )
+
+
+def _import_input() -> Json:
+    return {
+        "name": IMPORT_INPUT,
+        "label": "Prometheus",
+        "description": "The Prometheus that scrapes the exporter.",
+        "type": "datasource",
+        "pluginId": "prometheus",
+        "pluginName": "Prometheus",
+    }
+
+
+def _requirements(content: Json) -> Iterator[Json]:
+    yield {"type": "grafana", "id": "grafana", "name": "Grafana", "version": _OLDEST_GRAFANA}
+    yield {"type": "datasource", "id": "prometheus", "name": "Prometheus", "version": "1.0.0"}
+    for kind in sorted({panel["type"] for panel in content["panels"]} - {"row"}):
+        yield {"type": "panel", "id": kind, "name": kind, "version": ""}

@@ -1,0 +1,247 @@
+"""The first dashboard: all mass updates, and what needs attention first."""
+
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.models import dashboard as models
+
+from dashboards import controls, promql
+from dashboards.controls import link_to_job
+from dashboards.jobs import FLEET, KEY, labelled
+from dashboards.layout import Section, Shelf, Tile, place
+from dashboards.palette import OUTCOMES, STATES, Colour, state_map, value_map
+from dashboards.panels import Drawn, lines, number, state_bars
+from dashboards.queries import Query
+from dashboards.tables import COLOURED, COLOURED_TEXT, GAUGE, Column, rows
+
+_NO_JOBS = "no jobs yet"
+_TIMELINE_JOBS = 25
+_ATTENTION = {
+    "1": ("Failed", Colour.BAD),
+    "2": ("Stalled", Colour.BAD),
+    "3": ("Partly failed", Colour.WARNING),
+    "4": ("Poll fails", Colour.ODD),
+    "5": ("Stale", Colour.ODD),
+    "6": ("Suspended", Colour.WARNING),
+    "7": ("Waits long", Colour.SOON),
+}
+"""Why a job needs attention, the most urgent first."""
+
+
+def fleet() -> builders.Dashboard:
+    """Give the dashboard of all jobs."""
+    dashboard = builders.Dashboard("Zoho CRM / Mass updates").uid(controls.FLEET_UID).tags([controls.TAG])
+    dashboard.description("All mass updates that the exporter watches: what they do now, and which need attention.")
+    dashboard.time("now-24h", "now").refresh("1m").tooltip(models.DashboardCursorSync.CROSSHAIR).editable()
+    dashboard.variables(
+        [
+            controls.data_source(),
+            controls.account(),
+            controls.module(),
+            controls.group(),
+            controls.jobs(),
+            controls.state(),
+            controls.stalled_after(),
+        ]
+    )
+    dashboard.annotations(controls.annotations(FLEET, enabled=False)).link(controls.other_dashboards())
+    return place(dashboard, _sections())
+
+
+def _sections() -> tuple[Section, ...]:
+    now = (
+        Shelf(4, (Tile(11, 13, _states()), Tile(12, 11, _attention_counts()))),
+        Shelf(9, (Tile(13, 24, _attention()),)),
+    )
+    jobs = (Shelf(11, (Tile(21, 24, _jobs()),)), Shelf(11, (Tile(22, 24, _timeline()),)))
+    work = (
+        Shelf(8, (Tile(31, 12, _records()), Tile(32, 12, _states_over_time()))),
+        Shelf(8, (Tile(33, 12, _finished()), Tile(34, 12, _durations()))),
+    )
+    return (Section(10, "Now", now), Section(20, "Jobs", jobs), Section(30, "Work done", work))
+
+
+def _states() -> Drawn:
+    queries = [Query(FLEET.count(FLEET.in_state(state)), state, colour) for state, colour in STATES.items()]
+    text = (
+        "Chosen jobs by the state that Zoho last gave. COMPLETED means that processing ended, not that every "
+        "record was updated. UNKNOWN: no current report, or a word that Zoho does not document. The variable "
+        "State is not applied."
+    )
+    return number("Jobs by state", text, queries, empty=_NO_JOBS)
+
+
+def _failed() -> str:
+    return _ended_in_range(FLEET.in_state("FAILED"))
+
+
+def _partly_failed() -> str:
+    return f"{_ended_in_range(FLEET.in_state('COMPLETED'))} and on ({KEY}) ({FLEET.metric('failed_records')} > 0)"
+
+
+def _ended_in_range(jobs: str) -> str:
+    ended = FLEET.since("finished", pick="min")
+    return f"({ended} < $__range_s) and on ({KEY}) {jobs}"
+
+
+def _unchanged(state: str) -> str:
+    unchanged = FLEET.since("last_progress")
+    return f"({unchanged} > $stalled_after) and on ({KEY}) {FLEET.in_state(state)}"
+
+
+def _poll_fails() -> str:
+    changed = FLEET.metric("last_progress_timestamp_seconds")
+    last = f"{changed} or {FLEET.metric('first_seen_timestamp_seconds', pick='min')}"
+    codes = FLEET.metric("poll_error", by=f"{KEY}, code")
+    failing = f"{codes} unless on ({KEY}) ({FLEET.metric('poll_success')} == 1)"
+    return f"(time() - ({last})) * on ({KEY}) group_right () ({failing})"
+
+
+def _stale() -> str:
+    return f"{FLEET.since('next_poll')} > $stalled_after"
+
+
+def _suspended() -> str:
+    return f"{FLEET.since('last_progress')} and on ({KEY}) {FLEET.in_state('SUSPENDED')}"
+
+
+def _waits_long() -> str:
+    return f"{_unchanged('SCHEDULED')} or {_unchanged('QUEUED')}"
+
+
+def _attention_counts() -> Drawn:
+    queries = [
+        Query(FLEET.count(f"max by ({KEY}) ({expression})"), _ATTENTION[reason][0], _ATTENTION[reason][1])
+        for reason, expression in _reasons().items()
+    ]
+    text = (
+        "How many chosen jobs need attention, by reason; the list below says which. A job counts under each "
+        "reason that holds for it. Failed and partly failed: those that ended within the time range."
+    )
+    return number("Needs attention", text, queries, empty=_NO_JOBS)
+
+
+def _reasons() -> dict[str, str]:
+    return {
+        "1": _failed(),
+        "2": _unchanged("RUNNING"),
+        "3": _partly_failed(),
+        "4": _poll_fails(),
+        "5": _stale(),
+        "6": _suspended(),
+        "7": _waits_long(),
+    }
+
+
+def _attention() -> Drawn:
+    found = " or ".join(labelled(f"({query})", "reason", reason) for reason, query in _reasons().items())
+    columns = (
+        Column("Why", label="reason", width=130, cell=COLOURED, mappings=value_map(_ATTENTION)),
+        Column("Job", label="title", least=220, links=[link_to_job()]),
+        Column("For", query=FLEET.titled(f"({found})"), unit="s", width=130),
+        Column("Error code", label="code", width=220),
+        Column("Account", label="account", width=130),
+        Column("Module", label="module", width=150),
+        Column("Group", label="group", width=150),
+        Column("Job id", label="job_id", width=190),
+    )
+    text = (
+        "The jobs to look at first, the most urgent on top. Failed, partly failed: ended within the time range, "
+        "and how long ago. Stalled, waits long: no count and no state has changed for longer than the variable "
+        "Stalled after. Poll fails: Zoho refuses, or does not answer; the code says why, the time is since the "
+        "last change. Stale: the next poll is overdue (credits are used up, or the account is paused). The "
+        "variable State is not applied."
+    )
+    return rows("What needs attention", text, columns, empty="nothing needs attention", sort=("Why", False), paged=True)
+
+
+def _jobs() -> Drawn:
+    chosen = FLEET.in_chosen_state
+    columns = (
+        Column("Job", label="title", least=210, links=[link_to_job()]),
+        Column(
+            "State",
+            query=FLEET.titled(chosen(FLEET.state_rank())),
+            width=115,
+            unit="none",
+            cell=COLOURED,
+            mappings=state_map(),
+        ),
+        Column("Progress", query=chosen(FLEET.progress()), unit="percentunit", width=130, cell=GAUGE, top=1),
+        Column("Updated", query=chosen(FLEET.metric("updated_records")), unit="locale", width=85),
+        Column("Failed", query=chosen(FLEET.metric("failed_records")), unit="locale", width=75),
+        Column("Not updated", query=chosen(FLEET.metric("not_updated_records")), unit="locale", width=100),
+        Column("Total", query=chosen(FLEET.metric("total_records")), unit="locale", width=85),
+        Column(
+            "Failed share",
+            query=chosen(FLEET.failed_share()),
+            unit="percentunit",
+            width=100,
+            cell=COLOURED_TEXT,
+            base=Colour.WAITING,
+            steps=((0.000001, Colour.WARNING), (0.05, Colour.BAD)),
+        ),
+        Column("Records/s", query=chosen(FLEET.estimated_pace()), unit="short", width=85),
+        Column("Estimated end", query=chosen(f"{FLEET.estimated_end()} * 1000"), unit="dateTimeFromNow", width=145),
+        Column("Age", query=chosen(FLEET.since("first_seen", pick="min")), unit="s", width=85),
+        Column("Account", label="account", width=85),
+        Column("Module", label="module", width=125),
+        Column("Group", label="group", width=135),
+        Column("Job id", label="job_id", width=190),
+    )
+    text = (
+        "Every chosen job. Progress: records updated or failed, of the total; none where the total is 0 or not "
+        "known. Records/s and the estimated end come from the exporter's estimate, which needs a steadily running "
+        "job. Age: since the exporter first saw the job. A click on a name opens the job. The table holds the "
+        "first 1,000 jobs."
+    )
+    return rows("All jobs", text, columns, empty=_NO_JOBS, sort=("State", True), paged=True)
+
+
+def _timeline() -> Drawn:
+    # @ end(): the same jobs at every step, and found only once.
+    end = " @ end()"
+    changed = FLEET.metric("last_progress_timestamp_seconds", at=end)
+    latest = f"topk({_TIMELINE_JOBS}, {FLEET.in_chosen_state(changed, at=end)})"
+    query = Query(FLEET.titled(FLEET.state_rank(among=latest)), "{{module}}: {{title}}")
+    text = f"The states of the {_TIMELINE_JOBS} chosen jobs that changed last. A gap: the exporter was not scraped."
+    return state_bars("States of the latest jobs", text, [query], state_map(), empty=_NO_JOBS)
+
+
+def _records() -> Drawn:
+    rate = promql.seen("zoho_mass_update_records_processed_total", "outcome")
+    text = (
+        "How many records a second all jobs of the chosen accounts and modules updated, and failed to. Counts "
+        "arrive with polls, every 15 s to 2 min: over a short time range the line is jagged."
+    )
+    queries = [Query(rate, "{{outcome}}")]
+    return lines("Records a second", text, queries, unit="suffix:records/s", stacked=True, colours=OUTCOMES)
+
+
+def _states_over_time() -> Drawn:
+    text = (
+        "How many jobs of the chosen accounts and modules were in each state. Jobs leave when their retention is "
+        "over, by default 7 days after their end."
+    )
+    queries = [Query(promql.module("zoho_mass_update_jobs", "state"), "{{state}}")]
+    return lines("Jobs by state, over time", text, queries, unit="locale", stacked=True, colours=STATES, empty=_NO_JOBS)
+
+
+def _finished() -> Drawn:
+    ended = promql.seen("zoho_mass_update_jobs_finished_total", "state", call="increase")
+    text = "How many jobs of the chosen accounts and modules ended around each point of time, by how they ended."
+    queries = [Query(ended, "{{state}}")]
+    return lines("Jobs finished", text, queries, unit="locale", stacked=True, colours=STATES)
+
+
+def _durations() -> Drawn:
+    metric = "zoho_mass_update_job_duration_seconds_bucket"
+    buckets = promql.seen(metric, "le", "state", call="increase", window="$__range")
+    queries = [
+        Query(f"histogram_quantile({share}, {buckets})", f"{{{{state}}}}, {name}")
+        for name, share in (("median", 0.5), ("slowest tenth from", 0.9))
+    ]
+    text = (
+        "How long jobs of the chosen accounts and modules took that ended within the time range, from the first "
+        "poll that saw them RUNNING to the one that saw their end: half took longer than the median, a tenth "
+        "longer than the other."
+    )
+    return number("Durations", text, queries, unit="s", empty="no job ended")

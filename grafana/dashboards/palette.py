@@ -1,0 +1,61 @@
+"""Colours and what they mean: one meaning each, in all dashboards.
+
+The colours are those that Okabe and Ito chose to be told apart by people with any of the common kinds of colour
+blindness; red against green, the usual pair for bad and good, is not. No panel speaks by colour alone: each has a word
+or a number beside it.
+"""
+
+from enum import StrEnum
+
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.models import dashboard as models
+
+
+class Colour(StrEnum):
+    """The palette by meaning."""
+
+    GOOD = "#009E73"
+    BUSY = "#0072B2"
+    SOON = "#56B4E9"
+    WAITING = "#999999"
+    WARNING = "#E69F00"
+    BAD = "#D55E00"
+    ODD = "#CC79A7"
+
+
+STATES = {
+    "UNKNOWN": Colour.ODD,
+    "SCHEDULED": Colour.WAITING,
+    "QUEUED": Colour.SOON,
+    "RUNNING": Colour.BUSY,
+    "SUSPENDED": Colour.WARNING,
+    "COMPLETED": Colour.GOOD,
+    "FAILED": Colour.BAD,
+}
+"""The states in the order of their rank: of two replicas' answers, the later in this list is the newer."""
+
+OUTCOMES = {"updated": Colour.GOOD, "failed": Colour.BAD, "not updated": Colour.WAITING, "total": Colour.BUSY}
+"""What became of records, as series are called."""
+
+Steps = tuple[tuple[float, Colour], ...]
+
+
+def value_map(texts: dict[str, tuple[str, Colour]]) -> list[models.ValueMapping]:
+    """Show a text and a colour for each value."""
+    results = {
+        value: models.ValueMappingResult(text=text, color=colour.value, index=index)
+        for index, (value, (text, colour)) in enumerate(texts.items())
+    }
+    return [models.ValueMap(options=results)]
+
+
+def state_map() -> list[models.ValueMapping]:
+    """Show the word and the colour of each state's rank."""
+    return value_map({str(rank): (state, colour) for rank, (state, colour) in enumerate(STATES.items(), start=1)})
+
+
+def thresholds(base: Colour, steps: Steps = ()) -> builders.ThresholdsConfig:
+    """Colour a value by the highest step that it reaches."""
+    reached = [models.Threshold(value=value, color=colour.value) for value, colour in steps]
+    config = builders.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE)
+    return config.steps([models.Threshold(value=None, color=base.value), *reached])

@@ -1,0 +1,108 @@
+"""What the dashboards make of two replicas that disagree, of settings that differ, and of jobs without records."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from dashboard_files import ASKS
+from programs import Program
+
+Samples = dict[str, float]
+
+JOB = 'account="acme", module="Leads", job_id="1"'
+OF_JOB = '{account="acme", job_id="1", module="Leads"}'
+TITLED = '{account="acme", group="spring", job_id="1", module="Leads", title="New"}'
+SEEN = {
+    f'zoho_mass_update_job_first_seen_timestamp_seconds{{{JOB}, instance="a"}}': 60,
+    f'zoho_mass_update_job_first_seen_timestamp_seconds{{{JOB}, instance="b"}}': 0,
+}
+SEEN_LATER_BY_B = {
+    f'zoho_mass_update_job_first_seen_timestamp_seconds{{{JOB}, instance="a"}}': 60,
+    f'zoho_mass_update_job_first_seen_timestamp_seconds{{{JOB}, instance="b"}}': 120,
+}
+INFO = {
+    f'zoho_mass_update_job_info{{{JOB}, group="spring", job_name="New", instance="a"}}': 1,
+    f'zoho_mass_update_job_info{{{JOB}, group="spring", job_name="New", instance="b"}}': 1,
+} | SEEN
+RENAMED = {
+    f'zoho_mass_update_job_info{{{JOB}, group="spring", job_name="New", instance="a", source="config"}}': 1,
+    f'zoho_mass_update_job_info{{{JOB}, group="spring", job_name="Old", instance="b", source="config"}}': 1,
+}
+DISAGREEING = {
+    f'zoho_mass_update_job_state{{{JOB}, state="RUNNING", instance="a"}}': 1,
+    f'zoho_mass_update_job_state{{{JOB}, state="COMPLETED", instance="a"}}': 0,
+    f'zoho_mass_update_job_state{{{JOB}, state="RUNNING", instance="b"}}': 0,
+    f'zoho_mass_update_job_state{{{JOB}, state="COMPLETED", instance="b"}}': 1,
+}
+ONE_FAILS = {
+    f'zoho_mass_update_job_poll_success{{{JOB}, instance="a"}}': 0,
+    f'zoho_mass_update_job_poll_error{{{JOB}, code="timeout", instance="a"}}': 1,
+}
+WITHOUT_RECORDS = {
+    f"zoho_mass_update_job_{count}_records{{{JOB}}}": 0 for count in ("updated", "failed", "not_updated", "total")
+}
+
+
+def complaints(program: Program, folder: Path, expression: str, series: Samples, expected: Samples) -> str:
+    """Let promtool compute an expression five minutes after the series began, and say what it did not expect."""
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": f"{value}x10"} for name, value in series.items()],
+        "promql_expr_test": [
+            {
+                "expr": expression,
+                "eval_time": "5m",
+                "exp_samples": [{"labels": labels, "value": value} for labels, value in expected.items()],
+            }
+        ],
+    }
+    file = folder / "test.yaml"
+    file.write_text(yaml.safe_dump({"rule_files": [], "evaluation_interval": "1m", "tests": [test]}))
+    command = [program("promtool"), "test", "rules", str(file)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return "" if run.returncode == 0 else run.stdout + run.stderr
+
+
+CASES = [
+    pytest.param("All jobs A", INFO | DISAGREEING, {TITLED: 6}, id="the newer state counts"),
+    pytest.param("Jobs by state D", INFO | DISAGREEING, {"{}": 0}, id="the older state does not"),
+    pytest.param("Jobs by state F", INFO | DISAGREEING, {"{}": 1}, id="a job in two states is one job"),
+    pytest.param("All jobs A", RENAMED | SEEN | DISAGREEING, {TITLED: 6}, id="the later replica's title"),
+    pytest.param(
+        "All jobs A",
+        RENAMED | SEEN_LATER_BY_B | DISAGREEING,
+        {TITLED.replace("New", "Old"): 6},
+        id="the other replica's title, if that is the later",
+    ),
+    pytest.param("All jobs B", INFO | DISAGREEING | WITHOUT_RECORDS, {}, id="no records, no progress"),
+    pytest.param("All jobs G", INFO | DISAGREEING | WITHOUT_RECORDS, {}, id="no records, no failed share"),
+    pytest.param("Needs attention D", INFO | ONE_FAILS, {"{}": 1}, id="no replica gets a report"),
+    pytest.param(
+        "Needs attention D",
+        INFO | ONE_FAILS | {f'zoho_mass_update_job_poll_error{{{JOB}, code="NOT_FOUND", instance="b"}}': 1},
+        {"{}": 1},
+        id="two codes are one job",
+    ),
+    pytest.param(
+        "Needs attention D",
+        INFO | ONE_FAILS | {f'zoho_mass_update_job_poll_success{{{JOB}, instance="b"}}': 1},
+        {"{}": 0},
+        id="another replica gets a report",
+    ),
+    pytest.param(
+        "What needs attention A",
+        INFO | ONE_FAILS,
+        {TITLED.replace("group", 'code="timeout", group').replace(", title", ', reason="4", title'): 300},
+        id="first seen is what the earlier replica saw",
+    ),
+]
+
+
+@pytest.mark.parametrize(("place", "series", "expected"), CASES)
+def test_replicas_that_disagree_are_one(
+    program: Program, tmp_path: Path, place: str, series: Samples, expected: Samples
+) -> None:
+    """One job is one row, one number and one state, whatever two replicas say of it."""
+    [ask] = [ask for ask in ASKS if ask.dashboard == "zoho-mass-updates" and ask.place == place]
+    assert complaints(program, tmp_path, ask.expression(), series, expected) == ""
