@@ -8,10 +8,10 @@ from typing import Any
 import promql_parser
 import yaml
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 RUNBOOKS = ROOT / "docs" / "runbooks"
-CASE_FILES = sorted((Path(__file__).parent / "promtool").glob("*.yml"))
+CASE_FILES = sorted((Path(__file__).parent / "deploy" / "promtool").glob("*.yml"))
 
 
 @dataclass(frozen=True)
