@@ -21,6 +21,8 @@ class Alert:
     name: str
     expr: str
     waits: str
+    lingers: bool
+    """Whether it goes on firing for a while after its condition has ended."""
     severity: str
     annotations: Mapping[str, str]
 
@@ -34,7 +36,14 @@ def rules(file: str) -> list[dict[str, Any]]:
 def alerts() -> list[Alert]:
     """Give every alert."""
     return [
-        Alert(rule["alert"], rule["expr"], rule.get("for", "-"), rule["labels"]["severity"], rule["annotations"])
+        Alert(
+            rule["alert"],
+            rule["expr"],
+            rule.get("for", "-"),
+            "keep_firing_for" in rule,
+            rule["labels"]["severity"],
+            rule["annotations"],
+        )
         for rule in rules("alerts.yml")
     ]
 
