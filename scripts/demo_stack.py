@@ -161,9 +161,9 @@ The rehearsal is running. Open
 
   http://{at["prometheus"]}/alerts      the alerts, pending and firing
   http://{at["alertmanager"]}/#/alerts    what Alertmanager makes of them: grouped, inhibited, silenced
-  http://{at["exporter"]}/metrics     what the exporter shows of the simulated jobs
+  http://{at["exporter"]}/            the simulated jobs, as the exporter sees them
 
-The rules are those of deploy/prometheus, but {FACTOR} times as fast: a minute in them passes in a second. Their texts and
+The rules are those of deploy/prometheus, {FACTOR} times as fast: a minute of theirs passes in a second. Their texts and
 names still speak of the real times. The first alerts fire after about 15 seconds, a job fails half-way after 70.
 Messages follow here, as each receiver of deploy/alertmanager would get them. Ctrl-C ends everything.
 

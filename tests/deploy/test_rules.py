@@ -14,6 +14,7 @@ from exporter.zoho.codes import ERROR_CODES, LABEL_VALUES
 from exporter.zoho.oauth import FAILED_TO_ASK, MINT_LIMIT, REASONS, REFUSALS
 
 ALERTS = alerts()
+RECORDED = {rule["record"] for rule in rules("rules.yml")}
 RUNBOOK_ROOT = "https://github.com/zoho-mass-update-exporter/zoho-mass-update-exporter/blob/main/docs/runbooks/"
 FOREIGN = {"up", "process_start_time_seconds"}
 """Metrics of Prometheus' own and of the Python client."""
@@ -105,17 +106,15 @@ def test_no_runbook_outlives_its_alert() -> None:
 
 def test_rules_ask_for_series_that_exist() -> None:
     """Every name in an expression is a series of the exporter's, a recorded one, or one of two foreign ones."""
-    recorded = {rule["record"] for rule in rules("rules.yml")}
     expressions = [rule["expr"] for file in ("rules.yml", "alerts.yml") for rule in rules(file)]
     asked = {selector.name for expr in expressions for selector in selectors(expr)}
-    assert asked <= series_names() | recorded | FOREIGN
+    assert asked <= series_names() | RECORDED | FOREIGN
 
 
 def test_texts_ask_for_series_that_are_recorded() -> None:
     """The queries inside descriptions name recorded series."""
     texts = " ".join(alert.annotations["description"] for alert in ALERTS)
-    recorded = {rule["record"] for rule in rules("rules.yml")}
-    assert set(re.findall(r'printf "(\w+:\w+:\w+)\{', texts)) <= recorded
+    assert set(re.findall(r'printf "(\w+:\w+:\w+)\{', texts)) <= RECORDED
     assert len(re.findall(r"\| query", texts)) == len(re.findall(r'printf "\w+:\w+:\w+\{', texts))
 
 
@@ -134,3 +133,29 @@ def test_every_reason_of_a_refused_token_has_its_alert() -> None:
     critical = values_selected("ZohoMassUpdateTokenRefused", REFRESH_ERRORS, "reason", set(REASONS))
     assert warned == passing
     assert critical == set(REASONS) - passing
+
+
+@of_each_alert
+def test_runbooks_ask_for_series_that_exist(alert: Alert) -> None:
+    """Each query of a page is one that Prometheus understands, of series that it has."""
+    page = (RUNBOOKS / f"{alert.name}.md").read_text()
+    blocks = re.findall(r"^```promql\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    queries = [query for block in blocks for query in re.sub(r"\n +", " ", block).splitlines()]
+    assert queries
+    asked = {selector.name for query in queries for selector in selectors(query)}
+    assert asked <= series_names() | RECORDED | FOREIGN
+
+
+@of_each_alert
+def test_runbooks_silence_their_own_alert(alert: Alert) -> None:
+    """The command of a page names its alert, ends, and says why."""
+    page = (RUNBOOKS / f"{alert.name}.md").read_text()
+    silence = re.search(r'amtool silence add alertname=(?:~"(.*?)"|(\w+)) (.*?)--comment="\w', page, re.DOTALL)
+    assert silence
+    assert re.fullmatch(silence[1] or silence[2], alert.name)
+    assert "--duration=" in silence[3]
+
+
+def test_index_lists_every_recorded_series() -> None:
+    """Whoever writes a dashboard finds what is there."""
+    assert set(re.findall(r"^\| `(\w+:\w+:\w+)` \|", (RUNBOOKS / "README.md").read_text(), re.MULTILINE)) == RECORDED
