@@ -69,7 +69,7 @@ def _run(stack: ExitStack, stop: Event, *, free_ports: bool) -> None:
         name, _, rest = path.partition("/")
         _wait_until_answered(f"http://{at[name]}/{rest}", running, home, stop)
     if not stop.is_set():
-        _announce(at)
+        _announce(at, alerts_page=_alerts_page(at["prometheus"]))
     while not stop.wait(0.5):
         _check(running, home)
 
@@ -155,13 +155,21 @@ def _check(running: Mapping[str, subprocess.Popen[bytes]], home: Path) -> None:
             raise StackError("\n".join([f"{name} has ended with status {process.returncode}:", *log]))
 
 
-def _announce(at: Mapping[str, str]) -> None:
-    sys.stdout.write(f"""
-The rehearsal is running. Open
+def _alerts_page(prometheus: str) -> str:
+    """Give the page of the alerts that this build of Prometheus has: Debian leaves out the newer one, or both."""
+    urls = [f"http://{prometheus}/{path}" for path in ("alerts", "classic/alerts", "api/v1/alerts")]
+    return next((url for url in urls if _is_answered(url)), urls[-1])
 
-  http://{at["prometheus"]}/alerts      the alerts, pending and firing
-  http://{at["alertmanager"]}/#/alerts    what Alertmanager makes of them: grouped, inhibited, silenced
-  http://{at["exporter"]}/            the simulated jobs, as the exporter sees them
+
+def _announce(at: Mapping[str, str], *, alerts_page: str) -> None:
+    sys.stdout.write(f"""
+The rehearsal is running.
+
+  the simulated jobs, as the exporter sees them    http://{at["exporter"]}/
+  the alerts, pending and firing                   {alerts_page}
+  what Alertmanager sends, and what it keeps back
+    amtool --alertmanager.url=http://{at["alertmanager"]} alert query --active
+    amtool --alertmanager.url=http://{at["alertmanager"]} alert query --inhibited
 
 The rules are those of deploy/prometheus, {FACTOR} times as fast: a minute of theirs passes in a second. Their texts and
 names still speak of the real times. The first alerts fire after about 15 seconds, a job fails half-way after 70.

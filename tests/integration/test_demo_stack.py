@@ -45,7 +45,9 @@ def answers(url: str) -> bool:
 
 def test_rehearsal_tells_of_alerts_and_ends_cleanly(rehearsal: Running, tmp_path: Path) -> None:
     """All three servers answer, a message is shown as its receiver gets it, and Ctrl-C ends all of them."""
-    urls = [printed(rehearsal, rf"^  (http://\S+?)/{path} ") for path in ("alerts", "#/alerts", "")]
+    pages = [printed(rehearsal, pattern) for pattern in (r"exporter sees them +(\S+)$", r"pending and firing +(\S+)$")]
+    alertmanager = printed(rehearsal, r"--alertmanager\.url=(\S+) alert query --active$")
+    urls = [*pages, f"{alertmanager}/-/ready"]
     assert all(answers(url) for url in urls)
     assert printed(rehearsal, r"^--- to operators: 1 firing: (\w+) \(account demo\)") in {
         "ZohoMassUpdateAccessRefused",
