@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format check bench bench-credits bench-abuse soak golden screenshots manifests lock clean programs dashboards
+.PHONY: help demo test lint format check bench bench-credits bench-abuse soak golden screenshots manifests lock clean programs dashboards demo-stack
 
 help: ## list these verbs
 	@echo "make <verb>, where the verb is one of"
@@ -27,15 +27,18 @@ help: ## list these verbs
 demo: $(RUN) ## run the exporter against an embedded simulated Zoho; options: ARGS="..."
 	@exec $(BIN)/zoho-mass-update-exporter demo $(ARGS)
 
+demo-stack: programs $(RUN) ## watch alerts fire: the demo with a real Prometheus and Alertmanager, in fast time
+	@exec $(BIN)/python scripts/demo_stack.py $(ARGS)
+
 test: programs $(DEV) ## run every test, with branch coverage; installs Debian's prometheus and chromium if need be
 	@rm -f .coverage .coverage.*
 	$(BIN)/coverage run --branch --parallel-mode -m pytest
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=95
 
-lint: $(DEV) ## run the static checks: style, format, types, layers, dependencies
+lint: $(DEV) ## run the static checks: style, format, types, layers, dependencies, YAML
 	@failed=; \
-	for check in "ruff check ." "ruff format --check ." "mypy" "lint-imports --no-logo" "deptry ."; do \
+	for check in "ruff check ." "ruff format --check ." "mypy" "lint-imports --no-logo" "deptry ." "yamllint --strict deploy"; do \
 		echo "$(BIN)/$$check"; \
 		$(BIN)/$$check || failed="$$failed [$$check]"; \
 	done; \

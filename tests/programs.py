@@ -5,12 +5,14 @@ from collections.abc import Callable
 Program = Callable[[str], str]
 
 PACKAGES = {
+    "amtool": "prometheus-alertmanager",
     "bash": "bash",
     "chromium": "chromium",
     "curl": "curl",
     "make": "make",
     "openssl": "openssl",
     "prometheus": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
     "promtool": "prometheus",
 }
 """Debian's package of each program."""

@@ -1,0 +1,161 @@
+"""The rules and alerts: promtool tries them, and each alert is whole."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from programs import Program
+from rule_files import CASE_FILES, PROMETHEUS, RUNBOOKS, Alert, alerts, cases, matched_values, rules, selectors
+
+from exporter.errors import RefusedError
+from exporter.metrics.families import Kind, table
+from exporter.zoho.codes import ERROR_CODES, LABEL_VALUES
+from exporter.zoho.oauth import FAILED_TO_ASK, MINT_LIMIT, REASONS, REFUSALS
+
+ALERTS = alerts()
+RECORDED = {rule["record"] for rule in rules("rules.yml")}
+RUNBOOK_ROOT = "https://github.com/zoho-mass-update-exporter/zoho-mass-update-exporter/blob/main/docs/runbooks/"
+FOREIGN = {"up", "process_start_time_seconds"}
+"""Metrics of Prometheus' own and of the Python client."""
+OUR_FAULTS = {"MANDATORY_NOT_FOUND", "INVALID_REQUEST_METHOD", "REQUIRED_PARAM_MISSING", "BAD_REQUEST"}
+"""Refusals that only a bug of the exporter can cause: ZohoMassUpdateJobDataStale tells them."""
+REFUSAL_ALERTS = ("ZohoMassUpdateAccessRefused", "ZohoMassUpdateModuleInvalid", "ZohoMassUpdateJobUnknown")
+POLL_ERROR = "account_module_job_id_code:zoho_mass_update_job_poll_error:max"
+REFRESH_ERRORS = "zoho_crm_oauth_refresh_errors_total"
+
+of_each_alert = pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+
+
+def series_names() -> set[str]:
+    """Give the name of every series that a page of the exporter has."""
+    names: set[str] = set()
+    for family in (family for group in table((), LABEL_VALUES) for family in group.families):
+        suffixes = ("_bucket", "_sum", "_count") if family.kind is Kind.HISTOGRAM else ("",)
+        names |= {family.name + suffix for suffix in suffixes}
+    return names
+
+
+def values_selected(name: str, metric: str, label: str, values: set[str]) -> set[str]:
+    """Give those of some label values that an alert selects."""
+    alert = next(alert for alert in ALERTS if alert.name == name)
+    return {
+        value
+        for value in values
+        if any(re.fullmatch(pattern, value) for pattern in matched_values(alert, metric, label))
+    }
+
+
+@pytest.mark.parametrize("file", ["rules.yml", "alerts.yml"])
+def test_promtool_accepts_the_rules(program: Program, file: str) -> None:
+    """Every expression and template is one that Prometheus loads."""
+    check = subprocess.run(
+        [program("promtool"), "check", "rules", PROMETHEUS / file], capture_output=True, text=True, check=False
+    )
+    assert (check.returncode, check.stderr) == (0, "")
+
+
+def test_promtool_accepts_the_example_configuration(program: Program) -> None:
+    """The example names the files that are there."""
+    check = subprocess.run(
+        [program("promtool"), "check", "config", PROMETHEUS / "prometheus.yml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (check.returncode, check.stderr) == (0, "")
+    assert "2 rule files found" in check.stdout
+
+
+@pytest.mark.parametrize("file", CASE_FILES, ids=lambda file: file.stem)
+def test_rules_do_what_their_cases_say(program: Program, file: Path) -> None:
+    """Promtool plays each case: what fires, with its exact text, and what keeps quiet."""
+    played = subprocess.run([program("promtool"), "test", "rules", file], capture_output=True, text=True, check=False)
+    assert played.returncode == 0, played.stdout + played.stderr
+
+
+@of_each_alert
+def test_each_alert_has_a_case_of_both_kinds(alert: Alert) -> None:
+    """There is a case in which it fires and one in which it must not."""
+    assert {fires for name, fires in cases() if name == alert.name} == {True, False}
+
+
+@of_each_alert
+def test_each_alert_tells_a_person_what_to_do(alert: Alert) -> None:
+    """It has a severity that routes, a summary, a description, and a runbook that exists and bears its name."""
+    assert alert.severity in {"critical", "warning"}
+    assert set(alert.annotations) == {"summary", "description", "runbook_url"}
+    assert all(alert.annotations.values())
+    assert alert.annotations["runbook_url"] == f"{RUNBOOK_ROOT}{alert.name}.md"
+    assert (RUNBOOKS / f"{alert.name}.md").read_text().startswith(f"# {alert.name}\n")
+
+
+@of_each_alert
+def test_each_runbook_has_the_same_four_parts(alert: Alert) -> None:
+    """A person who was woken finds the same headings everywhere, and the alert in the index as it is."""
+    page = (RUNBOOKS / f"{alert.name}.md").read_text()
+    assert re.findall(r"^## (.*)$", page, re.MULTILINE) == ["What it means", "See it", "What to do", "Silence it"]
+    index = (RUNBOOKS / "README.md").read_text()
+    assert f"| [{alert.name}]({alert.name}.md) | {alert.severity} | {alert.waits} |" in index
+
+
+def test_no_runbook_outlives_its_alert() -> None:
+    """Every page belongs to an alert."""
+    assert {page.stem for page in RUNBOOKS.glob("*.md")} == {alert.name for alert in ALERTS} | {"README"}
+
+
+def test_rules_ask_for_series_that_exist() -> None:
+    """Every name in an expression is a series of the exporter's, a recorded one, or one of two foreign ones."""
+    expressions = [rule["expr"] for file in ("rules.yml", "alerts.yml") for rule in rules(file)]
+    asked = {selector.name for expr in expressions for selector in selectors(expr)}
+    assert asked <= series_names() | RECORDED | FOREIGN
+
+
+def test_texts_ask_for_series_that_are_recorded() -> None:
+    """The queries inside descriptions name recorded series."""
+    texts = " ".join(alert.annotations["description"] for alert in ALERTS)
+    assert set(re.findall(r'printf "(\w+:\w+:\w+)\{', texts)) <= RECORDED
+    assert len(re.findall(r"\| query", texts)) == len(re.findall(r'printf "\w+:\w+:\w+\{', texts))
+
+
+def test_every_refusal_has_its_alert() -> None:
+    """Each code that a person must cure is told by exactly one alert, unless only our own bug can cause it."""
+    refusals = {row.code for row in ERROR_CODES if row.raises is RefusedError}
+    told = [code for name in REFUSAL_ALERTS for code in values_selected(name, POLL_ERROR, "code", refusals)]
+    assert sorted(told) == sorted(refusals - OUR_FAULTS)
+
+
+def test_every_reason_of_a_refused_token_has_its_alert() -> None:
+    """Reasons that pass by themselves warn, all others are critical."""
+    passing = {refusal.reason for refusal in REFUSALS.values() if refusal.is_passing}
+    passing |= {*FAILED_TO_ASK, MINT_LIMIT}
+    warned = values_selected("ZohoMassUpdateTokenRefreshFailing", REFRESH_ERRORS, "reason", set(REASONS))
+    critical = values_selected("ZohoMassUpdateTokenRefused", REFRESH_ERRORS, "reason", set(REASONS))
+    assert warned == passing
+    assert critical == set(REASONS) - passing
+
+
+@of_each_alert
+def test_runbooks_ask_for_series_that_exist(alert: Alert) -> None:
+    """Each query of a page is one that Prometheus understands, of series that it has."""
+    page = (RUNBOOKS / f"{alert.name}.md").read_text()
+    blocks = re.findall(r"^```promql\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    queries = [query for block in blocks for query in re.sub(r"\n +", " ", block).splitlines()]
+    assert queries
+    asked = {selector.name for query in queries for selector in selectors(query)}
+    assert asked <= series_names() | RECORDED | FOREIGN
+
+
+@of_each_alert
+def test_runbooks_silence_their_own_alert(alert: Alert) -> None:
+    """The command of a page names its alert, ends, and says why."""
+    page = (RUNBOOKS / f"{alert.name}.md").read_text()
+    silence = re.search(r'amtool silence add alertname=(?:~"(.*?)"|(\w+)) (.*?)--comment="\w', page, re.DOTALL)
+    assert silence
+    assert re.fullmatch(silence[1] or silence[2], alert.name)
+    assert "--duration=" in silence[3]
+
+
+def test_index_lists_every_recorded_series() -> None:
+    """Whoever writes a dashboard finds what is there."""
+    assert set(re.findall(r"^\| `(\w+:\w+:\w+)` \|", (RUNBOOKS / "README.md").read_text(), re.MULTILINE)) == RECORDED
