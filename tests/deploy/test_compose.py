@@ -1,0 +1,107 @@
+"""deploy/compose against the files that it mounts, the image, and the exporter's own settings."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+
+from exporter.settings import load_settings
+
+ROOT = Path(__file__).parents[2]
+HERE = ROOT / "deploy" / "compose"
+TEXT = (HERE / "compose.yaml").read_text(encoding="utf-8")
+SERVICES: Mapping[str, dict[str, object]] = yaml.safe_load(TEXT)["services"]
+DOTENV = dict(re.findall(r"^(\w+)=(.*)$", (HERE / ".env").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def bind_mounts() -> Iterator[tuple[str, Path, str]]:
+    """Give the service, source and target of everything that is mounted from the checkout."""
+    for name, service in SERVICES.items():
+        volumes = service.get("volumes", [])
+        assert isinstance(volumes, list)
+        for volume in volumes:
+            source, target, *_ = volume.split(":")
+            if source.startswith("."):
+                yield name, (HERE / source).resolve(), target
+
+
+def names_on_the_network(profile: str) -> set[str]:
+    """Give the names that a profile's services answer to."""
+    names = set()
+    for name, service in SERVICES.items():
+        if service.get("profiles", [profile]) == [profile]:
+            networks = service.get("networks", {})
+            assert isinstance(networks, dict)
+            names |= {name, *networks.get("default", {}).get("aliases", [])}
+    return names
+
+
+def mounted(target: str) -> Path:
+    """Give the path in the checkout that is mounted at a path of a container."""
+    [source] = [source for _, source, mounted_at in bind_mounts() if mounted_at == target]
+    return source
+
+
+@pytest.mark.parametrize(
+    ("target", "file"),
+    [
+        ("/etc/prometheus", "prometheus.yml"),
+        ("/etc/prometheus", "rules.yml"),
+        ("/etc/prometheus", "alerts.yml"),
+        ("/etc/alertmanager", "alertmanager.yml"),
+        ("/etc/grafana/provisioning", "datasources"),
+        ("/etc/grafana/provisioning", "dashboards"),
+        ("/etc/zoho-mass-update-exporter", "zoho.yaml"),
+    ],
+)
+def test_what_an_image_reads_is_mounted(target: str, file: str) -> None:
+    """Each program finds its configuration where it looks for it."""
+    assert (mounted(target) / file).exists()
+
+
+def test_every_mounted_path_exists() -> None:
+    """Docker would make an empty directory of a mistyped path."""
+    assert [str(source) for _, source, _ in bind_mounts() if not source.exists()] == []
+
+
+def test_dashboards_are_provided_from_their_mount() -> None:
+    """Grafana's provider reads the directory that holds the dashboards."""
+    [file] = (mounted("/etc/grafana/provisioning") / "dashboards").glob("*.y*ml")
+    [provider] = yaml.safe_load(file.read_text(encoding="utf-8"))["providers"]
+    assert list(mounted(provider["options"]["path"]).glob("*.json")) != []
+
+
+@pytest.mark.parametrize("profile", ["zoho", "demo"])
+def test_the_parts_find_each_other(profile: str) -> None:
+    """The hosts that Prometheus and Grafana ask are services of each profile."""
+    prometheus = (mounted("/etc/prometheus") / "prometheus.yml").read_text(encoding="utf-8")
+    grafana = "".join(
+        file.read_text(encoding="utf-8")
+        for file in (mounted("/etc/grafana/provisioning") / "datasources").glob("*.y*ml")
+    )
+    named = set(re.findall(r"\b([\w.-]+):(?:10042|9090|9093)\b", prometheus + grafana)) - {"localhost"}
+    assert {"exporter", "alertmanager", "prometheus"} <= named
+    assert named <= names_on_the_network(profile)
+
+
+def test_every_variable_has_a_value() -> None:
+    """Compose starts without a variable of the user's own."""
+    assert set(re.findall(r"\$\{(\w+)\}", TEXT)) == DOTENV.keys() - {"COMPOSE_PROFILES"}
+
+
+def test_the_first_profile_is_the_real_one() -> None:
+    """`docker compose up` watches the user's own jobs."""
+    assert DOTENV["COMPOSE_PROFILES"] == "zoho"
+
+
+def test_the_configuration_loads(tmp_path: Path) -> None:
+    """The configuration to fill in is right, once the secrets that it names are mounted."""
+    for name in yaml.safe_load(TEXT)["secrets"]:
+        (tmp_path / name).write_text("secret")
+    text = (mounted("/etc/zoho-mass-update-exporter") / "zoho.yaml").read_text(encoding="utf-8")
+    file = tmp_path / "zoho.yaml"
+    file.write_text(text.replace("/run/secrets", str(tmp_path)))
+    settings = load_settings(file, environ={}, dotenv_file=None, secrets_dir=tmp_path)
+    assert [str(spec.key) for spec in settings.job_specs] == ["acme/Leads/3524033000006027001"]
