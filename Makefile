@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-wheel dist image-test lint lint-deploy format check bench bench-credits soak golden screenshots manifests lock clean programs
+.PHONY: help demo test test-wheel dist image-test systemd-test lint lint-deploy format check bench bench-credits soak golden screenshots manifests lock clean programs
 
 help: ## list these verbs
 	@echo "make <verb>, where the verb is one of"
@@ -50,12 +50,15 @@ dist: $(DEV) ## build the sdist and the wheel
 image-test: $(RUN) ## build the image and run it, without a registry; takes root and Debian
 	@scripts/image-test
 
+systemd-test: $(RUN) ## install as docs/install.md says under a systemd in a container, and watch it work; takes root and Debian
+	@scripts/systemd-test
+
 lint-deploy: $(DEV) $(BIN)/actionlint ## check what deploys the exporter: image, compose, systemd, scripts, workflows
 	@scripts/install-programs deploy
 	@failed=; \
 	for check in \
 		"$(BIN)/hadolint Dockerfile" \
-		"$(BIN)/shellcheck .ci/run $(wildcard scripts/*)" \
+		"$(BIN)/shellcheck --external-sources .ci/run $(wildcard scripts/*)" \
 		"$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose/compose.yaml" \
 		"$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(wildcard .github/workflows/*.yml)" \
 		"$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml" \
