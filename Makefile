@@ -58,7 +58,7 @@ lint-deploy: $(DEV) $(BIN)/actionlint ## check what deploys the exporter: image,
 	@failed=; \
 	for check in \
 		"$(BIN)/hadolint Dockerfile" \
-		"$(BIN)/shellcheck --external-sources .ci/run $(wildcard scripts/*)" \
+		"$(BIN)/shellcheck --external-sources .ci/run $(filter-out %.py %__pycache__,$(wildcard scripts/*))" \
 		"$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose/compose.yaml" \
 		"$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(wildcard .github/workflows/*.yml)" \
 		"$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml" \

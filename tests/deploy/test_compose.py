@@ -27,17 +27,6 @@ def bind_mounts() -> Iterator[tuple[str, Path, str]]:
                 yield name, (HERE / source).resolve(), target
 
 
-def names_on_the_network(profile: str) -> set[str]:
-    """Give the names that a profile's services answer to."""
-    names = set()
-    for name, service in SERVICES.items():
-        if service.get("profiles", [profile]) == [profile]:
-            networks = service.get("networks", {})
-            assert isinstance(networks, dict)
-            names |= {name, *networks.get("default", {}).get("aliases", [])}
-    return names
-
-
 def mounted(target: str) -> Path:
     """Give the path in the checkout that is mounted at a path of a container."""
     [source] = [source for _, source, mounted_at in bind_mounts() if mounted_at == target]
@@ -50,7 +39,8 @@ def mounted(target: str) -> Path:
         ("/etc/prometheus", "prometheus.yml"),
         ("/etc/prometheus", "rules.yml"),
         ("/etc/prometheus", "alerts.yml"),
-        ("/etc/alertmanager", "alertmanager.yml"),
+        ("/etc/alertmanager/alertmanager.yml", ""),
+        ("/etc/alertmanager/templates", "zoho.tmpl"),
         ("/etc/grafana/provisioning", "datasources"),
         ("/etc/grafana/provisioning", "dashboards"),
         ("/etc/zoho-mass-update-exporter", "zoho.yaml"),
@@ -73,17 +63,16 @@ def test_dashboards_are_provided_from_their_mount() -> None:
     assert list(mounted(provider["options"]["path"]).glob("*.json")) != []
 
 
-@pytest.mark.parametrize("profile", ["zoho", "demo"])
-def test_the_parts_find_each_other(profile: str) -> None:
-    """The hosts that Prometheus and Grafana ask are services of each profile."""
-    prometheus = (mounted("/etc/prometheus") / "prometheus.yml").read_text(encoding="utf-8")
-    grafana = "".join(
-        file.read_text(encoding="utf-8")
-        for file in (mounted("/etc/grafana/provisioning") / "datasources").glob("*.y*ml")
-    )
-    named = set(re.findall(r"\b([\w.-]+):(?:10042|9090|9093)\b", prometheus + grafana)) - {"localhost"}
-    assert {"exporter", "alertmanager", "prometheus"} <= named
-    assert named <= names_on_the_network(profile)
+def test_the_parts_find_each_other() -> None:
+    """All share Prometheus' network, which publishes every port that one of them asks at localhost."""
+    files = [mounted("/etc/prometheus") / "prometheus.yml"]
+    files += (mounted("/etc/grafana/provisioning") / "datasources").glob("*.y*ml")
+    asked = set(re.findall(r"\b[\w.-]+:\d{4,5}\b", "".join(file.read_text(encoding="utf-8") for file in files)))
+    assert asked == {"localhost:9090", "localhost:9093", "localhost:10042"}
+    networks = {name: service.get("network_mode") for name, service in SERVICES.items()}
+    assert networks.pop("prometheus") is None
+    assert set(networks.values()) == {"service:prometheus"}
+    assert SERVICES["prometheus"]["ports"] == [f"127.0.0.1:{port}:{port}" for port in (9090, 9093, 3000, 10042)]
 
 
 def test_every_variable_has_a_value() -> None:
