@@ -41,6 +41,7 @@ test-wheel: programs dist ## run every test against the built wheel, installed i
 	@scripts/create-venv "$(PYTHON)" $(WHEEL_VENV)
 	@$(WHEEL_VENV)/bin/python $(INSTALL) $(LOCKED) --requirement requirements/dev.txt
 	@$(WHEEL_VENV)/bin/python $(INSTALL) --no-index dist/*.whl
+	@# The safe path keeps the checkout, where this runs, from being imported by python -c and -m.
 	PYTHONSAFEPATH=1 $(WHEEL_VENV)/bin/pytest --wheel $(ARGS)
 
 dist: $(DEV) ## build the sdist and the wheel
