@@ -3,11 +3,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WHEEL_VENV := .venv-wheel
 # --no-deps: the lock is complete. --only-binary: a source build would fetch what the lock does not pin.
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-deps
-PIP_LOCKED := $(PIP_INSTALL) --require-hashes --only-binary :all:
+INSTALL := -m pip install --quiet --no-deps
+LOCKED := --require-hashes --only-binary :all:
+PIP_INSTALL := $(BIN)/python $(INSTALL)
+PIP_LOCKED := $(PIP_INSTALL) $(LOCKED)
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --custom-compile-command "make lock" pyproject.toml
+	--no-emit-index-url --custom-compile-command "make lock"
 
 # Stamps: each says that .venv holds what its lock and pyproject.toml ask for.
 RUN := $(VENV)/.run-installed
@@ -18,7 +21,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format check bench bench-credits bench-abuse soak golden screenshots manifests lock clean programs dashboards demo-stack
+.PHONY: help demo test lint format check bench bench-credits bench-abuse soak golden \
+	screenshots manifests lock clean programs dashboards demo-stack test-wheel dist image-test systemd-test lint-deploy
 
 help: ## list these verbs
 	@echo "make <verb>, where the verb is one of"
@@ -35,6 +39,41 @@ test: programs $(DEV) ## run every test, with branch coverage; installs Debian's
 	$(BIN)/coverage run --branch --parallel-mode -m pytest
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=95
+
+test-wheel: programs dist ## run every test against the built wheel, installed in a fresh environment of its own
+	@rm -rf $(WHEEL_VENV)
+	@scripts/create-venv "$(PYTHON)" $(WHEEL_VENV)
+	@$(WHEEL_VENV)/bin/python $(INSTALL) $(LOCKED) --requirement requirements/dev.txt
+	@$(WHEEL_VENV)/bin/python $(INSTALL) --no-index dist/*.whl
+	@# The safe path keeps the checkout, where this runs, from being imported by python -c and -m.
+	PYTHONSAFEPATH=1 $(WHEEL_VENV)/bin/pytest --wheel $(ARGS)
+
+dist: $(DEV) ## build the sdist and the wheel
+	@rm -rf dist
+	@$(BIN)/hatchling build
+
+image-test: $(RUN) ## build the image and run it, without a registry; takes root and Debian
+	@scripts/image-test
+
+systemd-test: $(RUN) ## install as docs/install.md says under a systemd in a container, and watch it work; takes root and Debian
+	@scripts/systemd-test
+
+lint-deploy: $(DEV) $(BIN)/actionlint ## check what deploys the exporter: image, compose, systemd, scripts, workflows
+	@scripts/install-programs deploy
+	@failed=; \
+	for check in \
+		"$(BIN)/hadolint Dockerfile" \
+		"$(BIN)/shellcheck --external-sources .ci/run $(filter-out %.py %__pycache__,$(wildcard scripts/*))" \
+		"$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose/compose.yaml" \
+		"$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(wildcard .github/workflows/*.yml)" \
+		"$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml" \
+		"$(BIN)/actionlint -shellcheck $(BIN)/shellcheck" \
+		"$(BIN)/zizmor --quiet --offline --persona pedantic .github" \
+		"scripts/lint-unit deploy/systemd/zoho-mass-update-exporter.service"; do \
+		echo "$$check"; \
+		$$check || failed="$$failed [$$check]"; \
+	done; \
+	[ -z "$$failed" ] || { echo "Failed:$$failed" >&2; exit 1; }
 
 lint: $(DEV) ## run the static checks: style, format, types, layers, dependencies, YAML
 	@failed=; \
@@ -75,21 +114,22 @@ screenshots: programs $(DEV) ## take the pictures of docs/images anew; they look
 	$(BIN)/python -m pytest -q tests/integration/test_status_page.py -k fits_the_screen --write-screenshots
 
 lock: | $(BIN)/uv ## write requirements/*.txt anew from pyproject.toml; newer versions: ARGS=--upgrade
-	$(UV_COMPILE) --group dev --output-file requirements/dev.txt $(ARGS)
-	$(UV_COMPILE) requirements/build.in --constraint requirements/dev.txt --output-file requirements/run.txt $(ARGS)
+	$(UV_COMPILE) pyproject.toml --group dev --output-file requirements/dev.txt $(ARGS)
+	$(UV_COMPILE) pyproject.toml --constraint requirements/dev.txt --output-file requirements/run.txt $(ARGS)
+	$(UV_COMPILE) requirements/build.in --constraint requirements/dev.txt --output-file requirements/build.txt $(ARGS)
 
 clean: ## remove .venv, caches and build products
-	rm -rf $(VENV) dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(WHEEL_VENV) dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 programs:
 	@scripts/install-programs
 
 # pip refuses an editable install beside hashes: hence a second call. pip check holds the lock against pyproject.toml.
-$(RUN): requirements/run.txt pyproject.toml
+$(RUN): requirements/run.txt requirements/build.txt pyproject.toml
 	@scripts/create-venv "$(PYTHON)" $(VENV)
 	@echo "Installing the locked dependencies and the exporter into $(VENV)."
-	@$(PIP_LOCKED) --requirement requirements/run.txt
+	@$(PIP_LOCKED) --requirement requirements/run.txt --requirement requirements/build.txt
 	@$(PIP_INSTALL) --no-build-isolation --editable .
 	@problems=$$($(BIN)/python -m pip check) || { \
 		echo "The lock does not fit pyproject.toml; to write it anew: make lock" >&2; echo "$$problems" >&2; exit 1; }
@@ -102,3 +142,8 @@ $(DEV): $(RUN) requirements/dev.txt
 
 $(BIN)/uv:
 	@$(MAKE) --no-print-directory $(DEV)
+
+# Built from source, because no registry that make uses has it; Go's checksum database vouches for it.
+$(BIN)/actionlint: | $(DEV)
+	@command -v go >/dev/null || { echo "make lint-deploy builds actionlint: put Go 1.24 or newer on the PATH" >&2; exit 1; }
+	@GOBIN="$(abspath $(BIN))" go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12

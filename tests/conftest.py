@@ -1,17 +1,27 @@
 """What all tests share."""
 
 import shutil
+import sysconfig
 from pathlib import Path
 
 import pytest
 from golden import GoldenCheck
 from programs import PACKAGES, Program
 
+import exporter
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a person write the golden files and the pictures anew, to see the difference in git."""
     parser.addoption("--write-golden", action="store_true", help="write golden files instead of comparing with them")
     parser.addoption("--write-screenshots", action="store_true", help="write the pictures of docs/images")
+    parser.addoption("--wheel", action="store_true", help="refuse to test an exporter that is not installed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make sure that `make test-wheel` tests the wheel, and not the checkout it runs in."""
+    if config.getoption("--wheel") and not Path(exporter.__file__).is_relative_to(sysconfig.get_path("purelib")):
+        raise pytest.UsageError(f"the exporter under test is {exporter.__file__}, not an installed one")
 
 
 @pytest.fixture

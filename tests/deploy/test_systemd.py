@@ -1,0 +1,47 @@
+"""deploy/systemd and its chapter of docs/install.md against the exporter's own settings."""
+
+import re
+from pathlib import Path
+
+from exporter.settings import load_settings
+from exporter.settings.state_path import state_file
+
+ROOT = Path(__file__).parents[2]
+UNIT = (ROOT / "deploy" / "systemd" / "zoho-mass-update-exporter.service").read_text(encoding="utf-8")
+ENVIRONMENT = (ROOT / "deploy" / "systemd" / "environment").read_text(encoding="utf-8")
+INSTALL = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+
+
+def test_the_secrets_reach_the_account(tmp_path: Path) -> None:
+    """The unit's credentials, its environment file and the configuration of docs/install.md make one account."""
+    for name in re.findall(r"^LoadCredential=(\w+):", UNIT, re.MULTILINE):
+        (tmp_path / name).write_text(name)
+    [text] = re.findall(r"^```yaml\n(.*?)^```$", INSTALL, re.MULTILINE | re.DOTALL)
+    file = tmp_path / "zoho.yaml"
+    file.write_text(text)
+    assert "Environment=ZOHO_SECRETS_DIR=%d" in UNIT.splitlines()
+    environment = dict(re.findall(r"^(\w+)=(.*)$", ENVIRONMENT, re.MULTILINE)) | {"ZOHO_SECRETS_DIR": str(tmp_path)}
+    settings = load_settings(file, environ=environment, dotenv_file=None)
+    [(alias, account)] = settings.accounts.items()
+    credentials = account.credentials()
+    assert (alias, credentials.client_secret, credentials.refresh_token) == (
+        "acme",
+        "zoho_client_secret",
+        "zoho_refresh_token",
+    )
+
+
+def test_the_state_is_in_the_state_directory() -> None:
+    """The unit's state directory is where docs/install.md says that the state is."""
+    [name] = re.findall(r"^StateDirectory=(\S+)$", UNIT, re.MULTILINE)
+    assert state_file(None, {"STATE_DIRECTORY": f"/var/lib/{name}"}) == Path(
+        "/var/lib/zoho-mass-update-exporter/state.db"
+    )
+    assert f"`/var/lib/{name}`" in INSTALL
+
+
+def test_the_chapter_names_the_paths_of_the_unit() -> None:
+    """Every file that the unit reads is put there by the chapter's commands."""
+    paths = set(re.findall(r"/(?:etc|opt)/[\w/.-]+", UNIT))
+    assert paths
+    assert {path for path in paths if path not in INSTALL and Path(path).name != "zoho-mass-update-exporter"} == set()
