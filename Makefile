@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Also where Go's own installer puts it, which not every PATH has.
+GO = $(firstword $(shell command -v go) $(wildcard /usr/local/go/bin/go))
 WHEEL_VENV := .venv-wheel
 # --no-deps: the lock is complete. --only-binary: a source build would fetch what the lock does not pin.
 INSTALL := -m pip install --quiet --no-deps
@@ -145,5 +147,5 @@ $(BIN)/uv:
 
 # Built from source, because no registry that make uses has it; Go's checksum database vouches for it.
 $(BIN)/actionlint: | $(DEV)
-	@command -v go >/dev/null || { echo "make lint-deploy builds actionlint: put Go 1.24 or newer on the PATH" >&2; exit 1; }
-	@GOBIN="$(abspath $(BIN))" go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+	@[ -n "$(GO)" ] || { echo "make lint-deploy builds actionlint: put Go 1.24 or newer on the PATH" >&2; exit 1; }
+	@GOBIN="$(abspath $(BIN))" $(GO) install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
