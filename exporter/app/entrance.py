@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Scope
 
 from exporter.settings import Settings, read_web_config
-from exporter.web.access import Access
+from exporter.web.access import API_PATH, RELOAD_PATH, Access
 from exporter.web.admission import OPEN, Admission, AdmissionFile
 from exporter.web.connections import Connections
 from exporter.web.gate import Gate, is_health_check
@@ -42,8 +42,9 @@ class Entrance:
         return self._file() if self._file else OPEN
 
     def _needs_no_password(self, scope: Scope) -> bool:
-        # A request has room for one login only: whoever has the API's token needs no password beside it.
-        return is_health_check(scope) or self._has_api_token(scope)
+        # A request has room for one login only: where the API's token counts, it needs no password beside it.
+        takes_token = scope["path"] == RELOAD_PATH or scope["path"].startswith(API_PATH)
+        return is_health_check(scope) or (takes_token and self._has_api_token(scope))
 
     def _has_api_token(self, scope: Scope) -> bool:
         token = self._read_api_token()

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from exporter.web.access import Access
+from exporter.web.access import RELOAD_PATH, Access
 from exporter.web.api import JOB_PATH, JOBS_PATH, JobApi
 from exporter.web.contract import Exporter
 from exporter.web.discovery import PROBE_PATH, Discovery
@@ -54,7 +54,7 @@ def _routes(options: WebOptions, exporter: Exporter, access: Access) -> list[Rou
         Route(JOB_PATH, api.job, methods=["GET", "DELETE"]),
         Route(OPENAPI_PATH, openapi),
         Route("/config", operations.configuration),
-        Route("/-/reload", operations.reload, methods=["POST"]),
+        Route(RELOAD_PATH, operations.reload, methods=["POST"]),
         Route(HEALTH_PATH, operations.healthy),
         Route(READY_PATH, operations.ready),
         Route("/", status),

@@ -247,6 +247,8 @@ def test_token_of_the_api_needs_no_password_beside_it(
     answers = {name: curl(exporter, *login, path="/api/v1/jobs", scheme="http") for name, login in logins.items()}
     assert {name for name, answer in answers.items() if answer == OK} == {"token", "password"}
     assert {name for name, answer in answers.items() if answer.status == "401"} == logins.keys() - {"token", "password"}
+    elsewhere = {name: curl(exporter, *login, path="/config", scheme="http") for name, login in logins.items()}
+    assert {name for name, answer in elsewhere.items() if answer == OK} == {"password"}
 
 
 def test_stop_waits_for_no_silent_client(start: Start, curl: Curl) -> None:
