@@ -37,7 +37,8 @@ _SUITES = {
     "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
 }
 """Go's names of the suites of TLS 1.2, and OpenSSL's."""
-_CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
+_CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1"}
+_X25519 = "X25519"
 _HEADERS: Mapping[str, tuple[str, ...]] = {
     "Content-Security-Policy": (),
     "X-Frame-Options": ("deny", "sameorigin"),
@@ -99,6 +100,9 @@ def _parse_suite(text: str) -> str:
 
 
 def _parse_curve(text: str) -> str:
+    if text == _X25519:
+        # Debian's Python 3.11 knows it by no name, newer ones do.
+        raise ValueError("not all Pythons' TLS can be held to X25519: leave curve_preferences out, and it comes first")
     if text not in _CURVES:
         raise ValueError(f"{quote(text)} is not one of {', '.join(_CURVES)}")
     return _CURVES[text]

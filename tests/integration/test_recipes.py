@@ -57,8 +57,10 @@ def test_curl(exporter: Exporter, program: Program, tmp_path: Path) -> None:
 def test_python(exporter: Exporter, tmp_path: Path) -> None:
     """Two lines of Python register what Zoho has just answered."""
     assert len(recipe("python").splitlines()) == 2
-    before = f"import requests\nanswer = {SCHEDULED!r}\ntoken = 'swordfish'\n"
-    script = before + recipe("python").replace("localhost:10042", address(exporter))
+    headers = re.search(r"`(headers = .*?)`", PAGE)
+    assert headers is not None
+    before = f"import requests\nanswer = {SCHEDULED!r}\ntoken = 'swordfish'\nexporter = {exporter.url!r}\n"
+    script = f"{before}{headers[1]}\n{recipe('python')}"
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True)
     assert registered(exporter) == [("Leads", "3524033000006027001", "api")]
 

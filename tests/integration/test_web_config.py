@@ -125,7 +125,6 @@ def test_tls_is_spoken_and_nothing_else(start: Start, curl: Curl) -> None:
             id="suite",
         ),
         pytest.param(", curve_preferences: [CurveP384]", ("--curves", "P-384"), ("--curves", "X25519"), id="curve"),
-        pytest.param(", curve_preferences: [X25519]", ("--curves", "X25519"), ("--curves", "P-384"), id="X25519"),
     ],
 )
 def test_what_tls_may_be_is_kept_to(

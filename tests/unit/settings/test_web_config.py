@@ -146,10 +146,17 @@ _REFUSALS = {
     "suites are a word": (f"{TLS}  cipher_suites: all", "4: tls_server_config.cipher_suites: expected a list"),
     "unknown curve": (
         f"{TLS}  curve_preferences: [P256]",
-        '4: tls_server_config.curve_preferences[0]: "P256" is not one of CurveP256, CurveP384, CurveP521, X25519',
+        '4: tls_server_config.curve_preferences[0]: "P256" is not one of CurveP256, CurveP384, CurveP521',
+    ),
+    "X25519": (
+        f"{TLS}  curve_preferences: [X25519]",
+        (
+            "4: tls_server_config.curve_preferences[0]: not all Pythons' TLS can be held to X25519: leave"
+            " curve_preferences out, and it comes first"
+        ),
     ),
     "two curves": (
-        f"{TLS}  curve_preferences: [CurveP256, X25519]",
+        f"{TLS}  curve_preferences: [CurveP256, CurveP384]",
         (
             "4: tls_server_config.curve_preferences: Python's TLS can hold one curve only: list the one to use, or"
             " leave it out for all"
