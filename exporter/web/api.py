@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from exporter.errors import DeclaredJobError, TooManyJobsError
@@ -18,7 +18,6 @@ from exporter.web.schemas import BodyError, JobBody, JobsView, parse_bodies, vie
 
 JOBS_PATH = "/api/v1/jobs"
 JOB_PATH = "/api/v1/jobs/{account}/{module}/{job_id}"
-LARGEST_BODY_BYTES = 1024 * 1024
 _DEEPEST = "is nested too deeply"
 
 
@@ -48,11 +47,8 @@ class JobApi:
         return _json(view_with_history_of(job)) if job else _not_tracked(key)
 
     async def _register(self, request: Request) -> Response:
-        body = await _read(request)
-        if body is None:
-            return problem(413, "Too large", f"A body has {LARGEST_BODY_BYTES} bytes at most.")
         try:
-            document = json.loads(body)
+            document = json.loads(await request.body())
         except RecursionError:
             return problem(400, "Not JSON", f"The body {_DEEPEST}.")
         except ValueError as error:
@@ -114,19 +110,6 @@ class JobApi:
 
     def _find(self, key: JobKey) -> TrackedJob | None:
         return next((job for job in self._exporter.snapshot().jobs if job.spec.key == key), None)
-
-
-async def _read(request: Request) -> bytes | None:
-    """Read a body as far as it may go; `None` for one that is too large."""
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LARGEST_BODY_BYTES:
-                return None
-    except ClientDisconnect:
-        return b""  # nobody is there to read the answer
-    return bytes(body)
 
 
 def _not_tracked(key: JobKey) -> Response:

@@ -11,11 +11,12 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from exporter.web.access import USER
+from exporter.web.access import API_PATH, USER
 from exporter.web.admission import OPEN, Admission
 from exporter.web.headers import with_headers
 from exporter.web.operations import HEALTH_PATH, READY_PATH
 from exporter.web.passwords import Passwords, Verdict, parse_login
+from exporter.web.problems import problem
 
 OPEN_PATHS = frozenset({HEALTH_PATH, READY_PATH})
 """What orchestrators ask for, without a password and however busy we are."""
@@ -78,21 +79,21 @@ class Gate:
             return None
         login = parse_login(Headers(scope=scope).get("Authorization", ""))
         if login is None:
-            return _refusal(HTTPStatus.UNAUTHORIZED, "a user and a password are needed", _CHALLENGE)
+            return _refusal(scope, HTTPStatus.UNAUTHORIZED, "a user and a password are needed", _CHALLENGE)
         match await self._passwords.judge(login, access.users, _address(scope)):
             case Verdict.ADMITTED:
                 scope[USER] = login.user
                 return None
             case Verdict.REFUSED:
-                return _refusal(HTTPStatus.UNAUTHORIZED, "this user and password are not known", _CHALLENGE)
+                return _refusal(scope, HTTPStatus.UNAUTHORIZED, "this user and password are not known", _CHALLENGE)
             case Verdict.BUSY:
-                return _refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many passwords are being checked", _SOON)
+                return _refusal(scope, HTTPStatus.TOO_MANY_REQUESTS, "too many passwords are being checked", _SOON)
 
     async def _with_body(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The body is read before a request counts as one under way: whoever brings it slowly holds up nobody.
         body = _Body(receive, self._hold)
         try:
-            refusal = await body.read() if _has_body(scope) else None
+            refusal = await body.read(scope) if _has_body(scope) else None
             if refusal:
                 await refusal(scope, receive, send)
             elif not body.is_abandoned:
@@ -107,7 +108,9 @@ class Gate:
     async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = _address(scope)
         if self._is_full(client):
-            await _refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once", _SOON)(scope, receive, send)
+            await _refusal(scope, HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once", _SOON)(
+                scope, receive, send
+            )
             return
         self._under_way[client] += 1
         is_counted = True
@@ -144,7 +147,7 @@ class _Body:
         self.content = bytearray()
         self.is_abandoned = False
 
-    async def read(self) -> Response | None:
+    async def read(self, scope: Scope) -> Response | None:
         """Read it, and give the refusal of what is too large."""
         while True:
             message = await self._receive()
@@ -154,9 +157,9 @@ class _Body:
             chunk = message.get("body", b"")
             self.content += chunk
             if not self._hold(len(chunk)):
-                return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many bodies at once", _SOON)
+                return _refusal(scope, HTTPStatus.SERVICE_UNAVAILABLE, "too many bodies at once", _SOON)
             if len(self.content) > MOST_BODY_BYTES:
-                return _too_large_body()
+                return _too_large_body(scope)
             if not message.get("more_body", False):
                 return None
 
@@ -176,9 +179,9 @@ def _oversized(scope: Scope) -> Response | None:
     lines = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
     if len(scope["raw_path"]) + len(scope["query_string"]) + lines > MOST_HEAD_BYTES:
         text = f"the request's head is larger than {MOST_HEAD_BYTES // 1024} KiB"
-        return _refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text)
+        return _refusal(scope, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text)
     announced = Headers(scope=scope).get("Content-Length", "0")
-    return _too_large_body() if int(announced) > MOST_BODY_BYTES else None
+    return _too_large_body(scope) if int(announced) > MOST_BODY_BYTES else None
 
 
 def _has_body(scope: Scope) -> bool:
@@ -186,10 +189,14 @@ def _has_body(scope: Scope) -> bool:
     return "Transfer-Encoding" in headers or headers.get("Content-Length", "0") != "0"
 
 
-def _too_large_body() -> Response:
+def _too_large_body(scope: Scope) -> Response:
     text = f"the request's body is larger than {MOST_BODY_BYTES // 1024 // 1024} MiB"
-    return _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
+    return _refusal(scope, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
 
 
-def _refusal(status: HTTPStatus, text: str, headers: dict[str, str] | None = None) -> Response:
-    return PlainTextResponse(f"{text}\n", status_code=status, headers=headers)
+def _refusal(scope: Scope, status: HTTPStatus, text: str, headers: dict[str, str] | None = None) -> Response:
+    if not scope["path"].startswith(API_PATH):
+        return PlainTextResponse(f"{text}\n", status_code=status, headers=headers)
+    answer = problem(status, status.phrase, f"{text}.")
+    answer.headers.update(headers or {})
+    return answer

@@ -117,19 +117,18 @@ def test_wrong_body_is_refused(url: str, exporter: PlayedExporter, body: object,
 
 
 @pytest.mark.parametrize(
-    ("body", "status"),
+    "body",
     [
-        pytest.param(b"", 400, id="empty"),
-        pytest.param(b"{", 400, id="not JSON"),
-        pytest.param(b"\xff\xfe", 400, id="not text"),
-        pytest.param(b"[" * 100_000, 400, id="nested too deeply"),
-        pytest.param(b" " * (1024 * 1024 + 1), 413, id="too large"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b"{", id="not JSON"),
+        pytest.param(b"\xff\xfe", id="not text"),
+        pytest.param(b"[" * 100_000, id="nested too deeply"),
     ],
 )
-def test_bytes_that_are_no_body_are_refused(url: str, body: bytes, status: int) -> None:
+def test_bytes_that_are_no_body_are_refused(url: str, body: bytes) -> None:
     """What can't be read is told so."""
     answer = post(url, body)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json")
 
 
 def test_job_of_the_configuration_is_a_conflict(url: str, exporter: PlayedExporter) -> None:

@@ -182,6 +182,22 @@ def test_slow_body_takes_no_place(site: Callable[..., Site]) -> None:
         assert b'{"bytes":5,' in b"".join(iter(lambda: slow.recv(65536), b""))
 
 
+def test_api_is_refused_in_its_own_words(site: Callable[..., Site]) -> None:
+    """Programs that register jobs get a problem+json from the gate too, with the challenge where there is one."""
+    url = site(Admission(users=USERS)).url
+    answer = requests.post(f"{url}/api/v1/jobs", timeout=10)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/problem+json")
+    assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Unauthorized",
+        "status": 401,
+        "detail": "a user and a password are needed.",
+    }
+    large = requests.post(f"{url}/api/v1/jobs", data=b" " * (MIB + 1), auth=("alice", "right"), timeout=10)
+    assert (large.status_code, large.headers["Content-Type"]) == (413, "application/problem+json")
+
+
 @pytest.mark.parametrize("is_chunked", [False, True], ids=["announced", "chunked"])
 @pytest.mark.parametrize(("size", "status"), [(MIB, 200), (MIB + 1, 413)])
 def test_body_is_bounded(site: Callable[..., Site], *, is_chunked: bool, size: int, status: int) -> None:
