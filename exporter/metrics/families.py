@@ -194,6 +194,14 @@ _JOB_FAMILIES: tuple[Family[TrackedJob], ...] = (
         lambda job: one(job.polled_at),
     ),
     Family(
+        "zoho_mass_update_job_last_report_timestamp_seconds",
+        Kind.GAUGE,
+        "When the poll began that gave the last good report, Unix time; kept when that report is too old to be shown "
+        "(setting stale_after); absent before the first.",
+        (),
+        lambda job: one(job.reported_at),
+    ),
+    Family(
         "zoho_mass_update_job_next_poll_timestamp_seconds",
         Kind.GAUGE,
         "Earliest time at which a scrape polls the job again, Unix time; absent once its report is final.",

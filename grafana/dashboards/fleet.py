@@ -88,15 +88,23 @@ def _unchanged(state: str) -> str:
 
 
 def _poll_fails() -> str:
-    changed = FLEET.metric("last_progress_timestamp_seconds")
-    last = f"{changed} or {FLEET.metric('first_seen_timestamp_seconds', pick='min')}"
+    return f"{_report_age()} * on ({KEY}) group_right () ({_failing()})"
+
+
+def _failing() -> str:
     codes = FLEET.metric("poll_error", by=f"{KEY}, code")
-    failing = f"{codes} unless on ({KEY}) ({FLEET.metric('poll_success')} == 1)"
-    return f"(time() - ({last})) * on ({KEY}) group_right () ({failing})"
+    return f"{codes} unless on ({KEY}) ({FLEET.metric('poll_success')} == 1)"
 
 
 def _stale() -> str:
-    return f"{FLEET.since('next_poll')} > $stalled_after"
+    ended = " or ".join(FLEET.in_state(state) for state in ("COMPLETED", "FAILED"))
+    return f"({_report_age()} > $stalled_after) unless on ({KEY}) ({ended}) unless on ({KEY}) ({_failing()})"
+
+
+def _report_age() -> str:
+    """Give the seconds since the last good report, or since a job without one was first seen."""
+    reported = FLEET.metric("last_report_timestamp_seconds")
+    return f"(time() - ({reported} or {FLEET.metric('first_seen_timestamp_seconds', pick='min')}))"
 
 
 def _suspended() -> str:
@@ -147,8 +155,8 @@ def _attention() -> Drawn:
         "The jobs to look at first, the most urgent on top. Failed, partly failed: ended within the time range, "
         "and how long ago. Stalled, waits long: no count and no state has changed for longer than the variable "
         "Stalled after. Poll fails: Zoho refuses, or does not answer; the code says why, the time is since the "
-        "last change. Stale: the next poll is overdue (credits are used up, or the account is paused). The "
-        "variable State is not applied."
+        "last good report. Stale: that is longer ago than Stalled after, though no poll failed (credits are used "
+        "up, or the account is paused). The variable State is not applied."
     )
     return rows("What needs attention", text, columns, empty="nothing needs attention", sort=("Why", False), paged=True)
 
@@ -181,7 +189,7 @@ def _jobs() -> Drawn:
         ),
         Column("Records/s", query=chosen(FLEET.estimated_pace()), unit="short", width=85),
         Column("Estimated end", query=chosen(f"{FLEET.estimated_end()} * 1000"), unit="dateTimeFromNow", width=145),
-        Column("Age", query=chosen(FLEET.since("first_seen", pick="min")), unit="s", width=85),
+        Column("Age", query=chosen(FLEET.since("last_report")), unit="s", width=85),
         Column("Account", label="account", width=85),
         Column("Module", label="module", width=125),
         Column("Group", label="group", width=135),
@@ -190,8 +198,8 @@ def _jobs() -> Drawn:
     text = (
         "Every chosen job. Progress: records updated or failed, of the total; none where the total is 0 or not "
         "known. Records/s and the estimated end come from the exporter's estimate, which needs a steadily running "
-        "job. Age: since the exporter first saw the job. A click on a name opens the job. The table holds the "
-        "first 1,000 jobs."
+        "job. Age: that of the last good report, which is final once the job has ended. A click on a name "
+        "opens the job. The table holds the first 1,000 jobs."
     )
     return rows("All jobs", text, columns, empty=_NO_JOBS, sort=("State", True), paged=True)
 

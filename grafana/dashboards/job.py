@@ -161,8 +161,15 @@ def _errors() -> Drawn:
 
 
 def _poll_times() -> Drawn:
-    text = "When the job was last polled, with success or without, and when it will be at the earliest."
-    queries = [Query(_time("last_poll", pick="max"), "last poll"), Query(_time("next_poll"), "next poll")]
+    text = (
+        "When the job was last polled, with success or without, when the poll began that gave the counts shown, and "
+        "when it will be polled next at the earliest."
+    )
+    queries = [
+        Query(_time("last_poll", pick="max"), "last poll"),
+        Query(_time("last_report", pick="max"), "last report"),
+        Query(_time("next_poll"), "next poll"),
+    ]
     return number("Polls", text, queries, unit="dateTimeFromNow", empty="never")
 
 

@@ -104,7 +104,7 @@ def test_finished_job_tells_its_whole_course(watched: Watched) -> None:
         "Time left: estimate and actual A",
         "Pace C",
         "Errors by code A",  # no poll failed
-        "Polls B",  # its report is final: no next poll
+        "Polls C",  # its report is final: no next poll
         "annotation Job failed",
     }
 
@@ -134,7 +134,7 @@ def test_attention_names_the_jobs(watched: Watched) -> None:
 
 @pytest.mark.parametrize(
     ("column", "jobs"),
-    [("A", 11), ("B", 9), ("C", 9), ("D", 9), ("E", 9), ("F", 9), ("G", 9), ("J", 11)],
+    [("A", 11), ("B", 9), ("C", 9), ("D", 9), ("E", 9), ("F", 9), ("G", 9), ("J", 9)],
 )
 def test_table_has_a_row_for_each_job(watched: Watched, column: str, jobs: int) -> None:
     """Each job is there once in each column, and missing where a number is not known."""

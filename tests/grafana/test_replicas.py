@@ -39,6 +39,8 @@ ONE_FAILS = {
     f'zoho_mass_update_job_poll_success{{{JOB}, instance="a"}}': 0,
     f'zoho_mass_update_job_poll_error{{{JOB}, code="timeout", instance="a"}}': 1,
 }
+REPORTED = {f'zoho_mass_update_job_last_report_timestamp_seconds{{{JOB}, instance="a"}}': 200}
+REPORTED_NOW_TO_B = {f'zoho_mass_update_job_last_report_timestamp_seconds{{{JOB}, instance="b"}}': 295}
 WITHOUT_RECORDS = {
     f"zoho_mass_update_job_{count}_records{{{JOB}}}": 0 for count in ("updated", "failed", "not_updated", "total")
 }
@@ -89,6 +91,19 @@ CASES = [
         INFO | ONE_FAILS | {f'zoho_mass_update_job_poll_success{{{JOB}, instance="b"}}': 1},
         {"{}": 0},
         id="another replica gets a report",
+    ),
+    pytest.param("Needs attention E", INFO | REPORTED, {"{}": 1}, id="no replica has had a report for long"),
+    pytest.param(
+        "Needs attention E", INFO | REPORTED | REPORTED_NOW_TO_B, {"{}": 0}, id="another replica just had one"
+    ),
+    pytest.param("Needs attention E", INFO, {"{}": 1}, id="no replica ever had a report"),
+    pytest.param("Needs attention E", INFO | REPORTED | ONE_FAILS, {"{}": 0}, id="a failing poll says more than stale"),
+    pytest.param("Needs attention E", INFO | REPORTED | DISAGREEING, {"{}": 0}, id="an end is final, not stale"),
+    pytest.param(
+        "What needs attention A",
+        INFO | ONE_FAILS | REPORTED,
+        {TITLED.replace("group", 'code="timeout", group').replace(", title", ', reason="4", title'): 100},
+        id="polls have failed since the last report",
     ),
     pytest.param(
         "What needs attention A",
