@@ -71,7 +71,17 @@ def matched_values(alert: Alert, metric: str, label: str) -> Iterator[str]:
 
 def cases() -> Iterator[tuple[str, bool]]:
     """Give each of promtool's cases: the alert, and whether it must fire."""
+    for case in _cases():
+        yield case["alertname"], bool(case["exp_alerts"])
+
+
+def labels_of_cases(alert: str) -> set[str]:
+    """Give the labels that an alert has in promtool's cases, but for its name."""
+    fired = [fired for case in _cases() if case["alertname"] == alert for fired in case["exp_alerts"]]
+    return {label for one in fired for label in one["exp_labels"]}
+
+
+def _cases() -> Iterator[dict[str, Any]]:
     for file in CASE_FILES:
         for test in yaml.safe_load(file.read_text())["tests"]:
-            for case in test.get("alert_rule_test", []):
-                yield case["alertname"], bool(case["exp_alerts"])
+            yield from test.get("alert_rule_test", [])

@@ -146,16 +146,6 @@ def test_runbooks_ask_for_series_that_exist(alert: Alert) -> None:
     assert asked <= series_names() | RECORDED | FOREIGN
 
 
-@of_each_alert
-def test_runbooks_silence_their_own_alert(alert: Alert) -> None:
-    """The command of a page names its alert, ends, and says why."""
-    page = (RUNBOOKS / f"{alert.name}.md").read_text()
-    silence = re.search(r'amtool silence add alertname=(?:~"(.*?)"|(\w+)) (.*?)--comment="\w', page, re.DOTALL)
-    assert silence
-    assert re.fullmatch(silence[1] or silence[2], alert.name)
-    assert "--duration=" in silence[3]
-
-
 def test_index_lists_every_recorded_series() -> None:
     """Whoever writes a dashboard finds what is there."""
     assert set(re.findall(r"^\| `(\w+:\w+:\w+)` \|", (RUNBOOKS / "README.md").read_text(), re.MULTILINE)) == RECORDED
