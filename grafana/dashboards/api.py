@@ -5,7 +5,7 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards import controls, promql
 from dashboards.layout import Section, Shelf, Tile, place
-from dashboards.palette import Colour, value_map
+from dashboards.palette import FAULTS, Colour, value_map
 from dashboards.panels import Drawn, latency_map, lines, number, state_bars
 from dashboards.queries import Query
 from dashboards.tables import COLOURED, Column, rows
@@ -21,6 +21,13 @@ _SKIPPED = {
     "budget": Colour.ODD,
     "circuit": Colour.BAD,
     "deadline": Colour.SOON,
+}
+_DROPPED = {
+    "retention": Colour.GOOD,
+    "probe_retention": Colour.WAITING,
+    "unknown_retention": Colour.ODD,
+    "max_probed_jobs": Colour.WARNING,
+    "max_jobs": Colour.BAD,
 }
 _RELOAD = value_map({"0": ("failed", Colour.BAD), "1": ("succeeded", Colour.GOOD)})
 
@@ -146,7 +153,8 @@ def _errors() -> Drawn:
     errors = promql.spent("zoho_mass_update_poll_errors_total", "code", call="increase")
     text = (
         "Polls that gave no report, by code. Codes in upper case are Zoho's, those in lower case the exporter's. "
-        "docs/runbooks say what to do about each."
+        "docs/runbooks say what to do about each. Codes of one colour have one kind of cure: rights, names, "
+        "credentials, limits, or the way to Zoho."
     )
     return lines(
         "Errors by code",
@@ -154,6 +162,7 @@ def _errors() -> Drawn:
         [Query(f"{errors} > 0", "{{code}}")],
         unit="locale",
         stacked=True,
+        kinds=FAULTS,
         empty="no poll failed",
     )
 
@@ -222,7 +231,7 @@ def _refreshes() -> Drawn:
     refused = promql.spent("zoho_crm_oauth_refresh_errors_total", "reason", call="increase")
     text = "Access tokens asked of Zoho (it grants 10 in 10 minutes), and refreshes that gave none, by reason."
     queries = [Query(f"sum({asked})", "asked", Colour.BUSY), Query(f"{refused} > 0", "{{reason}}")]
-    return lines("Token refreshes", text, queries, unit="locale", empty=_NO_ACCOUNT)
+    return lines("Token refreshes", text, queries, unit="locale", kinds=FAULTS, empty=_NO_ACCOUNT)
 
 
 def _replicas() -> Drawn:
@@ -286,11 +295,11 @@ def _dropped() -> Drawn:
         "know it. max_jobs: there are too many, and some are not watched."
     )
     queries = [Query(f"max by (reason) ({metric})", "{{reason}}")]
-    return lines("Jobs dropped", text, queries, unit="locale", stacked=True, empty=_NO_EXPORTER)
+    return lines("Jobs dropped", text, queries, unit="locale", stacked=True, colours=_DROPPED, empty=_NO_EXPORTER)
 
 
 def _store_errors() -> Drawn:
     errors = promql.replica_growth("store_errors_total", "instance", "operation", call="increase")
     text = "Writes to the state file that failed, by replica and operation. The exporter goes on from memory meanwhile."
-    queries = [Query(errors, "{{instance}}: {{operation}}")]
-    return lines("State file errors", text, queries, unit="locale", stacked=True, empty=_NO_EXPORTER)
+    queries = [Query(f"{errors} > 0", "{{instance}}: {{operation}}")]
+    return lines("State file errors", text, queries, unit="locale", stacked=True, empty="every write succeeded")

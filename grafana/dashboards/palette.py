@@ -37,6 +37,17 @@ STATES = {
 OUTCOMES = {"updated": Colour.GOOD, "failed": Colour.BAD, "not updated": Colour.WAITING, "total": Colour.BUSY}
 """What became of records, as series are called."""
 
+FAULTS = {
+    "OAUTH_SCOPE_MISMATCH|NO_PERMISSION|AUTHORIZATION_FAILED|FORBIDDEN|(FEATURE_)?NOT_SUPPORTED": Colour.BAD,
+    "NOT_FOUND|INVALID_DATA|UNABLE_TO_PARSE_DATA_TYPE|INVALID_MODULE|INVALID_URL_PATTERN|API_NOT_SUPPORTED": Colour.ODD,
+    "token_refused|INVALID_TOKEN|AUTHENTICATION_FAILURE|UNAUTHORIZED"
+    "|invalid_(client|client_secret|code|redirect_uri)|missing_org_info|credentials_unreadable": Colour.WARNING,
+    "TOO_MANY_REQUESTS|.*LIMIT_(EXCEEDED|REACHED)|access_denied|mint_limit": Colour.SOON,
+    "timeout|connection|tls|deadline|invalid_response|INTERNAL_(SERVER_)?ERROR|general_error": Colour.BUSY,
+    "other|MANDATORY_NOT_FOUND|INVALID_REQUEST_METHOD|REQUIRED_PARAM_MISSING|BAD_REQUEST": Colour.WAITING,
+}
+"""Why polls and refreshes fail, by what to look at: rights, names, credentials, limits, the way to Zoho, the rest."""
+
 Steps = tuple[tuple[float, Colour], ...]
 
 

@@ -64,13 +64,14 @@ def lines(
     empty: str = "no data in this time range",
     stacked: bool = False,
     colours: Mapping[str, Colour] = MappingProxyType({}),
+    kinds: Mapping[str, Colour] = MappingProxyType({}),
     limits: Iterable[str] = (),
     top: float | None = None,
 ) -> timeseries.Panel:
     """Draw values over time.
 
-    `colours` gives those of series by name, beside the queries' own. `limits` names the series that bound the others,
-    drawn dashed and unfilled.
+    `colours` gives those of series by name, beside the queries' own, `kinds` by regular expressions that match whole
+    names. `limits` names the series that bound the others, drawn dashed and unfilled.
     """
     panel = describe(timeseries.Panel(), title, description, unit, empty).targets([*over_time(queries)])
     panel.min(0).fill_opacity(40 if stacked else 8).line_width(2).show_points(common_models.VisibilityMode.AUTO)
@@ -80,12 +81,17 @@ def lines(
     if stacked:
         panel.stacking(common.StackingConfig().mode(common_models.StackingMode.NORMAL).group("A"))
     own = {query.legend: query.colour for query in queries if query.colour}
+    for pattern, colour in kinds.items():
+        panel.override_by_regexp(f"/^({pattern})$/", [_fixed(colour)])
     for name, colour in {**colours, **own}.items():
-        fixed = {"mode": "fixed", "fixedColor": colour.value}
-        panel.override_by_name(name, [models.DynamicConfigValue(id_val="color", value=fixed)])
+        panel.override_by_name(name, [_fixed(colour)])
     for name in limits:
         panel.override_by_name(name, [*_limit_style()])
     return panel
+
+
+def _fixed(colour: Colour) -> models.DynamicConfigValue:
+    return models.DynamicConfigValue(id_val="color", value={"mode": "fixed", "fixedColor": colour.value})
 
 
 def state_bars(

@@ -9,6 +9,9 @@ from dashboard_files import ALL_PANELS, ASKS, DASHBOARDS, FOLDER, PANEL_IDS, Ask
 from dashboards.document import document
 from dashboards.every import DASHBOARDS as BUILDERS
 
+from exporter.zoho.codes import LABEL_VALUES
+from exporter.zoho.oauth import REASONS
+
 every_dashboard = pytest.mark.parametrize("name", sorted(DASHBOARDS))
 every_panel = pytest.mark.parametrize(("name", "panel"), ALL_PANELS, ids=PANEL_IDS)
 UNITS = {"bool_yes_no", "bytes", "dateTimeFromNow", "locale", "none", "percentunit", "s", "short", "string"}
@@ -216,6 +219,17 @@ def _mappings(value: object) -> Iterator[dict[str, str]]:
         yield from (found for inner in value.values() for found in _mappings(inner))
     if isinstance(value, list):
         yield from (found for inner in value for found in _mappings(inner))
+
+
+@pytest.mark.parametrize(
+    ("title", "faults"), [("Errors by code", LABEL_VALUES), ("Token refreshes", REASONS)], ids=["codes", "reasons"]
+)
+def test_each_fault_has_one_colour(title: str, faults: tuple[str, ...]) -> None:
+    """No code is left to Grafana's own colours, of which some people can't tell red from green."""
+    [panel] = [panel for panel in panels("zoho-crm-api") if panel["title"] == title]
+    matchers = [override["matcher"] for override in panel["fieldConfig"]["overrides"]]
+    patterns = [matcher["options"].strip("/") for matcher in matchers if matcher["id"] == "byRegexp"]
+    assert {fault for fault in faults if sum(bool(re.search(pattern, fault)) for pattern in patterns) != 1} == set()
 
 
 def test_annotations_stand_at_the_times_that_they_tell() -> None:
