@@ -1,11 +1,14 @@
 """The table of families: rules that every row keeps."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from golden import GoldenCheck
+from samples import NOW
 
+from exporter.jobs.tracking import fade
 from exporter.metrics.families import Family, Group, Kind, table
 from exporter.metrics.reference import reference_page
 from exporter.model import Distribution, JobState, Snapshot
@@ -75,6 +78,16 @@ def test_poll_error_stands_only_while_polls_fail(snapshot: Snapshot) -> None:
     assert values(snapshot, "zoho_mass_update_job_poll_success") == {
         ("acme", "Deals", "3524033000006027002"): 0.0,
         ("acme", "Leads", "3524033000006027001"): 1.0,
+    }
+
+
+def test_last_report_is_told_when_its_counts_have_faded(snapshot: Snapshot) -> None:
+    """A report that is too old to be shown still has an age; a job without one has none."""
+    faded = replace(snapshot, jobs=tuple(fade(job, NOW + 9_000, stale_after_seconds=3_600) for job in snapshot.jobs))
+    assert ("acme", "Deals", "3524033000006027002") not in values(faded, "zoho_mass_update_job_updated_records")
+    assert values(faded, "zoho_mass_update_job_last_report_timestamp_seconds") == {
+        ("acme", "Deals", "3524033000006027002"): NOW + 15,
+        ("acme", "Leads", "3524033000006027001"): NOW + 100,
     }
 
 
