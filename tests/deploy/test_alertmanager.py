@@ -1,7 +1,9 @@
 """The example configuration of Alertmanager."""
 
+import json
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +58,43 @@ def test_alerts_reach_those_whom_they_concern(
     """Severity leads to the person on call, an account's jobs to its team, the rest to the operators."""
     labels = [f"alertname=ZohoMassUpdate{alert}", f"account={account}", f"severity={severity}"]
     assert amtool(program, "config", "routes", "test", f"--config.file={CONFIG}", *labels).strip() == receivers
+
+
+def said(program: Program, folder: Path, *, firing: int = 0, resolved: int = 0) -> list[str]:
+    """Give the lines of a message of some alerts, without the empty ones."""
+    alerts_of_group = [
+        {
+            "status": status,
+            "labels": {"alertname": "ZohoMassUpdateJobFailed", "group": "spring"},
+            "annotations": {"summary": f"Job {number}.", "description": "It failed.", "runbook_url": "https://page"},
+        }
+        for status, count in (("firing", firing), ("resolved", resolved))
+        for number in range(1, count + 1)
+    ]
+    data = folder / "data.json"
+    data.write_text(json.dumps({"alerts": alerts_of_group}))
+    options = (f"--template.glob={CONFIG.parent / 'templates' / '*.tmpl'}", f"--template.data={data}")
+    text = amtool(program, "template", "render", *options, '--template.text={{ template "zoho.text" . }}')
+    return [line for line in text.splitlines() if line]
+
+
+def test_message_tells_each_alert_and_what_to_do(program: Program, tmp_path: Path) -> None:
+    """A person reads what happened, to which campaign, where help is, and what is over."""
+    assert said(program, tmp_path, firing=1, resolved=1) == [
+        "Job 1. Campaign: spring.",
+        "It failed.",
+        "What to do: https://page",
+        "Resolved:",
+        "- Job 1.",
+    ]
+
+
+@pytest.mark.parametrize(("firing", "resolved"), [(11, 0), (0, 11)], ids=["firing", "resolved"])
+def test_message_of_many_alerts_stays_readable(program: Program, tmp_path: Path, firing: int, resolved: int) -> None:
+    """The first ten stand for all of them."""
+    lines = said(program, tmp_path, firing=firing, resolved=resolved)
+    assert [line for line in lines if "Job" in line][-1].strip("- ").startswith("Job 10.")
+    assert lines[-1] == "These are the first 10 of 11."
 
 
 def test_inhibitions_name_alerts_that_exist() -> None:
