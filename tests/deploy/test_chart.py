@@ -191,6 +191,17 @@ def test_objects_are_those_asked_for(values: str, kinds: list[str]) -> None:
             ],
         ),
         ("demo", ["demo", "--web.listen-address=:10042"]),
+        (
+            "full",
+            [
+                "run",
+                f"--config.file={CONFIGURATION}/config/zoho.yaml",
+                "--state.path=/var/lib/zoho-mass-update-exporter/state.db",
+                f"--web.config.file={CONFIGURATION}/web/web-config.yml",
+                "--web.listen-address=:10042",
+                "--log.level=info",
+            ],
+        ),
     ],
 )
 def test_exporter_understands_its_arguments(values: str, expected: list[str]) -> None:
