@@ -20,6 +20,8 @@ PAGES = sorted(
         *ROOT.glob("grafana/*.md"),
     )
 )
+QUERIES = re.compile(r"(/explain|/probe)\?([^`\s\"]+)")
+"""The pages of one job, with what asks for it."""
 
 
 def routes() -> dict[str, set[str]]:
@@ -41,6 +43,20 @@ def test_documented_methods_are_answered() -> None:
     rows = dict(re.findall(r"^\| `(/[^`?]*)[^`]*` \| (.*) \|$", page, re.MULTILINE))
     named = {path: set(re.findall(r"`(GET|POST|DELETE)`", text)) or {"GET"} for path, text in rows.items()}
     assert named == routes()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_addresses_have_parameters_that_are_documented(page: Path) -> None:
+    """Whoever copies an address of the exporter from a page gets an answer."""
+    table = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
+    known = {path: set(parameters(query)) for path, query in QUERIES.findall(table)}
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert [path for path, query in QUERIES.findall(text) if not set(parameters(query)) <= known[path]] == []
+
+
+def parameters(query: str) -> list[str]:
+    """Give the names of the parameters of an address."""
+    return re.findall(r"(?:^|&)([a-z_]+)=", query)
 
 
 def anchors(page: Path) -> set[str]:
