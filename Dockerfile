@@ -17,7 +17,8 @@ RUN python3 -m venv tools \
     && tools/bin/python -m pip --python /opt/zoho-mass-update-exporter/bin/python \
         install --require-hashes --requirement requirements/run.txt \
     && tools/bin/python -m pip --python /opt/zoho-mass-update-exporter/bin/python \
-        install --no-index dist/*.whl
+        install --no-index dist/*.whl \
+    && install --mode=0644 deploy/image/healthy.py /opt/zoho-mass-update-exporter
 
 FROM ${BASE_IMAGE}
 ARG BASE_IMAGE
@@ -41,10 +42,6 @@ ENV PATH=/opt/zoho-mass-update-exporter/bin:$PATH
 USER 65532:65532
 VOLUME ["/var/lib/zoho-mass-update-exporter"]
 EXPOSE 10042
-# http.client, because urllib would ask the proxy that HTTP_PROXY names.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=15s --retries=3 CMD ["python3", "-c", "\
-from http.client import HTTPConnection\n\
-connection = HTTPConnection('127.0.0.1', 10042, timeout=4)\n\
-connection.request('GET', '/-/healthy')\n\
-raise SystemExit(connection.getresponse().status != 200)"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=15s --retries=3 \
+    CMD ["python3", "/opt/zoho-mass-update-exporter/healthy.py"]
 ENTRYPOINT ["zoho-mass-update-exporter"]

@@ -4,6 +4,7 @@ import re
 import socket
 import ssl
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ from programs import Program
 
 from exporter.settings import read_web_config
 
-PAGE = Path(__file__).parents[2] / "docs" / "web-config.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "web-config.md"
 TLS = "tls_server_config: {{cert_file: server.pem, key_file: server.key{more}}}\n"
 CLIENTS = ", client_ca_file: authority.pem, client_auth_type: "
 WRONG_TLS, NO_ANSWER, CUT_OFF = 35, 52, 56
@@ -177,6 +179,36 @@ def test_password_is_asked_for(start: Start, curl: Curl) -> None:
     assert curl(exporter, "--user", "alice:wrong") == Answer(0, "401")
     assert curl(exporter) == Answer(0, "401")
     assert curl(exporter, path="/-/healthy") == OK
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="neither"),
+        pytest.param(TLS.format(more=""), id="TLS"),
+        pytest.param(TLS.format(more=f"{CLIENTS}RequireAndVerifyClientCert"), id="client certificates"),
+        pytest.param(f"basic_auth_users: {{alice: {hashed('right')}}}", id="password"),
+    ],
+)
+def test_the_images_health_check_passes(start: Start, text: str) -> None:
+    """Whatever the file asks for, and at whatever port."""
+    assert health(start(text).url.removeprefix("http://")) == (0, "")
+
+
+def test_the_images_health_check_fails_where_nobody_answers() -> None:
+    """Neither a closed port nor a program that hangs is healthy."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        assert health(address) == (1, "")
+    assert health(address) == (1, "")
+
+
+def health(address: str) -> tuple[int, str]:
+    """Give the exit status of the image's health check, and what it says, for an exporter at an address."""
+    environment = bare_environment(ZOHO_WEB__LISTEN_ADDRESS=address)
+    check = ROOT / "deploy" / "image" / "healthy.py"
+    ended = subprocess.run([sys.executable, check], env=environment, capture_output=True, text=True, check=False)
+    return ended.returncode, ended.stdout + ended.stderr
 
 
 def test_changed_users_count_at_the_next_request(start: Start, curl: Curl, web_config: Callable[[str], Path]) -> None:
