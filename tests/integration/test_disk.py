@@ -1,7 +1,9 @@
 """A disk that fails: a clear message at the start, a degraded but complete page at run time, nothing lost after it."""
 
+import re
 import signal
 import sqlite3
+import stat
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 from journey import Exporter, SettingsFor, account_variables, every
 from processes import bare_environment, exporter_command
+from programs import Program
 from samples import Clock
 
 from exporter.app import Application
@@ -17,6 +20,7 @@ from exporter.jobs.store import Store
 from exporter.simulator import Simulator
 
 JOB_ID = "3524033000006027001"
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 def start(simulator: Simulator, state: str, directory: Path) -> subprocess.CompletedProcess[str]:
@@ -72,6 +76,23 @@ def test_second_exporter_on_the_same_file_is_refused(
     assert f'job_updated_records{{account="acme",job_id="{JOB_ID}",module="Leads"}} 5.0' in second.page()
     assert simulator.stats().crm_calls == asked
     assert simulator.stats().tokens_minted == 1
+
+
+def test_documented_copy_is_whole_and_private(
+    simulator: Simulator, start_exporter: Callable[..., Exporter], program: Program, tmp_path: Path
+) -> None:
+    """An exporter that starts from the copy knows the job that another has seen end, without asking Zoho."""
+    [command] = re.findall(r"```sh\n(umask.*?)```", OPERATIONS.read_text(encoding="utf-8"), re.DOTALL)
+    command = command.replace("/var/lib/zoho-mass-update-exporter/", f"{tmp_path}/")
+    simulator.set_status("Leads", JOB_ID, "COMPLETED", updated=5, total=5)
+    start_exporter(jobs=f"Leads/{JOB_ID}", state__path=str(tmp_path / "state.db")).page()
+    subprocess.run([program("bash"), "-ec", command], cwd=tmp_path, env=bare_environment(), check=True)
+    copy = tmp_path / "state-copy.db"
+    assert stat.filemode(copy.stat().st_mode) == "-rw-------"
+    asked = simulator.stats().crm_calls
+    restored = start_exporter(jobs=f"Leads/{JOB_ID}", state__path=str(copy))
+    assert f'job_updated_records{{account="acme",job_id="{JOB_ID}",module="Leads"}} 5.0' in restored.page()
+    assert simulator.stats().crm_calls == asked
 
 
 def test_full_disk_degrades_to_memory_and_heals(
