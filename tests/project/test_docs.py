@@ -78,3 +78,19 @@ def test_links_lead_somewhere(page: Path) -> None:
         if not file.exists() or (anchor and anchor not in anchors(file)):
             broken.append(target)
     assert broken == []
+
+
+def test_every_verb_of_make_is_documented() -> None:
+    """CONTRIBUTING.md has a row for each verb that `make help` lists, and for no other."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`make .*?`) \|", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE)
+    documented = set(re.findall(r"`make ([a-z-]+)`", " ".join(rows)))
+    assert documented == set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)) - {"help"}
+
+
+def test_every_page_is_in_the_index() -> None:
+    """Whoever opens docs/ finds each page from there."""
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} - set(re.findall(r"\]\(([\w-]+\.md)\)", index)) == {
+        "README.md"
+    }

@@ -1,5 +1,6 @@
 """The web-config file: what it may say, and the exact words of each refusal."""
 
+import re
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from exporter.errors import ConfigurationError
 from exporter.model import TlsServer, WebAccess
 from exporter.settings import read_web_config
+from exporter.settings.web_config import HttpSection, TlsSection, WebConfigFile
 
 HASH = "$2y$10$It3z3gq3g361Uqzp36Dbnu4p1mL.PVjWzXZj870S.BGSVCiSR2R8y"
 TLS = "tls_server_config:\n  cert_file: c.pem\n  key_file: k.pem\n"
@@ -229,3 +231,18 @@ def test_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     """As of every other file."""
     with pytest.raises(ConfigurationError, match=r"web\.yml: does not exist"):
         read_web_config(tmp_path / "web.yml")
+
+
+def test_page_has_a_row_for_each_key_that_may_be_written() -> None:
+    """docs/web-config.md knows every key but those that are refused, and invents none."""
+    page = Path(__file__).parents[3] / "docs" / "web-config.md"
+    table = page.read_text(encoding="utf-8").partition("\n## The keys\n")[2].partition("\n## ")[0]
+    documented = {
+        key.rpartition(".")[2]
+        for column in re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE)
+        for key in re.findall(r"`([\w.]+)`", column)
+    }
+    known = {*TlsSection.model_fields, *HttpSection.model_fields, *WebConfigFile.model_fields}
+    sections = {"tls_server_config", "http_server_config"}
+    refused = {"cert", "key", "client_ca", "rate_limit"}
+    assert documented == known - sections - refused
