@@ -83,6 +83,8 @@ def test_no_account_is_polled_by_two_shards(
     )
     assert shards[0] & shards[1] == set()
     assert all(shards)
+    [shards_by_account] = re.findall(r"```promql\n(.*?)\n```", PAGE, re.DOTALL)
+    assert list(prometheus.query(shards_by_account).values()) == [1] * len(ACCOUNTS)
     prometheus.wait_for("sum(zoho_mass_update_job_updated_records)", 1 + 2 + 3 + 4)
     assert prometheus.query("count by (job_id) (zoho_mass_update_job_updated_records) > 1") == {}
     for number in range(len(ACCOUNTS)):
