@@ -18,7 +18,9 @@ from exporter.web.schemas import BodyError, JobBody, JobsView, parse_bodies, vie
 
 JOBS_PATH = "/api/v1/jobs"
 JOB_PATH = "/api/v1/jobs/{account}/{module}/{job_id}"
-_DEEPEST = "is nested too deeply"
+NOT_KEPT = (
+    "The jobs are watched, but a restart would forget them: the state file can't be written. Send them again later."
+)
 
 
 class JobApi:
@@ -50,7 +52,7 @@ class JobApi:
         try:
             document = json.loads(await request.body())
         except RecursionError:
-            return problem(400, "Not JSON", f"The body {_DEEPEST}.")
+            return problem(400, "Not JSON", "The body is nested too deeply.")
         except ValueError as error:
             return problem(400, "Not JSON", f"The body is not JSON: {error}.")
         return await run_in_threadpool(self._take_in, document)
@@ -67,8 +69,7 @@ class JobApi:
         except TooManyJobsError as error:
             return problem(429, "Too many jobs", f"{error}.")
         if not self._exporter.is_kept():
-            return problem(503, "Not kept", "The jobs are watched, but a restart would forget them: the state file "
-                           "can't be written. Send them again later.")  # fmt: skip
+            return problem(503, "Not kept", NOT_KEPT)
         known = {job.spec.key: job for job in self._exporter.snapshot().jobs}
         views = [view_of(known[spec.key]) for spec in specs if spec.key in known]
         status = 201 if any(is_new) else 200

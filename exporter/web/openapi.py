@@ -16,7 +16,7 @@ Document = dict[str, object]
 
 def openapi_document(version: str, accounts: Collection[str], job_labels: Collection[str]) -> Document:
     """Give the document; it names the accounts and labels that this exporter is configured with."""
-    schemas, definitions = models_json_schema(
+    _, definitions = models_json_schema(
         [
             (JobBody, "validation"),
             *((view, "serialization") for view in (JobView, JobsView, JobWithHistoryView, ProblemView)),
@@ -25,7 +25,6 @@ def openapi_document(version: str, accounts: Collection[str], job_labels: Collec
     )
     components = dict(definitions["$defs"])
     _name_configured(components["JobBody"], accounts, job_labels)
-    del schemas
     return {
         "openapi": "3.1.0",
         "info": {"title": "Zoho CRM mass-update exporter: jobs", "version": version},
