@@ -6,6 +6,7 @@ from threading import Lock
 from exporter.app.upstreams import Upstreams
 from exporter.errors import TokenRefusedError
 from exporter.web.contract import Readiness
+from exporter.zoho.client import ZohoClient
 
 
 class Tokens:
@@ -25,9 +26,10 @@ class Tokens:
     def readiness(self) -> Readiness:
         """Say whether an account has had a token, and of each how it stands."""
         with self._lock:
-            aliases = sorted(self._upstreams.by_alias)
+            accounts = self._upstreams.by_alias  # a reload puts another one in its place
+            aliases = sorted(accounts)
             for alias in aliases:
-                self._look(alias)
+                self._look(alias, accounts[alias].client)
             sentences = tuple(f"account {alias}: {self._sentence(alias)}" for alias in aliases)
             return Readiness(any(alias in self._had for alias in aliases), sentences)
 
@@ -35,18 +37,15 @@ class Tokens:
         """Ask for no more tokens."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _look(self, alias: str) -> None:
-        if self._upstreams.by_alias[alias].client.status().token.is_valid:
+    def _look(self, alias: str, client: ZohoClient) -> None:
+        if client.status().token.is_valid:
             self._had.add(alias)
         if alias not in self._had and (alias not in self._asking or self._asking[alias].done()):
-            self._asking[alias] = self._executor.submit(self._ask, alias)
+            self._asking[alias] = self._executor.submit(self._ask, alias, client)
 
-    def _ask(self, alias: str) -> None:
-        upstream = self._upstreams.by_alias.get(alias)
-        if upstream is None:
-            return
+    def _ask(self, alias: str, client: ZohoClient) -> None:
         try:
-            upstream.client.ensure_token()
+            client.ensure_token()
         except TokenRefusedError as error:
             with self._lock:
                 self._refused[alias] = f"{error.message}; {error.advice}"
