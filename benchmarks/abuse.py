@@ -35,6 +35,8 @@ SCRAPE_TIMEOUT_SECONDS = 30
 REST_SECONDS = 1.0
 """How long an attacker rests before it connects anew."""
 MIB = 1024 * 1024
+_CERTIFICATE = "server.pem"
+_SUBJECT = ("-addext", "subjectAltName=IP:127.0.0.1")
 LOGIN = ("prometheus", "a password that is right")
 RUNNING = [{"state": "RUNNING", "seconds": None}]
 TRICKS = (
@@ -58,7 +60,13 @@ class Target:
 
     port: int
     pid: int
-    is_tls: bool
+    certificate: str
+    """The file of its own certificate; empty where it speaks no TLS."""
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether it speaks TLS."""
+        return bool(self.certificate)
 
 
 @dataclass
@@ -213,7 +221,7 @@ def _scrape(target: Target, figures: Figures) -> None:
     scheme = "https" if target.is_tls else "http"
     started = time.monotonic()
     with requests.Session() as session:
-        session.verify, session.trust_env = False, False
+        session.verify, session.trust_env = target.certificate or True, False
         session.mount(f"{scheme}://", _FromElsewhere())
         problem = _problem(session, f"{scheme}://127.0.0.1:{target.port}/metrics")
     figures.seconds.append(time.monotonic() - started)
@@ -273,7 +281,7 @@ def _exporter(*, is_tls: bool) -> Iterator[Target]:
         }
         process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
         try:
-            yield Target(_port(process), process.pid, is_tls)
+            yield Target(_port(process), process.pid, str(Path(directory) / _CERTIFICATE) if is_tls else "")
         finally:
             process.terminate()
             process.communicate()
@@ -292,12 +300,12 @@ def _web_config(directory: Path, *, is_tls: bool) -> Path:
         "basic_auth_users": {LOGIN[0]: bcrypt.hashpw(LOGIN[1].encode(), bcrypt.gensalt(10)).decode()}
     }
     if is_tls:
-        files = {"-keyout": directory / "server.key", "-out": directory / "server.pem"}
+        files = {"-keyout": directory / "server.key", "-out": directory / _CERTIFICATE}
         options = [str(part) for pair in files.items() for part in pair]
         key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        command = ["openssl", "req", "-x509", "-days", "2", "-subj", "/CN=127.0.0.1", *key, *options]
+        command = ["openssl", "req", "-x509", "-days", "2", "-subj", "/CN=127.0.0.1", *_SUBJECT, *key, *options]
         subprocess.run(command, check=True, capture_output=True)
-        config["tls_server_config"] = {"cert_file": "server.pem", "key_file": "server.key"}
+        config["tls_server_config"] = {"cert_file": _CERTIFICATE, "key_file": "server.key"}
     file = directory / "web.yml"
     file.write_text(json.dumps(config), encoding="utf-8")
     return file
