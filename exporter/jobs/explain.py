@@ -28,7 +28,7 @@ def explain_account(state: AccountSnapshot, now: float) -> tuple[str, ...]:
     """Explain what an account may spend, and whether Zoho lets it."""
     upstream, credits_ = state.upstream, state.upstream.credits
     budget = "without a limit" if credits_.budget is None else f"of a budget of {credits_.budget}"
-    sentences = [f"The account {state.account.alias} has spent {credits_.used_24h} credits in 24 hours, {budget}."]
+    sentences = [f"The account {state.account.alias} has spent {_credits(credits_.used_24h)} in 24 hours, {budget}."]
     if credits_.remaining is not None:
         sentences.append(
             f"Zoho says that {credits_.remaining} credits are left to the organisation; the reserve is "
@@ -43,6 +43,10 @@ def explain_account(state: AccountSnapshot, now: float) -> tuple[str, ...]:
         else "It holds no access token that is good now; the next poll asks for one."
     )
     return tuple(sentences)
+
+
+def _credits(count: int) -> str:
+    return "1 credit" if count == 1 else f"{count} credits"
 
 
 def _named(job: TrackedJob) -> str:

@@ -99,6 +99,21 @@ def test_check_warns_of_what_is_probably_not_meant(tmp_path: Path) -> None:
     assert ended.stdout == "The configuration is right.\n  acme: data centre eu, production, 0 jobs\n"
 
 
+def test_check_reads_the_job_files_too(tmp_path: Path) -> None:
+    """Their jobs are counted, a pattern without a file is told, and a broken file is a problem like any other."""
+    (tmp_path / "zoho.yaml").write_text(GOOD_FILE + "job_files: [jobs.d/*.yaml, none/*.yaml]\n")
+    folder = tmp_path / "jobs.d"
+    folder.mkdir()
+    (folder / "a.yaml").write_text("jobs: [{module: Deals, job_id: 7}]")
+    ended = typed("check", "--config.file=zoho.yaml", directory=tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, "warning: job_files: no file matches none/*.yaml\n")
+    assert ended.stdout == "The configuration is right.\n  acme: data centre eu, production, 2 jobs\n"
+    (folder / "a.yaml").write_text("jobs: [{module: Deals, job_idd: 7}]")
+    broken = typed("check", "--config.file=zoho.yaml", directory=tmp_path)
+    assert broken.returncode == 2
+    assert 'jobs.d/a.yaml:1: jobs[0].job_idd: unknown key; did you mean "job_id"?' in broken.stderr
+
+
 def test_check_lists_every_problem_with_its_place(tmp_path: Path) -> None:
     """All problems come at once, each with its line, status 2 and no secret."""
     broken = GOOD_FILE.replace("eu", "eurp").replace("job_id: 3", "job_id: x3").replace("client_id", "clientid")

@@ -165,3 +165,22 @@ def test_probe_keeps_its_deadline(settings_for: SettingsFor) -> None:
             assert b"zoho_mass_update_probe_success 0.0" in exporter.probe(key, 0.01).body
             assert b"zoho_mass_update_probe_success 1.0" in exporter.probe(key, 30).body
         assert slow.stats().crm_calls == 1
+
+
+def test_probed_job_can_be_explained(simulator: Simulator, settings_for: SettingsFor) -> None:
+    """What was asked, what came and what is known can be read; of a job that nobody tracks there is nothing."""
+    key = key_of(job_ids(1)[0])
+    with application(settings_for(simulator, jobs=fill(simulator, 1), **every("15s"))) as exporter:
+        assert exporter.last_exchange(key) == ()
+        exporter.probe(key, 30)
+        asked, answer = exporter.last_exchange(key)
+        assert asked == f"GET {simulator.url}/crm/v8/Leads/actions/mass_update?job_id={key.job_id}"
+        assert answer.startswith("HTTP 200 with application/json, ")
+        sentences = exporter.explain(key)
+        assert sentences[0].startswith(f"{key} is tracked since ")
+        assert "The account acme has spent 1 credit in 24 hours, of a budget of 1000." in sentences
+        unknown = JobKey("other", MODULE, key.job_id)
+        assert (exporter.explain(unknown), exporter.last_exchange(unknown)) == ((), ())
+    shown = " ".join((asked, answer, *sentences))
+    assert simulator.scenario.client_secret not in shown
+    assert simulator.scenario.refresh_token not in shown
