@@ -18,6 +18,7 @@ API_IS_OFF = (
     "The job API is off. To switch it on, set web.api_token_file to a file that holds a bearer token, or guard the "
     "server with basic auth (--web.config.file)."
 )
+NOT_FROM_A_PAGE = "A web page in a browser may not do this: send the request without the header Origin."
 
 
 class Access:
@@ -31,9 +32,14 @@ class Access:
         self._read_token = read_token
 
     def refusal(self, request: Request) -> Response | None:
-        """Refuse a request that carries neither the bearer token nor a user's password; `None` lets it through."""
+        """Refuse a request that carries neither the bearer token nor a user's password; `None` lets it through.
+
+        A browser sends the password that it knows with whatever a page of another site makes it post: from a page a
+        password opens nothing but what may be read, which browsers keep from that page.
+        """
+        is_read = request.method in {"GET", "HEAD"}
         if request.scope.get(USER):
-            return None
+            return None if is_read or not _is_page(request) else problem(403, "Forbidden", NOT_FROM_A_PAGE)
         token = self._read_token()
         if not token:
             return problem(403, "The job API is off", API_IS_OFF)
@@ -47,8 +53,7 @@ class Access:
 
     def refusal_unless_local(self, request: Request) -> Response | None:
         """Refuse as `refusal` does, but let programs of this machine through; a browser's page is none."""
-        is_page = "Origin" in request.headers
-        return None if not is_page and _is_local(request) else self.refusal(request)
+        return None if not _is_page(request) and _is_local(request) else self.refusal(request)
 
     @staticmethod
     def has_token(request: Request, token: str) -> bool:
@@ -58,8 +63,14 @@ class Access:
         return scheme.lower() == "bearer" and is_equal
 
 
+def _is_page(request: Request) -> bool:
+    return "Origin" in request.headers
+
+
 def _is_local(request: Request) -> bool:
     try:
-        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+        address = ipaddress.ip_address(request.client.host if request.client else "")
     except ValueError:
         return False
+    # A socket for both IP versions shows 127.0.0.1 as ::ffff:127.0.0.1, which is no loopback address to every Python.
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

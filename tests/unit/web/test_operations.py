@@ -9,6 +9,7 @@ from sites import Serve
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.errors import Problem
+from exporter.web.access import USER
 from exporter.web.contract import Readiness
 from exporter.web.options import WebOptions
 from exporter.web.routes import create_routes
@@ -55,13 +56,37 @@ def test_wrong_configuration_is_told(serve: Serve, tmp_path: Path) -> None:
     )
 
 
-def from_afar(app: ASGIApp) -> ASGIApp:
-    """Let requests come from another machine."""
+def seen_as(app: ASGIApp, **extra: object) -> ASGIApp:
+    """Let requests come with more in their scope."""
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
-        await app({**scope, "client": ("192.0.2.7", 40_000)}, receive, send)
+        await app({**scope, **extra}, receive, send)
 
     return call
+
+
+def from_address(app: ASGIApp, address: str) -> ASGIApp:
+    """Let requests come from an address."""
+    return seen_as(app, client=(address, 40_000))
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        pytest.param("127.0.0.1", 200, id="IPv4"),
+        pytest.param("127.8.9.10", 200, id="all of the loopback network"),
+        pytest.param("::1", 200, id="IPv6"),
+        pytest.param("::ffff:127.0.0.1", 200, id="IPv4 on a socket for both"),
+        pytest.param("::ffff:192.0.2.7", 401, id="another machine on a socket for both"),
+        pytest.param("192.0.2.7", 401, id="another machine"),
+        pytest.param("", 401, id="no address"),
+    ],
+)
+def test_programs_of_this_machine_are_known_by_address(serve: Serve, address: str, status: int) -> None:
+    """Loopback is this machine, however the socket shows it."""
+    url = serve(from_address(create_routes(WITH_TOKEN, PlayedExporter()), address)).url
+    headers = {"X-Forwarded-For": "127.0.0.1", "Forwarded": "for=127.0.0.1"}
+    assert requests.post(f"{url}/-/reload", headers=headers, timeout=10).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -77,7 +102,7 @@ def from_afar(app: ASGIApp) -> ASGIApp:
 def test_others_need_the_token(serve: Serve, options: WebOptions, headers: dict[str, str], status: int) -> None:
     """From another machine a reload takes the API's token."""
     exporter = PlayedExporter()
-    url = serve(from_afar(create_routes(options, exporter))).url
+    url = serve(from_address(create_routes(options, exporter), "192.0.2.7")).url
     assert requests.post(f"{url}/-/reload", headers=headers, timeout=10).status_code == status
     assert exporter.reloads == (1 if status == 200 else 0)
 
@@ -88,6 +113,25 @@ def test_web_page_may_not_reload(serve: Serve) -> None:
     url = serve(create_routes(WebOptions("1.2.3"), exporter)).url
     assert requests.post(f"{url}/-/reload", headers={"Origin": "https://evil.example"}, timeout=10).status_code == 403
     assert exporter.reloads == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        pytest.param("POST", "/-/reload", 403, id="reload"),
+        pytest.param("POST", "/api/v1/jobs", 403, id="register"),
+        pytest.param("DELETE", "/api/v1/jobs/acme/Leads/1", 403, id="let go"),
+        pytest.param("GET", "/api/v1/jobs", 200, id="list"),
+    ],
+)
+def test_web_page_may_not_use_a_users_password(serve: Serve, method: str, path: str, status: int) -> None:
+    """A browser sends its password along with what another site's page posts; that must change nothing."""
+    exporter = PlayedExporter()
+    url = serve(seen_as(create_routes(WITH_TOKEN, exporter), **{USER: "anna"})).url
+    body = '{"module": "Leads", "job_id": "1"}'
+    answer = requests.request(method, url + path, data=body, headers={"Origin": "https://evil.example"}, timeout=10)
+    assert answer.status_code == status
+    assert (exporter.reloads, exporter.jobs) == (0, {})
 
 
 def test_reload_is_no_get(serve: Serve) -> None:
