@@ -40,7 +40,7 @@ class JobBody(BaseModel):
     name: Annotated[Text, Field(default="", description="Name to show for the job.")]
     group: Annotated[Text, Field(default="", description="Campaign of several jobs that this one belongs to.")]
     labels: Annotated[
-        dict[str, Text], Field(default_factory=dict, description="Labels that the setting job_labels allows.")
+        dict[Text, Text], Field(default_factory=dict, description="Labels that the setting job_labels allows.")
     ]
 
 
@@ -139,10 +139,16 @@ def parse_bodies(document: object) -> tuple[JobBody, ...]:
         )
     except ValidationError as error:
         faults = [
-            {"pointer": "".join(f"/{step}" for step in detail["loc"]), "detail": detail["msg"]}
+            {"pointer": _pointer(detail["loc"]), "detail": detail["msg"]}
             for detail in error.errors(include_url=False, include_input=False)
         ]
     raise BodyError(faults)
+
+
+def _pointer(steps: Sequence[int | str]) -> str:
+    """Write a JSON pointer. Source: RFC 6901. A wrong key is pointed at like its value."""
+    escaped = (str(step).replace("~", "~0").replace("/", "~1") for step in steps if step != "[key]")
+    return "".join(f"/{step}" for step in escaped)
 
 
 def view_of(job: TrackedJob) -> JobView:

@@ -99,6 +99,10 @@ def test_many_jobs_come_at_once(url: str, exporter: PlayedExporter) -> None:
         pytest.param({**BODY, "name": "x" * 257}, ["/name"], id="too long"),
         pytest.param({**BODY, "account": "other"}, [""], id="unknown account"),
         pytest.param({**BODY, "labels": {"planet": "mars"}}, [""], id="label not allowed"),
+        pytest.param(
+            {**BODY, "labels": {"\ud800": "mars"}}, ["/labels/\ufffd\ufffd\ufffd"], id="half a character as a label"
+        ),
+        pytest.param({**BODY, "a/b~c": 1}, ["/a~1b~0c"], id="key that a pointer escapes"),
         pytest.param([BODY, {**BODY, "module": 1}], ["/1/module"], id="second of a list"),
         pytest.param([BODY, {**BODY, "account": "other"}], ["/1"], id="unknown account in a list"),
         pytest.param([], [""], id="empty list"),
