@@ -6,10 +6,11 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Scope
 
 from exporter.settings import Settings, read_web_config
-from exporter.web.access import API_PATH, RELOAD_PATH, Access
+from exporter.web.access import RELOAD_PATH, Access
 from exporter.web.admission import OPEN, Admission, AdmissionFile
 from exporter.web.connections import Connections
 from exporter.web.gate import Gate, is_health_check
+from exporter.web.problems import API_PATH
 
 
 class Entrance:

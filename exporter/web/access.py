@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from exporter.web.problems import problem
 
-API_PATH, RELOAD_PATH = "/api/", "/-/reload"
-"""Where the bearer token counts: below the first, and at the second."""
+RELOAD_PATH = "/-/reload"
+"""Where the bearer token counts too, beside the API."""
 USER = "exporter.user"
 """The key of a request's scope that names the user whom basic auth has let in."""
 

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from exporter.web.access import API_PATH, USER
+from exporter.web.access import USER
 from exporter.web.admission import OPEN, Admission
 from exporter.web.headers import with_headers
 from exporter.web.operations import HEALTH_PATH, READY_PATH
 from exporter.web.passwords import Passwords, Verdict, parse_login
-from exporter.web.problems import problem
+from exporter.web.problems import refusal
 
 OPEN_PATHS = frozenset({HEALTH_PATH, READY_PATH})
 """What orchestrators ask for, without a password and however busy we are."""
@@ -66,9 +66,9 @@ class Gate:
         """Answer one request."""
         access = self._access()
         send = with_headers(send, access.headers)
-        refusal = _oversized(scope) or await self._unknown(scope, access)
-        if refusal:
-            await refusal(scope, receive, send)
+        refused = _oversized(scope) or await self._unknown(scope, access)
+        if refused:
+            await refused(scope, receive, send)
         elif is_health_check(scope):
             await self._app(scope, receive, send)
         else:
@@ -79,23 +79,27 @@ class Gate:
             return None
         login = parse_login(Headers(scope=scope).get("Authorization", ""))
         if login is None:
-            return _refusal(scope, HTTPStatus.UNAUTHORIZED, "a user and a password are needed", _CHALLENGE)
+            return refusal(scope["path"], HTTPStatus.UNAUTHORIZED, "a user and a password are needed", _CHALLENGE)
         match await self._passwords.judge(login, access.users, _address(scope)):
             case Verdict.ADMITTED:
                 scope[USER] = login.user
                 return None
             case Verdict.REFUSED:
-                return _refusal(scope, HTTPStatus.UNAUTHORIZED, "this user and password are not known", _CHALLENGE)
+                return refusal(
+                    scope["path"], HTTPStatus.UNAUTHORIZED, "this user and password are not known", _CHALLENGE
+                )
             case Verdict.BUSY:
-                return _refusal(scope, HTTPStatus.TOO_MANY_REQUESTS, "too many passwords are being checked", _SOON)
+                return refusal(
+                    scope["path"], HTTPStatus.TOO_MANY_REQUESTS, "too many passwords are being checked", _SOON
+                )
 
     async def _with_body(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The body is read before a request counts as one under way: whoever brings it slowly holds up nobody.
         body = _Body(receive, self._hold)
         try:
-            refusal = await body.read(scope) if _has_body(scope) else None
-            if refusal:
-                await refusal(scope, receive, send)
+            refused = await body.read(scope) if _has_body(scope) else None
+            if refused:
+                await refused(scope, receive, send)
             elif not body.is_abandoned:
                 await self._counted(scope, body.replay, send)
         finally:
@@ -108,7 +112,7 @@ class Gate:
     async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = _address(scope)
         if self._is_full(client):
-            await _refusal(scope, HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once", _SOON)(
+            await refusal(scope["path"], HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once", _SOON)(
                 scope, receive, send
             )
             return
@@ -157,7 +161,7 @@ class _Body:
             chunk = message.get("body", b"")
             self.content += chunk
             if not self._hold(len(chunk)):
-                return _refusal(scope, HTTPStatus.SERVICE_UNAVAILABLE, "too many bodies at once", _SOON)
+                return refusal(scope["path"], HTTPStatus.SERVICE_UNAVAILABLE, "too many bodies at once", _SOON)
             if len(self.content) > MOST_BODY_BYTES:
                 return _too_large_body(scope)
             if not message.get("more_body", False):
@@ -179,7 +183,7 @@ def _oversized(scope: Scope) -> Response | None:
     lines = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
     if len(scope["raw_path"]) + len(scope["query_string"]) + lines > MOST_HEAD_BYTES:
         text = f"the request's head is larger than {MOST_HEAD_BYTES // 1024} KiB"
-        return _refusal(scope, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text)
+        return refusal(scope["path"], HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text)
     announced = Headers(scope=scope).get("Content-Length", "0")
     return _too_large_body(scope) if int(announced) > MOST_BODY_BYTES else None
 
@@ -191,12 +195,4 @@ def _has_body(scope: Scope) -> bool:
 
 def _too_large_body(scope: Scope) -> Response:
     text = f"the request's body is larger than {MOST_BODY_BYTES // 1024 // 1024} MiB"
-    return _refusal(scope, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
-
-
-def _refusal(scope: Scope, status: HTTPStatus, text: str, headers: dict[str, str] | None = None) -> Response:
-    if not scope["path"].startswith(API_PATH):
-        return PlainTextResponse(f"{text}\n", status_code=status, headers=headers)
-    answer = problem(status, status.phrase, f"{text}.")
-    answer.headers.update(headers or {})
-    return answer
+    return refusal(scope["path"], HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)

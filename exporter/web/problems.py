@@ -1,9 +1,12 @@
 """Refusals as RFC 9457 tells them: `application/problem+json`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+API_PATH = "/api/"
+"""Below it refusals are for programs."""
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -13,3 +16,12 @@ def problem(status: int, title: str, detail: str, errors: Sequence[dict[str, str
     if errors:
         body["errors"] = list(errors)
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE)
+
+
+def refusal(path: str, status: HTTPStatus, text: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Refuse a request for a path: as a problem below the API's, else in plain text."""
+    if not path.startswith(API_PATH):
+        return PlainTextResponse(f"{text}\n", status_code=status, headers=headers)
+    answer = problem(status, status.phrase, f"{text}.")
+    answer.headers.update(headers or {})
+    return answer

@@ -1,12 +1,14 @@
 """Which paths we answer, and with what. Nothing here knows Zoho or Prometheus' client."""
 
 import logging
+from http import HTTPStatus
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from exporter.web.access import RELOAD_PATH, Access
@@ -16,6 +18,7 @@ from exporter.web.discovery import PROBE_PATH, Discovery
 from exporter.web.openapi import OPENAPI_PATH, openapi_document
 from exporter.web.operations import HEALTH_PATH, READY_PATH, Operations
 from exporter.web.options import WebOptions
+from exporter.web.problems import refusal
 from exporter.web.scrapes import Scrapes
 from exporter.web.status.page import StatusPage, status_route
 
@@ -31,7 +34,7 @@ def create_routes(options: WebOptions, exporter: Exporter) -> Starlette:
         routes=_routes(options, exporter, access),
         # Level 1: six times faster than the default for a page a quarter larger.
         middleware=[Middleware(GZipMiddleware, minimum_size=_SMALLEST_GZIP_BYTES, compresslevel=1)],
-        exception_handlers={Exception: _failed},
+        exception_handlers={HTTPException: _refused, Exception: _failed},
     )
     app.router.redirect_slashes = False  # its redirects go to whatever host the request names
     return app
@@ -61,6 +64,13 @@ def _routes(options: WebOptions, exporter: Exporter, access: Access) -> list[Rou
     ]
 
 
+async def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    return refusal(request.url.path, HTTPStatus(error.status_code), error.detail, error.headers)
+
+
 async def _failed(request: Request, error: Exception) -> Response:
     _log.error("a request failed in a way nobody foresaw", exc_info=error, extra={"path": request.url.path})
-    return PlainTextResponse("internal error: see the exporter's log\n", status_code=500)
+    text = "internal error: see the exporter's log"
+    return refusal(request.url.path, HTTPStatus.INTERNAL_SERVER_ERROR, text)

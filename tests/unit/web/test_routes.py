@@ -48,6 +48,21 @@ def test_page_is_compressed_for_those_who_ask(url: str, encoding: str) -> None:
     assert {part.strip() for part in answer.headers["Vary"].split(",")} == {"Accept", "Accept-Encoding"}
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "media_type"),
+    [
+        pytest.param("GET", "/api/v1/nope", 404, "application/problem+json", id="no page of the API"),
+        pytest.param("PUT", "/api/v1/jobs", 405, "application/problem+json", id="no method of the API"),
+        pytest.param("GET", "/nope", 404, "text/plain; charset=utf-8", id="no page"),
+        pytest.param("POST", "/metrics", 405, "text/plain; charset=utf-8", id="no method"),
+    ],
+)
+def test_what_is_not_there_is_refused(url: str, method: str, path: str, status: int, media_type: str) -> None:
+    """The API's refusals are for programs, all others for people."""
+    answer = requests.request(method, url + path, timeout=10)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, media_type)
+
+
 def test_health_needs_no_scrape(url: str, exporter: PlayedExporter) -> None:
     """`/-/healthy` answers without asking for anything."""
     answer = requests.get(f"{url}/-/healthy", timeout=10)
