@@ -75,6 +75,7 @@ class Application:
         self._registry.restore(kept)
         self._refresher = Refresher(self._registry, self._lanes(), _schedule(settings), clock=clock, draw=draw)
         self._telemetry = Telemetry(__version__, clock())
+        self._is_config_current = True
         self._renderer = _renderer(settings)
         self._job_files = JobFiles()
         self._declare_jobs()
@@ -186,9 +187,11 @@ class Application:
                 settings = self._load()
                 self._upstreams.configure(settings)
             except ConfigurationError as error:
-                self._telemetry.note_reload(self._clock(), succeeded=False)
                 _log.error("the configuration can't be reloaded: %s", error, extra={"in_force": "the last good one"})
-                return error.problems
+                self._is_config_current = False
+                # The job files may have changed with it, and whoever watches files tells of a change once.
+                return (*error.problems, *self._declare_jobs())
+            self._is_config_current = True
             self._warn_of_restarts(settings)
             self._settings = settings
             self._registry.limit(_retention(settings))
@@ -219,7 +222,7 @@ class Application:
         self._registry.declare(specs, now, accounts=settings.accounts.keys(), is_complete=reading.is_complete)
         for problem in reading.problems:
             _log.error("a job file can't be used: %s", problem.message, extra={"place": problem.place})
-        self._telemetry.note_reload(now, succeeded=not reading.problems)
+        self._telemetry.note_reload(now, succeeded=self._is_config_current and not reading.problems)
         return reading.problems
 
     def _warn_of_restarts(self, settings: Settings) -> None:

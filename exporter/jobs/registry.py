@@ -99,12 +99,13 @@ class Registry:
         Args:
             specs: every job of the configuration; where one stands twice, the first counts.
             now: Unix seconds.
-            accounts: the configured accounts; a job of another one leaves, however it came.
+            accounts: the configured accounts; a job of another one leaves, however it came and whoever lists it.
             is_complete: whether `specs` is all there is; otherwise jobs of files that can't be read now are kept.
         """
         listed: dict[JobKey, JobSpec] = {}
         for spec in specs:
-            listed.setdefault(spec.key, spec)
+            if spec.key.account in accounts:
+                listed.setdefault(spec.key, spec)
 
         def leaves(source: JobSource) -> bool:
             return source.is_declared and (is_complete or source is not JobSource.FILE)

@@ -8,7 +8,7 @@ from samples import Clock
 
 from exporter.app import Application
 from exporter.app.upstreams import proxies_by_host
-from exporter.errors import ConfigurationError
+from exporter.errors import ConfigurationError, Problem
 from exporter.jobs.store import Store
 from exporter.settings import Settings, load_settings
 from exporter.zoho.data_centers import Endpoints
@@ -65,3 +65,29 @@ def test_each_host_has_its_own_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         "https://www.zohoapis.eu": "http://proxy:3128",
         "https://zohoapis.eu": "http://proxy:3128",
     }
+
+
+def test_good_job_file_does_not_hide_a_wrong_configuration(tmp_path: Path) -> None:
+    """The reload's metric stays 0 until the configuration is mended; job files are followed all the while."""
+    settings = settings_of(job_files=str(tmp_path / "*.yaml"))
+    news = [settings]
+
+    def load() -> Settings:
+        if not news:
+            raise ConfigurationError((Problem("zoho.yaml:1", "max_jbos: unknown key"),))
+        return news.pop()
+
+    def told() -> tuple[bool, int]:
+        """Give the metric, and the number of jobs."""
+        seen = application.snapshot()
+        return seen.exporter.config_reload_succeeded, len(seen.jobs)
+
+    with closing(Application(settings, Store.open(None), load, clock=Clock())) as application:
+        assert (application.reload(), told()) == ((), (True, 0))
+        (tmp_path / "a.yaml").write_text('jobs: [{module: Leads, job_id: "1"}]')
+        assert [problem.place for problem in application.reload()] == ["zoho.yaml:1"]
+        assert told() == (False, 1)
+        (tmp_path / "b.yaml").write_text('jobs: [{module: Leads, job_id: "2"}]')
+        assert (application.reload_jobs(), told()) == ((), (False, 2))
+        news.append(settings)
+        assert (application.reload(), told()) == ((), (True, 2))

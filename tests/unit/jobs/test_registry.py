@@ -315,6 +315,13 @@ def test_jobs_of_an_account_leave_with_it() -> None:
     assert registry.jobs() == ()
 
 
+def test_listed_job_of_an_unknown_account_is_not_tracked() -> None:
+    """A broken job file keeps its last jobs, but not those of an account that has gone meanwhile."""
+    registry = Registry(MemoryJournal())
+    registry.declare([JobSpec(LEADS, JobSource.FILE)], NOW, accounts={"other"})
+    assert registry.jobs() == ()
+
+
 def test_first_of_two_declarations_counts() -> None:
     """The settings file stands before the job files."""
     registry = Registry(MemoryJournal())
