@@ -47,8 +47,10 @@ def _name_configured(body: Document, accounts: Collection[str], job_labels: Coll
         raise TypeError("a model's schema has properties")
     is_one = len(accounts) == 1
     properties["account"] |= {"enum": [*sorted(accounts), *([""] if is_one else [])]}
-    text = properties["labels"]["additionalProperties"]
-    properties["labels"] |= {"properties": dict.fromkeys(sorted(job_labels), text), "additionalProperties": False}
+    labels = properties["labels"]
+    del labels["propertyNames"]
+    [text] = labels.pop("patternProperties").values()
+    labels |= {"properties": dict.fromkeys(sorted(job_labels), text), "additionalProperties": False}
     if not is_one:
         del properties["account"]["default"]
         body["required"] = ["account", "module", "job_id"]
