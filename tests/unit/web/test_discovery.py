@@ -22,25 +22,29 @@ def waiting(seconds: float | None, state: JobState = JobState.RUNNING) -> Tracke
 
 
 @pytest.mark.parametrize(
-    ("job", "seconds"),
+    ("job", "age", "seconds"),
     [
-        pytest.param(tracked(), 1, id="never polled"),
-        pytest.param(waiting(0.2), 1, id="faster than any"),
-        pytest.param(waiting(15), 15, id="shortest of the schedule"),
-        pytest.param(waiting(44.9), 30, id="in between"),
-        pytest.param(waiting(120), 120, id="longest of the schedule"),
-        pytest.param(waiting(21_600), 120, id="refused: no series may go stale"),
-        pytest.param(waiting(None, JobState.COMPLETED), 120, id="ended"),
+        pytest.param(tracked(), 0, 1, id="new"),
+        pytest.param(tracked(), -60, 1, id="new, and the clock was set back"),
+        pytest.param(tracked(), 60, 15, id="never polled for a minute"),
+        pytest.param(tracked(), 86_400, 120, id="never polled for a day"),
+        pytest.param(waiting(0), 86_400, 120, id="due for a day"),
+        pytest.param(waiting(0.2), 0, 1, id="faster than any"),
+        pytest.param(waiting(15), 0, 15, id="shortest of the schedule"),
+        pytest.param(waiting(44.9), 0, 30, id="in between"),
+        pytest.param(waiting(120), 0, 120, id="longest of the schedule"),
+        pytest.param(waiting(21_600), 0, 120, id="refused: no series may go stale"),
+        pytest.param(waiting(None, JobState.COMPLETED), 0, 120, id="ended"),
     ],
 )
-def test_interval_follows_the_schedule(job: TrackedJob, seconds: int) -> None:
-    """A target is scraped at least as often as its job is due, at one of few intervals."""
-    assert scrape_interval_seconds(job) == seconds
+def test_interval_follows_the_schedule(job: TrackedJob, age: float, seconds: int) -> None:
+    """A target is scraped as often as its job is due, at one of few intervals, and ever less while it can't be."""
+    assert scrape_interval_seconds(job, NOW + age) == seconds
 
 
 def test_target_is_a_probe_of_the_job() -> None:
     """Everything Prometheus needs is in the labels: no relabelling."""
-    assert target(waiting(30), "exporter:10042", "https") == {
+    assert target(waiting(30), "exporter:10042", "https", NOW) == {
         "targets": ["exporter:10042"],
         "labels": {
             "__scheme__": "https",
