@@ -11,6 +11,8 @@ from exporter.web.problems import problem
 
 RELOAD_PATH = "/-/reload"
 """Where the bearer token counts too, beside the API."""
+_FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Real-IP")
+"""Headers by which a proxy says that it asks for somebody else."""
 USER = "exporter.user"
 """The key of a request's scope that names the user whom basic auth has let in."""
 
@@ -52,8 +54,12 @@ class Access:
         return answer
 
     def refusal_unless_local(self, request: Request) -> Response | None:
-        """Refuse as `refusal` does, but let programs of this machine through; a browser's page is none."""
-        return None if not _is_page(request) and _is_local(request) else self.refusal(request)
+        """Refuse as `refusal` does, but let programs of this machine through.
+
+        A browser's page is none, and whoever comes by a proxy may be anybody.
+        """
+        is_from_elsewhere = _is_page(request) or any(name in request.headers for name in _FORWARDED)
+        return None if not is_from_elsewhere and _is_local(request) else self.refusal(request)
 
     @staticmethod
     def has_token(request: Request, token: str) -> bool:
