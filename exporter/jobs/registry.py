@@ -216,8 +216,9 @@ class Registry:
                 return
             after = self._jobs[key] = change(before)
             module = (key.account, key.module)
-            self._totals[module] = add_report(self._totals[module], before, after)
-            self._journal.save_job(after, {module: self._totals[module]})
+            counted = self._totals[module]
+            self._totals[module] = add_report(counted, before, after)
+            self._journal.save_job(after, {} if self._totals[module] == counted else {module: self._totals[module]})
         _log_change(before, after)
 
     def _track(self, spec: JobSpec, now: float) -> None:
@@ -243,9 +244,16 @@ class Registry:
             del self._jobs[key]
             self._probed_at.pop(key, None)
             _log.info("job is no longer tracked", extra={**key.as_fields(), "reason": str(reason)})
+        self._forget_uncounted({(key.account, key.module) for key in keys})
         self._retired |= keys if retired else set()
         self._is_refusing = False
         self._journal.forget_jobs(keys, retired=retired)
+
+    def _forget_uncounted(self, modules: set[tuple[str, str]]) -> None:
+        """Keep no counters for modules that have no job and never counted one: whoever probes may make up names."""
+        for module in modules - {(key.account, key.module) for key in self._jobs}:
+            if self._totals[module] == ModuleTotals.empty(DURATION_BOUNDS):
+                del self._totals[module]
 
     def _reason_to_drop(self, job: TrackedJob, now: float) -> Drop | None:
         if job.spec.source is JobSource.PROBE:

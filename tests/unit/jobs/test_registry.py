@@ -322,6 +322,20 @@ def test_listed_job_of_an_unknown_account_is_not_tracked() -> None:
     assert registry.jobs() == ()
 
 
+def test_module_that_nothing_was_counted_of_leaves_with_its_last_job(journal: MemoryJournal) -> None:
+    """Modules that somebody made up for a probe leave no series behind, and no row in the state file."""
+    registry = Registry(journal)
+    for key in (LEADS, DEALS):
+        registry.admit_probe(key, NOW)
+    take(registry, report())
+    registry.update(DEALS, lambda job: note_failure(job, FAILURE, NOW))
+    assert set(registry.totals()) == {("acme", "Leads"), ("acme", "Deals")}
+    registry.retire(NOW)
+    registry.retire(NOW + 2 * DAY)
+    assert registry.jobs() == ()
+    assert set(registry.totals()) == set(journal.totals) == {("acme", "Leads")}
+
+
 def test_first_of_two_declarations_counts() -> None:
     """The settings file stands before the job files."""
     registry = Registry(MemoryJournal())
