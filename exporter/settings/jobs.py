@@ -46,4 +46,4 @@ class JobSettings(Section):
 class JobFile(Section):
     """A watched file of jobs."""
 
-    jobs: tuple[JobSettings, ...] = Field(default=(), description="The mass updates to watch.")
+    jobs: tuple[JobSettings, ...] = Field(description="The mass updates to watch.")

@@ -48,6 +48,15 @@ def test_broken_file_keeps_its_last_good_jobs(settings: Settings) -> None:
     assert reading.is_complete
 
 
+def test_file_that_is_being_written_keeps_its_last_good_jobs(settings: Settings) -> None:
+    """Many programs empty a file before they write it anew: that is no word on its jobs."""
+    files, file = JobFiles(), Path("jobs.d/a.yaml")
+    file.write_text(GOOD)
+    files.read(settings)
+    file.write_text("")
+    assert keys(settings, files) == ["acme/Leads/3524033000006027001"]
+
+
 def test_file_that_was_never_good_leaves_a_gap(settings: Settings) -> None:
     """Its jobs are not known; those of the other files are."""
     Path("jobs.d/a.yaml").write_text("jobs: [")
@@ -63,7 +72,9 @@ def test_file_that_was_never_good_leaves_a_gap(settings: Settings) -> None:
     ("text", "problem"),
     [
         pytest.param("[]", "expected a mapping at the top level, such as accounts: and jobs:", id="a list"),
-        pytest.param("accounts: {}", "accounts: unknown key", id="more than jobs"),
+        pytest.param("{jobs: [], accounts: {}}", "accounts: unknown key", id="more than jobs"),
+        pytest.param("", "jobs: is required", id="empty, as while it is being written"),
+        pytest.param("jobs:", "jobs: is required", id="no list"),
         pytest.param("jobs: [{account: other, module: L, job_id: 1}]", '"other" is no account', id="unknown account"),
         pytest.param(
             "jobs: [{module: L, job_id: 1, labels: {planet: mars}}]", "is not in job_labels", id="label not allowed"
