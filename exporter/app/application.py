@@ -40,7 +40,7 @@ class Application:
         settings: valid settings.
         store: keeps what survives a restart; closed with the application.
         load: gives the settings anew for a reload, or raises `ConfigurationError`; those of the start if left out.
-        is_web_config_current: whether the web-config file is in force as it is now.
+        web_config_problems: gives what is wrong with the web-config file, where an older version is in force.
         clock: gives Unix seconds.
         stopwatch: gives seconds that never go backwards.
         draw: gives random numbers from 0 to 1, to spread attempts after faults.
@@ -55,7 +55,7 @@ class Application:
         store: Store,
         load: Load | None = None,
         *,
-        is_web_config_current: Callable[[], bool] = lambda: True,
+        web_config_problems: Callable[[], tuple[Problem, ...]] = lambda: (),
         clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
@@ -63,7 +63,7 @@ class Application:
         self._settings = settings
         self._store = store
         self._load = load or (lambda: settings)
-        self._is_web_config_current = is_web_config_current
+        self._web_config_problems = web_config_problems
         self._clock = clock
         self._stopwatch = stopwatch
         self._changing = Lock()
@@ -180,7 +180,8 @@ class Application:
     def reload(self) -> tuple[Problem, ...]:
         """Load the settings anew and take them into force; give what is wrong, and the last good ones stay.
 
-        Tokens, tracked jobs and counters go on. A refused job is tried again at the next scrape.
+        Tokens, tracked jobs and counters go on. A refused job is tried again at the next scrape. The web-config
+        file is read by others; what is wrong with it is told here too.
         """
         with self._changing:
             try:
@@ -190,7 +191,7 @@ class Application:
                 _log.error("the configuration can't be reloaded: %s", error, extra={"in_force": "the last good one"})
                 self._is_config_current = False
                 # The job files may have changed with it, and whoever watches files tells of a change once.
-                return (*error.problems, *self._declare_jobs())
+                return (*error.problems, *self._declare_jobs(), *self._web_config_problems())
             self._is_config_current = True
             self._warn_of_restarts(settings)
             self._settings = settings
@@ -200,7 +201,7 @@ class Application:
             problems = self._declare_jobs()
             self._refresher.retry_refused()
             _log.info("configuration reloaded", extra={"accounts": len(settings.accounts), "jobs": len(settings.jobs)})
-            return problems
+            return (*problems, *self._web_config_problems())
 
     def reload_jobs(self) -> tuple[Problem, ...]:
         """Read the job files anew; a broken one keeps its last good jobs, and is told of."""
@@ -238,7 +239,7 @@ class Application:
 
     def _reading(self) -> ExporterSnapshot:
         reading = self._telemetry.snapshot(self._registry.dropped(), self._store.errors())
-        return reading if self._is_web_config_current() else replace(reading, config_reload_succeeded=False)
+        return replace(reading, config_reload_succeeded=False) if self._web_config_problems() else reading
 
     def _account_snapshots(self) -> Iterator[AccountSnapshot]:
         tallies, totals = self._refresher.tallies(), self._registry.totals()

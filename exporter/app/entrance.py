@@ -5,6 +5,7 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.types import ASGIApp, Scope
 
+from exporter.errors import Problem
 from exporter.settings import Settings, read_web_config
 from exporter.web.access import RELOAD_PATH, Access
 from exporter.web.admission import OPEN, Admission, AdmissionFile
@@ -31,9 +32,9 @@ class Entrance:
         self._file = AdmissionFile(file, read_web_config) if file else None
         self.connections = Connections(lambda: self._admission().tls)
 
-    def is_current(self) -> bool:
-        """Whether what is in force is what the web-config file says now."""
-        return self._file is None or self._file.is_current
+    def problems(self) -> tuple[Problem, ...]:
+        """Give what is wrong with the web-config file as it is now, where an older version is in force."""
+        return self._file.problems if self._file else ()
 
     def gate(self, routes: ASGIApp) -> ASGIApp:
         """Put the gate before the routes."""

@@ -64,7 +64,7 @@ def serve(source: Source, *, on_ready: Callable[[int], None] = lambda _: None) -
     entrance = Entrance(settings, options.read_api_token)
     with bind(address.host, address.port) as listener:
         store = Store.open(state_file(settings.state.path))
-        application = Application(settings, store, source.load, is_web_config_current=entrance.is_current)
+        application = Application(settings, store, source.load, web_config_problems=entrance.problems)
         server = WebServer(
             entrance.gate(create_routes(options, application)),
             listener,

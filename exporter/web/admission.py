@@ -1,6 +1,6 @@
 """Who may come in now: the web-config file and its certificates, read again when they change.
 
-A new version that can't be used leaves the last good one in force, which is logged once and told by `is_current`.
+A new version that can't be used leaves the last good one in force, which is logged once and told by `problems`.
 """
 
 import logging
@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TypeAlias
 
-from exporter.errors import ConfigurationError
+from exporter.errors import ConfigurationError, Problem
 from exporter.model import WebAccess
 from exporter.web.tls import Tls, open_tls
 
@@ -54,7 +54,7 @@ class AdmissionFile:
         self._lock = Lock()
         self._stamps: dict[Path, _Stamp] = {}
         self._access = self._load()
-        self._is_current = True
+        self._problems: tuple[Problem, ...] = ()
         self._loaded_at = clock()
 
     def __call__(self) -> Admission:
@@ -65,9 +65,9 @@ class AdmissionFile:
             return self._access
 
     @property
-    def is_current(self) -> bool:
-        """Whether what is in force is what the files say; false while their latest version can't be used."""
-        return self._is_current
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the files' latest version; nothing while what is in force is what they say."""
+        return self._problems
 
     @property
     def loaded_at(self) -> float:
@@ -78,13 +78,13 @@ class AdmissionFile:
         try:
             self._access = self._load()
         except ConfigurationError as error:
-            self._is_current = False
+            self._problems = error.problems
             problems = "; ".join(str(problem) for problem in error.problems)
             _log.error(
                 "the web-config file can't be used, the last good one stays in force", extra={"problems": problems}
             )
             return
-        self._is_current = True
+        self._problems = ()
         self._loaded_at = self._clock()
         _log.info("read the web-config file anew", extra={"file": str(self._path)})
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import bcrypt
 import pytest
+import requests
 from certificates import Authority, Identity, open_authority
 from journey import Exporter, Prometheus
 from processes import bare_environment, exporter_command
@@ -251,12 +252,15 @@ def test_broken_file_keeps_the_last_good_one(start: Start, curl: Curl, web_confi
 
 
 def test_broken_file_is_a_failed_reload(start: Start, web_config: Callable[[str], Path]) -> None:
-    """The metric that alerts stand on says so until the file is right again."""
+    """The answer to a reload, and the metric that alerts stand on, say so until the file is right again."""
     exporter = start("")
     name = "zoho_mass_update_exporter_config_last_reload_successful"
     assert f"{name} 1.0" in exporter.page()
     web_config("basic_auth_users: []")
     assert f"{name} 0.0" in exporter.page()
+    answer = requests.post(f"{exporter.url}/-/reload", timeout=10)
+    assert answer.status_code == 500
+    assert "web.yml:1: basic_auth_users: expected a mapping" in answer.text
     web_config("")
     assert f"{name} 1.0" in exporter.page()
 

@@ -73,7 +73,7 @@ def test_changed_file_is_read_again(tmp_path: Path, change: Change) -> None:
     reader.access, clock.now = WebAccess(users={"bob": b"hash"}), 2000.0
     change(file, "")
     assert access().users == {"bob": b"hash"}
-    assert (access.is_current, access.loaded_at, reader.times) == (True, 2000.0, 2)
+    assert (access.problems, access.loaded_at, reader.times) == ((), 2000.0, 2)
 
 
 def test_broken_file_keeps_the_last_good_one(tmp_path: Path, change: Change, caplog: pytest.LogCaptureFixture) -> None:
@@ -89,10 +89,10 @@ def test_broken_file_keeps_the_last_good_one(tmp_path: Path, change: Change, cap
     [record] = caplog.records
     assert record.getMessage() == "the web-config file can't be used, the last good one stays in force"
     assert vars(record)["problems"] == f"{file}: is not right"
-    assert (access.is_current, access.loaded_at) == (False, 1000.0)
+    assert (list(map(str, access.problems)), access.loaded_at) == ([f"{file}: is not right"], 1000.0)
     reader.access = WebAccess()
     change(file, "good")
-    assert (access().users, access.is_current, access.loaded_at) == ({}, True, 2000.0)
+    assert (access().users, access.problems, access.loaded_at) == ({}, (), 2000.0)
 
 
 def test_file_that_is_gone_keeps_the_last_good_one(tmp_path: Path, change: Change) -> None:
@@ -124,10 +124,11 @@ def test_changed_certificates_are_read_again(tmp_path: Path, change: Change, aut
     access = AdmissionFile(file, Reader(WebAccess(TlsServer(cert, key))))
     before = access().tls
     change(cert, second.file.read_text())
-    assert (access().tls, access.is_current) == (before, False)
+    assert access().tls is before
+    assert access.problems
     change(key, second.key.read_text())
     assert access().tls not in {None, before}
-    assert access.is_current
+    assert access.problems == ()
 
 
 _NO_PEM = "{1}: can't be used with {0}: expected PEM, the key without a password"
