@@ -154,12 +154,17 @@ def _web_options(settings: Settings) -> WebOptions:
 
 def _token_reader(file: Path | None) -> Callable[[], str]:
     """Give a function that reads the API's token anew; where the file can't be read, the API is off."""
+    told = ""
 
     def read() -> str:
+        nonlocal told
         try:
-            return read_secret_file(file) if file else ""
+            token, problem = read_secret_file(file) if file else "", ""
         except ConfigurationError as error:
-            _log.error("the API's token can't be read: %s", error)
-            return ""
+            token, problem = "", str(error)
+        if problem and problem != told:  # anybody can ask for the API: a line for each request could fill the log
+            _log.error("the API's token can't be read: %s", problem)
+        told = problem
+        return token
 
     return read

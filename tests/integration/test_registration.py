@@ -47,6 +47,23 @@ def test_registrations_survive_being_killed(simulator: Simulator, token: str, tm
         expected.add(f"{number}1")
 
 
+def test_token_that_can_not_be_read_is_told_once(start_exporter: Callable[..., Exporter], token: str) -> None:
+    """The API is off meanwhile, and whoever asks for it again and again does not fill the log."""
+    exporter = start_exporter(web__api_token_file=token)
+    url, problem = f"{exporter.url}/api/v1/jobs", f"the API's token can't be read: {token}: does not exist"
+
+    def refused_without_the_file() -> None:
+        Path(token).unlink()
+        assert [requests.get(url, headers=TOKEN, timeout=10).status_code for _ in range(3)] == [403, 403, 403]
+        Path(token).write_text("swordfish")
+        assert requests.get(url, headers=TOKEN, timeout=10).status_code == 200
+
+    refused_without_the_file()
+    refused_without_the_file()
+    exporter.running.stop()
+    assert sum(problem in line for line in exporter.running.stderr) == 2
+
+
 def test_api_keeps_its_contract(start_exporter: Callable[..., Exporter], token: str, tmp_path: Path) -> None:
     """Schemathesis finds no answer that the OpenAPI document does not allow, whatever it sends, in whatever order."""
     exporter = start_exporter(
