@@ -240,17 +240,18 @@ class Registry:
     def _forget(self, keys: set[JobKey], reason: str, *, retired: bool = False) -> None:
         if not keys:
             return
+        probed = {key for key in keys if self._jobs[key].spec.source is JobSource.PROBE}
         for key in keys:
             del self._jobs[key]
             self._probed_at.pop(key, None)
             _log.info("job is no longer tracked", extra={**key.as_fields(), "reason": str(reason)})
-        self._forget_uncounted({(key.account, key.module) for key in keys})
+        self._forget_uncounted({(key.account, key.module) for key in probed})
         self._retired |= keys if retired else set()
         self._is_refusing = False
         self._journal.forget_jobs(keys, retired=retired)
 
     def _forget_uncounted(self, modules: set[tuple[str, str]]) -> None:
-        """Keep no counters for modules that have no job and never counted one: whoever probes may make up names."""
+        """Keep no counters for probed modules that have no job and never counted one: their names may be made up."""
         for module in modules - {(key.account, key.module) for key in self._jobs}:
             if self._totals[module] == ModuleTotals.empty(DURATION_BOUNDS):
                 del self._totals[module]

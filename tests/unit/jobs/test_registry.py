@@ -336,6 +336,15 @@ def test_module_that_nothing_was_counted_of_leaves_with_its_last_job(journal: Me
     assert set(registry.totals()) == set(journal.totals) == {("acme", "Leads")}
 
 
+def test_module_of_a_declared_job_keeps_its_counters(journal: MemoryJournal) -> None:
+    """An id that the configuration mistyped leaves after a day; the errors counted of its module go on being shown."""
+    registry = Registry(journal)
+    registry.declare([JobSpec(LEADS, JobSource.CONFIG)], NOW, accounts={"acme"})
+    registry.update(LEADS, lambda job: note_failure(job, UNKNOWN, NOW))
+    registry.retire(NOW + 2 * DAY)
+    assert (registry.jobs(), set(registry.totals())) == ((), {("acme", "Leads")})
+
+
 def test_first_of_two_declarations_counts() -> None:
     """The settings file stands before the job files."""
     registry = Registry(MemoryJournal())
