@@ -12,7 +12,7 @@ from exporter.errors import DeclaredJobError, TooManyJobsError
 from exporter.model import JobKey, JobSource, JobSpec, TrackedJob
 from exporter.web.access import Access
 from exporter.web.contract import Exporter
-from exporter.web.jobs_asked import faults_of
+from exporter.web.jobs_asked import account_asked, faults_of
 from exporter.web.problems import problem
 from exporter.web.schemas import BodyError, JobBody, JobsView, parse_bodies, view_of, view_with_history_of
 
@@ -92,9 +92,7 @@ class JobApi:
         return tuple(specs)
 
     def _spec(self, body: JobBody) -> JobSpec:
-        accounts = self._exporter.accounts
-        account = body.account or (next(iter(accounts)) if len(accounts) == 1 else "")
-        key = JobKey(account, body.module, body.job_id)
+        key = JobKey(account_asked(body.account, self._exporter), body.module, body.job_id)
         return JobSpec(key, JobSource.API, body.name, body.group, MappingProxyType(dict(body.labels)))
 
     def _label_faults(self, spec: JobSpec) -> tuple[str, ...]:

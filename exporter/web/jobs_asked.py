@@ -13,11 +13,14 @@ ACCOUNT, MODULE, JOB_ID = "account", "crm_module", "job_id"
 
 def job_asked(query: QueryParams, exporter: Exporter) -> tuple[JobKey, tuple[str, ...]]:
     """Give the job that a query names, and what is wrong with it; a key with faults must not be used."""
-    account = query.get(ACCOUNT, "")
-    if not account and len(exporter.accounts) == 1:
-        account = next(iter(exporter.accounts))
-    key = JobKey(account, query.get(MODULE, ""), query.get(JOB_ID, ""))
+    key = JobKey(account_asked(query.get(ACCOUNT, ""), exporter), query.get(MODULE, ""), query.get(JOB_ID, ""))
     return key, faults_of(key, exporter)
+
+
+def account_asked(named: str, exporter: Exporter) -> str:
+    """Give the account that is named, or the only one there is where none is; empty where that leaves a choice."""
+    accounts = exporter.accounts
+    return named or (next(iter(accounts)) if len(accounts) == 1 else "")
 
 
 def faults_of(key: JobKey, exporter: Exporter) -> tuple[str, ...]:
