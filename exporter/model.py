@@ -13,12 +13,17 @@ from pathlib import Path
 from types import MappingProxyType
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
+NOTHING: Mapping[str, int] = MappingProxyType({})
 RECORD_OUTCOMES = ("updated", "failed")
 """What becomes of a record, as the counters of processed records tell it."""
 MODULE_PATTERN = r"[A-Za-z][A-Za-z0-9_]{0,99}"
 """A module's API name, whole. Source: Zoho CRM, Get Mass Update Status, Supported modules; custom modules."""
 JOB_ID_PATTERN = r"[0-9]{1,32}"
 """A job id, whole: digits. Source: Zoho's OpenAPI file for mass updates."""
+DURATION_BOUNDS = (60.0, 180.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 14_400.0, 28_800.0)
+"""Upper bounds of the job duration histogram's buckets, seconds: from a minute to a working day."""
+TOKEN_PATTERN = r"[\x21-\x7e]{1,4096}"  # noqa: S105 - a pattern, no secret
+"""An access token, whole: what fits into a header."""
 
 
 class DataCenter(StrEnum):
@@ -163,7 +168,8 @@ class TrackedJob:
     `polled_at` is the start of the last attempt, `reported_at` the start of the attempt that gave `report`.
     `next_poll_at` is the earliest next attempt; `None` with a terminal report means never. `completes_at` is the
     estimated end of a job that runs at a known pace, `records_per_second`. A running job `is_stalled` when nothing
-    changed for much longer than usual. `history` is what changed, oldest first, and of bounded length.
+    changed for much longer than usual. `counted` is the most records of each outcome that were ever reported: what the
+    totals have counted of the job. `history` is what changed, oldest first, and of bounded length.
     """
 
     spec: JobSpec
@@ -180,6 +186,7 @@ class TrackedJob:
     is_stalled: bool = False
     failure: PollFailure | None = None
     failures_in_a_row: int = 0
+    counted: Mapping[str, int] = field(default_factory=lambda: NOTHING)
     history: tuple[Observation, ...] = ()
 
     @property
@@ -221,6 +228,18 @@ class Distribution:
 
 
 @dataclass(frozen=True, slots=True)
+class Growth:
+    """What one poll adds to its module's totals: records by outcome, and the job itself once it has ended.
+
+    `duration_seconds` is how long an ended job took, `None` where no poll saw it begin.
+    """
+
+    records: Mapping[str, int] = field(default_factory=lambda: NOTHING)
+    ended: JobState | None = None
+    duration_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModuleTotals:
     """What the jobs of one module have come to: counters that outlive the jobs, and the exporter's restarts.
 
@@ -234,19 +253,30 @@ class ModuleTotals:
     durations: Mapping[JobState, Distribution]
     """By terminal state."""
 
+    def grown(self, growth: Growth) -> "ModuleTotals":
+        """Give the totals with what one poll adds."""
+        records = {outcome: count + growth.records.get(outcome, 0) for outcome, count in self.records.items()}
+        if growth.ended is None:
+            return replace(self, records=records)
+        finished = {**self.finished, growth.ended: self.finished[growth.ended] + 1}
+        durations = dict(self.durations)
+        if growth.duration_seconds is not None:
+            durations[growth.ended] = durations[growth.ended].observe(growth.duration_seconds)
+        return ModuleTotals(finished, records, durations)
+
     @classmethod
-    def empty(cls, bounds: tuple[float, ...]) -> "ModuleTotals":
-        """Start with nothing counted; `bounds` are those of the durations, seconds."""
+    def empty(cls) -> "ModuleTotals":
+        """Start with nothing counted."""
         ends = [state for state in JobState if state.is_terminal]
         return cls(
             finished=dict.fromkeys(ends, 0),
             records=dict.fromkeys(RECORD_OUTCOMES, 0),
-            durations=dict.fromkeys(ends, Distribution.empty(bounds)),
+            durations=dict.fromkeys(ends, Distribution.empty(DURATION_BOUNDS)),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class StoredToken:
+class KeptToken:
     """An access token as it is kept across restarts. `fingerprint` tells for which credentials it was minted."""
 
     value: str = field(repr=False)
@@ -256,26 +286,38 @@ class StoredToken:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountLedger:
-    """What an account has spent, as it is kept across restarts: credits by the minute (Unix time // 60), and mints."""
+class Pause:
+    """Why an account asks nothing of Zoho from `since` until `until` (Unix seconds), and after how many refusals.
 
-    credits_by_minute: Mapping[int, int] = field(default_factory=dict)
-    mints: tuple[float, ...] = ()
-    """When access tokens were asked for, Unix seconds, oldest first."""
-    token: StoredToken | None = None
+    `fingerprint` tells with which credentials a token was refused: new ones end that pause.
+    """
+
+    reason: str
+    message: str
+    advice: str
+    since: float
+    until: float
+    in_a_row: int
+    fingerprint: str = ""
+
+    def is_in_force(self, now: float) -> bool:
+        """Whether it lasts; a clock that was set back to before it ends it, rather than lengthen it."""
+        return self.since <= now < self.until
 
 
 @dataclass(frozen=True, slots=True)
-class StoredState:
-    """Everything that survives a restart."""
+class Standing:
+    """How an account stands with Zoho, as it is kept across restarts. Times are Unix seconds."""
 
-    jobs: tuple[TrackedJob, ...] = ()
-    retired: frozenset[JobKey] = frozenset()
-    """Jobs whose retention is over: not tracked again while a configuration still lists them."""
-    totals: Mapping[tuple[str, str], ModuleTotals] = field(default_factory=dict)
-    """By account and module."""
-    ledgers: Mapping[str, AccountLedger] = field(default_factory=dict)
-    """By account."""
+    token: KeptToken | None = None
+    mints: tuple[float, ...] = ()
+    """When access tokens were asked for, oldest first."""
+    token_pause: Pause | None = None
+    circuit: Pause | None = None
+    credits_remaining: int | None = None
+    """What Zoho said last is left to the organisation; `None` while it says nothing, which means plenty."""
+    answered_at: float = 0.0
+    """When Zoho last answered a status call; 0 for never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +356,8 @@ class CreditStatus:
     reserve: int
     remaining: int | None = None
     is_reserve_reached: bool = False
+    unwritten: int = 0
+    """Credits that a crash would now forget, because the state file does not hold them yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +417,8 @@ class ExporterSnapshot:
     """By reason."""
     store_errors: Mapping[str, int] = field(default_factory=dict)
     """By operation."""
+    store_behind_since: float | None = None
+    """Since when there is news that would not outlive the process, Unix seconds; `None` while there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,26 +9,29 @@ from pathlib import Path
 from threading import Lock
 
 from exporter import __version__
-from exporter.app.readiness import Tokens
-from exporter.app.upstreams import Clocks, Upstreams
+from exporter.app.accounts import Accounts, Clocks
+from exporter.app.readiness import FirstTokens
+from exporter.app.writing import WritingTime
 from exporter.errors import ConfigurationError, Problem
 from exporter.jobs.explain import explain_account, explain_job
-from exporter.jobs.refresh import Lane, Refresher
-from exporter.jobs.registry import Registry, Retention
+from exporter.jobs.refresh import Refresher
 from exporter.jobs.schedule import Schedule
-from exporter.jobs.store import Store
+from exporter.jobs.table import JobTable, Retention
 from exporter.metrics.families import JOBS, PROBED, SCRAPED, table
 from exporter.metrics.page import Page, Renderer
 from exporter.metrics.telemetry import Telemetry
 from exporter.model import AccountSnapshot, ExporterSnapshot, JobKey, JobSpec, PollTally, Probe, Snapshot, TrackedJob
+from exporter.redactor import Redactor
 from exporter.settings import JobFiles, Settings, effective_settings, matching
+from exporter.state import Store
 from exporter.web.contract import Readiness
 from exporter.zoho.codes import LABEL_VALUES
 
 _log = logging.getLogger(__name__)
 
-GRACE_SECONDS = 5
-"""How long a stop waits for requests under way, and then for polls."""
+GRACE_SECONDS = 4
+"""How long a stop waits for requests and polls under way, and then for the state file: together less than the 10 s that
+Docker grants."""
 
 Load = Callable[[], Settings]
 
@@ -40,6 +43,7 @@ class Application:
         settings: valid settings.
         store: keeps what survives a restart; closed with the application.
         load: gives the settings anew for a reload, or raises `ConfigurationError`; those of the start if left out.
+        redactor: learns every secret, and takes it out of what came from outside.
         web_config_problems: gives what is wrong with the web-config file, where an older version is in force.
         clock: gives Unix seconds.
         stopwatch: gives seconds that never go backwards.
@@ -55,6 +59,7 @@ class Application:
         store: Store,
         load: Load | None = None,
         *,
+        redactor: Redactor | None = None,
         web_config_problems: Callable[[], tuple[Problem, ...]] = lambda: (),
         clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.monotonic,
@@ -67,13 +72,19 @@ class Application:
         self._clock = clock
         self._stopwatch = stopwatch
         self._changing = Lock()
-        kept = store.load()
-        self._upstreams = Upstreams(store, kept, Clocks(clock, stopwatch, draw))
-        self._upstreams.configure(settings)
-        self._tokens = Tokens(self._upstreams)
-        self._registry = Registry(store, _retention(settings))
-        self._registry.restore(kept)
-        self._refresher = Refresher(self._registry, self._lanes(), _schedule(settings), clock=clock, draw=draw)
+        self._accounts = Accounts(store, redactor or Redactor(), Clocks(clock, stopwatch, draw))
+        self._accounts.configure(settings)
+        self._first_tokens = FirstTokens(self._accounts)
+        self._table = JobTable(store, _retention(settings))
+        self._refresher = Refresher(
+            self._table,
+            self._accounts.by_alias,
+            _schedule(settings),
+            clock=clock,
+            draw=draw,
+            stopwatch=stopwatch,
+        )
+        self._writing = WritingTime()
         self._telemetry = Telemetry(__version__, clock())
         self._is_config_current = True
         self._renderer = _renderer(settings)
@@ -103,27 +114,28 @@ class Application:
         """Give the time, Unix seconds."""
         return self._clock()
 
-    def scrape(self, timeout_seconds: float, accept: str = "", groups: Collection[str] = SCRAPED) -> Page:
-        """Poll what is due, wait for it no longer than `timeout_seconds`, and write the page with what is there.
+    def scrape(self, deadline: float, accept: str = "", groups: Collection[str] = SCRAPED) -> Page:
+        """Poll what is due, and write the page with what is there, all by `deadline` (stopwatch).
 
         Without the group of jobs nothing is polled.
         """
         started = self._stopwatch()
         if JOBS in groups:
-            self._refresher.refresh(timeout_seconds)
-        page = self._renderer.render(self.snapshot(), accept, groups)
+            self._store.refresh(deadline)
+            self._refresher.refresh(deadline - self._writing.expected(self._table.count()))
+        page = self._written(self.snapshot(), accept, groups)
         self._telemetry.note_scrape(self._stopwatch() - started)
         return page
 
-    def probe(self, key: JobKey, timeout_seconds: float, accept: str = "") -> Page:
-        """Poll one job if it is due, and write its page.
+    def probe(self, key: JobKey, deadline: float, accept: str = "") -> Page:
+        """Poll one job if it is due, and write its page, all by `deadline` (stopwatch).
 
         Raises:
             TooManyJobsError: it is not tracked, and there is no room for it.
         """
         started = self._stopwatch()
-        self._registry.admit_probe(key, self._clock())
-        self._refresher.refresh(timeout_seconds, {key})
+        self._table.admit_probe(key, self._clock())
+        self._refresher.refresh(deadline - self._writing.expected(1), {key})
         jobs = self._view({key})
         is_success = any(job.report is not None and job.failure is None for job in jobs)
         snapshot = Snapshot(jobs, (), self._reading(), Probe(is_success, self._stopwatch() - started))
@@ -135,7 +147,7 @@ class Application:
 
     def explain(self, key: JobKey) -> tuple[str, ...]:
         """Say why a job shows what it shows; nothing for a job that is not tracked."""
-        job, now = self._registry.get(key), self._clock()
+        job, now = self._table.get(key), self._clock()
         if job is None:
             return ()
         account = (state for state in self._account_snapshots() if state.account.alias == key.account)
@@ -145,8 +157,8 @@ class Application:
 
     def last_exchange(self, key: JobKey) -> tuple[str, ...]:
         """Say what was last asked of Zoho for a job and what came; nothing where nothing was asked."""
-        upstream = self._upstreams.by_alias.get(key.account)
-        exchange = upstream.client.last_exchange(key) if upstream else None
+        account = self._accounts.by_alias.get(key.account)
+        exchange = account.last_exchange(key) if account else None
         return (exchange.asked, exchange.answer) if exchange else ()
 
     def register(self, specs: Iterable[JobSpec]) -> tuple[bool, ...]:
@@ -155,7 +167,7 @@ class Application:
         Raises:
             RegistrationError: they are not taken in.
         """
-        return self._registry.register(specs, self._clock())
+        return self._table.register(specs, self._clock())
 
     def forget(self, key: JobKey) -> bool:
         """Let go of a job, and say whether it was tracked.
@@ -163,11 +175,11 @@ class Application:
         Raises:
             RegistrationError: the configuration lists it.
         """
-        return self._registry.forget(key)
+        return self._table.forget(key)
 
     def is_kept(self) -> bool:
         """Whether all that is known would outlive a crash; always so where the operator chose memory."""
-        return not self._store.is_behind()
+        return not self._store.health().is_failing
 
     def configuration(self) -> str:
         """Give the settings in force as YAML, secrets masked."""
@@ -175,7 +187,7 @@ class Application:
 
     def readiness(self) -> Readiness:
         """Say whether the exporter can do its work, and ask for a first token where there was none."""
-        return self._tokens.readiness()
+        return self._first_tokens.readiness()
 
     def reload(self) -> tuple[Problem, ...]:
         """Load the settings anew and take them into force; give what is wrong, and the last good ones stay.
@@ -186,7 +198,7 @@ class Application:
         with self._changing:
             try:
                 settings = self._load()
-                self._upstreams.configure(settings)
+                self._accounts.configure(settings)
             except ConfigurationError as error:
                 _log.error("the configuration can't be reloaded: %s", error, extra={"in_force": "the last good one"})
                 self._is_config_current = False
@@ -195,8 +207,8 @@ class Application:
             self._is_config_current = True
             self._warn_of_restarts(settings)
             self._settings = settings
-            self._registry.limit(_retention(settings))
-            self._refresher.reconfigure(self._lanes(), _schedule(settings))
+            self._table.limit(_retention(settings))
+            self._refresher.reconfigure(self._accounts.by_alias, _schedule(settings))
             self._renderer = _renderer(settings)
             problems = self._declare_jobs()
             self._refresher.retry_refused()
@@ -208,19 +220,32 @@ class Application:
         with self._changing:
             return self._declare_jobs()
 
-    def close(self) -> None:
-        """Start no more polls, wait a little for those under way, and close the state file."""
-        self._tokens.close()
-        self._refresher.close(GRACE_SECONDS)
-        for upstream in self._upstreams.by_alias.values():
-            upstream.client.close()
-        self._store.close()
+    def hurry(self) -> None:
+        """Let scrapes under way be written at once with what is there, now and from now on."""
+        self._refresher.hurry()
+
+    def close(self, grace_seconds: float = GRACE_SECONDS) -> None:
+        """Start no more polls, wait a little for those under way, and close the store."""
+        self._refresher.close(grace_seconds)
+        for account in self._accounts.by_alias.values():
+            account.close()
+        self._store.close(GRACE_SECONDS)
+
+    def find(self, key: JobKey) -> TrackedJob | None:
+        """Give one job as a page shows it; `None` when it is not tracked."""
+        return next(iter(self._view({key})), None)
+
+    def _written(self, snapshot: Snapshot, accept: str, groups: Collection[str]) -> Page:
+        begun = self._stopwatch()
+        page = self._renderer.render(snapshot, accept, groups)
+        self._writing.note(len(snapshot.jobs), self._stopwatch() - begun)
+        return page
 
     def _declare_jobs(self) -> tuple[Problem, ...]:
         settings, now = self._settings, self._clock()
         reading = self._job_files.read(settings)
         specs = (*settings.job_specs, *reading.specs)
-        self._registry.declare(specs, now, accounts=settings.accounts.keys(), is_complete=reading.is_complete)
+        self._table.declare(specs, now, accounts=settings.accounts.keys(), is_complete=reading.is_complete)
         for problem in reading.problems:
             _log.error("a job file can't be used: %s", problem.message, extra={"place": problem.place})
         self._telemetry.note_reload(now, succeeded=self._is_config_current and not reading.problems)
@@ -231,22 +256,19 @@ class Application:
             if getattr(settings, name) != getattr(self._settings, name):
                 _log.warning("a changed section takes effect at the next start only", extra={"section": name})
 
-    def _lanes(self) -> dict[str, Lane]:
-        return {alias: upstream.lane for alias, upstream in self._upstreams.by_alias.items()}
-
     def _view(self, keys: Collection[JobKey] | None = None) -> tuple[TrackedJob, ...]:
         return self._refresher.view(self._settings.stale_after, keys)
 
     def _reading(self) -> ExporterSnapshot:
-        reading = self._telemetry.snapshot(self._registry.dropped(), self._store.errors())
+        health = self._store.health()
+        reading = self._telemetry.snapshot(self._table.dropped(), health.errors, health.behind_since)
         return replace(reading, config_reload_succeeded=False) if self._web_config_problems() else reading
 
     def _account_snapshots(self) -> Iterator[AccountSnapshot]:
-        tallies, totals = self._refresher.tallies(), self._registry.totals()
-        for alias, upstream in sorted(self._upstreams.by_alias.items()):
-            own = {module: total for (account, module), total in totals.items() if account == alias}
-            tally = tallies.get(alias, PollTally())
-            yield AccountSnapshot(upstream.account, upstream.client.status(), tally, own)
+        tallies = self._refresher.tallies()
+        for alias, account in sorted(self._accounts.by_alias.items()):
+            totals = self._store.account(alias).totals()
+            yield AccountSnapshot(account.account, account.status(), tallies.get(alias, PollTally()), totals)
 
 
 def _renderer(settings: Settings) -> Renderer:

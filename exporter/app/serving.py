@@ -5,20 +5,23 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, main_thread
 
 from exporter import __version__
 from exporter.app.application import GRACE_SECONDS, Application, Load
 from exporter.app.entrance import Entrance
 from exporter.errors import ConfigurationError
-from exporter.jobs.store import Store
+from exporter.redactor import Redactor
 from exporter.settings import Settings, Watch, read_secret_file, state_file
+from exporter.state import SqliteStore
 from exporter.web.options import WebOptions
 from exporter.web.routes import create_routes
 from exporter.web.server import WebServer, bind
 
 _log = logging.getLogger(__name__)
 
+STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
+_SERVER_ENDED = signal.SIGUSR1
 LOOK_SECONDS = 2.0
 """How often the files of the configuration are looked at."""
 
@@ -36,11 +39,12 @@ class Source:
         return cls(lambda: settings)
 
 
-def serve(source: Source, *, on_ready: Callable[[int], None] = lambda _: None) -> int:
+def serve(source: Source, *, redactor: Redactor | None = None, on_ready: Callable[[int], None] = lambda _: None) -> int:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads. Must be called in the main thread.
 
     Args:
         source: where the settings come from.
+        redactor: takes secrets out of what came from outside, the log's too.
         on_ready: called with the port once requests are answered.
 
     Returns:
@@ -49,40 +53,50 @@ def serve(source: Source, *, on_ready: Callable[[int], None] = lambda _: None) -
     Raises:
         ConfigurationError: the settings, the listen address, the state file or the web-config file can't be used.
     """
-    stop, was_told, wake = Event(), Event(), Event()
-
-    def told_to_stop(*_: object) -> None:
-        was_told.set()
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, told_to_stop)
-    signal.signal(signal.SIGHUP, lambda *_: wake.set())
+    # Whatever the start waits for, a signal ends it; one that says reload waits until there is something to reload.
+    for stopping in STOPPING:
+        signal.signal(stopping, _leave)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     watch = Watch(lambda: source.files)
     settings = source.load()
     address, options = settings.web.listen_address, _web_options(settings)
     entrance = Entrance(settings, options.read_api_token)
     with bind(address.host, address.port) as listener:
-        store = Store.open(state_file(settings.state.path))
-        application = Application(settings, store, source.load, web_config_problems=entrance.problems)
+        store = SqliteStore(state_file(settings.state.path))
+        # From here on threads are started, which inherit the mask: signals are taken by this thread alone, and by no
+        # handler, which would run in the middle of anything.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {*STOPPING, _SERVER_ENDED})
+        application = Application(
+            settings, store, source.load, redactor=redactor, web_config_problems=entrance.problems
+        )
         server = WebServer(
             entrance.gate(create_routes(options, application)),
             listener,
-            on_exit=stop.set,
+            on_exit=_wake_main_thread,
             grace_seconds=GRACE_SECONDS,
             connections=entrance.connections,
         )
         server.start()
-        follower = Follower(application, watch, wake)
+        follower = Follower(application, watch)
         follower.start()
         _log.info("serving metrics", extra=_start_details(settings, server.port))
         on_ready(server.port)
-        stop.wait()
+        while (number := signal.sigwait({*STOPPING, signal.SIGHUP, _SERVER_ENDED})) == signal.SIGHUP:
+            follower.wake()
         _log.info("stopping")
+        application.hurry()
         server.stop()
         follower.stop()
         application.close()
-    return 0 if was_told.is_set() else 1
+    return 1 if number == _SERVER_ENDED else 0
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(0)
+
+
+def _wake_main_thread() -> None:
+    signal.pthread_kill(main_thread().ident or 0, _SERVER_ENDED)
 
 
 class Follower:
@@ -91,14 +105,13 @@ class Follower:
     Args:
         application: what reloads.
         watch: the configuration's own files; the job files come from the application's settings.
-        wake: set to reload at once.
     """
 
-    def __init__(self, application: Application, watch: Watch, wake: Event) -> None:
+    def __init__(self, application: Application, watch: Watch) -> None:
         self._application = application
         self._watch = watch
         self._job_files = Watch.of_unseen(application.job_files)
-        self._wake = wake
+        self._wake = Event()
         self._is_stopped = False
         self._thread = Thread(target=self._run, name="configuration", daemon=True)
 
@@ -106,11 +119,14 @@ class Follower:
         """Begin to follow."""
         self._thread.start()
 
+    def wake(self) -> None:
+        """Reload at once."""
+        self._wake.set()
+
     def stop(self) -> None:
-        """End the thread; a reload under way is finished."""
+        """Begin no more reloads; one under way may be reading a file that never ends, and is not waited for."""
         self._is_stopped = True
         self._wake.set()
-        self._thread.join()
 
     def _run(self) -> None:
         while True:

@@ -1,28 +1,31 @@
-"""The main road of a scrape: which jobs are due, poll them side by side, put what came into the registry.
+"""The main road of a scrape: which jobs are due, poll them side by side, put what came into the table.
 
 Nothing polls in the background: no scrape, no credits. A poll that outlives its scrape ends on its own time limit and
-lands in the registry for the next one.
+lands in the table for the next one.
 """
 
 import logging
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
+from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
-from threading import Lock
+from threading import Event, Lock
+from typing import Protocol
 
 from exporter.errors import HeldBackError, PollError, RefusedError, ThrottledError, TokenRefusedError
-from exporter.jobs.registry import Registry
+from exporter.jobs.outcome import fade, growth_of, note_failure, note_report
 from exporter.jobs.schedule import Schedule
-from exporter.jobs.tracking import fade, note_failure, note_report
-from exporter.model import JobKey, JobReport, PollFailure, PollTally, TrackedJob
+from exporter.jobs.table import JobTable, is_made_up
+from exporter.jobs.workers import Workers
+from exporter.model import Growth, JobKey, JobReport, JobSource, PollFailure, PollTally, TrackedJob
+from exporter.state.port import Note
 
 _log = logging.getLogger(__name__)
-
-Fetch = Callable[[JobKey], JobReport]
 
 UNFORESEEN = "other"
 """The code of a poll that ended in an error of our own."""
@@ -39,22 +42,46 @@ class Skip(StrEnum):
     DEADLINE = "deadline"
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """One account's way to Zoho: the call, the threads that bound how many are under way, and its budget's pressure.
+class Poll(Protocol):
+    """The right to poll one job, once."""
 
-    `fetch` raises `PollError` or `HeldBackError`; `pressure` gives 0 for plenty of credits to 1 for none, told how many
-    the account's live jobs take in a day at their slowest.
-    """
+    def fetch(self) -> JobReport:
+        """Ask Zoho.
 
-    fetch: Fetch
-    executor: Executor
-    pressure: Callable[[float], float] = lambda _: 0.0
+        Raises:
+            HeldBackError: nothing was sent.
+            PollError: there is no report.
+        """
 
-    @classmethod
-    def with_threads(cls, alias: str, fetch: Fetch, pressure: Callable[[float], float], max_concurrency: int) -> "Lane":
-        """Open a lane of `max_concurrency` threads."""
-        return cls(fetch, ThreadPoolExecutor(max_concurrency, thread_name_prefix=f"poll-{alias}"), pressure)
+    def land(self, note: Note) -> tuple[TrackedJob, TrackedJob] | None:
+        """Put what the poll gave, and give the job before and after; `None` where it is not tracked any more."""
+
+    def close(self) -> None:
+        """Give up the right, and the credit if nothing was sent."""
+
+
+class Upstream(Protocol):
+    """One account's way to Zoho."""
+
+    @property
+    def max_concurrency(self) -> int:
+        """How many calls may be under way at once."""
+
+    def pressure(self, needed: float) -> float:
+        """Give how scarce credits are, from 0 to 1; the account's live jobs take `needed` in a day at their slowest."""
+
+    def expect(self, calls: int) -> None:
+        """Make ready for so many calls."""
+
+    def take(self, key: JobKey, *, is_probe: bool, are_others_live: bool, is_overdue: bool) -> Poll:
+        """Ask for the right to poll a job: one that only probes brought, beside others that live, that waits too long.
+
+        Raises:
+            HeldBackError: not now.
+        """
+
+    def rest(self) -> None:
+        """Let go of what is held between calls: the last one has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +90,14 @@ class Plan:
 
     skip: Skip | None
     due_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """An account's jobs that have not ended: how many, and whether there are any but those of probes."""
+
+    jobs: int = 0
+    others: int = 0
 
 
 class _Counts:
@@ -81,68 +116,88 @@ class _Counts:
 class Refresher:
     """Polls due jobs on demand, each at most once at a time. Thread-safe.
 
-    One lock guards the polls in flight and the counts; the registry has its own.
+    One lock guards the polls in flight and the counts; the jobs have their own.
 
     Args:
-        registry: the table of jobs.
-        lanes: the way to Zoho of each account, by alias.
+        table: which jobs are tracked.
+        upstreams: the way to Zoho of each account, by alias.
         schedule: when a job is due.
         clock: gives Unix seconds.
         draw: gives random numbers from 0 to 1, to spread attempts after faults.
+        stopwatch: gives seconds that never go backwards, on which deadlines are.
     """
 
     def __init__(
         self,
-        registry: Registry,
-        lanes: Mapping[str, Lane],
+        table: JobTable,
+        upstreams: Mapping[str, Upstream],
         schedule: Schedule,
         *,
         clock: Callable[[], float],
         draw: Callable[[], float] = random.random,
+        stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._registry = registry
-        self._lanes = lanes
-        self._schedule = schedule
+        self._table = table
         self._clock = clock
         self._draw = draw
+        self._stopwatch = stopwatch
         self._lock = Lock()
         self._in_flight: dict[JobKey, Future[None]] = {}
-        self._counts = {alias: _Counts() for alias in lanes}
+        self._counts: dict[str, _Counts] = {}
+        self._workers: dict[str, Workers] = {}
+        self._under_way: Counter[str] = Counter()
+        self._waiting: set[Event] = set()
+        self._is_hurrying = False
+        self._upstreams: Mapping[str, Upstream] = {}
+        self.reconfigure(upstreams, schedule)
 
-    def reconfigure(self, lanes: Mapping[str, Lane], schedule: Schedule) -> None:
-        """Take other lanes and another schedule; polls under way end on the lane they began on, counts go on."""
+    def reconfigure(self, upstreams: Mapping[str, Upstream], schedule: Schedule) -> None:
+        """Take other accounts and another schedule; polls under way end as they began, counts go on."""
         with self._lock:
-            replaced = [lane for alias, lane in self._lanes.items() if lanes.get(alias) is not lane]
-            self._lanes, self._schedule = lanes, schedule
-            for alias in lanes:
+            old = self._workers
+            self._workers = {alias: _workers(alias, one, old.get(alias)) for alias, one in upstreams.items()}
+            self._upstreams, self._schedule = upstreams, schedule
+            for alias in upstreams:
                 self._counts.setdefault(alias, _Counts())
-        for lane in replaced:
-            lane.executor.shutdown(wait=False)
+        for alias, workers in old.items():
+            if self._workers.get(alias) is not workers:
+                workers.close()
 
     def retry_refused(self) -> None:
         """Make jobs due that Zoho refused: a person may have mended what was wrong."""
-        for job in self._registry.jobs():
+        for job in self._table.jobs():
             if job.failure and not job.failure.is_passing:
-                self._registry.update(job.spec.key, lambda refused: replace(refused, next_poll_at=refused.polled_at))
+                self._table.change(job.spec.key, lambda refused: replace(refused, next_poll_at=refused.polled_at))
 
-    def refresh(self, timeout_seconds: float, keys: Collection[JobKey] | None = None) -> None:
-        """Poll what is due, of `keys` alone where they are given, and wait for it, no longer than `timeout_seconds`."""
-        self._registry.retire(self._clock())
-        pressures = self._pressures()
+    def refresh(self, deadline: float, keys: Collection[JobKey] | None = None) -> None:
+        """Poll what is due, of `keys` alone where they are given, and wait for it until `deadline` (stopwatch)."""
+        self._table.retire(self._clock())
+        live = self._live()
+        pressures = self._pressures(live)
         jobs = sorted(self._jobs(keys), key=lambda job: job.polled_at or 0.0)
-        wanted = [job.spec.key for job in jobs]
-        polls = {key: poll for key in wanted if (poll := self._poll_if_due(key, pressures.get(key.account, 0.0)))}
-        finished, _ = wait(polls.values(), timeout=max(0.0, timeout_seconds))
+        due = [job for job in jobs if self._is_wanted(job, pressures, is_asked=keys is not None)]
+        for alias, calls in Counter(job.spec.key.account for job in due if job.spec.key not in self._in_flight).items():
+            self._upstreams[alias].expect(calls)
+        polls = {job.spec.key: poll for job in due if (poll := self._start(job, live[job.spec.key.account]))}
+        self._wait(polls.values(), deadline)
         for key, poll in polls.items():
-            if poll not in finished:
+            if not poll.done():
                 self._skip(key, Skip.DEADLINE)
+
+    def hurry(self) -> None:
+        """Let those who wait for polls go on at once, now and from now on."""
+        with self._lock:
+            self._is_hurrying = True
+            waiting = tuple(self._waiting)
+        for over in waiting:
+            over.set()
 
     def view(self, stale_after_seconds: float, keys: Collection[JobKey] | None = None) -> tuple[TrackedJob, ...]:
         """Give the jobs, of `keys` alone where they are given, as a page shows them.
 
         That is without reports that are too old, and with the next poll as it stands.
         """
-        now, pressures = self._clock(), self._pressures()
+        now, pressures = self._clock(), self._pressures(self._live())
         planned = (
             replace(job, next_poll_at=self._schedule.due_at(job, pressures.get(job.spec.key.account, 0.0)))
             for job in self._jobs(keys)
@@ -151,104 +206,177 @@ class Refresher:
 
     def plan(self, job: TrackedJob) -> Plan:
         """Say what a scrape would do with a job now, without doing it."""
-        pressure = self._pressures().get(job.spec.key.account, 0.0)
-        return Plan(self._reason_to_skip(job, pressure), self._schedule.due_at(job, pressure))
-
-    def _jobs(self, keys: Collection[JobKey] | None) -> tuple[TrackedJob, ...]:
-        if keys is None:
-            return self._registry.jobs()
-        return tuple(job for key in sorted(keys) if (job := self._registry.get(key)))
-
-    def _pressures(self) -> dict[str, float]:
-        live = self._registry.live_jobs()
-        fewest = self._schedule.fewest_polls_a_day
-        return {alias: lane.pressure(live[alias] * fewest) for alias, lane in self._lanes.items()}
+        pressure = self._pressures(self._live()).get(job.spec.key.account, 0.0)
+        return Plan(self._reason_to_skip(job, pressure, is_asked=False), self._schedule.due_at(job, pressure))
 
     def tallies(self) -> dict[str, PollTally]:
         """Give the counts of each account, by alias."""
         with self._lock:
-            return {alias: self._counts[alias].tally() for alias in self._lanes}
+            return {alias: self._counts[alias].tally() for alias in self._upstreams}
 
     def close(self, grace_seconds: float) -> None:
-        """Start no more polls, and wait for those under way; what outlasts the grace ends on its own time limit."""
-        for lane in self._lanes.values():
-            lane.executor.shutdown(wait=False, cancel_futures=True)
+        """Start no more polls, and wait for those under way; what outlasts the grace is abandoned."""
+        self.hurry()
+        for workers in self._workers.values():
+            workers.close()
         with self._lock:
             under_way = [poll for poll in self._in_flight.values() if not poll.cancelled()]
         _, late = wait(under_way, timeout=grace_seconds)
         if late:
             _log.warning("polls are abandoned", extra={"polls": len(late)})
 
-    def _poll_if_due(self, key: JobKey, pressure: float) -> Future[None] | None:
-        """Start the job's poll, or join the one in flight; `None` when it is not due.
+    def _jobs(self, keys: Collection[JobKey] | None) -> tuple[TrackedJob, ...]:
+        if keys is None:
+            return self._table.jobs()
+        return tuple(job for key in sorted(keys) if (job := self._table.get(key)))
 
-        A poll writes the registry before it leaves `_in_flight`, so one of the two always shows it.
+    def _live(self) -> dict[str, _Live]:
+        jobs: Counter[str] = Counter()
+        others: Counter[str] = Counter()
+        for job in self._table.jobs():
+            if not job.is_terminal and not is_made_up(job):
+                jobs[job.spec.key.account] += 1
+                others[job.spec.key.account] += job.spec.source is not JobSource.PROBE
+        return {alias: _Live(jobs[alias], others[alias]) for alias in self._upstreams}
+
+    def _pressures(self, live: Mapping[str, _Live]) -> dict[str, float]:
+        fewest = self._schedule.fewest_polls_a_day
+        return {
+            alias: one.pressure(live[alias].jobs * fewest) for alias, one in self._upstreams.items() if alias in live
+        }
+
+    def _is_wanted(self, job: TrackedJob, pressures: Mapping[str, float], *, is_asked: bool) -> bool:
+        """Whether the job is to be polled, or is polled already; else count why not."""
+        key = job.spec.key
+        with self._lock:
+            if key.account not in pressures or key.account not in self._upstreams:
+                return False
+            if key in self._in_flight:
+                return True
+            skip = self._reason_to_skip(job, pressures[key.account], is_asked=is_asked)
+            if skip:
+                self._counts[key.account].skipped[skip] += 1
+            return skip is None
+
+    def _start(self, job: TrackedJob, live: _Live) -> Future[None] | None:
+        """Start the job's poll, or join the one in flight.
+
+        A poll writes the job before it leaves `_in_flight`, so one of the two always shows it.
         """
+        key = job.spec.key
         with self._lock:
             if poll := self._in_flight.get(key):
                 self._counts[key.account].coalesced += 1
                 return poll
-            job = self._registry.get(key)
-            lane = self._lanes.get(key.account)
-            if job is None or lane is None:
-                return None
-            if skip := self._reason_to_skip(job, pressure):
-                self._counts[key.account].skipped[skip] += 1
-                return None
-            poll = self._in_flight[key] = lane.executor.submit(self._poll, key, lane.fetch)
-        poll.add_done_callback(_log_escaped)
+            upstream = self._upstreams.get(key.account)
+            if upstream is None or self._table.get(key) is not job:
+                return None  # another scrape was quicker
+            waited = None if job.polled_at is None else self._clock() - job.polled_at
+            is_overdue = waited is None or waited >= self._schedule.stale_after_seconds
+            take = partial(
+                upstream.take,
+                key,
+                is_probe=job.spec.source is JobSource.PROBE,
+                are_others_live=live.others > 0,
+                is_overdue=is_overdue,
+            )
+            self._under_way[key.account] += 1
+            poll = self._in_flight[key] = self._workers[key.account].submit(partial(self._poll, key, take))
+        poll.add_done_callback(partial(self._ended, key))
         return poll
 
-    def _reason_to_skip(self, job: TrackedJob, pressure: float) -> Skip | None:
+    def _wait(self, polls: Collection[Future[None]], deadline: float) -> None:
+        over, left = Event(), [len(polls)]
+
+        def landed(_: Future[None]) -> None:
+            with self._lock:
+                left[0] -= 1
+            if not left[0]:
+                over.set()
+
+        with self._lock:
+            if self._is_hurrying or not polls:
+                return
+            self._waiting.add(over)
+        for poll in polls:
+            poll.add_done_callback(landed)
+        over.wait(max(0.0, deadline - self._stopwatch()))
+        with self._lock:
+            self._waiting.discard(over)
+
+    def _reason_to_skip(self, job: TrackedJob, pressure: float, *, is_asked: bool) -> Skip | None:
         now = self._clock()
         if job.is_terminal:
             return Skip.TERMINAL
+        if is_made_up(job) and not is_asked:
+            return Skip.BACKOFF
         if self._schedule.is_due(job, now, pressure):
             return None
         if self._schedule.is_due(job, now, 0.0):
             return Skip.BUDGET
         return Skip.BACKOFF if job.failure else Skip.FRESH
 
-    def _poll(self, key: JobKey, fetch: Fetch) -> None:
+    def _poll(self, key: JobKey, take: Callable[[], Poll]) -> None:
         polled_at = self._clock()
         try:
-            outcome = _ask(key, fetch, polled_at)
-            self._land(key, outcome, polled_at)
+            with closing(take()) as poll:
+                self._land(key, poll, _ask(key, poll, polled_at), polled_at)
         except HeldBackError as error:
             self._skip(key, error.reason)
-        finally:
-            with self._lock:
-                del self._in_flight[key]
 
-    def _land(self, key: JobKey, outcome: JobReport | PollFailure, polled_at: float) -> None:
-        """Count a poll and put what it gave into the registry."""
+    def _ended(self, key: JobKey, poll: Future[None]) -> None:
+        """Forget a poll that has ended, and let the account rest after its last one."""
+        with self._lock:
+            del self._in_flight[key]
+            self._under_way[key.account] -= 1
+            is_last = not self._under_way[key.account]
+            upstream = self._upstreams.get(key.account)
+        if not poll.cancelled() and (error := poll.exception()):
+            # What should be impossible: an error in what we do with an outcome, which no one else would ever see.
+            _log.error("a poll's outcome was lost", exc_info=error)
+        if is_last and upstream:
+            upstream.rest()
+
+    def _land(self, key: JobKey, poll: Poll, outcome: JobReport | PollFailure, polled_at: float) -> None:
+        """Count a poll and put what it gave into the table."""
         with self._lock:
             counts = self._counts[key.account]
             counts.polls[key.module] += 1
             if isinstance(outcome, PollFailure):
                 counts.errors[key.module, outcome.code] += 1
-        self._registry.update(key, partial(self._note, outcome=outcome, polled_at=polled_at))
+        draw = self._draw()
+        landed = poll.land(lambda job: self._noted(job, outcome, polled_at, draw))
+        if landed:
+            _log_change(*landed)
 
     def _skip(self, key: JobKey, reason: str) -> None:
         with self._lock:
             self._counts[key.account].skipped[reason] += 1
 
-    def _note(self, job: TrackedJob, outcome: JobReport | PollFailure, polled_at: float) -> TrackedJob:
+    def _noted(
+        self, job: TrackedJob, outcome: JobReport | PollFailure, polled_at: float, draw: float
+    ) -> tuple[TrackedJob, Growth]:
         if isinstance(outcome, JobReport):
             noted = note_report(job, outcome, polled_at)
         else:
             noted = note_failure(job, outcome, polled_at)
-        return replace(noted, next_poll_at=self._schedule.next_poll_at(noted, self._draw()))
+        after = replace(noted, next_poll_at=self._schedule.next_poll_at(noted, draw))
+        return after, growth_of(job, after)
 
 
-def _ask(key: JobKey, fetch: Fetch, polled_at: float) -> JobReport | PollFailure:
+def _workers(alias: str, upstream: Upstream, known: Workers | None) -> Workers:
+    is_as_wide = known is not None and known.most == upstream.max_concurrency
+    return known if known and is_as_wide else Workers(f"poll-{alias}", upstream.max_concurrency)
+
+
+def _ask(key: JobKey, poll: Poll, polled_at: float) -> JobReport | PollFailure:
     """Make the call. This is the outermost edge of a polling thread: whatever happens becomes a failure of the job.
 
     Raises:
         HeldBackError: no call was made.
     """
     try:
-        return fetch(key)
+        return poll.fetch()
     except HeldBackError:
         raise
     except PollError as error:
@@ -269,7 +397,13 @@ def _failure(error: PollError, polled_at: float) -> PollFailure:
     )
 
 
-def _log_escaped(poll: Future[None]) -> None:
-    """Log what should be impossible: an error in what we do with an outcome, which no one else would ever see."""
-    if not poll.cancelled() and (error := poll.exception()):
-        _log.error("a poll's outcome was lost", exc_info=error)
+def _log_change(before: TrackedJob, after: TrackedJob) -> None:
+    fields = after.spec.key.as_fields()
+    if after.report and (before.report is None or before.state is not after.state):
+        word = {"zoho_status": after.report.undocumented_word} if after.report.undocumented_word else {}
+        _log.info("job is %s", after.state, extra=fields | word)
+    if after.failure and (before.failure is None or before.failure.code != after.failure.code):
+        details = {"code": after.failure.code, "advice": after.failure.advice}
+        _log.warning("poll failed: %s", after.failure.message, extra=fields | details)
+    elif before.failure and not after.failure:
+        _log.info("poll works again", extra=fields)

@@ -372,6 +372,14 @@ _ACCOUNT_FAMILIES: tuple[Family[AccountView], ...] = (
         lambda view: one(view.upstream.credits.used_24h),
     ),
     Family(
+        "zoho_crm_api_credits_unwritten",
+        Kind.GAUGE,
+        "API credits spent that the state file does not hold yet: a crash would now forget them. 0 while the disk "
+        "follows.",
+        (),
+        lambda view: one(view.upstream.credits.unwritten),
+    ),
+    Family(
         "zoho_crm_api_credit_budget",
         Kind.GAUGE,
         "Most API credits to spend in any 24 hours (setting daily_credit_budget); absent if unlimited.",
@@ -498,6 +506,13 @@ _EXPORTER_FAMILIES: tuple[Family[ExporterSnapshot], ...] = (
         "Writes to the state file that failed, by operation; the exporter goes on from memory and tries again.",
         ("operation",),
         lambda exporter: _pairs(exporter.store_errors.items()),
+    ),
+    Family(
+        "zoho_mass_update_exporter_store_behind_since_timestamp_seconds",
+        Kind.GAUGE,
+        "Since when there is news that the state file does not hold yet, Unix time; absent while it holds all.",
+        (),
+        lambda exporter: one(exporter.store_behind_since),
     ),
 )
 

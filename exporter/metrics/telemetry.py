@@ -32,7 +32,9 @@ class Telemetry:
             if succeeded:
                 self._config_reloaded_at = at
 
-    def snapshot(self, jobs_dropped: Mapping[str, int], store_errors: Mapping[str, int]) -> ExporterSnapshot:
+    def snapshot(
+        self, jobs_dropped: Mapping[str, int], store_errors: Mapping[str, int], store_behind_since: float | None
+    ) -> ExporterSnapshot:
         """Give the readings, with those of others beside them."""
         with self._lock:
             return ExporterSnapshot(
@@ -43,4 +45,5 @@ class Telemetry:
                 scrape_durations=self._scrape_durations,
                 jobs_dropped=jobs_dropped,
                 store_errors=store_errors,
+                store_behind_since=store_behind_since,
             )

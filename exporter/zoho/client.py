@@ -1,43 +1,32 @@
-"""The one call that the exporter makes of Zoho CRM: the status of a mass-update job."""
+"""An account as it is open: the one call that the exporter makes of Zoho CRM, the status of a mass-update job."""
 
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from threading import Lock
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from exporter.errors import DeadTokenError, HeldBackError, PassingError, PollError, TokenRefusedError
+from exporter.errors import DeadTokenError, PassingError, PollError, RefusedError, TokenRefusedError
 from exporter.model import Account, Credentials, CreditStatus, Exchange, JobKey, JobReport, UpstreamStatus
-from exporter.zoho.book import AccountBook
-from exporter.zoho.circuit import CIRCUIT, Circuit
-from exporter.zoho.credits import BUDGET, CreditBudget
+from exporter.redactor import Redactor
+from exporter.state.port import AccountState
 from exporter.zoho.data_centers import Endpoints
 from exporter.zoho.exchanges import Exchanges
 from exporter.zoho.meter import STATUS, TOKEN, Meter
 from exporter.zoho.oauth import AccessToken, mint
+from exporter.zoho.permits import CreditLimits, Permit, Permits
 from exporter.zoho.tokens import TokenSource
-from exporter.zoho.transport import Transport, UnsentError
-from exporter.zoho.wire import Answer, decode_report, quote
+from exporter.zoho.transport import StaleConnectionError, Transport, UnsentError
+from exporter.zoho.wire import Answer, credits_remaining, decode_report, quote
 
 _log = logging.getLogger(__name__)
 
-_CREDITS_HEADER = "x-api-credits-remaining"
-_MOST_DIGITS = 15
-RESERVE_LOOK_SECONDS = 3600.0
-"""How often one poll looks whether Zoho's remaining credits are above the reserve again: only an answer tells."""
+LEASE_MARGIN_SECONDS = 2.0
+"""How much longer than its call a claim on a job lasts."""
 
 
 @dataclass(frozen=True, slots=True)
-class CreditLimits:
-    """What an account may spend: credits in any 24 hours (`None` for no limit), and what it leaves to others."""
-
-    daily_budget: int | None = 1000
-    reserve: int = 500
-
-
-@dataclass(frozen=True, slots=True)
-class ClientSetup:
+class AccountSetup:
     """What the configuration says of an account's calls; one object, so that a call never sees half of a change.
 
     `credentials` reads the account's secrets, anew at each token refresh.
@@ -47,15 +36,16 @@ class ClientSetup:
     endpoints: Endpoints
     transport: Transport
     credentials: Callable[[], Credentials]
-    limits: CreditLimits = field(default_factory=CreditLimits)
+    limits: CreditLimits
 
 
-class ZohoClient:
+class OpenAccount:
     """Asks Zoho for one account's jobs. Thread-safe.
 
     Args:
         setup: whose jobs, where, as whom, and for how many credits.
-        book: keeps what it spent and holds.
+        state: keeps what it spent and holds.
+        redactor: learns the account's secrets.
         clock: gives Unix seconds.
         stopwatch: gives seconds that never go backwards.
         draw: gives random numbers from 0 to 1.
@@ -63,38 +53,57 @@ class ZohoClient:
 
     def __init__(
         self,
-        setup: ClientSetup,
+        setup: AccountSetup,
+        state: AccountState,
+        redactor: Redactor,
         *,
-        book: AccountBook | None = None,
         clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._setup = setup
+        self._state = state
+        self._redactor = redactor
         self._clock = clock
-        book = book or AccountBook()
-        self._budget = CreditBudget(book, setup.limits.daily_budget, clock)
-        self._circuit = Circuit(clock, draw)
+        self._stopwatch = stopwatch
         self._meter = Meter(stopwatch)
         self._exchanges = Exchanges()
         self._tokens = TokenSource(
             setup.account.alias,
             mint=self._mint,
             credentials=self._credentials,
-            book=book,
+            account=state,
             clock=clock,
+            stopwatch=stopwatch,
+        )
+        self._permits = Permits(
+            state,
+            setup.limits,
+            self._tokens.is_cooling_down,
+            lease_seconds=setup.transport.timeout_seconds + LEASE_MARGIN_SECONDS,
+            clock=clock,
+            draw=draw,
         )
         self._ignored_domain = ""
-        self._looking = Lock()
-        self._looked_at = 0.0
 
-    def reconfigure(self, setup: ClientSetup) -> None:
+    @property
+    def account(self) -> Account:
+        """Which account it is."""
+        return self._setup.account
+
+    @property
+    def max_concurrency(self) -> int:
+        """How many calls may be under way at once."""
+        return self._setup.account.max_concurrency
+
+    def reconfigure(self, setup: AccountSetup) -> None:
         """Take other settings of the same account; what was spent, held and counted stays.
 
-        A call under way ends as it began.
+        A call under way ends as it began. Waits for no network.
         """
         replaced, self._setup = self._setup, setup
-        self._budget.limit = setup.limits.daily_budget
+        self._permits.limits = setup.limits
+        self._permits.lease_seconds = setup.transport.timeout_seconds + LEASE_MARGIN_SECONDS
         self._tokens.recheck()
         replaced.transport.close()
 
@@ -102,53 +111,69 @@ class ZohoClient:
         """Have an access token, which costs no credit.
 
         Raises:
-            TokenRefusedError: there is none to be had now.
+            PollError: there is none to be had now.
         """
-        self._tokens.token()
+        self._tokens.token(self._stopwatch() + self._setup.transport.timeout_seconds)
 
     def last_exchange(self, key: JobKey) -> Exchange | None:
         """Give what was last asked of Zoho for a job, and what came; `None` where nothing was since the start."""
         return self._exchanges.get(key)
 
-    def fetch(self, key: JobKey) -> JobReport:
-        """Poll one job: one credit, or two when the access token had died.
+    def expect(self, calls: int) -> None:
+        """Book the credits of calls that are about to be made, so that they share one write."""
+        self._permits.expect(calls)
+
+    def take(self, key: JobKey, *, is_probe: bool, are_others_live: bool, is_overdue: bool) -> "Poll":
+        """Ask for the right to poll a job, as `Permits.take` says.
+
+        Raises:
+            HeldBackError: not now.
+        """
+        permit = self._permits.take(key, is_probe=is_probe, are_others_live=are_others_live, is_overdue=is_overdue)
+        return Poll(self, permit)
+
+    def fetch(self, permit: Permit) -> JobReport:
+        """Poll one job: one credit, or another one where the token or the connection had died.
 
         Raises:
             HeldBackError: the account may not call now; nothing was sent.
             PollError: there is no report; the class says what a caller can do.
         """
-        if self._tokens.is_cooling_down():
-            raise HeldBackError(CIRCUIT, "there is no access token")
-        is_trial = self._circuit.enter()
         failure: Exception | None = None
         try:
-            return self._fetch(key)
+            return self._fetch(permit)
         except Exception as error:
             failure = error
             raise
         finally:
-            self._circuit.leave(failure, is_trial=is_trial)
+            self._permits.leave(permit.key, failure)
             self._note_up(failure)
 
     def pressure(self, needed: float) -> float:
         """Give how scarce credits are: 0 for plenty, 1 for none but the `needed` ones, a day of the slowest polling."""
-        return self._budget.pressure(needed)
+        return self._permits.pressure(needed)
+
+    def rest(self) -> None:
+        """Let go of idle connections and of credits that nobody spent: the last call has ended."""
+        self._state.rest()
+        self._setup.transport.rest()
 
     def status(self) -> UpstreamStatus:
         """Give what the metrics show of this account's calls."""
-        reading = self._meter.read()
+        reading, limits = self._meter.read(), self._setup.limits
         return UpstreamStatus(
             token=self._tokens.status(),
             credits=CreditStatus(
                 spent=reading.credits_spent,
-                used_24h=self._budget.used(),
-                budget=self._budget.limit,
-                reserve=self._setup.limits.reserve,
-                remaining=reading.credits_remaining,
-                is_reserve_reached=self._is_reserve_reached(reading.credits_remaining),
+                used_24h=self._state.used(),
+                budget=limits.daily_budget,
+                reserve=limits.reserve,
+                remaining=self._permits.remaining,
+                is_reserve_reached=self._permits.is_reserve_reached,
+                unwritten=self._state.unwritten(),
             ),
             is_up=reading.is_up,
-            is_circuit_open=self._circuit.is_open or self._tokens.is_cooling_down(),
+            is_circuit_open=self._permits.is_open or self._tokens.is_cooling_down(),
             in_flight=reading.in_flight,
             durations=reading.durations,
         )
@@ -157,90 +182,93 @@ class ZohoClient:
         """Close idle connections."""
         self._setup.transport.close()
 
-    def _fetch(self, key: JobKey) -> JobReport:
-        self._check_reserve()
-        setup = self._setup
-        token = self._tokens.token()
+    def _fetch(self, permit: Permit) -> JobReport:
+        setup, key = self._setup, permit.key
+        deadline = self._stopwatch() + setup.transport.timeout_seconds
+        token, asked_at = self._known(self._tokens.token(deadline)), self._stopwatch()
         try:
-            report = self._ask(setup, key, token)
+            return self._accepted(setup, permit, token, deadline)
         except DeadTokenError:
-            self._tokens.discard(token)
-            report = self._ask_again(setup, key, self._tokens.token())
-        self._tokens.note_accepted()
+            token = self._known(self._tokens.replacement(token, key, asked_at, deadline))
+        try:
+            return self._accepted(setup, permit, token, deadline)
+        except DeadTokenError as error:
+            raise self._tokens.doubt(token, key, error) from error
+
+    def _accepted(self, setup: AccountSetup, permit: Permit, token: AccessToken, deadline: float) -> JobReport:
+        """Ask; whatever Zoho answers but that the token is dead tells that it accepts the token."""
+        try:
+            report = self._ask(setup, permit, token, deadline)
+        except RefusedError:
+            self._tokens.note_accepted(token, permit.key)
+            raise
+        self._tokens.note_accepted(token, permit.key)
         return report
 
-    def _ask_again(self, setup: ClientSetup, key: JobKey, token: AccessToken) -> JobReport:
-        try:
-            return self._ask(setup, key, token)
-        except DeadTokenError:
-            self._tokens.reject(token)
-            raise
+    def _known(self, token: AccessToken) -> AccessToken:
+        self._redactor.know(token.value)
+        return token
 
     def _credentials(self) -> Credentials:
-        return self._setup.credentials()
+        credentials = self._setup.credentials()
+        self._redactor.know(credentials.client_secret, credentials.refresh_token)
+        return credentials
 
     def _note_up(self, failure: Exception | None) -> None:
         if failure is None or isinstance(failure, PollError):
             self._meter.note_up(is_up=not isinstance(failure, PassingError | TokenRefusedError))
 
-    def _check_reserve(self) -> None:
-        """Hold polls back below the reserve, but for one look an hour, whether that is answered or not."""
-        reading = self._meter.read()
-        if not self._is_reserve_reached(reading.credits_remaining):
-            return
-        with self._looking:
-            now = self._clock()
-            # A look of the future is one of before a clock was set back: nobody knows how long ago.
-            if 0 <= now - max(reading.answered_at, self._looked_at) < RESERVE_LOOK_SECONDS:
-                raise HeldBackError(
-                    BUDGET, f"fewer than {self._setup.limits.reserve} credits are left to the organisation"
-                )
-            self._looked_at = now
-
-    def _is_reserve_reached(self, credits_remaining: int | None) -> bool:
-        return credits_remaining is not None and credits_remaining < self._setup.limits.reserve
-
-    def _ask(self, setup: ClientSetup, key: JobKey, token: AccessToken) -> JobReport:
+    def _ask(self, setup: AccountSetup, permit: Permit, token: AccessToken, deadline: float) -> JobReport:
+        key = permit.key
         url = f"{self._api_url(setup, token)}/crm/{setup.account.api_version}/{key.module}/actions/mass_update"
-        headers = {"Authorization": f"Zoho-oauthtoken {token.value}"}
         asked, asked_at = f"GET {url}?job_id={key.job_id}", self._clock()
         try:
-            answer = self._send(setup.transport, url, {"job_id": key.job_id}, headers)
+            answer = self._send(setup.transport, permit, url, token, deadline)
         except PollError as error:
             self._exchanges.note(key, Exchange(asked, asked_at, f"no answer: {error.message}"))
             raise
-        self._exchanges.note(key, Exchange(asked, asked_at, answer.excerpt(hidden=token.value)))
-        remaining = _credits_remaining(answer)
-        if remaining is not None:
-            self._meter.note_answer(remaining, answer.received_at)
-        report = decode_report(answer)
+        self._exchanges.note(key, Exchange(asked, asked_at, answer.excerpt()))
+        remaining = credits_remaining(answer)
+        if isinstance(remaining, int):
+            self._permits.note_remaining(remaining, answer.received_at)
+        report = decode_report(answer, key.module)
         # Only a report without the header means that more than half is left: a fault or a proxy says nothing of it.
-        self._meter.note_answer(remaining, answer.received_at)
+        if remaining is None:
+            self._permits.note_remaining(None, answer.received_at)
         return report
 
-    def _send(self, transport: Transport, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
-        """Spend a credit and send; the credit is booked before the request, so that no crash forgets it."""
-        booked = self._budget.spend()
+    def _send(self, transport: Transport, permit: Permit, url: str, token: AccessToken, deadline: float) -> Answer:
+        """Make the call, and again on a fresh connection where one that was kept had died before it brought a byte."""
+        try:
+            return self._call(transport, permit, url, token, deadline, fresh=False)
+        except StaleConnectionError:
+            return self._call(transport, permit, url, token, deadline, fresh=True)
+
+    def _call(
+        self, transport: Transport, permit: Permit, url: str, token: AccessToken, deadline: float, *, fresh: bool
+    ) -> Answer:
+        permit.pay()
+        headers = {"Authorization": f"Zoho-oauthtoken {token.value}"}
+        is_sent = True
         try:
             with self._meter.measure(STATUS):
-                answer = transport.get(url, params, headers)
+                return transport.get(url, {"job_id": permit.key.job_id}, headers, deadline=deadline, fresh=fresh)
         except UnsentError:
-            self._budget.give_back(booked)
+            is_sent = False
+            permit.give_back()
             raise
-        except PassingError:
-            self._meter.spend_credit()
-            raise
-        self._meter.spend_credit()
-        return answer
+        finally:
+            if is_sent:
+                self._meter.spend_credit()
 
-    def _mint(self, credentials: Credentials) -> AccessToken:
+    def _mint(self, credentials: Credentials, deadline: float) -> AccessToken:
         setup = self._setup
         with self._meter.measure(TOKEN):
-            token = mint(setup.transport.post_form, setup.endpoints.accounts_url, credentials)
+            token = mint(setup.transport, setup.endpoints.accounts_url, credentials, deadline)
         _log.info("access token minted", extra={"account": setup.account.alias, "expires_at": int(token.expires_at)})
         return token
 
-    def _api_url(self, setup: ClientSetup, token: AccessToken) -> str:
+    def _api_url(self, setup: AccountSetup, token: AccessToken) -> str:
         """Choose the host: Zoho's `api_domain` only where it is the configured one, with or without its `www.`.
 
         A token never moves the exporter to a host that the user has not named, nor to another environment.
@@ -262,7 +290,15 @@ class ZohoClient:
         return setup.endpoints.api_url
 
 
-def _credits_remaining(answer: Answer) -> int | None:
-    text = answer.headers.get(_CREDITS_HEADER, "").strip()
-    is_number = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
-    return int(text) if is_number else None
+class Poll:
+    """One poll of one job, for which the right was given. For one thread."""
+
+    def __init__(self, account: OpenAccount, permit: Permit) -> None:
+        self._account = account
+        self._permit = permit
+        self.land = permit.land
+        self.close = permit.close
+
+    def fetch(self) -> JobReport:
+        """Ask Zoho, as `OpenAccount.fetch` says."""
+        return self._account.fetch(self._permit)

@@ -17,14 +17,11 @@ ENDPOINTS = (STATUS, TOKEN)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a meter shows. `is_up` is `None` before the first call, `credits_remaining` where Zoho does not say it."""
+    """What a meter shows. `is_up` is `None` before the first call."""
 
     is_up: bool | None
     in_flight: int
     credits_spent: int
-    credits_remaining: int | None
-    answered_at: float
-    """When Zoho last answered a status call, Unix seconds; 0 for never."""
     durations: Mapping[str, Distribution]
 
 
@@ -41,8 +38,6 @@ class Meter:
         self._is_up: bool | None = None
         self._in_flight = 0
         self._credits_spent = 0
-        self._credits_remaining: int | None = None
-        self._answered_at = 0.0
         self._durations = {endpoint: Distribution.empty(DURATION_BOUNDS) for endpoint in ENDPOINTS}
 
     @contextmanager
@@ -69,12 +64,6 @@ class Meter:
         with self._lock:
             self._is_up = is_up
 
-    def note_answer(self, credits_remaining: int | None, received_at: float) -> None:
-        """Keep what Zoho said is left of the day's credits: it is silent while more than half is left."""
-        with self._lock:
-            self._credits_remaining = credits_remaining
-            self._answered_at = received_at
-
     def read(self) -> Reading:
         """Give the readings."""
         with self._lock:
@@ -82,7 +71,5 @@ class Meter:
                 is_up=self._is_up,
                 in_flight=self._in_flight,
                 credits_spent=self._credits_spent,
-                credits_remaining=self._credits_remaining,
-                answered_at=self._answered_at,
                 durations=dict(self._durations),
             )

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from typing import Any
 
 from exporter.errors import ExporterError
 from exporter.model import Credentials
@@ -101,16 +102,14 @@ class RefreshError(ExporterError):
         self.retry_after_seconds = retry_after_seconds
 
 
-def mint(
-    post_form: Callable[[str, Mapping[str, str]], Answer], accounts_url: str, credentials: Credentials
-) -> AccessToken:
+def mint(transport: Any, accounts_url: str, credentials: Credentials, deadline: float) -> AccessToken:
     """Ask for one access token. It counts towards Zoho's 10 tokens in 10 minutes.
 
     Raises:
         RefreshError: Zoho refused.
         PassingError: no whole answer came (from `post_form`).
     """
-    answer = post_form(
+    answer = transport.post_form(
         f"{accounts_url}/oauth/v2/token",
         {
             "grant_type": "refresh_token",
@@ -118,6 +117,7 @@ def mint(
             "client_secret": credentials.client_secret,
             "refresh_token": credentials.refresh_token,
         },
+        deadline=deadline,
     )
     return decode_token(answer)
 

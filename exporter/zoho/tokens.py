@@ -8,13 +8,20 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from concurrent.futures import Future
+from dataclasses import replace
 from threading import Lock
-from typing import NoReturn
 
-from exporter.errors import ConfigurationError, PassingError, TokenRefusedError
-from exporter.model import AccountLedger, Credentials, StoredToken, TokenStatus
-from exporter.zoho.book import AccountBook
+from exporter.errors import (
+    ConfigurationError,
+    DeadTokenError,
+    PassingError,
+    PollError,
+    RefusedError,
+    TokenRefusedError,
+)
+from exporter.model import Credentials, JobKey, KeptToken, Pause, TokenStatus
+from exporter.state.port import AccountState
 from exporter.zoho.cooldown import CoolDown
 from exporter.zoho.oauth import (
     BAD_CREDENTIALS,
@@ -32,13 +39,13 @@ EARLY_SECONDS = 60.0
 MINTS_PER_WINDOW = 10
 MINT_WINDOW_SECONDS = 600.0
 """Zoho's limit: tokens per refresh token. Source: Zoho accounts, token limits."""
-
+MOST_SUSPECTS = 1000
+"""How many jobs are remembered whose own fault a refused token may be."""
 
 _LONGEST_PAUSE_SECONDS = 86_400.0
 THROTTLE = CoolDown(180, 900)
 PASSING = CoolDown(15, 600)
 PERMANENT = CoolDown(900, 21_600)
-
 
 _REJECTED = Refusal(
     "rejected",
@@ -48,112 +55,140 @@ _REJECTED = Refusal(
 _MINT_LIMIT = Refusal(MINT_LIMIT, is_passing=True, advice="tokens die too early: see what else uses this refresh token")
 
 
-@dataclass(frozen=True, slots=True)
-class _Refused:
-    """The last refusal, in force from `since` until `until` (Unix seconds) or until the credentials change."""
-
-    refusal: Refusal
-    message: str
-    since: float
-    until: float
-    in_a_row: int
-    credentials: Credentials | None
-
-    def is_in_force(self, now: float) -> bool:
-        """Whether its cool-down lasts; a clock that was set back to before it ends it, rather than lengthen it."""
-        return self.since <= now < self.until
-
-
 class TokenSource:
-    """Hands out one account's access token. Thread-safe: the lock also makes the refresh single-flight.
+    """Hands out one account's access token. Thread-safe: one refresh is in flight at a time, and no lock held.
 
     Args:
-        mint: asks Zoho for a token; raises `RefreshError` or `PassingError`.
+        alias: the account, for the log.
+        mint: asks Zoho for a token, by a deadline on the stopwatch; raises `RefreshError` or `PassingError`.
         credentials: reads the secrets, anew at each refresh; raises `ConfigurationError`.
-        book: keeps the token and when tokens were asked for, so that a restart neither mints one nor forgets the limit.
+        account: keeps the token, the pauses and when tokens were asked for, so that a restart neither mints one nor
+            forgets the limit.
         clock: gives Unix seconds.
+        stopwatch: gives seconds that never go backwards.
     """
 
     def __init__(
         self,
         alias: str,
         *,
-        mint: Callable[[Credentials], AccessToken],
+        mint: Callable[[Credentials, float], AccessToken],
         credentials: Callable[[], Credentials],
-        book: AccountBook,
+        account: AccountState,
         clock: Callable[[], float],
+        stopwatch: Callable[[], float],
     ) -> None:
         self._alias = alias
         self._mint = mint
         self._credentials = credentials
-        self._book = book
+        self._account = account
         self._clock = clock
-        self._refreshing = Lock()
+        self._stopwatch = stopwatch
+        self._lock = Lock()
+        self._refreshing: Future[AccessToken] | None = None
         self._token: AccessToken | None = None
-        self._minted_with: Credentials | None = None
+        self._accepted_at: float | None = None
+        self._was_last_accepted = False
+        self._suspects: dict[JobKey, None] = {}
         self._rejections = 0
-        self._refused: _Refused | None = None
+        self._rechecks = 0
         self._refreshes = 0
         self._errors = Counter(dict.fromkeys(REASONS, 0))
 
-    def token(self) -> AccessToken:
-        """Give a token that is good for at least `EARLY_SECONDS`, minting one if need be.
+    def token(self, deadline: float) -> AccessToken:
+        """Give a token that is good for at least `EARLY_SECONDS`, minting one if need be; wait until `deadline` only.
 
         Raises:
             TokenRefusedError: there is none, and when we shall ask again.
+            PassingError: there is none yet.
         """
-        with self._refreshing:
+        with self._lock:
             if self._token and self._clock() < self._token.expires_at - EARLY_SECONDS:
                 return self._token
-            return self._refresh()
+            refresh, is_mine = self._refreshing or Future[AccessToken](), self._refreshing is None
+            self._refreshing = refresh
+        if is_mine:
+            self._run(refresh, deadline)
+        try:
+            return refresh.result(max(0.0, deadline - self._stopwatch()))
+        except TimeoutError:
+            late = "no access token came in time"
+            raise PassingError("timeout", late, advice="it is asked for again at the next poll") from None
 
-    def discard(self, token: AccessToken) -> None:
-        """Forget a token that Zoho does not accept, unless a newer one has taken its place."""
-        with self._refreshing:
-            self._forget(token)
+    def replacement(self, token: AccessToken, key: JobKey, asked_at: float, deadline: float) -> AccessToken:
+        """Give another token than one that Zoho did not accept for a job, in a call begun at `asked_at` (stopwatch).
 
-    def reject(self, token: AccessToken) -> None:
-        """Forget a token that took the place of a dead one and is not accepted either, and pause.
-
-        The next one would fare no better, and each pushes out a token of whoever else uses the refresh token. The pause
-        doubles until `note_accepted`.
+        Raises:
+            RefusedError: it is the job's own fault, since Zoho accepts the token for others.
+            TokenRefusedError, PassingError: as `token`.
         """
-        with self._refreshing:
-            if self._forget(token):
-                self._rejections += 1
-                message = "Zoho's API refused an access token that was just minted"
-                self._pause(_REJECTED, message, self._minted_with, self._rejections)
+        with self._lock:
+            accepted_at = self._accepted_at
+            if self._token is token:
+                if accepted_at is not None and (accepted_at >= asked_at or key in self._suspects):
+                    raise _job_refused(key)
+                self._was_last_accepted = accepted_at is not None
+                self._forget()
+        return self.token(deadline)
 
-    def note_accepted(self) -> None:
-        """Say that Zoho's API accepts the tokens: the row of rejections is over."""
-        if self._rejections:
+    def doubt(self, token: AccessToken, key: JobKey, refusal: DeadTokenError) -> PollError:
+        """Give what a job's poll ends with after Zoho refused the token that was minted in place of a dead one.
+
+        Where the token before was accepted, the job is at fault until another one fares no better. Otherwise the
+        account pauses: each further token pushes one out of whoever else uses the refresh token. The pause doubles until
+        `note_accepted`.
+        """
+        with self._lock:
+            self._suspects[key] = None
+            if len(self._suspects) > MOST_SUSPECTS:
+                del self._suspects[next(iter(self._suspects))]
+            if self._token is not token or self._accepted_at is not None or self._was_last_accepted:
+                return _job_refused(key)
+            self._forget()
+            self._rejections += 1
+            rejections = self._rejections
+        message = "Zoho's API refused an access token that was just minted"
+        self._pause(_REJECTED, message, self._fingerprint(), rejections)
+        return refusal
+
+    def note_accepted(self, token: AccessToken, key: JobKey) -> None:
+        """Say that Zoho's API accepted a token for a job: the row of rejections is over."""
+        with self._lock:
+            if self._token is token:
+                self._accepted_at = self._stopwatch()
+            self._suspects.pop(key, None)
+            has_been_rejected, self._rejections = self._rejections > 0, 0
+        if has_been_rejected:
             _log.info("access tokens are accepted again", extra={"account": self._alias})
-        self._rejections = 0
 
     def recheck(self) -> None:
         """Take other settings into account: forget a token of other credentials, and a refusal that they may cure.
 
-        Only Zoho's own throttle, and ours, go on: no setting lifts them.
+        Only Zoho's own throttle, and ours, go on: no setting lifts them. Waits for no refresh under way.
         """
-        with self._refreshing:
-            if self._refused and self._refused.refusal.reason not in {"access_denied", MINT_LIMIT}:
-                self._refused = None
+        fingerprint = self._fingerprint()
+        with self._lock:
+            self._rechecks += 1
             self._rejections = 0
-            kept = self._book.ledger.token
-            try:
-                is_ours = kept is not None and kept.fingerprint == _fingerprint(self._credentials())
-            except ConfigurationError:
-                return
-            self._token = self._token if is_ours else None
+            kept = self._account.standing.token
+            if fingerprint and (kept is None or kept.fingerprint != fingerprint):
+                self._token = None
+            self._account.stand(
+                lambda standing: (
+                    standing
+                    if standing.token_pause and standing.token_pause.reason in {"access_denied", MINT_LIMIT}
+                    else replace(standing, token_pause=None)
+                )
+            )
 
     def is_cooling_down(self) -> bool:
         """Whether the next token would be refused without asking Zoho, because of the last refusal."""
-        refused = self._refused
-        return refused is not None and refused.is_in_force(self._clock()) and not self._has_new_credentials(refused)
+        pause = self._account.standing.token_pause
+        return pause is not None and pause.is_in_force(self._clock()) and pause.fingerprint == self._fingerprint()
 
     def status(self) -> TokenStatus:
         """Give the state for the metrics. Never waits for a refresh in flight."""
-        token = self._token or self._book.ledger.token
+        token = self._token or self._account.standing.token
         return TokenStatus(
             is_valid=token is not None and self._clock() < token.expires_at,
             expires_at=token.expires_at if token else None,
@@ -161,108 +196,108 @@ class TokenSource:
             refresh_errors=dict(self._errors),
         )
 
-    def _forget(self, token: AccessToken) -> bool:
-        is_current = self._token is token
-        if is_current:
-            self._token = None
-            self._book.change(lambda ledger: replace(ledger, token=None))
-        return is_current
-
-    def _refresh(self) -> AccessToken:
-        now = self._clock()
-        credentials = self._read_credentials(now)
-        self._check_cool_down(credentials, now)
-        self._minted_with = credentials
-        if kept := self._kept_token(credentials, now):
-            self._token = kept
-            return kept
+    def _run(self, refresh: "Future[AccessToken]", deadline: float) -> None:
+        """Refresh in this thread, for all who wait."""
         try:
-            self._book_mint(now)
-            self._refreshes += 1
-            token = self._mint(credentials)
-        except RefreshError as error:
-            self._refuse(error.refusal, error.message, credentials, error.retry_after_seconds, cause=error)
-        except PassingError as error:
-            refusal = Refusal(error.code, is_passing=True, advice=error.advice)
-            self._refuse(refusal, f"no token: {error.message}", credentials, cause=error)
-        self._accept(token, credentials)
+            token = self._refresh(deadline)
+        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            refresh.set_exception(error)
+        else:
+            refresh.set_result(token)
+        finally:
+            with self._lock:
+                self._refreshing = None
+
+    def _refresh(self, deadline: float) -> AccessToken:
+        rechecks = self._rechecks
+        try:
+            credentials = self._credentials()
+        except ConfigurationError as error:
+            self._check_cool_down("")
+            unreadable = Refusal(BAD_CREDENTIALS, is_passing=True, advice="make the secret files readable again")
+            raise self._refused(unreadable, str(error), "") from error
+        fingerprint = _fingerprint(credentials)
+        self._check_cool_down(fingerprint)
+        token = self._kept(fingerprint) or self._minted(credentials, fingerprint, deadline)
+        with self._lock:
+            if self._rechecks == rechecks:
+                self._token, self._accepted_at = token, None
         return token
 
-    def _book_mint(self, now: float) -> None:
-        # The recount is kept also where the limit is reached: mints of the future would hold it there for ever. A token
-        # that was kept and is of no use now, being one for other credentials, is not to be shown as valid.
-        self._book.change(lambda ledger: replace(ledger, mints=_recent(ledger.mints, now), token=None))
-        self._book.change(lambda ledger: _with_mint(ledger, now))
+    def _minted(self, credentials: Credentials, fingerprint: str, deadline: float) -> AccessToken:
+        try:
+            self._book_mint()
+            token = self._mint(credentials, deadline)
+        except RefreshError as error:
+            raise self._refused(error.refusal, error.message, fingerprint, error.retry_after_seconds) from error
+        except PassingError as error:
+            refusal = Refusal(error.code, is_passing=True, advice=error.advice)
+            raise self._refused(refusal, f"no token: {error.message}", fingerprint) from error
+        self._accept(token, fingerprint)
+        return token
 
-    def _accept(self, token: AccessToken, credentials: Credentials) -> None:
-        if self._refused and self._refused.refusal is not _REJECTED:
+    def _book_mint(self) -> None:
+        # A token that was kept and is of no use now, being one for other credentials, is not to be shown as valid.
+        self._account.stand(lambda standing: replace(standing, token=None))
+        next_at = self._account.book_mint(MINTS_PER_WINDOW, MINT_WINDOW_SECONDS)
+        if next_at is not None:
+            minutes = MINT_WINDOW_SECONDS / 60
+            message = f"{MINTS_PER_WINDOW} tokens were asked for within {minutes:g} minutes, which is Zoho's limit"
+            raise RefreshError(_MINT_LIMIT, message, next_at - self._clock())
+        self._refreshes += 1
+
+    def _accept(self, token: AccessToken, fingerprint: str) -> None:
+        pause = self._account.standing.token_pause
+        if pause and pause.reason != _REJECTED.reason:
             _log.info("token refresh works again", extra={"account": self._alias})
-        self._token = token
-        self._refused = None
-        kept = StoredToken(token.value, token.expires_at, token.api_domain, _fingerprint(credentials))
-        self._book.change(lambda ledger: replace(ledger, token=kept))
+        kept = KeptToken(token.value, token.expires_at, token.api_domain, fingerprint)
+        self._account.stand(lambda standing: replace(standing, token=kept, token_pause=None))
 
-    def _kept_token(self, credentials: Credentials, now: float) -> AccessToken | None:
+    def _kept(self, fingerprint: str) -> AccessToken | None:
         """Give the token that an earlier process minted with the same credentials, if it is still good."""
-        kept = self._book.ledger.token
-        if kept is None or kept.fingerprint != _fingerprint(credentials) or now >= kept.expires_at - EARLY_SECONDS:
+        kept = self._account.standing.token
+        if kept is None or kept.fingerprint != fingerprint or self._clock() >= kept.expires_at - EARLY_SECONDS:
             return None
         return AccessToken(kept.value, kept.expires_at, kept.api_domain)
 
-    def _has_new_credentials(self, refused: _Refused) -> bool:
+    def _forget(self) -> None:
+        self._token = None
+        self._account.stand(lambda standing: replace(standing, token=None))
+
+    def _fingerprint(self) -> str:
+        """Tell the credentials of now apart from others; empty where they can't be read."""
         try:
-            return self._credentials() != refused.credentials
+            return _fingerprint(self._credentials())
         except ConfigurationError:
-            return refused.credentials is not None
+            return ""
 
-    def _read_credentials(self, now: float) -> Credentials:
-        try:
-            return self._credentials()
-        except ConfigurationError as error:
-            refusal = Refusal(BAD_CREDENTIALS, is_passing=True, advice="make the secret files readable again")
-            self._check_cool_down(None, now)
-            self._refuse(refusal, str(error), None, cause=error)
+    def _check_cool_down(self, fingerprint: str) -> None:
+        pause = self._account.standing.token_pause
+        if pause and pause.fingerprint == fingerprint and pause.is_in_force(self._clock()):
+            raise TokenRefusedError(pause.reason, pause.message, advice=pause.advice, retry_at=pause.until)
 
-    def _check_cool_down(self, credentials: Credentials | None, now: float) -> None:
-        refused = self._refused
-        if refused and refused.credentials == credentials and refused.is_in_force(now):
-            raise TokenRefusedError(
-                refused.refusal.reason, refused.message, advice=refused.refusal.advice, retry_at=refused.until
-            )
-
-    def _refuse(
-        self,
-        refusal: Refusal,
-        message: str,
-        credentials: Credentials | None,
-        asked_seconds: float | None = None,
-        *,
-        cause: Exception,
-    ) -> NoReturn:
-        """Start a cool-down, which new credentials end, and say why there is no token."""
-        last = self._refused
-        is_same = last is not None and last.refusal.reason == refusal.reason and last.credentials == credentials
-        in_a_row = last.in_a_row + 1 if last and is_same else 1
+    def _refused(
+        self, refusal: Refusal, message: str, fingerprint: str, asked_seconds: float | None = None
+    ) -> TokenRefusedError:
+        """Start a cool-down, which new credentials end, and give the error that says why there is no token."""
+        last = self._account.standing.token_pause
+        is_same = last is not None and last.reason == refusal.reason and last.fingerprint == fingerprint
         self._errors[refusal.reason] += 1
-        until = self._pause(refusal, message, credentials, in_a_row, asked_seconds)
-        raise TokenRefusedError(refusal.reason, message, advice=refusal.advice, retry_at=until) from cause
+        until = self._pause(refusal, message, fingerprint, last.in_a_row + 1 if last and is_same else 1, asked_seconds)
+        return TokenRefusedError(refusal.reason, message, advice=refusal.advice, retry_at=until)
 
     def _pause(
-        self,
-        refusal: Refusal,
-        message: str,
-        credentials: Credentials | None,
-        in_a_row: int,
-        asked_seconds: float | None = None,
+        self, refusal: Refusal, message: str, fingerprint: str, in_a_row: int, asked_seconds: float | None = None
     ) -> float:
         """Start a cool-down, tell of it unless it only goes on, and give its end."""
         since = self._clock()
-        seconds = max(_cool_down(refusal).seconds(in_a_row), min(asked_seconds or 0.0, _LONGEST_PAUSE_SECONDS))
-        self._refused = _Refused(refusal, message, since, since + seconds, in_a_row, credentials)
+        until = since + max(_cool_down(refusal).seconds(in_a_row), min(asked_seconds or 0.0, _LONGEST_PAUSE_SECONDS))
+        pause = Pause(refusal.reason, message, refusal.advice, since, until, in_a_row, fingerprint)
+        self._account.stand(lambda standing: replace(standing, token_pause=pause))
         if in_a_row == 1:
             details = {"account": self._alias, "reason": refusal.reason, "advice": refusal.advice}
             _log.warning("%s", message, extra=details)
-        return since + seconds
+        return until
 
 
 def _cool_down(refusal: Refusal) -> CoolDown:
@@ -271,22 +306,12 @@ def _cool_down(refusal: Refusal) -> CoolDown:
     return PASSING if refusal.is_passing else PERMANENT
 
 
-def _recent(mints: tuple[float, ...], now: float) -> tuple[float, ...]:
-    """Give the mints of the window, oldest first; where a clock was set back, those of the future as made now."""
-    return tuple(sorted(min(at, now) for at in mints if now - min(at, now) < MINT_WINDOW_SECONDS))
-
-
-def _with_mint(ledger: AccountLedger, now: float) -> AccountLedger:
-    """Book one mint beside the recent ones.
-
-    Raises:
-        RefreshError: Zoho's limit is reached.
-    """
-    if len(ledger.mints) < MINTS_PER_WINDOW:
-        return replace(ledger, mints=(*ledger.mints, now))
-    minutes = MINT_WINDOW_SECONDS / 60
-    message = f"{MINTS_PER_WINDOW} tokens were asked for within {minutes:g} minutes, which is Zoho's limit"
-    raise RefreshError(_MINT_LIMIT, message, ledger.mints[0] + MINT_WINDOW_SECONDS - now)
+def _job_refused(key: JobKey) -> RefusedError:
+    return RefusedError(
+        "INVALID_TOKEN",
+        f"Zoho refuses the access token for {key} alone, and accepts it for other jobs",
+        advice="check the job's module and id, and what the token's user may see",
+    )
 
 
 def _fingerprint(credentials: Credentials) -> str:

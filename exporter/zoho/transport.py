@@ -29,6 +29,7 @@ from urllib3.exceptions import (
 )
 
 from exporter.errors import ConfigurationError, PassingError, Problem
+from exporter.redactor import Redactor
 from exporter.zoho.wire import Answer, quote
 
 LARGEST_BODY_BYTES = 1024 * 1024
@@ -39,6 +40,10 @@ _TLS_ADVICE = "check the clock, and ca_bundle if a proxy re-signs TLS"
 
 class UnsentError(PassingError):
     """The request never reached Zoho, so it can't have cost a credit."""
+
+
+class StaleConnectionError(PassingError):
+    """A kept connection failed before a byte of answer came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,7 @@ class Transport:
         self,
         options: TransportOptions,
         context: ssl.SSLContext,
+        redactor: Redactor,
         *,
         clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.monotonic,
@@ -98,7 +104,17 @@ class Transport:
         self._stopwatch = stopwatch
         self._session = _open_session(options, context)
 
-    def get(self, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+    @property
+    def timeout_seconds(self) -> float:
+        """The time limit of a call."""
+        return self._options.timeout_seconds
+
+    def rest(self) -> None:
+        """Close idle connections."""
+
+    def get(
+        self, url: str, params: Mapping[str, str], headers: Mapping[str, str], *, deadline: float, fresh: bool = False
+    ) -> Answer:
         """Fetch `url`.
 
         Raises:
@@ -106,7 +122,7 @@ class Transport:
         """
         return self._send(requests.Request("GET", url, params=dict(params), headers=dict(headers)))
 
-    def post_form(self, url: str, fields: Mapping[str, str]) -> Answer:
+    def post_form(self, url: str, fields: Mapping[str, str], *, deadline: float) -> Answer:
         """Post form fields, in the body, where proxies and access logs don't see them.
 
         Raises:

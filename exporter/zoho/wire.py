@@ -40,14 +40,20 @@ class Answer:
         kind = quote(self.headers.get("content-type", "no content type").split(";")[0].strip())
         return f"HTTP {self.status} with {kind}, {len(self.body)} bytes"
 
-    def excerpt(self, *, hidden: str) -> str:
+    def excerpt(self, *, hidden: str = "nothing to hide") -> str:
         """Show the answer to a person: what `describe` says, and the beginning of its text without `hidden`."""
         text = self.body[:_LONGEST_EXCERPT].decode(errors="replace").replace(hidden, "<secret>")
         printable = "".join(letter if letter.isprintable() else " " for letter in text)
         return f"{self.describe()}\n{printable}".strip()
 
 
-def decode_report(answer: Answer) -> JobReport:
+def credits_remaining(answer: Answer) -> int | None:
+    """Shim."""
+    text = answer.headers.get("x-api-credits-remaining", "")
+    return int(text) if text.isdigit() else None
+
+
+def decode_report(answer: Answer, module: str = "") -> JobReport:
     """Read the report of one job.
 
     Raises:

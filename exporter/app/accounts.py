@@ -1,19 +1,18 @@
-"""The accounts' ways to Zoho, as the settings want them: opened, changed in place, and closed by a reload."""
+"""The open accounts, as the settings want them: opened, changed in place, and closed by a reload."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from ssl import SSLContext
 from urllib.parse import urlsplit
 
 from exporter import __version__
-from exporter.jobs.refresh import Lane
-from exporter.jobs.store import Store
-from exporter.model import Account, StoredState
+from exporter.model import Account
+from exporter.redactor import Redactor
 from exporter.settings import AccountSettings, Settings
-from exporter.zoho.book import AccountBook
-from exporter.zoho.client import ClientSetup, CreditLimits, ZohoClient
+from exporter.state import Store
+from exporter.zoho.client import AccountSetup, OpenAccount
 from exporter.zoho.data_centers import Endpoints, endpoints_of
+from exporter.zoho.permits import CreditLimits
 from exporter.zoho.transport import Transport, TransportOptions, tls_context
 
 
@@ -26,33 +25,25 @@ class Clocks:
     draw: Callable[[], float]
 
 
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """One account, the client that asks for its jobs, and its lane."""
-
-    account: Account
-    client: ZohoClient
-    lane: Lane
-
-
-class Upstreams:
-    """Opens accounts that share clocks, certificates and the state file. Not thread-safe: one reload at a time.
+class Accounts:
+    """Opens accounts that share clocks, certificates and the store. Not thread-safe: one reload at a time.
 
     Args:
         store: keeps what the accounts spend and hold.
-        kept: what it kept of earlier processes.
+        redactor: learns their secrets.
         clocks: time and chance.
     """
 
-    def __init__(self, store: Store, kept: StoredState, clocks: Clocks) -> None:
+    def __init__(self, store: Store, redactor: Redactor, clocks: Clocks) -> None:
         self._store = store
-        self._kept = kept
+        self._redactor = redactor
         self._clocks = clocks
-        self._books: dict[str, AccountBook] = {}
-        self.by_alias: dict[str, Upstream] = {}
+        self.by_alias: dict[str, OpenAccount] = {}
 
     def configure(self, settings: Settings) -> None:
         """Have exactly the accounts of the settings. One that stays keeps its token, its counters and its pauses.
+
+        Waits for no network.
 
         Raises:
             ConfigurationError: the CA certificates can't be read; nothing has changed.
@@ -63,31 +54,24 @@ class Upstreams:
             for alias, account in settings.accounts.items()
         }
         for alias in self.by_alias.keys() - wanted.keys():
-            self.by_alias[alias].client.close()
+            self.by_alias[alias].close()
         self.by_alias = wanted
 
-    def _configured(self, alias: str, setup: ClientSetup) -> Upstream:
+    def _configured(self, alias: str, setup: AccountSetup) -> OpenAccount:
         known = self.by_alias.get(alias)
-        if known is None:
-            client = ZohoClient(
-                setup,
-                book=self._book(alias),
-                clock=self._clocks.wall,
-                stopwatch=self._clocks.stopwatch,
-                draw=self._clocks.draw,
-            )
-            return Upstream(setup.account, client, _lane(setup.account, client))
-        known.client.reconfigure(setup)
-        is_as_wide = known.account.max_concurrency == setup.account.max_concurrency
-        return Upstream(setup.account, known.client, known.lane if is_as_wide else _lane(setup.account, known.client))
+        if known:
+            known.reconfigure(setup)
+            return known
+        return OpenAccount(
+            setup,
+            self._store.account(alias),
+            self._redactor,
+            clock=self._clocks.wall,
+            stopwatch=self._clocks.stopwatch,
+            draw=self._clocks.draw,
+        )
 
-    def _book(self, alias: str) -> AccountBook:
-        """Give an account's one book; it outlives the account, which may come back with a later reload."""
-        if alias not in self._books:
-            self._books[alias] = AccountBook(self._kept.ledgers.get(alias), partial(self._store.save_ledger, alias))
-        return self._books[alias]
-
-    def _setup(self, settings: Settings, context: SSLContext, alias: str, account: AccountSettings) -> ClientSetup:
+    def _setup(self, settings: Settings, context: SSLContext, alias: str, account: AccountSettings) -> AccountSetup:
         endpoints = _endpoints(account)
         options = TransportOptions(
             timeout_seconds=settings.poll_timeout,
@@ -96,10 +80,10 @@ class Upstreams:
             pool_size=account.max_concurrency,
             user_agent=f"zoho-mass-update-exporter/{__version__}",
         )
-        return ClientSetup(
+        return AccountSetup(
             Account(alias, account.data_center_name, account.environment, account.api_version, account.max_concurrency),
             endpoints,
-            Transport(options, context, clock=self._clocks.wall, stopwatch=self._clocks.stopwatch),
+            Transport(options, context, self._redactor, clock=self._clocks.wall, stopwatch=self._clocks.stopwatch),
             account.credentials,
             CreditLimits(account.daily_credit_budget, account.credit_reserve),
         )
@@ -120,10 +104,6 @@ def proxies_by_host(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
 
 def _names(host: str) -> set[str]:
     return {host, host.removeprefix("www.")}
-
-
-def _lane(account: Account, client: ZohoClient) -> Lane:
-    return Lane.with_threads(account.alias, client.fetch, client.pressure, account.max_concurrency)
 
 
 def _endpoints(account: AccountSettings) -> Endpoints:

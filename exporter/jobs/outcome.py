@@ -1,9 +1,10 @@
 """What a poll's outcome changes in a tracked job. Pure: a job and an outcome in, the new job out."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from exporter.jobs.pace import is_stalled, pace_of, remember
-from exporter.model import JobReport, JobState, Observation, PollFailure, TrackedJob
+from exporter.model import Growth, JobReport, JobState, Observation, PollFailure, TrackedJob
 
 
 def note_report(job: TrackedJob, report: JobReport, polled_at: float) -> TrackedJob:
@@ -16,12 +17,27 @@ def note_report(job: TrackedJob, report: JobReport, polled_at: float) -> Tracked
         polled_at=polled_at,
         failure=None,
         failures_in_a_row=0,
+        counted=_counted(job, report),
         history=remember(job.history, Observation(polled_at, report.state, _processed(report))),
         progressed_at=polled_at if has_progressed else job.progressed_at,
         started_at=_first(job.started_at, polled_at, happened=report.state is JobState.RUNNING),
         finished_at=_first(job.finished_at, polled_at, happened=report.state.is_terminal),
     )
     return estimate(noted)
+
+
+def growth_of(before: TrackedJob, after: TrackedJob) -> Growth:
+    """Say what a poll adds to the totals: each record once, whatever the counts do, and the job once it has ended.
+
+    Zoho's counts are of the whole job, so only their growth above the most ever reported is added.
+    """
+    records = {outcome: count - before.counted.get(outcome, 0) for outcome, count in after.counted.items()}
+    grown = {outcome: count for outcome, count in records.items() if count > 0}
+    if before.is_terminal or not after.is_terminal:
+        return Growth(grown)
+    is_timed = after.started_at is not None and after.finished_at is not None
+    seconds = max(0.0, (after.finished_at or 0.0) - (after.started_at or 0.0)) if is_timed else None
+    return Growth(grown, after.state, seconds)
 
 
 def estimate(job: TrackedJob) -> TrackedJob:
@@ -46,6 +62,11 @@ def fade(job: TrackedJob, now: float, stale_after_seconds: float) -> TrackedJob:
     if job.is_terminal or not is_stale:
         return job
     return replace(job, report=None, completes_at=None, records_per_second=None, is_stalled=False)
+
+
+def _counted(job: TrackedJob, report: JobReport) -> Mapping[str, int]:
+    told = {"updated": report.updated, "failed": report.failed}
+    return {outcome: max(job.counted.get(outcome, 0), count or 0) for outcome, count in told.items()}
 
 
 def _processed(report: JobReport) -> int | None:

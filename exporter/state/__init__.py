@@ -1,0 +1,11 @@
+"""What outlives the process: the port that the house speaks, and the stores behind it.
+
+The account is the unit: its jobs, totals, credits, token and pauses stand together, and nothing needs a lock over all
+accounts. Times are Unix seconds by the store's own clock.
+"""
+
+from exporter.state.ledger import WINDOW_SECONDS
+from exporter.state.port import AccountState, Claim, Health, Purse, Store
+from exporter.state.sqlite import OPERATIONS, SqliteStore
+
+__all__ = ["OPERATIONS", "WINDOW_SECONDS", "AccountState", "Claim", "Health", "Purse", "SqliteStore", "Store"]

@@ -1,0 +1,348 @@
+"""One account in memory, which is the truth; every change is handed to a journal that mirrors it."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import count
+from threading import Lock
+from typing import NamedTuple, Protocol
+
+from exporter.errors import HeldBackError
+from exporter.model import JobKey, JobSource, JobSpec, ModuleTotals, Standing, TrackedJob
+from exporter.state.ledger import Ledger
+from exporter.state.port import Claim, Note, Purse
+
+WRITE_PATIENCE_SECONDS = 0.25
+"""How long a call waits until its credit is written; then it goes out all the same."""
+BUDGET = "budget"
+"""Why a poll is held back: the account's own budget, or Zoho's remaining credits."""
+CLAIMED = "circuit"
+
+Value = TrackedJob | ModuleTotals | Standing | int
+
+
+class Kind(StrEnum):
+    """What a document tells of."""
+
+    JOB = "job"
+    RETIRED = "retired"
+    TOTALS = "totals"
+    CREDITS = "credits"
+    PROBE_CREDITS = "probe_credits"
+    STANDING = "standing"
+
+
+class Row(NamedTuple):
+    """Which document: of what kind, and of which job, module or minute."""
+
+    account: str
+    kind: Kind
+    key: str = ""
+
+
+Changes = dict[Row, Value | None]
+"""What documents become; `None` for gone."""
+
+
+class Journal(Protocol):
+    """Mirrors changes, in the order they are put. Does not raise, and does not wait for a disk."""
+
+    def put(self, changes: Changes) -> int:
+        """Take changes, and give the number of the write that will hold them."""
+
+    @property
+    def written(self) -> float:
+        """The number of the last write that is done."""
+
+    def wait(self, number: int, seconds: float) -> None:
+        """Wait for a write, no longer than so many seconds."""
+
+
+@dataclass(slots=True)
+class Contents:
+    """What a file holds of an account."""
+
+    jobs: dict[JobKey, TrackedJob] = field(default_factory=dict)
+    retired: set[JobKey] = field(default_factory=set)
+    totals: dict[str, ModuleTotals] = field(default_factory=dict)
+    credits: dict[int, int] = field(default_factory=dict)
+    probe_credits: dict[int, int] = field(default_factory=dict)
+    standing: Standing = field(default_factory=Standing)
+
+
+class _Booking(NamedTuple):
+    """Credits that a crash would forget until a write is done, and since when (monotonic seconds)."""
+
+    write: int
+    credits: int
+    since: float
+
+
+class MemoryAccount:
+    """Holds an account, as `AccountState` says. One lock, which is never held over I/O.
+
+    Args:
+        alias: the account.
+        contents: what was kept of it; taken over, not copied.
+        journal: mirrors every change.
+        now: gives Unix seconds.
+    """
+
+    def __init__(self, alias: str, contents: Contents, journal: Journal, now: Callable[[], float]) -> None:
+        self._alias = alias
+        self._journal = journal
+        self._now = now
+        self._lock = Lock()
+        self._jobs, self._retired, self._totals = contents.jobs, contents.retired, contents.totals
+        self._spent, self._spent_on_probes = Ledger(contents.credits), Ledger(contents.probe_credits)
+        self._standing = contents.standing
+        self._claims: dict[JobKey, Claim] = {}
+        self._tokens = count(1)
+        self._booked_under: dict[int, int] = {}
+        self._expected: deque[int] = deque()
+        self._unwritten: deque[_Booking] = deque()
+        self._last_booking = 0
+
+    @property
+    def standing(self) -> Standing:
+        """How the account stands with Zoho."""
+        return self._standing
+
+    def stand(self, change: Callable[[Standing], Standing]) -> Standing:
+        """Replace the standing by what `change` makes of it; no other change comes between."""
+        with self._lock:
+            return self._stand(change(self._standing))
+
+    def book_mint(self, most: int, window_seconds: float) -> float | None:
+        """Count one access token asked for, or say when the next may be."""
+        with self._lock:
+            now = self._now()
+            # Those of the future are of before a clock was set back: they count as made now.
+            recent = sorted(min(at, now) for at in self._standing.mints if now - min(at, now) < window_seconds)
+            is_full = len(recent) >= most
+            self._stand(replace(self._standing, mints=tuple(recent if is_full else [*recent, now])))
+            return recent[0] + window_seconds if is_full else None
+
+    def jobs(self) -> Mapping[JobKey, TrackedJob]:
+        """Give all jobs."""
+        with self._lock:
+            return dict(self._jobs)
+
+    def job_count(self) -> int:
+        """Give the number of jobs."""
+        return len(self._jobs)
+
+    def get(self, key: JobKey) -> TrackedJob | None:
+        """Give one job; `None` when it is not tracked."""
+        return self._jobs.get(key)
+
+    def retired(self) -> Collection[JobKey]:
+        """Give the jobs whose retention is over, and that a configuration still lists."""
+        with self._lock:
+            return frozenset(self._retired)
+
+    def totals(self) -> Mapping[str, ModuleTotals]:
+        """Give the counters that outlive jobs, by module."""
+        with self._lock:
+            return dict(self._totals)
+
+    def track(self, spec: JobSpec, now: float) -> None:
+        """Track a job from now on, or take what is newly said of one that is tracked; it is retired no more."""
+        with self._lock:
+            job = self._jobs.get(spec.key)
+            changes: Changes = {}
+            if spec.source is not JobSource.PROBE:  # the module of a probe may be made up: it counts once Zoho knows it
+                changes |= self._with_totals(spec.key.module)
+            if spec.key in self._retired:
+                self._retired.discard(spec.key)
+                changes[self._row(Kind.RETIRED, spec.key)] = None
+            if job is None or job.spec != spec:
+                changes |= self._with_job(replace(job, spec=spec) if job else TrackedJob(spec, first_seen_at=now))
+            self._put(changes)
+
+    def change(self, key: JobKey, change: Callable[[TrackedJob], TrackedJob]) -> None:
+        """Change what is known of a job that is tracked, beside its polls."""
+        with self._lock:
+            if job := self._jobs.get(key):
+                self._put(self._with_job(change(job)))
+
+    def forget(self, keys: Iterable[JobKey], *, retired: bool = False) -> None:
+        """Let go of jobs, and of the memory of retired ones; `retired` ones are remembered as such."""
+        with self._lock:
+            changes: Changes = {}
+            for key in keys:
+                if self._jobs.pop(key, None):
+                    changes[self._row(Kind.JOB, key)] = None
+                if retired or key in self._retired:
+                    changes[self._row(Kind.RETIRED, key)] = 1 if retired else None
+                (self._retired.add if retired else self._retired.discard)(key)
+                self._claims.pop(key, None)
+            self._put(changes)
+
+    def expect_calls(self, count: int, purse: Purse) -> None:
+        """Book credits for calls that are about to be claimed, as many as there are, so that they share one write."""
+        with self._lock:
+            now = self._now()
+            left = count if purse.limit is None else min(count, purse.limit - self._spent.used(now))
+            if left > len(self._expected):
+                new = left - len(self._expected)
+                self._expected.extend([self._spent.add(now, new)] * new)
+                self._last_booking = self._put(self._with_credits())
+
+    def claim(self, key: JobKey, purse: Purse, lease_seconds: float, *, is_probe: bool = False) -> Claim:
+        """Take the right to poll a job, and book the credit of its call."""
+        with self._lock:
+            now = self._now()
+            standing = self._claims.get(key)
+            if standing and now < standing.expires_at:
+                raise HeldBackError(CLAIMED, f"{key} is polled already")
+            claim = Claim(key, next(self._tokens), now + lease_seconds, is_probe)
+            self._book(claim, purse, now)
+            self._claims[key] = claim
+            return claim
+
+    def book(self, claim: Claim, purse: Purse) -> None:
+        """Book a further credit under a claim, for a call that has to be made again."""
+        with self._lock:
+            self._book(claim, purse, self._now())
+
+    def wait_written(self) -> None:
+        """Wait a little until the credits booked so far would outlive a crash."""
+        with self._lock:
+            self._forget_written()
+            number = self._last_booking
+            since = self._unwritten[0].since if self._unwritten else 0.0
+        left = since + WRITE_PATIENCE_SECONDS - time.monotonic()
+        if number > self._journal.written and left > 0:
+            self._journal.wait(number, left)
+
+    def give_back(self, claim: Claim) -> None:
+        """Return the credit of a call that never reached Zoho."""
+        with self._lock:
+            minute = self._booked_under.pop(claim.token, None)
+            if minute is not None:
+                self._spent.take_back(minute)
+                if claim.is_probe:
+                    self._spent_on_probes.take_back(minute)
+                self._put(self._with_credits())
+
+    def land(self, claim: Claim, note: Note) -> tuple[TrackedJob, TrackedJob] | None:
+        """Take what a poll gave, end its claim, and give the job before and after."""
+        with self._lock:
+            before = self._jobs.get(claim.key)
+            if before is None or not self._end(claim):
+                return None
+            after, growth = note(before)
+            module, changes = claim.key.module, self._with_job(after)
+            if after.report is not None:
+                changes |= self._with_totals(module)
+            if growth.records or growth.ended:
+                changes[self._row(Kind.TOTALS, module)] = self._totals[module] = self._totals[module].grown(growth)
+            self._put(changes)
+            return before, after
+
+    def release(self, claim: Claim) -> None:
+        """End a claim whose poll gave nothing."""
+        with self._lock:
+            self._end(claim)
+
+    def rest(self) -> None:
+        """Return what was booked by `expect_calls` and not claimed."""
+        with self._lock:
+            if self._expected:
+                for minute in self._expected:
+                    self._spent.take_back(minute)
+                self._expected.clear()
+                self._put(self._with_credits())
+
+    def used(self, *, by_probes: bool = False) -> int:
+        """Give the credits spent in the last 24 hours, or those of them that went on probed jobs."""
+        with self._lock:
+            if by_probes:
+                return self._spent_on_probes.used(self._now())
+            return self._spent.used(self._now()) - len(self._expected)
+
+    def unwritten(self) -> int:
+        """Give how many credits a crash would now forget."""
+        with self._lock:
+            self._forget_written()
+            return sum(booking.credits for booking in self._unwritten)
+
+    def everything(self) -> Changes:
+        """Give every document, for a file that has lost them."""
+        with self._lock:
+            changes: Changes = {self._row(Kind.JOB, key): job for key, job in self._jobs.items()}
+            changes |= {self._row(Kind.RETIRED, key): 1 for key in self._retired}
+            changes |= {self._row(Kind.TOTALS, module): totals for module, totals in self._totals.items()}
+            changes |= {self._row(Kind.CREDITS, minute): sum_ for minute, sum_ in self._spent.by_minute().items()}
+            changes |= {
+                self._row(Kind.PROBE_CREDITS, minute): sum_
+                for minute, sum_ in self._spent_on_probes.by_minute().items()
+            }
+            return changes | {self._row(Kind.STANDING): self._standing}
+
+    def _stand(self, standing: Standing) -> Standing:
+        if standing != self._standing:
+            self._standing = standing
+            self._put({self._row(Kind.STANDING): standing})
+        return standing
+
+    def _book(self, claim: Claim, purse: Purse, now: float) -> None:
+        """Take a credit: one of those that are expected, or a further one."""
+        self._check(claim, purse, now)
+        if self._expected:
+            minute = self._expected.popleft()
+            if minute != (this_minute := self._spent.minute(now)):
+                self._spent.take_back(minute)
+                self._spent.add(now)
+                minute = this_minute
+        else:
+            minute = self._spent.add(now)
+        if claim.is_probe:
+            self._spent_on_probes.add(now)
+        self._booked_under[claim.token] = minute
+        if changes := self._with_credits():
+            self._last_booking = self._put(changes)
+        self._unwritten.append(_Booking(self._last_booking, 1, time.monotonic()))
+
+    def _check(self, claim: Claim, purse: Purse, now: float) -> None:
+        if purse.limit is not None and self._spent.used(now) - len(self._expected) >= purse.limit:
+            raise HeldBackError(BUDGET, f"all {purse.limit} credits of the last 24 hours' budget are spent")
+        if claim.is_probe and purse.for_probes is not None and self._spent_on_probes.used(now) >= purse.for_probes:
+            raise HeldBackError(BUDGET, f"all {purse.for_probes} credits for jobs that only probes brought are spent")
+
+    def _end(self, claim: Claim) -> bool:
+        self._booked_under.pop(claim.token, None)
+        is_good = self._claims.get(claim.key) == claim
+        if is_good:
+            del self._claims[claim.key]
+        return is_good
+
+    def _forget_written(self) -> None:
+        written = self._journal.written
+        while self._unwritten and self._unwritten[0].write <= written:
+            self._unwritten.popleft()
+
+    def _with_job(self, job: TrackedJob) -> Changes:
+        self._jobs[job.spec.key] = job
+        return {self._row(Kind.JOB, job.spec.key): job}
+
+    def _with_totals(self, module: str) -> Changes:
+        if module in self._totals:
+            return {}
+        self._totals[module] = ModuleTotals.empty()
+        return {self._row(Kind.TOTALS, module): self._totals[module]}
+
+    def _with_credits(self) -> Changes:
+        changes: Changes = {}
+        for kind, ledger in ((Kind.CREDITS, self._spent), (Kind.PROBE_CREDITS, self._spent_on_probes)):
+            changes |= {self._row(kind, minute): credits_ or None for minute, credits_ in ledger.changes().items()}
+        return changes
+
+    def _row(self, kind: Kind, key: JobKey | str | int = "") -> Row:
+        return Row(self._alias, kind, f"{key.module}/{key.job_id}" if isinstance(key, JobKey) else str(key))
+
+    def _put(self, changes: Changes) -> int:
+        return self._journal.put(changes) if changes else self._last_booking

@@ -1,0 +1,275 @@
+"""How the state file is opened: hidden from others, locked, recognised, brought to our schema; or refused, with advice.
+
+A file that can't be used is never changed: it is the operator's.
+"""
+
+import errno
+import fcntl
+import logging
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import IO, TypeAlias
+
+from exporter.errors import ConfigurationError, Problem
+from exporter.state.schema import APPLICATION_ID, MIGRATIONS
+
+_log = logging.getLogger(__name__)
+
+PLACE = "state.path"
+MOVE_AWAY = "move it away and start again; losing it costs one poll per live job"
+
+_PATIENCE_SECONDS = 1.0  # a sqlite3 shell that is just being left holds the file for a moment
+_DELETE = "DELETE FROM documents WHERE account = ? AND kind = ? AND key = ?"
+_REPLACE = "REPLACE INTO documents (account, kind, key, document) VALUES (?, ?, ?, ?)"
+_Stamp: TypeAlias = tuple[int, int, int] | None
+"""Device, inode and size of a file that is there."""
+_MAKE_WRITABLE = "let the exporter's user write there, or choose another path"
+_FREE_SPACE = "the disk is full: free some space"
+_CHECK_DISK = "check the disk, its file system and the system's log"
+_ADVICE_BY_ERRNO = {
+    errno.EACCES: _MAKE_WRITABLE,
+    errno.EPERM: _MAKE_WRITABLE,
+    errno.EROFS: _MAKE_WRITABLE,
+    errno.ENOENT: _MAKE_WRITABLE,  # some file systems, such as /proc, say so of a new file
+    errno.ENOTDIR: "a part of the path is a file: choose another path",
+    errno.EEXIST: "a part of the path is a file: choose another path",
+    errno.ENOSPC: _FREE_SPACE,
+    errno.EDQUOT: _FREE_SPACE,
+    errno.ENOLCK: "this file system has no locks: choose a path on a local disk",
+}
+_ADVICE_BY_SQLITE_CODE = {
+    sqlite3.SQLITE_NOTADB: f"it is not a state file: choose another path, or {MOVE_AWAY}",
+    sqlite3.SQLITE_CORRUPT: f"it is damaged: {MOVE_AWAY}",
+    sqlite3.SQLITE_ERROR: f"it is not as the exporter makes it: {MOVE_AWAY}",
+    sqlite3.SQLITE_FULL: _FREE_SPACE,
+    sqlite3.SQLITE_READONLY: _MAKE_WRITABLE,
+    sqlite3.SQLITE_CANTOPEN: _MAKE_WRITABLE,
+    sqlite3.SQLITE_BUSY: "end the other program that writes to it; reading does no harm",
+}
+
+
+class StateFile:
+    """The open state file: hidden from others, locked, recognised, brought to our schema. For one thread at a time.
+
+    Args:
+        path: the file; made if there is none.
+
+    Raises:
+        ConfigurationError: the file is not ours to use; the problem says what to do.
+    """
+
+    def __init__(self, path: Path) -> None:
+        # The lock stands beside the file that is really meant, whatever names lead there.
+        self.path = Path(os.path.realpath(path))
+        with explained(path):
+            if self.path.exists() and not self.path.is_file():
+                raise _refusal(self.path, f"it is a directory or a device: name a file, such as {path / 'state.db'}")
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = _locked(self.path)
+            try:
+                self._open()
+            except BaseException:
+                self._lock.close()
+                raise
+
+    def rows(self) -> Iterator[tuple[str, str, str, str]]:
+        """Give account, kind, key and document of every row."""
+        yield from self._connection.execute("SELECT account, kind, key, document FROM documents ORDER BY 1, 2, 3")
+
+    def write(self, rows: Iterable[tuple[str, str, str, str | None]]) -> None:
+        """Write rows in one transaction; those without a document go.
+
+        Raises:
+            sqlite3.Error, OSError: nothing is written.
+        """
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            _write_rows(self._connection, rows)
+        self._seen = self._look()
+
+    def is_lost(self) -> bool:
+        """Whether the file or its log was deleted, replaced or cut since we wrote it last."""
+        now = self._look()
+        return any(
+            seen is not None and (there is None or there[:2] != seen[:2] or there[2] < seen[2])
+            for seen, there in zip(self._seen, now, strict=True)
+        )
+
+    def renew(self, rows: Iterable[tuple[str, str, str, str | None]]) -> None:
+        """Write the file whole again, in the place of what is there; another file's content is put aside.
+
+        Raises:
+            sqlite3.Error, OSError: there is no new file yet.
+        """
+        with suppress(sqlite3.Error):
+            self._connection.close()
+        self._lock = self._lock if _is_at(self._lock, _beside(self.path, ".lock")) else _locked(self.path)
+        new = _beside(self.path, ".new")
+        new.unlink(missing_ok=True)
+        os.close(_open_private(new))
+        with closing(_connect(new)) as connection:
+            _migrate(connection)
+            with connection:
+                _write_rows(connection, rows)
+        self._put_aside()
+        new.replace(self.path)
+        self._open()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+        self._lock.close()
+
+    def _open(self) -> None:
+        # Only before SQLite opens it: closing any descriptor of the file would drop the locks that SQLite holds on it.
+        os.close(_open_private(self.path))
+        self._connection = _connect(self.path)
+        try:
+            _recognise(self._connection, self.path)
+            _hide(self.path)
+            _tune(self._connection)
+            _migrate(self._connection)
+        except BaseException:
+            self._connection.close()
+            raise
+        self._seen = self._look()
+
+    def _look(self) -> tuple[_Stamp, _Stamp]:
+        return _stamp(self.path), _stamp(_beside(self.path, "-wal"))
+
+    def _put_aside(self) -> None:
+        there = _stamp(self.path)
+        if there is not None and self._seen[0] is not None and there[:2] != self._seen[0][:2] and there[2]:
+            self.path.replace(_beside(self.path, ".replaced"))
+        for name in ("-wal", "-shm"):
+            _beside(self.path, name).unlink(missing_ok=True)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn the faults of a file system and of SQLite into one problem of the configuration."""
+    try:
+        yield
+    except OSError as error:
+        raise _refusal(path, f"{error.strerror}: {advise(error)}") from error
+    except sqlite3.Error as error:
+        raise _refusal(path, f"{error}: {advise(error)}") from error
+
+
+def advise(error: Exception) -> str:
+    """Say what an operator can do about an error of SQLite or of the file system."""
+    if isinstance(error, OSError):
+        return _ADVICE_BY_ERRNO.get(error.errno or 0, _CHECK_DISK)
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_IOERR)
+    return _ADVICE_BY_SQLITE_CODE.get(code & 0xFF, _CHECK_DISK)  # the low byte is the kind, the rest its variety
+
+
+def _refusal(path: Path, message: str) -> ConfigurationError:
+    return ConfigurationError((Problem(PLACE, f"the state file {path} can't be used: {message}"),))
+
+
+def _locked(path: Path) -> IO[str]:
+    """Hold a lock until the process ends, however it ends. It is not on the file itself: others may read that."""
+    file = os.fdopen(_open_private(_beside(path, ".lock")), "r+", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = file.read(20).strip()
+        file.close()
+        who = f"process {holder}" if holder.isdecimal() else "a process"
+        raise _refusal(path, f"another exporter uses it ({who}): stop that one, or give each a path") from error
+    file.truncate()
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+    return file
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(f"{path.name}{suffix}")
+
+
+def _is_at(file: IO[str], path: Path) -> bool:
+    there = _stamp(path)
+    held = os.fstat(file.fileno())
+    return there is not None and there[:2] == (held.st_dev, held.st_ino)
+
+
+def _stamp(path: Path) -> _Stamp:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size
+
+
+def _open_private(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def _recognise(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse what is not a sound state file of this version or an older one. A file without content is a new one."""
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application_id != APPLICATION_ID and (application_id or objects):
+        raise _refusal(path, f"it is another program's database: choose another path, or {MOVE_AWAY}")
+    if version > len(MIGRATIONS):
+        made_by = f"a newer version of the exporter made it (schema {version}, known here: up to {len(MIGRATIONS)})"
+        raise _refusal(path, f"{made_by}: run that version, or {MOVE_AWAY}")
+    (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if finding != "ok":
+        raise _refusal(path, f"it is damaged: {MOVE_AWAY}")
+
+
+def _hide(path: Path) -> None:
+    """Let none but the owner read the token, whoever copied the file here. SQLite gives new side files its mode."""
+    for name in ("", "-wal", "-shm"):
+        try:
+            _beside(path, name).chmod(0o600)
+        except FileNotFoundError:
+            pass
+        except PermissionError:  # a restored volume, or a platform that gives each process a user of its own
+            _log.warning("the state file belongs to another user: its mode stays", extra={"path": str(path)})
+            return
+
+
+def _tune(connection: sqlite3.Connection) -> None:
+    """Let readers read while we write, and writes wait for no disk.
+
+    With a write-ahead log, NORMAL never damages the file and a killed process loses nothing it committed, for that is
+    in the kernel's hands; only a power cut can take the last transactions back, whole. FULL would cost each poll a
+    sync of the disk to save what one more poll brings back.
+    """
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring the schema up to date, one version in one transaction: a process killed on the way goes on from there."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}"
+        connection.executescript(f"BEGIN IMMEDIATE; {script}; {marks}; COMMIT;")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Connect as the writer needs it: transactions are begun by hand, and one thread after another may use it."""
+    connection = sqlite3.connect(path, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False)
+    connection.text_factory = _text
+    return connection
+
+
+def _text(content: bytes) -> str:
+    """Read text as a person would who finds the file edited: what is no UTF-8 shows as such and stops nothing."""
+    return content.decode(errors="replace")
+
+
+def _write_rows(connection: sqlite3.Connection, rows: Iterable[tuple[str, str, str, str | None]]) -> None:
+    for account, kind, key, document in rows:
+        if document is None:
+            connection.execute(_DELETE, (account, kind, key))
+        else:
+            connection.execute(_REPLACE, (account, kind, key, document))

@@ -1,0 +1,262 @@
+"""The embedded store: accounts in memory, which is the truth, and a writer that mirrors them into the state file.
+
+Every write gives absolute values, so what a failing disk does not take is written later, with the next one that works.
+"""
+
+import logging
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from math import inf
+from pathlib import Path
+from threading import Condition, Lock, Thread
+
+from exporter.errors import ConfigurationError
+from exporter.model import JobKey, ModuleTotals, Standing, TrackedJob
+from exporter.state.account import Changes, Contents, Kind, MemoryAccount
+from exporter.state.documents import decode, encode
+from exporter.state.file import StateFile, advise
+from exporter.state.port import Health
+
+_log = logging.getLogger(__name__)
+
+OPERATIONS = ("load", "save_job", "forget_jobs", "save_ledger", "renew", "close")
+LOOK_SECONDS = 5.0
+"""How often the file is looked at while nothing is to be written."""
+RETRY_SECONDS = 1.0
+"""How long a write that failed waits for the next attempt."""
+
+
+class SqliteStore:
+    """Keeps accounts in memory and, with a file, across restarts. Thread-safe.
+
+    Once open it never raises: a write that fails is counted, logged when that begins and when it ends, and made up for.
+
+    Args:
+        path: the state file, made if there is none; `None` keeps everything in memory only.
+        clock: gives Unix seconds.
+
+    Raises:
+        ConfigurationError: the file can't be used; the problem says what to do.
+    """
+
+    def __init__(self, path: Path | None, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._accounts: dict[str, MemoryAccount] = {}
+        file = StateFile(path) if path else None
+        self._writer = Writer(file, self._everything, clock) if file else None
+        if file and self._writer:
+            contents, unreadable = _load(file)
+            self._writer.errors["load"] = unreadable
+            self._accounts = {alias: self._open(alias, kept) for alias, kept in contents.items()}
+
+    def now(self) -> float:
+        """Give the time, Unix seconds."""
+        return self._clock()
+
+    def accounts(self) -> Collection[str]:
+        """Give the aliases of the accounts of which something is kept."""
+        with self._lock:
+            return tuple(self._accounts)
+
+    def account(self, alias: str) -> MemoryAccount:
+        """Give an account; always the same object for the same alias."""
+        with self._lock:
+            if alias not in self._accounts:
+                self._accounts[alias] = self._open(alias, Contents())
+            return self._accounts[alias]
+
+    def refresh(self, deadline: float) -> None:
+        """Nobody else writes: there is nothing to take up."""
+
+    def health(self) -> Health:
+        """Say how well what is known is kept; always well where the operator chose memory."""
+        return self._writer.health() if self._writer else Health(dict.fromkeys(OPERATIONS, 0))
+
+    def close(self, grace_seconds: float = 5.0) -> None:
+        """Write what is still to be written, waiting no longer than the grace, and let go of the file."""
+        if self._writer:
+            self._writer.close(grace_seconds)
+
+    def _open(self, alias: str, contents: Contents) -> MemoryAccount:
+        return MemoryAccount(alias, contents, self._writer or Nowhere(), self._clock)
+
+    def _everything(self) -> Changes:
+        changes: Changes = {}
+        for alias in self.accounts():
+            changes |= self._accounts[alias].everything()
+        return changes
+
+
+class Nowhere:
+    """Keeps nothing, and is never behind."""
+
+    written = inf
+
+    def put(self, changes: Changes) -> int:
+        """Take changes."""
+        del changes
+        return 0
+
+    def wait(self, number: int, seconds: float) -> None:
+        """Wait for nothing."""
+
+
+class Writer:
+    """Writes changes in a thread of its own, all that wait in one transaction, so that nobody waits for the disk.
+
+    Args:
+        file: where to; closed with the writer.
+        everything: gives all documents, for a file that has lost them.
+        clock: gives Unix seconds.
+    """
+
+    def __init__(self, file: StateFile, everything: Callable[[], Changes], clock: Callable[[], float]) -> None:
+        self._file = file
+        self._everything = everything
+        self._clock = clock
+        self._news = Condition()
+        self._pending: Changes = {}
+        self._put = 0
+        self._behind_since: float | None = None
+        self._is_failing = False
+        self._is_closing = False
+        self._thread: Thread | None = None
+        self.errors = Counter(dict.fromkeys(OPERATIONS, 0))
+        self.written: float = 0
+
+    def put(self, changes: Changes) -> int:
+        """Take changes, and give the number of the write that will hold them."""
+        with self._news:
+            self._pending |= changes
+            self._put += 1
+            self._behind_since = self._clock() if self._behind_since is None else self._behind_since
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="state", daemon=True)
+                self._thread.start()
+            self._news.notify_all()
+            return self._put
+
+    def wait(self, number: int, seconds: float) -> None:
+        """Wait for a write, no longer than so many seconds."""
+        with self._news:
+            self._news.wait_for(lambda: self.written >= number, seconds)
+
+    def health(self) -> Health:
+        """Say how well the file follows."""
+        with self._news:
+            return Health(dict(self.errors), self._behind_since, self._is_failing)
+
+    def close(self, grace_seconds: float) -> None:
+        """Write what is left, waiting no longer than the grace: a disk that hangs holds up no stop."""
+        with self._news:
+            self._is_closing = True
+            self._news.notify_all()
+        if self._thread is not None:
+            self._thread.join(grace_seconds)
+            if self._thread.is_alive():
+                _log.warning("the state file is behind at the end: a restart will not know the last news")
+                return
+        with suppress(sqlite3.Error, OSError):
+            self._file.close()
+
+    def _run(self) -> None:
+        while True:
+            with self._news:
+                self._news.wait_for(self._has_work, LOOK_SECONDS)
+                changes, self._pending = self._pending, {}
+                number, is_last = self._put, self._is_closing
+            is_written = self._write(changes, number)
+            if is_last:
+                return
+            if not is_written:
+                time.sleep(RETRY_SECONDS)
+
+    def _has_work(self) -> bool:
+        return bool(self._pending) or self._is_closing
+
+    def _write(self, changes: Changes, number: int) -> bool:
+        try:
+            if self._file.is_lost():
+                self._renew()
+            elif changes:
+                self._file.write(_rows(changes))
+        except (sqlite3.Error, OSError, ConfigurationError) as error:
+            self._note_failure(changes, error)
+            return False
+        self._note_success(number)
+        return True
+
+    def _renew(self) -> None:
+        with self._news:
+            self.errors["renew"] += 1
+        details = {"path": str(self._file.path)}
+        _log.error("the state file was deleted, replaced or cut: it is written whole again", extra=details)
+        self._file.renew(_rows(self._everything()))
+
+    def _note_success(self, number: int) -> None:
+        with self._news:
+            self.written = number
+            self._behind_since = self._clock() if self._pending else None
+            has_failed, self._is_failing = self._is_failing, False
+            self._news.notify_all()
+        if has_failed:
+            details = {"path": str(self._file.path)}
+            _log.info("the state file is written again, with all that it missed", extra=details)
+
+    def _note_failure(self, changes: Changes, error: Exception) -> None:
+        with self._news:
+            self._pending = changes | self._pending
+            self.errors.update({_operation(kind, is_gone=value is None) for (_, kind, _), value in changes.items()})
+            has_failed, self._is_failing = self._is_failing, True
+        if not has_failed:
+            details = {"path": str(self._file.path), "advice": advise(error)}
+            _log.error("the state file can't be written; a restart would forget news: %s", error, extra=details)
+
+
+def _operation(kind: Kind, *, is_gone: bool) -> str:
+    if kind in {Kind.CREDITS, Kind.PROBE_CREDITS, Kind.STANDING}:
+        return "save_ledger"
+    return "forget_jobs" if is_gone or kind is Kind.RETIRED else "save_job"
+
+
+def _rows(changes: Changes) -> Iterator[tuple[str, str, str, str | None]]:
+    for (account, kind, key), value in changes.items():
+        yield account, kind.value, key, None if value is None else encode(value)
+
+
+def _load(file: StateFile) -> tuple[dict[str, Contents], int]:
+    """Read every row. One that can't be read, edited by hand perhaps, is logged, left out and counted."""
+    contents: dict[str, Contents] = {}
+    unreadable = 0
+    for account, kind, key, document in file.rows():
+        try:
+            _take_in(contents.setdefault(account, Contents()), account, kind, key, document)
+        except ValueError as error:
+            unreadable += 1
+            where = {"account": account, "kind": kind, "key": key}
+            _log.warning("a row of the state file can't be read and is left out: %s", error, extra=where)
+    return contents, unreadable
+
+
+def _take_in(contents: Contents, account: str, kind: str, key: str, document: str) -> None:
+    match Kind(kind):
+        case Kind.JOB:
+            job = decode(document, TrackedJob)
+            if f"{job.spec.key.account}/{key}" != str(job.spec.key) or job.spec.key.account != account:
+                raise ValueError("it is another job's document")
+            contents.jobs[job.spec.key] = job
+        case Kind.RETIRED:
+            module, _, job_id = key.partition("/")
+            contents.retired.add(JobKey(account, module, job_id))
+        case Kind.TOTALS:
+            contents.totals[key] = decode(document, ModuleTotals)
+        case Kind.CREDITS:
+            contents.credits[int(key)] = decode(document, int)
+        case Kind.PROBE_CREDITS:
+            contents.probe_credits[int(key)] = decode(document, int)
+        case Kind.STANDING:
+            contents.standing = decode(document, Standing)

@@ -1,0 +1,240 @@
+"""The one door before a call: whether the account may ask Zoho now, and the credit that pays for it.
+
+Asked here, in this order: does a refused token cool down, did Zoho ask for a pause (the circuit), are its remaining
+credits below the reserve, is there budget, does nobody else poll the job.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from exporter.errors import DeadTokenError, HeldBackError, RefusedError, ThrottledError
+from exporter.model import JobKey, Pause, Standing, TrackedJob
+from exporter.state.port import AccountState, Claim, Note, Purse
+from exporter.zoho.cooldown import CoolDown
+
+CIRCUIT = "circuit"
+"""Why a poll is held back: Zoho asked the account to pause, or there is no access token."""
+BUDGET = "budget"
+"""Why a poll is held back: the account's own budget, or Zoho's remaining credits."""
+RESERVE_LOOK_SECONDS = 3600.0
+"""How often one poll looks whether Zoho's remaining credits are above the reserve again: only an answer tells."""
+PLENTY = 0.5
+"""The share of the free budget that may be used before polls are stretched."""
+MOST_SET_ASIDE = 0.5
+"""The share of the budget that is not free at most: many jobs at once may be short ones, that need no whole day."""
+HOURS = 24
+"""A budget's share of one hour may be spent unwritten while the disk is behind."""
+PROBES_SHARE = 4
+"""Jobs that only probes brought get a quarter of the budget while others live."""
+SHORT = CoolDown(15, 600)
+DAILY = CoolDown(900, 3600)
+"""After a 429 about the day's credits: they come back over hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreditLimits:
+    """What an account may spend: credits in any 24 hours (`None` for no limit), and what it leaves to others."""
+
+    daily_budget: int | None
+    reserve: int
+
+
+class Permit:
+    """The right to poll one job, once, with the credit of its first call. For one thread.
+
+    Args:
+        account: what the credit is booked in.
+        claim: the right.
+        purse: what further calls are paid from.
+    """
+
+    def __init__(self, account: AccountState, claim: Claim, purse: Purse) -> None:
+        self._account = account
+        self._claim = claim
+        self._purse = purse
+        self._is_paid = True
+        self._is_over = False
+
+    @property
+    def key(self) -> JobKey:
+        """The job."""
+        return self._claim.key
+
+    def pay(self) -> None:
+        """Have a credit booked for the next call, so that no crash forgets it.
+
+        Raises:
+            HeldBackError: there is none.
+        """
+        if not self._is_paid:
+            self._account.book(self._claim, self._purse)
+        self._is_paid = False
+        self._account.wait_written()
+
+    def give_back(self) -> None:
+        """Return the credit of a call that never reached Zoho."""
+        self._account.give_back(self._claim)
+
+    def land(self, note: Note) -> tuple[TrackedJob, TrackedJob] | None:
+        """Put what the poll gave, and give the job before and after; `None` where it is not tracked any more."""
+        self._is_over = True
+        return self._account.land(self._claim, note)
+
+    def close(self) -> None:
+        """Give up the right, and the credit if nothing was sent."""
+        if self._is_paid:
+            self._account.give_back(self._claim)
+        if not self._is_over:
+            self._account.release(self._claim)
+
+
+class Permits:
+    """Lets an account's calls through, or not. Thread-safe; `limits` may be replaced at any time.
+
+    Args:
+        account: what is kept of the account.
+        limits: what it may spend.
+        is_cooling_down: whether the next access token would be refused without asking Zoho.
+        lease_seconds: how long a poll may take.
+        clock: gives Unix seconds.
+        draw: gives a number from 0 to 1, so that the exporters of one organisation do not try again together.
+    """
+
+    def __init__(
+        self,
+        account: AccountState,
+        limits: CreditLimits,
+        is_cooling_down: Callable[[], bool],
+        *,
+        lease_seconds: float,
+        clock: Callable[[], float],
+        draw: Callable[[], float],
+    ) -> None:
+        self._account = account
+        self.limits = limits
+        self.lease_seconds = lease_seconds
+        self._is_cooling_down = is_cooling_down
+        self._clock = clock
+        self._draw = draw
+        self._lock = Lock()
+        self._trial: JobKey | None = None
+        self._looked_at = 0.0
+
+    def take(self, key: JobKey, *, is_probe: bool, are_others_live: bool, is_overdue: bool) -> Permit:
+        """Give the right to poll a job.
+
+        Args:
+            key: the job.
+            is_probe: whether only probes brought it.
+            are_others_live: whether there are live jobs of another kind, which must not wait for those of probes.
+            is_overdue: whether it has waited as long as any job may.
+
+        Raises:
+            HeldBackError: not now.
+        """
+        if self._is_cooling_down():
+            raise HeldBackError(CIRCUIT, "there is no access token")
+        self._check_unwritten(is_overdue=is_overdue)
+        limit = self.limits.daily_budget
+        purse = Purse(limit, None if limit is None or not are_others_live else limit // PROBES_SHARE)
+        self._enter_circuit(key)
+        try:
+            self._check_reserve()
+            return Permit(self._account, self._account.claim(key, purse, self.lease_seconds, is_probe=is_probe), purse)
+        except HeldBackError:
+            self._leave_trial(key)
+            raise
+
+    def expect(self, calls: int) -> None:
+        """Book the credits of calls that are about to be made, so that they share one write."""
+        if not self.is_open and not self._is_cooling_down() and not self.is_reserve_reached:
+            self._account.expect_calls(calls, Purse(self.limits.daily_budget))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether Zoho's pause is in force."""
+        pause = self._account.standing.circuit
+        return pause is not None and pause.is_in_force(self._clock())
+
+    def leave(self, key: JobKey, failure: Exception | None) -> None:
+        """End a poll that `take` let through. An answer of Zoho's that is no 429 ends the pause for good."""
+        is_trial = self._leave_trial(key)
+        match failure:
+            case ThrottledError():
+                self._account.stand(lambda standing: self._paused(standing, failure, is_trial=is_trial))
+            case None | RefusedError() | DeadTokenError() if is_trial:
+                self._account.stand(lambda standing: replace(standing, circuit=None))
+
+    def note_remaining(self, remaining: int | None, answered_at: float) -> None:
+        """Keep what Zoho said is left of the day's credits; `None` for plenty."""
+        self._account.stand(lambda standing: replace(standing, credits_remaining=remaining, answered_at=answered_at))
+
+    @property
+    def remaining(self) -> int | None:
+        """What Zoho said last is left of the day's credits; `None` while it says nothing."""
+        return self._account.standing.credits_remaining
+
+    @property
+    def is_reserve_reached(self) -> bool:
+        """Whether fewer credits are left to the organisation than are to be left to others."""
+        return self.remaining is not None and self.remaining < self.limits.reserve
+
+    def pressure(self, needed: float = 0.0) -> float:
+        """Give how scarce credits are: 0 while there are plenty, 1 when none are free.
+
+        Free are those that are not set aside for the `needed` ones: what the live jobs cost in 24 hours at their
+        slowest. Without them a busy morning would leave nothing for the rest of the day.
+        """
+        limit = self.limits.daily_budget
+        if limit is None:
+            return 0.0
+        if self._is_too_much_unwritten():
+            return 1.0
+        free = limit - min(needed, MOST_SET_ASIDE * limit)
+        used = self._account.used() / free if free else 1.0
+        return min(1.0, max(0.0, (used - PLENTY) / (1 - PLENTY)))
+
+    def _enter_circuit(self, key: JobKey) -> None:
+        """Let one call at a time through once the pause is over, until one succeeds."""
+        with self._lock:
+            pause = self._account.standing.circuit
+            if pause is None:
+                return
+            if self._trial is not None or pause.is_in_force(self._clock()):
+                raise HeldBackError(CIRCUIT, pause.message)
+            self._trial = key
+
+    def _leave_trial(self, key: JobKey) -> bool:
+        with self._lock:
+            is_trial = self._trial == key
+            self._trial = None if is_trial else self._trial
+            return is_trial
+
+    def _paused(self, standing: Standing, error: ThrottledError, *, is_trial: bool) -> Standing:
+        if standing.circuit and not is_trial:
+            return standing  # calls that went out beside the one that began the pause
+        in_a_row = standing.circuit.in_a_row + 1 if standing.circuit else 1
+        cool_down, now = DAILY if error.is_daily else SHORT, self._clock()
+        seconds = max(cool_down.jittered(in_a_row, self._draw()), error.retry_after_seconds or 0.0)
+        message = "Zoho asked the account to pause"
+        return replace(standing, circuit=Pause(CIRCUIT, message, error.advice, now, now + seconds, in_a_row))
+
+    def _check_reserve(self) -> None:
+        """Hold polls back below the reserve, but for one look an hour, whether that is answered or not."""
+        if not self.is_reserve_reached:
+            return
+        with self._lock:
+            now = self._clock()
+            # A look of the future is one of before a clock was set back: nobody knows how long ago.
+            if 0 <= now - max(self._account.standing.answered_at, self._looked_at) < RESERVE_LOOK_SECONDS:
+                raise HeldBackError(BUDGET, f"fewer than {self.limits.reserve} credits are left to the organisation")
+            self._looked_at = now
+
+    def _check_unwritten(self, *, is_overdue: bool) -> None:
+        if not is_overdue and self._is_too_much_unwritten():
+            raise HeldBackError(BUDGET, "more credits than one hour's share can't be written to the state file")
+
+    def _is_too_much_unwritten(self) -> bool:
+        limit = self.limits.daily_budget
+        return limit is not None and self._account.unwritten() > limit / HOURS
