@@ -17,7 +17,7 @@ from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "1000.access-token-0123456789abcdef"
-"""The start of each access token that the peer gives; a number follows."""
+"""The start of each access token that the peer gives; a number and the account's alias follow."""
 
 
 class End(Enum):
@@ -58,6 +58,12 @@ class Call:
     def module(self) -> str:
         """Give the module that is asked about."""
         return (urlsplit(self.target).path.split("/") + [""] * 4)[3]
+
+    @property
+    def account(self) -> str:
+        """Give the alias of the account that calls: the end of its token, or of its client id."""
+        client = parse_qs(self.body).get("client_id", [""])[0]
+        return (client or self.token).rpartition(".")[2]
 
     @property
     def token(self) -> str:
@@ -108,11 +114,12 @@ class Peer:
         """Give how often a job was asked about."""
         return sum(call.job_id == job_id for call in self.polls)
 
-    def mint(self, _: Call) -> list[Step]:
-        """Give a new token."""
+    def mint(self, call: Call) -> list[Step]:
+        """Give a new token that tells its account."""
         with self._lock:
             self.minted += 1
-        return [answer({"access_token": f"{TOKEN}{self.minted}", "expires_in": 3600, "api_domain": self.url})]
+            token = f"{TOKEN}{self.minted}.{call.account}"
+        return [answer({"access_token": token, "expires_in": 3600, "api_domain": self.url})]
 
     def __enter__(self) -> Self:
         self._run(self._accept)
