@@ -23,7 +23,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format check bench bench-credits bench-abuse soak golden \
+.PHONY: help demo test attack lint format check bench bench-credits bench-abuse soak golden \
 	screenshots manifests lock clean programs dashboards demo-stack test-wheel dist image-test systemd-test lint-deploy
 
 help: ## list these verbs
@@ -90,6 +90,9 @@ format: $(DEV) ## rewrite the code in the house's format
 	$(BIN)/ruff format .
 
 check: lint test ## lint, then test
+
+attack: programs $(DEV) ## attack the exporter from outside; another build: BUILD=/path/to/zoho-mass-update-exporter
+	@$(BIN)/python -m pytest -q --tb=short tests/attack --build="$(BUILD)" $(ARGS)
 
 bench: $(RUN) ## measure, against a simulated Zoho on this machine
 	$(BIN)/python benchmarks/fan_out.py
