@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TypeVar
 
-from attack.conftest import kind_account
+from attack.conftest import free_port, kind_account
 from attack.peer import Peer
 from processes import bare_environment
 
@@ -27,6 +27,8 @@ NO_ANSWER = 0
 """Status of a request that got no answer: refused, cut off or given up."""
 HANGS = 124
 """Status of a start that neither ends nor is ended."""
+SERVING = b"serving metrics"
+"""What the log says once the exporter serves."""
 KIB, MIB = 1024, 1024 * 1024
 
 
@@ -146,45 +148,69 @@ def meanwhile(work: Callable[[], object], threads: int = 1) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a start ended: its exit status, all that it printed, and after how many seconds."""
+    """How a start went: the exit status, whether it served before it was stopped, its log, and what it took."""
 
     status: int
+    served: bool
     log: str
     seconds: float
+    peak_mib: float
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether it was refused with status 2, or served and stopped with status 0."""
+        return self.status == (0 if self.served else 2)
 
 
 @dataclass(frozen=True)
 class Doorstep:
-    """Starts of a build that may end by themselves, in a folder and an environment."""
+    """Starts of a build that may be refused, in an environment and a folder."""
 
     build: list[str]
     environment: Mapping[str, str]
     folder: Path
 
-    def run(self, *arguments: str, patience: float = 60.0, memory_mib: int = 0) -> Ended:
-        """Run until the process ends by itself, or is killed when patience ends; memory may be limited."""
-        limit = ["prlimit", f"--as={memory_mib * MIB}"] if memory_mib else []
-        command = [*limit, *self.build, *arguments]
-        began = time.monotonic()
-        try:
-            done = subprocess.run(
-                command,
-                env=dict(self.environment),
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=patience,
-                check=False,
+    def run(
+        self,
+        *arguments: str,
+        patience: float = 20.0,
+        visit: Callable[[Visitor], object] | None = None,
+        also: Mapping[str, str] | None = None,
+    ) -> Ended:
+        """Start, and once it serves, visit it and end it with SIGTERM; kill it when patience ends (status `HANGS`)."""
+        port = free_port()
+        command = [*self.build, f"--web.listen-address={LOOPBACK}:{port}", "--log.format=json", *arguments]
+        log = self.folder / f"start-{port}.log"
+        environment = {**self.environment, **(also or {})}
+        began, peak, served = time.monotonic(), 0.0, False
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command, env=environment, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
-        except subprocess.TimeoutExpired as error:
-            return Ended(HANGS, (error.stderr or b"").decode(errors="replace"), time.monotonic() - began)
-        log = (done.stdout + done.stderr).decode(errors="replace")
-        return Ended(done.returncode, log, time.monotonic() - began)
+        while process.poll() is None and time.monotonic() - began < patience:
+            with contextlib.suppress(OSError, StopIteration):
+                peak = max(peak, peak_mib(process.pid))
+            if not served and SERVING in log.read_bytes():
+                served = True
+                if visit is not None:
+                    visit(Visitor(port))
+                process.terminate()
+                began = time.monotonic()
+            time.sleep(0.02)
+        seconds, status = time.monotonic() - began, process.poll()
+        process.kill()
+        process.wait()
+        return Ended(HANGS if status is None else status, served, log.read_text(errors="replace"), seconds, peak)
 
 
 def doorstep(build: list[str], peer: Peer, folder: Path, **variables: str | None) -> Doorstep:
     """Give the doorstep of a build that knows a kind account; a variable of None is taken away."""
-    given = {**kind_account(peer), "ZOHO_STATE__PATH": "memory", "PYTHONPATH": os.environ.get("PYTHONPATH"), **variables}
+    given = {
+        **kind_account(peer),
+        "ZOHO_STATE__PATH": "memory",
+        "PYTHONPATH": os.environ.get("PYTHONPATH"),
+        **variables,
+    }
     return Doorstep(build, bare_environment(**{k: v for k, v in given.items() if v is not None}), folder)
 
 
