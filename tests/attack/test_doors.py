@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import bcrypt
 import pytest
@@ -338,18 +339,18 @@ def test_a2_odd_paths_get_past_no_password(settle: Callable[[str], House]) -> No
 
 PROBE = "/probe?crm_module={module}&job_id={job_id}"
 FOREIGN: list[dict[str, str]] = [
-    {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "no-cors", "Sec_Fetch_Dest": "image"},
-    {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "iframe"},
-    {"Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "cors"},
+    {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+    {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+    {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"},
     {"Origin": "https://evil.example"},
     {"Origin": "null"},
     {"Origin": "http://127.0.0.1:1"},
-    {"Origin": "https://evil.example", "Sec_Fetch_Site": "cross-site"},
+    {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
 ]
 OWN: list[dict[str, str]] = [
     {},
-    {"Sec_Fetch_Site": "none", "Sec_Fetch_Mode": "navigate"},
-    {"Sec_Fetch_Site": "same-origin", "Sec_Fetch_Mode": "cors"},
+    {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"},
+    {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"},
 ]
 
 
@@ -358,11 +359,11 @@ def test_a6_foreign_page_probes_nothing(start: Start, peer: Peer) -> None:
     visitor = Visitor(start().port)
     for number, headers in enumerate(FOREIGN):
         for more in ("", "&debug=true"):
-            refused = visitor.ask(PROBE.format(module="Leads", job_id=1000 + number) + more, **headers)
+            refused = visitor.ask(PROBE.format(module="Leads", job_id=1000 + number) + more, headers=headers)
             assert 400 <= refused.status < 500, headers
     assert peer.calls == []
     for number, headers in enumerate(OWN):
-        assert visitor.ask(PROBE.format(module="Leads", job_id=2000 + number), **headers).status == 200, headers
+        assert visitor.ask(PROBE.format(module="Leads", job_id=2000 + number), headers=headers).status == 200, headers
     assert len(peer.polls) == len(OWN)
 
 
@@ -466,7 +467,10 @@ def test_a11_renewed_certificate_is_served_beside_a_broken_file(
     """A certificate that is renewed is served, whatever has become of the web-config file; the door stays shut."""
     house = settle(TLS + USERS)
     assert subject(house) == "server"
-    steps = [lambda: BREAKS[way](house.config), lambda: install(house.config.parent, identities[1])]
+    steps: list[Callable[[], object]] = [
+        lambda: BREAKS[way](house.config),
+        lambda: install(house.config.parent, identities[1]),
+    ]
     for step in steps if first == "file" else reversed(steps):
         step()
         assert keeps_shut(house)
@@ -497,5 +501,5 @@ def subject(house: House) -> str:
     assert context is not None
     with house.stranger.connected() as connection:
         assert isinstance(connection, ssl.SSLSocket)
-        names = (connection.getpeercert() or {})["subject"]
-    return str(dict(pair for (pair,) in names)["commonName"])
+        certificate: dict[str, Any] = connection.getpeercert() or {}
+    return str(dict(pair for (pair,) in certificate["subject"])["commonName"])

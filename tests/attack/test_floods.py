@@ -6,7 +6,9 @@ import signal
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -111,7 +113,7 @@ def test_a3_odd_requests_write_no_log(start: Start, program: Program, tmp_path: 
     """Whatever is sent, however often, costs less than a line of log each time, and never a traceback."""
     exporter = start(*guarded(guard, tmp_path, program), environment={"ZOHO_JOBS": "Leads/1"})
     visitor = Visitor(exporter.port)
-    times = 24
+    times = 15
     written = {}
     for name, payload in REQUESTS.items():
         before = len(exporter.log)
@@ -143,9 +145,9 @@ def test_a3_wrong_logins_write_no_log(start: Start, tmp_path: Path, program: Pro
     visitor = Visitor(exporter.port)
     before = len(exporter.log)
     for number in range(100):
-        visitor.ask("/metrics", **login(f"guesser\r{number}"[:8], f"wrong{number}"))
-        visitor.ask("/api/v1/jobs", Authorization=f"Bearer wrong{number}")
-        visitor.ask("/-/reload", "POST", X_Forwarded_For=f"10.0.0.{number}")
+        visitor.ask("/metrics", headers=login(f"guesser\r{number}"[:8], f"wrong{number}"))
+        visitor.ask("/api/v1/jobs", headers={"Authorization": f"Bearer wrong{number}"})
+        visitor.ask("/-/reload", "POST", headers={"X-Forwarded-For": f"10.0.0.{number}"})
     assert len(exporter.log) - before < 2000
     assert "Traceback" not in exporter.log
 
@@ -244,26 +246,16 @@ def endless(path: Path) -> None:
     path.symlink_to("/dev/zero")
 
 
-def directory(path: Path) -> None:
-    """Make a directory."""
-    path.mkdir()
-
-
-def plug(path: Path) -> None:
-    """Make a socket that nobody listens at."""
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-
-
 SETTINGS = """\
 job_files: [jobs.d/*.yaml]
 accounts:
   acme: {{accounts_url: "{url}", api_url: "{url}", client_id: 1000.X, {secrets}}}
 """
+SECRET = "client-secret"
 SECRETS = "client_secret_file: client-secret, refresh_token_file: refresh-token"
 FILES = (
     *("zoho.yaml", "jobs.d/spring.yaml", "web.yml", ".env", "client-secret", "refresh-token", "api-token"),
-    *("server.pem", "server.key", "ca.pem", "secrets/zoho_proxy_url", "state.db"),
+    *("server.pem", "server.key", "ca.pem", "secrets/zoho_retention", "state.db"),
 )
 """Files that the exporter opens, in the folder of `furnished`."""
 
@@ -304,11 +296,11 @@ def put(path: Path, make: Callable[[Path], None]) -> None:
     make(path)
 
 
-@pytest.mark.parametrize("make", [pipe, endless, directory, plug])
+@pytest.mark.parametrize("make", [pipe, endless])
 def test_a7_pipes_for_files_hang_no_start(
     build: list[str], peer: Peer, authority: Authority, tmp_path: Path, make: Callable[[Path], None]
 ) -> None:
-    """A start with a named pipe, a device, a directory or a socket for any file is refused or serves, and can be ended."""
+    """A start with a named pipe or an endless device for any file is refused or serves, and can be ended."""
 
     def begun(name: str) -> Ended:
         folder = tmp_path / name.replace("/", "-")
@@ -317,10 +309,8 @@ def test_a7_pipes_for_files_hang_no_start(
         put(folder / name, make)
         return step.run("--config.file=zoho.yaml", visit=visited)
 
-    ends: dict[str, Ended] = {}
-    for first in range(0, len(FILES), 3):
-        names = FILES[first : first + 3]
-        ends |= zip(names, all_at_once([partial(begun, name) for name in names]), strict=True)
+    with ThreadPoolExecutor(3) as pool:
+        ends = dict(zip(FILES, pool.map(begun, FILES), strict=True))
     assert {name: (end.status, end.served) for name, end in ends.items() if not end.is_clean} == {}
     assert {name: len(end.log) for name, end in ends.items() if len(end.log) > 5000} == {}
     assert {name: end.peak_mib for name, end in ends.items() if end.peak_mib > 250} == {}
@@ -328,10 +318,11 @@ def test_a7_pipes_for_files_hang_no_start(
 
 def visited(visitor: Visitor) -> None:
     """Scrape and reload, over TLS or without."""
-    context = ssl._create_unverified_context()
-    for guest in (visitor, replace(visitor, tls=context)):
+    careless = ssl.create_default_context()
+    careless.check_hostname, careless.verify_mode = False, ssl.CERT_NONE
+    for guest in (visitor, replace(visitor, tls=careless)):
         guest.ask("/metrics", patience=15)
-        guest.ask("/-/reload", "POST", patience=15, **BEARER)
+        guest.ask("/-/reload", "POST", patience=15, headers=BEARER)
 
 
 @pytest.mark.parametrize("make", [pipe, endless])
@@ -339,9 +330,7 @@ def test_a7_pipes_for_files_hang_no_reload(
     start: Start, peer: Peer, authority: Authority, tmp_path: Path, make: Callable[[Path], None]
 ) -> None:
     """While serving, a named pipe or a device in any file's place hangs no reload, no scrape and no stop."""
-    variables: dict[str, str | None] = {**furnished(tmp_path, peer, authority)}
-    unset = ("ACCOUNT", "ACCOUNTS_URL", "API_URL", "CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN", "STATE__PATH")
-    variables |= dict.fromkeys((f"ZOHO_{name}" for name in unset), None)
+    variables = {**furnished(tmp_path, peer, authority), "ZOHO_CLIENT_SECRET": None, "ZOHO_REFRESH_TOKEN": None}
     exporter = start("--config.file=zoho.yaml", environment=variables)
     visitor = Visitor(exporter.port, trusting(authority.identity.file))
     reload = partial(visitor.ask, "/-/reload", "POST", patience=15.0)
@@ -354,7 +343,8 @@ def test_a7_pipes_for_files_hang_no_reload(
         assert {answer.status for answer in answers} != {0}, name
         assert visitor.ask("/-/healthy", patience=5).status == 200, name
         assert visitor.scrape(5).status == 200, name
-        put(tmp_path / name, lambda path, good=good: path.write_bytes(good))
+        (tmp_path / name).unlink()
+        (tmp_path / name).write_bytes(good)
         assert reload().status == 200, name
     put(tmp_path / "zoho.yaml", make)
     exporter.send(signal.SIGHUP)
@@ -405,46 +395,48 @@ HUGE: dict[str, Callable[[], str]] = {
 """Files that are too much."""
 
 
-@pytest.mark.parametrize("place", ["zoho.yaml", "web.yml", "jobs.d/spring.yaml"])
-def test_a9_huge_files_are_refused_soon(
-    build: list[str], peer: Peer, authority: Authority, tmp_path: Path, place: str
-) -> None:
-    """A file of far too much is refused at a start, in bounded time and memory, with a few lines."""
+CASES = [("zoho.yaml", shape) for shape in HUGE] + [
+    ("web.yml", "keys"),
+    ("jobs.d/spring.yaml", "jobs"),
+    (".env", "keys"),
+]
 
-    def begun(shape: str) -> Ended:
-        folder = tmp_path / shape.replace(" ", "-")
+
+def test_a9_huge_files_are_refused_soon(build: list[str], peer: Peer, authority: Authority, tmp_path: Path) -> None:
+    """A start with a file of far too much is refused, in bounded time and memory, with a few lines."""
+
+    def begun(place: str, shape: str) -> Ended:
+        folder = tmp_path / f"{place}-{shape}".replace("/", "-")
         folder.mkdir()
         step = Doorstep(build, bare_environment(**furnished(folder, peer, authority)), folder)
         (folder / place).write_text(HUGE[shape](), encoding="utf-8")
         return step.run("--config.file=zoho.yaml")
 
-    shapes = list(HUGE)
-    ends: dict[str, Ended] = {}
-    for first in range(0, len(shapes), 3):
-        some = shapes[first : first + 3]
-        ends |= zip(some, all_at_once([partial(begun, shape) for shape in some]), strict=True)
-    assert {shape: (end.status, end.served) for shape, end in ends.items() if not end.is_clean} == {}
-    assert {shape: end.peak_mib for shape, end in ends.items() if end.peak_mib > 200} == {}
-    assert {shape: len(end.log) for shape, end in ends.items() if len(end.log) > 64 * KIB} == {}
+    with ThreadPoolExecutor(3) as pool:
+        ends = dict(zip(CASES, pool.map(begun, *zip(*CASES, strict=True)), strict=True))
+    assert {case: (end.status, end.served) for case, end in ends.items() if not end.is_clean} == {}
+    assert {case: end.peak_mib for case, end in ends.items() if end.peak_mib > 200} == {}
+    assert {case: len(end.log) for case, end in ends.items() if len(end.log) > 64 * KIB} == {}
     assert "Traceback" not in "".join(end.log for end in ends.values())
 
 
-@pytest.mark.parametrize("place", ["zoho.yaml", "web.yml", "jobs.d/spring.yaml", ".env", "api-token", "client-secret"])
+@pytest.mark.parametrize("place", ["zoho.yaml", "web.yml", "jobs.d/spring.yaml", ".env", "api-token", SECRET])
 def test_a9_huge_files_hold_up_no_server(
     start: Start, peer: Peer, authority: Authority, tmp_path: Path, place: str
 ) -> None:
     """A file that grows to far too much while serving is told of, and takes neither time nor memory."""
-    variables: dict[str, str | None] = {**furnished(tmp_path, peer, authority)}
-    unset = ("ACCOUNT", "ACCOUNTS_URL", "API_URL", "CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN", "STATE__PATH")
-    variables |= dict.fromkeys((f"ZOHO_{name}" for name in unset), None)
+    variables = {**furnished(tmp_path, peer, authority), "ZOHO_CLIENT_SECRET": None, "ZOHO_REFRESH_TOKEN": None}
     exporter = start("--config.file=zoho.yaml", environment=variables)
     visitor = Visitor(exporter.port, trusting(authority.identity.file))
-    for shape in ("keys", "jobs"):
+    shapes = list(HUGE) if place in {"web.yml", "jobs.d/spring.yaml"} else ["keys", "jobs", "one word"]
+    until = time.monotonic() + 60
+    for shape in shapes:
         (tmp_path / place).write_text(HUGE[shape](), encoding="utf-8")
         answer = visitor.ask("/-/reload", "POST", patience=20)
-        assert answer.status != 0, shape
+        assert (answer.status != 0, time.monotonic() < until) == (True, True), shape
         assert len(answer.body) < 64 * KIB, shape
         scraped = visitor.scrape(5)
         assert (scraped.status, scraped.seconds < 8) == (200, True), shape
     assert peak_mib(exporter.pid) < 200
     assert len(exporter.log) < 64 * KIB
+    assert "Traceback" not in exporter.log

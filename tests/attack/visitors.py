@@ -57,20 +57,25 @@ class Visitor:
     address: str = LOOPBACK
 
     def ask(
-        self, path: str, method: str = "GET", body: bytes | None = None, patience: float = 30.0, **headers: str
+        self,
+        path: str,
+        method: str = "GET",
+        body: bytes | None = None,
+        patience: float = 30.0,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Ask for a path on a connection of its own; `X_Name` is the header `X-Name`."""
+        """Ask for a path on a connection of its own, with further headers."""
         began = time.monotonic()
         try:
-            status, seen, content = self._asked(path, method, body, patience, headers)
+            status, seen, content = self._asked(path, method, body, patience, headers or {})
         except (OSError, http.client.HTTPException):
             return Answer(NO_ANSWER, seconds=time.monotonic() - began)
         return Answer(status, seen, content, time.monotonic() - began)
 
     def scrape(self, granted_seconds: float, path: str = "/metrics") -> Answer:
         """Ask as a Prometheus that waits so many seconds, and reads compressed pages."""
-        headers = {"X_Prometheus_Scrape_Timeout_Seconds": f"{granted_seconds:g}", "Accept_Encoding": "gzip"}
-        return self.ask(path, patience=granted_seconds + 60, **headers)
+        headers = {"X-Prometheus-Scrape-Timeout-Seconds": f"{granted_seconds:g}", "Accept-Encoding": "gzip"}
+        return self.ask(path, patience=granted_seconds + 60, headers=headers)
 
     def send(self, payload: bytes, patience: float = 5.0) -> bytes:
         """Send bytes as they are, and give what comes back until the other end closes or patience ends."""
@@ -94,11 +99,10 @@ class Visitor:
     def _asked(
         self, path: str, method: str, body: bytes | None, patience: float, headers: Mapping[str, str]
     ) -> tuple[int, dict[str, str], bytes]:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
         with self.connected(patience) as connection:
             client = http.client.HTTPConnection(LOOPBACK, self.port, patience)
             client.sock = connection
-            client.request(method, path, body, {"Connection": "close", **self.headers, **named})
+            client.request(method, path, body, {"Connection": "close", **self.headers, **headers})
             answer = client.getresponse()
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
 
