@@ -3,7 +3,7 @@
 from exporter.simulator.accounting import Call, Stats
 from exporter.simulator.answers import OAuthError, UnknownJob
 from exporter.simulator.demonstration import DEMO_FLEET, REFUSED_JOB, UNKNOWN_JOB, DemoJob, demo_scenario
-from exporter.simulator.faults import Endpoint, Fault, FaultKind, ThrottleShape
+from exporter.simulator.faults import Endpoint, Fault, FaultKind, Stage, ThrottleShape
 from exporter.simulator.scenario import MODULES, Scenario, ScenarioError, load_scenario
 from exporter.simulator.server import Simulator
 from exporter.simulator.timeline import JobScript, Phase, SimulatedJob, State, Status
@@ -25,6 +25,7 @@ __all__ = [
     "ScenarioError",
     "SimulatedJob",
     "Simulator",
+    "Stage",
     "State",
     "Stats",
     "Status",

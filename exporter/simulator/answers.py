@@ -7,6 +7,7 @@ page leaves open follow Zoho's OpenAPI v8.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
 
@@ -14,6 +15,10 @@ from exporter.simulator.timeline import Status
 
 JSON_TYPE = "application/json;charset=UTF-8"
 HTML_TYPE = "text/html;charset=UTF-8"
+USER: Mapping[str, str] = {"name": "Simulated User", "id": "554023000000235011"}
+"""Who owns the records, and whose token it is."""
+CREATED_TIME = "2021-02-26T19:13:56+00:00"
+"""When every record, module and user was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,23 @@ INTERNAL_ERROR = ApiError("INTERNAL_ERROR", HTTPStatus.INTERNAL_SERVER_ERROR, "I
 INTERNAL_SERVER_ERROR = replace(INTERNAL_ERROR, code="INTERNAL_SERVER_ERROR")
 INVALID_TOKEN = ApiError("INVALID_TOKEN", HTTPStatus.UNAUTHORIZED, "invalid oauth token")
 AUTHENTICATION_FAILURE = ApiError("AUTHENTICATION_FAILURE", HTTPStatus.UNAUTHORIZED, "Authentication failed")
+# Kaizen #25 names the same refusal so.
+AUTHENTICATION_FAILED = replace(AUTHENTICATION_FAILURE, code="AUTHENTICATION_FAILED")
+# Zoho CRM v2.1, v3 and v5, Change log; the message is ours.
+INVALID_HOST = ApiError(
+    "INVALID_HOST", HTTPStatus.BAD_REQUEST, "The API was called on another domain than the organisation's"
+)
+# Zoho CRM's OpenAPI v8, massUpdateRecords, MassUpdate400ModuleNotSupported.
+NOT_SUPPORTED = ApiError(
+    "NOT_SUPPORTED",
+    HTTPStatus.BAD_REQUEST,
+    "the given module is not supported for this api",
+    {"resource_path_index": 0},
+)
+# Zoho CRM's OpenAPI v8, fields: their module is a parameter.
+PARAM_MISSING = ApiError(
+    "REQUIRED_PARAM_MISSING", HTTPStatus.BAD_REQUEST, "One of the expected parameter is missing", {"param": "module"}
+)
 # Zoho CRM v8, status codes: the day's credits and the concurrency limit share one code and differ in the message.
 CREDITS_EXHAUSTED = ApiError(
     "TOO_MANY_REQUESTS",
@@ -134,16 +156,22 @@ API_NOT_SUPPORTED = ApiError(
 FEATURE_NOT_SUPPORTED = ApiError(
     "FEATURE_NOT_SUPPORTED",
     HTTPStatus.FORBIDDEN,
-    "The feature is not available in the edition",
+    "Scheduled Mass Operation feature is not available in your edition",
 )
 
-# Zoho CRM v7, Mass Update Records, Possible Errors, and the OpenAPI v8 for the shape of the details.
+# Zoho CRM v7, Mass Update Records, Possible Errors, and the OpenAPI v8, massUpdateRecords, for the details.
 INVALID_VIEW = ApiError(
-    "INVALID_DATA", HTTPStatus.BAD_REQUEST, "invalid data", {"api_name": "cvid", "json_path": "$.cvid"}
+    "INVALID_DATA",
+    HTTPStatus.BAD_REQUEST,
+    "the cvid given seems to be invalid",
+    {"api_name": "cvid", "json_path": "$.cvid"},
 )
+NO_FIELD_FOUND = ApiError("INVALID_DATA", HTTPStatus.BAD_REQUEST, "No field found", {"api_name": "data"})
+TOO_MANY_FIELDS = ApiError("INVALID_DATA", HTTPStatus.BAD_REQUEST, "Max field limit exceeded", {"api_name": "data"})
 INVALID_IDS = ApiError(
     "INVALID_DATA", HTTPStatus.BAD_REQUEST, "invalid data", {"api_name": "ids", "json_path": "$.ids"}
 )
+INVALID_RECORD = ApiError("INVALID_DATA", HTTPStatus.BAD_REQUEST, "the id given seems to be invalid")
 INVALID_VALUES = ApiError(
     "INVALID_DATA", HTTPStatus.BAD_REQUEST, "invalid data", {"api_name": "data", "json_path": "$.data"}
 )
@@ -159,12 +187,15 @@ RECORDS_MISSING = ApiError(
     "required field not found",
     {"api_name": "cvid", "json_path": "$.cvid"},
 )
-NO_RECORDS_FOUND = ApiError("NO_RECORDS_FOUND", HTTPStatus.BAD_REQUEST, "no records found to update")
+NO_RECORDS_FOUND = ApiError("NO_RECORDS_FOUND", HTTPStatus.BAD_REQUEST, "no record found to update")
 # The v7 page says 202 and the OpenAPI v8 says 400; the newer source wins here.
 ALREADY_SCHEDULED = ApiError(
-    "ALREADY_SCHEDULED", HTTPStatus.BAD_REQUEST, "mass update is already scheduled for this custom view"
+    "ALREADY_SCHEDULED",
+    HTTPStatus.BAD_REQUEST,
+    "Already a Mass Action scheduler is running for the given cvid",
+    {"api_name": "cvid"},
 )
-LIMIT_EXCEEDED = ApiError("LIMIT_EXCEEDED", HTTPStatus.BAD_REQUEST, "the number of records is above the allowed limit")
+LIMIT_EXCEEDED = ApiError("LIMIT_EXCEEDED", HTTPStatus.BAD_REQUEST, "Record count exceeded")
 
 DOCUMENTED_ERRORS: tuple[ApiError, ...] = (
     NOT_FOUND,
@@ -182,6 +213,9 @@ DOCUMENTED_ERRORS: tuple[ApiError, ...] = (
     INTERNAL_SERVER_ERROR,
     INVALID_TOKEN,
     AUTHENTICATION_FAILURE,
+    AUTHENTICATION_FAILED,
+    INVALID_HOST,
+    NOT_SUPPORTED,
     CREDITS_EXHAUSTED,
     CONCURRENCY_EXCEEDED,
     API_NOT_SUPPORTED,
@@ -224,22 +258,37 @@ def oauth_refusal(word: str, *, status: int = HTTPStatus.OK) -> Answer:
 
 
 class UnknownJob(StrEnum):
-    """The three shapes of "no such job". Which of them is live is not known, so a scenario chooses."""
+    """The shapes of "no such job". Which of them is live is not known, so a scenario or a fault chooses."""
 
     NOT_FOUND = "not_found"
     INVALID_DATA = "invalid_data"
     NO_CONTENT = "no_content"
+    NO_DATA = "no_data"
+    """OpenAPI v8, mass change owner: a 204 that has a body all the same."""
+    NULL_CODE = "null_code"
+    """OpenAPI v8, mass change owner: a 404 without a word."""
+    EMPTY_DATA = "empty_data"
+    """OpenAPI v8: a list of at most one report may be empty."""
+    BARE_INVALID_DATA = "bare_invalid_data"
+    """OpenAPI v8: the details of `INVALID_DATA` have no keys."""
 
     @property
     def answer(self) -> Answer:
         """The answer in this shape."""
-        match self:
-            case UnknownJob.NOT_FOUND:
-                return NOT_FOUND.answer
-            case UnknownJob.INVALID_DATA:
-                return INVALID_JOB.answer
-            case UnknownJob.NO_CONTENT:
-                return Answer(HTTPStatus.NO_CONTENT, code="NO_CONTENT")
+        return _UNKNOWN_JOB[self]
+
+
+_UNKNOWN_JOB: Mapping[UnknownJob, Answer] = {
+    UnknownJob.NOT_FOUND: NOT_FOUND.answer,
+    UnknownJob.INVALID_DATA: INVALID_JOB.answer,
+    UnknownJob.NO_CONTENT: Answer(HTTPStatus.NO_CONTENT, code="NO_CONTENT"),
+    UnknownJob.NO_DATA: json_answer(
+        HTTPStatus.NO_CONTENT, {"code": "NO_DATA", "message": "there is no data to show"}, code="NO_DATA"
+    ),
+    UnknownJob.NULL_CODE: json_answer(HTTPStatus.NOT_FOUND, {**NOT_FOUND.content, "code": None}, code="null"),
+    UnknownJob.EMPTY_DATA: json_answer(HTTPStatus.OK, {"data": []}, code="empty_data"),
+    UnknownJob.BARE_INVALID_DATA: replace(INVALID_JOB, details={}).answer,
+}
 
 
 def status_answer(status: Status) -> Answer:
@@ -265,19 +314,33 @@ def scheduled_answer(job_id: str) -> Answer:
     return json_answer(HTTPStatus.OK, {"data": [row]})
 
 
-def updated_row(record_id: str) -> dict[str, object]:
-    """Confirm one record. Source: Zoho CRM v7, Mass Update Records, sample response with record ids."""
+def updated_row(record_id: str, at: float) -> dict[str, object]:
+    """Confirm one record, updated at that time (Unix seconds).
+
+    Source: Zoho CRM's OpenAPI v8, massUpdateRecords, MassUpdate200SyncDetails.
+    """
     return {
         "code": "SUCCESS",
-        "details": {"id": record_id},
+        "details": {
+            "Modified_Time": iso_time(at),
+            "Modified_By": USER,
+            "Created_Time": CREATED_TIME,
+            "id": record_id,
+            "Created_By": USER,
+        },
         "message": "record updated",
         "status": "success",
     }
 
 
-def html_answer(status: int) -> Answer:
+def iso_time(at: float) -> str:
+    """Write a time (Unix seconds) as Zoho does."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+
+
+def html_answer(status: int, reason: str | None = None) -> Answer:
     """Give the kind of page that Zoho's edges send instead of JSON."""
-    reason = phrase(status)
+    reason = phrase(status) if reason is None else reason
     page = f"<!DOCTYPE html><html><head><title>{reason}</title></head><body><h1>{reason}</h1></body></html>"
     return Answer(status, page.encode(), HTML_TYPE, code="html")
 

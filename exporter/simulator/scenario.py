@@ -9,7 +9,7 @@ from typing import TypeVar
 import yaml
 
 from exporter.simulator.answers import UnknownJob
-from exporter.simulator.faults import Endpoint, Fault, FaultKind, ThrottleShape
+from exporter.simulator.faults import Endpoint, Fault, FaultKind, Stage, ThrottleShape
 from exporter.simulator.oauth import Credentials, TokenLimits
 from exporter.simulator.timeline import JobScript, Phase, SimulatedJob, State, Status
 
@@ -28,6 +28,7 @@ MODULES = frozenset(
         "Tasks",
         "Calls",
         "Events",
+        "Meetings",
         "Cases",
         "Solutions",
         "Products",
@@ -313,6 +314,9 @@ _FAULT_KEYS: Mapping[str, Reader[object]] = {
     "location": _text,
     "shape": _word(ThrottleShape),
     "retry_after": _optional(_text),
+    "unknown": _word(UnknownJob),
+    "stage": _word(Stage),
+    "values": _many(_text),
     "size": _positive,
 }
 _SCENARIO_KEYS: Mapping[str, Reader[object]] = {

@@ -3,16 +3,22 @@
 Source: Zoho CRM v7 and v8, Mass Update Records.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
+from typing import TypeGuard
 
 from exporter.simulator.answers import (
     ALREADY_SCHEDULED,
     INVALID_IDS,
+    INVALID_RECORD,
     INVALID_VALUES,
     INVALID_VIEW,
     LIMIT_EXCEEDED,
+    NO_FIELD_FOUND,
     NO_RECORDS_FOUND,
     RECORDS_MISSING,
+    TOO_MANY_FIELDS,
     UNABLE_TO_PARSE_DATA_TYPE,
     VALUES_MISSING,
     Answer,
@@ -26,6 +32,8 @@ from exporter.simulator.timeline import JobScript, is_digits
 
 MOST_RECORDS = 50_000
 MOST_IDS = 500
+MOST_FIELDS = {"Deals": 3}
+"""For each module; one for those that are not named."""
 
 
 def schedule(request: Request, module: str, organisation: Organisation, script: JobScript) -> Answer:
@@ -41,20 +49,32 @@ def _carry_out(content: object, module: str, organisation: Organisation, script:
     match content:
         case {"ids": _, "cvid": _}:
             return INVALID_IDS.answer
-        case {"data": [{**values}], "ids": ids} if values:
-            return _update_records(ids)
-        case {"data": [{**values}], "cvid": view} if values:
-            return _schedule_view(module, view, organisation, script)
-        case {"data": [{**values}]} if values:
-            return RECORDS_MISSING.answer
+        case {"data": [{**values}], **records}:
+            return _values_refusal(module, len(values)) or _update(records, module, organisation, script)
         case {"data": _}:
             return INVALID_VALUES.answer
         case _:
             return VALUES_MISSING.answer
 
 
+def _values_refusal(module: str, fields: int) -> Answer | None:
+    if not fields:
+        return NO_FIELD_FOUND.answer
+    return TOO_MANY_FIELDS.answer if fields > MOST_FIELDS.get(module, 1) else None
+
+
+def _update(records: Mapping[object, object], module: str, organisation: Organisation, script: JobScript) -> Answer:
+    match records:
+        case {"ids": ids}:
+            return _update_records(ids, organisation.now)
+        case {"cvid": view}:
+            return _schedule_view(module, view, organisation, script)
+        case _:
+            return RECORDS_MISSING.answer
+
+
 def _schedule_view(module: str, view: object, organisation: Organisation, script: JobScript) -> Answer:
-    if not isinstance(view, str) or not is_digits(view):
+    if not _is_given_id(view):
         return INVALID_VIEW.answer
     if script.total == 0:
         return NO_RECORDS_FOUND.answer
@@ -64,18 +84,25 @@ def _schedule_view(module: str, view: object, organisation: Organisation, script
     return ALREADY_SCHEDULED.answer if job_id is None else scheduled_answer(job_id)
 
 
-def _update_records(ids: object) -> Answer:
+def _update_records(ids: object, at: float) -> Answer:
     if not isinstance(ids, list) or not ids:
         return INVALID_IDS.answer
     if len(ids) > MOST_IDS:
         return LIMIT_EXCEEDED.answer
-    rows = [_record_row(record_id) for record_id in ids]
+    rows = [_record_row(record_id, at) for record_id in ids]
     outcomes = {row["status"] for row in rows}
     status = HTTPStatus.OK if outcomes == {"success"} else HTTPStatus.BAD_REQUEST
     return json_answer(HTTPStatus.MULTI_STATUS if len(outcomes) > 1 else status, {"data": rows})
 
 
-def _record_row(record_id: object) -> dict[str, object]:
-    if isinstance(record_id, str) and is_digits(record_id):
-        return updated_row(record_id)
-    return INVALID_IDS.content
+def _record_row(record_id: object, at: float) -> dict[str, object]:
+    if _is_given_id(record_id):
+        return updated_row(record_id, at)
+    # The specification and the clients take digits there, and nothing else.
+    details = {"id": record_id} if isinstance(record_id, str) and is_digits(record_id) else {}
+    return replace(INVALID_RECORD, details=details).content
+
+
+def _is_given_id(value: object) -> TypeGuard[str]:
+    """Whether this is an id that Zoho can have given: every one exists here, and none begins with a zero."""
+    return isinstance(value, str) and is_digits(value) and not value.startswith("0")

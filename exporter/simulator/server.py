@@ -4,12 +4,13 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from exporter.simulator.accounting import Call, Stats
 from exporter.simulator.control import control, is_control
-from exporter.simulator.delivery import Delivery, Pause, whole
+from exporter.simulator.delivery import Pause, whole
 from exporter.simulator.faults import Fault
 from exporter.simulator.gateway import Exchange, Gateway
 from exporter.simulator.listener import POLL_SECONDS, Listener
@@ -139,4 +140,4 @@ class Simulator:
             return exchange
         delivery = exchange.delivery
         steps = (Pause(self.scenario.latency_seconds), *delivery.steps)
-        return Exchange(Delivery(steps, delivery.keeps_alive), exchange.release)
+        return Exchange(replace(delivery, steps=steps), exchange.release)
