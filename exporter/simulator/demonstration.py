@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from exporter.simulator.crm import Phase, SimulatedJob, State
 from exporter.simulator.faults import Endpoint, Fault, FaultKind
 from exporter.simulator.scenario import MODULES, Scenario
-from exporter.simulator.timeline import Phase, SimulatedJob, State
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,19 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from exporter.simulator.accounting import Call, CallBook, Stats
-from exporter.simulator.answers import (
+from exporter.simulator.crm import (
+    PATHS,
+    ConcurrencyGate,
+    CreditLedger,
+    Organisation,
+    TokenDesk,
+    describe,
+    is_digits,
+    iso_time,
+    schedule,
+    status_answer,
+)
+from exporter.simulator.crm.refusals import (
     AUTHENTICATION_FAILURE,
     CONCURRENCY_EXCEEDED,
     CREDITS_EXHAUSTED,
@@ -17,13 +29,8 @@ from exporter.simulator.answers import (
     NOT_SUPPORTED,
     UNABLE_TO_PARSE_DATA_TYPE,
     UNSUPPORTED_MODULE,
-    Answer,
     ApiError,
-    html_answer,
-    iso_time,
-    status_answer,
 )
-from exporter.simulator.delivery import Delivery
 from exporter.simulator.faults import (
     Encounter,
     Endpoint,
@@ -33,14 +40,8 @@ from exporter.simulator.faults import (
     spoil_content,
     spoil_delivery,
 )
-from exporter.simulator.limits import ConcurrencyGate, CreditLedger
-from exporter.simulator.metadata import PATHS, describe
-from exporter.simulator.oauth import TokenDesk
-from exporter.simulator.organisation import Organisation
-from exporter.simulator.request import Request
 from exporter.simulator.scenario import Scenario
-from exporter.simulator.scheduling import schedule
-from exporter.simulator.timeline import is_digits
+from exporter.simulator.transport import Answer, Exchange, Request, html_answer
 
 VERSIONS = frozenset({"v2", "v2.1", "v3", "v4", "v5", "v6", "v7", "v8"})
 TOKEN_PATH = ("oauth", "v2", "token")
@@ -63,14 +64,6 @@ class Target:
     module: str | None = None
     job_id: str | None = None
     version: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """An answer on its way. `release` ends the call's share in the concurrency; it must be called, once is enough."""
-
-    delivery: Delivery
-    release: Callable[[], None]
 
 
 class Gateway:

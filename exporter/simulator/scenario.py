@@ -8,10 +8,17 @@ from typing import TypeVar
 
 import yaml
 
-from exporter.simulator.answers import UnknownJob
+from exporter.simulator.crm import (
+    Credentials,
+    JobScript,
+    Phase,
+    SimulatedJob,
+    State,
+    Status,
+    TokenLimits,
+    UnknownJob,
+)
 from exporter.simulator.faults import Endpoint, Fault, FaultKind, Stage, ThrottleShape
-from exporter.simulator.oauth import Credentials, TokenLimits
-from exporter.simulator.timeline import JobScript, Phase, SimulatedJob, State, Status
 
 T = TypeVar("T")
 Word = TypeVar("Word", bound=StrEnum)

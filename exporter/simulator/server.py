@@ -10,13 +10,11 @@ from typing import Self
 
 from exporter.simulator.accounting import Call, Stats
 from exporter.simulator.control import control, is_control
-from exporter.simulator.delivery import Pause, whole
+from exporter.simulator.crm import SimulatedJob, Status
 from exporter.simulator.faults import Fault
-from exporter.simulator.gateway import Exchange, Gateway
-from exporter.simulator.listener import POLL_SECONDS, Listener
-from exporter.simulator.request import Request
+from exporter.simulator.gateway import Gateway
 from exporter.simulator.scenario import Scenario
-from exporter.simulator.timeline import SimulatedJob, Status
+from exporter.simulator.transport import POLL_SECONDS, Exchange, Listener, Pause, Request, whole
 
 
 class Simulator:

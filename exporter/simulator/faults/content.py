@@ -5,18 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-from exporter.simulator.answers import (
-    CONCURRENCY_EXCEEDED,
-    CREDITS_EXHAUSTED,
-    INVALID_TOKEN,
-    Answer,
-    ApiError,
-    documented_error,
-    html_answer,
-    json_answer,
-    oauth_refusal,
-)
+from exporter.simulator.crm import ApiError, documented_error, oauth_refusal
+from exporter.simulator.crm.refusals import CONCURRENCY_EXCEEDED, CREDITS_EXHAUSTED, INVALID_TOKEN
 from exporter.simulator.faults.fault import Endpoint, Fault, FaultKind, ThrottleShape
+from exporter.simulator.transport import Answer, html_answer, json_answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
-from exporter.simulator.answers import UnknownJob
+from exporter.simulator.crm import UnknownJob
 
 
 class Endpoint(StrEnum):

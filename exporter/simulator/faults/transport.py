@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 
-from exporter.simulator.answers import Answer
-from exporter.simulator.delivery import (
+from exporter.simulator.faults.fault import Fault, FaultKind, Stage
+from exporter.simulator.transport import (
+    Answer,
     Delivery,
     Pause,
     Reset,
@@ -19,7 +20,6 @@ from exporter.simulator.delivery import (
     interim,
     whole,
 )
-from exporter.simulator.faults.fault import Fault, FaultKind, Stage
 
 
 def _timeout(fault: Fault, _: Answer) -> Delivery:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from exporter.simulator.answers import Answer
-from exporter.simulator.delivery import Delivery, Send, chunked_head, chunks, half, head, whole
+from exporter.simulator.transport import Answer
+from exporter.simulator.transport.delivery import Delivery, Send, chunked_head, chunks, half, head, whole
 
 
 def test_a_whole_answer_is_one_write_on_a_lasting_connection() -> None:

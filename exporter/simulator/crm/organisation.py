@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from exporter.simulator.timeline import TERMINAL_STATES, JobScript, SimulatedJob, Status
+from exporter.simulator.crm.timeline import TERMINAL_STATES, JobScript, SimulatedJob, Status
 
 FIRST_SCHEDULED_ID = 5_540_330_000_009_000_001
 # Zoho CRM's OpenAPI v8 calls it so; the pages and the clients know its API name.

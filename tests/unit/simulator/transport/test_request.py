@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.simulator.request import Request, read_request
+from exporter.simulator.transport.request import Request, read_request
 
 PARTS = {"content-type": "multipart/form-data; boundary=--XYZ"}
 FORM = {"content-type": "application/x-www-form-urlencoded;charset=UTF-8"}

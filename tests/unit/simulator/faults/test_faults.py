@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from exporter.simulator.answers import NOT_FOUND, Answer, UnknownJob, status_answer
-from exporter.simulator.delivery import Delivery, Pause, Reset, Send, Stall, head, whole
+from exporter.simulator.crm import UnknownJob, status_answer
+from exporter.simulator.crm.refusals import NOT_FOUND
+from exporter.simulator.crm.timeline import State, Status
 from exporter.simulator.faults import (
     CONTENT,
     TRANSPORT,
@@ -20,7 +21,8 @@ from exporter.simulator.faults import (
     spoil_content,
     spoil_delivery,
 )
-from exporter.simulator.timeline import State, Status
+from exporter.simulator.transport import Answer
+from exporter.simulator.transport.delivery import Delivery, Pause, Reset, Send, Stall, head, whole
 
 TRUE_ANSWER = status_answer(Status(State.RUNNING, 30, 1, 19, 50))
 TRUE_ROW = {

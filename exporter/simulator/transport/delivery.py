@@ -1,9 +1,10 @@
 """How an answer travels: as one write, or as steps that go wrong half-way. Pure; the listener carries the steps out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from exporter.simulator.answers import Answer, phrase
+from exporter.simulator.transport.answer import Answer, phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,14 @@ class Delivery:
     keeps_alive: bool = False
     idle_seconds: float | None = None
     drops_next: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """An answer on its way. `release` ends the call's share in the concurrency; it must be called, once is enough."""
+
+    delivery: Delivery
+    release: Callable[[], None]
 
 
 def head(answer: Answer) -> bytes:

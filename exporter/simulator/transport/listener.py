@@ -19,10 +19,9 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import cast
 
-from exporter.simulator.answers import html_answer
-from exporter.simulator.delivery import Delivery, Pause, Reset, Send, Stall, whole
-from exporter.simulator.gateway import Exchange
-from exporter.simulator.request import Request, read_request
+from exporter.simulator.transport.answer import html_answer
+from exporter.simulator.transport.delivery import Delivery, Exchange, Pause, Reset, Send, Stall, whole
+from exporter.simulator.transport.request import Request, read_request
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,9 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TypeGuard
 
-from exporter.simulator.answers import (
+from exporter.simulator.crm.answers import scheduled_answer, updated_row
+from exporter.simulator.crm.organisation import Organisation
+from exporter.simulator.crm.refusals import (
     ALREADY_SCHEDULED,
     INVALID_IDS,
     INVALID_RECORD,
@@ -21,14 +23,9 @@ from exporter.simulator.answers import (
     TOO_MANY_FIELDS,
     UNABLE_TO_PARSE_DATA_TYPE,
     VALUES_MISSING,
-    Answer,
-    json_answer,
-    scheduled_answer,
-    updated_row,
 )
-from exporter.simulator.organisation import Organisation
-from exporter.simulator.request import Request
-from exporter.simulator.timeline import JobScript, is_digits
+from exporter.simulator.crm.timeline import JobScript, is_digits
+from exporter.simulator.transport import Answer, Request, json_answer
 
 MOST_RECORDS = 50_000
 MOST_IDS = 500

@@ -6,8 +6,9 @@ Source: Zoho CRM's OpenAPI v8, fields, modules, users, org; the keys are those t
 from collections.abc import Set as AbstractSet
 from http import HTTPStatus
 
-from exporter.simulator.answers import CREATED_TIME, INVALID_MODULE, PARAM_MISSING, USER, Answer, json_answer
-from exporter.simulator.request import Request
+from exporter.simulator.crm.answers import CREATED_TIME, USER
+from exporter.simulator.crm.refusals import INVALID_MODULE, PARAM_MISSING
+from exporter.simulator.transport import Answer, Request, json_answer
 
 FIELDS = ("settings", "fields")
 MODULES = ("settings", "modules")
