@@ -31,15 +31,7 @@ from exporter.simulator.crm.refusals import (
     UNSUPPORTED_MODULE,
     ApiError,
 )
-from exporter.simulator.faults import (
-    Encounter,
-    Endpoint,
-    Fault,
-    FaultBook,
-    Met,
-    spoil_content,
-    spoil_delivery,
-)
+from exporter.simulator.faults import Encounter, Endpoint, Fault, FaultBook, Met, spoil_content, spoil_delivery
 from exporter.simulator.scenario import Scenario
 from exporter.simulator.transport import Answer, Exchange, Request, html_answer
 

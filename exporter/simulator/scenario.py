@@ -8,16 +8,7 @@ from typing import TypeVar
 
 import yaml
 
-from exporter.simulator.crm import (
-    Credentials,
-    JobScript,
-    Phase,
-    SimulatedJob,
-    State,
-    Status,
-    TokenLimits,
-    UnknownJob,
-)
+from exporter.simulator.crm import Credentials, JobScript, Phase, SimulatedJob, State, Status, TokenLimits, UnknownJob
 from exporter.simulator.faults import Endpoint, Fault, FaultKind, Stage, ThrottleShape
 
 T = TypeVar("T")
@@ -77,11 +68,7 @@ class Scenario:
     scheduled_job: JobScript = field(
         default=JobScript(
             1_000,
-            (
-                Phase(State.SCHEDULED, 5),
-                Phase(State.RUNNING, 60, updated=990, failed=10),
-                Phase(State.COMPLETED, None),
-            ),
+            (Phase(State.SCHEDULED, 5), Phase(State.RUNNING, 60, updated=990, failed=10), Phase(State.COMPLETED, None)),
         )
     )
     faults: tuple[Fault, ...] = ()
@@ -95,10 +82,7 @@ class Scenario:
     def token_limits(self) -> TokenLimits:
         """The limits of the accounts server."""
         return TokenLimits(
-            self.tokens_per_window,
-            self.token_window_seconds,
-            self.live_tokens,
-            self.token_lifetime_seconds,
+            self.tokens_per_window, self.token_window_seconds, self.live_tokens, self.token_lifetime_seconds
         )
 
 

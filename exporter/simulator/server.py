@@ -46,10 +46,7 @@ class Simulator:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
 
@@ -76,10 +73,7 @@ class Simulator:
         self._url = listener.url
         self._listener = listener
         self._thread = threading.Thread(
-            target=listener.serve_forever,
-            kwargs={"poll_interval": POLL_SECONDS},
-            name="simulator",
-            daemon=True,
+            target=listener.serve_forever, kwargs={"poll_interval": POLL_SECONDS}, name="simulator", daemon=True
         )
         self._thread.start()
 

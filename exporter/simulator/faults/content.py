@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-from exporter.simulator.crm import ApiError, documented_error, oauth_refusal
+from exporter.simulator.crm import ApiError, UnknownJob, documented_error, oauth_refusal
 from exporter.simulator.crm.refusals import CONCURRENCY_EXCEEDED, CREDITS_EXHAUSTED, INVALID_TOKEN
 from exporter.simulator.faults.fault import Endpoint, Fault, FaultKind, ThrottleShape
 from exporter.simulator.transport import Answer, html_answer, json_answer
@@ -65,12 +65,7 @@ def _throttle_content(fault: Fault) -> Mapping[str, object]:
             seconds = 60 if fault.seconds is None else int(fault.seconds)
             return {
                 "code": "TOO_MANY_REQUESTS",
-                "details": {
-                    "trace_id": "0af7651916cd43dd",
-                    "retry_after": seconds,
-                    "limit": 100,
-                    "window": 60,
-                },
+                "details": {"trace_id": "0af7651916cd43dd", "retry_after": seconds, "limit": 100, "window": 60},
                 "message": "Rate limit exceeded. Please retry after the specified time.",
                 "status": "error",
             }
@@ -81,37 +76,12 @@ def _throttle_content(fault: Fault) -> Mapping[str, object]:
                 "status": "error",
             }
         case ThrottleShape.NUMERIC_CODE:
-            return {
-                "code": 429,
-                "error": "TOO_MANY_REQUESTS",
-                "error_info": CREDITS_EXHAUSTED.message,
-                "details": [],
-            }
-
-
-def _html(encounter: Encounter) -> Answer:
-    return html_answer(encounter.fault.status or HTTPStatus.BAD_GATEWAY, encounter.fault.message)
+            return {"code": 429, "error": "TOO_MANY_REQUESTS", "error_info": CREDITS_EXHAUSTED.message, "details": []}
 
 
 def _redirect(encounter: Encounter) -> Answer:
     location = ("Location", encounter.fault.location)
     return Answer(HTTPStatus.FOUND, content_type="text/html", headers=(location,), code="redirect")
-
-
-def _no_content(_: Encounter) -> Answer:
-    return Answer(HTTPStatus.NO_CONTENT, code="NO_CONTENT")
-
-
-def _unknown_job(encounter: Encounter) -> Answer:
-    return encounter.fault.unknown.answer
-
-
-def _empty(_: Encounter) -> Answer:
-    return Answer(HTTPStatus.OK, code="empty")
-
-
-def _malformed_json(_: Encounter) -> Answer:
-    return Answer(HTTPStatus.OK, b'{"data":[{"Status":RUNNING,}]', code="malformed_json")
 
 
 def _truncated_json(encounter: Encounter) -> Answer:
@@ -156,29 +126,9 @@ def _edited(edit: Callable[[Fault, Row], Row]) -> Callable[[Encounter], Answer]:
     return edited
 
 
-def _odd_state(fault: Fault, row: Row) -> Row:
-    return {**row, "Status": fault.state}
-
-
-def _lower_case_state(_: Fault, row: Row) -> Row:
-    return {**row, "Status": str(row["Status"]).lower()}
-
-
-def _numeric_strings(_: Fault, row: Row) -> Row:
-    return {**row, **{count: str(row[count]) for count in COUNTS}}
-
-
 def _missing_count(fault: Fault, row: Row) -> Row:
     missing = fault.field or "Updated_Count"
     return {key: value for key, value in row.items() if key != missing}
-
-
-def _negative_count(fault: Fault, row: Row) -> Row:
-    return {**row, fault.field or "Not_Updated_Count": -1}
-
-
-def _extra_field(fault: Fault, row: Row) -> Row:
-    return {**row, fault.field or "Skipped_Count": 3}
 
 
 CONTENT: Mapping[FaultKind, Callable[[Encounter], Answer]] = {
@@ -186,20 +136,20 @@ CONTENT: Mapping[FaultKind, Callable[[Encounter], Answer]] = {
     FaultKind.ERROR: _error,
     FaultKind.ERROR_IN_DATA: _error_in_data,
     FaultKind.THROTTLE: _throttle,
-    FaultKind.HTML: _html,
+    FaultKind.HTML: lambda met: html_answer(met.fault.status or HTTPStatus.BAD_GATEWAY, met.fault.message),
     FaultKind.REDIRECT: _redirect,
-    FaultKind.NO_CONTENT: _no_content,
-    FaultKind.UNKNOWN_JOB: _unknown_job,
-    FaultKind.EMPTY: _empty,
-    FaultKind.MALFORMED_JSON: _malformed_json,
+    FaultKind.NO_CONTENT: lambda _: UnknownJob.NO_CONTENT.answer,
+    FaultKind.UNKNOWN_JOB: lambda met: met.fault.unknown.answer,
+    FaultKind.EMPTY: lambda _: Answer(HTTPStatus.OK, code="empty"),
+    FaultKind.MALFORMED_JSON: lambda _: Answer(HTTPStatus.OK, b'{"data":[{"Status":RUNNING,}]', code="malformed_json"),
     FaultKind.TRUNCATED_JSON: _truncated_json,
     FaultKind.HUGE_BODY: _huge_body,
-    FaultKind.ODD_STATE: _edited(_odd_state),
-    FaultKind.LOWER_CASE_STATE: _edited(_lower_case_state),
-    FaultKind.NUMERIC_STRINGS: _edited(_numeric_strings),
+    FaultKind.ODD_STATE: _edited(lambda fault, row: {**row, "Status": fault.state}),
+    FaultKind.LOWER_CASE_STATE: _edited(lambda _, row: {**row, "Status": str(row["Status"]).lower()}),
+    FaultKind.NUMERIC_STRINGS: _edited(lambda _, row: {**row, **{count: str(row[count]) for count in COUNTS}}),
     FaultKind.MISSING_COUNT: _edited(_missing_count),
-    FaultKind.NEGATIVE_COUNT: _edited(_negative_count),
-    FaultKind.EXTRA_FIELD: _edited(_extra_field),
+    FaultKind.NEGATIVE_COUNT: _edited(lambda fault, row: {**row, fault.field or "Not_Updated_Count": -1}),
+    FaultKind.EXTRA_FIELD: _edited(lambda fault, row: {**row, fault.field or "Skipped_Count": 3}),
     FaultKind.DATA_OBJECT: _data_object,
     FaultKind.EXTRA_HEADER: _extra_header,
 }

@@ -21,30 +21,25 @@ from exporter.simulator.transport import (
     whole,
 )
 
-
-def _timeout(fault: Fault, _: Answer) -> Delivery:
-    return Delivery((Stall(fault.seconds),))
+Journey = Callable[[Fault, Answer], Delivery]
 
 
-def _stalled_headers(fault: Fault, answer: Answer) -> Delivery:
-    status_line = head(answer).split(b"\r\n", 1)[0] + b"\r\n"
-    return Delivery((Send(status_line), Stall(fault.seconds)))
+def _broken(steps: Callable[[Fault, Answer], tuple[Step, ...]]) -> Journey:
+    """Make a journey of steps after which the connection is over."""
+    return lambda fault, answer: Delivery(steps(fault, answer))
 
 
-def _stalled_body(fault: Fault, answer: Answer) -> Delivery:
-    return Delivery((half(answer), Stall(fault.seconds)))
+def _kept(steps: Callable[[Fault, Answer], tuple[Step, ...]]) -> Journey:
+    """Make a journey of steps after which the connection goes on."""
+    return lambda fault, answer: replace(whole(answer), steps=steps(fault, answer))
 
 
-def _reset(_: Fault, __: Answer) -> Delivery:
-    return Delivery((Reset(),))
+def _status_line(answer: Answer) -> Send:
+    return Send(head(answer).split(b"\r\n", 1)[0] + b"\r\n")
 
 
-def _reset_in_body(_: Fault, answer: Answer) -> Delivery:
-    return Delivery((half(answer), Reset()))
-
-
-def _latency(fault: Fault, answer: Answer) -> Delivery:
-    return replace(whole(answer), steps=(Pause(fault.seconds or 0.0), *whole(answer).steps))
+def _pause(fault: Fault) -> Pause:
+    return Pause(fault.seconds or 0.0)
 
 
 PADDING = b"x" * 200
@@ -68,53 +63,32 @@ def _slow_parts(stage: Stage, answer: Answer) -> tuple[bytes, bytes, bytes]:
     return head(answer), answer.body, b""
 
 
-def _trickle(fault: Fault, answer: Answer) -> Delivery:
+def _trickle(fault: Fault, answer: Answer) -> tuple[Step, ...]:
     before, slow, after = _slow_parts(fault.stage, answer)
     steps: list[Step] = [Send(before)] if before else []
     for position in range(len(slow)):
         steps += [Stall(fault.seconds or 0.0), Send(slow[position : position + 1])]
-    return Delivery((*steps, Send(after)) if after else tuple(steps))
+    return (*steps, Send(after)) if after else tuple(steps)
 
 
-def _interim(fault: Fault, answer: Answer) -> Delivery:
-    before = Send(interim(fault.status or HTTPStatus.EARLY_HINTS))
-    return replace(whole(answer), steps=(before, Pause(fault.seconds or 0.0), *whole(answer).steps))
+def _interim(fault: Fault, answer: Answer) -> tuple[Step, ...]:
+    return Send(interim(fault.status or HTTPStatus.EARLY_HINTS)), _pause(fault), *whole(answer).steps
 
 
-def _chunked(_: Fault, answer: Answer) -> Delivery:
-    return replace(whole(answer), steps=(Send(chunked_head(answer) + chunks(answer.body)),))
-
-
-def _late_body(fault: Fault, answer: Answer) -> Delivery:
-    return replace(whole(answer), steps=(Send(head(answer)), Pause(fault.seconds or 0.0), Send(answer.body)))
-
-
-def _twice(_: Fault, answer: Answer) -> Delivery:
-    return replace(whole(answer), steps=whole(answer).steps * 2)
-
-
-def _close_on_reuse(_: Fault, answer: Answer) -> Delivery:
-    return replace(whole(answer), drops_next=True)
-
-
-def _idle_close(fault: Fault, answer: Answer) -> Delivery:
-    return replace(whole(answer), idle_seconds=fault.seconds or 0.0)
-
-
-TRANSPORT: Mapping[FaultKind, Callable[[Fault, Answer], Delivery]] = {
-    FaultKind.TIMEOUT: _timeout,
-    FaultKind.STALLED_HEADERS: _stalled_headers,
-    FaultKind.STALLED_BODY: _stalled_body,
-    FaultKind.RESET: _reset,
-    FaultKind.RESET_IN_BODY: _reset_in_body,
-    FaultKind.LATENCY: _latency,
-    FaultKind.TRICKLE: _trickle,
-    FaultKind.INTERIM: _interim,
-    FaultKind.CHUNKED: _chunked,
-    FaultKind.LATE_BODY: _late_body,
-    FaultKind.TWICE: _twice,
-    FaultKind.CLOSE_ON_REUSE: _close_on_reuse,
-    FaultKind.IDLE_CLOSE: _idle_close,
+TRANSPORT: Mapping[FaultKind, Journey] = {
+    FaultKind.TIMEOUT: _broken(lambda fault, _: (Stall(fault.seconds),)),
+    FaultKind.STALLED_HEADERS: _broken(lambda fault, answer: (_status_line(answer), Stall(fault.seconds))),
+    FaultKind.STALLED_BODY: _broken(lambda fault, answer: (half(answer), Stall(fault.seconds))),
+    FaultKind.RESET: _broken(lambda _, __: (Reset(),)),
+    FaultKind.RESET_IN_BODY: _broken(lambda _, answer: (half(answer), Reset())),
+    FaultKind.TRICKLE: _broken(_trickle),
+    FaultKind.LATENCY: _kept(lambda fault, answer: (_pause(fault), *whole(answer).steps)),
+    FaultKind.INTERIM: _kept(_interim),
+    FaultKind.CHUNKED: _kept(lambda _, answer: (Send(chunked_head(answer) + chunks(answer.body)),)),
+    FaultKind.LATE_BODY: _kept(lambda fault, answer: (Send(head(answer)), _pause(fault), Send(answer.body))),
+    FaultKind.TWICE: _kept(lambda _, answer: whole(answer).steps * 2),
+    FaultKind.CLOSE_ON_REUSE: lambda _, answer: replace(whole(answer), drops_next=True),
+    FaultKind.IDLE_CLOSE: lambda fault, answer: replace(whole(answer), idle_seconds=fault.seconds or 0.0),
 }
 """How an answer travels wrongly. The request itself has been carried out, as behind a real broken line."""
 
