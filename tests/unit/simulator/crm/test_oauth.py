@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.simulator.oauth import Credentials, TokenDesk, TokenLimits
+from exporter.simulator.crm.oauth import Credentials, TokenDesk, TokenLimits
 
 if TYPE_CHECKING:
     from unit.simulator.conftest import FakeClock

@@ -53,8 +53,8 @@ def test_a_view_takes_one_active_job(client: "Client") -> None:
     assert status == 400
     assert content == {
         "code": "ALREADY_SCHEDULED",
-        "details": {},
-        "message": "mass update is already scheduled for this custom view",
+        "details": {"api_name": "cvid"},
+        "message": "Already a Mass Action scheduler is running for the given cvid",
         "status": "error",
     }
 
@@ -62,6 +62,7 @@ def test_a_view_takes_one_active_job(client: "Client") -> None:
 @pytest.mark.parametrize(
     ("body", "code", "name"),
     [
+        pytest.param({"data": VALUES, "cvid": "0"}, "INVALID_DATA", "cvid", id="view-of-nobody"),
         pytest.param({"data": VALUES, "cvid": "x"}, "INVALID_DATA", "cvid", id="odd-view"),
         pytest.param({"data": VALUES, "cvid": 1}, "INVALID_DATA", "cvid", id="view-as-number"),
         pytest.param({"data": VALUES, "cvid": "1", "ids": ["1"]}, "INVALID_DATA", "ids", id="both"),
@@ -71,6 +72,7 @@ def test_a_view_takes_one_active_job(client: "Client") -> None:
         pytest.param({"cvid": "1"}, "MANDATORY_NOT_FOUND", "data", id="no-data"),
         pytest.param({"data": [], "cvid": "1"}, "INVALID_DATA", "data", id="empty-data"),
         pytest.param({"data": [{}], "cvid": "1"}, "INVALID_DATA", "data", id="no-values"),
+        pytest.param({"data": [{"A": 1, "B": 2}], "cvid": "1"}, "INVALID_DATA", "data", id="two-fields"),
         pytest.param([], "MANDATORY_NOT_FOUND", "data", id="no-mapping"),
     ],
 )
@@ -82,6 +84,32 @@ def test_a_bad_body_is_refused(client: "Client", body: object, code: str, name: 
     assert (content["code"], content["details"]["api_name"]) == (code, name)
 
 
+@pytest.mark.parametrize(
+    ("values", "cvid", "message"),
+    [
+        pytest.param({"Stage": "x"}, "bad", "the cvid given seems to be invalid", id="view"),
+        pytest.param({}, "1", "No field found", id="no-field"),
+        pytest.param({"A": 1, "B": 1, "C": 1, "D": 1}, "1", "Max field limit exceeded", id="four-fields"),
+    ],
+)
+def test_a_bad_body_is_refused_in_zohos_words(
+    client: "Client", values: dict[str, object], cvid: str, message: str
+) -> None:
+    """The module of deals takes three fields at once, and no fourth."""
+    answer = client.call(PATH.replace("Leads", "Deals"), method="POST", json={"data": [values], "cvid": cvid})
+    assert (answer.status_code, answer.json()["message"]) == (400, message)
+
+
+def test_meetings_are_events(client: "Client") -> None:
+    """The specification calls the module so, everybody else by its API name: one view, one active job."""
+    body = {"data": VALUES, "cvid": "1"}
+    paths = [PATH.replace("Leads", module) for module in ("Meetings", "Events")]
+    answers = [client.call(path, method="POST", json=body) for path in paths]
+    job_id = answers[0].json()["data"][0]["details"]["job_id"]
+    assert [answer.status_code for answer in answers] == [200, 400]
+    assert [client.status(job_id, module).status_code for module in ("Meetings", "Events")] == [200, 200]
+
+
 def test_a_body_that_is_no_json_is_refused(client: "Client") -> None:
     """As a wrong format."""
     answer = client.call(PATH, method="POST", data="{")
@@ -89,15 +117,19 @@ def test_a_body_that_is_no_json_is_refused(client: "Client") -> None:
 
 
 @pytest.mark.parametrize(
-    ("total", "code"), [(0, "NO_RECORDS_FOUND"), (50_001, "LIMIT_EXCEEDED")], ids=["none", "too-many"]
+    ("total", "code", "message"),
+    [
+        pytest.param(0, "NO_RECORDS_FOUND", "no record found to update", id="none"),
+        pytest.param(50_001, "LIMIT_EXCEEDED", "Record count exceeded", id="too-many"),
+    ],
 )
 def test_a_view_of_the_wrong_size_is_refused(
-    connect: Callable[[Scenario], "Client"], scenario: Scenario, total: int, code: str
+    connect: Callable[[Scenario], "Client"], scenario: Scenario, total: int, code: str, message: str
 ) -> None:
     """The script's total is the size of the view."""
     _, content = post(connect(scripted(scenario, total)), {"data": VALUES, "cvid": "1"})
     assert isinstance(content, dict)
-    assert content["code"] == code
+    assert (content["code"], content["message"]) == (code, message)
 
 
 @pytest.mark.parametrize(
@@ -115,6 +147,46 @@ def test_named_records_are_answered_one_by_one(
     answered, content = post(client, {"data": VALUES, "ids": ids})
     assert isinstance(content, dict)
     assert (answered, [row["status"] for row in content["data"]]) == (status, outcomes)
+
+
+def test_an_updated_record_says_by_whom_and_when(client: "Client") -> None:
+    """With the keys of the specification."""
+    _, content = post(client, {"data": VALUES, "ids": ["3524033000000087001"]})
+    user = {"name": "Simulated User", "id": "554023000000235011"}
+    assert content == {
+        "data": [
+            {
+                "code": "SUCCESS",
+                "details": {
+                    "Modified_Time": "2023-11-14T22:13:20+00:00",
+                    "Modified_By": user,
+                    "Created_Time": "2021-02-26T19:13:56+00:00",
+                    "id": "3524033000000087001",
+                    "Created_By": user,
+                },
+                "message": "record updated",
+                "status": "success",
+            }
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    ("record_id", "details"), [("0", {"id": "0"}), ("x", {}), (7, {})], ids=["unknown", "odd", "number"]
+)
+def test_a_bad_record_is_named_if_its_id_has_digits(client: "Client", record_id: object, details: object) -> None:
+    """Zoho's clients read a number there."""
+    _, content = post(client, {"data": VALUES, "ids": [record_id]})
+    assert content == {
+        "data": [
+            {
+                "code": "INVALID_DATA",
+                "details": details,
+                "message": "the id given seems to be invalid",
+                "status": "error",
+            }
+        ]
+    }
 
 
 def test_too_many_named_records_are_refused(client: "Client") -> None:

@@ -4,9 +4,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from exporter.simulator.timeline import TERMINAL_STATES, JobScript, SimulatedJob, Status
+from exporter.simulator.crm.timeline import TERMINAL_STATES, JobScript, SimulatedJob, Status
 
 FIRST_SCHEDULED_ID = 5_540_330_000_009_000_001
+# Zoho CRM's OpenAPI v8 calls it so; the pages and the clients know its API name.
+API_NAMES = {"Meetings": "Events"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,41 +35,44 @@ class Organisation:
         for job in jobs:
             self.add_job(job)
 
+    @property
+    def now(self) -> float:
+        """The organisation's time (Unix seconds)."""
+        return self._clock()
+
     def add_job(self, job: SimulatedJob) -> None:
         """Take in a job that begins now; one of the same module and id is replaced."""
         with self._lock:
-            self._jobs[job.module, job.job_id] = _Job(job.script, self._clock())
+            self._jobs[_key(job.module, job.job_id)] = _Job(job.script, self._clock())
 
     def set_status(self, module: str, job_id: str, status: Status) -> None:
         """Fix what a job says from now on; an unknown job is taken in."""
         with self._lock:
-            job = self._jobs.get((module, job_id), _Job(None, self._clock()))
-            self._jobs[module, job_id] = replace(job, fixed=status)
+            key = _key(module, job_id)
+            self._jobs[key] = replace(self._jobs.get(key, _Job(None, self._clock())), fixed=status)
 
     def status(self, module: str, job_id: str) -> Status | None:
         """Give what a job says now, or `None` when the module has no such job."""
         with self._lock:
-            job = self._jobs.get((module, job_id))
+            job = self._jobs.get(_key(module, job_id))
             return None if job is None else self._status(job)
 
     def schedule(self, module: str, view: str, script: JobScript) -> str | None:
         """Begin a job over a custom view and give its id, or `None` when the view has an active job already."""
         with self._lock:
-            if any(self._is_active(key, job, module, view) for key, job in self._jobs.items()):
+            key = _key(module, self._next_id())
+            if any(self._is_active(job, view) for (name, _), job in self._jobs.items() if name == key[0]):
                 return None
-            job_id = self._next_id()
-            self._jobs[module, job_id] = _Job(script, self._clock(), view)
-            return job_id
+            self._jobs[key] = _Job(script, self._clock(), view)
+            return key[1]
 
     def _status(self, job: _Job) -> Status | None:
         if job.fixed is not None or job.script is None:
             return job.fixed
         return job.script.status_at((self._clock() - job.began_at) * self._speed)
 
-    def _is_active(self, key: tuple[str, str], job: _Job, module: str, view: str) -> bool:
-        if key[0] != module or job.view != view:
-            return False
-        status = self._status(job)
+    def _is_active(self, job: _Job, view: str) -> bool:
+        status = self._status(job) if job.view == view else None
         return status is not None and status.state not in TERMINAL_STATES
 
     def _next_id(self) -> str:
@@ -76,3 +81,7 @@ class Organisation:
         while number in taken:
             number += 1
         return str(number)
+
+
+def _key(module: str, job_id: str) -> tuple[str, str]:
+    return API_NAMES.get(module, module), job_id

@@ -2,8 +2,9 @@
 
 import pytest
 
-from exporter.simulator.request import Request, read_request
+from exporter.simulator.transport.request import Request, read_request
 
+PARTS = {"content-type": "multipart/form-data; boundary=--XYZ"}
 FORM = {"content-type": "application/x-www-form-urlencoded;charset=UTF-8"}
 
 
@@ -27,6 +28,25 @@ def test_the_target_is_split() -> None:
 def test_a_form_body_goes_over_the_query(headers: dict[str, str], form: dict[str, str]) -> None:
     """A body of another type is no form."""
     assert read("/?a=1", headers=headers, body=b"a=2&b=3").form == form
+
+
+@pytest.mark.parametrize(
+    ("body", "form"),
+    [
+        pytest.param(
+            b'----XYZ\r\nContent-Disposition: form-data; name="a"\r\n\r\n2\r\n'
+            b'----XYZ\r\nContent-Disposition: form-data; name="b"\r\n\r\n\xc3\xa9=&\r\n----XYZ--\r\n',
+            {"a": "2", "b": "é=&"},
+            id="two-parts",
+        ),
+        pytest.param(b"----XYZ\r\n\r\n2\r\n----XYZ--\r\n", {"a": "1"}, id="part-without-a-name"),
+        pytest.param(b"a=2", {"a": "1"}, id="no-parts"),
+        pytest.param(b"", {"a": "1"}, id="empty"),
+    ],
+)
+def test_a_form_may_come_in_parts(body: bytes, form: dict[str, str]) -> None:
+    """As Zoho's Node client posts it."""
+    assert read("/?a=1", headers=PARTS, body=body).form == form
 
 
 @pytest.mark.parametrize(

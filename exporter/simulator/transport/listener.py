@@ -14,14 +14,14 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import cast
 
-from exporter.simulator.answers import html_answer
-from exporter.simulator.delivery import Delivery, Pause, Reset, Send, Stall, whole
-from exporter.simulator.gateway import Exchange
-from exporter.simulator.request import Request, read_request
+from exporter.simulator.transport.answer import html_answer
+from exporter.simulator.transport.delivery import Delivery, Exchange, Pause, Reset, Send, Stall, whole
+from exporter.simulator.transport.request import Request, read_request
 
 logger = logging.getLogger(__name__)
 
@@ -168,10 +168,12 @@ class _Conversation(BaseHTTPRequestHandler):
     server: Listener
     connection: socket.socket
     releases: int
+    drops_next = False
 
     def handle_one_request(self) -> None:
         """Read a request of any verb, and deliver what the server makes of it."""
         self.raw_requestline = self.rfile.readline(LONGEST_LINE + 1)
+        self.connection.settimeout(None)
         if not self.raw_requestline:
             self.close_connection = True
             return
@@ -181,7 +183,11 @@ class _Conversation(BaseHTTPRequestHandler):
         if length is None:
             self._deliver(Delivery(whole(html_answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)).steps))
             return
-        self._answer(self.rfile.read(length))
+        body = self.rfile.read(length)
+        if self.drops_next:
+            self.close_connection = True
+            return
+        self._answer(body)
 
     def _body_length(self) -> int | None:
         """Give the length of the body that follows; `None` for one that we do not read."""
@@ -199,10 +205,13 @@ class _Conversation(BaseHTTPRequestHandler):
             stack.callback(exchange.release)
             # The client may send its next request as soon as it has the last byte: the call is over before that.
             *steps, last = exchange.delivery.steps
-            self._deliver(Delivery(tuple(steps), exchange.delivery.keeps_alive))
+            self._deliver(replace(exchange.delivery, steps=tuple(steps)))
             if isinstance(last, Send):
                 stack.close()
-            self._deliver(Delivery((last,), exchange.delivery.keeps_alive))
+            self._deliver(replace(exchange.delivery, steps=(last,)))
+        self.drops_next = exchange.delivery.drops_next
+        if exchange.delivery.idle_seconds is not None:
+            self.connection.settimeout(exchange.delivery.idle_seconds)
 
     def _deliver(self, delivery: Delivery) -> None:
         if not delivery.keeps_alive:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.simulator.timeline import JobScript, Phase, SimulatedJob, State, Status, is_digits
+from exporter.simulator.crm.timeline import JobScript, Phase, SimulatedJob, State, Status, is_digits
 
 SCRIPT = JobScript(
     100,

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from exporter.simulator.listener import Connections, HangUpError
+from exporter.simulator.transport.listener import Connections, HangUpError
 
 
 @pytest.fixture

@@ -74,10 +74,7 @@ class JobScript:
         for phase in self.phases:
             updated, failed = ends[-1]
             ends.append(
-                (
-                    updated if phase.updated is None else phase.updated,
-                    failed if phase.failed is None else phase.failed,
-                )
+                (updated if phase.updated is None else phase.updated, failed if phase.failed is None else phase.failed)
             )
         return ends[1:]
 

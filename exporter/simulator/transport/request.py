@@ -3,9 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email import message_from_bytes
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 FORM_TYPE = "application/x-www-form-urlencoded"
+MULTIPART_TYPE = "multipart/form-data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +28,11 @@ class Request:
 
     @property
     def form(self) -> dict[str, str]:
-        """The query's parameters, and over them those of a form body."""
-        text = self.body.decode("utf-8", "replace") if FORM_TYPE in self.headers.get("content-type", "") else ""
-        return {**self.query, **dict(parse_qsl(text))}
+        """The query's parameters, and over them those of a form body; Zoho's own clients send both kinds of form."""
+        kind = self.headers.get("content-type", "")
+        if FORM_TYPE in kind:
+            return {**self.query, **dict(parse_qsl(self.body.decode("utf-8", "replace")))}
+        return {**self.query, **_parts(kind, self.body)} if MULTIPART_TYPE in kind else dict(self.query)
 
     @property
     def content(self) -> object:
@@ -39,6 +43,17 @@ class Request:
         """
         content: object = json.loads(self.body)
         return content
+
+
+def _parts(kind: str, body: bytes) -> dict[str, str]:
+    """Read the fields of a form in parts; `kind` is the content type, which names what parts them."""
+    message = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode("latin-1", "replace") + body)
+    fields = {}
+    for part in message.walk():
+        name, content = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
+        if isinstance(name, str) and isinstance(content, bytes):
+            fields[name] = content.decode("utf-8", "replace")
+    return fields
 
 
 def read_request(method: str, target: str, *, headers: Mapping[str, str], body: bytes, own_url: str) -> Request:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from exporter.simulator.limits import ConcurrencyGate, CreditLedger
+from exporter.simulator.crm.limits import ConcurrencyGate, CreditLedger
 
 if TYPE_CHECKING:
     from unit.simulator.conftest import FakeClock

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from exporter.simulator.answers import Answer, OAuthError, json_answer, oauth_refusal
+from exporter.simulator.crm.refusals import OAuthError, oauth_refusal
+from exporter.simulator.transport import Answer, json_answer
 
 SCOPE = "ZohoCRM.mass_update.READ ZohoCRM.mass_update.UPDATE"
 

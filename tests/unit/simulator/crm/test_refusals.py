@@ -1,22 +1,18 @@
-"""The documented bodies, byte for byte."""
+"""The documented refusals, byte for byte."""
 
 import pytest
 
-from exporter.simulator.answers import (
+from exporter.simulator.crm.refusals import (
     ALREADY_SCHEDULED,
     DOCUMENTED_ERRORS,
     LIMIT_EXCEEDED,
     UNSUPPORTED_MODULE,
-    Answer,
     OAuthError,
     UnknownJob,
     documented_error,
-    html_answer,
     oauth_refusal,
-    scheduled_answer,
-    status_answer,
 )
-from exporter.simulator.timeline import State, Status
+from exporter.simulator.transport import Answer
 
 
 @pytest.mark.parametrize(
@@ -41,6 +37,11 @@ from exporter.simulator.timeline import State, Status
         ("INVALID_TOKEN", 401, "invalid oauth token"),
         ("AUTHENTICATION_FAILURE", 401, "Authentication failed"),
         ("TOO_MANY_REQUESTS", 429, "Many requests fired than the allowed limit for the past 24 hours."),
+        ("AUTHENTICATION_FAILED", 401, "Authentication failed"),
+        ("INVALID_HOST", 400, "The API was called on another domain than the organisation's"),
+        ("NOT_SUPPORTED", 400, "the given module is not supported for this api"),
+        ("FEATURE_NOT_SUPPORTED", 403, "Scheduled Mass Operation feature is not available in your edition"),
+        ("NO_RECORDS_FOUND", 400, "no record found to update"),
         ("SOMETHING_NEW", 400, "something new"),
     ],
 )
@@ -93,27 +94,32 @@ def test_the_errors_of_scheduling_are_bad_requests(error: object) -> None:
             id="invalid_data",
         ),
         pytest.param(UnknownJob.NO_CONTENT, Answer(204, code="NO_CONTENT"), id="no_content"),
+        pytest.param(
+            UnknownJob.NO_DATA,
+            Answer(204, b'{"code":"NO_DATA","message":"there is no data to show"}', code="NO_DATA"),
+            id="no_data",
+        ),
+        pytest.param(
+            UnknownJob.NULL_CODE,
+            Answer(404, b'{"code":null,"details":{},"message":"Empty response","status":"error"}', code="null"),
+            id="null_code",
+        ),
+        pytest.param(UnknownJob.EMPTY_DATA, Answer(200, b'{"data":[]}', code="empty_data"), id="empty_data"),
+        pytest.param(
+            UnknownJob.BARE_INVALID_DATA,
+            Answer(
+                400,
+                b'{"code":"INVALID_DATA","details":{},'
+                b'"message":"The jobid given seems to be invalid","status":"error"}',
+                code="INVALID_DATA",
+            ),
+            id="bare_invalid_data",
+        ),
     ],
 )
-def test_no_such_job_has_three_shapes(shape: UnknownJob, answer: Answer) -> None:
+def test_no_such_job_has_many_shapes(shape: UnknownJob, answer: Answer) -> None:
     """Each shape as its source gives it."""
     assert shape.answer == answer
-
-
-def test_a_report_has_the_five_documented_keys() -> None:
-    """In the order of the page's samples."""
-    answer = status_answer(Status(State.RUNNING, 30, 1, 19, 50))
-    assert answer.body == (
-        b'{"data":[{"Status":"RUNNING","Failed_Count":1,"Updated_Count":30,"Not_Updated_Count":19,"Total_Count":50}]}'
-    )
-
-
-def test_a_scheduled_job_is_confirmed_with_its_id_as_text() -> None:
-    """The id of the sample does not survive a float."""
-    assert scheduled_answer("554023000000506003").body == (
-        b'{"data":[{"code":"SUCCESS","details":{"job_id":"554023000000506003"},'
-        b'"message":"mass update scheduled successfully","status":"success"}]}'
-    )
 
 
 @pytest.mark.parametrize(
@@ -135,9 +141,3 @@ def test_a_scheduled_job_is_confirmed_with_its_id_as_text() -> None:
 def test_a_token_is_refused_under_http_200(word: OAuthError, body: bytes) -> None:
     """The status says nothing; the body does."""
     assert oauth_refusal(word) == Answer(200, body, code=word)
-
-
-@pytest.mark.parametrize(("status", "title"), [(502, b"Bad Gateway"), (520, b"Unknown")], ids=["known", "unknown"])
-def test_an_edge_answers_in_html(status: int, title: bytes) -> None:
-    """Also under a status that no standard knows."""
-    assert title in html_answer(status).body

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.simulator.organisation import Organisation
-from exporter.simulator.timeline import JobScript, Phase, SimulatedJob, State, Status
+from exporter.simulator.crm.organisation import Organisation
+from exporter.simulator.crm.timeline import JobScript, Phase, SimulatedJob, State, Status
 
 if TYPE_CHECKING:
     from unit.simulator.conftest import FakeClock
