@@ -1,8 +1,8 @@
 """What a slow disk costs those who do not need it: pages with nothing due, health checks and discovery.
 
 A library put before the exporter's lets each write to the state file take eight seconds; a job is registered each
-second, so that the writer is always busy. Rounds with the slow disk and without take turns. Prints the medians and, last, the
-ratio of the worst path; `make bench-disk` runs it.
+second, so that the writer is always busy. Rounds with the slow disk and without take turns. Prints the medians and,
+last, the ratio of the worst path; `make bench-disk` runs it.
 """
 
 import argparse
