@@ -5,10 +5,10 @@ from pathlib import Path
 
 from exporter.errors import ConfigurationError
 from exporter.model import DataCenter
-from exporter.settings.redaction import quote, quote_path
-from exporter.settings.schema import SECTIONS, Settings
-from exporter.settings.secret_files import read_secret_file
-from exporter.settings.tree import (
+from exporter.settings.sections.redaction import quote, quote_path
+from exporter.settings.sections.schema import SECTIONS, Settings
+from exporter.settings.sections.secret_files import read_secret_file
+from exporter.settings.sources.tree import (
     Branch,
     Finding,
     Leaf,
@@ -23,9 +23,9 @@ from exporter.settings.tree import (
     place_at,
     text_at,
 )
-from exporter.settings.tree import Path as TreePath
-from exporter.settings.values import format_duration, parse_duration, suggestion
-from exporter.settings.variables import ACCOUNT, variable_for
+from exporter.settings.sources.tree import Path as TreePath
+from exporter.settings.sections.values import format_duration, parse_duration, suggestion
+from exporter.settings.sources.variables import ACCOUNT, variable_for
 
 NO_ACCOUNT = """no account is configured; start with one of
   - environment variables: ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_REFRESH_TOKEN and ZOHO_DATA_CENTER

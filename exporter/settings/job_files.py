@@ -8,7 +8,7 @@ from pathlib import Path
 from exporter.errors import ConfigurationError, Problem
 from exporter.model import JobSource, JobSpec
 from exporter.settings.loader import load_job_file
-from exporter.settings.schema import Settings
+from exporter.settings.sections.schema import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from pydantic import ValidationError
 
 from exporter.errors import Problem
 from exporter.model import JobKey
-from exporter.settings.accounts import AccountSettings
+from exporter.settings.sections.accounts import AccountSettings
 from exporter.settings.coherence import incoherences, job_incoherences, missing, with_accounts_named
-from exporter.settings.jobs import JobFile, JobSettings
-from exporter.settings.schema import SECTIONS, Origin, Settings
-from exporter.settings.section import Section
-from exporter.settings.tree import (
+from exporter.settings.sections.jobs import JobFile, JobSettings
+from exporter.settings.sections.schema import SECTIONS, Origin, Settings
+from exporter.settings.sections.section import Section
+from exporter.settings.sources.tree import (
     Branch,
     Finding,
     Leaf,
@@ -31,9 +31,9 @@ from exporter.settings.tree import (
     refusal,
     text_at,
 )
-from exporter.settings.tree import Path as TreePath
-from exporter.settings.values import suggestion
-from exporter.settings.variables import (
+from exporter.settings.sources.tree import Path as TreePath
+from exporter.settings.sections.values import suggestion
+from exporter.settings.sources.variables import (
     ACCOUNT,
     JOBS,
     SECRETS_DIR,
@@ -45,7 +45,7 @@ from exporter.settings.variables import (
     secrets_layer,
     variables_branch,
 )
-from exporter.settings.yaml_file import read_yaml
+from exporter.settings.sources.yaml_file import read_yaml
 
 DOTENV = Path(".env")
 _SECRETS_DIR = Path("/run/secrets")

@@ -14,12 +14,12 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 
 from exporter.model import TlsServer, WebAccess
-from exporter.settings.redaction import quote
-from exporter.settings.section import FilePath, Hidden, Section, Text
-from exporter.settings.tree import Branch, Finding, children_at, find, is_given, place_at, plain, refusal
-from exporter.settings.tree import Path as TreePath
-from exporter.settings.values import Parser, choice, suggestion
-from exporter.settings.yaml_file import read_yaml
+from exporter.settings.sections.redaction import quote
+from exporter.settings.sections.section import FilePath, Hidden, Section, Text
+from exporter.settings.sources.tree import Branch, Finding, children_at, find, is_given, place_at, plain, refusal
+from exporter.settings.sources.tree import Path as TreePath
+from exporter.settings.sections.values import Parser, choice, suggestion
+from exporter.settings.sources.yaml_file import read_yaml
 
 _TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}

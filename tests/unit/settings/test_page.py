@@ -22,9 +22,9 @@ from exporter.settings import (
     format_duration,
     load_settings,
 )
-from exporter.settings.schema import SECTIONS
-from exporter.settings.section import Section
-from exporter.settings.variables import ACCOUNT, JOBS, SECRETS_DIR, known_variables
+from exporter.settings.sections.schema import SECTIONS
+from exporter.settings.sections.section import Section
+from exporter.settings.sources.variables import ACCOUNT, JOBS, SECRETS_DIR, known_variables
 
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.settings import Settings, load_settings
-from exporter.settings.secret_files import explain, read_secret_file
+from exporter.settings.sections.secret_files import explain, read_secret_file
 
 _Load = Callable[..., Settings]
 

@@ -7,8 +7,8 @@ import pytest
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.settings import Settings, load_settings
-from exporter.settings.tree import Branch, Leaf, Place, plain
-from exporter.settings.yaml_file import read_yaml
+from exporter.settings.sources.tree import Branch, Leaf, Place, plain
+from exporter.settings.sources.yaml_file import read_yaml
 
 _MALFORMED = {
     "unclosed bracket": (b"a: [1", "1", "is not valid YAML: expected ',' or ']', but got '<stream end>'"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.settings.redaction import quote
+from exporter.settings.sections.redaction import quote
 
 Path: TypeAlias = tuple[str | int, ...]
 """Where a value stands in the settings: `("accounts", "acme", "data_center")`, `("jobs", 0)`."""

@@ -9,12 +9,12 @@ from pathlib import Path
 from pydantic_settings import BaseSettings, DotEnvSettingsSource
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.settings.accounts import AccountSettings
-from exporter.settings.redaction import quote
-from exporter.settings.schema import SECTIONS, Settings
-from exporter.settings.secret_files import explain, read_secret_file
-from exporter.settings.tree import Branch, Finding, Leaf, Node, Place, grow
-from exporter.settings.tree import Path as TreePath
+from exporter.settings.sections.accounts import AccountSettings
+from exporter.settings.sections.redaction import quote
+from exporter.settings.sections.schema import SECTIONS, Settings
+from exporter.settings.sections.secret_files import explain, read_secret_file
+from exporter.settings.sources.tree import Branch, Finding, Leaf, Node, Place, grow
+from exporter.settings.sources.tree import Path as TreePath
 
 PREFIX = "ZOHO_"
 ACCOUNT = "ZOHO_ACCOUNT"

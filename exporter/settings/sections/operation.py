@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from exporter.settings.section import FilePath, Section
-from exporter.settings.values import (
+from exporter.settings.sections.section import FilePath, Section
+from exporter.settings.sections.values import (
     ListenAddress,
     Parser,
     choice,

@@ -10,9 +10,9 @@ import yaml
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.settings.secret_files import explain
-from exporter.settings.tree import Branch, Finding, Leaf, Listing, Node, Place
-from exporter.settings.tree import Path as TreePath
+from exporter.settings.sections.secret_files import explain
+from exporter.settings.sources.tree import Branch, Finding, Leaf, Listing, Node, Place
+from exporter.settings.sources.tree import Path as TreePath
 
 _MAX_BYTES = 4 * 1024 * 1024
 _MAX_NODES = 200_000

@@ -7,9 +7,9 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, SecretStr
 
 from exporter.model import Credentials, DataCenter, Environment
-from exporter.settings.secret_files import read_secret_file, refuse_unfit
-from exporter.settings.section import FilePath, Hidden, Section
-from exporter.settings.values import (
+from exporter.settings.sections.secret_files import read_secret_file, refuse_unfit
+from exporter.settings.sections.section import FilePath, Hidden, Section
+from exporter.settings.sections.values import (
     MOST_CREDITS,
     Parser,
     choice,

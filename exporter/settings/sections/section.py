@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, model_validator
 
-from exporter.settings.values import Parser, parse_path, parse_text
+from exporter.settings.sections.values import Parser, parse_path, parse_text
 
 
 @dataclass(frozen=True, slots=True)

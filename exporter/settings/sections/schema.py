@@ -12,12 +12,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, Secret
 
 from exporter.errors import Problem
 from exporter.model import JobKey, JobSource, JobSpec
-from exporter.settings.accounts import AccountSettings, Alias
-from exporter.settings.jobs import JobSettings
-from exporter.settings.operation import LogSettings, ScheduleSettings, StateSettings, WebSettings
-from exporter.settings.proxies import proxies_for
-from exporter.settings.section import FilePath, Hidden, Section, Text
-from exporter.settings.values import Parser, duration, parse_proxy_url, pattern, whole_number
+from exporter.settings.sections.accounts import AccountSettings, Alias
+from exporter.settings.sections.jobs import JobSettings
+from exporter.settings.sections.operation import LogSettings, ScheduleSettings, StateSettings, WebSettings
+from exporter.settings.sections.proxies import proxies_for
+from exporter.settings.sections.section import FilePath, Hidden, Section, Text
+from exporter.settings.sections.values import Parser, duration, parse_proxy_url, pattern, whole_number
 
 
 def _split_at_commas(value: object) -> object:
