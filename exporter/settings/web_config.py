@@ -11,15 +11,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from exporter.errors import ConfigurationError, Problem
 from exporter.model import TlsServer, WebAccess
 from exporter.settings.sections.redaction import quote
 from exporter.settings.sections.section import FilePath, Hidden, Section, Text
-from exporter.settings.sources.tree import Branch, Finding, children_at, find, is_given, place_at, plain, refusal
-from exporter.settings.sources.tree import Path as TreePath
 from exporter.settings.sections.values import Parser, choice, suggestion
+from exporter.settings.sources.tree import Finding, Tree
 from exporter.settings.sources.yaml_file import read_yaml
+from exporter.settings.validation import validated
 
 _TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
@@ -50,6 +51,8 @@ _HEADERS: Mapping[str, tuple[str, ...]] = {
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,4096}")
 _BCRYPT = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}")
 _COSTS = range(4, 17)
+_OPEN = "basic_auth_users: {}"
+_SAYS_NOTHING = f"says nothing of who may come in: write {_OPEN} to ask nobody, or leave out --web.config.file"
 _UNVERIFIED = (
     "is not possible: Python's TLS asks for a client's certificate only to verify it; "
     "use VerifyClientCertIfGiven or RequireAndVerifyClientCert with client_ca_file"
@@ -204,13 +207,6 @@ class WebConfigFile(Section):
     rate_limit: RateLimit = ""
 
 
-_SECTIONS: Mapping[TreePath, type[Section]] = {
-    (): WebConfigFile,
-    ("tls_server_config",): TlsSection,
-    ("http_server_config",): HttpSection,
-}
-
-
 def read_web_config(path: Path) -> WebAccess:
     """Read the file; relative paths in it start from its own directory.
 
@@ -218,15 +214,9 @@ def read_web_config(path: Path) -> WebAccess:
         ConfigurationError: with every problem at once, none of which shows a hash or a key.
     """
     tree, findings = read_yaml(path)
-    found = [*findings, *_incoherences(tree)]
-    config: WebConfigFile | None = None
-    try:
-        config = WebConfigFile.model_validate(plain(tree))
-    except ValidationError as error:
-        found.extend(_described(error, tree))
-    # Raised out of the `except`: pydantic's error carries what was written, hashes too.
-    if config is None or found:
-        raise refusal(found)
+    config = validated(WebConfigFile, tree, (*findings, *_unsaid(tree), *_incoherences(tree)))
+    if "basic_auth_users" not in tree.values and not _says_something(tree.values):
+        raise ConfigurationError((Problem(str(path), _SAYS_NOTHING),))
     return _access(config, path.parent)
 
 
@@ -253,16 +243,29 @@ def _tls_server(section: TlsSection, directory: Path) -> TlsServer:
     )
 
 
-def _incoherences(tree: Branch) -> Iterator[Finding]:
+def _unsaid(tree: Tree) -> Iterator[Finding]:
+    """Find keys without a value: they may be all that is left of a file that keeps somebody out."""
+    sections = (((), WebConfigFile), (("tls_server_config",), TlsSection), (("http_server_config",), HttpSection))
+    for path, section in sections:
+        for name, value in tree.mapping(path).items():
+            if value is None and name in section.model_fields:
+                advice = f"{_OPEN} asks nobody" if name in _OPEN else "write one, or leave out the key"
+                yield tree.finding((*path, name), f"has no value: {advice}")
+
+
+def _says_something(value: object) -> bool:
+    return any(map(_says_something, value.values())) if isinstance(value, dict) else True
+
+
+def _incoherences(tree: Tree) -> Iterator[Finding]:
     """Find what is wrong between keys of `tls_server_config`."""
-    given = {name: node for name, node in children_at(tree, ("tls_server_config",)).items() if is_given(node)}
-    written = {name: plain(node) for name, node in given.items()}
+    written = {name: value for name, value in tree.mapping(("tls_server_config",)).items() if value is not None}
     auth = written.get("client_auth_type", ClientAuth.NONE)
-    if auth == ClientAuth.NONE and "client_ca_file" in given:
+    if auth == ClientAuth.NONE and "client_ca_file" in written:
         yield _finding(tree, "client_ca_file", f"needs client_auth_type beside it, such as {ClientAuth.REQUIRED}")
-    if auth in {ClientAuth.IF_GIVEN, ClientAuth.REQUIRED} and "client_ca_file" not in given:
+    if auth in {ClientAuth.IF_GIVEN, ClientAuth.REQUIRED} and "client_ca_file" not in written:
         yield _finding(tree, "client_auth_type", "needs client_ca_file beside it: whose certificates are trusted")
-    if auth != ClientAuth.REQUIRED and "client_allowed_sans" in given:
+    if auth != ClientAuth.REQUIRED and "client_allowed_sans" in written:
         yield _finding(tree, "client_allowed_sans", f"needs client_auth_type: {ClientAuth.REQUIRED}")
     if written.get("min_version") == "TLS13":
         if written.get("max_version") == "TLS12":
@@ -271,30 +274,5 @@ def _incoherences(tree: Branch) -> Iterator[Finding]:
         yield _finding(tree, "cipher_suites", "names none of TLS 1.2: add one, or set min_version: TLS13")
 
 
-def _finding(tree: Branch, name: str, text: str) -> Finding:
-    path = ("tls_server_config", name)
-    return Finding(place_at(tree, path), path, text)
-
-
-def _described(error: ValidationError, tree: Branch) -> Iterator[Finding]:
-    for detail in error.errors(include_url=False, include_input=False):
-        path = detail["loc"]
-        if path[-1] == "[key]" and find(tree, path) is None:
-            path = path[:-1]
-        match detail["type"]:
-            case "value_error":
-                text = str(detail["ctx"]["error"])
-            case "extra_forbidden":
-                text = _unknown(path)
-            case "missing":
-                text = "is required"
-            case "tuple_type":
-                text = "expected a list"
-            case _:
-                text = "expected a mapping"
-        yield Finding(place_at(tree, path), path, text)
-
-
-def _unknown(path: TreePath) -> str:
-    name, known = str(path[-1]), _SECTIONS[path[:-1]].model_fields
-    return "unknown key" + (suggestion(name, known) or f"; known: {', '.join(known)}")
+def _finding(tree: Tree, name: str, text: str) -> Finding:
+    return tree.finding(("tls_server_config", name), text)

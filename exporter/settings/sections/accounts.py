@@ -33,10 +33,6 @@ class ApiVersion(StrEnum):
     V8 = "v8"
 
 
-Alias = Annotated[
-    str,
-    BeforeValidator(pattern("an account alias: 1 to 64 letters, digits, _ . or -", r"[a-zA-Z0-9_.-]{1,64}")),
-]
 BaseUrl = Annotated[str, BeforeValidator(Parser("a URL of scheme and host", parse_base_url))]
 Secret = Annotated[SecretStr, BeforeValidator(Hidden(Parser("a secret", refuse_unfit)))]
 

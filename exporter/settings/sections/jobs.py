@@ -7,8 +7,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, JobKey, JobSource, JobSpec
-from exporter.settings.sections.accounts import Alias
-from exporter.settings.sections.section import Section, Text
+from exporter.settings.sections.section import Alias, Section, Text
 from exporter.settings.sections.values import pattern
 
 ModuleName = Annotated[

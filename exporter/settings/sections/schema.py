@@ -12,11 +12,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, Secret
 
 from exporter.errors import Problem
 from exporter.model import JobKey, JobSource, JobSpec
-from exporter.settings.sections.accounts import AccountSettings, Alias
+from exporter.settings.sections.accounts import AccountSettings
 from exporter.settings.sections.jobs import JobSettings
 from exporter.settings.sections.operation import LogSettings, ScheduleSettings, StateSettings, WebSettings
 from exporter.settings.sections.proxies import proxies_for
-from exporter.settings.sections.section import FilePath, Hidden, Section, Text
+from exporter.settings.sections.section import Alias, FilePath, Hidden, Section, Text
 from exporter.settings.sections.values import Parser, duration, parse_proxy_url, pattern, whole_number
 
 
@@ -145,3 +145,9 @@ SECTIONS: Mapping[str, type[Section]] = {
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 }
 """The sections of the settings, by key."""
+
+
+def default_of(name: str) -> object:
+    """Give the default of a setting by its dotted name, such as `web.listen_address`: the one place it is written."""
+    section, _, field = name.rpartition(".")
+    return (SECTIONS[section] if section else Settings).model_fields[field].default

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, model_validator
 
-from exporter.settings.sections.values import Parser, parse_path, parse_text
+from exporter.settings.sections.values import Parser, parse_path, parse_text, pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,10 @@ class Hidden:
         return value if isinstance(value, SecretStr) else SecretStr(str(self.parser(value)))
 
 
+Alias = Annotated[
+    str,
+    BeforeValidator(pattern("an account alias: 1 to 64 letters, digits, _ . or -", r"[a-zA-Z0-9_.-]{1,64}")),
+]
 Text = Annotated[str, BeforeValidator(Parser("a text of one line", parse_text))]
 FilePath = Annotated[Path, BeforeValidator(Parser("a path", parse_path))]
 

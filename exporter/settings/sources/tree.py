@@ -1,14 +1,16 @@
-"""A setting's value together with the place it came from: what each source is read into before validation."""
+"""Values as they were written, nested as YAML nests them, and beside them the place where each was written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from exporter.errors import ConfigurationError, Problem
+from exporter.errors import Problem
 from exporter.settings.sections.redaction import quote
 
 Path: TypeAlias = tuple[str | int, ...]
 """Where a value stands in the settings: `("accounts", "acme", "data_center")`, `("jobs", 0)`."""
+
+SECRETS = frozenset({"client_secret", "refresh_token", "proxy_url"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,42 +33,6 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
-    """One value as written; `None` is YAML's null."""
-
-    text: str | None
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A sequence of values."""
-
-    items: "tuple[Node, ...]"
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """A mapping of keys to values. A child's place is the line of its key."""
-
-    children: "Mapping[str, Node]"
-    place: Place
-
-
-Node: TypeAlias = Leaf | Listing | Branch
-
-_SECRETS = frozenset({"client_secret", "refresh_token", "proxy_url"})
-# A higher source that gives one form of a secret replaces the other form in the lower ones.
-_OTHER_FORM = {
-    "client_secret": "client_secret_file",
-    "client_secret_file": "client_secret",
-    "refresh_token": "refresh_token_file",
-    "refresh_token_file": "refresh_token",
-}
-
-
-@dataclass(frozen=True, slots=True)
 class Finding:
     """Something wrong with the value at `path`."""
 
@@ -80,9 +46,60 @@ class Finding:
         return Problem(str(self.place), f"{prefix}: {self.text}" if prefix else self.text)
 
 
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Values that are texts, `None` for YAML's null, lists and dicts; `places` are those of the values, by path.
+
+    What has no place of its own stands where the nearest thing around it does, at last at `root`.
+    """
+
+    values: dict[str, object]
+    places: Mapping[Path, Place]
+    root: Place
+
+    def find(self, path: Path, absent: object = None) -> object:
+        """Give what stands at `path`."""
+        node: object = self.values
+        for step in path:
+            match node:
+                case dict() if step in node:
+                    node = node[step]
+                case list() if isinstance(step, int) and step < len(node):
+                    node = node[step]
+                case _:
+                    return absent
+        return node
+
+    def place(self, path: Path) -> Place:
+        """Give the place of what stands at `path`, or of the nearest thing around it."""
+        nothing = object()
+        while path and (path not in self.places or self.find(path, nothing) is nothing):
+            path = path[:-1]
+        return self.places.get(path, self.root)
+
+    def text(self, path: Path) -> str | None:
+        """Give the text at `path`; `None` where there is none, or something else than a text."""
+        found = self.find(path)
+        return found if isinstance(found, str) else None
+
+    def mapping(self, path: Path) -> dict[str, object]:
+        """Give the mapping at `path`; empty where there is none."""
+        found = self.find(path)
+        return found if isinstance(found, dict) else {}
+
+    def listing(self, path: Path) -> list[object]:
+        """Give the list at `path`; empty where there is none."""
+        found = self.find(path)
+        return found if isinstance(found, list) else []
+
+    def finding(self, path: Path, text: str) -> Finding:
+        """Tell of what is wrong with what stands at `path`, at its place."""
+        return Finding(self.place(path), path, text)
+
+
 def dotted(path: Path) -> str:
     """Write a path as a person would: `jobs[0].module`; it ends where a secret stands."""
-    end = next((index + 1 for index, step in enumerate(path) if step in _SECRETS), len(path))
+    end = next((index + 1 for index, step in enumerate(path) if step in SECRETS), len(path))
     steps = (f"[{step}]" if isinstance(step, int) else f".{_key(step)}" for step in path[:end])
     return "".join(steps).removeprefix(".")
 
@@ -91,89 +108,3 @@ def _key(text: str) -> str:
     # A forgotten space makes a secret part of the key: {client_secret:swordfish}.
     word, sign, _ = text.replace("=", ":").partition(":")
     return quote(f"{word}…" if sign else word)[1:-1]
-
-
-def find(node: Node, path: Path) -> Node | None:
-    """Give what stands at `path`, if anything does."""
-    for step in path:
-        match node:
-            case Branch(children=children) if step in children:
-                node = children[str(step)]
-            case Listing(items=items) if isinstance(step, int) and step < len(items):
-                node = items[step]
-            case _:
-                return None
-    return node
-
-
-def place_at(node: Node, path: Path) -> Place:
-    """Give the place of what stands at `path`, or of the nearest thing around it."""
-    while (found := find(node, path)) is None:
-        path = path[:-1]
-    return found.place
-
-
-def text_at(node: Node, path: Path) -> str | None:
-    """Give the text at `path`; `None` where there is none, or something else than a text."""
-    found = find(node, path)
-    return found.text if isinstance(found, Leaf) else None
-
-
-def is_given(node: Node | None) -> bool:
-    """Whether there is a value; YAML's null is none."""
-    return node is not None and not (isinstance(node, Leaf) and node.text is None)
-
-
-def children_at(node: Node, path: Path) -> Mapping[str, Node]:
-    """Give the mapping at `path`; empty where there is none."""
-    found = find(node, path)
-    return found.children if isinstance(found, Branch) else {}
-
-
-def items_at(node: Node, path: Path) -> tuple[Node, ...]:
-    """Give the sequence at `path`; empty where there is none."""
-    found = find(node, path)
-    return found.items if isinstance(found, Listing) else ()
-
-
-def overlay(lower: Branch, upper: Branch) -> Branch:
-    """Lay the values of a source over those of a lower one; mappings are merged, everything else replaced.
-
-    What stands where a mapping belongs is kept, so that it is told of.
-    """
-    merged = {key: node for key, node in lower.children.items() if _OTHER_FORM.get(key) not in upper.children}
-    for key, node in upper.children.items():
-        below = merged.get(key)
-        if isinstance(below, Branch) and isinstance(node, Branch):
-            merged[key] = overlay(below, node)
-        elif not isinstance(node, Branch) or not is_given(below):
-            merged[key] = node
-    return Branch(merged, lower.place)
-
-
-def grow(leaves: Iterable[tuple[Path, Node]], place: Place) -> Branch:
-    """Build a mapping from the paths of its values; a branch gets the place of its first value."""
-    root = Branch({}, place)
-    for path, leaf in leaves:
-        node: Node = leaf
-        for step in reversed(path):
-            node = Branch({str(step): node}, leaf.place)
-        root = overlay(root, node) if isinstance(node, Branch) else root
-    return root
-
-
-def plain(node: Node) -> object:
-    """Give the bare values for validation: `str`, `None`, `list` and `dict` only."""
-    match node:
-        case Branch(children=children):
-            return {key: plain(child) for key, child in children.items()}
-        case Listing(items=items):
-            return [plain(item) for item in items]
-        case Leaf(text=text):
-            return text
-
-
-def refusal(findings: Iterable[Finding]) -> ConfigurationError:
-    """Turn findings into the error to raise: those of the file first, by line."""
-    ordered = sorted(findings, key=lambda finding: finding.place.line or float("inf"))
-    return ConfigurationError(tuple(dict.fromkeys(finding.problem() for finding in ordered)))

@@ -1,135 +1,157 @@
-"""The settings file: YAML read node by node, so that every value keeps its digits and its line."""
+"""A YAML file, read node by node, so that every value keeps its digits and its line."""
 
-import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
+from yaml._yaml import CParser
+from yaml.composer import Composer
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from yaml.resolver import BaseResolver, Resolver
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.settings.sections.secret_files import explain
-from exporter.settings.sources.tree import Branch, Finding, Leaf, Listing, Node, Place
+from exporter.files import read_text
+from exporter.settings.sources.tree import Finding, Place, Tree
 from exporter.settings.sources.tree import Path as TreePath
 
-_MAX_BYTES = 4 * 1024 * 1024
-_MAX_NODES = 200_000
+_MOST_BYTES = 4 * 1024 * 1024
+_MOST_NODES = 200_000
+_DEEPEST = 50
 _TAG = "tag:yaml.org,2002:"
 _PLAIN_TAGS = frozenset(
     f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge", "map", "seq")
 )
-# The parser quotes what it stumbled over, which may be a secret; tokens such as '<stream end>' are its own words.
+# The parser may quote what it stumbled over, which may be a secret.
 _QUOTED = re.compile(r"'[^']*'")
-_TOKEN = re.compile(r"'<[a-z ]+>'")
 _MAX_SIGN = 4
 
+Pairs = dict[str, tuple[ScalarNode, yaml.Node]]
 
-def read_yaml(path: Path) -> tuple[Branch, tuple[Finding, ...]]:
+
+def read_yaml(path: Path) -> tuple[Tree, tuple[Finding, ...]]:
     """Read the file into a tree, together with what is wrong with its keys and tags. An empty file is an empty tree.
 
     Raises:
         ConfigurationError: when there is no tree: the file can't be read, is not YAML, or not a mapping.
     """
-    text = _read_text(path)
+    text = read_text(path, _MOST_BYTES)
     walk = _Walk(str(path))
     problem: Problem | None = None
-    tree: Node | None = None
+    values: object = None
     try:
-        root = yaml.compose(io.StringIO(text), Loader=yaml.SafeLoader)
-        tree = walk.tree(root)
+        values = walk.values(_Loader(text, str(path)).get_single_node())
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         problem = _syntax_problem(error, str(path), text)
-    except RecursionError:
-        problem = Problem(str(path), "is nested too deeply")
     # Raised out of the `except`: the parser's error shows the line it failed on.
     if problem:
         raise ConfigurationError((problem,))
-    if not isinstance(tree, Branch):
-        raise ConfigurationError(
-            (Problem(str(path), "expected a mapping at the top level, such as accounts: and jobs:"),)
-        )
-    return tree, tuple(walk.findings)
+    if not isinstance(values, dict):
+        raise _refused(str(path), "expected a mapping at the top level, such as accounts: and jobs:")
+    return Tree(values, walk.places, Place(str(path), 1)), tuple(walk.findings)
 
 
-def _read_text(path: Path) -> str:
-    problem = ""
-    content = b""
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
-        text = content.decode("utf-8-sig")
-    except (OSError, ValueError) as error:
-        text = ""
-        problem = explain(error, path)
-    if len(content) > _MAX_BYTES:
-        problem = f"is larger than {_MAX_BYTES // 1024 // 1024} MiB"
-    if problem:
-        raise ConfigurationError((Problem(str(path), problem),))
-    return text
+class _Loader(Composer, BaseResolver, CParser):
+    """libyaml's parser, several times faster than Python's, and a composer that stops where nobody writes any more.
+
+    Only null and merge keys are told from texts: no number, truth or date is made of them.
+    """
+
+    def __init__(self, text: str, name: str) -> None:
+        CParser.__init__(self, text)
+        Composer.__init__(self)
+        BaseResolver.__init__(self)
+        self._name = name
+        self._nodes = 0
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Compose a node, unless it is one too many or too deep."""
+        self._nodes += 1
+        self._depth += 1
+        if self._nodes > _MOST_NODES:
+            raise _refused(self._name, f"has more than {_MOST_NODES} keys and values: split it")
+        if self._depth > _DEEPEST:
+            raise _refused(self._name, "is nested too deeply")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
+for _first, _resolvers in Resolver.yaml_implicit_resolvers.items():
+    for _tag, _regex in _resolvers:
+        if _tag in {f"{_TAG}null", f"{_TAG}merge"}:
+            _Loader.add_implicit_resolver(_tag, _regex, [_first])
+
+
+def _refused(name: str, message: str) -> ConfigurationError:
+    return ConfigurationError((Problem(name, message),))
 
 
 def _syntax_problem(error: Exception, name: str, text: str) -> Problem:
     match error:
-        case yaml.MarkedYAMLError(problem=str(said), problem_mark=yaml.Mark(line=line)):
+        case yaml.MarkedYAMLError(problem=str(said), problem_mark=object(line=int(line))):
+            lines = text.splitlines()
+            line = min(line, len(lines) - 1)  # at the end of the file the parser stands behind the last one
+            if lines[line].lstrip(" ").startswith("\t"):
+                said = "is indented by a tab, where only spaces may stand"
             return Problem(f"{name}:{line + 1}", f"is not valid YAML: {_QUOTED.sub(_masked, said)}")
         case yaml.reader.ReaderError(position=int(position)):
-            line = text.count("\n", 0, position)
+            line = text.encode().count(b"\n", 0, position)
             return Problem(f"{name}:{line + 1}", "is not valid YAML: has a character that YAML does not allow")
         case _:
             return Problem(name, "is not valid YAML")
 
 
 def _masked(quoted: re.Match[str]) -> str:
-    text = quoted[0]
-    return text if len(text) <= _MAX_SIGN or _TOKEN.fullmatch(text) else "…"
+    return quoted[0] if len(quoted[0]) <= _MAX_SIGN else "…"
 
 
 class _Walk:
-    """One walk over the nodes of a file; `findings` grows on the way."""
+    """One walk over the nodes of a file; `findings` and `places` grow on the way."""
 
     def __init__(self, name: str) -> None:
         self.findings: list[Finding] = []
+        self.places: dict[TreePath, Place] = {}
         self._name = name
         self._open: set[int] = set()
         self._reported: set[int] = set()
         self._visits = 0
 
-    def tree(self, root: yaml.Node | None) -> Node:
-        """Give the tree of a whole document."""
+    def values(self, root: yaml.Node | None) -> object:
+        """Give the values of a whole document."""
         if root is None or (isinstance(root, ScalarNode) and root.tag == f"{_TAG}null"):
-            return Branch({}, Place(self._name, 1))
-        return self._node(root, (), Place(self._name, 1))
+            return {}
+        return self._value(root, (), Place(self._name, 1))
 
-    def _node(self, node: yaml.Node, path: TreePath, place: Place) -> Node:
+    def _value(self, node: yaml.Node, path: TreePath, place: Place) -> object:
+        self.places[path] = place
         with self._inside(node, path, place) as is_new:
             if not is_new:
-                return Leaf(None, place)
-            self._refuse_tag(node, path, place)
+                return None
+            if node.tag not in _PLAIN_TAGS:
+                # The tag is not quoted: it is what YAML makes of a secret that begins with "!".
+                text = "has a YAML tag: put a value that begins with ! in quotes"
+                self.findings.append(Finding(place, path, text))
             match node:
                 case MappingNode():
-                    return self._branch(node, path, place)
+                    pairs = self._pairs(node, path).items()
+                    return {name: self._value(value, (*path, name), self._place(key)) for name, (key, value) in pairs}
                 case SequenceNode(value=values):
-                    items = (self._node(item, (*path, i), self._place(item)) for i, item in enumerate(values))
-                    return Listing(tuple(items), place)
+                    return [self._value(item, (*path, i), self._place(item)) for i, item in enumerate(values)]
                 case _:
-                    return Leaf(None if node.tag == f"{_TAG}null" else str(node.value), place)
+                    return None if node.tag == f"{_TAG}null" else str(node.value)
 
-    def _branch(self, node: MappingNode, path: TreePath, place: Place) -> Branch:
-        children: dict[str, Node] = {}
-        for name, (key, value) in self._pairs(node, path).items():
-            children[name] = self._node(value, (*path, name), self._place(key))
-        return Branch(children, place)
-
-    def _pairs(self, node: MappingNode, path: TreePath) -> dict[str, tuple[ScalarNode, yaml.Node]]:
-        own: dict[str, tuple[ScalarNode, yaml.Node]] = {}
-        merged: dict[str, tuple[ScalarNode, yaml.Node]] = {}
+    def _pairs(self, node: MappingNode, path: TreePath) -> Pairs:
+        own: Pairs = {}
+        merged: Pairs = {}
+        self._visits += len(node.value)
         for key, value in node.value:
             if not isinstance(key, ScalarNode):
                 self._find(key, path, "has a key that is not a plain word")
             elif key.tag == f"{_TAG}merge":
-                merged = self._merge(value, path) | merged
+                self._merge(value, path, merged)
             elif key.value in own:
                 first = own[key.value][0].start_mark.line + 1
                 self._find(key, (*path, key.value), f"duplicate key, first on line {first}")
@@ -137,21 +159,22 @@ class _Walk:
                 own[key.value] = (key, value)
         return merged | own
 
-    def _merge(self, node: yaml.Node, path: TreePath) -> dict[str, tuple[ScalarNode, yaml.Node]]:
-        merged: dict[str, tuple[ScalarNode, yaml.Node]] = {}
+    def _merge(self, node: yaml.Node, path: TreePath, merged: Pairs) -> None:
         for source in node.value if isinstance(node, SequenceNode) else [node]:
             if not isinstance(source, MappingNode):
                 self._find(source, path, "<<: expects a mapping, or a list of mappings")
                 continue
             with self._inside(source, path, self._place(source)) as is_new:
-                merged = self._pairs(source, path) | merged if is_new else merged
-        return merged
+                for name, pair in self._pairs(source, path).items() if is_new else ():
+                    merged.setdefault(name, pair)
 
     @contextmanager
     def _inside(self, node: yaml.Node, path: TreePath, place: Place) -> Iterator[bool]:
         self._visits += 1
-        if self._visits > _MAX_NODES:
-            raise ConfigurationError((Problem(self._name, f"its aliases expand to more than {_MAX_NODES} values"),))
+        if self._visits > _MOST_NODES:
+            raise _refused(self._name, f"its aliases expand to more than {_MOST_NODES} values")
+        if len(self._open) > _DEEPEST:
+            raise _refused(self._name, "is nested too deeply")
         if id(node) in self._open:
             self.findings.append(Finding(place, path, "an alias that contains itself"))
             yield False
@@ -161,12 +184,6 @@ class _Walk:
             yield True
         finally:
             self._open.discard(id(node))
-
-    def _refuse_tag(self, node: yaml.Node, path: TreePath, place: Place) -> None:
-        if node.tag not in _PLAIN_TAGS:
-            # The tag is not quoted: it is what YAML makes of a secret that begins with "!".
-            text = "has a YAML tag: put a value that begins with ! in quotes"
-            self.findings.append(Finding(place, path, text))
 
     def _find(self, node: yaml.Node, path: TreePath, text: str) -> None:
         # A mapping with several aliases is walked as often, and told of once.

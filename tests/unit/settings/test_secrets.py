@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import ConfigurationError, Problem
+from exporter.files import explain
 from exporter.settings import Settings, load_settings
-from exporter.settings.sections.secret_files import explain, read_secret_file
+from exporter.settings.sections.secret_files import read_secret_file
 
 _Load = Callable[..., Settings]
 
@@ -130,10 +131,13 @@ def test_unfit_secret_file_is_refused(tmp_path: Path, content: bytes, message: s
     assert caught.value.__context__ is None
 
 
+_PIPE = "is a pipe, not a regular file: put the content into a file, which can be read again"
+
+
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     """A directory, and a pipe that nobody writes to."""
     os.mkfifo(tmp_path / "pipe")
-    for path, message in ((tmp_path, "is a directory, not a file"), (tmp_path / "pipe", "is not a regular file")):
+    for path, message in ((tmp_path, "is a directory, not a file"), (tmp_path / "pipe", _PIPE)):
         with pytest.raises(ConfigurationError) as caught:
             read_secret_file(path)
         assert caught.value.problems == (Problem(str(path), message),)

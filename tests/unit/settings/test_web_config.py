@@ -39,10 +39,22 @@ def read(tmp_path: Path) -> Read:
     return read_text
 
 
-@pytest.mark.parametrize("text", ["", "tls_server_config:\nbasic_auth_users:\n", "{http_server_config: {http2: no}}"])
+@pytest.mark.parametrize("text", ["basic_auth_users: {}", "{http_server_config: {http2: no}}"])
 def test_file_that_asks_for_nothing_keeps_nobody_out(read: Read, text: str) -> None:
-    """Empty sections are no sections."""
+    """Where it says so, or says something else."""
     assert read(text) == WebAccess()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " \n", "# users\n", "\ufeff", "---\n", "--- # users\n...\n", "~", "null\n", "{}", "http_server_config: {}"],
+)
+def test_file_that_says_nothing_is_refused(read: Read, tmp_path: Path, text: str) -> None:
+    """It may be a file that is being written, and was one that keeps somebody out."""
+    with pytest.raises(ConfigurationError) as caught:
+        read(text)
+    advice = "write basic_auth_users: {} to ask nobody, or leave out --web.config.file"
+    assert str(caught.value) == f"{tmp_path}/web.yml: says nothing of who may come in: {advice}"
 
 
 def test_tls_is_of_version_1_2_or_newer_unless_more_is_said(read: Read, tmp_path: Path) -> None:
@@ -84,12 +96,32 @@ def test_users_and_headers_are_read(read: Read) -> None:
     assert HASH not in repr(access)
 
 
+_NOBODY = "basic_auth_users: has no value: basic_auth_users: {} asks nobody"
+_UNSAID = "has no value: write one, or leave out the key"
 _REFUSALS = {
+    "users without a value": ("basic_auth_users:", f"1: {_NOBODY}"),
+    "TLS without a value": ("tls_server_config:", f"1: tls_server_config: {_UNSAID}"),
+    "cut in TLS": (
+        "tls_server_config:\n  cert_file:",
+        "1: tls_server_config.key_file: is required",
+        f"2: tls_server_config.cert_file: {_UNSAID}",
+    ),
+    "cut after a key of TLS": (f"{TLS}  client_auth_type:", f"4: tls_server_config.client_auth_type: {_UNSAID}"),
+    "cut after TLS": (f"{TLS}basic_auth_users:", f"4: {_NOBODY}"),
+    "cut in headers": ("http_server_config:\n  headers:", f"2: http_server_config.headers: {_UNSAID}"),
+    "cut in a list": (
+        f"{TLS}  cipher_suites:\n  -",
+        "5: tls_server_config.cipher_suites[0]: expected a cipher suite's name, got nothing",
+    ),
+    "null word": ("http_server_config: null", f"1: http_server_config: {_UNSAID}"),
     "unknown section": ("tls: {}", '1: tls: unknown key; did you mean "tls_server_config"?'),
     "misspelt section": ("basic_auth_user: {}", '1: basic_auth_user: unknown key; did you mean "basic_auth_users"?'),
     "misspelt key": (f"{TLS}  keyfile: x", '4: tls_server_config.keyfile: unknown key; did you mean "key_file"?'),
     "unknown key": (f"{TLS}  wibble: x", f"4: tls_server_config.wibble: unknown key; known: {_OF_TLS}"),
-    "section is a list": ("tls_server_config: []", "1: tls_server_config: expected a mapping"),
+    "section is a list": (
+        "tls_server_config: []",
+        f"1: tls_server_config: expected a mapping of settings; known: {_OF_TLS}",
+    ),
     "nothing of TLS": (
         "tls_server_config: {}",
         "1: tls_server_config.cert_file: is required",
