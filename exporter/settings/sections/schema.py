@@ -16,7 +16,7 @@ from exporter.settings.sections.accounts import AccountSettings
 from exporter.settings.sections.jobs import JobSettings
 from exporter.settings.sections.operation import LogSettings, ScheduleSettings, StateSettings, WebSettings
 from exporter.settings.sections.proxies import proxies_for
-from exporter.settings.sections.section import Alias, FilePath, Hidden, Section, Text
+from exporter.settings.sections.section import Alias, FilePath, Section, Text
 from exporter.settings.sections.values import Parser, duration, parse_proxy_url, pattern, whole_number
 
 
@@ -33,11 +33,9 @@ def _refuse_repeated(names: tuple[str, ...]) -> tuple[str, ...]:
 
 LabelName = Annotated[
     str,
-    BeforeValidator(
-        pattern("a label name: letters, digits or _, no digit first, no __ first", r"(?!__)[a-zA-Z_][a-zA-Z0-9_]{0,99}")
-    ),
+    pattern("a label name: letters, digits or _, no digit first, no __ first", r"(?!__)[a-zA-Z_][a-zA-Z0-9_]{0,99}"),
 ]
-ProxyUrl = Annotated[SecretStr, BeforeValidator(Hidden(Parser("a URL, http or https", parse_proxy_url)))]
+ProxyUrl = Annotated[SecretStr, Parser("a URL, http or https", parse_proxy_url, hides=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,65 +49,50 @@ class Origin:
 class Settings(Section):
     """Every setting. Durations are seconds."""
 
-    accounts: Mapping[Alias, AccountSettings] = Field(
-        default_factory=dict, description="The Zoho CRM accounts, by an alias of your choosing. At least one."
-    )
-    jobs: tuple[JobSettings, ...] = Field(
-        default=(), description="The mass updates to watch. `ZOHO_JOBS` adds to those of the file."
-    )
+    accounts: Mapping[Alias, AccountSettings] = Field(default_factory=dict)
+    """The Zoho CRM accounts, by an alias of your choosing. At least one."""
+    jobs: tuple[JobSettings, ...] = ()
+    """The mass updates to watch. `ZOHO_JOBS` adds to those of the file."""
     job_labels: Annotated[
         tuple[LabelName, ...], BeforeValidator(_split_at_commas), AfterValidator(_refuse_repeated)
-    ] = Field(default=(), description="Names of the labels that jobs may carry.")
-    job_files: Annotated[tuple[Text, ...], BeforeValidator(_split_at_commas)] = Field(
-        default=(),
-        description="Files with further jobs, as patterns (`jobs.d/*.yaml`), read again when they change.",
-    )
-    stale_after: Annotated[float, BeforeValidator(duration("1s", "365d"))] = Field(
-        default=3600.0,
-        description="A job's counts disappear once its last good report is older; at least `schedule.longest`.",
-    )
-    retention: Annotated[float, BeforeValidator(duration("0s", "3650d"))] = Field(
-        default=604_800.0, description="How long an ended job stays on the page."
-    )
-    unknown_retention: Annotated[float, BeforeValidator(duration("0s", "3650d"))] = Field(
-        default=86_400.0, description="How long a job that Zoho does not know, or no longer knows, stays on the page."
-    )
-    max_jobs: Annotated[int, BeforeValidator(whole_number(1, 100_000))] = Field(
-        default=1000, description="Most jobs to track; further ones are refused, counted and logged."
-    )
-    probe_retention: Annotated[float, BeforeValidator(duration("0s", "3650d"))] = Field(
-        default=86_400.0,
-        description="How long a job that only `/probe` asked for is tracked after the last probe of it.",
-    )
-    max_probed_jobs: Annotated[int, BeforeValidator(whole_number(0, 100_000))] = Field(
-        default=100, description="Most jobs to track only because `/probe` asked for them; 0 for none."
-    )
-    discovery_linger: Annotated[float, BeforeValidator(duration("0s", "3650d"))] = Field(
-        default=3600.0, description="How long an ended job stays a target of `/sd/jobs`, so that its end is scraped."
-    )
-    poll_timeout: Annotated[float, BeforeValidator(duration("100ms", "5m"))] = Field(
-        default=8.0, description="Total time limit of one call to Zoho."
-    )
-    connect_timeout: Annotated[float, BeforeValidator(duration("100ms", "5m"))] = Field(
-        default=3.0, description="Time limit for a connection to Zoho to come about."
-    )
-    scrape_timeout: Annotated[float, BeforeValidator(duration("100ms", "1h"))] = Field(
-        default=10.0, description="Deadline of a scrape when Prometheus does not say one."
-    )
-    scrape_timeout_offset: Annotated[float, BeforeValidator(duration("0s", "1m"))] = Field(
-        default=0.5,
-        description="How long before Prometheus' own deadline the page is written; less than `scrape_timeout`.",
-    )
-    ca_bundle: FilePath | None = Field(
-        default=None, description="File or directory of CA certificates to trust instead of the built-in ones."
-    )
-    proxy_url: ProxyUrl | None = Field(
-        default=None, description="Proxy for the calls to Zoho, instead of `HTTPS_PROXY` and `NO_PROXY`."
-    )
-    schedule: ScheduleSettings = Field(default_factory=ScheduleSettings, description="How often jobs are polled.")
-    state: StateSettings = Field(default_factory=StateSettings, description="What is kept across restarts.")
-    web: WebSettings = Field(default_factory=WebSettings, description="The exporter's own web server.")
-    log: LogSettings = Field(default_factory=LogSettings, description="The exporter's log.")
+    ] = ()
+    """Names of the labels that jobs may carry."""
+    job_files: Annotated[tuple[Text, ...], BeforeValidator(_split_at_commas)] = ()
+    """Files with further jobs, as patterns (`jobs.d/*.yaml`), read again when they change."""
+    stale_after: Annotated[float, duration("1s", "365d")] = 3600.0
+    """A job's counts disappear once its last good report is older; at least `schedule.longest`."""
+    retention: Annotated[float, duration("0s", "3650d")] = 604_800.0
+    """How long an ended job stays on the page."""
+    unknown_retention: Annotated[float, duration("0s", "3650d")] = 86_400.0
+    """How long a job that Zoho does not know, or no longer knows, stays on the page."""
+    max_jobs: Annotated[int, whole_number(1, 100_000)] = 1000
+    """Most jobs to track; further ones are refused, counted and logged."""
+    probe_retention: Annotated[float, duration("0s", "3650d")] = 86_400.0
+    """How long a job that only `/probe` asked for is tracked after the last probe of it."""
+    max_probed_jobs: Annotated[int, whole_number(0, 100_000)] = 100
+    """Most jobs to track only because `/probe` asked for them; 0 for none."""
+    discovery_linger: Annotated[float, duration("0s", "3650d")] = 3600.0
+    """How long an ended job stays a target of `/sd/jobs`, so that its end is scraped."""
+    poll_timeout: Annotated[float, duration("100ms", "5m")] = 8.0
+    """Total time limit of one call to Zoho."""
+    connect_timeout: Annotated[float, duration("100ms", "5m")] = 3.0
+    """Time limit for a connection to Zoho to come about."""
+    scrape_timeout: Annotated[float, duration("100ms", "1h")] = 10.0
+    """Deadline of a scrape when Prometheus does not say one."""
+    scrape_timeout_offset: Annotated[float, duration("0s", "1m")] = 0.5
+    """How long before Prometheus' own deadline the page is written; less than `scrape_timeout`."""
+    ca_bundle: FilePath | None = None
+    """File or directory of CA certificates to trust instead of the built-in ones."""
+    proxy_url: ProxyUrl | None = None
+    """Proxy for the calls to Zoho, instead of `HTTPS_PROXY` and `NO_PROXY`."""
+    schedule: ScheduleSettings = ScheduleSettings()
+    """How often jobs are polled."""
+    state: StateSettings = StateSettings()
+    """What is kept across restarts."""
+    web: WebSettings = WebSettings()
+    """The exporter's own web server."""
+    log: LogSettings = LogSettings()
+    """The exporter's log."""
 
     _origin: Origin = PrivateAttr(default=Origin())
 

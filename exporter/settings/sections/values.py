@@ -1,13 +1,18 @@
-"""What may be written as a setting's value: one parser for each kind, from text to value or a clear refusal."""
+"""What may be written as a setting's value: one parser for each kind, from text to value.
+
+What may not be written is refused by a `ValueError` with a message for the operator.
+"""
 
 import difflib
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
+
+from pydantic import GetCoreSchemaHandler, SecretStr
+from pydantic_core.core_schema import CoreSchema, no_info_before_validator_function
 
 from exporter.settings.sections.redaction import quote
 
@@ -24,6 +29,7 @@ _PORT = re.compile(r"[0-9]{1,5}")
 _TELEMETRY_PATH = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.~-]*)+")
 _OWN_PATHS = ("/-", "/api", "/config", "/explain", "/probe", "/sd")
 _MAX_TEXT = 256
+_NOTHING: Mapping[str, str] = {}
 
 MOST_CREDITS = 10_000_000
 UNLIMITED = "unlimited"
@@ -33,11 +39,12 @@ UNLIMITED = "unlimited"
 class Parser:
     """Turns what the user wrote into a value; `expected` says in a noun phrase what may be written.
 
-    Calling it raises `ValueError`, with a message for the operator.
+    It is what a field is annotated with. One that `hides` gives a value that no repr shows.
     """
 
     expected: str
     parse: Callable[[str], object]
+    hides: bool = False
 
     def __call__(self, value: object) -> object:
         """Parse `value`: a text, or the value itself when it comes from Python."""
@@ -46,8 +53,13 @@ class Parser:
                 raise ValueError(f"expected {self.expected}, got nothing")
             case dict() | list():
                 raise ValueError(f"expected {self.expected}, not a {'mapping' if isinstance(value, dict) else 'list'}")
-            case _:
-                return self.parse(str(value))
+            case SecretStr():
+                return value
+        parsed = self.parse(str(value))
+        return SecretStr(str(parsed)) if self.hides else parsed
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_before_validator_function(self, handler(source))
 
 
 class ListenAddress(NamedTuple):
@@ -83,14 +95,15 @@ def pattern(expected: str, regex: str) -> Parser:
     return Parser(expected, parse)
 
 
-def choice(words: type[StrEnum]) -> Parser:
-    """Accept one of the words."""
-    listed = ", ".join(words)
+def choice(words: Iterable[str] | Mapping[str, object], refused: Mapping[str, str] = _NOTHING) -> Parser:
+    """Accept one of the words, and give what it stands for; those that are `refused` have a message of their own."""
+    meanings = words if isinstance(words, Mapping) else {str(word): word for word in words}
+    listed = ", ".join(meanings)
 
-    def parse(text: str) -> StrEnum:
-        if text not in {str(word) for word in words}:
-            raise ValueError(f"{quote(text)} is not one of {listed}{suggestion(text, words)}")
-        return words(text)
+    def parse(text: str) -> object:
+        if text not in meanings:
+            raise ValueError(refused.get(text) or f"{quote(text)} is not one of {listed}{suggestion(text, meanings)}")
+        return meanings[text]
 
     return Parser(f"one of {listed}", parse)
 
@@ -139,11 +152,7 @@ def duration(low: str, high: str) -> Parser:
 
 
 def parse_duration(text: str) -> float:
-    """Give the seconds of a Prometheus-style duration (`1m30s`, `500ms`) or of a plain number of seconds.
-
-    Raises:
-        ValueError: with a message for the operator.
-    """
+    """Give the seconds of a Prometheus-style duration (`1m30s`, `500ms`) or of a plain number of seconds."""
     if _SECONDS.fullmatch(text):
         return float(text)
     match = _DURATION.fullmatch(text)
@@ -164,11 +173,7 @@ def format_duration(seconds: float) -> str:
 
 
 def parse_listen_address(text: str) -> ListenAddress:
-    """Split `host:port`, `:port` or `[::1]:port`.
-
-    Raises:
-        ValueError: with a message for the operator.
-    """
+    """Split `host:port`, `:port` or `[::1]:port`."""
     host, colon, port = text.rpartition(":")
     if not colon or (":" in host and not host.startswith("[")):
         raise ValueError(f"{quote(text)} is not host:port, :port or [IPv6 address]:port")
@@ -206,11 +211,7 @@ def is_loopback(host: str) -> bool:
 
 
 def parse_base_url(text: str) -> str:
-    """Give a server's URL without a trailing slash; plain `http://` only for loopback.
-
-    Raises:
-        ValueError: with a message for the operator.
-    """
+    """Give a server's URL without a trailing slash; plain `http://` only for loopback."""
     parts = _split_url(text)
     if parts.username is not None or parts.query or parts.fragment or parts.path.strip("/"):
         raise ValueError(f"{quote(text)} must be a scheme and a host only, such as https://www.zohoapis.eu")
@@ -220,11 +221,7 @@ def parse_base_url(text: str) -> str:
 
 
 def parse_proxy_url(text: str) -> str:
-    """Give a proxy's URL as it is; it may hold a user and a password, so no message quotes it.
-
-    Raises:
-        ValueError: with a message for the operator.
-    """
+    """Give a proxy's URL as it is; it may hold a user and a password, so no message quotes it."""
     try:
         parts = _split_url(text)
     except ValueError:
@@ -258,11 +255,7 @@ def _lenient_split(text: str) -> SplitResult | None:
 
 
 def parse_telemetry_path(text: str) -> str:
-    """Give the path of the metrics page.
-
-    Raises:
-        ValueError: with a message for the operator.
-    """
+    """Give the path of the metrics page."""
     if any(text == own or text.startswith(f"{own}/") for own in _OWN_PATHS):
         raise ValueError(f"{quote(text)} is a page of the exporter's own: choose another, such as /metrics")
     if not _TELEMETRY_PATH.fullmatch(text):
@@ -271,22 +264,14 @@ def parse_telemetry_path(text: str) -> str:
 
 
 def parse_text(text: str) -> str:
-    """Give a short text for people as it is.
-
-    Raises:
-        ValueError: with a message for the operator.
-    """
+    """Give a short text for people as it is."""
     if len(text) > _MAX_TEXT or not text.isprintable():
         raise ValueError(f"{quote(text)} is not a text of one line with at most {_MAX_TEXT} characters")
     return text
 
 
 def parse_path(text: str) -> str:
-    """Give a file's path as it is.
-
-    Raises:
-        ValueError: with a message for the operator.
-    """
+    """Give a file's path as it is."""
     if not text or not text.isprintable():
         raise ValueError(f"{quote(text)} is not a path")
     return text

@@ -24,8 +24,7 @@ _PLAIN_TAGS = frozenset(
     f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge", "map", "seq")
 )
 # The parser may quote what it stumbled over, which may be a secret.
-_QUOTED = re.compile(r"'[^']*'")
-_MAX_SIGN = 4
+_QUOTED = re.compile(r"'[^' ]{3,}'")
 
 Pairs = dict[str, tuple[ScalarNode, yaml.Node]]
 
@@ -96,16 +95,12 @@ def _syntax_problem(error: Exception, name: str, text: str) -> Problem:
             line = min(line, len(lines) - 1)  # at the end of the file the parser stands behind the last one
             if lines[line].lstrip(" ").startswith("\t"):
                 said = "is indented by a tab, where only spaces may stand"
-            return Problem(f"{name}:{line + 1}", f"is not valid YAML: {_QUOTED.sub(_masked, said)}")
+            return Problem(f"{name}:{line + 1}", f"is not valid YAML: {_QUOTED.sub('…', said)}")
         case yaml.reader.ReaderError(position=int(position)):
             line = text.encode().count(b"\n", 0, position)
             return Problem(f"{name}:{line + 1}", "is not valid YAML: has a character that YAML does not allow")
         case _:
             return Problem(name, "is not valid YAML")
-
-
-def _masked(quoted: re.Match[str]) -> str:
-    return quoted[0] if len(quoted[0]) <= _MAX_SIGN else "…"
 
 
 class _Walk:

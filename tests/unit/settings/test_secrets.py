@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.files import explain
 from exporter.settings import Settings, load_settings
 from exporter.settings.sections.secret_files import read_secret_file
 
@@ -141,18 +140,3 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError) as caught:
             read_secret_file(path)
         assert caught.value.problems == (Problem(str(path), message),)
-
-
-def test_permission_is_explained(tmp_path: Path) -> None:
-    """The message says who we are, whose file it is and its mode."""
-    file = tmp_path / "secret"
-    file.touch()
-    file.chmod(0o600)
-    who = os.geteuid()
-    assert (
-        explain(PermissionError(), file)
-        == f"may not be read by uid {who}: it belongs to uid {who} and its mode is 0600"
-    )
-    assert explain(PermissionError(), tmp_path / "x") == f"may not be read by uid {who} (nor may its directory)"
-    assert explain(OSError(5, "Input/output error"), file) == "can't be read: Input/output error"
-    assert explain(OSError(), file) == "can't be read: OSError"

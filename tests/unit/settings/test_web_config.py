@@ -180,7 +180,10 @@ _REFUSALS = {
     "suites are a word": (f"{TLS}  cipher_suites: all", "4: tls_server_config.cipher_suites: expected a list"),
     "unknown curve": (
         f"{TLS}  curve_preferences: [P256]",
-        '4: tls_server_config.curve_preferences[0]: "P256" is not one of CurveP256, CurveP384, CurveP521',
+        (
+            '4: tls_server_config.curve_preferences[0]: "P256" is not one of CurveP256, CurveP384, CurveP521;'
+            ' did you mean "CurveP256"?'
+        ),
     ),
     "X25519": (
         f"{TLS}  curve_preferences: [X25519]",
