@@ -14,7 +14,7 @@ _LONGEST = 4096
 def redact(text: str, *, limit: int = _SHORT) -> str:
     """Give `text` without what looks like a credential, and with at most `limit` characters."""
     if len(text) > _LONGEST:
-        text = f"{text[:_LONGEST]}@"  # what is cut off may be the end of a URL's credentials
+        text = f"{text[:_LONGEST]}…@"  # what is cut off may be the end of a URL's credentials
     text = _URL_CREDENTIALS.sub("//***@", text)
     text = _URL_QUERY.sub("?***", text)
     text = _ZOHO_TOKEN.sub("***", text)

@@ -4,6 +4,7 @@ The sections stand in `accounts`, `jobs` and `operation`. A field's description 
 type's parser says what may be written.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Self
@@ -25,9 +26,8 @@ def _split_at_commas(value: object) -> object:
 
 
 def _refuse_repeated(names: tuple[str, ...]) -> tuple[str, ...]:
-    for position, name in enumerate(names):
-        if name in names[:position]:
-            raise ValueError(f'"{name}" is listed twice')
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(f'"{repeated[0]}" is listed twice')
     return names
 
 

@@ -29,6 +29,7 @@ _PORT = re.compile(r"[0-9]{1,5}")
 _TELEMETRY_PATH = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.~-]*)+")
 _OWN_PATHS = ("/-", "/api", "/config", "/explain", "/probe", "/sd")
 _MAX_TEXT = 256
+_LONGEST = 4096
 _NOTHING: Mapping[str, str] = {}
 
 MOST_CREDITS = 10_000_000
@@ -55,7 +56,10 @@ class Parser:
                 raise ValueError(f"expected {self.expected}, not a {'mapping' if isinstance(value, dict) else 'list'}")
             case SecretStr():
                 return value
-        parsed = self.parse(str(value))
+        text = str(value)
+        if len(text) > _LONGEST:
+            raise ValueError(f"is longer than {_LONGEST} characters: expected {self.expected}")
+        parsed = self.parse(text)
         return SecretStr(str(parsed)) if self.hides else parsed
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:

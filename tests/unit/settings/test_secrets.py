@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as trials
 from hypothesis import strategies as st
 
 from exporter.errors import ConfigurationError, Problem
@@ -73,6 +74,7 @@ _WORDS = (_SECRET, "accounts", "acme", "client_secret", "jobs", "web", "retentio
 _SIGNS = "\n\t{}[]'\"&*!?|#,~%@\\x"
 
 
+@trials(deadline=None)  # the machine may have other things to do
 @given(st.lists(st.sampled_from((*_WORDS, *_SIGNS)), max_size=40).map("".join))
 def test_any_text_gives_settings_or_our_error_and_never_the_secret(
     tmp_path_factory: pytest.TempPathFactory, text: str
@@ -87,6 +89,7 @@ def test_any_text_gives_settings_or_our_error_and_never_the_secret(
     assert "feedface" not in said
 
 
+@trials(deadline=None)  # the machine may have other things to do
 @given(st.binary(max_size=200))
 def test_any_bytes_give_settings_or_our_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     """Files of any other kind are refused in words."""
