@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from exporter.errors import ConfigurationError, Problem
 from exporter.settings.coherence import missing
 from exporter.settings.sections.section import Section
-from exporter.settings.sections.values import suggestion
+from exporter.settings.sections.values import UnknownWordError, suggestion
 from exporter.settings.sources.tree import Finding, Tree
 from exporter.settings.sources.tree import Path as TreePath
 
@@ -69,7 +69,8 @@ def _described(
 def _wording(detail: ErrorDetails, model: type[Section], path: TreePath) -> str:
     match detail["type"]:
         case "value_error":
-            return str(detail["ctx"]["error"])
+            error = detail["ctx"]["error"]
+            return f"{error}{error.advice() if isinstance(error, UnknownWordError) else ''}"
         case "extra_forbidden":
             return f"unknown key{_advice(model, path)}"
         case "model_type":

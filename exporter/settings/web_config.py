@@ -16,7 +16,7 @@ from exporter.errors import ConfigurationError, Problem
 from exporter.model import TlsServer, WebAccess
 from exporter.settings.sections.redaction import quote
 from exporter.settings.sections.section import FilePath, Section, Text
-from exporter.settings.sections.values import Parser, choice, suggestion
+from exporter.settings.sections.values import Parser, UnknownWordError, choice
 from exporter.settings.sources.tree import Finding, Tree
 from exporter.settings.sources.yaml_file import read_yaml
 from exporter.settings.validation import validated
@@ -75,7 +75,7 @@ def _parse_suite(text: str) -> str:
     if text in _TLS_1_3_SUITES:
         return ""
     if text not in _SUITES:
-        raise ValueError(f"{quote(text)} is not a cipher suite that Go calls secure{suggestion(text, _SUITES)}")
+        raise UnknownWordError(f"{quote(text)} is not a cipher suite that Go calls secure", text, _SUITES)
     return _SUITES[text]
 
 
@@ -87,8 +87,8 @@ def _one_at_most(curves: tuple[str, ...]) -> tuple[str, ...]:
 
 def _parse_header_name(text: str) -> str:
     if text not in _HEADERS:
-        known = suggestion(text, _HEADERS) or f"; known: {', '.join(_HEADERS)}"
-        raise ValueError(f"{quote(text)} is not a header that may be set here{known}")
+        known = f"; known: {', '.join(_HEADERS)}"
+        raise UnknownWordError(f"{quote(text)} is not a header that may be set here", text, _HEADERS, known)
     return text
 
 

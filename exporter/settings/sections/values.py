@@ -76,6 +76,18 @@ class ListenAddress(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class UnknownWordError(ValueError):
+    """A word that is none of the `known`. What it may have been takes long to find: it is asked for when it is told."""
+
+    def __init__(self, message: str, word: str, known: Iterable[str], otherwise: str = "") -> None:
+        super().__init__(message)
+        self._word, self._known, self._otherwise = word, known, otherwise
+
+    def advice(self) -> str:
+        """Say what the word may have been."""
+        return suggestion(self._word, self._known) or self._otherwise
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Give `; did you mean "…"?` for the nearest of `known`, or nothing when none is near."""
     by_lower = {name.lower(): name for name in known}
@@ -106,7 +118,11 @@ def choice(words: Iterable[str] | Mapping[str, object], refused: Mapping[str, st
 
     def parse(text: str) -> object:
         if text not in meanings:
-            raise ValueError(refused.get(text) or f"{quote(text)} is not one of {listed}{suggestion(text, meanings)}")
+            raise (
+                ValueError(refused[text])
+                if text in refused
+                else UnknownWordError(f"{quote(text)} is not one of {listed}", text, meanings)
+            )
         return meanings[text]
 
     return Parser(f"one of {listed}", parse)

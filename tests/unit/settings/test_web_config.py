@@ -262,6 +262,23 @@ def test_each_mistake_is_told_with_its_line(read: Read, text: str, expected: lis
     assert caught.value.__context__ is None
 
 
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{TLS}  cipher_suites: [{'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA25,' * 30_000}]\n",
+        f"http_server_config: {{headers: {{{', '.join(f'X-Frame-Option{i}: deny' for i in range(20_000))}}}}}\n",
+        f"basic_auth_users: {{{', '.join(f'user{i}: x' for i in range(20_000))}}}\n",
+    ],
+    ids=["suites", "headers", "users"],
+)
+def test_so_many_problems_are_told_that_a_person_reads_them(read: Read, text: str) -> None:
+    """What each wrong word may have been is looked for only where it is told."""
+    with pytest.raises(ConfigurationError) as caught:
+        read(text)
+    assert len(caught.value.problems) == 101
+
+
 def test_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     """As of every other file."""
     with pytest.raises(ConfigurationError, match=r"web\.yml: does not exist"):
