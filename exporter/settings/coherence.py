@@ -11,7 +11,7 @@ from exporter.settings.sections.redaction import quote, quote_path
 from exporter.settings.sections.schema import default_of
 from exporter.settings.sections.secret_files import read_secret_file
 from exporter.settings.sections.values import format_duration, parse_duration, suggestion
-from exporter.settings.sources.tree import Finding, Place, Tree, dotted
+from exporter.settings.sources.tree import Finding, Place, Tree
 from exporter.settings.sources.tree import Path as TreePath
 from exporter.settings.sources.variables import ACCOUNT, variable_for
 
@@ -19,6 +19,14 @@ NO_ACCOUNT = """no account is configured; start with one of
   - environment variables: ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_REFRESH_TOKEN and ZOHO_DATA_CENTER
   - a file with an accounts section: --config.file=zoho.yaml
   - the demo, which needs no account at Zoho: zoho-mass-update-exporter demo"""
+_SHORTER, _NOT_LONGER = "must be shorter than", "must not be longer than"
+_ORDER = (
+    ("schedule.longest", _NOT_LONGER, "stale_after"),
+    ("schedule.shortest", _NOT_LONGER, "schedule.longest"),
+    ("schedule.fault_shortest", _NOT_LONGER, "schedule.fault_longest"),
+    ("schedule.refusal_shortest", _NOT_LONGER, "schedule.refusal_longest"),
+    ("scrape_timeout_offset", _SHORTER, "scrape_timeout"),
+)
 _LARGEST_BUNDLE = 16 * 1024 * 1024
 
 
@@ -146,43 +154,27 @@ def _read_bundle(path: Path) -> None:
             raise
 
 
-_SHORTER: tuple[tuple[TreePath, TreePath], ...] = (
-    (("schedule", "longest"), ("stale_after",)),
-    (("schedule", "shortest"), ("schedule", "longest")),
-    (("schedule", "fault_shortest"), ("schedule", "fault_longest")),
-    (("schedule", "refusal_shortest"), ("schedule", "refusal_longest")),
-)
-"""Durations of which the first must not be longer than the second."""
-
-
 def _durations(tree: Tree) -> Iterator[Finding]:
-    for short, long in _SHORTER:
-        if _seconds(tree, short) > _seconds(tree, long):
-            yield _conflict(tree, short, "must not be longer than", long)
-    offset, timeout = ("scrape_timeout_offset",), ("scrape_timeout",)
-    if _seconds(tree, offset) >= _seconds(tree, timeout):
-        yield _conflict(tree, offset, "must be shorter than", timeout)
+    for name, relation, other in _ORDER:
+        seconds, said = _length(tree, name)
+        most, said_too = _length(tree, other)
+        if seconds > most or (seconds == most and relation == _SHORTER):
+            # Only one of the two may have been written: a default has no place.
+            path = _path(name) if tree.find(_path(name)) is not None else _path(other)
+            yield tree.finding(path, f"{name} ({said}) {relation} {other} ({said_too})")
 
 
-def _conflict(tree: Tree, path: TreePath, relation: str, other: TreePath) -> Finding:
-    # Only one of the two may have been written: a default has no place.
-    given = path if tree.find(path) is not None else other
-    return tree.finding(given, f"{_valued(tree, path)} {relation} {_valued(tree, other)}")
-
-
-def _valued(tree: Tree, path: TreePath) -> str:
-    # The other value may stand in another source, or nowhere at all.
-    return f"{dotted(path)} ({tree.text(path) or f'{format_duration(_default(path))} by default'})"
-
-
-def _seconds(tree: Tree, path: TreePath) -> float:
-    text = tree.text(path)
+def _length(tree: Tree, name: str) -> tuple[float, str]:
+    """Give a duration in seconds and in words; not-a-number is neither shorter nor longer than anything."""
+    text = tree.text(_path(name))
+    if not text:
+        default = float(str(default_of(name)))
+        return default, f"{format_duration(default)} by default"
     try:
-        return parse_duration(text) if text else _default(path)
-    except ValueError:
-        # Told of by the model; not-a-number is neither shorter nor longer than anything.
-        return float("nan")
+        return parse_duration(text), text
+    except ValueError:  # told of by the model
+        return float("nan"), text
 
 
-def _default(path: TreePath) -> float:
-    return float(str(default_of(dotted(path))))
+def _path(name: str) -> TreePath:
+    return tuple(name.split("."))

@@ -217,7 +217,7 @@ def _unsaid(tree: Tree) -> Iterator[Finding]:
     for path, section in sections:
         for name, value in tree.mapping(path).items():
             if value is None and name in section.model_fields:
-                advice = f"{_OPEN} asks nobody" if name in _OPEN else "write one, or leave out the key"
+                advice = f"{_OPEN} asks nobody" if name == "basic_auth_users" else "write one, or leave out the key"
                 yield tree.finding((*path, name), f"has no value: {advice}")
 
 
@@ -238,7 +238,11 @@ def _incoherences(tree: Tree) -> Iterator[Finding]:
     if written.get("min_version") == "TLS13":
         if written.get("max_version") == "TLS12":
             yield _finding(tree, "max_version", "is older than min_version")
-    elif isinstance(suites := written.get("cipher_suites"), list) and suites and _TLS_1_3_SUITES.issuperset(suites):
+    elif (
+        isinstance(suites := written.get("cipher_suites"), list)
+        and suites
+        and _TLS_1_3_SUITES.issuperset(map(str, suites))
+    ):
         yield _finding(tree, "cipher_suites", "names none of TLS 1.2: add one, or set min_version: TLS13")
 
 

@@ -91,12 +91,11 @@ class UnknownWordError(ValueError):
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Give `; did you mean "…"?` for the nearest of `known`, or nothing when none is near."""
     by_lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), by_lower, n=1) or _begun_by(word.lower(), by_lower)
+    start = word.lower()
+    near = difflib.get_close_matches(start, by_lower, n=1) or [
+        name for name in by_lower if start and name.startswith(start)
+    ]
     return f"; did you mean {quote(by_lower[near[0]])}?" if near else ""
-
-
-def _begun_by(start: str, words: Iterable[str]) -> list[str]:
-    return [word for word in words if start and word.startswith(start)]
 
 
 def pattern(expected: str, regex: str) -> Parser:
@@ -117,12 +116,10 @@ def choice(words: Iterable[str] | Mapping[str, object], refused: Mapping[str, st
     listed = ", ".join(meanings)
 
     def parse(text: str) -> object:
+        if text in refused:
+            raise ValueError(refused[text])
         if text not in meanings:
-            raise (
-                ValueError(refused[text])
-                if text in refused
-                else UnknownWordError(f"{quote(text)} is not one of {listed}", text, meanings)
-            )
+            raise UnknownWordError(f"{quote(text)} is not one of {listed}", text, meanings)
         return meanings[text]
 
     return Parser(f"one of {listed}", parse)
@@ -214,20 +211,20 @@ def _bracketed(host: str, text: str) -> str:
 
 
 def _is_ipv6(text: str) -> bool:
-    try:
-        return ipaddress.ip_address(text).version == 6  # noqa: PLR2004 - the protocol's number is its name
-    except ValueError:
-        return False
+    return isinstance(_address(text), ipaddress.IPv6Address)
 
 
 def is_loopback(host: str) -> bool:
     """Whether a URL's host is this machine itself: localhost, 127.0.0.0/8 or ::1."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
+    address = _address(host)
+    return host.lower().rstrip(".") == "localhost" or (address is not None and address.is_loopback)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(text)
     except ValueError:
-        return False
+        return None
 
 
 def parse_base_url(text: str) -> str:

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as trials
+from hypothesis import strategies as st
 
 from exporter.errors import ConfigurationError
 from exporter.model import TlsServer, WebAccess
@@ -177,6 +180,10 @@ _REFUSALS = {
         f"{TLS}  cipher_suites: [TLS_AES_128_GCM_SHA256]",
         "4: tls_server_config.cipher_suites: names none of TLS 1.2: add one, or set min_version: TLS13",
     ),
+    "suite is a list": (
+        f"{TLS}  cipher_suites: [[a]]",
+        "4: tls_server_config.cipher_suites[0]: expected a cipher suite's name, not a list",
+    ),
     "suites are a word": (f"{TLS}  cipher_suites: all", "4: tls_server_config.cipher_suites: expected a list"),
     "unknown curve": (
         f"{TLS}  curve_preferences: [P256]",
@@ -298,3 +305,20 @@ def test_page_has_a_row_for_each_key_that_may_be_written() -> None:
     sections = {"tls_server_config", "http_server_config"}
     refused = {"cert", "key", "client_ca", "rate_limit"}
     assert documented == known - sections - refused
+
+
+_WORDS = ("tls_server_config", "basic_auth_users", "http_server_config", "headers", "cipher_suites", "min_version")
+_SIGNS = ("\n", "\n  ", ": ", "- ", "[", "]", "{", "}", "~", "''", "TLS13", "hunter2", "cert_file", "client_auth_type")
+
+
+@trials(deadline=None)
+@given(st.lists(st.sampled_from((*_WORDS, *_SIGNS)), max_size=30).map("".join))
+def test_any_text_gives_access_or_our_error(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    """Nothing but these two outcomes, and nobody is let in by a file that does not say so."""
+    file = tmp_path_factory.getbasetemp() / "any.yml"
+    file.write_text(text, encoding="utf-8")
+    try:
+        access = read_web_config(file)
+    except ConfigurationError:
+        return
+    assert access.tls or access.users or "basic_auth_users" in text or "http_server_config" in text
