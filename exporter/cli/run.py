@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 def _add_flags(parser: ArgumentParser) -> None:
     add_config_flag(parser)
-    add_web_flags(parser, ":10042")
+    add_web_flags(parser)
     add_access_flags(parser)
     add_state_flag(parser, "below STATE_DIRECTORY, /var/lib or ~/.local/state, see docs/settings.md")
     add_log_flags(parser)

@@ -8,10 +8,13 @@ _URL_QUERY = re.compile(r"\?.*", re.DOTALL)
 _ZOHO_TOKEN = re.compile(r"1000\.[\w.-]{8,}|[0-9A-Fa-f]{24,}")
 _SHORT = 80
 _PATH_LENGTH = 300
+_LONGEST = 4096
 
 
 def redact(text: str, *, limit: int = _SHORT) -> str:
     """Give `text` without what looks like a credential, and with at most `limit` characters."""
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}…@"  # what is cut off may be the end of a URL's credentials
     text = _URL_CREDENTIALS.sub("//***@", text)
     text = _URL_QUERY.sub("?***", text)
     text = _ZOHO_TOKEN.sub("***", text)

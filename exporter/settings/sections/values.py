@@ -1,15 +1,20 @@
-"""What may be written as a setting's value: one parser for each kind, from text to value or a clear refusal."""
+"""What may be written as a setting's value: one parser for each kind, from text to value.
+
+What may not be written is refused by a `ValueError` with a message for the operator.
+"""
 
 import difflib
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from exporter.settings.redaction import quote
+from pydantic import GetCoreSchemaHandler, SecretStr
+from pydantic_core.core_schema import CoreSchema, no_info_before_validator_function
+
+from exporter.settings.sections.redaction import quote
 
 _DURATION = re.compile(
     r"(?:([0-9]+)y)?(?:([0-9]+)w)?(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?(?:([0-9]+)ms)?"
@@ -24,6 +29,8 @@ _PORT = re.compile(r"[0-9]{1,5}")
 _TELEMETRY_PATH = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.~-]*)+")
 _OWN_PATHS = ("/-", "/api", "/config", "/explain", "/probe", "/sd")
 _MAX_TEXT = 256
+_LONGEST = 4096
+_NOTHING: Mapping[str, str] = {}
 
 MOST_CREDITS = 10_000_000
 UNLIMITED = "unlimited"
@@ -33,11 +40,12 @@ UNLIMITED = "unlimited"
 class Parser:
     """Turns what the user wrote into a value; `expected` says in a noun phrase what may be written.
 
-    Calling it raises `ValueError`, with a message for the operator.
+    It is what a field is annotated with. One that `hides` gives a value that no repr shows.
     """
 
     expected: str
     parse: Callable[[str], object]
+    hides: bool = False
 
     def __call__(self, value: object) -> object:
         """Parse `value`: a text, or the value itself when it comes from Python."""
@@ -46,8 +54,16 @@ class Parser:
                 raise ValueError(f"expected {self.expected}, got nothing")
             case dict() | list():
                 raise ValueError(f"expected {self.expected}, not a {'mapping' if isinstance(value, dict) else 'list'}")
-            case _:
-                return self.parse(str(value))
+            case SecretStr():
+                return value
+        text = str(value)
+        if len(text) > _LONGEST:
+            raise ValueError(f"is longer than {_LONGEST} characters: expected {self.expected}")
+        parsed = self.parse(text)
+        return SecretStr(str(parsed)) if self.hides else parsed
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_before_validator_function(self, handler(source))
 
 
 class ListenAddress(NamedTuple):
@@ -60,15 +76,26 @@ class ListenAddress(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class UnknownWordError(ValueError):
+    """A word that is none of the `known`. What it may have been takes long to find: it is asked for when it is told."""
+
+    def __init__(self, message: str, word: str, known: Iterable[str], otherwise: str = "") -> None:
+        super().__init__(message)
+        self._word, self._known, self._otherwise = word, known, otherwise
+
+    def advice(self) -> str:
+        """Say what the word may have been."""
+        return suggestion(self._word, self._known) or self._otherwise
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Give `; did you mean "…"?` for the nearest of `known`, or nothing when none is near."""
     by_lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), by_lower, n=1) or _begun_by(word.lower(), by_lower)
+    start = word.lower()
+    near = difflib.get_close_matches(start, by_lower, n=1) or [
+        name for name in by_lower if start and name.startswith(start)
+    ]
     return f"; did you mean {quote(by_lower[near[0]])}?" if near else ""
-
-
-def _begun_by(start: str, words: Iterable[str]) -> list[str]:
-    return [word for word in words if start and word.startswith(start)]
 
 
 def pattern(expected: str, regex: str) -> Parser:
@@ -83,14 +110,17 @@ def pattern(expected: str, regex: str) -> Parser:
     return Parser(expected, parse)
 
 
-def choice(words: type[StrEnum]) -> Parser:
-    """Accept one of the words."""
-    listed = ", ".join(words)
+def choice(words: Iterable[str] | Mapping[str, object], refused: Mapping[str, str] = _NOTHING) -> Parser:
+    """Accept one of the words, and give what it stands for; those that are `refused` have a message of their own."""
+    meanings = words if isinstance(words, Mapping) else {str(word): word for word in words}
+    listed = ", ".join(meanings)
 
-    def parse(text: str) -> StrEnum:
-        if text not in {str(word) for word in words}:
-            raise ValueError(f"{quote(text)} is not one of {listed}{suggestion(text, words)}")
-        return words(text)
+    def parse(text: str) -> object:
+        if text in refused:
+            raise ValueError(refused[text])
+        if text not in meanings:
+            raise UnknownWordError(f"{quote(text)} is not one of {listed}", text, meanings)
+        return meanings[text]
 
     return Parser(f"one of {listed}", parse)
 
@@ -139,11 +169,7 @@ def duration(low: str, high: str) -> Parser:
 
 
 def parse_duration(text: str) -> float:
-    """Give the seconds of a Prometheus-style duration (`1m30s`, `500ms`) or of a plain number of seconds.
-
-    Raises:
-        ValueError: with a message for the operator.
-    """
+    """Give the seconds of a Prometheus-style duration (`1m30s`, `500ms`) or of a plain number of seconds."""
     if _SECONDS.fullmatch(text):
         return float(text)
     match = _DURATION.fullmatch(text)
@@ -164,11 +190,7 @@ def format_duration(seconds: float) -> str:
 
 
 def parse_listen_address(text: str) -> ListenAddress:
-    """Split `host:port`, `:port` or `[::1]:port`.
-
-    Raises:
-        ValueError: with a message for the operator.
-    """
+    """Split `host:port`, `:port` or `[::1]:port`."""
     host, colon, port = text.rpartition(":")
     if not colon or (":" in host and not host.startswith("[")):
         raise ValueError(f"{quote(text)} is not host:port, :port or [IPv6 address]:port")
@@ -189,28 +211,24 @@ def _bracketed(host: str, text: str) -> str:
 
 
 def _is_ipv6(text: str) -> bool:
-    try:
-        return ipaddress.ip_address(text).version == 6  # noqa: PLR2004 - the protocol's number is its name
-    except ValueError:
-        return False
+    return isinstance(_address(text), ipaddress.IPv6Address)
 
 
 def is_loopback(host: str) -> bool:
     """Whether a URL's host is this machine itself: localhost, 127.0.0.0/8 or ::1."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
+    address = _address(host)
+    return host.lower().rstrip(".") == "localhost" or (address is not None and address.is_loopback)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(text)
     except ValueError:
-        return False
+        return None
 
 
 def parse_base_url(text: str) -> str:
-    """Give a server's URL without a trailing slash; plain `http://` only for loopback.
-
-    Raises:
-        ValueError: with a message for the operator.
-    """
+    """Give a server's URL without a trailing slash; plain `http://` only for loopback."""
     parts = _split_url(text)
     if parts.username is not None or parts.query or parts.fragment or parts.path.strip("/"):
         raise ValueError(f"{quote(text)} must be a scheme and a host only, such as https://www.zohoapis.eu")
@@ -220,11 +238,7 @@ def parse_base_url(text: str) -> str:
 
 
 def parse_proxy_url(text: str) -> str:
-    """Give a proxy's URL as it is; it may hold a user and a password, so no message quotes it.
-
-    Raises:
-        ValueError: with a message for the operator.
-    """
+    """Give a proxy's URL as it is; it may hold a user and a password, so no message quotes it."""
     try:
         parts = _split_url(text)
     except ValueError:
@@ -258,11 +272,7 @@ def _lenient_split(text: str) -> SplitResult | None:
 
 
 def parse_telemetry_path(text: str) -> str:
-    """Give the path of the metrics page.
-
-    Raises:
-        ValueError: with a message for the operator.
-    """
+    """Give the path of the metrics page."""
     if any(text == own or text.startswith(f"{own}/") for own in _OWN_PATHS):
         raise ValueError(f"{quote(text)} is a page of the exporter's own: choose another, such as /metrics")
     if not _TELEMETRY_PATH.fullmatch(text):
@@ -271,22 +281,14 @@ def parse_telemetry_path(text: str) -> str:
 
 
 def parse_text(text: str) -> str:
-    """Give a short text for people as it is.
-
-    Raises:
-        ValueError: with a message for the operator.
-    """
+    """Give a short text for people as it is."""
     if len(text) > _MAX_TEXT or not text.isprintable():
         raise ValueError(f"{quote(text)} is not a text of one line with at most {_MAX_TEXT} characters")
     return text
 
 
 def parse_path(text: str) -> str:
-    """Give a file's path as it is.
-
-    Raises:
-        ValueError: with a message for the operator.
-    """
+    """Give a file's path as it is."""
     if not text or not text.isprintable():
         raise ValueError(f"{quote(text)} is not a path")
     return text

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from exporter.settings.values import is_loopback
+from exporter.settings.sections.values import is_loopback
 
 
 def proxies_for(url: str, proxy_url: str | None = None) -> dict[str, str]:
