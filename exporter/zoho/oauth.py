@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 from exporter.errors import ExporterError
 from exporter.model import Credentials
-from exporter.zoho.wire import Answer, parse_object, quote, retry_after_seconds, seconds_of
+from exporter.zoho.wire import Answer, SealedAnswer, parse_object, quote, retry_after_seconds, seconds_of
 
 _DEFAULT_LIFETIME_SECONDS = 3600.0  # `expires_in` has been missing in real answers
 _MILLISECONDS_ABOVE = 100_000  # no token lives longer than a day: such an `expires_in` is the old one, in milliseconds
@@ -102,7 +102,7 @@ class RefreshError(ExporterError):
 
 
 def mint(
-    post_form: Callable[[str, Mapping[str, str]], Answer], accounts_url: str, credentials: Credentials
+    post_form: Callable[[str, Mapping[str, str]], SealedAnswer], accounts_url: str, credentials: Credentials
 ) -> AccessToken:
     """Ask for one access token. It counts towards Zoho's 10 tokens in 10 minutes.
 
@@ -110,7 +110,7 @@ def mint(
         RefreshError: Zoho refused.
         PassingError: no whole answer came (from `post_form`).
     """
-    answer = post_form(
+    sealed = post_form(
         f"{accounts_url}/oauth/v2/token",
         {
             "grant_type": "refresh_token",
@@ -119,18 +119,19 @@ def mint(
             "refresh_token": credentials.refresh_token,
         },
     )
-    return decode_token(answer)
+    return decode_token(sealed)
 
 
-def decode_token(answer: Answer) -> AccessToken:
+def decode_token(sealed: SealedAnswer) -> AccessToken:
     """Read the token endpoint's answer.
 
     Raises:
         RefreshError: it holds no token.
     """
+    value = sealed.take_secret("access_token")
+    answer = sealed.open()
     document = parse_object(answer.body)
-    value = document.get("access_token")
-    if isinstance(value, str) and _TOKEN_SHAPE.fullmatch(value):
+    if value and _TOKEN_SHAPE.fullmatch(value):
         api_domain = document.get("api_domain")
         return AccessToken(
             value,
