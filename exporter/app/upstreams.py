@@ -10,6 +10,7 @@ from exporter import __version__
 from exporter.jobs.refresh import Lane
 from exporter.jobs.store import Store
 from exporter.model import Account, StoredState
+from exporter.redactor import Redactor
 from exporter.settings import AccountSettings, Settings
 from exporter.zoho.book import AccountBook
 from exporter.zoho.client import ClientSetup, CreditLimits, ZohoClient
@@ -48,6 +49,7 @@ class Upstreams:
         self._store = store
         self._kept = kept
         self._clocks = clocks
+        self._redactor = Redactor()
         self._books: dict[str, AccountBook] = {}
         self.by_alias: dict[str, Upstream] = {}
 
@@ -99,7 +101,7 @@ class Upstreams:
         return ClientSetup(
             Account(alias, account.data_center_name, account.environment, account.api_version, account.max_concurrency),
             endpoints,
-            Transport(options, context, clock=self._clocks.wall, stopwatch=self._clocks.stopwatch),
+            Transport(options, context, self._redactor, clock=self._clocks.wall, stopwatch=self._clocks.stopwatch),
             account.credentials,
             CreditLimits(account.daily_credit_budget, account.credit_reserve),
         )

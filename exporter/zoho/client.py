@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 
 from exporter.errors import DeadTokenError, HeldBackError, PassingError, PollError, TokenRefusedError
@@ -18,12 +19,10 @@ from exporter.zoho.meter import STATUS, TOKEN, Meter
 from exporter.zoho.oauth import AccessToken, mint
 from exporter.zoho.tokens import TokenSource
 from exporter.zoho.transport import Transport, UnsentError
-from exporter.zoho.wire import Answer, decode_report, quote
+from exporter.zoho.wire import Answer, Credits, credits_remaining, decode_report, quote
 
 _log = logging.getLogger(__name__)
 
-_CREDITS_HEADER = "x-api-credits-remaining"
-_MOST_DIGITS = 15
 RESERVE_LOOK_SECONDS = 3600.0
 """How often one poll looks whether Zoho's remaining credits are above the reserve again: only an answer tells."""
 
@@ -72,6 +71,7 @@ class ZohoClient:
     ) -> None:
         self._setup = setup
         self._clock = clock
+        self._stopwatch = stopwatch
         book = book or AccountBook()
         self._budget = CreditBudget(book, setup.limits.daily_budget, clock)
         self._circuit = Circuit(clock, draw)
@@ -209,13 +209,14 @@ class ZohoClient:
         except PollError as error:
             self._exchanges.note(key, Exchange(asked, asked_at, f"no answer: {error.message}"))
             raise
-        self._exchanges.note(key, Exchange(asked, asked_at, answer.excerpt(hidden=token.value)))
-        remaining = _credits_remaining(answer)
-        if remaining is not None:
+        self._exchanges.note(key, Exchange(asked, asked_at, answer.excerpt()))
+        remaining = credits_remaining(answer)
+        if isinstance(remaining, int):
             self._meter.note_answer(remaining, answer.received_at)
-        report = decode_report(answer)
+        report = decode_report(answer, key.module)
         # Only a report without the header means that more than half is left: a fault or a proxy says nothing of it.
-        self._meter.note_answer(remaining, answer.received_at)
+        if remaining is Credits.UNSAID:
+            self._meter.note_answer(None, answer.received_at)
         return report
 
     def _send(self, transport: Transport, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
@@ -223,7 +224,8 @@ class ZohoClient:
         booked = self._budget.spend()
         try:
             with self._meter.measure(STATUS):
-                answer = transport.get(url, params, headers)
+                deadline = self._stopwatch() + transport.timeout_seconds
+                answer = transport.get(url, params, headers, deadline=deadline)
         except UnsentError:
             self._budget.give_back(booked)
             raise
@@ -236,7 +238,10 @@ class ZohoClient:
     def _mint(self, credentials: Credentials) -> AccessToken:
         setup = self._setup
         with self._meter.measure(TOKEN):
-            token = mint(setup.transport.post_form, setup.endpoints.accounts_url, credentials)
+            deadline = self._stopwatch() + setup.transport.timeout_seconds
+            token = mint(
+                partial(setup.transport.post_form, deadline=deadline), setup.endpoints.accounts_url, credentials
+            )
         _log.info("access token minted", extra={"account": setup.account.alias, "expires_at": int(token.expires_at)})
         return token
 
@@ -260,9 +265,3 @@ class ZohoClient:
                 },
             )
         return setup.endpoints.api_url
-
-
-def _credits_remaining(answer: Answer) -> int | None:
-    text = answer.headers.get(_CREDITS_HEADER, "").strip()
-    is_number = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
-    return int(text) if is_number else None

@@ -44,13 +44,15 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
     received_at: float
+    hidden_bytes: int = 0
+    """By how many bytes the body was longer as it came."""
 
     def describe(self) -> str:
         """Say what came without quoting it: `HTTP 502 with text/html, 1024 bytes`."""
         if not self.body:
             return f"HTTP {self.status} without a body"
         kind = quote(self.headers.get("content-type", "no content type").split(";")[0].strip())
-        return f"HTTP {self.status} with {kind}, {len(self.body)} bytes"
+        return f"HTTP {self.status} with {kind}, {len(self.body) + self.hidden_bytes} bytes"
 
     def excerpt(self) -> str:
         """Show the answer to a person: what `describe` says, and the beginning of its text."""
@@ -83,7 +85,8 @@ class SealedAnswer:
         if clean(whole) is whole:
             return answer
         headers = {name: clean(value) for name, value in answer.headers.items()}
-        return replace(answer, headers=headers, body=clean(text).encode(errors="surrogateescape"))
+        body = clean(text).encode(errors="surrogateescape")
+        return replace(answer, headers=headers, body=body, hidden_bytes=len(answer.body) - len(body))
 
 
 class Credits(Enum):
@@ -99,7 +102,7 @@ def credits_remaining(answer: Answer) -> int | Credits:
     """Read how many credits Zoho says are left today: never fewer than 0, of several numbers the smallest."""
     if _CREDITS_HEADER not in answer.headers:
         return Credits.UNSAID
-    words = [word.strip() for word in answer.headers[_CREDITS_HEADER].split(",")]
+    words = [word.strip() for word in answer.headers[_CREDITS_HEADER].split(", ")]
     if not all(_CREDITS.fullmatch(word) for word in words):
         return Credits.UNREADABLE
     return max(0, min(map(int, words)))
@@ -122,7 +125,7 @@ def decode_report(answer: Answer, module: str) -> JobReport:
 
 
 def parse_object(body: bytes) -> Mapping[str, object]:
-    """Give the JSON object that a body holds, or an empty one for anything else; of a key given twice the last counts."""
+    """Give the JSON object that a body holds, or an empty one; of a key that stands twice, the last counts."""
     document = _load(body)
     return document if isinstance(document, dict) else {}
 

@@ -48,7 +48,7 @@ def open_transport(public_context: ssl.SSLContext) -> Iterator[OpenTransport]:
         context: ssl.SSLContext = public_context,
         stopwatch: Callable[[], float] = lambda: 0.0,
     ) -> Transport:
-        transport = Transport(options, context, clock=Clock(), stopwatch=stopwatch)
+        transport = Transport(options, context, Redactor(), clock=Clock(), stopwatch=stopwatch)
         opened.append(transport)
         return transport
 
