@@ -23,7 +23,6 @@ from exporter.errors import PassingError
 LARGEST_HEAD_BYTES = 1024 * 1024
 _LARGEST_REST_BYTES = 2 * 1024 * 1024
 _MOST_INTERIM = 8
-_BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 _WHOLE_NUMBER = re.compile(r"[0-9]+")
 
 Address = tuple[int, int, int, str, tuple[object, ...]]
@@ -33,10 +32,9 @@ Resolve = Callable[..., Sequence[Address]]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How long one call may take: `seconds`, until `deadline` on the stopwatch; `connect_seconds` for each address."""
+    """How long one call may take: until `deadline` on the stopwatch, and `connect_seconds` for each address in it."""
 
     deadline: float
-    seconds: float
     connect_seconds: float
     stopwatch: Callable[[], float]
 
@@ -170,17 +168,17 @@ class Reply(HTTPResponse):
     @property
     def is_whole(self) -> bool:
         """Whether it came to its own declared end, and nothing behind it, so that another may follow it."""
-        is_sound = self.version == 11 and not self.msg.defects and self.status not in _BODILESS  # noqa: PLR2004
+        is_sound = self.version == 11 and not self.msg.defects  # noqa: PLR2004 - http.client's number for HTTP/1.1
         says_close = any("close" in word.lower() for word in self.msg.get_all("connection", []))
         return is_sound and self._is_framed() and self.isclosed() and not self.stream.has_rest and not says_close
 
     def _is_framed(self) -> bool:
-        """Whether its length is told once, in one way, and is not nothing."""
+        """Whether its length is told once, in one way."""
         lengths = self.msg.get_all("content-length", [])
         codings = [coding.lower() for coding in self.msg.get_all("transfer-encoding", [])]
         if codings:
             return codings == ["chunked"] and not lengths
-        return len(lengths) == 1 and _WHOLE_NUMBER.fullmatch(lengths[0]) is not None and int(lengths[0]) > 0
+        return len(lengths) == 1 and _WHOLE_NUMBER.fullmatch(lengths[0]) is not None
 
     def _read_status(self) -> tuple[str, int, str]:
         """Skip interim answers: http.client calls this for each status line, also for that of a proxy's tunnel."""

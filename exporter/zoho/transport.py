@@ -188,9 +188,10 @@ class Transport:
         return request
 
     def _send(self, request: PreparedRequest, deadline: float, *, is_fresh: bool, is_kept: bool) -> SealedAnswer:
-        seconds = deadline - self._stopwatch()
-        limit = Limit(deadline, seconds, min(seconds, self._options.connect_timeout_seconds), self._stopwatch)
-        call = _Call(limit, self._redactor.clean, self._idle.season if is_kept else None, is_fresh=is_fresh)
+        limit = Limit(deadline, self._options.connect_timeout_seconds, self._stopwatch)
+        call = _Call(
+            limit, self.timeout_seconds, self._redactor.clean, self._idle.season if is_kept else None, is_fresh=is_fresh
+        )
         proxies = dict(self._options.proxies)
         try:
             response = self._session.send(request, allow_redirects=False, proxies=proxies, call=call)
@@ -221,6 +222,7 @@ class _Call:
     """How one request is sent. `season` is when its connection may be kept, `None` for never."""
 
     limit: Limit
+    seconds: float
     clean: Callable[[str], str]
     season: int | None
     is_fresh: bool
@@ -303,7 +305,7 @@ class _Adapter(BaseAdapter):
         except BaseException:
             connection.discard()
             raise
-        is_sound = connection.reply is not None and connection.reply.is_whole and not response.is_redirect
+        is_sound = connection.reply is not None and connection.reply.is_whole and response.raw.getvalue()
         self._idle.put(route, connection, call.season if is_sound else None)
         return response
 
@@ -351,7 +353,7 @@ def _exchange(connection: Connection, request: PreparedRequest, route: _Route) -
     headers = {**request.headers, **(_proxy_headers(route.proxy) if is_forwarded else {})}
     # A server may answer, and close, before it has read the request.
     with suppress(ConnectionError):
-        connection.request(str(request.method), str(target), request.body, headers)
+        connection.request(str(request.method), str(target), request.body, headers, preload_content=False)
     raw = connection.getresponse()
     response = Response()
     response.status_code, response.headers, response.request = raw.status, CaseInsensitiveDict(raw.headers), request
@@ -404,8 +406,7 @@ def _unsent(error: Exception, call: _Call) -> UnsentError:
     said = _describe(error, call.clean)
     match error:
         case TimeoutError():
-            seconds = call.limit.connect_seconds
-            return UnsentError("timeout", f"no connection to Zoho within {seconds:g} s: {said}", advice=_NETWORK_ADVICE)
+            return UnsentError("timeout", f"no connection to Zoho in time: {said}", advice=_NETWORK_ADVICE)
         case ssl.SSLError():
             return UnsentError("tls", f"TLS to Zoho failed: {said}", advice=_TLS_ADVICE)
         case _:
@@ -415,7 +416,7 @@ def _unsent(error: Exception, call: _Call) -> UnsentError:
 def _broken(error: Exception, call: _Call) -> PassingError:
     match error:
         case TimeoutError() | ReadTimeoutError():
-            said = f"Zoho gave no whole answer within {call.limit.seconds:g} s"
+            said = f"Zoho gave no whole answer within {call.seconds:g} s"
             return PassingError("timeout", said, advice=_NETWORK_ADVICE)
         case DecodeError():
             return PassingError("invalid_response", "the answer's compression is damaged", advice=_PEER_ADVICE)
@@ -428,4 +429,4 @@ def _describe(error: BaseException, clean: Callable[[str], str]) -> str:
     """Say what went wrong first."""
     while cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
         error = cause
-    return quote(clean(f"{type(error).__name__}: {error}"))
+    return quote(clean(f"{type(error).__name__}: {error}".strip()))
