@@ -36,7 +36,7 @@ def status_body(word: str) -> str:
 def failure(body: str | bytes = b"", status: int = 200, headers: Mapping[str, str] | None = None) -> PollError:
     """Give the error that an answer turns out to be."""
     with pytest.raises(PollError) as raised:
-        decode_report(answer(body, status, headers))
+        decode_report(answer(body, status, headers), "Leads")
     return raised.value
 
 
@@ -106,7 +106,7 @@ def failure(body: str | bytes = b"", status: int = 200, headers: Mapping[str, st
 )
 def test_a_status_answer_is_read_as_zoho_wrote_it(body: str, expected: JobReport) -> None:
     """Every sample of Zoho's gives its state and its four counts, none of them derived."""
-    assert decode_report(answer(body)) == expected
+    assert decode_report(answer(body), "Leads") == expected
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_status_answer_is_read_as_zoho_wrote_it(body: str, expected: JobReport
 )
 def test_a_documented_state_is_known_in_any_case(word: str, state: JobState) -> None:
     """A documented state is that state however it is spelt, and leaves no undocumented word."""
-    report = decode_report(answer(status_body(word)))
+    report = decode_report(answer(status_body(word)), "Leads")
     assert (report.state, report.undocumented_word) == (state, "")
 
 
@@ -150,7 +150,7 @@ def test_a_documented_state_is_known_in_any_case(word: str, state: JobState) -> 
 )
 def test_an_undocumented_state_is_unknown_and_its_word_is_kept(word: str, kept: str) -> None:
     """Any other word is `UNKNOWN`, with the word kept, printable and short."""
-    report = decode_report(answer(status_body(word)))
+    report = decode_report(answer(status_body(word)), "Leads")
     assert report == JobReport(JobState.UNKNOWN, updated=30, failed=0, not_updated=20, total=50, undocumented_word=kept)
 
 
@@ -200,7 +200,7 @@ def test_an_undocumented_state_is_unknown_and_its_word_is_kept(word: str, kept: 
 )
 def test_a_count_is_a_number_of_records_or_absent(key: str, attribute: str, literal: str, count: int | None) -> None:
     """A count that can't be a number of records is absent, and the state is read all the same."""
-    report = decode_report(answer(f'{{"data":[{{"Status":"RUNNING","{key}":{literal}}}]}}'))
+    report = decode_report(answer(f'{{"data":[{{"Status":"RUNNING","{key}":{literal}}}]}}'), "Leads")
     assert (report.state, getattr(report, attribute)) == (JobState.RUNNING, count)
 
 
@@ -209,7 +209,7 @@ def test_a_missing_count_is_absent_and_spoils_no_other(missing: str) -> None:
     """A missing count is absent; the other three are as answered."""
     element = {"Status": "RUNNING", "Failed_Count": 7, "Updated_Count": 7, "Not_Updated_Count": 7, "Total_Count": 7}
     del element[missing]
-    report = decode_report(answer(json.dumps({"data": [element]})))
+    report = decode_report(answer(json.dumps({"data": [element]})), "Leads")
     counts = [report.updated, report.failed, report.not_updated, report.total]
     assert sorted(counts, key=str) == [7, 7, 7, None]
 
@@ -774,7 +774,7 @@ DOCUMENTS = OBJECTS | st.fixed_dictionaries({"data": st.lists(OBJECTS, max_size=
 def outcome(given_answer: Answer) -> JobReport | PollError:
     """Give what an answer means, a report or an error of ours."""
     try:
-        return decode_report(given_answer)
+        return decode_report(given_answer, "Leads")
     except PollError as error:
         return error
 
