@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.logs import FORMATS, LEVELS, configure_logging
+from exporter.redactor import Redactor
 from exporter.settings import Settings, default_of, load_settings
 
 PROGRAM = "zoho-mass-update-exporter"
@@ -105,6 +106,8 @@ def setting_flags(options: Namespace) -> dict[str, object]:
     return {name: value for name, value in vars(options).items() if "." in name and value is not None}
 
 
-def start_logging(settings: Settings) -> None:
-    """Configure the log as the settings say."""
-    configure_logging(settings.log.level, settings.log.format)
+def start_logging(settings: Settings) -> Redactor:
+    """Configure the log as the settings say, and give what takes secrets out of each line once it has learnt them."""
+    redactor = Redactor()
+    configure_logging(settings.log.level, settings.log.format, clean=redactor.clean)
+    return redactor

@@ -36,8 +36,8 @@ def _add_flags(parser: ArgumentParser) -> None:
 def _execute(options: Namespace) -> int:
     with Simulator(demo_scenario()) as simulator:
         settings = _settings(simulator, setting_flags(options))
-        start_logging(settings)
-        return serve(Source.fixed(settings), on_ready=partial(_announce, settings))
+        redactor = start_logging(settings)
+        return serve(Source.fixed(settings), redactor=redactor, on_ready=partial(_announce, settings))
 
 
 def _settings(simulator: Simulator, flags: Mapping[str, object]) -> Settings:

@@ -30,11 +30,11 @@ def _add_flags(parser: ArgumentParser) -> None:
 
 def _execute(options: Namespace) -> int:
     settings = settings_of(options)
-    start_logging(settings)
+    redactor = start_logging(settings)
     for warning in settings.warnings:
         _log.warning("%s", warning.message, extra={"place": warning.place})
     files = (DOTENV, options.config_file) if options.config_file else (DOTENV,)
-    return serve(Source(partial(settings_of, options), files))
+    return serve(Source(partial(settings_of, options), files), redactor=redactor)
 
 
 COMMAND = Command(
