@@ -185,7 +185,7 @@ def test_password_is_asked_for(start: Start, curl: Curl) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param("", id="neither"),
+        pytest.param("basic_auth_users: {}", id="neither"),
         pytest.param(TLS.format(more=""), id="TLS"),
         pytest.param(TLS.format(more=f"{CLIENTS}RequireAndVerifyClientCert"), id="client certificates"),
         pytest.param(f"basic_auth_users: {{alice: {hashed('right')}}}", id="password"),
