@@ -129,9 +129,13 @@ def _misspelt(name: str, known: set[str], source: str) -> Iterator[Problem]:
 
 
 def _read_dotenv(file: Path | None) -> Mapping[str, str | None]:
-    if file is None or not file.exists() or file.is_dir():
+    try:
+        text = read_text(file, _MOST_BYTES) if file else ""
+    except ConfigurationError as error:
+        if not isinstance(error.__cause__, FileNotFoundError | IsADirectoryError):  # a virtual environment
+            raise
         return {}
-    return dotenv_values(stream=io.StringIO(read_text(file, _MOST_BYTES)))
+    return dotenv_values(stream=io.StringIO(text))
 
 
 def _named_files(file: Tree) -> frozenset[str]:
