@@ -185,7 +185,7 @@ def test_password_is_asked_for(start: Start, curl: Curl) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param("", id="neither"),
+        pytest.param("basic_auth_users: {}", id="neither"),
         pytest.param(TLS.format(more=""), id="TLS"),
         pytest.param(TLS.format(more=f"{CLIENTS}RequireAndVerifyClientCert"), id="client certificates"),
         pytest.param(f"basic_auth_users: {{alice: {hashed('right')}}}", id="password"),
@@ -253,7 +253,7 @@ def test_broken_file_keeps_the_last_good_one(start: Start, curl: Curl, web_confi
 
 def test_broken_file_is_a_failed_reload(start: Start, web_config: Callable[[str], Path]) -> None:
     """The answer to a reload, and the metric that alerts stand on, say so until the file is right again."""
-    exporter = start("")
+    exporter = start("basic_auth_users: {}")
     name = "zoho_mass_update_exporter_config_last_reload_successful"
     assert f"{name} 1.0" in exporter.page()
     web_config("basic_auth_users: []")
@@ -262,6 +262,8 @@ def test_broken_file_is_a_failed_reload(start: Start, web_config: Callable[[str]
     assert answer.status_code == 500
     assert "web.yml:1: basic_auth_users: expected a mapping" in answer.text
     web_config("")
+    assert f"{name} 0.0" in exporter.page()
+    web_config("basic_auth_users: {}")
     assert f"{name} 1.0" in exporter.page()
 
 
