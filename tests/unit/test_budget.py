@@ -19,12 +19,13 @@ from exporter.jobs.refresh import Lane, Refresher
 from exporter.jobs.registry import Registry
 from exporter.jobs.schedule import Schedule
 from exporter.model import Account, AccountLedger, Credentials, JobKey, JobReport, JobSource, JobSpec
+from exporter.redactor import Redactor
 from exporter.zoho.book import AccountBook
 from exporter.zoho.client import ClientSetup, CreditLimits, ZohoClient
 from exporter.zoho.credits import CreditBudget
 from exporter.zoho.data_centers import Endpoints
 from exporter.zoho.transport import Transport, UnsentError
-from exporter.zoho.wire import Answer
+from exporter.zoho.wire import Answer, SealedAnswer
 
 ANSWERS: Mapping[str, tuple[int, dict[str, object]]] = {
     "running": (200, {"data": [{"Status": "RUNNING", "Updated_Count": 3, "Failed_Count": 0, "Total_Count": 9}]}),
@@ -56,9 +57,16 @@ class Zoho(Transport):
         self.mints: list[float] = []
         self.remaining: int | None = None
 
-    def get(self, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+    @property
+    def timeout_seconds(self) -> float:
+        """Give time enough."""
+        return 8.0
+
+    def get(
+        self, url: str, params: Mapping[str, str], headers: Mapping[str, str], *, deadline: float, fresh: bool = False
+    ) -> Answer:
         """Answer a status call."""
-        del url, params, headers
+        del url, params, headers, deadline, fresh
         if self.answer == "unreachable":
             raise UnsentError("connection", "refused")
         self.calls.append(self.true_clock.now)
@@ -67,11 +75,11 @@ class Zoho(Transport):
         credits_left = {} if self.remaining is None else {"x-api-credits-remaining": str(self.remaining)}
         return self._answer(*ANSWERS[self.answer], credits_left)
 
-    def post_form(self, url: str, fields: Mapping[str, str]) -> Answer:
+    def post_form(self, url: str, fields: Mapping[str, str], *, deadline: float) -> SealedAnswer:
         """Answer a token refresh."""
-        del url, fields
+        del url, fields, deadline
         self.mints.append(self.true_clock.now)
-        return self._answer(*TOKENS[self.token], {})
+        return SealedAnswer(self._answer(*TOKENS[self.token], {}), Redactor())
 
     def _answer(self, status: int, body: dict[str, object], headers: dict[str, str]) -> Answer:
         return Answer(status, headers, json.dumps(body).encode(), self.clock.now)
