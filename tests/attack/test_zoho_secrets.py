@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import quote, unquote
 
 import pytest
@@ -38,9 +38,7 @@ def plain(text: str) -> str:
 def leaks(exporter: Attacked, secrets: dict[str, str], paths: list[str]) -> list[str]:
     """Give where a secret can be read: in the log, or on which page."""
     texts = {"the log": exporter.log, **{path: exporter.ask(path, headers=BEARER).text for path in paths}}
-    parts = {
-        name: [secret[n : n + SHOWN].lower() for n in range(len(secret) - SHOWN)] for name, secret in secrets.items()
-    }
+    parts = {name: [s[n : n + SHOWN].lower() for n in range(len(s) - SHOWN)] for name, s in secrets.items()}
     return [
         f"{name} in {place}"
         for place, text in texts.items()
@@ -181,6 +179,7 @@ def test_a4_no_echo_of_the_proxys_password_is_shown(start: Start, peer: Peer) ->
 FLOODS: dict[str, Script] = {
     "no_colon": lambda call: [head("200 OK", f"a line without a colon {call.token}", "A: " + "b" * 3_000_000)],
     "no_colon_first": lambda call: [b"HTTP/1.1 200 OK\r\n" + call.token.encode() + b"\r\n" + b"c" * 3_000_000],
+    "long_lines": lambda call: [head("200 OK", f"no colon {call.token}", *["b" * 60_000] * 50) + b"{}"],
     "many_lines": lambda call: [b"HTTP/1.1 200 OK\r\n" + f"no colon {call.token}\r\n".encode() * 50_000 + b"\r\n"],
     "body": lambda call: [answer(call.token.encode() * 50_000)],
     "code": lambda call: [answer(error(call.token * 20_000), "400 Bad Request")],
@@ -192,7 +191,12 @@ FLOODS: dict[str, Script] = {
 
 def test_a5_no_answer_floods_the_log(start: Start, peer: Peer) -> None:
     """A poll writes a bounded line whatever comes, foreign loggers included, and never the token."""
-    peer.status = lambda call: [*FLOODS[call.account](call), End.CLOSE]
+
+    def flood(call: Call) -> Iterator[Step]:
+        yield from FLOODS[call.account](call)
+        yield End.CLOSE
+
+    peer.status = flood
     exporter = start(accounts=FLOODS, jobs=[("Leads", 7)])
     for _ in range(3):
         exporter.scrape()
@@ -204,8 +208,8 @@ def test_a5_no_answer_floods_the_log(start: Start, peer: Peer) -> None:
 
 def test_a5_no_token_answer_floods_the_log(start: Start, peer: Peer) -> None:
     """The token endpoint's answers are bounded in the log like the others."""
-    secret = [head("200 OK", f"no colon {CLIENT_SECRET}", "A: " + "b" * 3_000_000), End.CLOSE]
-    peer.tokens = lambda _: secret
+    flood = head("200 OK", f"no colon {CLIENT_SECRET}", *["b" * 60_000] * 50)
+    peer.tokens = lambda _: [flood, End.CLOSE]
     exporter = start(environment={"ZOHO_JOBS": "Leads/7"})
     for _ in range(3):
         exporter.scrape()
