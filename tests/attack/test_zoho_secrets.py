@@ -96,8 +96,9 @@ def test_a4_no_echo_of_the_access_token_is_shown(start: Start, peer: Peer) -> No
     peer.status = lambda call: [ECHOES[call.module](call.token), End.CLOSE]
     jobs = ",".join(f"{module}/7" for module in ECHOES)
     exporter = start("--log.level=debug", environment={"ZOHO_JOBS": jobs, **RARELY})
-    exporter.scrape()
-    assert len({call.module for call in peer.polls}) == len(ECHOES)
+    for _ in range(3):
+        exporter.scrape()
+    assert {*ECHOES} - {call.module for call in peer.polls} == set()
     found = leaks(exporter, {"the token": f"{TOKEN}1.acme"}, pages([("acme", module) for module in ECHOES]))
     assert found == []
 
@@ -270,13 +271,13 @@ def test_a6_unknown_jobs_make_room_first(start: Start, peer: Peer) -> None:
 def test_a6_probes_take_at_most_a_quarter_of_the_budget(start: Start, peer: Peer, script: Script) -> None:
     """While other jobs live, jobs that only probes brought leave them three quarters of the credits."""
     peer.status = script
-    budget = {"ZOHO_DAILY_CREDIT_BUDGET": "40", "ZOHO_CREDIT_RESERVE": "0"}
+    budget = {"ZOHO_DAILY_CREDIT_BUDGET": "80", "ZOHO_CREDIT_RESERVE": "0", "ZOHO_STALE_AFTER": "1d"}
     exporter = start(environment={"ZOHO_JOBS": "Leads/7", **budget})
     exporter.scrape()
-    for n in range(35):
+    for n in range(45):
         probe(exporter, "Deals", 1000 + n)
     asked = Counter(call.module for call in peer.polls)
-    assert asked["Deals"] <= 10
+    assert asked["Deals"] <= 20
     time.sleep(0.1)
     exporter.scrape()
     assert Counter(call.module for call in peer.polls)["Leads"] == asked["Leads"] + 1
