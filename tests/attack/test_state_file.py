@@ -84,7 +84,7 @@ WITHOUT_POLLS = ["/-/healthy", "/-/ready", "/", "/metrics?collect[]=exporter", "
 
 def crash_later(exporter: Attacked) -> None:
     """Scrape for some seconds, so that the exporter can make up for what it could not write."""
-    settle(lambda: exporter.scrape(5).seconds > 60, 10)
+    settle(lambda: exporter.scrape(5).seconds > 60, 6)
 
 
 def told_by_metric(exporter: Attacked) -> dict[str, float]:

@@ -4,7 +4,7 @@ import email.utils
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 from attack.attacked import Attacked, Page
@@ -307,6 +307,24 @@ def test_o8a_a_pause_of_an_odd_shape_has_one_outcome(start: Start, peer: Peer) -
     assert {name: calls[name] for name, (_, seconds) in PAUSES.items() if seconds} == dict.fromkeys(
         (name for name, (_, seconds) in PAUSES.items() if seconds), 1
     )
+
+
+def test_o8a_a_servers_pause_of_an_odd_shape_has_one_outcome(start: Start, peer: Peer) -> None:
+    """A job whose server asks for a pause waits for what can be read of it, and at most some days."""
+
+    def unavailable(call: Call) -> Iterator[Step]:
+        for step in PAUSES[call.account][0](call):
+            sent = step if isinstance(step, bytes) else b""
+            yield sent.replace(b"429 Too Many Requests", b"503 Unavailable").replace(b"TOO_MANY", b"INTERNAL")
+
+    peer.status = unavailable
+    since = time.time()
+    page = start(accounts=PAUSES, jobs=[("Leads", 7)]).scrape()
+    assert {*codes(page, "account")} == {*PAUSES}
+    found = page.all("zoho_mass_update_job_next_poll_timestamp_seconds").items()
+    waits = {dict(labels)["account"]: value - since for (_, labels), value in found}
+    assert {name: wait for name, wait in waits.items() if wait < PAUSES[name][1]} == {}
+    assert {name: wait for name, wait in waits.items() if not wait < 7 * 86400} == {}
 
 
 HEADS = {
