@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+from exporter.jobs.registry import Registry
+from exporter.zoho.book import AccountBook
+from exporter.zoho.credits import CreditBudget
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -16,12 +19,9 @@ from samples import NOW, Clock, HeldExecutor, MemoryJournal, report
 
 from exporter.errors import HeldBackError, PassingError, PollError
 from exporter.jobs.refresh import Lane, Refresher
-from exporter.jobs.registry import Registry
 from exporter.jobs.schedule import Schedule
 from exporter.model import Account, AccountLedger, Credentials, JobKey, JobReport, JobSource, JobSpec
-from exporter.zoho.book import AccountBook
 from exporter.zoho.client import ClientSetup, CreditLimits, ZohoClient
-from exporter.zoho.credits import CreditBudget
 from exporter.zoho.data_centers import Endpoints
 from exporter.zoho.transport import Transport, UnsentError
 from exporter.zoho.wire import Answer

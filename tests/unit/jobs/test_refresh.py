@@ -17,10 +17,10 @@ from exporter.errors import (
     ThrottledError,
     TokenRefusedError,
 )
+from exporter.jobs.outcome import note_failure
 from exporter.jobs.refresh import Lane, Refresher, Skip
-from exporter.jobs.registry import Registry
 from exporter.jobs.schedule import Schedule
-from exporter.jobs.tracking import note_failure
+from exporter.jobs.table import Registry
 from exporter.model import JobKey, JobReport, JobSource, JobSpec, JobState, PollFailure, TrackedJob
 
 Answer = Callable[[JobKey], JobReport]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 import requests
+from exporter.zoho.book import AccountBook
 from requests_mock import Mocker
 from samples import DEALS, LEADS, NOW, Clock
 from urllib3.connection import HTTPConnection
@@ -25,7 +26,6 @@ from exporter.errors import (
     TokenRefusedError,
 )
 from exporter.model import Account, Credentials, Exchange, JobKey, JobReport, JobState
-from exporter.zoho.book import AccountBook
 from exporter.zoho.client import ClientSetup, CreditLimits, ZohoClient
 from exporter.zoho.data_centers import Endpoints
 from exporter.zoho.exchanges import Exchanges

@@ -6,8 +6,8 @@ import pytest
 from samples import DEALS, FAILURE, LEADS, NOW, MemoryJournal, report, tracked
 
 from exporter.errors import DeclaredJobError, TooManyJobsError
-from exporter.jobs.registry import Drop, Registry, Retention
-from exporter.jobs.tracking import note_failure, note_report
+from exporter.jobs.outcome import note_failure, note_report
+from exporter.jobs.table import Drop, Registry, Retention
 from exporter.model import JobReport, JobSource, JobSpec, JobState, PollFailure, StoredState, TrackedJob
 
 

@@ -7,13 +7,13 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from exporter.jobs.rows import job_forgotten, job_saved, ledger_changed, read_contents, totals_saved
+from exporter.jobs.tables import MIGRATIONS, Changes, apply_changes
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import LEADS, NOW, report, tracked
 
-from exporter.jobs.rows import job_forgotten, job_saved, ledger_changed, read_contents, totals_saved
-from exporter.jobs.tables import MIGRATIONS, Changes, apply_changes
-from exporter.jobs.tracking import estimate, note_report
+from exporter.jobs.outcome import estimate, note_report
 from exporter.model import (
     AccountLedger,
     Distribution,

@@ -14,13 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from exporter.jobs.state_file import explained
+from exporter.jobs.store import Store
+from exporter.jobs.tables import MIGRATIONS
 from processes import bare_environment
 from samples import LEADS, NOW, report, tracked
 
 from exporter.errors import ConfigurationError
-from exporter.jobs.state_file import explained
-from exporter.jobs.store import Store
-from exporter.jobs.tables import MIGRATIONS
 from exporter.model import (
     AccountLedger,
     Distribution,
