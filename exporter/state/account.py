@@ -313,7 +313,7 @@ class MemoryAccount:
             raise HeldBackError(BUDGET, f"all {purse.for_probes} credits for jobs that only probes brought are spent")
 
     def _used(self, now: float) -> int:
-        """Give what was spent. The two ledgers move with the clock together, for each is asked whenever the other is."""
+        """Give what was spent. The two ledgers follow the clock together, for none is asked without the other."""
         return self._spent.used(now) - self._expected.used(now)
 
     def _end(self, claim: Claim) -> bool:

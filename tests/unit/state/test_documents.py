@@ -1,48 +1,42 @@
-"""What the rows of the state file mean: everything comes back as it went in, and a row edited by hand stops nothing."""
+"""What the documents of a state file mean: everything comes back as it went in, and what is odd is told."""
 
-import logging
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+import json
 from dataclasses import replace
 
 import pytest
-from exporter.jobs.rows import job_forgotten, job_saved, ledger_changed, read_contents, totals_saved
-from exporter.jobs.tables import MIGRATIONS, Changes, apply_changes
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import LEADS, NOW, report, tracked
+from samples import DEALS, FAILURE, LEADS, NOW, report, tracked
 
-from exporter.jobs.outcome import estimate, note_report
+from exporter.jobs.outcome import note_report
 from exporter.model import (
-    AccountLedger,
     Distribution,
     JobKey,
     JobReport,
     JobSource,
     JobSpec,
     JobState,
+    KeptToken,
     ModuleTotals,
     Observation,
+    Pause,
     PollFailure,
-    StoredState,
-    StoredToken,
+    Standing,
     TrackedJob,
 )
+from exporter.state.documents import decode, encode
 
-TOTALS = ModuleTotals(
-    {JobState.COMPLETED: 3}, {"updated": 50}, {JobState.COMPLETED: Distribution((1.0, 60.0), (0, 2, 1), 500.5)}
-)
-LEDGER = AccountLedger({29833333: 2, 29833334: 1}, (NOW, NOW), StoredToken("1000.secret", NOW + 3600, "https://x", "f"))
+YEAR_9999 = 253_402_300_799.0
+MONTH = 31 * 86_400.0
 
-times = st.floats(allow_nan=False)
+times = st.floats(0, YEAR_9999)
 counts = st.integers(0, 2**53)
 words = st.text(max_size=20)
 names = st.from_regex(r"[a-zA-Z0-9_.-]{1,12}", fullmatch=True)
 keys = st.builds(JobKey, names, names, st.from_regex(r"[0-9]{1,32}", fullmatch=True))
 maybe_counts = st.none() | counts
 maybe_times = st.none() | times
-jobs = st.builds(
+tracked_jobs = st.builds(
     TrackedJob,
     spec=st.builds(JobSpec, keys, st.sampled_from(JobSource), words, words, st.dictionaries(words, words, max_size=3)),
     first_seen_at=times,
@@ -50,22 +44,33 @@ jobs = st.builds(
     | st.builds(JobReport, st.sampled_from(JobState), maybe_counts, maybe_counts, maybe_counts, maybe_counts, words),
     reported_at=maybe_times,
     polled_at=maybe_times,
-    next_poll_at=maybe_times,
     started_at=maybe_times,
     finished_at=maybe_times,
     progressed_at=maybe_times,
+    completes_at=maybe_times,
+    records_per_second=st.none() | st.floats(0, 1e12),
+    is_stalled=st.booleans(),
     failure=st.none() | st.builds(PollFailure, words, words, words, st.booleans(), maybe_times, st.booleans()),
     failures_in_a_row=counts,
+    counted=st.dictionaries(st.sampled_from(["updated", "failed"]), counts),
     history=st.lists(st.builds(Observation, times, st.sampled_from(JobState), maybe_counts), max_size=4).map(tuple),
-).map(estimate)
+)
+
+
+@st.composite
+def jobs(draw: st.DrawFn) -> TrackedJob:
+    """Draw a job whose next poll is no further away than any setting lets it be."""
+    job, wait = draw(tracked_jobs), draw(st.none() | st.floats(0, MONTH / 2))
+    polled_at = job.first_seen_at if job.polled_at is None else job.polled_at
+    return replace(job, next_poll_at=None if wait is None else min(polled_at + wait, YEAR_9999))
 
 
 @st.composite
 def distributions(draw: st.DrawFn) -> Distribution:
     """Draw a histogram's content."""
-    bounds = draw(st.lists(times, max_size=4, unique=True).map(sorted))
+    bounds = draw(st.lists(st.floats(-1e9, 1e9), max_size=4, unique=True).map(sorted))
     slots = draw(st.lists(counts, min_size=len(bounds) + 1, max_size=len(bounds) + 1))
-    return Distribution(tuple(bounds), tuple(slots), draw(times))
+    return Distribution(tuple(bounds), tuple(slots), draw(st.floats(0, 1e12)))
 
 
 by_state = st.sampled_from(JobState)
@@ -75,44 +80,51 @@ totals = st.builds(
     st.dictionaries(words, counts, max_size=3),
     st.dictionaries(by_state, distributions(), max_size=2),
 )
-tokens = st.builds(StoredToken, words, times, words, words)
-ledgers = st.builds(
-    AccountLedger,
-    st.dictionaries(st.integers(0, 2**40), counts, max_size=5),
-    st.lists(times, max_size=5).map(tuple),
+tokens = st.builds(KeptToken, st.from_regex(r"[!-~]{1,40}", fullmatch=True), times, words, words)
+
+
+@st.composite
+def pauses(draw: st.DrawFn) -> Pause:
+    """Draw a pause of at most a month."""
+    since = draw(st.floats(0, YEAR_9999 - MONTH))
+    return Pause(draw(words), draw(words), draw(words), since, since + draw(st.floats(0, MONTH / 2)), draw(counts))
+
+
+standings = st.builds(
+    Standing,
     st.none() | tokens,
+    st.lists(times, max_size=5).map(tuple),
+    st.none() | pauses(),
+    st.none() | pauses(),
+    maybe_counts,
+    times,
 )
 
 
-@pytest.fixture
-def connection() -> Iterator[sqlite3.Connection]:
-    """Give a database with our tables and nothing in them."""
-    with closing(new_database()) as connection:
-        yield connection
-
-
-def new_database() -> sqlite3.Connection:
-    """Make a database with our tables."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    for script in MIGRATIONS:
-        connection.executescript(script)
-    return connection
-
-
-def kept(*changes: Changes) -> StoredState:
-    """Write changes one after the other and give what is read back."""
-    with closing(new_database()) as connection:
-        for change in changes:
-            apply_changes(connection, change)
-        return read_contents(connection).state
-
-
-@given(jobs)
+@given(jobs())
 def test_any_job_comes_back(job: TrackedJob) -> None:
-    """All that is known of a job survives, and the id is a string from end to end."""
-    (read,) = kept(job_saved(job)).jobs
+    """All that is known of a job survives, its estimates too, and the id is a string from end to end."""
+    read = decode(encode(job), TrackedJob)
     assert read == job
     assert type(read.spec.key.job_id) is str
+
+
+@given(totals)
+def test_any_totals_come_back(module: ModuleTotals) -> None:
+    """The counters and histograms of a module survive."""
+    assert decode(encode(module), ModuleTotals) == module
+
+
+@given(standings)
+def test_any_standing_comes_back(standing: Standing) -> None:
+    """Token, mints, pauses and Zoho's last word survive."""
+    assert decode(encode(standing), Standing) == standing
+
+
+@given(counts)
+def test_any_number_of_credits_comes_back(number: int) -> None:
+    """Also none."""
+    assert decode(encode(number), int) == number
 
 
 def test_estimated_end_is_there_again() -> None:
@@ -120,144 +132,233 @@ def test_estimated_end_is_there_again() -> None:
     job = tracked()
     for second, updated in ((0, 0), (15, 150), (30, 300)):
         job = note_report(job, report(updated=updated, total=600), NOW + second)
-    (read,) = kept(job_saved(job)).jobs
-    assert read.completes_at == NOW + 60
-
-
-@given(jobs, jobs)
-def test_job_replaces_itself_whole(before: TrackedJob, after: TrackedJob) -> None:
-    """Nothing of an earlier report or failure shines through a later row."""
-    after = replace(after, spec=replace(after.spec, key=before.spec.key))
-    assert kept(job_saved(before), job_saved(after)).jobs == (after,)
-
-
-@given(st.dictionaries(st.tuples(names, names), totals, max_size=3))
-def test_any_totals_come_back(by_module: dict[tuple[str, str], ModuleTotals]) -> None:
-    """The counters and histograms of every module survive."""
-    assert kept(totals_saved(by_module)).totals == by_module
-
-
-@given(ledgers, ledgers)
-def test_difference_of_ledgers_gives_the_later_one(before: AccountLedger, after: AccountLedger) -> None:
-    """Writing only what differs leaves exactly the later ledger, whatever the earlier was."""
-    empty = AccountLedger()
-    read = kept(ledger_changed("acme", empty, before), ledger_changed("acme", before, after))
-    assert read.ledgers.get("acme", empty) == after
-
-
-def test_one_more_credit_is_one_row() -> None:
-    """A poll's credit costs one row, not those of the day."""
-    credits_by_minute = dict.fromkeys(range(1440), 1)
-    day = AccountLedger(credits_by_minute, LEDGER.mints, LEDGER.token)
-    (cells,) = ledger_changed("acme", day, replace(day, credits_by_minute=credits_by_minute | {1439: 2})).values()
-    assert cells == {"account": "acme", "minute": 1439, "credits": 2}
-
-
-def test_credits_that_left_the_ledger_leave_the_file() -> None:
-    """The file grows no longer than the ledger's 24 hours."""
-    after = AccountLedger({29833334: 1})
-    read = kept(ledger_changed("acme", AccountLedger(), LEDGER), ledger_changed("acme", LEDGER, after))
-    assert read.ledgers == {"acme": after}
-
-
-def test_accounts_do_not_mix() -> None:
-    """Each account has its own credits, mints and token, even where another has none of them."""
-    others = {
-        "credits": AccountLedger({5: 1}),
-        "mints": AccountLedger(mints=(1.5,)),
-        "token": AccountLedger(token=LEDGER.token),
-    }
-    changes = [ledger_changed(alias, AccountLedger(), ledger) for alias, ledger in others.items()]
-    assert kept(*changes).ledgers == others
-
-
-def test_retired_job_leaves_a_tombstone() -> None:
-    """Its row goes, its key stays."""
-    read = kept(job_saved(tracked()), job_forgotten(LEADS, retired=True))
-    assert (read.jobs, read.retired) == ((), frozenset({LEADS}))
-
-
-@pytest.mark.parametrize(
-    ("last", "left"),
-    [
-        pytest.param(job_forgotten(LEADS, retired=False), (), id="forgotten"),
-        pytest.param(job_saved(tracked()), (tracked(),), id="tracked again"),
-    ],
-)
-def test_tombstone_can_be_lifted(last: Changes, left: tuple[TrackedJob, ...]) -> None:
-    """A job that is forgotten altogether or tracked again is not retired."""
-    read = kept(job_forgotten(LEADS, retired=True), last)
-    assert (read.jobs, read.retired) == (left, frozenset())
+    assert decode(encode(job), TrackedJob).completes_at == NOW + 60
 
 
 def test_half_characters_are_replaced() -> None:
-    """A word of Zoho that is no Unicode text costs that word, not the job."""
-    odd = replace(tracked(), report=replace(report(JobState.UNKNOWN), undocumented_word="H\ud800LD"))
-    (read,) = kept(job_saved(odd)).jobs
+    """A word of Zoho that is no Unicode text costs that word, not the job, nor what is written beside it."""
+    odd = replace(
+        tracked(),
+        spec=JobSpec(LEADS, JobSource.API, "na\udfffme", labels={"team": "\ud800"}),
+        report=replace(report(JobState.UNKNOWN), undocumented_word="H\ud800LD"),
+    )
+    read = decode(encode(odd), TrackedJob)
     assert read.report == replace(report(JobState.UNKNOWN), undocumented_word="H?LD")
+    assert (read.spec.name, read.spec.labels) == ("na?me", {"team": "?"})
+
+
+@given(words)
+def test_any_word_is_written(word: str) -> None:
+    """Line ends, control characters and separators come back as they were."""
+    job = replace(tracked(), spec=JobSpec(LEADS, JobSource.API, word), failure=replace(FAILURE, message=word))
+    assert decode(encode(job), TrackedJob) == job
+
+
+def test_document_of_an_older_version_lacks_what_came_later() -> None:
+    """What is not said has its default."""
+    document = {
+        "spec": {"key": {"account": "acme", "module": "Leads", "job_id": LEADS.job_id}, "source": "config"},
+        "first_seen_at": NOW,
+    }
+    assert decode(json.dumps(document), TrackedJob) == tracked()
+    assert decode("{}", Standing) == Standing()
+
+
+def test_document_of_a_newer_version_says_more() -> None:
+    """What is not known here is left out, not the document."""
+    document = json.loads(encode(tracked())) | {"acknowledged_by": "somebody"}
+    assert decode(json.dumps(document), TrackedJob) == tracked()
+
+
+RICH = replace(
+    note_report(tracked(), report(), NOW),
+    failure=replace(FAILURE, retry_at=NOW + 90),
+    next_poll_at=NOW + 15,
+    completes_at=NOW + 60,
+    records_per_second=1.0,
+    failures_in_a_row=1,
+)
+STANDING = Standing(
+    KeptToken("1000.secret", NOW + 3600, "https://www.zohoapis.com", "f1"),
+    (NOW,),
+    Pause("invalid_code", "refused", "new token", NOW, NOW + 900, 2, "f1"),
+    Pause("circuit", "Zoho asked the account to pause", "wait", NOW, NOW + 15, 1),
+    399,
+    NOW,
+)
+TOTALS = ModuleTotals(
+    {JobState.COMPLETED: 3}, {"updated": 50}, {JobState.COMPLETED: Distribution((1.0, 60.0), (0, 2, 1), 500.5)}
+)
+KINDS: dict[str, TrackedJob | Standing | ModuleTotals] = {"job": RICH, "standing": STANDING, "totals": TOTALS}
+
+
+def edited(kind: str, path: str, value: str) -> str:
+    """Write a sound document with one value put in the place of another, as it stands."""
+    document = json.loads(encode(KINDS[kind]))
+    *way, last = [int(step) if step.isdecimal() else step for step in path.split(".")]
+    place = document
+    for step in way:
+        place = place[step]
+    place[last] = "(here)"
+    return json.dumps(document).replace('"(here)"', value)
+
+
+JOB_TIMES = (
+    *("first_seen_at", "reported_at", "polled_at", "next_poll_at", "started_at", "progressed_at", "completes_at"),
+    "history.0.at",
+)
+JOB_NUMBERS = (
+    *("report.updated", "report.failed", "report.not_updated", "report.total", "counted.updated", "failures_in_a_row"),
+    *("history.0.processed", "records_per_second"),
+)
+STANDING_TIMES = (
+    "token.expires_at",
+    "mints.0",
+    "token_pause.since",
+    "token_pause.until",
+    "circuit.until",
+    "answered_at",
+)
+STANDING_NUMBERS = ("credits_remaining", "circuit.in_a_row", "token_pause.in_a_row")
+TOTALS_NUMBERS = (
+    *("finished.COMPLETED", "records.updated", "durations.COMPLETED.counts.0", "durations.COMPLETED.bounds.1"),
+    "durations.COMPLETED.total",
+)
+NUMBERS = [
+    *(("job", path) for path in (*JOB_TIMES, *JOB_NUMBERS, "failure.retry_at")),
+    *(("standing", path) for path in (*STANDING_TIMES, *STANDING_NUMBERS)),
+    *(("totals", path) for path in TOTALS_NUMBERS),
+]
+NO_NUMBERS = (
+    *("NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1" * 400, "9007199254740994", "1e300"),
+    *('"1"', '"NaN"', '"inf"', '"1e999"', '"noon"', "true", "[]", "{}", '""'),
+)
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=[value[:20] for value in NO_NUMBERS])
+@pytest.mark.parametrize(("kind", "path"), NUMBERS)
+def test_number_that_is_none_is_refused(kind: str, path: str, value: str) -> None:
+    """Neither infinity nor what is no number, in whatever spelling, ever reaches a page or a schedule."""
+    with pytest.raises(ValueError, match=r"."):
+        decode(edited(kind, path, value), type(KINDS[kind]))
 
 
 @pytest.mark.parametrize(
-    ("edit", "table", "complaint"),
+    ("kind", "path"),
     [
-        ("UPDATE jobs SET state = 'DONE'", "jobs", "'DONE' is not a valid JobState"),
-        ("UPDATE jobs SET source = 'gossip'", "jobs", "'gossip' is not a valid JobSource"),
-        ("UPDATE jobs SET updated = 'many'", "jobs", "updated is str, expected int"),
-        ("UPDATE jobs SET polled_at = 'noon'", "jobs", "polled_at is str, expected float"),
-        ("UPDATE jobs SET undocumented_word = NULL", "jobs", "undocumented_word is NULL, expected str"),
-        ("UPDATE jobs SET job_name = x'ff'", "jobs", "job_name is bytes, expected str"),
-        ("UPDATE jobs SET labels = '{'", "jobs", "labels is not JSON"),
-        ("UPDATE jobs SET labels = '[]'", "jobs", "labels is not a JSON object of str"),
-        ("UPDATE jobs SET labels = '{\"team\":1}'", "jobs", "labels is not a JSON object of str"),
-        ("UPDATE jobs SET history = replace(hex(zeroblob(60000)), '0', '[')", "jobs", "history is not JSON"),
-        ("UPDATE jobs SET history = '{}'", "jobs", "history is not a JSON list"),
-        ("UPDATE jobs SET history = '[[1]]'", "jobs", "history is not a list of [time, state, records processed]"),
-        ("UPDATE jobs SET history = '[[1,\"DONE\",1]]'", "jobs", "'DONE' is not a valid JobState"),
-        (
-            "UPDATE jobs SET history = '[[1' || replace(hex(zeroblob(400)), '0', '1') || ',\"FAILED\",1]]'",
-            "jobs",
-            "int too large to convert to float",
-        ),
-        ("ALTER TABLE jobs DROP COLUMN progressed_at", "jobs", "there is no column progressed_at"),
-        ("UPDATE totals SET finished = '{\"DONE\":1}'", "totals", "'DONE' is not a valid JobState"),
-        ('UPDATE totals SET records = \'{"updated":"1"}\'', "totals", "records is not a JSON object of int"),
-        (
-            'UPDATE totals SET durations = \'{"FAILED":{"bounds":[1],"counts":[1],"total":1}}\'',
-            "totals",
-            "durations is not bounds, counts (one more than bounds) and total",
-        ),
-        (
-            'UPDATE totals SET durations = \'{"FAILED":{"bounds":["1"],"counts":[1,1],"total":1}}\'',
-            "totals",
-            "durations is not bounds, counts (one more than bounds) and total",
-        ),
-        ("UPDATE credits SET credits = 'all'", "credits", "credits is str, expected int"),
-        ("UPDATE mints SET minted_at = 'noon'", "mints", "minted_at is str, expected float"),
-        ("UPDATE tokens SET expires_at = '1000.secret'", "tokens", "expires_at is str, expected float"),
+        *(("job", path) for path in (*JOB_TIMES, *JOB_NUMBERS)),
+        *(("standing", path) for path in (*STANDING_TIMES, *STANDING_NUMBERS)),
+        *(("totals", path) for path in TOTALS_NUMBERS),
     ],
 )
-def test_row_edited_by_hand_is_left_out(
-    connection: sqlite3.Connection, caplog: pytest.LogCaptureFixture, edit: str, table: str, complaint: str
+def test_negative_number_is_refused(kind: str, path: str) -> None:
+    """There were never fewer than no records, and no time is before 1970."""
+    with pytest.raises(ValueError, match=r"."):
+        decode(edited(kind, path, "-5"), type(KINDS[kind]))
+
+
+@pytest.mark.parametrize("path", JOB_TIMES)
+def test_time_after_the_year_9999_is_refused(path: str) -> None:
+    """No calendar can show it."""
+    with pytest.raises(ValueError, match=r"a time that can't be|a wait that is too long"):
+        decode(edited("job", path, "253402300800"), TrackedJob)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value", "complaint"),
+    [
+        pytest.param("job", "next_poll_at", "1800000000", "a wait that is too long", id="next poll in months"),
+        pytest.param("standing", "circuit.until", "1800000000", "a wait that is too long", id="pause of months"),
+        pytest.param(
+            "standing", "token_pause.until", "1800000000", "a wait that is too long", id="months of cool-down"
+        ),
+        pytest.param("standing", "token.value", '"a\\u2028b"', "can't be sent", id="line separator in a token"),
+        pytest.param("standing", "token.value", '"a\\nb"', "can't be sent", id="line end in a token"),
+        pytest.param("standing", "token.value", '""', "can't be sent", id="token without a character"),
+        pytest.param("standing", "token.value", '"\\ud800"', "wrong at", id="half a character in a token"),
+        pytest.param("job", "report.state", '"DONE"', "wrong at report", id="unknown state"),
+        pytest.param("job", "spec.source", '"gossip"', "wrong at spec", id="unknown source"),
+        pytest.param("job", "spec.key.job_id", "35", "wrong at spec", id="id that is a number"),
+        pytest.param("job", "spec.labels", '{"team": 1}', "wrong at spec", id="label that is a number"),
+        pytest.param("job", "spec.labels", "[]", "wrong at spec", id="labels that are a list"),
+        pytest.param("job", "spec.name", "null", "wrong at spec", id="no name"),
+        pytest.param("job", "history", "{}", "wrong at history", id="history that is an object"),
+        pytest.param("job", "history.0.state", '"DONE"', "wrong at history", id="unknown state in a history"),
+        pytest.param("job", "is_stalled", "1", "wrong at is_stalled", id="number that is a truth"),
+        pytest.param("totals", "finished", '{"DONE": 1}', "wrong at finished", id="unknown end"),
+        pytest.param("totals", "durations.COMPLETED.counts", "[1]", "does not fit", id="too few buckets"),
+        pytest.param("totals", "durations.COMPLETED.bounds", "[60, 1]", "does not fit", id="bounds that fall"),
+    ],
+)
+def test_odd_value_is_refused(kind: str, path: str, value: str, complaint: str) -> None:
+    """It is said where it stands, or what it is."""
+    with pytest.raises(ValueError, match=complaint):
+        decode(edited(kind, path, value), type(KINDS[kind]))
+
+
+@pytest.mark.parametrize("document", ["", "{", "null", "[]", "1e999", '"x"', "[" * 100_000, "\x00", "{}" * 2])
+@pytest.mark.parametrize("kind", [TrackedJob, ModuleTotals])
+def test_what_is_no_document_is_refused(document: str, kind: type[TrackedJob]) -> None:
+    """However deep it is."""
+    with pytest.raises(ValueError, match=r"."):
+        decode(document, kind)
+
+
+def test_refusal_shows_nothing_of_the_document() -> None:
+    """It may hold a secret, and is of any length."""
+    secrets = {f"1000.secret{number}": 1 for number in range(10_000)}
+    labels = json.dumps(secrets)
+    documents = [edited("job", "spec.labels", labels), edited("standing", "token", labels), labels, "1000.secret {"]
+    for document, kind in zip(documents, (TrackedJob, Standing, ModuleTotals, Standing), strict=True):
+        with pytest.raises(ValueError, match=r".") as caught:
+            decode(document, kind)
+        assert "secret" not in str(caught.value)
+        assert len(str(caught.value)) < 200
+        assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(exclude_categories=()), max_size=8)
+    | st.sampled_from(["RUNNING", "config", LEADS.job_id, 2**63, -1, 1e308]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=8,
+)
+fields = st.sampled_from(
+    [
+        *("spec", "report", "first_seen_at", "history", "counted", "failure", "finished", "records", "durations"),
+        *("token", "mints", "circuit", "answered_at", "next_poll_at", "failures_in_a_row"),
+    ]
+)
+
+
+@given(
+    st.sampled_from([*KINDS]),
+    st.dictionaries(fields, json_values, max_size=4),
+    st.sampled_from([TrackedJob, ModuleTotals, Standing]),
+)
+def test_any_document_is_read_or_refused(
+    name: str, changes: dict[str, object], kind: type[TrackedJob] | type[ModuleTotals] | type[Standing]
 ) -> None:
-    """It is logged with its place and counted; the other tables are read, and no cell of it is shown."""
-    one_credit = replace(LEDGER, credits_by_minute={29833333: 2}, mints=(NOW,))
-    apply_changes(connection, job_saved(replace(tracked(), report=report(), failure=None)))
-    apply_changes(connection, totals_saved({("acme", "Leads"): TOTALS}))
-    apply_changes(connection, ledger_changed("acme", AccountLedger(), one_credit))
-    connection.execute(edit)
-    contents = read_contents(connection)
-    (record,) = caplog.records
-    assert record.levelno == logging.WARNING
-    assert record.getMessage() == f"a row of the state file can't be read and is left out: {complaint}"
-    assert record.__dict__["table"] == table
-    assert record.__dict__["row"].startswith("acme")
-    assert contents.unreadable == 1
-    assert len(contents.rows) == 5
-    assert "1000.secret" not in str(record.__dict__)
+    """Whatever is written in the place of what we wrote, it is read as something sound, or a `ValueError` says why."""
+    text = json.dumps(json.loads(encode(KINDS[name])) | changes)
+    try:
+        read = decode(text, kind)
+    except ValueError:
+        return
+    assert decode(encode(read), kind) == read
 
 
-def test_bytes_that_are_no_text_stop_nothing(connection: sqlite3.Connection) -> None:
-    """They show as such, and the job is there."""
-    apply_changes(connection, job_saved(tracked()))
-    connection.execute("UPDATE jobs SET job_name = CAST(x'ff' AS TEXT)")
-    assert [job.spec.name for job in read_contents(connection).state.jobs] == ["\ufffd"]
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(content: bytes) -> None:
+    """A page of the file overwritten with anything stops nothing."""
+    with pytest.raises(ValueError, match=r"."):
+        decode(content.decode(errors="replace"), TrackedJob)
+
+
+def test_other_jobs_are_other_documents() -> None:
+    """Nothing is shared between two of them."""
+    assert encode(tracked(LEADS)) != encode(tracked(DEALS))
