@@ -6,11 +6,12 @@ Each row becomes a document by itself, so that an odd one stops nothing: whoever
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from exporter.model import Standing
 from exporter.state.documents import decode
 
+T = TypeVar("T", dict[str, Any], list[Any])
 Rows: TypeAlias = Iterator[tuple[str, str, str, str]]
 """Account, kind, key and document."""
 
@@ -54,10 +55,10 @@ def _written(row: sqlite3.Row, read: Callable[[sqlite3.Row], object]) -> str:
 
 def _job(row: sqlite3.Row) -> object:
     key = {name: row[name] for name in ("account", "module", "job_id")}
-    labels = json.loads(row["labels"])
-    spec = {"key": key, "source": row["source"], "name": row["job_name"], "group": row["job_group"], "labels": labels}
+    spec = {"key": key, "source": row["source"], "name": row["job_name"], "group": row["job_group"]}
+    spec["labels"] = _parsed(row["labels"], dict)
     report = None if row["state"] is None else {name: row[name] for name in _REPORT}
-    seen = [dict(zip(("at", "state", "processed"), one, strict=True)) for one in json.loads(row["history"])]
+    seen = [dict(zip(("at", "state", "processed"), one, strict=True)) for one in _parsed(row["history"], list)]
     counted = {outcome: row[outcome] or 0 for outcome in ("updated", "failed")}
     kept = {name: row[name] for name in _KEPT_AS_THEY_ARE}
     return {"spec": spec, "report": report, "failure": _failure(row), "history": seen, "counted": counted, **kept}
@@ -78,7 +79,14 @@ def _failure(row: sqlite3.Row) -> object:
 
 
 def _totals(row: sqlite3.Row) -> object:
-    return {name: json.loads(row[name]) for name in ("finished", "records", "durations")}
+    return {name: _parsed(row[name], dict) for name in ("finished", "records", "durations")}
+
+
+def _parsed(cell: object, kind: type[T]) -> T:
+    parsed = json.loads(cell) if isinstance(cell, str) else None
+    if not isinstance(parsed, kind):
+        raise TypeError(f"no JSON {kind.__name__}")
+    return parsed
 
 
 def _standings(connection: sqlite3.Connection) -> Rows:
