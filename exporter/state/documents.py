@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from exporter.model import TOKEN_PATTERN, ModuleTotals, Standing, TrackedJob
+from exporter.model import MOST_OBSERVATIONS, TOKEN_PATTERN, ModuleTotals, Standing, TrackedJob
 
 T = TypeVar("T", TrackedJob, ModuleTotals, Standing, int)
 
 LATEST = 253_402_300_799.0
 """The last second of the year 9999: what claims to be later is no time."""
+LARGEST_DOCUMENT = 1024 * 1024
+"""Characters. No setting, body or answer makes a document so large."""
 LONGEST_WAIT_SECONDS = 31 * 86_400.0
 """Longer than any setting lets a job wait for its next poll."""
 _LARGEST_NUMBER = 2.0**53
@@ -99,6 +101,8 @@ def _unsound_job(job: TrackedJob) -> str:
     polled_at = job.first_seen_at if job.polled_at is None else job.polled_at
     if job.next_poll_at is not None and job.next_poll_at - polled_at > LONGEST_WAIT_SECONDS:
         return "a wait that is too long"
+    if len(job.history) > MOST_OBSERVATIONS:
+        return "a history that is too long"
     told = job.report
     counts = (told.updated, told.failed, told.not_updated, told.total) if told else ()
     seen = (one.processed for one in job.history)

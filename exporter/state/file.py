@@ -15,6 +15,7 @@ from typing import IO, TypeAlias
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.state import takeover
+from exporter.state.documents import LARGEST_DOCUMENT
 from exporter.state.schema import APPLICATION_ID, DOCUMENTS_VERSION, MIGRATIONS
 
 _log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ MOVE_AWAY = "move it away and start again; losing it costs one poll per live job
 
 _PATIENCE_SECONDS = 1.0  # a sqlite3 shell that is just being left holds the file for a moment
 _DELETE = "DELETE FROM documents WHERE account = ? AND kind = ? AND key = ?"
+_SELECT = "SELECT account, kind, key, iif(length(document) <= ?, document, '') FROM documents ORDER BY 1, 2, 3"
 _REPLACE = "REPLACE INTO documents (account, kind, key, document) VALUES (?, ?, ?, ?)"
 _Stamp: TypeAlias = tuple[int, int, int, int] | None
 """Device, inode, size and time of the last change of a file that is there."""
@@ -84,7 +86,7 @@ class StateFile:
         """
         try:
             with explained(self.path):
-                yield from self._connection.execute("SELECT account, kind, key, document FROM documents")
+                yield from self._connection.execute(_SELECT, (LARGEST_DOCUMENT,))
         except ConfigurationError:
             self.close()
             raise

@@ -202,6 +202,9 @@ def read(kind: str, text: str) -> TrackedJob | Standing | ModuleTotals:
     return decode(text, ModuleTotals)
 
 
+OBSERVATION = '{"at": 1, "state": "RUNNING", "processed": 1}'
+
+
 def edited(kind: str, path: str, value: str) -> str:
     """Write a sound document with one value put in the place of another, as it stands."""
     document = json.loads(encode(KINDS[kind]))
@@ -294,6 +297,7 @@ def test_time_after_the_year_9999_is_refused(path: str) -> None:
         pytest.param("job", "spec.name", "null", "wrong at spec", id="no name"),
         pytest.param("job", "history", "{}", "wrong at history", id="history that is an object"),
         pytest.param("job", "history.0.state", '"DONE"', "wrong at history", id="unknown state in a history"),
+        pytest.param("job", "history", f"[{OBSERVATION}{f', {OBSERVATION}' * 64}]", "too long", id="endless history"),
         pytest.param("job", "is_stalled", "1", "wrong at is_stalled", id="number that is a truth"),
         pytest.param("totals", "finished", '{"DONE": 1}', "wrong at finished", id="unknown end"),
         pytest.param("totals", "durations.COMPLETED.counts", "[1]", "does not fit", id="too few buckets"),

@@ -1,6 +1,7 @@
 """The embedded store: what a lost, odd, slow or failing file does to it, which is next to nothing."""
 
 import gc
+import json
 import logging
 import shutil
 import sqlite3
@@ -129,26 +130,48 @@ def write_itself_over(path: Path) -> None:
     path.write_bytes(content)
 
 
+def delete_all(path: Path, *suffixes: str) -> None:
+    """Delete side files."""
+    for suffix in suffixes:
+        beside(path, suffix).unlink()
+
+
+def replace_with_a_directory(path: Path) -> None:
+    """Put a directory in the place of a file."""
+    path.unlink()
+    path.mkdir()
+
+
+def replace_log(path: Path) -> None:
+    """Put another file in the place of the log."""
+    shutil.copy(path, beside(path, ".other"))
+    beside(path, ".other").replace(beside(path, "-wal"))
+
+
+def replace_lock(path: Path) -> None:
+    """Put another file in the place of the lock."""
+    delete_all(path, ".lock")
+    beside(path, ".lock").touch()
+
+
 MISCHIEF: dict[str, Callable[[Path], object]] = {
-    "deleted": lambda path: path.unlink(),
-    "deleted with all beside it": lambda path: [file.unlink() for file in path.parent.iterdir()],
+    "deleted": lambda path: delete_all(path, ""),
+    "deleted with all beside it": lambda path: delete_all(path, "", "-wal", "-shm", ".lock"),
     "truncated": truncate,
     "cut in half": cut_in_half,
     "cut by a byte": lambda path: truncate(path, path.stat().st_size - 1),
     "replaced by another file": replace_with_garbage,
     "replaced by another state file": replace_with_a_state_file,
-    "replaced by a directory": lambda path: (path.unlink(), path.mkdir()),
+    "replaced by a directory": replace_with_a_directory,
     "written over": write_over,
     "written over with itself": write_itself_over,
-    "log deleted": lambda path: beside(path, "-wal").unlink(),
+    "log deleted": lambda path: delete_all(path, "-wal"),
     "log truncated": lambda path: truncate(beside(path, "-wal")),
     "log cut in half": lambda path: cut_in_half(beside(path, "-wal")),
-    "log replaced": lambda path: (
-        shutil.copy(path, beside(path, ".x")) and beside(path, ".x").replace(beside(path, "-wal"))
-    ),
-    "index and log deleted": lambda path: [beside(path, name).unlink() for name in ("-wal", "-shm")],
-    "lock deleted": lambda path: beside(path, ".lock").unlink(),
-    "lock replaced": lambda path: (beside(path, ".lock").unlink(), beside(path, ".lock").touch()),
+    "log replaced": replace_log,
+    "index and log deleted": lambda path: delete_all(path, "-wal", "-shm"),
+    "lock deleted": lambda path: delete_all(path, ".lock"),
+    "lock replaced": replace_lock,
     "directory moved away": lambda path: path.parent.rename(path.parent.with_name("elsewhere")),
     "directory deleted": lambda path: shutil.rmtree(path.parent),
 }
@@ -267,6 +290,7 @@ JOB = f'{{"spec":{{"key":{KEY},"source":"api"}},"first_seen_at":1}}'
         pytest.param(("acme", "", "", ""), id="nothing"),
         pytest.param(("acme", "job", "Leads/1", "{"), id="half a document"),
         pytest.param(("acme", "job", "Leads/1", "null"), id="no document"),
+        pytest.param(("acme", "totals", "Contacts", json.dumps({"records": {"x" * 2**20: 1}})), id="document without an end"),
         pytest.param(("acme", "totals", "Contacts", "{}"), id="totals without a word"),
         pytest.param(("acme", "totals", "Contacts", JOB), id="job where totals belong"),
         pytest.param(("acme", "credits", "noon", "1"), id="minute that is none"),
