@@ -275,6 +275,7 @@ def insert(path: Path, *rows: tuple[object, object, object, object]) -> None:
         connection.executemany("REPLACE INTO documents VALUES (?, ?, ?, ?)", rows)
 
 
+ENDLESS = json.dumps({"finished": {}, "records": {"x" * 2**20: 1}, "durations": {}})
 KEY = f'{{"account":"acme","module":"Leads","job_id":"{LEADS.job_id}"}}'
 JOB = f'{{"spec":{{"key":{KEY},"source":"api"}},"first_seen_at":1}}'
 
@@ -290,7 +291,9 @@ JOB = f'{{"spec":{{"key":{KEY},"source":"api"}},"first_seen_at":1}}'
         pytest.param(("acme", "", "", ""), id="nothing"),
         pytest.param(("acme", "job", "Leads/1", "{"), id="half a document"),
         pytest.param(("acme", "job", "Leads/1", "null"), id="no document"),
-        pytest.param(("acme", "totals", "Contacts", json.dumps({"records": {"x" * 2**20: 1}})), id="document without an end"),
+        pytest.param(
+            ("acme", "totals", "Contacts", json.dumps({"records": {"x" * 2**20: 1}})), id="document without an end"
+        ),
         pytest.param(("acme", "totals", "Contacts", "{}"), id="totals without a word"),
         pytest.param(("acme", "totals", "Contacts", JOB), id="job where totals belong"),
         pytest.param(("acme", "credits", "noon", "1"), id="minute that is none"),
