@@ -10,13 +10,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from exporter.jobs.store import Store
 from journey import Exporter, SettingsFor, account_variables, every
 from processes import bare_environment, exporter_command
 from programs import Program
 from samples import Clock
 
 from exporter.app import Application
-from exporter.jobs.store import Store
 from exporter.simulator import Simulator
 
 JOB_ID = "3524033000006027001"

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from exporter.jobs.store import Store
 from journey import SettingsFor, every
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 from samples import Clock
 
 from exporter.app import Application
-from exporter.jobs.store import Store
 from exporter.settings import Settings
 from exporter.simulator import Endpoint, Fault, FaultKind, OAuthError, Simulator, ThrottleShape
 from exporter.zoho.transport import LARGEST_BODY_BYTES

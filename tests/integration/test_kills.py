@@ -9,10 +9,10 @@ from threading import Thread
 
 import pytest
 import requests
+from exporter.jobs.store import Store
 from journey import account_variables, every
 from processes import bare_environment, eventually, exporter_command, started
 
-from exporter.jobs.store import Store
 from exporter.model import JobKey, JobState, StoredState
 from exporter.simulator import Simulator
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from exporter.jobs.store import Store
 from journey import SettingsFor, every
 from processes import eventually
 from samples import Clock
 
 from exporter.app import Application
 from exporter.errors import TooManyJobsError
-from exporter.jobs.store import Store
 from exporter.model import JobKey
 from exporter.settings import Settings
 from exporter.simulator import Endpoint, Fault, FaultKind, Scenario, Simulator

@@ -7,10 +7,10 @@ from pathlib import Path
 from threading import Thread
 
 import requests
+from exporter.jobs.store import Store
 from journey import Exporter, every
 from processes import eventually
 
-from exporter.jobs.store import Store
 from exporter.simulator import Endpoint, Fault, FaultKind, Simulator
 
 STALLED, GOOD = "3524033000006027001", "3524033000006027002"

@@ -1,5 +1,6 @@
 """How the parts are joined, without a network."""
 
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -7,10 +8,10 @@ import pytest
 from samples import Clock
 
 from exporter.app import Application
-from exporter.app.upstreams import proxies_by_host
+from exporter.app.accounts import proxies_by_host
 from exporter.errors import ConfigurationError, Problem
-from exporter.jobs.store import Store
 from exporter.settings import Settings, load_settings
+from exporter.state import SqliteStore
 from exporter.zoho.data_centers import Endpoints
 
 ACCOUNT = {
@@ -30,8 +31,8 @@ def settings_of(**variables: str) -> Settings:
 
 def test_account_of_a_data_centre_is_shown() -> None:
     """The page says where an account's data lives, and what it may spend, before the first call."""
-    with closing(Application(settings_of(daily_credit_budget="77"), Store.open(None), clock=Clock())) as application:
-        page = application.scrape(10).body.decode()
+    with closing(Application(settings_of(daily_credit_budget="77"), SqliteStore(None), clock=Clock())) as application:
+        page = application.scrape(time.monotonic() + 10).body.decode()
     info = 'zoho_crm_account_info{account="default",api_version="v8",data_center="eu",environment="sandbox"} 1.0'
     assert info in page
     assert 'zoho_crm_api_credit_budget{account="default"} 77.0' in page
@@ -41,8 +42,8 @@ def test_account_of_a_data_centre_is_shown() -> None:
 def test_accounts_without_a_budget_show_none() -> None:
     """An unlimited budget is absent, not a number."""
     settings = settings_of(daily_credit_budget="unlimited")
-    with closing(Application(settings, Store.open(None), clock=Clock())) as application:
-        assert "zoho_crm_api_credit_budget{" not in application.scrape(10).body.decode()
+    with closing(Application(settings, SqliteStore(None), clock=Clock())) as application:
+        assert "zoho_crm_api_credit_budget{" not in application.scrape(time.monotonic() + 10).body.decode()
 
 
 def test_certificates_that_are_none_are_told(tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def test_certificates_that_are_none_are_told(tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     bundle.write_text("not a certificate")
     with (
-        closing(Store.open(None)) as store,
+        closing(SqliteStore(None)) as store,
         pytest.raises(ConfigurationError, match="can't be used as CA certificates"),
     ):
         Application(settings_of(ca_bundle=str(bundle)), store)
@@ -82,7 +83,7 @@ def test_good_job_file_does_not_hide_a_wrong_configuration(tmp_path: Path) -> No
         seen = application.snapshot()
         return seen.exporter.config_reload_succeeded, len(seen.jobs)
 
-    with closing(Application(settings, Store.open(None), load, clock=Clock())) as application:
+    with closing(Application(settings, SqliteStore(None), load, clock=Clock())) as application:
         assert (application.reload(), told()) == ((), (True, 0))
         (tmp_path / "a.yaml").write_text('jobs: [{module: Leads, job_id: "1"}]')
         assert [problem.place for problem in application.reload()] == ["zoho.yaml:1"]

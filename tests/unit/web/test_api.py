@@ -4,11 +4,11 @@ import json
 
 import pytest
 import requests
+from exporter.jobs.tracking import note_failure, note_report
 from played import PlayedExporter
 from samples import DEALS, FAILURE, LEADS, NOW, report, tracked
 from sites import Serve
 
-from exporter.jobs.tracking import note_failure, note_report
 from exporter.model import JobSource, JobState
 from exporter.web.options import WebOptions
 from exporter.web.routes import create_routes

@@ -5,10 +5,10 @@ from dataclasses import replace
 from threading import Barrier
 
 import pytest
+from exporter.zoho.book import AccountBook
 from samples import NOW
 
 from exporter.model import AccountLedger
-from exporter.zoho.book import AccountBook
 
 
 def test_a_new_book_is_empty() -> None:

@@ -1,10 +1,10 @@
 """The account's circuit."""
 
 import pytest
+from exporter.zoho.circuit import Circuit
 from samples import NOW, Clock
 
 from exporter.errors import DeadTokenError, HeldBackError, PassingError, RefusedError, ThrottledError
-from exporter.zoho.circuit import Circuit
 
 THROTTLED = ThrottledError("TOO_MANY_REQUESTS", "slow down")
 DAILY = ThrottledError("TOO_MANY_REQUESTS", "past 24 hours")

@@ -1,14 +1,14 @@
 """The credit budget."""
 
 import pytest
+from exporter.zoho.book import AccountBook
+from exporter.zoho.credits import CreditBudget
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import NOW, Clock
 
 from exporter.errors import HeldBackError
 from exporter.model import AccountLedger
-from exporter.zoho.book import AccountBook
-from exporter.zoho.credits import CreditBudget
 
 MINUTE = 29_833_333
 """The minute of `NOW`, which is 20 s old then."""

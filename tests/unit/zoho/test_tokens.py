@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from threading import Barrier, Event
 
 import pytest
+from exporter.zoho.book import AccountBook
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import NOW, Clock
 
 from exporter.errors import ConfigurationError, PassingError, Problem, TokenRefusedError
 from exporter.model import AccountLedger, Credentials, StoredToken, TokenStatus
-from exporter.zoho.book import AccountBook
 from exporter.zoho.oauth import REFUSALS, AccessToken, RefreshError, Refusal
 from exporter.zoho.tokens import TokenSource
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from samples import FAILURE, NOW, report, tracked
 
-from exporter.jobs.tracking import fade, note_failure, note_report
+from exporter.jobs.outcome import fade, note_failure, note_report
 from exporter.model import JobReport, JobState, Observation
 
 

@@ -8,144 +8,62 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from processes import bare_environment
-from samples import LEADS, NOW, report, tracked
+from samples import LEADS
 
 from exporter.errors import ConfigurationError
-from exporter.jobs.state_file import explained
-from exporter.jobs.store import Store
-from exporter.jobs.tables import MIGRATIONS
-from exporter.model import (
-    AccountLedger,
-    Distribution,
-    JobKey,
-    JobReport,
-    JobSource,
-    JobSpec,
-    JobState,
-    ModuleTotals,
-    Observation,
-    PollFailure,
-    StoredState,
-    StoredToken,
-    TrackedJob,
-)
+from exporter.state import SqliteStore
+from exporter.state.file import StateFile, explained
+from exporter.state.schema import MIGRATIONS
 
 MOVE_AWAY = "move it away and start again; losing it costs one poll per live job"
 NOBODY = 65534
 
-# Saves the job, its totals and the ledger with one number in all of them, then says which; goes on for ever.
+# Polls one job for ever, each poll with its number in the job and in the totals; says it once its credit is written.
 WRITER = """
 import itertools, sys
 from dataclasses import replace
 from pathlib import Path
-from samples import LEADS, tracked
-from exporter.jobs.store import Store
-from exporter.model import AccountLedger, ModuleTotals
+from samples import LEADS, NOW
+from exporter.model import Growth, JobSource, JobSpec
+from exporter.state import Purse, SqliteStore
 
 print("opening", flush=True)
-store = Store.open(Path(sys.argv[1]))
+account = SqliteStore(Path(sys.argv[1])).account("acme")
 print("open", flush=True)
-done = max((job.failures_in_a_row for job in store.load().jobs), default=0)
-for number in itertools.count(done + 1):
-    store.save_ledger("acme", AccountLedger({minute: number for minute in range(number, number + 100)}))
-    job = replace(tracked(LEADS), failures_in_a_row=number)
-    store.save_job(job, {("acme", "Leads"): ModuleTotals({}, {"updated": number}, {})})
-    print(number, flush=True)
+account.track(JobSpec(LEADS, JobSource.CONFIG), NOW)
+for number in itertools.count(account.get(LEADS).failures_in_a_row + 1):
+    claim = account.claim(LEADS, Purse(None), 60)
+    account.wait_written()
+    if not account.unwritten():
+        print(number, flush=True)
+    account.land(claim, lambda job: (replace(job, failures_in_a_row=number), Growth({"updated": 1})))
 """
-
-# A file as schema version 1 leaves it. Versions to come must read it for ever: do not change it.
-VERSION_1 = """
-    PRAGMA application_id = 0x5A4D5545;
-    PRAGMA user_version = 1;
-    CREATE TABLE jobs (
-        account TEXT NOT NULL, module TEXT NOT NULL, job_id TEXT NOT NULL,
-        source TEXT NOT NULL, job_name TEXT NOT NULL, job_group TEXT NOT NULL, labels TEXT NOT NULL,
-        state TEXT, undocumented_word TEXT,
-        updated INTEGER, failed INTEGER, not_updated INTEGER, total INTEGER,
-        first_seen_at REAL NOT NULL, reported_at REAL, polled_at REAL, next_poll_at REAL,
-        started_at REAL, finished_at REAL, progressed_at REAL,
-        failure_code TEXT, failure_message TEXT, failure_advice TEXT,
-        failure_is_passing INTEGER, failure_is_account_wide INTEGER, failure_retry_at REAL,
-        failures_in_a_row INTEGER NOT NULL, history TEXT NOT NULL,
-        PRIMARY KEY (account, module, job_id)
-    ) WITHOUT ROWID;
-    CREATE TABLE retired (
-        account TEXT NOT NULL, module TEXT NOT NULL, job_id TEXT NOT NULL, PRIMARY KEY (account, module, job_id)
-    ) WITHOUT ROWID;
-    CREATE TABLE totals (
-        account TEXT NOT NULL, module TEXT NOT NULL, finished TEXT NOT NULL, records TEXT NOT NULL,
-        durations TEXT NOT NULL, PRIMARY KEY (account, module)
-    ) WITHOUT ROWID;
-    CREATE TABLE credits (
-        account TEXT NOT NULL, minute INTEGER NOT NULL, credits INTEGER NOT NULL, PRIMARY KEY (account, minute)
-    ) WITHOUT ROWID;
-    CREATE TABLE mints (
-        account TEXT NOT NULL, position INTEGER NOT NULL, minted_at REAL NOT NULL, PRIMARY KEY (account, position)
-    ) WITHOUT ROWID;
-    CREATE TABLE tokens (
-        account TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL, expires_at REAL NOT NULL,
-        api_domain TEXT NOT NULL, fingerprint TEXT NOT NULL
-    ) WITHOUT ROWID;
-    INSERT INTO jobs VALUES (
-        'acme', 'Leads', '3524033000006027001', 'config', 'Spring', 'campaign', '{"team":"sales"}',
-        'RUNNING', '', 30, 0, 20, 50, 1790000000.0, 1790000030.0, 1790000045.0, 1790000060.0,
-        1790000015.0, NULL, 1790000030.0, 'timeout', 'Zoho fell silent', 'check the network', 1, 0, 1790000099.0,
-        2, '[[1790000015.0,"RUNNING",0],[1790000030.0,"RUNNING",30]]'
-    );
-    INSERT INTO retired VALUES ('acme', 'Leads', '3524033000006027000');
-    INSERT INTO totals VALUES (
-        'acme', 'Leads', '{"COMPLETED":3}', '{"updated":7,"failed":1}',
-        '{"COMPLETED":{"bounds":[60.0,600.0],"counts":[1,2,0],"total":400.0}}'
-    );
-    INSERT INTO credits VALUES ('acme', 29833333, 2), ('acme', 29833334, 1);
-    INSERT INTO mints VALUES ('acme', 0, 1789999000.0), ('acme', 1, 1790000000.0);
-    INSERT INTO tokens VALUES ('acme', '1000.secret', 1790003600.0, 'https://www.zohoapis.com', 'f1');
-"""
-VERSION_1_MEANS = StoredState(
-    jobs=(
-        TrackedJob(
-            JobSpec(LEADS, JobSource.CONFIG, "Spring", "campaign", {"team": "sales"}),
-            first_seen_at=NOW,
-            report=JobReport(JobState.RUNNING, 30, 0, 20, 50),
-            reported_at=NOW + 30,
-            polled_at=NOW + 45,
-            next_poll_at=NOW + 60,
-            started_at=NOW + 15,
-            progressed_at=NOW + 30,
-            failure=PollFailure("timeout", "Zoho fell silent", "check the network", retry_at=NOW + 99),
-            failures_in_a_row=2,
-            history=(Observation(NOW + 15, JobState.RUNNING, 0), Observation(NOW + 30, JobState.RUNNING, 30)),
-        ),
-    ),
-    retired=frozenset({JobKey("acme", "Leads", "3524033000006027000")}),
-    totals={
-        ("acme", "Leads"): ModuleTotals(
-            {JobState.COMPLETED: 3},
-            {"updated": 7, "failed": 1},
-            {JobState.COMPLETED: Distribution((60.0, 600.0), (1, 2, 0), 400.0)},
-        )
-    },
-    ledgers={
-        "acme": AccountLedger(
-            {29833333: 2, 29833334: 1},
-            (NOW - 1000, NOW),
-            StoredToken("1000.secret", NOW + 3600, "https://www.zohoapis.com", "f1"),
-        )
-    },
-)
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Give a path for a state file, in a directory that is not there yet."""
     return tmp_path / "state" / "state.db"
+
+
+VERSION_1 = "PRAGMA application_id = 0x5A4D5545; PRAGMA user_version = 1;"
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[SqliteStore]:
+    """Open a store, and close it with the block."""
+    store = SqliteStore(path)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def make_database(path: Path, script: str) -> None:
@@ -157,15 +75,14 @@ def make_database(path: Path, script: str) -> None:
 
 def make_state_file(path: Path) -> None:
     """Make a state file of many pages."""
-    with closing(Store.open(path)) as store:
-        for number in range(200):
-            store.save_job(replace(tracked(JobKey("acme", "Leads", str(number))), report=report()))
+    with closing(StateFile(path)) as file:
+        file.write([("acme", "job", f"Leads/{number:05}", "x" * 20) for number in range(5000)])
 
 
-def refusal(path: Path, connect: Callable[[str], sqlite3.Connection] | None = None) -> str:
+def refusal(path: Path) -> str:
     """Try to open a state file that can't be used, and give what is said of it."""
     with pytest.raises(ConfigurationError) as caught:
-        (Store.open(path, connect=connect) if connect else Store.open(path)).close()
+        SqliteStore(path)
     (problem,) = caught.value.problems
     assert problem.place == "state.path"
     return problem.message
@@ -213,7 +130,7 @@ def test_all_files_are_private(path: Path) -> None:
     """The token is for the exporter's user alone, whatever the umask allows."""
     umask = os.umask(0)
     try:
-        with closing(Store.open(path)):
+        with closing(StateFile(path)):
             modes = {file.name: mode(file) for file in path.parent.iterdir()}
     finally:
         os.umask(umask)
@@ -223,35 +140,36 @@ def test_all_files_are_private(path: Path) -> None:
 
 def test_file_that_others_could_read_becomes_private(path: Path) -> None:
     """So does a copy made by hand, before anything is written to it."""
-    make_database(path, "PRAGMA journal_mode = WAL;" + VERSION_1)
+    make_database(path, "PRAGMA journal_mode = WAL;" + MIGRATIONS[0] + VERSION_1)
     path.chmod(0o644)
-    with closing(Store.open(path)):
+    with closing(StateFile(path)):
         assert {mode(file) for file in path.parent.iterdir()} == {0o600}
 
 
 def test_existing_directory_keeps_its_mode(tmp_path: Path) -> None:
     """The operator's directory is the operator's."""
     tmp_path.chmod(0o755)
-    Store.open(tmp_path / "state.db").close()
+    StateFile(tmp_path / "state.db").close()
     assert mode(tmp_path) == 0o755
 
 
 def test_second_process_is_refused_until_the_first_is_dead(path: Path) -> None:
     """Two writers never meet; the refusal names the other, and `kill -9` releases its hold."""
     with writer(path) as process:
-        assert (said(process), said(process), said(process)) == ("opening", "open", "1")
+        assert (said(process), said(process)) == ("opening", "open")
+        assert int(said(process)) > 0
         assert refusal(path) == (
             f"the state file {path} can't be used: another exporter uses it (process {process.pid}): "
             "stop that one, or give each a path"
         )
-    with closing(Store.open(path)) as store:
-        assert store.load().jobs
+    with opened(path) as store:
+        assert store.account("acme").get(LEADS) is not None
 
 
 def test_second_store_is_refused_under_any_name(path: Path) -> None:
     """A link to the file leads to the same lock; without a process id the refusal says so."""
     link = path.with_name("link.db")
-    with closing(Store.open(path)):
+    with closing(StateFile(path)):
         link.symlink_to(path)
         path.with_name("state.db.lock").write_text("", encoding="utf-8")
         assert "another exporter uses it (a process): stop" in refusal(link)
@@ -259,18 +177,20 @@ def test_second_store_is_refused_under_any_name(path: Path) -> None:
 
 def test_operator_can_read_while_we_run(path: Path) -> None:
     """The sqlite3 shell shows what was saved last, and does not disturb the next write."""
-    with closing(Store.open(path)) as store, closing(sqlite3.connect(path)) as reader:
+    with closing(StateFile(path)) as file, closing(sqlite3.connect(path)) as reader:
         reader.execute("BEGIN")
-        assert reader.execute("SELECT count(*) FROM jobs").fetchone() == (0,)
-        store.save_job(tracked())
+        assert reader.execute("SELECT count(*) FROM documents").fetchone() == (0,)
+        file.write([("acme", "job", "Leads/35", "{}")])
         reader.execute("COMMIT")
-        assert reader.execute("SELECT job_id FROM jobs").fetchall() == [("3524033000006027001",)]
-        assert store.errors()["save_job"] == 0
+        assert reader.execute("SELECT key FROM documents").fetchall() == [("Leads/35",)]
+        file.write([("acme", "job", "Leads/35", None)])
+        assert reader.execute("SELECT key FROM documents").fetchall() == []
+        assert not file.is_lost()
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_killed_writer_leaves_a_sound_file(path: Path, seed: int) -> None:
-    """Nothing that was acknowledged is lost, and a job and its totals never part."""
+    """No credit that was waited for is lost, nor more than the poll in flight; a job and its totals never part."""
     dice = random.Random(seed)
     acknowledged = 0
     for _ in range(2):
@@ -280,69 +200,54 @@ def test_killed_writer_leaves_a_sound_file(path: Path, seed: int) -> None:
             assert process.stdout is not None
             lines += process.stdout.read().split()
         acknowledged = max([acknowledged, *(int(line) for line in lines if line.isdecimal())])
-        with closing(Store.open(path)) as store:
-            state = store.load()
-        saved = max((job.failures_in_a_row for job in state.jobs), default=0)
-        totals = state.totals.get(("acme", "Leads"), ModuleTotals({}, {"updated": 0}, {}))
-        assert totals.records == {"updated": saved}
-        assert acknowledged <= saved <= acknowledged + 1
-        spent = state.ledgers.get("acme", AccountLedger()).credits_by_minute
-        assert spent in [dict.fromkeys(range(number, number + 100), number) for number in (saved, saved + 1)] or (
-            spent == {} and saved == 0
-        )
+        with opened(path) as store:
+            account = store.account("acme")
+            job, totals, spent = account.get(LEADS), account.totals(), account.used()
+            assert store.health().errors["load"] == 0
+        saved = job.failures_in_a_row if job else 0
+        assert (totals["Leads"].records["updated"] if totals else 0) == saved
+        assert acknowledged - 1 <= saved <= spent
+        assert acknowledged <= spent
 
 
 def test_file_without_content_is_a_new_one(path: Path) -> None:
     """Such a file may be what a kill at the very first moment leaves."""
     path.parent.mkdir()
     path.touch()
-    with closing(Store.open(path)) as store:
-        assert store.load() == StoredState()
+    with opened(path) as store:
+        assert store.accounts() == ()
 
 
-def test_version_1_is_read(path: Path) -> None:
-    """A file of the first release gives all that it holds, and says what it is to other programs."""
-    make_database(path, VERSION_1)
-    with closing(Store.open(path)) as store, closing(sqlite3.connect(path)) as reader:
-        assert store.load() == VERSION_1_MEANS
-        assert reader.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
-        assert reader.execute("PRAGMA application_id").fetchone() == (0x5A4D5545,)
-
-
-def test_schema_we_make_is_the_one_of_version_1(path: Path) -> None:
-    """A new file is made by the same steps as an old one is migrated by."""
-    make_database(path, VERSION_1)
-    with closing(Store.open(path)), closing(sqlite3.connect(path)) as reader:
-        old = columns(reader)
+def test_schema_is_the_same_on_every_road(path: Path) -> None:
+    """A new file is made by the same steps as an old one is migrated by, and both say what they are."""
+    make_database(path, MIGRATIONS[0] + VERSION_1)
     fresh = path.with_name("fresh.db")
-    with closing(Store.open(fresh)), closing(sqlite3.connect(fresh)) as reader:
-        assert columns(reader) == old
-
-
-def columns(connection: sqlite3.Connection) -> list[object]:
-    """Give every column of every table."""
-    query = "SELECT t.name, c.* FROM sqlite_master t, pragma_table_info(t.name) c ORDER BY t.name, c.cid"
-    return connection.execute(query).fetchall()
-
-
-def test_next_version_is_one_more_row(path: Path) -> None:
-    """A migration runs once, keeps what is there, and marks the file."""
-    make_database(path, VERSION_1)
-    migrations = (*MIGRATIONS, "ALTER TABLE retired ADD COLUMN reason TEXT")
     for _ in range(2):
-        with closing(Store.open(path, migrations=migrations)) as store, closing(sqlite3.connect(path)) as reader:
-            assert store.load() == VERSION_1_MEANS
-            assert reader.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS) + 1,)
-            assert reader.execute("SELECT reason FROM retired").fetchall() == [(None,)]
+        made = []
+        for one in (path, fresh):
+            with closing(StateFile(one)), closing(sqlite3.connect(one)) as reader:
+                version = reader.execute("PRAGMA user_version").fetchone()
+                made.append((columns(reader), version, reader.execute("PRAGMA application_id").fetchone()))
+        assert made == [(["account", "kind", "key", "document"], (len(MIGRATIONS),), (0x5A4D5545,))] * 2
+
+
+def columns(connection: sqlite3.Connection) -> list[str]:
+    """Give every column of every table."""
+    query = "SELECT c.name FROM sqlite_master t, pragma_table_info(t.name) c ORDER BY t.name, c.cid"
+    return [name for (name,) in connection.execute(query)]
 
 
 def test_migration_that_fails_leaves_the_version_before(path: Path) -> None:
-    """Half a migration does not exist."""
-    make_database(path, VERSION_1)
-    with pytest.raises(ConfigurationError, match="no such table: nowhere"):
-        Store.open(path, migrations=(*MIGRATIONS, "DROP TABLE retired; DROP TABLE nowhere"))
-    with closing(Store.open(path)) as store:
-        assert store.load() == VERSION_1_MEANS
+    """Half a migration does not exist: the older exporter can go on with the file."""
+    make_database(path, MIGRATIONS[0] + VERSION_1 + "DROP TABLE mints;")
+    before = path.read_bytes()
+    for _ in range(2):
+        assert "no such table: mints" in refusal(path)
+        with closing(sqlite3.connect(path)) as reader:
+            assert reader.execute("PRAGMA user_version").fetchone() == (1,)
+            assert reader.execute("SELECT name FROM sqlite_master WHERE name = 'documents'").fetchall() == []
+            assert reader.execute("SELECT count(*) FROM jobs").fetchone() == (0,)
+    assert len(path.read_bytes()) == len(before)
 
 
 @pytest.mark.parametrize(
@@ -367,7 +272,18 @@ def test_migration_that_fails_leaves_the_version_before(path: Path) -> None:
         pytest.param(
             "PRAGMA application_id = 0x5A4D5545; PRAGMA user_version = 1",
             f"no such table: jobs: it is not as the exporter makes it: {MOVE_AWAY}",
+            id="version 1 without tables",
+        ),
+        pytest.param(
+            f"PRAGMA application_id = 0x5A4D5545; PRAGMA user_version = {len(MIGRATIONS)}",
+            f"no such table: documents: it is not as the exporter makes it: {MOVE_AWAY}",
             id="without tables",
+        ),
+        pytest.param(
+            f"PRAGMA application_id = 0x5A4D5545; PRAGMA user_version = {len(MIGRATIONS)};"
+            "CREATE TABLE documents (account TEXT, kind TEXT, document TEXT)",
+            f"no such column: key: it is not as the exporter makes it: {MOVE_AWAY}",
+            id="without a column",
         ),
     ],
 )
@@ -413,7 +329,24 @@ def test_refusal_keeps_no_hold(path: Path) -> None:
     path.write_text("not a database, but a long enough text to be read as one")
     refusal(path)
     path.rename(path.with_name("old.db"))
-    Store.open(path).close()
+    StateFile(path).close()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param("CREATE TABLE invoices (total REAL)", id="before it is ours"),
+        pytest.param(
+            f"PRAGMA application_id = 0x5A4D5545; PRAGMA user_version = {len(MIGRATIONS)}", id="when it is read"
+        ),
+    ],
+)
+def test_refused_file_is_free_for_another(path: Path, script: str) -> None:
+    """Neither lock nor connection is left behind."""
+    make_database(path, script)
+    refusal(path)
+    path.unlink()
+    StateFile(path).close()
 
 
 def test_directory_is_refused(tmp_path: Path) -> None:
@@ -449,30 +382,34 @@ def test_file_system_that_takes_no_files_is_refused() -> None:
     assert refusal(Path("/proc/self/state.db")).endswith("let the exporter's user write there, or choose another path")
 
 
-def test_full_disk_is_refused(path: Path) -> None:
-    """A disk without room for the tables is called full."""
-
-    def connect_full(database: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(database, isolation_level=None)
-        connection.execute("PRAGMA max_page_count = 2")
-        return connection
-
-    expected = "database or disk is full: the disk is full: free some space"
-    assert refusal(path, connect_full) == f"the state file {path} can't be used: {expected}"
-
-
 def test_database_locked_by_another_program_is_refused(path: Path) -> None:
     """A shell in the middle of a transaction would fail all our writes."""
     make_state_file(path)
-
-    def connect_at_once(database: str) -> sqlite3.Connection:
-        return sqlite3.connect(database, isolation_level=None, timeout=0)
-
     with closing(sqlite3.connect(path, isolation_level=None)) as shell:
         shell.execute("PRAGMA locking_mode = EXCLUSIVE")
         shell.execute("BEGIN EXCLUSIVE")
-        message = refusal(path, connect_at_once)
+        message = refusal(path)
     assert message.endswith("database is locked: end the other program that writes to it; reading does no harm")
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "advice"),
+    [
+        (sqlite3.SQLITE_FULL, "database or disk is full", "the disk is full: free some space"),
+        (sqlite3.SQLITE_READONLY, "attempt to write", "let the exporter's user write there, or choose another path"),
+        (sqlite3.SQLITE_IOERR, "disk I/O error", "check the disk, its file system and the system's log"),
+        (sqlite3.SQLITE_IOERR | 13 << 8, "disk I/O error", "check the disk, its file system and the system's log"),
+        (None, "disk I/O error", "check the disk, its file system and the system's log"),
+    ],
+)
+def test_fault_of_sqlite_comes_with_advice(code: int | None, words: str, advice: str) -> None:
+    """SQLite's own words come with advice, its number or not."""
+    error = sqlite3.OperationalError(words)
+    if code is not None:
+        error.sqlite_errorcode = code
+    expected = f"the state file state.db can't be used: {words}: {advice}"
+    with pytest.raises(ConfigurationError, match=re.escape(expected)), explained(Path("state.db")):
+        raise error
 
 
 @pytest.mark.parametrize(
@@ -494,11 +431,38 @@ def test_fault_of_the_file_system_comes_with_advice(number: int, advice: str) ->
         raise OSError(number, os.strerror(number))
 
 
-def test_failing_disk_is_refused(path: Path) -> None:
-    """SQLite's own words come with advice, its number or not."""
+@pytest.fixture
+def others_file() -> Iterator[Path]:
+    """Give a state file of another user, which its group may write, in a directory that all may enter."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a file of another user")
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "state.db"
+        StateFile(path).close()
+        for file in Path(directory).iterdir():
+            os.chown(file, 4321, 1234)
+            file.chmod(0o660)
+        os.chown(directory, 4321, 1234)
+        Path(directory).chmod(0o770)
+        yield path
 
-    def connect_in_vain(_: str) -> sqlite3.Connection:
-        raise sqlite3.OperationalError("disk I/O error")
 
-    expected = "disk I/O error: check the disk, its file system and the system's log"
-    assert refusal(path, connect_in_vain) == f"the state file {path} can't be used: {expected}"
+def test_file_of_another_user_that_we_may_write_is_used(others_file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A platform that gives each process a user of its own, or a restored volume: its mode stays, and that is told."""
+    os.setegid(1234)
+    os.seteuid(5678)
+    try:
+        with pytest.raises(PermissionError):
+            others_file.chmod(0o600)
+        with closing(StateFile(others_file)) as file:
+            file.write([("acme", "job", "Leads/35", "{}")])
+            assert not file.is_lost()
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the state file belongs to another user: its mode stays"
+    ]
+    assert mode(others_file) == 0o660
+    with closing(StateFile(others_file)) as file:
+        assert list(file.rows()) == [("acme", "job", "Leads/35", "{}")]
