@@ -238,7 +238,9 @@ class Permits:
         with self._lock:
             now = self._clock()
             # A look of the future is one of before a clock was set back: nobody knows how long ago.
-            if any(0 <= now - at < RESERVE_LOOK_SECONDS for at in (self._account.standing.answered_at, self._looked_at)):
+            if any(
+                0 <= now - at < RESERVE_LOOK_SECONDS for at in (self._account.standing.answered_at, self._looked_at)
+            ):
                 raise HeldBackError(BUDGET, f"fewer than {self.limits.reserve} credits are left to the organisation")
             self._looked_at = now
 
@@ -251,4 +253,4 @@ class Permits:
 
     def _is_too_much_unwritten(self) -> bool:
         limit = self.limits.daily_budget
-        return limit is not None and self._account.unwritten() > limit / HOURS
+        return limit is not None and self._account.unwritten() >= max(1.0, limit / HOURS)
