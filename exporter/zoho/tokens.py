@@ -139,11 +139,11 @@ class TokenSource:
         return self.token(deadline)
 
     def doubt(self, token: AccessToken, key: JobKey, asked_at: float, refusal: DeadTokenError) -> PollError:
-        """Give what a job's poll, begun at `asked_at`, ends with after Zoho refused the token in place of a dead one too.
+        """Give what a poll begun at `asked_at` ends with, now that Zoho refused the token in place of a dead one too.
 
         Where the token before was accepted, the job is at fault until another one fares no better. Otherwise the
-        account pauses: each further token pushes one out of whoever else uses the refresh token. The pause doubles until
-        `note_accepted`.
+        account pauses: each further token pushes one out of whoever else uses the refresh token. The pause doubles
+        until `note_accepted`.
         """
         with self._lock:
             self._suspect(key, token)
@@ -159,7 +159,7 @@ class TokenSource:
         return refusal
 
     def note_accepted(self, token: AccessToken, key: JobKey, asked_at: float) -> None:
-        """Say that Zoho's API accepted a token for a job, in a call begun at `asked_at`: the row of rejections is over."""
+        """Say that Zoho accepted a token for a job, in a call begun at `asked_at`: the row of rejections is over."""
         with self._lock:
             for held in (self._held, self._before):
                 if held.token is token:
@@ -180,7 +180,7 @@ class TokenSource:
             self._rejections = 0
             kept = self._account.standing.token
             if fingerprint and (kept is None or kept.fingerprint != fingerprint):
-                self._held = self._before = _Held()
+                self._held, self._before = _Held(), _Held()
             self._account.stand(_without_curable_pause)
 
     def is_cooling_down(self) -> bool:
@@ -206,12 +206,16 @@ class TokenSource:
         except BaseException as error:  # noqa: BLE001 - whoever waits gets it
             if self._rechecks != rechecks:
                 self._account.stand(_without_curable_pause)  # it is about settings of before
+            self._end_refresh()
             refresh.set_exception(error)
         else:
+            self._end_refresh()
             refresh.set_result(token)
-        finally:
-            with self._lock:
-                self._refreshing = None
+
+    def _end_refresh(self) -> None:
+        """Let the next refresh begin: before its token is used, for it may be found dead at once."""
+        with self._lock:
+            self._refreshing = None
 
     def _refresh(self, deadline: float) -> AccessToken:
         rechecks = self._rechecks

@@ -345,7 +345,7 @@ def test_a_clock_that_is_set_back_lets_one_call_try(scene: Scene) -> None:
 
 
 def test_reasons_are_asked_in_order_and_nothing_is_booked() -> None:
-    """Each obstacle is told once those before it are gone; a poll that is held back costs nothing, and asks no token."""
+    """Each obstacle is told once those before it are gone, tokens are looked at once, and nothing is spent."""
     standing = Standing(circuit=PAUSE, credits_remaining=499, answered_at=NOW)
     scene = Scene(CreditLimits(10, 500), contents=Contents(credits={MINUTE: 9}, standing=standing))
     scene.disk.is_stopped = True
@@ -655,9 +655,10 @@ def test_an_error_in_what_is_made_of_a_poll_gives_up_its_claim(scene: Scene) -> 
         raise ValueError("a bug")
 
     scene.account.track(JobSpec(LEADS, JobSource.CONFIG), NOW)
-    with pytest.raises(ValueError, match="a bug"), closing(scene.take()) as permit:
+    with closing(scene.take()) as permit:
         permit.pay()
-        permit.land(fail)
+        with pytest.raises(ValueError, match="a bug"):
+            permit.land(fail)
     scene.take().close()
     assert scene.account.used() == 1
 
