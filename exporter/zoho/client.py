@@ -192,8 +192,9 @@ class OpenAccount:
             token = self._known(self._tokens.replacement(token, key, asked_at, deadline))
         try:
             return self._accepted(setup, permit, token, deadline)
-        except DeadTokenError as error:
-            raise self._tokens.doubt(token, key, asked_at, error) from error
+        except DeadTokenError:
+            self._tokens.doubt(token, key, asked_at)
+            raise
 
     def _accepted(self, setup: AccountSetup, permit: Permit, token: AccessToken, deadline: float) -> JobReport:
         """Ask; whatever Zoho answers but that the token is dead tells that it accepts the token."""

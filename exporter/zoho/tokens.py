@@ -14,9 +14,7 @@ from threading import Lock
 
 from exporter.errors import (
     ConfigurationError,
-    DeadTokenError,
     PassingError,
-    PollError,
     RefusedError,
     TokenRefusedError,
 )
@@ -39,6 +37,8 @@ EARLY_SECONDS = 60.0
 MINTS_PER_WINDOW = 10
 MINT_WINDOW_SECONDS = 600.0
 """Zoho's limit: tokens per refresh token. Source: Zoho accounts, token limits."""
+UNPROVEN_SECONDS = 600.0
+"""How long a job that is held to be at fault has no token replaced that nobody else tried yet."""
 MOST_SUSPECTS = 1000
 """How many jobs are remembered whose own fault a refused token may be."""
 
@@ -57,9 +57,10 @@ _MINT_LIMIT = Refusal(MINT_LIMIT, is_passing=True, advice="tokens die too early:
 
 @dataclass(slots=True)
 class _Held:
-    """A token, and how Zoho's API took it: when the last call that was accepted with it was begun (stopwatch)."""
+    """A token, since when it is used, and when the last call was begun that Zoho accepted with it (stopwatch)."""
 
     token: AccessToken | None = None
+    since: float = 0.0
     accepted_at: float | None = None
     is_doubted: bool = False
 
@@ -97,7 +98,7 @@ class TokenSource:
         self._refreshing: Future[AccessToken] | None = None
         self._held = _Held()
         self._before = _Held()
-        self._suspects: dict[JobKey, AccessToken] = {}
+        self._suspects: dict[JobKey, None] = {}
         self._rejections = 0
         self._rechecks = 0
         self._refreshes = 0
@@ -134,29 +135,34 @@ class TokenSource:
         with self._lock:
             if self._held.token is token:
                 if self._is_accepted_for_others(key, asked_at):
+                    self._suspect(key)
                     raise _job_refused(key)
                 self._forget()
         return self.token(deadline)
 
-    def doubt(self, token: AccessToken, key: JobKey, asked_at: float, refusal: DeadTokenError) -> PollError:
-        """Give what a poll begun at `asked_at` ends with, now that Zoho refused the token in place of a dead one too.
+    def doubt(self, token: AccessToken, key: JobKey, asked_at: float) -> None:
+        """Say that Zoho refused the token in place of a dead one too, for a job's poll begun at `asked_at`.
 
         Where the token before was accepted, the job is at fault until another one fares no better. Otherwise the
         account pauses: each further token pushes one out of whoever else uses the refresh token. The pause doubles
         until `note_accepted`.
+
+        Raises:
+            RefusedError: it is the job's own fault.
         """
         with self._lock:
-            self._suspect(key, token)
             if self._held.token is not token:
-                return refusal  # others have drawn their conclusion
-            if self._is_excused(asked_at):
-                return _job_refused(key)
+                return  # others have drawn their conclusion
+            is_excused = self._is_excused(key, asked_at)
+            self._suspect(key)
+            if is_excused:
+                raise _job_refused(key)
             self._forget()
+            self._before = _Held()
             self._rejections += 1
             rejections = self._rejections
         message = "Zoho's API refused an access token that was just minted"
         self._pause(_REJECTED, message, self._fingerprint(), rejections)
-        return refusal
 
     def note_accepted(self, token: AccessToken, key: JobKey, asked_at: float) -> None:
         """Say that Zoho accepted a token for a job, in a call begun at `asked_at`: the row of rejections is over."""
@@ -230,8 +236,8 @@ class TokenSource:
         token = self._kept(fingerprint) or self._minted(credentials, fingerprint, deadline)
         with self._lock:
             if self._rechecks == rechecks:
-                self._before = self._held if self._held.token else self._before
-                self._held = _Held(token)
+                self._retire()
+                self._held = _Held(token, self._stopwatch())
         return token
 
     def _minted(self, credentials: Credentials, fingerprint: str, deadline: float) -> AccessToken:
@@ -272,27 +278,33 @@ class TokenSource:
 
     def _is_accepted_for_others(self, key: JobKey, asked_at: float) -> bool:
         """Whether a job's refusal says nothing of the token in use, for other jobs' calls tell that it lives."""
-        accepted_at, refused_before = self._held.accepted_at, self._suspects.get(key)
-        if refused_before is None:
+        accepted_at = self._held.accepted_at
+        if key not in self._suspects:
             return accepted_at is not None and accepted_at >= asked_at
-        was_accepted = self._before.accepted_at is not None and refused_before is not self._held.token
-        return accepted_at is not None or was_accepted
+        is_new = self._stopwatch() - self._held.since < UNPROVEN_SECONDS
+        return accepted_at is not None or (is_new and self._before.accepted_at is not None)
 
-    def _is_excused(self, asked_at: float) -> bool:
-        """Whether a refusal of the token in use is held against the job: once without proof, then with one only."""
+    def _is_excused(self, key: JobKey, asked_at: float) -> bool:
+        """Whether a refusal of the token in use is held against the job: with proof, or once where it is the first."""
         accepted_before = self._before.accepted_at
-        is_first, self._held.is_doubted = not self._held.is_doubted, True
+        is_first, self._held.is_doubted = not self._held.is_doubted and key not in self._suspects, True
         is_alive = accepted_before is not None and (is_first or accepted_before >= asked_at)
         return self._held.accepted_at is not None or is_alive
 
-    def _suspect(self, key: JobKey, token: AccessToken) -> None:
-        self._suspects[key] = token
+    def _suspect(self, key: JobKey) -> None:
+        self._suspects[key] = None
         if len(self._suspects) > MOST_SUSPECTS:
             del self._suspects[next(iter(self._suspects))]
 
     def _forget(self) -> None:
-        self._before, self._held = self._held, _Held()
+        self._retire()
         self._account.stand(lambda standing: replace(standing, token=None))
+
+    def _retire(self) -> None:
+        """Use the token no more; remembered is the last that was accepted, or one that may yet turn out to be."""
+        if self._held.token and (self._held.accepted_at is not None or self._before.accepted_at is None):
+            self._before = self._held
+        self._held = _Held()
 
     def _fingerprint(self) -> str:
         """Tell the credentials of now apart from others; empty where they can't be read."""

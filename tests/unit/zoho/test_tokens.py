@@ -87,9 +87,13 @@ class Scene:
         """Ask for another token in place of one that Zoho did not accept for a job, in a call that is begun now."""
         return self.source.replacement(token, key, self.watch.now, self.watch.now + 8)
 
-    def doubt(self, token: AccessToken, key: JobKey = LEADS) -> PollError:
+    def doubt(self, token: AccessToken, key: JobKey = LEADS, asked_at: float | None = None) -> PollError:
         """Say that Zoho did not accept a new token either, and give what the poll ends with."""
-        return self.source.doubt(token, key, self.watch.now, DEAD)
+        try:
+            self.source.doubt(token, key, self.watch.now if asked_at is None else asked_at)
+        except RefusedError as error:
+            return error
+        return DEAD
 
     def accept(self, key: JobKey = DEALS) -> AccessToken:
         """Let Zoho accept the token for a job, and give it; time goes on."""
@@ -777,7 +781,7 @@ def test_a_job_at_fault_that_is_answered_first_pauses_nobody(scene: Scene, lead:
     asked_at = scene.watch.now
     second = scene.replaced(token)
     scene.source.note_accepted(token, DEALS, asked_at + lead)
-    assert isinstance(scene.source.doubt(second, LEADS, asked_at, DEAD), RefusedError)
+    assert isinstance(scene.doubt(second, asked_at=asked_at), RefusedError)
     assert not scene.source.is_cooling_down()
     assert scene.accept() is second
 
@@ -790,7 +794,7 @@ def test_several_jobs_at_fault_pause_nobody(scene: Scene) -> None:
     scene.watch.now += 1
     assert isinstance(scene.poll_refused(), RefusedError)
     second = scene.token()
-    errors = [scene.source.doubt(second, key, asked_at, DEAD) for key in JOBS]
+    errors = [scene.doubt(second, key, asked_at) for key in JOBS]
     assert {type(error) for error in errors} == {RefusedError}
     assert (len(scene.minted), scene.source.is_cooling_down()) == (2, False)
 
@@ -855,6 +859,9 @@ def test_the_only_job_is_not_left_with_a_dead_token(scene: Scene) -> None:
     scene.accept(LEADS)
     assert isinstance(scene.poll_refused(), RefusedError)
     dead = scene.token()
+    scene.watch.now += 599
+    with pytest.raises(RefusedError):
+        scene.replaced(dead)
     scene.watch.now += 1
     third = scene.replaced(dead)
     assert third.value == "1000.token-3"
