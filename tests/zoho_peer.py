@@ -14,7 +14,7 @@ from exporter.state import AccountState
 from exporter.zoho.client import AccountSetup, OpenAccount
 from exporter.zoho.data_centers import Endpoints
 from exporter.zoho.permits import CreditLimits
-from exporter.zoho.transport import Transport
+from exporter.zoho.transport import Transport, UnsentError
 from exporter.zoho.wire import Answer
 
 Reply = tuple[int, Mapping[str, object]]
@@ -72,7 +72,7 @@ class Peer(Transport):
             self.watch.now += 0.01
             asked = Asked(self.true_clock.now, params["job_id"], token, fresh)
             reply = self.reply(asked) if token in self.live else DEAD_TOKEN
-            self.calls.append(asked)
+            self.calls += [] if isinstance(reply, UnsentError) else [asked]
             self.accepted += [asked] if token in self.live else []
         if isinstance(reply, PassingError):
             raise reply

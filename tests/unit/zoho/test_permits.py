@@ -545,16 +545,16 @@ def test_a_budget_spent_in_the_future_comes_back_a_day_later() -> None:
 
 def test_probes_have_a_quarter_while_others_live() -> None:
     """Jobs that only probes brought leave three quarters to the others, and have all where there are none."""
-    scene = Scene(CreditLimits(11, 0))
-    for _ in range(2):
+    scene = Scene(CreditLimits(12, 0))
+    for _ in range(3):
         scene.poll(is_probe=True)
-    held_back = "budget: all 2 credits for jobs that only probes brought are spent"
+    held_back = "budget: all 3 credits for jobs that only probes brought are spent"
     assert scene.held_back(is_probe=True, are_others_live=True) == held_back
     scene.take(is_probe=True).close()
     for _ in range(9):
         scene.poll()
-    assert scene.account.used() == 11
-    assert scene.account.used(by_probes=True) == 2
+    assert scene.account.used() == 12
+    assert scene.account.used(by_probes=True) == 3
 
 
 def test_a_probes_second_call_is_of_its_quarter_too() -> None:
@@ -587,6 +587,15 @@ def test_a_call_is_paid_and_the_claim_given_up(scene: Scene) -> None:
         permit.pay()
     assert (scene.account.used(), scene.account.booked()) == (1, 1)
     scene.take().close()
+
+
+def test_a_credit_is_written_before_its_call_where_the_disk_is_well(scene: Scene) -> None:
+    """No crash forgets it."""
+    scene.disk.is_merely_slow = True
+    with closing(scene.take()) as permit:
+        assert scene.account.unwritten() == 1
+        permit.pay()
+        assert scene.account.unwritten() == 0
 
 
 def test_each_further_call_has_a_credit_of_its_own(scene: Scene) -> None:
