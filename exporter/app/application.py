@@ -103,19 +103,19 @@ class Application:
         """Give the time, Unix seconds."""
         return self._clock()
 
-    def scrape(self, timeout_seconds: float, accept: str = "", groups: Collection[str] = SCRAPED) -> Page:
-        """Poll what is due, wait for it no longer than `timeout_seconds`, and write the page with what is there.
+    def scrape(self, deadline: float, accept: str = "", groups: Collection[str] = SCRAPED) -> Page:
+        """Poll what is due, wait for it no longer than until the deadline, and write the page with what is there.
 
         Without the group of jobs nothing is polled.
         """
         started = self._stopwatch()
         if JOBS in groups:
-            self._refresher.refresh(timeout_seconds)
+            self._refresher.refresh(max(0.0, deadline - started))
         page = self._renderer.render(self.snapshot(), accept, groups)
         self._telemetry.note_scrape(self._stopwatch() - started)
         return page
 
-    def probe(self, key: JobKey, timeout_seconds: float, accept: str = "") -> Page:
+    def probe(self, key: JobKey, deadline: float, accept: str = "") -> Page:
         """Poll one job if it is due, and write its page.
 
         Raises:
@@ -123,7 +123,7 @@ class Application:
         """
         started = self._stopwatch()
         self._registry.admit_probe(key, self._clock())
-        self._refresher.refresh(timeout_seconds, {key})
+        self._refresher.refresh(max(0.0, deadline - started), {key})
         jobs = self._view({key})
         is_success = any(job.report is not None and job.failure is None for job in jobs)
         snapshot = Snapshot(jobs, (), self._reading(), Probe(is_success, self._stopwatch() - started))
@@ -132,6 +132,10 @@ class Application:
     def snapshot(self) -> Snapshot:
         """Give what is known now. Touches no network."""
         return Snapshot(self._view(), tuple(self._account_snapshots()), self._reading())
+
+    def find(self, key: JobKey) -> TrackedJob | None:
+        """Give what is known of one job; nothing for one that is not tracked."""
+        return next(iter(self._view({key})), None)
 
     def explain(self, key: JobKey) -> tuple[str, ...]:
         """Say why a job shows what it shows; nothing for a job that is not tracked."""

@@ -9,13 +9,9 @@ from threading import Event, Thread
 
 from exporter import __version__
 from exporter.app.application import GRACE_SECONDS, Application, Load
-from exporter.app.entrance import Entrance
-from exporter.errors import ConfigurationError
 from exporter.jobs.store import Store
-from exporter.settings import Settings, Watch, read_secret_file, state_file
-from exporter.web.options import WebOptions
-from exporter.web.routes import create_routes
-from exporter.web.server import WebServer, bind
+from exporter.settings import Settings, Watch, read_secret_file, read_web_config, state_file
+from exporter.web import Connections, Guard, WebOptions, WebServer, bind, create_gate
 
 _log = logging.getLogger(__name__)
 
@@ -61,16 +57,16 @@ def serve(source: Source, *, on_ready: Callable[[int], None] = lambda _: None) -
     watch = Watch(lambda: source.files)
     settings = source.load()
     address, options = settings.web.listen_address, _web_options(settings)
-    entrance = Entrance(settings, options.read_api_token)
+    guard = guard_of(settings)
     with bind(address.host, address.port) as listener:
         store = Store.open(state_file(settings.state.path))
-        application = Application(settings, store, source.load, web_config_problems=entrance.problems)
+        application = Application(settings, store, source.load, web_config_problems=guard.problems)
         server = WebServer(
-            entrance.gate(create_routes(options, application)),
+            create_gate(options, application, guard),
             listener,
             on_exit=stop.set,
             grace_seconds=GRACE_SECONDS,
-            connections=entrance.connections,
+            connections=Connections.behind(guard, options.max_requests),
         )
         server.start()
         follower = Follower(application, watch, wake)
@@ -148,23 +144,17 @@ def _web_options(settings: Settings) -> WebOptions:
         telemetry_path=settings.web.telemetry_path,
         default_timeout_seconds=settings.scrape_timeout,
         timeout_offset_seconds=settings.scrape_timeout_offset,
-        read_api_token=_token_reader(settings.web.api_token_file),
+        max_requests=settings.web.max_requests,
     )
 
 
-def _token_reader(file: Path | None) -> Callable[[], str]:
-    """Give a function that reads the API's token anew; where the file can't be read, the API is off."""
-    told = ""
+def guard_of(settings: Settings) -> Guard:
+    """Make what says who may come in.
 
-    def read() -> str:
-        nonlocal told
-        try:
-            token, problem = read_secret_file(file) if file else "", ""
-        except ConfigurationError as error:
-            token, problem = "", str(error)
-        if problem and problem != told:  # anybody can ask for the API: a line for each request could fill the log
-            _log.error("the API's token can't be read: %s", problem)
-        told = problem
-        return token
-
-    return read
+    Raises:
+        ConfigurationError: the web-config file or one that it names can't be used.
+    """
+    web = settings.web
+    return Guard.over(
+        web.config_file, web.api_token_file, read_web_config=read_web_config, read_secret=read_secret_file
+    )

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator
 
-from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from exporter.model import JobSource, TrackedJob
 from exporter.web.contract import Exporter
-from exporter.web.jobs_asked import ACCOUNT, JOB_ID, MODULE
+from exporter.web.prometheus.jobs_asked import ACCOUNT, JOB_ID, MODULE
+from exporter.web.request import Request
 
 PROBE_PATH = "/probe"
 STEPS_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120)
@@ -26,14 +26,14 @@ class Discovery:
     def __init__(self, exporter: Exporter) -> None:
         self._exporter = exporter
 
-    async def jobs(self, request: Request) -> Response:
+    def jobs(self, request: Request) -> Response:
         """Give a target for each job, at the address under which Prometheus has found us."""
         address = request.headers.get("Host", "")
         if not _HOST.fullmatch(address):
             return PlainTextResponse("Host: expected the exporter's own host and port\n", status_code=400)
         now = self._exporter.now()
         jobs = (job for job in self._exporter.snapshot().jobs if self._is_live(job, now))
-        return JSONResponse([target(job, address, request.url.scheme, now) for job in jobs])
+        return JSONResponse([target(job, address, request.scheme, now) for job in jobs])
 
     def _is_live(self, job: TrackedJob, now: float) -> bool:
         """Tell jobs that still want scrapes: not ended long ago, and not tracked only because somebody probes them."""

@@ -1,7 +1,8 @@
 """Passwords of basic authentication: checked against bcrypt hashes, seldom, and never in the way of other requests.
 
-One check costs a tenth of a second or more of a core, so verdicts are kept, checks run one at a time outside the event
-loop, and few may wait: two for each client, so that one who guesses keeps nobody else from being checked.
+One check costs a tenth of a second or more of a core, so verdicts are kept, equal checks are joined, and one at a time
+runs, in a thread. Of those that wait the one comes first that most requests ask for, and then the newest: who guesses
+has many others waiting behind a guess, who knows the password comes once, or often with the same one.
 """
 
 import asyncio
@@ -9,16 +10,18 @@ import base64
 import binascii
 import hashlib
 import secrets
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
 from typing import NamedTuple
 
 import bcrypt
 
-_MAX_PENDING = 16
-_MAX_PENDING_OF_CLIENT = 2
+from exporter.web.threads import in_thread
+
+MOST_WAITING = 64
 _MAX_VERDICTS = 256
 _BCRYPT_BYTES = 72  # bcrypt looks at no more of a password
 
@@ -50,19 +53,32 @@ def parse_login(header: str) -> Login | None:
     return Login(user.decode("utf-8", "replace"), password) if colon else None
 
 
+@dataclass(slots=True, eq=False)
+class _Check:
+    """A check that waits or runs, and how many requests ask for it."""
+
+    digest: bytes
+    password: bytes
+    password_hash: bytes
+    is_known: bool
+    verdict: "asyncio.Future[Verdict]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    asked: int = 0
+
+
 class Passwords:
     """Judges logins. For use in one event loop."""
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
-        self._checker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bcrypt")
-        self._pending: Counter[str] = Counter()
+        self._checks: dict[bytes, _Check] = {}
+        self._running: _Check | None = None
+        self._runner: asyncio.Task[None] | None = None
         # Two stores: guesses must not push out the passwords that are right.
         self._right = _Digests()
         self._wrong = _Digests()
 
-    async def judge(self, login: Login, users: Mapping[str, bytes], client: str) -> Verdict:
-        """Say whether the password is the user's; `client` is the address that asks.
+    async def judge(self, login: Login, users: Mapping[str, bytes]) -> Verdict:
+        """Say whether the password is the user's.
 
         An unknown user takes as long as a known one: the password is checked against somebody's hash all the same.
         """
@@ -73,18 +89,38 @@ class Passwords:
             return Verdict.ADMITTED
         if digest in self._wrong:
             return Verdict.REFUSED
-        if self._pending.total() >= _MAX_PENDING or self._pending[client] >= _MAX_PENDING_OF_CLIENT:
-            return Verdict.BUSY
-        is_right = await self._check(login.password, password_hash, client) and known is not None
-        (self._right if is_right else self._wrong).add(digest)
-        return Verdict.ADMITTED if is_right else Verdict.REFUSED
-
-    async def _check(self, password: bytes, password_hash: bytes, client: str) -> bool:
-        self._pending[client] += 1
+        check = self._checks.get(digest) or self._enter(
+            _Check(digest, login.password, password_hash, known is not None)
+        )
+        check.asked += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._checker, _is_right, password, password_hash)
+            return await asyncio.shield(check.verdict)
         finally:
-            self._pending -= Counter((client,))
+            check.asked -= 1
+
+    def _enter(self, check: _Check) -> _Check:
+        waiting = [one for one in self._checks.values() if one is not self._running]
+        if len(waiting) >= MOST_WAITING:
+            self._settle(min(waiting, key=lambda one: one.asked), Verdict.BUSY)  # of several the oldest
+        self._checks[check.digest] = check
+        if self._runner is None or self._runner.done():
+            self._runner = asyncio.create_task(self._run())
+        return check
+
+    async def _run(self) -> None:
+        while self._checks:
+            check = max(reversed(self._checks.values()), key=lambda one: one.asked)  # of several the newest
+            self._running = check
+            if not check.asked:  # whoever asked has given up
+                self._settle(check, Verdict.BUSY)
+                continue
+            is_right = await in_thread(partial(_is_right, check.password, check.password_hash)) and check.is_known
+            (self._right if is_right else self._wrong).add(check.digest)
+            self._settle(check, Verdict.ADMITTED if is_right else Verdict.REFUSED)
+
+    def _settle(self, check: _Check, verdict: Verdict) -> None:
+        del self._checks[check.digest]
+        check.verdict.set_result(verdict)
 
     def _somebodys(self, users: Mapping[str, bytes], user: str) -> bytes:
         hashes = sorted(users.values())

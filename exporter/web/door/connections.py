@@ -1,17 +1,18 @@
 """Connections that can't be held for nothing: each must get on within its time, and their number is bounded.
 
 asyncio and uvicorn wait for ever for a client that sends its request byte by byte or never reads the answer. Here every
-step has a time limit, and where there are too many connections one goes: of the address that has most of them, at best
-one that keeps us waiting, so that Prometheus keeps its own. TLS is begun here too, with a fresh
-context for each.
+step has a time limit, and where there are too many connections one of those goes that keep us waiting, of the address
+that has most of them: Prometheus keeps its own, however many of its scrapes we work on. TLS is begun here too, with a
+fresh context for each.
 """
 
 import asyncio
 import logging
+import resource
 import ssl
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
@@ -22,7 +23,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from exporter.web.tls import Tls
+from exporter.web.guard import Guard, Tls
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ class Awaited(Enum):
 _WORTH = {Awaited.NEXT_REQUEST: 1, None: 3}
 """Whom to keep: who owes us something (0) is ended before one that rests, and last one that we owe an answer."""
 _WORTH_OF_NEWCOMER = 2
+_OTHER_FILES = 128
+"""How many files are left to everything but connections, those included that come before another one has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +78,23 @@ class Connections:
     """All connections of a server. For use in one event loop.
 
     Args:
-        tls: gives what a new connection's TLS is made with; `None` for none.
+        tls: gives what a new connection's TLS is made with; left out where none is spoken.
         patience: what clients may take.
     """
 
-    def __init__(self, tls: Callable[[], Tls | None] = lambda: None, patience: Patience | None = None) -> None:
+    def __init__(
+        self, tls: Callable[[], Awaitable[Tls | None]] | None = None, patience: Patience | None = None
+    ) -> None:
         self.tls = tls
         self.patience = patience or Patience()
         self._open: set[Connection] = set()
+
+    @classmethod
+    def behind(cls, guard: Guard, max_requests: int) -> "Connections":
+        """Make those of a gate: more than it has places of three kinds, and fewer than there may be files."""
+        most = Patience().most_connections + 3 * max_requests
+        patience = Patience(most_connections=max(min(most, raise_file_limit() - _OTHER_FILES), 16))
+        return cls(guard.tls if guard.speaks_tls else None, patience)
 
     def protocol(self) -> type["Connection"]:
         """Give the class of this server's connections, as uvicorn wants it."""
@@ -104,17 +116,36 @@ class Connections:
         if len(unread) > self.patience.most_unread:
             self._end_longest(unread, None)
 
+    def end_all(self) -> None:
+        """End every connection at once."""
+        for connection in tuple(self._open):
+            connection.end()
+
+    def make_room(self) -> None:
+        """End a connection, because the process can't have more of them."""
+        if self._open:
+            self._end_longest(self._open, None)
+
     def _end_longest(self, candidates: set["Connection"], newcomer: "Connection | None") -> None:
-        shares = Counter(one.address for one in self._open)
+        waiting = {one for one in candidates if one.awaited is not None and one is not newcomer}
+        among = waiting or candidates
+        shares = Counter(one.address for one in among)
 
         def worth(one: Connection) -> tuple[int, int, float]:
             # Of the address that holds most: one client, however eager, does not push out the others.
             rank = _WORTH_OF_NEWCOMER if one is newcomer else _WORTH.get(one.awaited, 0)
             return -shares[one.address], rank, one.waiting_since
 
-        victim = min(candidates, key=worth)
+        victim = min(among, key=worth)
         self.leave(victim)
         victim.end()
+
+
+def raise_file_limit() -> int:
+    """Let the process open as many files as it may, and give their number."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return sys.maxsize if most == resource.RLIM_INFINITY else most
 
 
 class Connection(H11Protocol):
@@ -147,15 +178,16 @@ class Connection(H11Protocol):
         self.connections.add(self)
         self._await(Awaited.HEAD)
         self.neighbours.enter(self)
-        tls = self.neighbours.tls()
-        if tls is None:
+        if self.neighbours.tls is None:
             super().connection_made(transport)
             return
         transport.pause_reading()
-        self._handshake = self.loop.create_task(self._secure(transport, tls))
+        self._handshake = self.loop.create_task(self._secure(transport, self.neighbours.tls))
 
-    async def _secure(self, transport: asyncio.Transport, tls: Tls) -> None:
-        if transport.is_closing():
+    async def _secure(self, transport: asyncio.Transport, newest: Callable[[], Awaitable[Tls | None]]) -> None:
+        tls = await newest()
+        if tls is None or transport.is_closing():
+            transport.abort()
             return
         secured: asyncio.Transport | None = None
         try:
@@ -187,6 +219,14 @@ class Connection(H11Protocol):
         super().data_received(data)
         self._watch()
 
+    def handle_events(self) -> None:
+        """Take what has come; a client that sends what fits into no order is left."""
+        try:
+            super().handle_events()
+        except h11.ProtocolError as error:
+            _log.debug("a client spoke out of turn", extra={"reason": str(error)})
+            self.end()
+
     def on_response_complete(self) -> None:
         """Go on to the next request."""
         self._has_served = True
@@ -214,13 +254,21 @@ class Connection(H11Protocol):
 
     def shutdown(self) -> None:
         """End with the server: at once, or after the answer that is under way."""
-        if self.transport is None:
+        if self.scheme is None or self.conn.our_state is h11.ERROR:  # TLS has not begun yet
             self.end()
         else:
             super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP; h11 knows the status that fits."""
+        """Refuse what is no HTTP; h11 knows the status that fits. No answer is followed by another."""
+        if self.cycle is not None:
+            if not self.cycle.response_complete and self.cycle.response_started:
+                self.end()
+                return
+            self.cycle.disconnected = True
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            self.transport.close()
+            return
         hint = getattr(sys.exception(), "error_status_hint", HTTPStatus.BAD_REQUEST)
         status = HTTPStatus(hint)
         headers = [

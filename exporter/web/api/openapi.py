@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from exporter.web.api import JOB_PATH, JOBS_PATH
-from exporter.web.schemas import JobBody, JobsView, JobView, JobWithHistoryView, ProblemView
+from exporter.web.api.jobs import JOB_PATH, JOBS_PATH
+from exporter.web.api.schemas import JobBody, JobsView, JobView, JobWithHistoryView, ProblemView
 
 OPENAPI_PATH = "/api/v1/openapi.json"
 _REFERENCES = "#/components/schemas/{model}"

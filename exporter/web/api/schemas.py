@@ -2,14 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from exporter.errors import RegistrationError
 from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, JobSource, JobState, Observation, TrackedJob
 
 MOST_JOBS = 1000
+MOST_FAULTS = 100
+"""How many wrong values of a body are told; a hostile one has tens of thousands."""
+_MOST_KEYS = 100
+"""Of a job or its labels; what has more is not looked at any closer."""
+_LONGEST_KEY = 256
 _ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 
 Text = Annotated[str, Field(max_length=256, pattern=_ONE_LINE)]
@@ -123,26 +129,61 @@ class ProblemView(BaseModel):
     errors: Annotated[list[FaultView], Field(default_factory=list, description="Each wrong value of the body.")]
 
 
-_ONE = TypeAdapter(JobBody)
-_MANY = TypeAdapter(Annotated[list[JobBody], Field(min_length=1, max_length=MOST_JOBS)])
-
-
 def parse_bodies(document: object) -> tuple[JobBody, ...]:
     """Read one job or a list of jobs.
 
     Raises:
-        BodyError: with every wrong value at once.
+        BodyError: with every wrong value at once, up to a hundred.
     """
+    if not isinstance(document, list):
+        return (_parse(document, ()),)
+    if not 1 <= len(document) <= MOST_JOBS:
+        raise BodyError([_fault((), f"A list has 1 to {MOST_JOBS} jobs")])
+    bodies: list[JobBody] = []
+    faults: list[dict[str, str]] = []
+    for number, job in enumerate(document):
+        try:
+            bodies.append(_parse(job, (number,)))
+        except BodyError as error:
+            faults += error.errors
+        if len(faults) >= MOST_FAULTS:
+            break
+    if faults:
+        raise BodyError(faults[:MOST_FAULTS])
+    return tuple(bodies)
+
+
+def _parse(job: object, place: tuple[int, ...]) -> JobBody:
+    _refuse_endless(job, place)
+    faults: list[dict[str, str]] = []
     try:
-        return (
-            tuple(_MANY.validate_python(document)) if isinstance(document, list) else (_ONE.validate_python(document),)
-        )
+        return JobBody.model_validate(job)
     except ValidationError as error:
-        faults = [
-            {"pointer": _pointer(detail["loc"]), "detail": detail["msg"]}
-            for detail in error.errors(include_url=False, include_input=False)
-        ]
+        details = islice(error.errors(include_url=False, include_input=False), MOST_FAULTS)
+        faults = [_fault((*place, *detail["loc"]), detail["msg"]) for detail in details]
+    # Raised out of the `except`: pydantic's error carries all that was sent.
     raise BodyError(faults)
+
+
+def _refuse_endless(job: object, place: tuple[int, ...]) -> None:
+    """Refuse what would cost much to validate, and more to tell.
+
+    Raises:
+        BodyError: there are too many keys, or one is too long.
+    """
+    labels = job.get("labels") if isinstance(job, dict) else None
+    places: tuple[tuple[Sequence[int | str], object], ...] = ((place, job), ((*place, "labels"), labels))
+    for steps, keys in places:
+        if not isinstance(keys, dict):
+            continue
+        if len(keys) > _MOST_KEYS:
+            raise BodyError([_fault(steps, f"There may be {_MOST_KEYS} keys at most")])
+        if any(len(key) > _LONGEST_KEY for key in keys):
+            raise BodyError([_fault(steps, f"A key may have {_LONGEST_KEY} characters at most")])
+
+
+def _fault(steps: Sequence[int | str], detail: str) -> dict[str, str]:
+    return {"pointer": _pointer(steps), "detail": detail}
 
 
 def _pointer(steps: Sequence[int | str]) -> str:

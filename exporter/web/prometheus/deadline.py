@@ -2,16 +2,18 @@
 
 import math
 
+from starlette.datastructures import Headers
+
 HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 _LONGEST_SECONDS = 300.0
 
 
-def scrape_timeout_seconds(header: str | None, *, default_seconds: float, offset_seconds: float) -> float:
-    """Give the seconds that a scrape has; the default where the header is absent or makes no sense.
+def granted_seconds(headers: Headers, *, default_seconds: float, offset_seconds: float) -> float:
+    """Give the seconds that a request has; the default where the header is absent or makes no sense.
 
     At least half of what Prometheus grants is used, however large the offset.
     """
-    granted = _positive(header)
+    granted = _positive(headers.get(HEADER))
     if granted is None:
         return default_seconds
     return min(max(granted - offset_seconds, granted / 2), _LONGEST_SECONDS)

@@ -2,16 +2,13 @@
 
 from collections.abc import Iterable
 
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from exporter.errors import TooManyJobsError
 from exporter.model import JobKey
 from exporter.web.contract import Exporter, Page
-from exporter.web.deadline import HEADER, scrape_timeout_seconds
-from exporter.web.jobs_asked import job_asked
-from exporter.web.options import WebOptions
+from exporter.web.prometheus.jobs_asked import job_asked
+from exporter.web.request import Request
 
 COLLECT = "collect[]"
 GROUPS = {"jobs": "Jobs", "modules": "Modules", "accounts": "Accounts", "exporter": "Exporter"}
@@ -21,35 +18,34 @@ GROUPS = {"jobs": "Jobs", "modules": "Modules", "accounts": "Accounts", "exporte
 class Scrapes:
     """Answers scrapes, probes and questions about them."""
 
-    def __init__(self, options: WebOptions, exporter: Exporter) -> None:
-        self._options = options
+    def __init__(self, exporter: Exporter) -> None:
         self._exporter = exporter
 
-    async def metrics(self, request: Request) -> Response:
+    def metrics(self, request: Request) -> Response:
         """Give the page of every job, or of the groups that `collect[]` names."""
-        asked = request.query_params.getlist(COLLECT) or list(GROUPS)
+        asked = request.query.getlist(COLLECT) or list(GROUPS)
         unknown = [name for name in asked if name not in GROUPS]
         if unknown:
             return _refused([f"{COLLECT}: expected one of {', '.join(GROUPS)}"])
         groups = {GROUPS[name] for name in asked}
-        return _page(await run_in_threadpool(self._exporter.scrape, self._timeout(request), _accept(request), groups))
+        return _page(self._exporter.scrape(request.deadline, _accept(request), groups))
 
-    async def probe(self, request: Request) -> Response:
+    def probe(self, request: Request) -> Response:
         """Give the page of one job; with `debug=true` say in plain text how it came about."""
-        key, faults = job_asked(request.query_params, self._exporter)
+        key, faults = job_asked(request.query, self._exporter)
         if faults:
             return _refused(faults)
         try:
-            page = await run_in_threadpool(self._exporter.probe, key, self._timeout(request), _accept(request))
+            page = self._exporter.probe(key, request.deadline, _accept(request))
         except TooManyJobsError as error:
             return PlainTextResponse(f"{key} is not tracked: {error}\n", status_code=429)
-        if request.query_params.get("debug") == "true":
+        if request.query.get("debug") == "true":
             return PlainTextResponse(self._debug(key, page))
         return _page(page)
 
-    async def explain(self, request: Request) -> Response:
+    def explain(self, request: Request) -> Response:
         """Say why a job shows what it shows."""
-        key, faults = job_asked(request.query_params, self._exporter)
+        key, faults = job_asked(request.query, self._exporter)
         if faults:
             return _refused(faults)
         sentences = self._exporter.explain(key)
@@ -65,13 +61,6 @@ class Scrapes:
             ("The page", (page.body.decode(errors="replace"),)),
         )
         return "\n".join(f"{title}\n{'-' * len(title)}\n{_text(lines)}" for title, lines in sections)
-
-    def _timeout(self, request: Request) -> float:
-        return scrape_timeout_seconds(
-            request.headers.get(HEADER),
-            default_seconds=self._options.default_timeout_seconds,
-            offset_seconds=self._options.timeout_offset_seconds,
-        )
 
 
 def _accept(request: Request) -> str:

@@ -1,20 +1,27 @@
 """`/api/v1/jobs`: jobs registered, listed and let go by the programs that schedule them."""
 
 import json
+from itertools import islice
 from types import MappingProxyType
 
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from exporter.errors import DeclaredJobError, TooManyJobsError
-from exporter.model import JobKey, JobSource, JobSpec, TrackedJob
-from exporter.web.access import Access
+from exporter.model import JobKey, JobSource, JobSpec
+from exporter.web.api.schemas import (
+    MOST_FAULTS,
+    BodyError,
+    JobBody,
+    JobsView,
+    parse_bodies,
+    view_of,
+    view_with_history_of,
+)
 from exporter.web.contract import Exporter
-from exporter.web.jobs_asked import account_asked, faults_of
 from exporter.web.problems import problem
-from exporter.web.schemas import BodyError, JobBody, JobsView, parse_bodies, view_of, view_with_history_of
+from exporter.web.prometheus import account_asked, faults_of
+from exporter.web.request import Request
 
 JOBS_PATH = "/api/v1/jobs"
 JOB_PATH = "/api/v1/jobs/{account}/{module}/{job_id}"
@@ -26,36 +33,37 @@ NOT_KEPT = (
 class JobApi:
     """Answers the programs that schedule mass updates."""
 
-    def __init__(self, exporter: Exporter, access: Access) -> None:
+    def __init__(self, exporter: Exporter) -> None:
         self._exporter = exporter
-        self._access = access
 
-    async def jobs(self, request: Request) -> Response:
-        """List all jobs, or register some."""
-        if refusal := self._access.refusal(request):
-            return refusal
-        if request.method == "POST":
-            return await self._register(request)
+    def list(self, _: Request) -> Response:
+        """List all jobs."""
         return _json(JobsView(jobs=[view_of(job) for job in self._exporter.snapshot().jobs]))
 
-    async def job(self, request: Request) -> Response:
-        """Show one job with its history, or let it go."""
-        if refusal := self._access.refusal(request):
-            return refusal
-        key = JobKey(*(request.path_params[name] for name in ("account", "module", "job_id")))
-        if request.method == "DELETE":
-            return await run_in_threadpool(self._forget, key)
-        job = self._find(key)
+    def show(self, request: Request) -> Response:
+        """Show one job with its history."""
+        key = JobKey(**request.names)
+        job = self._exporter.find(key)
         return _json(view_with_history_of(job)) if job else _not_tracked(key)
 
-    async def _register(self, request: Request) -> Response:
+    def forget(self, request: Request) -> Response:
+        """Let a job go."""
+        key = JobKey(**request.names)
         try:
-            document = json.loads(await request.body())
+            was_tracked = self._exporter.forget(key)
+        except DeclaredJobError as error:
+            return problem(409, "Conflict", f"{error}.")
+        return Response(status_code=204) if was_tracked else _not_tracked(key)
+
+    def register(self, request: Request) -> Response:
+        """Register one job, or many."""
+        try:
+            document = json.loads(request.body)
         except RecursionError:
             return problem(400, "Not JSON", "The body is nested too deeply.")
         except ValueError as error:
             return problem(400, "Not JSON", f"The body is not JSON: {error}.")
-        return await run_in_threadpool(self._take_in, document)
+        return self._take_in(document)
 
     def _take_in(self, document: object) -> Response:
         is_list = isinstance(document, list)
@@ -70,8 +78,7 @@ class JobApi:
             return problem(429, "Too many jobs", f"{error}.")
         if not self._exporter.is_kept():
             return problem(503, "Not kept", NOT_KEPT)
-        known = {job.spec.key: job for job in self._exporter.snapshot().jobs}
-        views = [view_of(known[spec.key]) for spec in specs if spec.key in known]
+        views = [view_of(job) for spec in specs if (job := self._exporter.find(spec.key))]
         status = 201 if any(is_new) else 200
         return _json(JobsView(jobs=views) if is_list or not views else views[0], status)
 
@@ -82,13 +89,13 @@ class JobApi:
             BodyError: an account or a label is not one of the configuration's.
         """
         specs = [self._spec(body) for body in bodies]
-        faults = [
+        faults = (
             {"pointer": f"/{number}" if is_list else "", "detail": fault}
             for number, spec in enumerate(specs)
             for fault in (*faults_of(spec.key, self._exporter), *self._label_faults(spec))
-        ]
-        if faults:
-            raise BodyError(faults)
+        )
+        if first := tuple(islice(faults, MOST_FAULTS)):
+            raise BodyError(first)
         return tuple(specs)
 
     def _spec(self, body: JobBody) -> JobSpec:
@@ -99,16 +106,6 @@ class JobApi:
         allowed = self._exporter.job_labels
         known = f"; it has {', '.join(allowed)}" if allowed else ", which is empty"
         return tuple(f'labels: "{name}" is not in job_labels{known}' for name in spec.labels if name not in allowed)
-
-    def _forget(self, key: JobKey) -> Response:
-        try:
-            was_tracked = self._exporter.forget(key)
-        except DeclaredJobError as error:
-            return problem(409, "Conflict", f"{error}.")
-        return Response(status_code=204) if was_tracked else _not_tracked(key)
-
-    def _find(self, key: JobKey) -> TrackedJob | None:
-        return next((job for job in self._exporter.snapshot().jobs if job.spec.key == key), None)
 
 
 def _not_tracked(key: JobKey) -> Response:
