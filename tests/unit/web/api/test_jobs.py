@@ -1,19 +1,19 @@
 """The job API, over real HTTP."""
 
 import json
+import tracemalloc
 
 import pytest
 import requests
 from played import PlayedExporter
 from samples import DEALS, FAILURE, LEADS, NOW, report, tracked
-from sites import Serve
+from sites import Serve, token_guard
 
 from exporter.jobs.tracking import note_failure, note_report
 from exporter.model import JobSource, JobState
-from exporter.web.options import WebOptions
-from exporter.web.routes import create_routes
+from exporter.web import WebOptions, create_gate
 
-OPTIONS = WebOptions(version="1.2.3", read_api_token=lambda: "swordfish")
+OPTIONS = WebOptions(version="1.2.3")
 TOKEN = {"Authorization": "Bearer swordfish"}
 BODY = {"account": "acme", "module": "Leads", "job_id": LEADS.job_id}
 
@@ -27,7 +27,7 @@ def exporter() -> PlayedExporter:
 @pytest.fixture
 def url(serve: Serve, exporter: PlayedExporter) -> str:
     """Give the address of the jobs."""
-    return serve(create_routes(OPTIONS, exporter)).url + "/api/v1/jobs"
+    return serve(create_gate(OPTIONS, exporter, token_guard("swordfish"))).url + "/api/v1/jobs"
 
 
 def post(url: str, body: object) -> requests.Response:
@@ -211,8 +211,39 @@ def test_strangers_are_refused(
 ) -> None:
     """The API is off until there is a token, and nobody gets in without it."""
     exporter = PlayedExporter()
-    url = serve(create_routes(WebOptions("1.2.3", read_api_token=lambda: token), exporter)).url
+    url = serve(create_gate(OPTIONS, exporter, token_guard(token))).url
     answer = requests.request(method, f"{url}/api/v1/jobs", headers=headers, json=BODY, timeout=10)
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
     assert answer.headers.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
+    assert exporter.jobs == {}
+
+
+MANY = [{**BODY, "job_id": str(number), "labels": {f"bad {label}": 1 for label in range(60)}} for number in range(700)]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        pytest.param({**BODY, "labels": {f"{label}": 1 for label in range(80_000)}}, "/labels", id="labels"),
+        pytest.param({**BODY, "labels": {"x" * 900_000: "y"}}, "/labels", id="long label"),
+        pytest.param({f"{key}": 1 for key in range(80_000)}, "", id="keys"),
+        pytest.param({"x" * 900_000: 1}, "", id="long key"),
+        pytest.param({**BODY, "account": "x" * 900_000}, "", id="long account"),
+        pytest.param(MANY, "/0/labels/bad 0", id="labels of many jobs"),
+        pytest.param([1] * 300_000, "", id="jobs"),
+        pytest.param([{}] * 1000, "/0/module", id="empty jobs"),
+        pytest.param([[[]]] * 1000, "/0", id="lists"),
+    ],
+)
+def test_hostile_body_is_refused_in_few_words(url: str, exporter: PlayedExporter, body: object, pointer: str) -> None:
+    """What is wrong is told up to a hundred times, so that neither the answer nor the work grows with the body."""
+    tracemalloc.start()
+    answer = post(url, body)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"] == pointer
+    assert len(answer.json()["errors"]) <= 100
+    assert len(answer.content) < 50_000
+    assert peak_bytes < 40 * 1024 * 1024
     assert exporter.jobs == {}

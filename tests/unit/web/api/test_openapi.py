@@ -1,6 +1,6 @@
 """The OpenAPI document: it names what this exporter is configured with."""
 
-from exporter.web.openapi import openapi_document
+from exporter.web.api import openapi_document
 
 
 def body_schema(*accounts: str, job_labels: tuple[str, ...] = ()) -> dict[str, object]:

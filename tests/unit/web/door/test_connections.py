@@ -10,14 +10,11 @@ import pytest
 import requests
 from processes import eventually
 from sites import Serve, Site
-from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
-from exporter.web.connections import Connections, Patience
-from exporter.web.gate import Gate
+from exporter.web import Connections
+from exporter.web.door import Gate, Patience, Route
+from exporter.web.request import Request
 
 LARGE = b"x" * 32 * 1024 * 1024
 """More than the network's buffers hold."""
@@ -48,10 +45,10 @@ class Work:
         self.begun = 0
         self.released = Event()
 
-    async def answer(self, _: Request) -> Response:
+    def answer(self, _: Request) -> Response:
         """Work."""
         self.begun += 1
-        await run_in_threadpool(self.released.wait, 30)
+        self.released.wait(30)
         return PlainTextResponse("done")
 
 
@@ -67,15 +64,20 @@ def work() -> Iterator[Work]:
 def start(serve: Serve, work: Work) -> Callable[..., Site]:
     """Give a function that serves a small, a large and a slow page with little patience."""
 
-    async def small(request: Request) -> Response:
-        return PlainTextResponse(f"{len(await request.body())} bytes")
+    def small(request: Request) -> Response:
+        return PlainTextResponse(f"{len(request.body)} bytes")
 
-    async def large(_: Request) -> Response:
+    def large(_: Request) -> Response:
         return Response(LARGE)
 
-    small_route = Route("/small", small, methods=["GET", "POST"])
-    app = Starlette(routes=[small_route, Route("/large", large), Route("/work", work.answer)])
-    return lambda **patience: serve(Gate(app), Connections(patience=Patience(**patience)))
+    routes = [
+        Route("GET", "/small", small),
+        Route("POST", "/small", small),
+        Route("GET", "/large", large),
+        Route("GET", "/work", work.answer),
+    ]
+    gate = Gate(routes, granted=lambda _: 600.0)
+    return lambda **patience: serve(gate, Connections(patience=Patience(**patience)))
 
 
 def is_ended(connection: socket.socket) -> bool:
@@ -203,6 +205,19 @@ def test_one_address_does_not_hold_every_connection(start: Callable[..., Site], 
         dial(site, GET.replace(b"small", b"work"))
     eventually(lambda: work.begun == 2, "the work does not begin")
     assert answer(dial(site, GET, source="127.0.0.2")).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_busy_connections_are_not_ended_for_a_newcomer(start: Callable[..., Site], dial: Dial, work: Work) -> None:
+    """Prometheus is one address: of its connections those that we work for stay, and one that rests goes."""
+    site = start(most_connections=4)
+    resting = dial(site, GET)
+    answer(resting)
+    busy = [dial(site, GET.replace(b"small", b"work")) for _ in range(3)]
+    eventually(lambda: work.begun == 3, "the work does not begin")
+    other = dial(site, GET, source="127.0.0.2")
+    assert answer(other).startswith(b"HTTP/1.1 200 OK")
+    assert is_ended(resting)
+    assert [is_open(connection) for connection in busy] == [True] * 3
 
 
 def test_unread_answers_are_few(start: Callable[..., Site], dial: Dial) -> None:

@@ -1,19 +1,18 @@
 """The web server's start and stop."""
 
+import errno
 import socket
 from threading import Event, Thread
 
 import pytest
 import requests
 from sites import Serve
-from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
 from exporter.errors import ConfigurationError
-from exporter.web.server import WebServer, bind
+from exporter.web import WebServer, bind
+from exporter.web.door import Gate, Route
+from exporter.web.request import Request
 
 
 def test_taken_address_is_a_clear_error() -> None:
@@ -59,15 +58,15 @@ class SlowSite:
 
     def __init__(self) -> None:
         self.begun, self.release = Event(), Event()
-        self.app = Starlette(routes=[Route("/slow", self.slow), Route("/", self.quick)])
+        self.app = Gate([Route("GET", "/slow", self.slow), Route("GET", "/", self.quick)])
 
-    async def slow(self, _: Request) -> Response:
+    def slow(self, _: Request) -> Response:
         """Answer late."""
         self.begun.set()
-        await run_in_threadpool(self.release.wait, 10)
+        self.release.wait(10)
         return PlainTextResponse("late")
 
-    async def quick(self, _: Request) -> Response:
+    def quick(self, _: Request) -> Response:
         """Answer at once."""
         return PlainTextResponse("quick")
 
@@ -88,6 +87,58 @@ def test_request_under_way_is_answered_before_the_stop() -> None:
     client.join(10)
     stopping.join(10)
     assert answers == ["late"]
+
+
+def test_request_that_is_late_at_the_stop_is_refused_in_words(caplog: pytest.LogCaptureFixture) -> None:
+    """Beyond the grace nothing is waited for, and an ordinary stop tells of no error."""
+    site = SlowSite()
+    server = WebServer(site.app, bind("127.0.0.1", 0), on_exit=lambda: None, grace_seconds=0.1)
+    server.start()
+    answers: list[requests.Response] = []
+    url = f"http://127.0.0.1:{server.port}/slow"
+    client = Thread(target=lambda: answers.append(requests.get(url, timeout=10)))
+    client.start()
+    assert site.begun.wait(10)
+    server.stop()
+    client.join(10)
+    site.release.set()
+    assert [(answer.status_code, answer.text) for answer in answers] == [(503, "the exporter is stopping\n")]
+    assert [record.getMessage() for record in caplog.records if record.levelname != "DEBUG"] == []
+
+
+def test_answers_are_sent_at_once() -> None:
+    """No answer of a connection waits for the client's system to say that it has the one before."""
+    with bind("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+class Starved(socket.socket):
+    """A listener whose process may open no more files until a test lets it."""
+
+    failures = 0
+
+    def accept(self) -> tuple[socket.socket, object]:
+        """Fail a few times."""
+        if self.failures < 3:
+            self.failures += 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
+def test_outage_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Not one for each connection that can't be accepted; and it is over when there are files again."""
+    listener = Starved(fileno=bind("127.0.0.1", 0).detach())
+    server = WebServer(SlowSite().app, listener, on_exit=lambda: None)
+    server.start()
+    try:
+        assert requests.get(f"http://127.0.0.1:{server.port}/", timeout=30).text == "quick"
+    finally:
+        server.stop()
+    assert listener.failures == 3
+    said = "no connection can be accepted: Too many open files; raise the limit of open files"
+    assert [record.getMessage() for record in caplog.records if record.levelname != "DEBUG"] == [said]
 
 
 def test_silent_clients_delay_nobody(serve: Serve) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import bcrypt
 import pytest
 
-from exporter.web.passwords import Login, Passwords, Verdict, parse_login
+from exporter.web.guard.passwords import Login, Passwords, Verdict, parse_login
 
 USERS: Mapping[str, bytes] = {
     "alice": bcrypt.hashpw(b"right", bcrypt.gensalt(4)),
@@ -16,12 +16,12 @@ USERS: Mapping[str, bytes] = {
 }
 
 
-def judged(*logins: Login, client: str = "10.0.0.1", passwords: Passwords | None = None) -> list[Verdict]:
+def judged(*logins: Login, passwords: Passwords | None = None) -> list[Verdict]:
     """Give the verdicts of logins that come at the same time."""
     judge = passwords or Passwords()
 
     async def together() -> list[Verdict]:
-        return await asyncio.gather(*(judge.judge(login, USERS, client) for login in logins))
+        return await asyncio.gather(*(judge.judge(login, USERS) for login in logins))
 
     return asyncio.run(together())
 
@@ -94,9 +94,9 @@ def test_changed_hash_makes_a_kept_verdict_void() -> None:
     passwords = Passwords()
     assert judged(Login("alice", b"right"), passwords=passwords) == [Verdict.ADMITTED]
     changed = {"alice": bcrypt.hashpw(b"new", bcrypt.gensalt(4))}
-    assert asyncio.run(passwords.judge(Login("alice", b"right"), changed, "")) is Verdict.REFUSED
-    assert asyncio.run(passwords.judge(Login("alice", b"new"), changed, "")) is Verdict.ADMITTED
-    assert asyncio.run(passwords.judge(Login("alice", b"new"), {**USERS, **changed}, "")) is Verdict.ADMITTED
+    assert asyncio.run(passwords.judge(Login("alice", b"right"), changed)) is Verdict.REFUSED
+    assert asyncio.run(passwords.judge(Login("alice", b"new"), changed)) is Verdict.ADMITTED
+    assert asyncio.run(passwords.judge(Login("alice", b"new"), {**USERS, **changed})) is Verdict.ADMITTED
 
 
 def test_right_passwords_outlast_any_number_of_guesses() -> None:
@@ -109,26 +109,61 @@ def test_right_passwords_outlast_any_number_of_guesses() -> None:
     assert judged(*crowd, Login("alice", b"right"), passwords=passwords)[2] is Verdict.ADMITTED
 
 
-def test_few_passwords_of_one_client_wait() -> None:
-    """The others are told to come back, and nobody else is."""
-    guesses = [Login("alice", b"%d" % number) for number in range(9)]
+def taken_in_turn(*crowds: list[Login]) -> list[tuple[bytes, Verdict]]:
+    """Let logins come, one crowd once the check before has begun, and give passwords and verdicts as they are told."""
+    passwords, told = Passwords(), list[tuple[bytes, Verdict]]()
+
+    async def ask(login: Login) -> None:
+        verdict = await passwords.judge(login, USERS)
+        told.append((login.password, verdict))
+
+    async def together() -> None:
+        tasks = []
+        for crowd in crowds:
+            tasks += [asyncio.create_task(ask(login)) for login in crowd]
+            await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(together())
+    return told
+
+
+RIGHT = Login("alice", b"right")
+
+
+def test_equal_first_logins_are_one_check() -> None:
+    """However many scrapes come at once with the right password, all come in, before guesses that were there first."""
+    guesses = [Login("alice", b"%d" % number) for number in range(60)]
+    told = taken_in_turn(guesses, [RIGHT] * 100)
+    places = [place for place, (_, verdict) in enumerate(told) if verdict is Verdict.ADMITTED]
+    assert len(places) == 100
+    assert max(places) <= 101
+
+
+def test_newcomer_is_checked_before_guesses_that_wait() -> None:
+    """One who guesses keeps many waiting; one who has just come is behind none of them but the one that runs."""
+    guesses = [Login("alice", b"%d" % number) for number in range(60)]
+    told = taken_in_turn(guesses, [RIGHT])
+    assert (b"right", Verdict.ADMITTED) in told[:2]
+
+
+def test_few_passwords_wait() -> None:
+    """Beyond that the oldest is told to come back."""
+    verdicts = [verdict for _, verdict in taken_in_turn([Login("alice", b"%d" % number) for number in range(80)])]
+    assert (verdicts.count(Verdict.REFUSED), verdicts.count(Verdict.BUSY)) == (64, 16)
+
+
+def test_login_that_was_given_up_can_be_made_again() -> None:
+    """Whose time was over before the check comes in the next time."""
     passwords = Passwords()
 
-    async def crowd() -> list[Verdict]:
-        guessed = [asyncio.create_task(passwords.judge(guess, USERS, "10.0.0.1")) for guess in guesses]
-        honest = asyncio.create_task(passwords.judge(Login("alice", b"right"), USERS, "10.0.0.2"))
-        return [await task for task in (*guessed, honest)]
+    async def impatient() -> Verdict:
+        first = asyncio.create_task(passwords.judge(Login("alice", b"a"), USERS))
+        await asyncio.sleep(0)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await passwords.judge(RIGHT, USERS)
+        await first
+        return await passwords.judge(RIGHT, USERS)
 
-    assert asyncio.run(crowd()) == [*[Verdict.REFUSED] * 2, *[Verdict.BUSY] * 7, Verdict.ADMITTED]
-
-
-def test_few_passwords_of_all_clients_wait() -> None:
-    """However many addresses the guesses come from."""
-    passwords = Passwords()
-
-    async def crowd() -> list[Verdict]:
-        guesses = (passwords.judge(Login("alice", b"%d" % n), USERS, f"10.0.0.{n}") for n in range(40))
-        return await asyncio.gather(*guesses)
-
-    verdicts = asyncio.run(crowd())
-    assert (verdicts.count(Verdict.REFUSED), verdicts.count(Verdict.BUSY)) == (16, 24)
+    assert asyncio.run(impatient()) is Verdict.ADMITTED

@@ -1,9 +1,9 @@
-"""The web-config file that is read again when it changes."""
+"""The web-config file and its certificates, which are read again when they change."""
 
 import logging
-import os
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,39 +13,62 @@ from samples import Clock
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.model import TlsServer, WebAccess
-from exporter.web.admission import AdmissionFile
-from exporter.web.tls import Tls, open_tls
+from exporter.web.guard import Tls, open_tls
+from exporter.web.guard.files import Files
+from exporter.web.guard.web_config import WebConfig
+
+ALICE = {"alice": b"hash"}
 
 
 class Reader:
-    """Reads what a test tells it to; the file's text only says that it has changed."""
+    """Reads what a test tells it to, whatever stands in the file."""
 
     def __init__(self, access: WebAccess) -> None:
         self.access: WebAccess | None = access
         self.times = 0
+        self.is_disturbed = False
 
     def __call__(self, path: Path) -> WebAccess:
-        """Give the access, or refuse."""
+        """Give the access, or refuse; where it is disturbed, somebody writes to the file meanwhile."""
         self.times += 1
+        if self.is_disturbed:
+            path.write_text(path.read_text() + "x")
         if self.access is None:
             raise ConfigurationError((Problem(str(path), "is not right"),))
         return self.access
 
 
-Change = Callable[[Path, str], None]
+class Scene:
+    """A web-config file in a folder, what is read from it, and the time that stands still."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "web.yml"
+        self.clock = Clock(1000.0)
+        self.reader = Reader(WebAccess(users=ALICE))
+
+    def open(self, text: str = "", access: WebAccess | None = None) -> WebConfig:
+        """Read the file for the first time."""
+        self.file.write_text(text, encoding="utf-8")
+        self.reader.access = access or self.reader.access
+        return WebConfig(self.file, self.reader, make_files=partial(Files, stopwatch=self.clock))
+
+    def write(self, config: WebConfig, text: str, access: WebAccess | None) -> None:
+        """Change the file, and look until it rests."""
+        self.file.write_text(text, encoding="utf-8")
+        self.reader.access = access
+        self.settle(config)
+
+    def settle(self, config: WebConfig) -> None:
+        """Look twice, with a while in between."""
+        config.look()
+        self.clock.now += 0.2
+        config.look()
 
 
 @pytest.fixture
-def change() -> Change:
-    """Give a function that writes a file anew, later than before whatever the file system's clock can tell apart."""
-    moments = iter(range(1_700_000_000, 1_800_000_000))
-
-    def write(path: Path, text: str) -> None:
-        path.write_text(text, encoding="utf-8")
-        moment = next(moments)
-        os.utime(path, (moment, moment))
-
-    return write
+def scene(tmp_path: Path) -> Scene:
+    """Give a folder of its own."""
+    return Scene(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -54,81 +77,171 @@ def authority(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Aut
     return open_authority(program("openssl"), tmp_path_factory.mktemp("authority"))
 
 
-def test_file_is_read_once_while_it_does_not_change(tmp_path: Path, change: Change) -> None:
+def told(config: WebConfig) -> str:
+    """Give what is wrong, in one line, without the file's name."""
+    return "; ".join(problem.message for problem in config.problems)
+
+
+def test_file_is_read_once_while_it_does_not_change(scene: Scene) -> None:
     """A look at its date is all that a request costs."""
-    file = tmp_path / "web.yml"
-    change(file, "")
-    reader = Reader(WebAccess(users={"alice": b"hash"}, headers={"X": "y"}))
-    access = AdmissionFile(file, reader)
-    assert [(access().users, access().headers) for _ in range(3)] == [({"alice": b"hash"}, {"X": "y"})] * 3
-    assert reader.times == 1
+    config = scene.open(access=WebAccess(users=ALICE, headers={"X": "y"}))
+    for _ in range(3):
+        scene.settle(config)
+    assert (config.users, config.headers, scene.reader.times) == (ALICE, {"X": "y"}, 1)
 
 
-def test_changed_file_is_read_again(tmp_path: Path, change: Change) -> None:
-    """At the next look, and the time of that is known."""
-    file, clock = tmp_path / "web.yml", Clock(1000.0)
-    change(file, "")
-    reader = Reader(WebAccess())
-    access = AdmissionFile(file, reader, clock=clock)
-    reader.access, clock.now = WebAccess(users={"bob": b"hash"}), 2000.0
-    change(file, "")
-    assert access().users == {"bob": b"hash"}
-    assert (access.problems, access.loaded_at, reader.times) == ((), 2000.0, 2)
+def test_changed_file_is_read_again_once_it_rests(scene: Scene) -> None:
+    """Half of a file may be valid too, and say less than the whole."""
+    config = scene.open("a")
+    scene.file.write_text("ab")
+    scene.reader.access = WebAccess(users={"bob": b"hash"})
+    config.look()
+    assert (config.users, config.will_rest) == (ALICE, True)
+    scene.clock.now += 0.2
+    config.look()
+    assert (config.users, config.will_rest, config.problems) == ({"bob": b"hash"}, False, ())
 
 
-def test_broken_file_keeps_the_last_good_one(tmp_path: Path, change: Change, caplog: pytest.LogCaptureFixture) -> None:
+def test_file_that_is_written_all_the_time_is_never_believed(scene: Scene) -> None:
+    """And it is waited for only a moment."""
+    config = scene.open("a")
+    scene.reader.access = WebAccess()
+    for number in range(100):
+        scene.file.write_text("b" * (number + 2))
+        config.look()
+        scene.clock.now += 0.01
+    assert (config.users, scene.reader.times, config.will_rest) == (ALICE, 1, False)
+
+
+def test_file_that_changes_while_it_is_read_is_not_believed(scene: Scene) -> None:
+    """What was read may be half old and half new."""
+    config = scene.open("a")
+    scene.reader.is_disturbed = True
+    scene.write(config, "b", WebAccess(users={"bob": b"hash"}))
+    assert (config.users, config.problems) == (ALICE, ())
+    scene.reader.is_disturbed = False
+    scene.settle(config)
+    assert config.users == {"bob": b"hash"}
+
+
+@pytest.mark.parametrize("is_gone", [False, True], ids=["broken", "gone"])
+def test_broken_file_keeps_the_last_good_one(scene: Scene, caplog: pytest.LogCaptureFixture, *, is_gone: bool) -> None:
     """It is logged once, and known not to be in force, until a good one comes."""
-    file, clock = tmp_path / "web.yml", Clock(1000.0)
-    change(file, "")
-    reader = Reader(WebAccess(users={"alice": b"hash"}))
-    access = AdmissionFile(file, reader, clock=clock)
-    reader.access, clock.now = None, 2000.0
-    change(file, "broken")
+    config = scene.open("a")
+    scene.reader.access = None
+    scene.file.write_text("broken")
+    if is_gone:
+        scene.file.unlink()
     with caplog.at_level(logging.INFO):
-        assert [access().users for _ in range(3)] == [{"alice": b"hash"}] * 3
+        for _ in range(3):
+            scene.settle(config)
     [record] = caplog.records
     assert record.getMessage() == "the web-config file can't be used, the last good one stays in force"
-    assert vars(record)["problems"] == f"{file}: is not right"
-    assert (list(map(str, access.problems)), access.loaded_at) == ([f"{file}: is not right"], 1000.0)
-    reader.access = WebAccess()
-    change(file, "good")
-    assert (access().users, access.problems, access.loaded_at) == ({}, (), 2000.0)
+    assert vars(record)["problems"] == f"{scene.file}: is not right"
+    assert (config.users, told(config)) == (ALICE, "is not right")
+    scene.write(config, "good", WebAccess(users={"bob": b"hash"}))
+    assert (config.users, config.problems) == ({"bob": b"hash"}, ())
 
 
-def test_file_that_is_gone_keeps_the_last_good_one(tmp_path: Path, change: Change) -> None:
-    """A moment without the file must not open the door."""
-    file = tmp_path / "web.yml"
-    change(file, "")
-    reader = Reader(WebAccess(users={"alice": b"hash"}))
-    access = AdmissionFile(file, reader)
-    file.unlink()
-    reader.access = None
-    assert access().users == {"alice": b"hash"}
-
-
-def test_broken_file_at_the_start_is_refused(tmp_path: Path) -> None:
+def test_broken_file_at_the_start_is_refused(scene: Scene) -> None:
     """There is no last good one."""
-    reader = Reader(WebAccess())
-    reader.access = None
+    scene.reader.access = None
     with pytest.raises(ConfigurationError, match="is not right"):
-        AdmissionFile(tmp_path / "web.yml", reader)
+        scene.open()
 
 
-def test_changed_certificates_are_read_again(tmp_path: Path, change: Change, authority: Authority) -> None:
+SERVER = TlsServer(Path("a"), Path("b"))
+GONE = "basic_auth_users: is gone; to ask nobody for a password write basic_auth_users: {}"
+CUT_OFF = "is the beginning of the last good version: is it cut off? A comment at its end says that it is not"
+WHOLE = "headers: 1\nbasic_auth_users:\n  alice: x\n  bob: y\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "users", "headers", "said"),
+    [
+        pytest.param("", {}, {}, GONE, id="empty"),
+        pytest.param("# basic_auth_users: {}\n", {}, {}, GONE, id="comment"),
+        pytest.param("headers: 2\n", {}, {"X": "y"}, GONE, id="users left out"),
+        pytest.param("basic_auth_users:\n", {}, {"X": "y"}, GONE, id="key without a value"),
+        pytest.param("basic_auth_users: {}\n", {}, {"X": "y"}, "", id="explicit"),
+        pytest.param("{headers: 1, 'basic_auth_users' : { } }\n", {}, {"X": "y"}, "", id="explicit in a mapping"),
+        pytest.param(WHOLE[:-9], ALICE, {"X": "y"}, "", id="last user taken away"),
+        pytest.param(WHOLE[:-10], ALICE, {"X": "y"}, CUT_OFF, id="cut off before the end of a line"),
+        pytest.param(WHOLE[:-9], ALICE, {}, CUT_OFF, id="cut off at the end of a line"),
+        pytest.param(WHOLE[:-9] + "# that is all\n", ALICE, {}, "", id="not cut off but changed"),
+        pytest.param(WHOLE + "\n", ALICE, {"X": "y"}, "", id="another line"),
+    ],
+)
+def test_nothing_is_weakened_by_what_is_left_out(
+    scene: Scene, text: str, users: dict[str, bytes], headers: dict[str, str], said: str
+) -> None:
+    """A file that is emptied or cut off says less than a person would write: the last good one stays."""
+    both = {**ALICE, "bob": b"other"}
+    config = scene.open(WHOLE, WebAccess(users=both, headers={"X": "y"}))
+    scene.write(config, text, WebAccess(users=users, headers=headers))
+    assert told(config) == said
+    assert (config.users, config.headers) == ((both, {"X": "y"}) if said else (users, headers))
+
+
+def test_tls_goes_on_at_a_start_only(scene: Scene) -> None:
+    """Clients would be cut off, or let in, by a file that is half written."""
+    config = scene.open("a")
+    scene.write(config, "b", WebAccess(SERVER, {"bob": b"hash"}))
+    assert (config.tls, config.users) == (None, ALICE)
+    assert told(config).startswith("tls_server_config: TLS goes on or off at a start only")
+
+
+def test_tls_goes_off_at_a_start_only(scene: Scene, authority: Authority) -> None:
+    """Whatever else the file says."""
+    identity = authority.issue("server")
+    config = scene.open("a", WebAccess(TlsServer(identity.file, identity.key), ALICE))
+    scene.write(config, "basic_auth_users: {}", WebAccess())
+    assert config.tls is not None
+    assert config.users == ALICE
+    assert told(config).startswith("tls_server_config: TLS goes on or off at a start only")
+
+
+def renew(cert: Path, key: Path, authority: Authority, name: str) -> None:
+    """Put another certificate and its key in the place of those that are there."""
+    identity = authority.issue(name)
+    cert.write_text(identity.file.read_text())
+    key.write_text(identity.key.read_text())
+
+
+def test_changed_certificates_are_read_again(scene: Scene, tmp_path: Path, authority: Authority) -> None:
     """A certificate and its key come one after the other; until both are there the old pair stays."""
-    file, cert, key = (tmp_path / name for name in ("web.yml", "cert.pem", "key.pem"))
-    first, second = authority.issue("first"), authority.issue("second")
-    change(file, "")
-    change(cert, first.file.read_text())
-    change(key, first.key.read_text())
-    access = AdmissionFile(file, Reader(WebAccess(TlsServer(cert, key))))
-    before = access().tls
-    change(cert, second.file.read_text())
-    assert access().tls is before
-    assert access.problems
-    change(key, second.key.read_text())
-    assert access().tls not in {None, before}
-    assert access.problems == ()
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    renew(cert, key, authority, "first")
+    config = scene.open("a", WebAccess(TlsServer(cert, key)))
+    before, second = config.tls, authority.issue("second")
+    cert.write_text(second.file.read_text())
+    scene.settle(config)
+    assert config.tls is before
+    assert told(config) == f"is not the key of the certificate in {cert}"
+    key.write_text(second.key.read_text())
+    scene.settle(config)
+    assert config.tls not in {None, before}
+    assert config.problems == ()
+
+
+def test_certificates_are_renewed_while_the_file_is_broken(scene: Scene, tmp_path: Path, authority: Authority) -> None:
+    """And users change while the certificates are: each is taken for itself."""
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    renew(cert, key, authority, "old")
+    server = TlsServer(cert, key)
+    config = scene.open("a", WebAccess(server, ALICE))
+    before = config.tls
+    scene.write(config, "broken", None)
+    renew(cert, key, authority, "new")
+    scene.settle(config)
+    assert config.tls not in {None, before}
+    assert (config.users, told(config)) == (ALICE, "is not right")
+    renewed = config.tls
+    key.write_text("broken too")
+    scene.settle(config)
+    scene.write(config, "good", WebAccess(server, {"bob": b"hash"}))
+    assert (config.tls, config.users) == (renewed, {"bob": b"hash"})
+    assert told(config) == f"can't be used with {cert}: expected PEM, the key without a password"
 
 
 _NO_PEM = "{1}: can't be used with {0}: expected PEM, the key without a password"

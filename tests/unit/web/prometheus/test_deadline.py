@@ -2,7 +2,9 @@
 
 import pytest
 
-from exporter.web.deadline import scrape_timeout_seconds
+from starlette.datastructures import Headers
+
+from exporter.web.prometheus.deadline import granted_seconds
 
 
 @pytest.mark.parametrize(
@@ -23,4 +25,5 @@ from exporter.web.deadline import scrape_timeout_seconds
 )
 def test_deadline_follows_the_header(header: str | None, seconds: float) -> None:
     """Prometheus' own time-out less the offset, or the default where it makes no sense."""
-    assert scrape_timeout_seconds(header, default_seconds=10.0, offset_seconds=0.5) == pytest.approx(seconds)
+    headers = Headers({} if header is None else {"X-Prometheus-Scrape-Timeout-Seconds": header})
+    assert granted_seconds(headers, default_seconds=10.0, offset_seconds=0.5) == pytest.approx(seconds)

@@ -10,9 +10,8 @@ from sites import Serve
 
 from exporter.jobs.tracking import note_report
 from exporter.model import JobSource, JobState, TrackedJob
-from exporter.web.discovery import scrape_interval_seconds, target
-from exporter.web.options import WebOptions
-from exporter.web.routes import create_routes
+from exporter.web import WebOptions, create_gate
+from exporter.web.prometheus.discovery import scrape_interval_seconds, target
 
 
 def waiting(seconds: float | None, state: JobState = JobState.RUNNING) -> TrackedJob:
@@ -76,7 +75,7 @@ def ended(seconds_ago: float) -> TrackedJob:
 )
 def test_live_jobs_are_targets(serve: Serve, job: TrackedJob, is_listed: bool) -> None:  # noqa: FBT001 - a table's cell
     """A job leaves some time after its end, so that its end is scraped; what is only probed needs no discovery."""
-    site = serve(create_routes(WebOptions(version="1.2.3"), PlayedExporter(jobs={LEADS: job})))
+    site = serve(create_gate(WebOptions(version="1.2.3"), PlayedExporter(jobs={LEADS: job})))
     answer = requests.get(f"{site.url}/sd/jobs", timeout=10)
     assert answer.headers["Content-Type"] == "application/json"
     addresses = [group["targets"] for group in answer.json()]
@@ -86,7 +85,7 @@ def test_live_jobs_are_targets(serve: Serve, job: TrackedJob, is_listed: bool) -
 def test_every_job_has_its_own_target(serve: Serve) -> None:
     """Targets differ by their instance, which Prometheus keeps."""
     site = serve(
-        create_routes(WebOptions(version="1.2.3"), PlayedExporter(jobs={LEADS: tracked(), DEALS: tracked(DEALS)}))
+        create_gate(WebOptions(version="1.2.3"), PlayedExporter(jobs={LEADS: tracked(), DEALS: tracked(DEALS)}))
     )
     groups = requests.get(f"{site.url}/sd/jobs", timeout=10).json()
     assert [group["labels"]["instance"] for group in groups] == [str(DEALS), str(LEADS)]
@@ -95,6 +94,6 @@ def test_every_job_has_its_own_target(serve: Serve) -> None:
 @pytest.mark.parametrize("host", ["a b", "<script>", "exporter:port", ""])
 def test_odd_host_is_refused(serve: Serve, host: str) -> None:
     """A host that is none never becomes a target."""
-    site = serve(create_routes(WebOptions(version="1.2.3"), PlayedExporter(jobs={LEADS: tracked()})))
+    site = serve(create_gate(WebOptions(version="1.2.3"), PlayedExporter(jobs={LEADS: tracked()})))
     answer = requests.get(f"{site.url}/sd/jobs", headers={"Host": host}, timeout=10)
     assert answer.status_code == 400
