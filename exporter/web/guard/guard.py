@@ -31,7 +31,7 @@ RELOAD_PATH = "/-/reload"
 """Where the bearer token counts too, beside the API."""
 _FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Real-IP")
 """Headers by which a proxy says that it asks for somebody else."""
-_LONGEST_LOOK_SECONDS = 0.25
+_LONGEST_LOOK_SECONDS = 0.5
 """How long a request waits for files that may have changed; a disk that hangs must not hold it up."""
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="zoho-mass-update-exporter", charset="UTF-8"'}
 _SOON = {"Retry-After": "1"}
@@ -74,6 +74,7 @@ class Guard:
         self._watched = [watched for watched in (web_config, token) if watched is not None]
         self._passwords = Passwords()
         self._looking: asyncio.Task[None] | None = None
+        self._looking_since = 0.0
         self._is_news = News()
         self.speaks_tls = web_config is not None and web_config.tls is not None
 
@@ -129,16 +130,17 @@ class Guard:
         return self._unfit(request, entry, is_known=has_token)
 
     async def _look(self) -> None:
-        """Look after the files; what can't be seen in time stays as it was."""
-        if not self._watched:
+        """Look after the files; what can't be seen in time stays as it was, and is waited for only once."""
+        earlier, now = self._looking, asyncio.get_running_loop().time()
+        is_hung = earlier is not None and not earlier.done() and now - self._looking_since > _LONGEST_LOOK_SECONDS
+        if is_hung or not self._watched:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(_LONGEST_LOOK_SECONDS):
-                earlier = self._looking
                 if earlier and not earlier.done():  # it may have missed what has changed since
                     await asyncio.shield(earlier)
                 if self._looking is earlier or self._looking is None:
-                    self._looking = asyncio.create_task(self._look_once())
+                    self._looking, self._looking_since = asyncio.create_task(self._look_once()), now
                 await asyncio.shield(self._looking)
 
     async def _look_once(self) -> None:

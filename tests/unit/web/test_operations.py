@@ -14,9 +14,10 @@ from exporter.web import WebOptions, create_gate
 from exporter.web.contract import Readiness
 
 OPTIONS = WebOptions(version="1.2.3")
+TOKEN = "swordfish"
 
 
-def gate(exporter: PlayedExporter, token: str = "swordfish") -> ASGIApp:
+def gate(exporter: PlayedExporter, token: str = TOKEN) -> ASGIApp:
     """Give the application, guarded by a token or by none."""
     return create_gate(OPTIONS, exporter, token_guard(token))
 

@@ -2,7 +2,6 @@
 
 import logging
 import subprocess
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 

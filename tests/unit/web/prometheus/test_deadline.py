@@ -1,7 +1,6 @@
 """How long a scrape may take."""
 
 import pytest
-
 from starlette.datastructures import Headers
 
 from exporter.web.prometheus.deadline import granted_seconds
