@@ -11,7 +11,7 @@ from exporter import __version__
 from exporter.app.application import GRACE_SECONDS, Application, Load
 from exporter.jobs.store import Store
 from exporter.settings import Settings, Watch, read_secret_file, read_web_config, state_file
-from exporter.web import Connections, Guard, WebOptions, WebServer, bind, create_gate
+from exporter.web import BearerToken, Connections, Guard, WebConfig, WebOptions, WebServer, bind, create_gate
 
 _log = logging.getLogger(__name__)
 
@@ -154,7 +154,8 @@ def guard_of(settings: Settings) -> Guard:
     Raises:
         ConfigurationError: the web-config file or one that it names can't be used.
     """
-    web = settings.web
-    return Guard.over(
-        web.config_file, web.api_token_file, read_web_config=read_web_config, read_secret=read_secret_file
+    config_file, token_file = settings.web.config_file, settings.web.api_token_file
+    return Guard(
+        WebConfig(config_file, read_web_config) if config_file else None,
+        BearerToken(token_file, read_secret_file) if token_file else None,
     )

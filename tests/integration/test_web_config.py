@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import bcrypt
@@ -16,10 +17,11 @@ from certificates import Authority, Identity, open_authority
 from journey import Exporter, Prometheus
 from processes import bare_environment, exporter_command
 from programs import Program
+from samples import Clock
 
 from exporter.settings import read_web_config
-from exporter.web.guard.files import Files
-from exporter.web.guard.web_config import WebConfig
+from exporter.web import WebConfig
+from exporter.web.guard.watched import Watched
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "web-config.md"
@@ -243,22 +245,17 @@ def test_tls_comes_with_a_restart(start: Start, curl: Curl, web_config: Callable
     assert "TLS goes on or off at a start only" in str(exporter.running.log_event(BROKEN)["problems"])
 
 
-class Rested(Files):
-    """Takes files for rested as soon as they have changed."""
-
-    def rest(self) -> bool:
-        """Say so."""
-        return True
-
-
 def test_file_that_is_cut_off_anywhere_weakens_nothing(web_config: Callable[[str], Path]) -> None:
     """Wherever a disk is full or a write has stopped: TLS, passwords and the clients' certificates stay asked for."""
     whole = f"{STRICT}basic_auth_users:\n  alice: {hashed('a')}\n  bob: {hashed('b')}\n"
     file = web_config(whole)
-    config = WebConfig(file, read_web_config, make_files=Rested)
+    clock = Clock(1000.0)
+    config = WebConfig(file, read_web_config, watch=partial(Watched, stopwatch=clock))
     before = config.tls, config.headers
     for length in range(len(whole)):
         file.write_text(whole[:length], encoding="utf-8")
+        config.look()
+        clock.now += 1
         config.look()
         assert (config.tls, config.headers) == before, whole[:length]
         assert "alice" in config.users, whole[:length]

@@ -91,8 +91,8 @@ class Connections:
 
     @classmethod
     def behind(cls, guard: Guard, max_requests: int) -> "Connections":
-        """Make those of a gate: more than it has places of three kinds, and fewer than there may be files."""
-        most = Patience().most_connections + 3 * max_requests
+        """Make those of a gate: more than may be inside and wait there, and fewer than there may be files."""
+        most = Patience().most_connections + 6 * max_requests
         patience = Patience(most_connections=max(min(most, raise_file_limit() - _OTHER_FILES), 16))
         return cls(guard.tls if guard.speaks_tls else None, patience)
 

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from exporter.web.door.bodies import MOST_BODY_BYTES, Bodies, ClientGoneError, has_body, too_large
 from exporter.web.door.headers import compressed, with_headers
-from exporter.web.door.places import Kind, places_of
+from exporter.web.door.places import Kind, Places
 from exporter.web.guard import Entry, Guard
 from exporter.web.news import News
 from exporter.web.problems import refusal
@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 
 MOST_HEAD_BYTES = 16 * 1024
 _PART = r"[A-Za-z0-9_.-]{1,128}"
+_BUSY_THREADS = 8
+_CHECKS_AT_ONCE = 1000
 _SOON = {"Retry-After": "1"}
 
 
@@ -53,8 +55,8 @@ class Gate:
     Args:
         routes: what is behind the gate.
         guard: says who may come in.
-        max_requests: how many requests of each kind may be worked on at once; a page that is being sent is none of
-            them.
+        max_requests: how many requests of each kind may be worked on at once, while as many more wait; a page that is
+            being sent is none of them.
         granted: gives the seconds that a request has from its arrival, by its headers.
     """
 
@@ -70,7 +72,10 @@ class Gate:
         self._guard = guard or Guard()
         self._granted = granted
         self._bodies = Bodies()
-        self._places = {kind: places_of(kind, max_requests) for kind in Kind}
+        # What only costs time is not done faster by more threads, but all else more slowly.
+        threads = {Kind.METRICS: max_requests, Kind.PROBE: max_requests, Kind.OTHER: min(max_requests, _BUSY_THREADS)}
+        self._places = {kind: Places(most, max_requests) for kind, most in threads.items()}
+        self._places |= {kind: Places(2, _CHECKS_AT_ONCE) for kind in (Kind.HEALTH, Kind.READINESS)}
         self._is_news = News()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,10 +113,9 @@ class Gate:
                 return refused
             if route is None:
                 return self._not_found(request)
-            whole = replace(request, names=parts, body=bytes(content))
-            return await self._places[route.kind].work(partial(_respond, route, whole), request.deadline) or _late(
-                request
-            )
+            work = partial(_respond, route, replace(request, names=parts, body=bytes(content)))
+            answer = await self._places[route.kind].work(work, request.client, request.deadline)
+            return answer or _late(request)
         finally:
             self._bodies.forget(content)
 

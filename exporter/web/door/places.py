@@ -2,17 +2,15 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TypeVar
 
 from exporter.web.threads import in_thread
 
 T = TypeVar("T")
-
-_BUSY_THREADS = 8
-"""So many work on what only costs time: more of them would be slower together, and a page is not to wait for them."""
-_CHECKED_AT_ONCE = 1000
 
 
 class Kind(Enum):
@@ -25,48 +23,60 @@ class Kind(Enum):
     OTHER = auto()
 
 
+@dataclass(eq=False, slots=True)
+class _Turn:
+    """A request that waits for a place: it gets one, or is turned away."""
+
+    address: str
+    has_place: "asyncio.Future[bool]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
 class Places:
     """The places of one kind. For use in one event loop.
 
+    Where too many wait, one of those is turned away whose address has most of them, the newest first.
+
     Args:
-        most: how many requests may be inside at once.
-        threads: how many of them may be worked on at once; all, unless another number is given.
+        most: how many requests may be worked on at once, each in a thread of its own.
+        most_waiting: how many more may wait for that.
     """
 
-    def __init__(self, most: int, threads: int | None = None) -> None:
+    def __init__(self, most: int, most_waiting: int) -> None:
         self._free = most
-        self._threads = asyncio.Semaphore(min(threads or most, most))
+        self._most_waiting = most_waiting
+        self._waiting: list[_Turn] = []
 
-    async def work(self, call: Callable[[], T], deadline: float) -> T | None:
-        """Call it in a thread; `None` where there is no place, or where none has become free by the deadline."""
-        if not self._free or time.monotonic() >= deadline:
+    async def work(self, call: Callable[[], T], address: str, deadline: float) -> T | None:
+        """Call it for an address; `None` where no place becomes free by the deadline, in `time.monotonic` seconds."""
+        if time.monotonic() >= deadline or not await self._enter(address, deadline):
             return None
-        self._free -= 1
-        try:
-            return await self._begun(call) if await self._may_begin(deadline) else None
-        finally:
-            self._free += 1
-
-    async def _may_begin(self, deadline: float) -> bool:
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._threads.acquire()
-        except TimeoutError:
-            return False
-        return True
-
-    async def _begun(self, call: Callable[[], T]) -> T:
         try:
             return await in_thread(call)
         finally:
-            self._threads.release()
+            self._leave()
 
+    async def _enter(self, address: str, deadline: float) -> bool:
+        if self._free:
+            self._free -= 1
+            return True
+        turn = _Turn(address)
+        self._waiting.append(turn)
+        if len(self._waiting) > self._most_waiting:
+            self._turn_away()
+        await asyncio.wait([turn.has_place], timeout=deadline - time.monotonic())
+        if turn.has_place.done():
+            return turn.has_place.result()
+        self._waiting.remove(turn)
+        return False
 
-def places_of(kind: Kind, most: int) -> Places:
-    """Give the places of a kind where so many requests of it may be worked on at once."""
-    match kind:
-        case Kind.HEALTH | Kind.READINESS:
-            return Places(_CHECKED_AT_ONCE, 2)
-        case Kind.OTHER:
-            return Places(most, _BUSY_THREADS)
-    return Places(most)
+    def _leave(self) -> None:
+        if self._waiting:
+            self._waiting.pop(0).has_place.set_result(True)
+        else:
+            self._free += 1
+
+    def _turn_away(self) -> None:
+        shares = Counter(turn.address for turn in self._waiting)
+        victim = max(reversed(self._waiting), key=lambda turn: shares[turn.address])
+        self._waiting.remove(victim)
+        victim.has_place.set_result(False)

@@ -1,47 +1,45 @@
-"""The token of the job API: read again when its file changes, and no token at all while the file can't be trusted."""
+"""The token of the job API, and no token at all while its file can't be trusted."""
 
 import hmac
-import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from exporter.errors import ConfigurationError
-from exporter.web.guard.files import Files
-
-_log = logging.getLogger(__name__)
+from exporter.errors import ConfigurationError, Problem
+from exporter.web.guard.watched import Watched
 
 
 class BearerToken:
-    """Knows the token. Only `look` reads its file; it is for one thread at a time.
+    """Knows the token. `look` is for one thread at a time.
 
     Args:
-        path: the file.
-        read: reads it; may raise `ConfigurationError`.
-        make_files: gives the watch over the file.
+        path: its file.
+        read: reads the file; may raise `ConfigurationError`.
+        watch: makes the watch over it.
     """
 
-    def __init__(self, path: Path, read: Callable[[Path], str], *, make_files: Callable[..., Files] = Files) -> None:
+    def __init__(
+        self, path: Path, read: Callable[[Path], str], *, watch: Callable[..., Watched[str]] = Watched
+    ) -> None:
         self._path = path
-        self._reader = read
-        self._file = make_files(path)
-        self._last_good = ""
-        self._told = ""
-        self.value = ""
-        """Empty where there is none: then the API is off."""
-        self._take()
+        self._read = partial(read, path)
+        self._is_there = True
+        self._file = watch("the API's token can't be read: {}", [path], self._read, self._refuse_cut_off, start="")
+
+    @property
+    def value(self) -> str:
+        """The token; empty where there is none: then the API is off."""
+        return self._file.content if self._is_there and not self._file.problems else ""
 
     @property
     def will_rest(self) -> bool:
         """Whether a new token is about to be believed."""
-        return self._file.will_rest()
+        return self._file.will_rest
 
     def look(self) -> None:
-        """Read the file if it has changed. Until it rests, no token counts but the last one, where it still stands."""
-        if self._file.have_changed():
-            if self._file.rest():
-                self._take()
-            else:
-                self.value = self._last_good if self._peek() == self._last_good else ""
+        """Read the file if it has changed. Until it rests only the last token counts, where it still stands there."""
+        self._file.look()
+        self._is_there = not self._file.is_moving or self._peek() == self._file.content
 
     def matches(self, header: str) -> bool:
         """Whether an `Authorization` header carries the token; takes as long for a wrong one as for a right one."""
@@ -49,28 +47,13 @@ class BearerToken:
         is_equal = hmac.compare_digest(given.strip().encode(), self.value.encode())
         return scheme.lower() == "bearer" and is_equal and bool(self.value)
 
-    def _take(self) -> None:
-        try:
-            token = self._file.read(lambda: self._reader(self._path))
-        except ConfigurationError as error:
-            self._close(str(error))
-            return
-        if token is None:
-            return
-        if token != self._last_good and self._last_good.startswith(token):
-            self._close(f"{self._path}: holds the beginning of the last token: is it cut off?")
-            return
-        self.value = self._last_good = token
-        self._told = ""
-
-    def _close(self, problem: str) -> None:
-        self.value = ""
-        if problem != self._told:
-            _log.error("the API's token can't be read: %s", problem)
-        self._told = problem
-
     def _peek(self) -> str:
         try:
-            return self._reader(self._path)
+            return self._read()
         except ConfigurationError:
             return ""
+
+    def _refuse_cut_off(self, old: str, new: str) -> None:
+        if old != new and old.startswith(new):
+            problem = Problem(str(self._path), "holds the beginning of the last token: is it cut off?")
+            raise ConfigurationError((problem,))

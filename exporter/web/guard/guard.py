@@ -3,22 +3,20 @@
 import asyncio
 import ipaddress
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from enum import Enum, auto
 from http import HTTPStatus
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from exporter.errors import Problem
-from exporter.model import WebAccess
 from exporter.web.guard.bearer import BearerToken
-from exporter.web.guard.files import REST_SECONDS
 from exporter.web.guard.passwords import Passwords, Verdict, parse_login
 from exporter.web.guard.tls import Tls
+from exporter.web.guard.watched import REST_SECONDS
 from exporter.web.guard.web_config import WebConfig
 from exporter.web.news import News
 from exporter.web.problems import API_PATH, problem, refusal
@@ -77,25 +75,6 @@ class Guard:
         self._looking_since = 0.0
         self._is_news = News()
         self.speaks_tls = web_config is not None and web_config.tls is not None
-
-    @classmethod
-    def over(
-        cls,
-        web_config_file: Path | None,
-        api_token_file: Path | None,
-        *,
-        read_web_config: Callable[[Path], WebAccess],
-        read_secret: Callable[[Path], str],
-    ) -> "Guard":
-        """Make the guard over the files that there are.
-
-        Raises:
-            ConfigurationError: the web-config file or one that it names can't be used.
-        """
-        return cls(
-            WebConfig(web_config_file, read_web_config) if web_config_file else None,
-            BearerToken(api_token_file, read_secret) if api_token_file else None,
-        )
 
     @property
     def headers(self) -> Mapping[str, str]:

@@ -3,7 +3,7 @@
 import base64
 import socket
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing, suppress
 from threading import Event, Semaphore
 
@@ -202,8 +202,8 @@ def test_those_who_know_the_password_come_in_while_others_guess(site: Callable[.
 
 
 def test_too_many_requests_at_once_are_told_to_come_back(site: Callable[..., Site], held: Held) -> None:
-    """Health checks pass all the same, and room is made by the first that is done."""
-    url = site(max_requests=1).url
+    """When their time is over. Health checks pass all the while, and room is made by the first that is done."""
+    url = site(max_requests=1, seconds=0.5).url
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(requests.get, f"{url}/held", timeout=60)
         assert held.is_entered()
@@ -218,14 +218,32 @@ def test_too_many_requests_at_once_are_told_to_come_back(site: Callable[..., Sit
 
 
 def test_as_many_are_worked_on_at_once_as_may_be(site: Callable[..., Site], held: Held) -> None:
-    """All at the same time, from one address, and one more is told to come back."""
-    url = site(max_requests=60).url
-    with ThreadPoolExecutor(60) as pool:
+    """All at the same time, from one address; as many more wait for them, and the next is told at once to come back."""
+    url = site(max_requests=60, seconds=600.0).url
+    with ThreadPoolExecutor(121) as pool:
         probes = [pool.submit(requests.get, f"{url}/held/probe", timeout=60) for _ in range(60)]
         assert held.is_entered(60)
-        assert requests.get(f"{url}/held/probe", timeout=30).status_code == 503
+        more = [pool.submit(requests.get, f"{url}/held/probe", timeout=60) for _ in range(61)]
+        refused = next(as_completed(more)).result()
         held.released.set()
-        assert [probe.result().status_code for probe in probes] == [200] * 60
+        statuses = [probe.result().status_code for probe in (*probes, *more)]
+    assert refused.status_code == 503
+    assert (statuses.count(200), statuses.count(503)) == (120, 1)
+
+
+def test_eager_address_keeps_nobody_else_out(site: Callable[..., Site], held: Held) -> None:
+    """Of those that wait one of its own is turned away for another address."""
+    url = site(max_requests=2, seconds=600.0).url
+    host, _, port = url.removeprefix("http://").partition(":")
+    with ThreadPoolExecutor(4) as pool:
+        eager = [pool.submit(requests.get, f"{url}/held/probe", timeout=60) for _ in range(4)]
+        assert held.is_entered(2)
+        with socket.create_connection((host, int(port)), timeout=30, source_address=("127.0.0.2", 0)) as other:
+            other.sendall(b"GET /held/probe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert next(as_completed(eager)).result().status_code == 503
+            held.released.set()
+            assert other.recv(65536).startswith(b"HTTP/1.1 200 OK")
+        assert sorted(answer.result().status_code for answer in eager) == [200, 200, 200, 503]
 
 
 def test_probes_that_wait_keep_out_nothing_else(site: Callable[..., Site], held: Held) -> None:

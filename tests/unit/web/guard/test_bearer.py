@@ -8,7 +8,7 @@ from samples import Clock
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.web.guard.bearer import BearerToken
-from exporter.web.guard.files import Files
+from exporter.web.guard.watched import Watched
 
 
 def read(path: Path) -> str:
@@ -26,7 +26,7 @@ class Scene:
         self.file = folder / "token"
         self.clock = Clock(1000.0)
         self.file.write_text("swordfish\n")
-        self.token = BearerToken(self.file, read, make_files=partial(Files, stopwatch=self.clock))
+        self.token = BearerToken(self.file, read, watch=partial(Watched, stopwatch=self.clock))
 
     def settled(self) -> str:
         """Give the token that counts once the file rests."""

@@ -13,7 +13,7 @@ from samples import Clock
 from exporter.errors import ConfigurationError, Problem
 from exporter.model import TlsServer, WebAccess
 from exporter.web.guard import Tls, open_tls
-from exporter.web.guard.files import Files
+from exporter.web.guard.watched import Watched
 from exporter.web.guard.web_config import WebConfig
 
 ALICE = {"alice": b"hash"}
@@ -49,7 +49,7 @@ class Scene:
         """Read the file for the first time."""
         self.file.write_text(text, encoding="utf-8")
         self.reader.access = access or self.reader.access
-        return WebConfig(self.file, self.reader, make_files=partial(Files, stopwatch=self.clock))
+        return WebConfig(self.file, self.reader, watch=partial(Watched, stopwatch=self.clock))
 
     def write(self, config: WebConfig, text: str, access: WebAccess | None) -> None:
         """Change the file, and look until it rests."""
