@@ -21,7 +21,8 @@ import bcrypt
 
 from exporter.web.threads import in_thread
 
-MOST_WAITING = 64
+MOST_WAITING = 512
+"""More than a crowd that guesses has connections: who is told at once to come back comes back at once."""
 _MAX_VERDICTS = 256
 _BCRYPT_BYTES = 72  # bcrypt looks at no more of a password
 

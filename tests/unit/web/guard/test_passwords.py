@@ -149,8 +149,8 @@ def test_newcomer_is_checked_before_guesses_that_wait() -> None:
 
 def test_few_passwords_wait() -> None:
     """Beyond that the oldest is told to come back."""
-    verdicts = [verdict for _, verdict in taken_in_turn([Login("alice", b"%d" % number) for number in range(80)])]
-    assert (verdicts.count(Verdict.REFUSED), verdicts.count(Verdict.BUSY)) == (64, 16)
+    verdicts = [verdict for _, verdict in taken_in_turn([Login("alice", b"%d" % number) for number in range(528)])]
+    assert (verdicts.count(Verdict.REFUSED), verdicts.count(Verdict.BUSY)) == (512, 16)
 
 
 def test_login_that_was_given_up_can_be_made_again() -> None:
