@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from enum import Enum, auto
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -184,7 +183,7 @@ def _is_page(request: Request) -> bool:
 def _is_foreign(request: Request, *, is_link_allowed: bool) -> bool:
     """Whether a page of another site asks. Source: W3C, Fetch Metadata Request Headers."""
     headers = request.headers
-    if "Origin" in headers and urlsplit(headers["Origin"]).netloc.lower() != headers.get("Host", "").lower():
+    if "Origin" in headers and headers["Origin"].partition("://")[2].lower() != headers.get("Host", "").lower():
         return True
     is_link = (headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest")) == ("navigate", "document")
     return _site(headers) not in {"none", "same-origin"} and not (is_link_allowed and is_link)

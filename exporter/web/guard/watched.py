@@ -76,6 +76,8 @@ class Watched(Generic[T]):
             self._seen, self._seen_at = stamps, now
         elif self.is_moving and now - self._seen_at >= REST_SECONDS:
             self._take(stamps)
+            if not self.is_moving and not self.problems:
+                _log.info("read anew", extra={"files": ", ".join(map(str, self._paths))})
 
     def _take(self, stamps: tuple[_Stamp, ...]) -> None:
         problems: tuple[Problem, ...] = ()
@@ -100,8 +102,6 @@ class Watched(Generic[T]):
         if problems and problems != self.problems:
             said = "; ".join(map(str, problems))
             _log.error("%s", self._lament.format(said), extra={"problems": said})
-        elif not problems:
-            _log.info("read anew", extra={"files": ", ".join(map(str, self._paths))})
         self.problems = problems
 
     def _stamps(self) -> tuple[_Stamp, ...]:

@@ -36,6 +36,7 @@ LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch
         pytest.param(LINK, 403, 200, id="link on another site"),
         pytest.param({"Origin": "https://evil.example"}, 403, 403, id="origin of another site"),
         pytest.param({"Origin": "null"}, 403, 403, id="hidden origin"),
+        pytest.param({"Origin": "http://[x]:y", "Host": "["}, 403, 403, id="no origin at all"),
         pytest.param({"Origin": ""}, 403, 403, id="empty origin"),
         pytest.param({"Origin": "http://exporter:10042", "Host": "exporter:10042"}, 200, 200, id="our own origin"),
         pytest.param({"Origin": "http://exporter:1", "Host": "exporter:10042"}, 403, 403, id="another port"),
