@@ -65,13 +65,7 @@ class Patience:
 
     def seconds(self, awaited: Awaited) -> float:
         """Give the time limit of one step."""
-        return {
-            Awaited.HEAD: self.head,
-            Awaited.BODY: self.body,
-            Awaited.READING: self.reading,
-            Awaited.NEXT_REQUEST: self.next_request,
-            Awaited.FAREWELL: self.reading,
-        }[awaited]
+        return self.reading if awaited is Awaited.FAREWELL else float(getattr(self, awaited.name.lower()))
 
 
 class Connections:
@@ -120,11 +114,6 @@ class Connections:
         """End every connection at once."""
         for connection in tuple(self._open):
             connection.end()
-
-    def make_room(self) -> None:
-        """End a connection, because the process can't have more of them."""
-        if self._open:
-            self._end_longest(self._open, None)
 
     def _end_longest(self, candidates: set["Connection"], newcomer: "Connection | None") -> None:
         waiting = {one for one in candidates if one.awaited is not None and one is not newcomer}
@@ -269,20 +258,10 @@ class Connection(H11Protocol):
         if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
             self.transport.close()
             return
-        hint = getattr(sys.exception(), "error_status_hint", HTTPStatus.BAD_REQUEST)
-        status = HTTPStatus(hint)
-        headers = [
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"x-content-type-options", b"nosniff"),
-            (b"connection", b"close"),
-        ]
-        events = (
-            h11.Response(status_code=status, headers=headers, reason=status.phrase.encode()),
-            h11.Data(data=f"{msg}\n".encode()),
-            h11.EndOfMessage(),
-        )
-        for event in events:
-            self.transport.write(self.conn.send(event) or b"")
+        status = HTTPStatus(getattr(sys.exception(), "error_status_hint", HTTPStatus.BAD_REQUEST))
+        head = f"HTTP/1.1 {status} {status.phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
+        more = f"x-content-type-options: nosniff\r\nconnection: close\r\ncontent-length: {len(msg) + 1}\r\n\r\n"
+        self.transport.write(f"{head}{more}{msg}\n".encode())
         self.transport.close()
 
     def end(self) -> None:

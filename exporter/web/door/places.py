@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TypeVar
 
@@ -23,14 +22,6 @@ class Kind(Enum):
     OTHER = auto()
 
 
-@dataclass(eq=False, slots=True)
-class _Turn:
-    """A request that waits for a place: it gets one, or is turned away."""
-
-    address: str
-    has_place: "asyncio.Future[bool]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-
-
 class Places:
     """The places of one kind. For use in one event loop.
 
@@ -44,7 +35,8 @@ class Places:
     def __init__(self, most: int, most_waiting: int) -> None:
         self._free = most
         self._most_waiting = most_waiting
-        self._waiting: list[_Turn] = []
+        self._waiting: list[tuple[str, asyncio.Future[bool]]] = []
+        """The addresses, and whether they get a place."""
 
     async def work(self, call: Callable[[], T], address: str, deadline: float) -> T | None:
         """Call it for an address; `None` where no place becomes free by the deadline, in `time.monotonic` seconds."""
@@ -59,24 +51,24 @@ class Places:
         if self._free:
             self._free -= 1
             return True
-        turn = _Turn(address)
+        turn: tuple[str, asyncio.Future[bool]] = (address, asyncio.get_running_loop().create_future())
         self._waiting.append(turn)
         if len(self._waiting) > self._most_waiting:
             self._turn_away()
-        await asyncio.wait([turn.has_place], timeout=deadline - time.monotonic())
-        if turn.has_place.done():
-            return turn.has_place.result()
+        await asyncio.wait(turn[1:], timeout=deadline - time.monotonic())
+        if turn[1].done():
+            return turn[1].result()
         self._waiting.remove(turn)
         return False
 
     def _leave(self) -> None:
         if self._waiting:
-            self._waiting.pop(0).has_place.set_result(True)
+            self._waiting.pop(0)[1].set_result(True)
         else:
             self._free += 1
 
     def _turn_away(self) -> None:
-        shares = Counter(turn.address for turn in self._waiting)
-        victim = max(reversed(self._waiting), key=lambda turn: shares[turn.address])
+        shares = Counter(address for address, _ in self._waiting)
+        victim = max(reversed(self._waiting), key=lambda turn: shares[turn[0]])
         self._waiting.remove(victim)
-        victim.has_place.set_result(False)
+        victim[1].set_result(False)

@@ -172,7 +172,6 @@ class WebServer:
     def _rest(self, loop: asyncio.AbstractEventLoop, error: OSError) -> None:
         if self._is_news("accept"):
             _log.error("no connection can be accepted: %s; raise the limit of open files", error.strerror)
-        self._connections.make_room()
         loop.remove_reader(self._listener)
         loop.call_later(_REST_SECONDS, self._resume, loop)
 

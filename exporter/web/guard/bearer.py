@@ -22,36 +22,26 @@ class BearerToken:
         self, path: Path, read: Callable[[Path], str], *, watch: Callable[..., Watched[str]] = Watched
     ) -> None:
         self._path = path
-        self._read = partial(read, path)
-        self._is_there = True
-        self._file = watch("the API's token can't be read: {}", [path], self._read, self._refuse_cut_off, start="")
+        self._file = watch(
+            "the API's token can't be read: {}", [path], partial(read, path), self._refuse_cut_off, start=""
+        )
+        self.look = self._file.look
 
     @property
     def value(self) -> str:
-        """The token; empty where there is none: then the API is off."""
-        return self._file.content if self._is_there and not self._file.problems else ""
+        """The token; empty where there is none, or none that can be relied on: then the API is off."""
+        return "" if self._file.problems or self._file.is_moving else self._file.content
 
     @property
     def will_rest(self) -> bool:
         """Whether a new token is about to be believed."""
         return self._file.will_rest
 
-    def look(self) -> None:
-        """Read the file if it has changed. Until it rests only the last token counts, where it still stands there."""
-        self._file.look()
-        self._is_there = not self._file.is_moving or self._peek() == self._file.content
-
     def matches(self, header: str) -> bool:
         """Whether an `Authorization` header carries the token; takes as long for a wrong one as for a right one."""
         scheme, _, given = header.partition(" ")
         is_equal = hmac.compare_digest(given.strip().encode(), self.value.encode())
         return scheme.lower() == "bearer" and is_equal and bool(self.value)
-
-    def _peek(self) -> str:
-        try:
-            return self._read()
-        except ConfigurationError:
-            return ""
 
     def _refuse_cut_off(self, old: str, new: str) -> None:
         if old != new and old.startswith(new):

@@ -86,18 +86,6 @@ def test_file_that_is_emptied_or_cut_off_closes_the_api(
     assert scene.settled() == "swordfish"
 
 
-def test_token_that_is_written_again_and_again_stays(scene: Scene) -> None:
-    """Whenever the whole of it is there, it counts."""
-    for _ in range(20):
-        scene.file.write_text("")
-        scene.token.look()
-        assert scene.token.value == ""
-        scene.file.write_text("swordfish\n")
-        scene.token.look()
-        assert scene.token.value == "swordfish"
-        scene.clock.now += 0.01
-
-
 def test_no_token_at_the_start_leaves_the_api_off(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """And it is told."""
     assert BearerToken(tmp_path / "absent", read).value == ""
