@@ -1,7 +1,7 @@
 """The gate before every route: what comes in is one of our paths, small enough, from somebody who may, and in time.
 
-All work is done in threads, so that the event loop is free for the next request whatever the last one costs; health
-checks pass always, so that a crowd at the gate is not mistaken for a dead exporter.
+All work is done in threads, so that the event loop is free for the next request whatever the last one costs; only that we
+are healthy it says by itself, so that a crowd at the gate is not mistaken for a dead exporter.
 """
 
 import asyncio
@@ -75,7 +75,7 @@ class Gate:
         # What only costs time is not done faster by more threads, but all else more slowly.
         threads = {Kind.METRICS: max_requests, Kind.PROBE: max_requests, Kind.OTHER: min(max_requests, _BUSY_THREADS)}
         self._places = {kind: Places(most, max_requests) for kind, most in threads.items()}
-        self._places |= {kind: Places(2, _CHECKS_AT_ONCE) for kind in (Kind.HEALTH, Kind.READINESS)}
+        self._places[Kind.READINESS] = Places(2, _CHECKS_AT_ONCE)
         self._is_news = News()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,6 +113,8 @@ class Gate:
                 return refused
             if route is None:
                 return self._not_found(request)
+            if route.kind is Kind.HEALTH:
+                return route.answer(request)
             work = partial(_respond, route, replace(request, names=parts, body=bytes(content)))
             answer = await self._places[route.kind].work(work, request.client, request.deadline)
             return answer or _late(request)

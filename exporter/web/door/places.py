@@ -16,6 +16,7 @@ class Kind(Enum):
     """What a request is about, and so for whose places it asks."""
 
     HEALTH = auto()
+    """Needs no place and no thread: the answer is a constant."""
     READINESS = auto()
     METRICS = auto()
     PROBE = auto()
