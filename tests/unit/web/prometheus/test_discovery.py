@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import requests
-from exporter.jobs.tracking import note_report
+from exporter.jobs.outcome import note_report
 from played import PlayedExporter
 from samples import DEALS, LEADS, NOW, report, tracked
 from sites import Serve
