@@ -156,6 +156,8 @@ class Reply(HTTPResponse):
     @property
     def is_whole(self) -> bool:
         """Whether it came to its own declared end, and nothing behind it, so that another may follow it."""
+        if self.msg is None:
+            return False
         is_sound = self.version == 11 and not self.msg.defects  # noqa: PLR2004 - http.client's number for HTTP/1.1
         says_close = any("close" in word.lower() for word in self.msg.get_all("connection", []))
         return is_sound and self._is_framed() and self.isclosed() and not self._has_rest and not says_close
@@ -206,6 +208,16 @@ class Connection(HTTPConnection):
         except OSError:
             return False
         return False
+
+    @property
+    def has_heard(self) -> bool:
+        """Whether a byte of an answer came."""
+        return self.reply is not None and self.reply.has_begun
+
+    @property
+    def has_whole_reply(self) -> bool:
+        """Whether the whole of an answer came, and no more."""
+        return self.reply is not None and self.reply.is_whole
 
     def send(self, data: bytes) -> None:  # type: ignore[override]
         """Send within the limit."""
