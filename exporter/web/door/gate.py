@@ -1,7 +1,7 @@
 """The gate before every route: what comes in is one of our paths, small enough, from somebody who may, and in time.
 
-All work is done in threads, so that the event loop is free for the next request whatever the last one costs; only that we
-are healthy it says by itself, so that a crowd at the gate is not mistaken for a dead exporter.
+All work is done in threads, so that the event loop is free for the next request whatever the last one costs. Only that
+we are healthy it says by itself: a crowd at the gate is not to be mistaken for a dead exporter.
 """
 
 import asyncio
