@@ -20,9 +20,7 @@ from stand_in import settings_for, simulated
 from exporter.app import Application
 from exporter.model import JobKey, JobSource, JobSpec
 from exporter.state import SqliteStore
-from exporter.web.options import WebOptions
-from exporter.web.routes import create_routes
-from exporter.web.server import WebServer, bind
+from exporter.web import WebOptions, WebServer, bind, create_gate
 
 SCRAPERS = 2
 JOBS_PER_SECOND = 4
@@ -52,7 +50,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory, simulated(SCENARIO) as account:
         settings = settings_for(account, account="acme", **SETTINGS)
         application = Application(settings, SqliteStore(Path(directory) / "state.db"))
-        server = WebServer(create_routes(WebOptions("soak"), application), bind("127.0.0.1", 0), on_exit=lambda: None)
+        server = WebServer(create_gate(WebOptions("soak"), application), bind("127.0.0.1", 0), on_exit=lambda: None)
         server.start()
         samples = soak(account["ZOHO_API_URL"], application, f"http://127.0.0.1:{server.port}/metrics", minutes * 60)
         server.stop()

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 
 from exporter.errors import Problem
@@ -46,8 +47,8 @@ def load_settings(
     variables = Variables.read(os.environ if environ is None else environ, dotenv_file, secrets_dir, file)
     tree = merged(file, (flags_source(overrides), *variables.sources(file)))
     tree, malformed = _with_environment_jobs(tree, variables)
-    tree = with_accounts_named(tree, list(tree.mapping(("accounts",))))
-    found = (*findings, *variables.findings, *malformed, *incoherences(tree))
+    tree = with_accounts_named(tree, tree.mapping(("accounts",)))
+    found = chain(findings, variables.findings, malformed, incoherences(tree))
     return validated(Settings, tree, found, _origin(tree, variables.warnings))
 
 

@@ -194,17 +194,19 @@ class OpenAccount:
             token = self._known(self._tokens.replacement(token, key, asked_at, deadline))
         try:
             return self._accepted(setup, permit, token, deadline)
-        except DeadTokenError as error:
-            raise self._tokens.doubt(token, key, error) from error
+        except DeadTokenError:
+            self._tokens.doubt(token, key, asked_at)
+            raise
 
     def _accepted(self, setup: AccountSetup, permit: Permit, token: AccessToken, deadline: float) -> JobReport:
         """Ask; whatever Zoho answers but that the token is dead tells that it accepts the token."""
+        asked_at = self._stopwatch()
         try:
             report = self._ask(setup, permit, token, deadline)
         except RefusedError:
-            self._tokens.note_accepted(token, permit.key)
+            self._tokens.note_accepted(token, permit.key, asked_at)
             raise
-        self._tokens.note_accepted(token, permit.key)
+        self._tokens.note_accepted(token, permit.key, asked_at)
         return report
 
     def _known(self, token: AccessToken) -> AccessToken:

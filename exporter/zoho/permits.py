@@ -1,7 +1,7 @@
 """The one door before a call: whether the account may ask Zoho now, and the credit that pays for it.
 
-Asked here, in this order: does a refused token cool down, did Zoho ask for a pause (the circuit), are its remaining
-credits below the reserve, is there budget, does nobody else poll the job.
+Asked here, in this order: does a refused token cool down, did Zoho ask for a pause (the circuit), are too many credits
+unwritten, are Zoho's remaining ones below the reserve, is there budget, does nobody else poll the job.
 """
 
 from collections.abc import Callable
@@ -47,12 +47,14 @@ class Permit:
         account: what the credit is booked in.
         claim: the right.
         purse: what further calls are paid from.
+        leave: ends the trial that the poll may be.
     """
 
-    def __init__(self, account: AccountState, claim: Claim, purse: Purse) -> None:
+    def __init__(self, account: AccountState, claim: Claim, purse: Purse, leave: Callable[[JobKey], object]) -> None:
         self._account = account
         self._claim = claim
         self._purse = purse
+        self._leave = leave
         self._is_paid = True
         self._is_over = False
 
@@ -78,15 +80,23 @@ class Permit:
 
     def land(self, note: Note) -> tuple[TrackedJob, TrackedJob] | None:
         """Put what the poll gave, and give the job before and after; `None` where it is not tracked any more."""
-        self._is_over = True
-        return self._account.land(self._claim, note)
+        self._return_unused()
+        landed = self._account.land(self._claim, note)
+        self._is_over = landed is not None
+        return landed
 
     def close(self) -> None:
         """Give up the right, and the credit if nothing was sent."""
-        if self._is_paid:
-            self._account.give_back(self._claim)
+        self._leave(self.key)
+        self._return_unused()
         if not self._is_over:
             self._account.release(self._claim)
+
+    def _return_unused(self) -> None:
+        """Return the credit of a poll that never came to a call; with its claim it would be out of reach."""
+        if self._is_paid:
+            self._is_paid = False
+            self._account.give_back(self._claim)
 
 
 class Permits:
@@ -135,16 +145,17 @@ class Permits:
         """
         if self._is_cooling_down():
             raise HeldBackError(CIRCUIT, "there is no access token")
-        self._check_unwritten(is_overdue=is_overdue)
         limit = self.limits.daily_budget
         purse = Purse(limit, None if limit is None or not are_others_live else limit // PROBES_SHARE)
         self._enter_circuit(key)
         try:
+            self._check_unwritten(is_overdue=is_overdue)
             self._check_reserve()
-            return Permit(self._account, self._account.claim(key, purse, self.lease_seconds, is_probe=is_probe), purse)
-        except HeldBackError:
+            claim = self._account.claim(key, purse, self.lease_seconds, is_probe=is_probe)
+        except BaseException:
             self._leave_trial(key)
             raise
+        return Permit(self._account, claim, purse, self._leave_trial)
 
     def expect(self, calls: int) -> None:
         """Book the credits of calls that are about to be made, so that they share one write."""
@@ -227,14 +238,19 @@ class Permits:
         with self._lock:
             now = self._clock()
             # A look of the future is one of before a clock was set back: nobody knows how long ago.
-            if 0 <= now - max(self._account.standing.answered_at, self._looked_at) < RESERVE_LOOK_SECONDS:
+            if any(
+                0 <= now - at < RESERVE_LOOK_SECONDS for at in (self._account.standing.answered_at, self._looked_at)
+            ):
                 raise HeldBackError(BUDGET, f"fewer than {self.limits.reserve} credits are left to the organisation")
             self._looked_at = now
 
     def _check_unwritten(self, *, is_overdue: bool) -> None:
-        if not is_overdue and self._is_too_much_unwritten():
+        if is_overdue or not self._is_too_much_unwritten():
+            return
+        self._account.wait_written()  # a disk that is well is behind for a moment only
+        if self._is_too_much_unwritten():
             raise HeldBackError(BUDGET, "more credits than one hour's share can't be written to the state file")
 
     def _is_too_much_unwritten(self) -> bool:
         limit = self.limits.daily_budget
-        return limit is not None and self._account.unwritten() > limit / HOURS
+        return limit is not None and self._account.unwritten() >= max(1.0, limit / HOURS)

@@ -9,18 +9,16 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from exporter.errors import (
     ConfigurationError,
-    DeadTokenError,
     PassingError,
-    PollError,
     RefusedError,
     TokenRefusedError,
 )
-from exporter.model import Credentials, JobKey, KeptToken, Pause, TokenStatus
+from exporter.model import Credentials, JobKey, KeptToken, Pause, Standing, TokenStatus
 from exporter.state.port import AccountState
 from exporter.zoho.cooldown import CoolDown
 from exporter.zoho.oauth import (
@@ -39,6 +37,8 @@ EARLY_SECONDS = 60.0
 MINTS_PER_WINDOW = 10
 MINT_WINDOW_SECONDS = 600.0
 """Zoho's limit: tokens per refresh token. Source: Zoho accounts, token limits."""
+UNPROVEN_SECONDS = 600.0
+"""How long a job that is held to be at fault has no token replaced that nobody else tried yet."""
 MOST_SUSPECTS = 1000
 """How many jobs are remembered whose own fault a refused token may be."""
 
@@ -53,6 +53,16 @@ _REJECTED = Refusal(
     advice="Zoho's API does not accept even a new access token: check environment, data_center and api_url",
 )
 _MINT_LIMIT = Refusal(MINT_LIMIT, is_passing=True, advice="tokens die too early: see what else uses this refresh token")
+
+
+@dataclass(slots=True)
+class _Held:
+    """A token, since when it is used, and when the last call was begun that Zoho accepted with it (stopwatch)."""
+
+    token: AccessToken | None = None
+    since: float = 0.0
+    accepted_at: float | None = None
+    is_doubted: bool = False
 
 
 class TokenSource:
@@ -86,9 +96,8 @@ class TokenSource:
         self._stopwatch = stopwatch
         self._lock = Lock()
         self._refreshing: Future[AccessToken] | None = None
-        self._token: AccessToken | None = None
-        self._accepted_at: float | None = None
-        self._was_last_accepted = False
+        self._held = _Held()
+        self._before = _Held()
         self._suspects: dict[JobKey, None] = {}
         self._rejections = 0
         self._rechecks = 0
@@ -103,8 +112,9 @@ class TokenSource:
             PassingError: there is none yet.
         """
         with self._lock:
-            if self._token and self._clock() < self._token.expires_at - EARLY_SECONDS:
-                return self._token
+            held = self._held.token
+            if held and self._clock() < held.expires_at - EARLY_SECONDS:
+                return held
             refresh, is_mine = self._refreshing or Future[AccessToken](), self._refreshing is None
             self._refreshing = refresh
         if is_mine:
@@ -123,39 +133,43 @@ class TokenSource:
             TokenRefusedError, PassingError: as `token`.
         """
         with self._lock:
-            accepted_at = self._accepted_at
-            if self._token is token:
-                if accepted_at is not None and (accepted_at >= asked_at or key in self._suspects):
+            if self._held.token is token:
+                if self._is_accepted_for_others(key, asked_at):
+                    self._suspect(key)
                     raise _job_refused(key)
-                self._was_last_accepted = accepted_at is not None
                 self._forget()
         return self.token(deadline)
 
-    def doubt(self, token: AccessToken, key: JobKey, refusal: DeadTokenError) -> PollError:
-        """Give what a job's poll ends with after Zoho refused the token that was minted in place of a dead one.
+    def doubt(self, token: AccessToken, key: JobKey, asked_at: float) -> None:
+        """Say that Zoho refused the token in place of a dead one too, for a job's poll begun at `asked_at`.
 
         Where the token before was accepted, the job is at fault until another one fares no better. Otherwise the
-        account pauses: each further token pushes one out of whoever else uses the refresh token. The pause doubles until
-        `note_accepted`.
+        account pauses: each further token pushes one out of whoever else uses the refresh token. The pause doubles
+        until `note_accepted`.
+
+        Raises:
+            RefusedError: it is the job's own fault.
         """
         with self._lock:
-            self._suspects[key] = None
-            if len(self._suspects) > MOST_SUSPECTS:
-                del self._suspects[next(iter(self._suspects))]
-            if self._token is not token or self._accepted_at is not None or self._was_last_accepted:
-                return _job_refused(key)
+            if self._held.token is not token:
+                return  # others have drawn their conclusion
+            is_excused = self._is_excused(key, asked_at)
+            self._suspect(key)
+            if is_excused:
+                raise _job_refused(key)
             self._forget()
+            self._before = _Held()
             self._rejections += 1
             rejections = self._rejections
         message = "Zoho's API refused an access token that was just minted"
         self._pause(_REJECTED, message, self._fingerprint(), rejections)
-        return refusal
 
-    def note_accepted(self, token: AccessToken, key: JobKey) -> None:
-        """Say that Zoho's API accepted a token for a job: the row of rejections is over."""
+    def note_accepted(self, token: AccessToken, key: JobKey, asked_at: float) -> None:
+        """Say that Zoho accepted a token for a job, in a call begun at `asked_at`: the row of rejections is over."""
         with self._lock:
-            if self._token is token:
-                self._accepted_at = self._stopwatch()
+            for held in (self._held, self._before):
+                if held.token is token:
+                    held.accepted_at = max(asked_at, held.accepted_at or 0.0)
             self._suspects.pop(key, None)
             has_been_rejected, self._rejections = self._rejections > 0, 0
         if has_been_rejected:
@@ -172,14 +186,8 @@ class TokenSource:
             self._rejections = 0
             kept = self._account.standing.token
             if fingerprint and (kept is None or kept.fingerprint != fingerprint):
-                self._token = None
-            self._account.stand(
-                lambda standing: (
-                    standing
-                    if standing.token_pause and standing.token_pause.reason in {"access_denied", MINT_LIMIT}
-                    else replace(standing, token_pause=None)
-                )
-            )
+                self._held, self._before = _Held(), _Held()
+            self._account.stand(_without_curable_pause)
 
     def is_cooling_down(self) -> bool:
         """Whether the next token would be refused without asking Zoho, because of the last refusal."""
@@ -188,7 +196,7 @@ class TokenSource:
 
     def status(self) -> TokenStatus:
         """Give the state for the metrics. Never waits for a refresh in flight."""
-        token = self._token or self._account.standing.token
+        token = self._held.token or self._account.standing.token
         return TokenStatus(
             is_valid=token is not None and self._clock() < token.expires_at,
             expires_at=token.expires_at if token else None,
@@ -198,15 +206,22 @@ class TokenSource:
 
     def _run(self, refresh: "Future[AccessToken]", deadline: float) -> None:
         """Refresh in this thread, for all who wait."""
+        rechecks = self._rechecks
         try:
             token = self._refresh(deadline)
         except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            if self._rechecks != rechecks:
+                self._account.stand(_without_curable_pause)  # it is about settings of before
+            self._end_refresh()
             refresh.set_exception(error)
         else:
+            self._end_refresh()
             refresh.set_result(token)
-        finally:
-            with self._lock:
-                self._refreshing = None
+
+    def _end_refresh(self) -> None:
+        """Let the next refresh begin: before its token is used, for it may be found dead at once."""
+        with self._lock:
+            self._refreshing = None
 
     def _refresh(self, deadline: float) -> AccessToken:
         rechecks = self._rechecks
@@ -221,7 +236,8 @@ class TokenSource:
         token = self._kept(fingerprint) or self._minted(credentials, fingerprint, deadline)
         with self._lock:
             if self._rechecks == rechecks:
-                self._token, self._accepted_at = token, None
+                self._retire()
+                self._held = _Held(token, self._stopwatch())
         return token
 
     def _minted(self, credentials: Credentials, fingerprint: str, deadline: float) -> AccessToken:
@@ -260,9 +276,35 @@ class TokenSource:
             return None
         return AccessToken(kept.value, kept.expires_at, kept.api_domain)
 
+    def _is_accepted_for_others(self, key: JobKey, asked_at: float) -> bool:
+        """Whether a job's refusal says nothing of the token in use, for other jobs' calls tell that it lives."""
+        accepted_at = self._held.accepted_at
+        if key not in self._suspects:
+            return accepted_at is not None and accepted_at >= asked_at
+        is_new = self._stopwatch() - self._held.since < UNPROVEN_SECONDS
+        return accepted_at is not None or (is_new and self._before.accepted_at is not None)
+
+    def _is_excused(self, key: JobKey, asked_at: float) -> bool:
+        """Whether a refusal of the token in use is held against the job: with proof, or once where it is the first."""
+        accepted_before = self._before.accepted_at
+        is_first, self._held.is_doubted = not self._held.is_doubted and key not in self._suspects, True
+        is_alive = accepted_before is not None and (is_first or accepted_before >= asked_at)
+        return self._held.accepted_at is not None or is_alive
+
+    def _suspect(self, key: JobKey) -> None:
+        self._suspects[key] = None
+        if len(self._suspects) > MOST_SUSPECTS:
+            del self._suspects[next(iter(self._suspects))]
+
     def _forget(self) -> None:
-        self._token = None
+        self._retire()
         self._account.stand(lambda standing: replace(standing, token=None))
+
+    def _retire(self) -> None:
+        """Use the token no more; remembered is the last that was accepted, or one that may yet turn out to be."""
+        if self._held.token and (self._held.accepted_at is not None or self._before.accepted_at is None):
+            self._before = self._held
+        self._held = _Held()
 
     def _fingerprint(self) -> str:
         """Tell the credentials of now apart from others; empty where they can't be read."""
@@ -298,6 +340,13 @@ class TokenSource:
             details = {"account": self._alias, "reason": refusal.reason, "advice": refusal.advice}
             _log.warning("%s", message, extra=details)
         return until
+
+
+def _without_curable_pause(standing: Standing) -> Standing:
+    """End a pause that other settings may have cured; no setting lifts a throttle."""
+    pause = standing.token_pause
+    is_throttle = pause is not None and pause.reason in {"access_denied", MINT_LIMIT}
+    return standing if is_throttle else replace(standing, token_pause=None)
 
 
 def _cool_down(refusal: Refusal) -> CoolDown:

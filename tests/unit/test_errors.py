@@ -89,8 +89,7 @@ def test_a_poll_error_needs_no_advice_and_no_pause(kind: type[PollError]) -> Non
 
 def test_a_throttle_is_not_daily_unless_said() -> None:
     """Only Zoho's words make a 429 one of the day's credits, and of that error alone."""
-    daily = ThrottledError("TOO_MANY_REQUESTS", "24 hours")
-    daily.is_daily = True
+    daily = ThrottledError("TOO_MANY_REQUESTS", "24 hours", is_daily=True)
     assert (daily.is_daily, ThrottledError("TOO_MANY_REQUESTS", "slow down").is_daily) == (True, False)
 
 

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from samples import NOW, Clock
+from samples import Clock
 
 from exporter.model import Distribution
 from exporter.zoho.meter import Meter, Reading
@@ -30,8 +30,6 @@ def test_a_new_meter_has_both_endpoints_at_zero(meter: Meter) -> None:
         is_up=None,
         in_flight=0,
         credits_spent=0,
-        credits_remaining=None,
-        answered_at=0.0,
         durations={"status": NOTHING, "token": NOTHING},
     )
 
@@ -89,13 +87,6 @@ def test_the_last_word_on_up_counts(meter: Meter) -> None:
     assert meter.read().is_up is True
     meter.note_up(is_up=False)
     assert meter.read().is_up is False
-
-
-def test_the_last_answers_credits_count(meter: Meter) -> None:
-    """What Zoho said last is kept with its time."""
-    meter.note_answer(4321, NOW)
-    reading = meter.read()
-    assert (reading.credits_remaining, reading.answered_at) == (4321, NOW)
 
 
 def test_a_reading_does_not_change_with_the_meter(meter: Meter) -> None:

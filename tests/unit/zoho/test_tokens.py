@@ -3,19 +3,28 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from threading import Barrier, Event
 
 import pytest
-from exporter.zoho.book import AccountBook
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import NOW, Clock
+from samples import DEALS, LEADS, NOW, Clock
 
-from exporter.errors import ConfigurationError, PassingError, Problem, TokenRefusedError
-from exporter.model import AccountLedger, Credentials, StoredToken, TokenStatus
+from exporter.errors import (
+    ConfigurationError,
+    DeadTokenError,
+    PassingError,
+    PollError,
+    Problem,
+    RefusedError,
+    TokenRefusedError,
+)
+from exporter.model import Credentials, JobKey, KeptToken, Pause, Standing, TokenStatus
+from exporter.state import SqliteStore
 from exporter.zoho.oauth import REFUSALS, AccessToken, RefreshError, Refusal
-from exporter.zoho.tokens import TokenSource
+from exporter.zoho.tokens import MOST_SUSPECTS, TokenSource
 
 CREDENTIALS = Credentials("1000.CLIENT", "client-secret-0a1b", "1000.refresh-2c3d")
 NEW_CREDENTIALS = replace(CREDENTIALS, refresh_token="1000.refresh-new-4e5f")
@@ -24,12 +33,13 @@ THROTTLED = RefreshError(REFUSALS["access denied"], "Zoho refused to refresh the
 GENERAL = RefreshError(REFUSALS["general_error"], "Zoho refused to refresh the token: general_error (HTTP 200)")
 REVOKED = RefreshError(REFUSALS["invalid_code"], "Zoho refused to refresh the token: invalid_code (HTTP 200)")
 TIMEOUT = PassingError("timeout", "Zoho fell silent for 8 s", advice="check the network")
+DEAD = DeadTokenError("INVALID_TOKEN", "Zoho answered INVALID_TOKEN invalid oauth token (HTTP 401)")
 SECRETS = ("client-secret-0a1b", "refresh-2c3d", "refresh-new-4e5f", "1000.token")
 
 
 @dataclass
 class Scene:
-    """A token source whose Zoho, secrets and clock the test plays.
+    """A token source whose Zoho, secrets and clocks the test plays.
 
     `fault` is raised by the mint while it is set; a token lives for `lifetime` seconds.
     """
@@ -37,32 +47,72 @@ class Scene:
     fault: Exception | None = None
     secrets: Credentials | ConfigurationError = CREDENTIALS
     lifetime: float = 3600
-    ledger: AccountLedger = field(default_factory=AccountLedger)
+    standing: Standing = field(default_factory=Standing)
     clock: Clock = field(default_factory=Clock)
+    watch: Clock = field(default_factory=lambda: Clock(100.0))
     minted: list[tuple[float, Credentials]] = field(default_factory=list)
+    deadlines: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.book = AccountBook(self.ledger)
+        self.account = SqliteStore(None, self.clock).account("acme")
+        self.account.stand(lambda _: self.standing)
         self.source = TokenSource(
-            "acme", mint=self._mint, credentials=self._read_secrets, book=self.book, clock=self.clock
+            "acme",
+            mint=self._mint,
+            credentials=self._read_secrets,
+            account=self.account,
+            clock=self.clock,
+            stopwatch=self.watch,
         )
+
+    def token(self) -> AccessToken:
+        """Ask for a token, with 8 s to wait for it."""
+        return self.source.token(self.watch.now + 8)
 
     def refused(self) -> TokenRefusedError:
         """Ask for a token and give the refusal."""
         with pytest.raises(TokenRefusedError) as raised:
-            self.source.token()
+            self.token()
         return raised.value
 
     def try_to_get(self) -> bool:
         """Ask for a token and say whether there was one."""
         try:
-            self.source.token()
+            self.token()
         except TokenRefusedError:
             return False
         return True
 
-    def _mint(self, credentials: Credentials) -> AccessToken:
+    def replaced(self, token: AccessToken, key: JobKey = LEADS) -> AccessToken:
+        """Ask for another token in place of one that Zoho did not accept for a job, in a call that is begun now."""
+        return self.source.replacement(token, key, self.watch.now, self.watch.now + 8)
+
+    def doubt(self, token: AccessToken, key: JobKey = LEADS, asked_at: float | None = None) -> PollError:
+        """Say that Zoho did not accept a new token either, and give what the poll ends with."""
+        try:
+            self.source.doubt(token, key, self.watch.now if asked_at is None else asked_at)
+        except RefusedError as error:
+            return error
+        return DEAD
+
+    def accept(self, key: JobKey = DEALS) -> AccessToken:
+        """Let Zoho accept the token for a job, and give it; time goes on."""
+        token = self.token()
+        self.source.note_accepted(token, key, self.watch.now)
+        self.watch.now += 1
+        return token
+
+    def poll_refused(self, key: JobKey = LEADS) -> PollError:
+        """Poll a job that Zoho answers with INVALID_TOKEN, whatever the token, and give what it ends with."""
+        self.watch.now += 1
+        try:
+            return self.doubt(self.replaced(self.token(), key), key)
+        except PollError as error:
+            return error
+
+    def _mint(self, credentials: Credentials, deadline: float) -> AccessToken:
         self.minted.append((self.clock.now, credentials))
+        self.deadlines.append(deadline)
         if self.fault:
             raise self.fault
         return AccessToken(f"1000.token-{len(self.minted)}", self.clock.now + self.lifetime, "https://www.zohoapis.com")
@@ -81,22 +131,22 @@ def scene() -> Scene:
 
 def test_the_first_token_is_minted_with_the_credentials(scene: Scene) -> None:
     """A source that has no token asks Zoho for one."""
-    assert scene.source.token().value == "1000.token-1"
+    assert scene.token().value == "1000.token-1"
     assert scene.minted == [(NOW, CREDENTIALS)]
 
 
 def test_a_token_is_kept_until_a_minute_before_its_end(scene: Scene) -> None:
     """A token that is good for more than 60 s is used again."""
-    first = scene.source.token()
+    first = scene.token()
     scene.clock.now = NOW + 3539.9
-    assert scene.source.token() is first
+    assert scene.token() is first
 
 
 def test_a_new_token_is_minted_a_minute_before_the_end(scene: Scene) -> None:
     """A token that is good for 60 s or less is not handed out."""
-    scene.source.token()
+    scene.token()
     scene.clock.now = NOW + 3540
-    assert scene.source.token().value == "1000.token-2"
+    assert scene.token().value == "1000.token-2"
 
 
 def test_polls_that_need_a_token_at_once_share_one_refresh(scene: Scene) -> None:
@@ -105,7 +155,7 @@ def test_polls_that_need_a_token_at_once_share_one_refresh(scene: Scene) -> None
 
     def ask() -> AccessToken:
         barrier.wait(30)
-        return scene.source.token()
+        return scene.token()
 
     with ThreadPoolExecutor(8) as pool:
         tokens = [future.result(30) for future in [pool.submit(ask) for _ in range(8)]]
@@ -114,42 +164,54 @@ def test_polls_that_need_a_token_at_once_share_one_refresh(scene: Scene) -> None
 
 
 def test_polls_whose_token_died_at_once_share_one_new_token(scene: Scene) -> None:
-    """Eight threads that discard the same dead token cause one refresh."""
-    dead = scene.source.token()
+    """Eight threads that find the same token dead cause one refresh."""
+    dead = scene.token()
     barrier = Barrier(8)
 
     def replace_it() -> AccessToken:
         barrier.wait(30)
-        scene.source.discard(dead)
-        return scene.source.token()
+        return scene.replaced(dead)
 
     with ThreadPoolExecutor(8) as pool:
         tokens = [future.result(30) for future in [pool.submit(replace_it) for _ in range(8)]]
     assert {token.value for token in tokens} == {"1000.token-2"}
+    assert len(scene.minted) == 2
 
 
-def test_a_discarded_token_is_not_handed_out_again(scene: Scene) -> None:
+def test_a_token_that_was_replaced_is_not_handed_out_again(scene: Scene) -> None:
     """A token that Zoho does not accept is replaced, also for a later process."""
-    scene.source.discard(scene.source.token())
-    assert scene.book.ledger.token is None
-    assert scene.source.token().value == "1000.token-2"
+    assert scene.replaced(scene.token()).value == "1000.token-2"
+    assert scene.token().value == "1000.token-2"
+    kept = scene.account.standing.token
+    assert kept is not None
+    assert kept.value == "1000.token-2"
 
 
-def test_an_old_token_does_not_discard_the_current_one(scene: Scene) -> None:
-    """A slow poll that fails with the last token leaves the new one in place."""
-    old = scene.source.token()
-    scene.source.discard(old)
-    current = scene.source.token()
-    scene.source.discard(old)
-    assert scene.source.token() is current
+def test_a_dead_token_without_a_successor_is_kept_by_nobody(scene: Scene) -> None:
+    """Neither this process nor the next one uses a token that Zoho does not accept."""
+    dead = scene.token()
+    scene.fault = GENERAL
+    with pytest.raises(TokenRefusedError):
+        scene.replaced(dead)
+    assert scene.account.standing.token is None
+    assert not scene.source.status().is_valid
+
+
+def test_a_dead_token_of_before_leaves_the_current_one_in_place(scene: Scene) -> None:
+    """A slow poll that fails with the last token gets the new one."""
+    old = scene.token()
+    current = scene.replaced(old)
+    assert scene.replaced(old, DEALS) is current
+    assert scene.token() is current
+    assert len(scene.minted) == 2
 
 
 def test_a_token_is_kept_for_the_next_process() -> None:
     """A restart mints no token: the one in the ledger is used."""
     before = Scene()
-    token = before.source.token()
-    after = Scene(ledger=before.book.ledger)
-    assert after.source.token() == token
+    token = before.token()
+    after = Scene(standing=before.account.standing)
+    assert after.token() == token
     assert after.minted == []
 
 
@@ -166,17 +228,17 @@ def test_a_kept_token_is_used_only_while_good_and_for_its_credentials(
 ) -> None:
     """A token of an earlier process counts while it lasts, and never for another client or user."""
     before = Scene()
-    before.source.token()
-    after = Scene(ledger=before.book.ledger, secrets=secrets, clock=Clock(NOW + seconds_later))
-    after.source.token()
+    before.token()
+    after = Scene(standing=before.account.standing, secrets=secrets, clock=Clock(NOW + seconds_later))
+    after.token()
     assert len(after.minted) == minted
 
 
 def test_what_is_kept_of_the_credentials_is_no_secret(scene: Scene) -> None:
     """The ledger tells credentials apart without holding or showing them."""
-    scene.source.token()
-    kept = scene.book.ledger.token
-    assert isinstance(kept, StoredToken)
+    scene.token()
+    kept = scene.account.standing.token
+    assert isinstance(kept, KeptToken)
     assert not any(secret in f"{kept!r} {kept.fingerprint}" for secret in SECRETS)
 
 
@@ -227,10 +289,12 @@ def test_a_success_ends_the_row_of_refusals(scene: Scene) -> None:
     scene.fault = GENERAL
     scene.clock.now = scene.refused().retry_at
     scene.fault = None
-    scene.source.discard(scene.source.token())
+    token = scene.token()
     assert not scene.source.is_cooling_down()
     scene.fault = GENERAL
-    assert scene.refused().retry_at == scene.clock.now + 15
+    with pytest.raises(TokenRefusedError) as raised:
+        scene.replaced(token)
+    assert raised.value.retry_at == scene.clock.now + 15
 
 
 @pytest.mark.parametrize(("asked", "pause"), [(600.0, 600), (20.0, 180), (None, 180)])
@@ -247,7 +311,7 @@ def test_new_credentials_end_a_pause(scene: Scene, fault: Exception) -> None:
     scene.refused()
     scene.fault, scene.secrets = None, NEW_CREDENTIALS
     assert not scene.source.is_cooling_down()
-    assert scene.source.token().value == "1000.token-2"
+    assert scene.token().value == "1000.token-2"
     assert scene.minted[-1] == (NOW, NEW_CREDENTIALS)
 
 
@@ -279,16 +343,17 @@ def test_other_settings_end_a_token_of_other_credentials(
     scene: Scene, secrets: Credentials | ConfigurationError, token: str
 ) -> None:
     """A good token is let go of only where new credentials are there to replace it."""
-    scene.source.token()
+    scene.token()
     scene.secrets = secrets
     scene.source.recheck()
-    assert scene.source.token().value == token
+    assert scene.token().value == token
 
 
 def test_other_settings_end_the_pause_of_a_rejection(scene: Scene) -> None:
     """Whoever corrects the environment is not made to wait, and the row of rejections is over."""
     reject_next(scene)
-    scene.source.reject(scene.source.token())
+    scene.doubt(scene.token())
+    assert scene.source.is_cooling_down()
     scene.source.recheck()
     assert not scene.source.is_cooling_down()
     assert reject_next(scene) == 15
@@ -318,7 +383,7 @@ def test_credentials_that_become_readable_end_the_pause(scene: Scene) -> None:
     scene.refused()
     scene.secrets = CREDENTIALS
     assert not scene.source.is_cooling_down()
-    assert scene.source.token().value == "1000.token-1"
+    assert scene.token().value == "1000.token-1"
 
 
 def test_credentials_that_become_unreadable_do_not_end_up_hidden_by_a_pause(scene: Scene) -> None:
@@ -331,14 +396,14 @@ def test_credentials_that_become_unreadable_do_not_end_up_hidden_by_a_pause(scen
 
 def test_credentials_that_become_unreadable_keep_a_good_token(scene: Scene) -> None:
     """Secrets are read at a refresh alone; a good token goes on being used."""
-    first = scene.source.token()
+    first = scene.token()
     scene.secrets = UNREADABLE
-    assert scene.source.token() is first
+    assert scene.token() is first
 
 
 def reject_next(scene: Scene) -> float:
     """Let Zoho's API refuse the next token, and give the seconds until one may be minted again."""
-    scene.source.reject(scene.source.token())
+    assert scene.doubt(scene.token()) is DEAD
     retry_at = scene.refused().retry_at
     pause = retry_at - scene.clock.now
     scene.clock.now = retry_at
@@ -354,40 +419,46 @@ def test_an_accepted_token_ends_the_row_of_rejections(scene: Scene) -> None:
     """A token that works makes the next rejection the first."""
     reject_next(scene)
     reject_next(scene)
-    scene.source.note_accepted()
-    assert reject_next(scene) == 15
+    dead = scene.replaced(scene.accept(), DEALS)
+    scene.doubt(dead, DEALS)
+    assert not scene.source.is_cooling_down()
+    scene.doubt(dead)
+    assert scene.refused().retry_at == scene.clock.now + 15
 
 
 def test_new_credentials_end_the_pause_of_a_rejection(scene: Scene) -> None:
     """Whoever gives the credentials of the right environment is not made to wait."""
-    scene.source.reject(scene.source.token())
+    scene.doubt(scene.token())
     assert scene.source.is_cooling_down()
     scene.secrets = NEW_CREDENTIALS
     assert not scene.source.is_cooling_down()
-    assert scene.source.token().value == "1000.token-2"
+    assert scene.token().value == "1000.token-2"
 
 
 def test_a_rejected_token_is_not_shown_as_valid_and_is_no_failed_refresh(scene: Scene) -> None:
     """The refresh went well; what it gave is worth nothing, to the next process too."""
-    scene.source.reject(scene.source.token())
+    scene.doubt(scene.token())
     status = scene.source.status()
     assert (status.is_valid, status.expires_at, sum(status.refresh_errors.values())) == (False, None, 0)
-    assert scene.book.ledger.token is None
+    assert scene.account.standing.token is None
 
 
 def test_a_late_rejection_leaves_the_current_token_alone(scene: Scene) -> None:
     """A poll that was slow to be refused says nothing of a token that was minted since."""
-    old = scene.source.token()
-    scene.source.discard(old)
-    current = scene.source.token()
-    scene.source.reject(old)
-    assert scene.source.token() is current
+    old = scene.token()
+    current = scene.replaced(old)
+    assert scene.doubt(old, DEALS) is DEAD
+    assert scene.token() is current
+    assert not scene.source.is_cooling_down()
 
 
 def test_an_eleventh_token_in_ten_minutes_is_not_asked_for(scene: Scene) -> None:
     """Zoho grants 10 tokens in 10 minutes: our own governor refuses the next one and says until when."""
-    for _ in range(10):
-        scene.source.discard(scene.source.token())
+    token = scene.token()
+    for _ in range(9):
+        token = scene.replaced(token)
+    with pytest.raises(TokenRefusedError):
+        scene.replaced(token)
     error = scene.refused()
     assert error.reason == "mint_limit"
     assert error.message == "10 tokens were asked for within 10 minutes, which is Zoho's limit"
@@ -398,32 +469,34 @@ def test_an_eleventh_token_in_ten_minutes_is_not_asked_for(scene: Scene) -> None
 
 def test_a_token_is_asked_for_again_when_the_first_of_ten_is_ten_minutes_old(scene: Scene) -> None:
     """The limit is a rolling window."""
-    for _ in range(10):
-        scene.source.discard(scene.source.token())
+    token = scene.token()
+    for _ in range(9):
         scene.clock.now += 10
-    scene.refused()
+        token = scene.replaced(token)
+    with pytest.raises(TokenRefusedError):
+        scene.replaced(token)
     scene.clock.now = NOW + 600
-    assert scene.source.token().value == "1000.token-11"
+    assert scene.token().value == "1000.token-11"
 
 
 def test_a_restart_does_not_forget_the_limit() -> None:
     """Mints of an earlier process count."""
-    after = Scene(ledger=AccountLedger(mints=(NOW - 1,) * 10))
+    after = Scene(standing=Standing(mints=(NOW - 1,) * 10))
     assert after.refused().retry_at == NOW + 599
     assert after.minted == []
 
 
 def test_a_clock_that_was_set_back_does_not_lift_the_limit() -> None:
     """Mints of the future count as made now, so that the limit holds and ends."""
-    after = Scene(ledger=AccountLedger(mints=(NOW + 86_400,) * 10))
+    after = Scene(standing=Standing(mints=(NOW + 86_400,) * 10))
     assert after.refused().retry_at == NOW + 600
 
 
 def test_mints_of_the_future_are_over_ten_minutes_later() -> None:
     """A clock that is set back by a day does not hold the limit for a day."""
-    after = Scene(ledger=AccountLedger(mints=(NOW + 86_400,) * 10))
+    after = Scene(standing=Standing(mints=(NOW + 86_400,) * 10))
     after.clock.now = after.refused().retry_at
-    assert after.source.token().value == "1000.token-1"
+    assert after.token().value == "1000.token-1"
 
 
 @pytest.mark.parametrize("fault", [THROTTLED, REVOKED], ids=["throttled", "permanent"])
@@ -434,7 +507,7 @@ def test_a_clock_that_is_set_back_ends_a_pause(fault: Exception) -> None:
     scene.fault = None
     scene.clock.now = NOW - 86_400
     assert not scene.source.is_cooling_down()
-    assert scene.source.token().value == "1000.token-2"
+    assert scene.token().value == "1000.token-2"
 
 
 STEPS = st.lists(
@@ -459,7 +532,8 @@ def test_no_ten_minutes_ever_see_more_than_ten_mints(
         scene.fault = fault
         scene.secrets = fault if isinstance(fault, ConfigurationError) else secrets
         if scene.try_to_get() and is_discarding:
-            scene.source.discard(scene.source.token())
+            with suppress(TokenRefusedError):
+                scene.replaced(scene.token())
     times = [at for at, _ in scene.minted]
     assert all(later - earlier >= 600 for earlier, later in zip(times, times[10:], strict=False))
 
@@ -495,7 +569,7 @@ def test_status_tells_whether_the_token_is_valid_and_until_when(
     scene: Scene, seconds: float, *, is_valid: bool
 ) -> None:
     """A token is valid until its end, though it is not used in its last minute."""
-    scene.source.token()
+    scene.token()
     scene.clock.now = NOW + seconds
     status = scene.source.status()
     assert (status.is_valid, status.expires_at, status.refreshes) == (is_valid, NOW + 3600, 1)
@@ -513,38 +587,348 @@ def test_status_counts_refreshes_and_their_errors(scene: Scene) -> None:
 
 def test_status_knows_the_token_of_before_a_restart(scene: Scene) -> None:
     """A kept token is held, before the first poll asks for it."""
-    scene.source.token()
-    restarted = Scene(ledger=scene.book.ledger)
+    scene.token()
+    restarted = Scene(standing=scene.account.standing)
     status = restarted.source.status()
     assert (status.is_valid, status.expires_at, status.refreshes) == (True, NOW + 3600, 0)
 
 
 def test_status_forgets_a_token_of_other_credentials_once_a_new_one_is_refused(scene: Scene) -> None:
     """After a restart with wrong secrets, the metrics do not claim a valid token that no poll can use."""
-    scene.source.token()
-    restarted = Scene(ledger=scene.book.ledger, secrets=NEW_CREDENTIALS, fault=REVOKED)
+    scene.token()
+    restarted = Scene(standing=scene.account.standing, secrets=NEW_CREDENTIALS, fault=REVOKED)
     restarted.refused()
     status = restarted.source.status()
     assert (status.is_valid, status.expires_at) == (False, None)
 
 
-def test_status_never_waits_for_a_refresh() -> None:
-    """While Zoho's accounts host is silent, the metrics are not."""
-    is_minting, may_end = Event(), Event()
+class Silence:
+    """An accounts host that a test lets answer: each mint waits for its turn, and ends as it says."""
 
-    def mint(_: Credentials) -> AccessToken:
-        is_minting.set()
-        assert may_end.wait(30)
-        return AccessToken("1000.token-1", NOW + 3600)
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.watch = Clock(100.0)
+        self.account = SqliteStore(None, self.clock).account("acme")
+        self.secrets = CREDENTIALS
+        self.is_minting, self.may_end = Event(), Event()
+        self.fault: Exception | None = None
+        self.mints = 0
+        self.source = TokenSource(
+            "acme",
+            mint=self._mint,
+            credentials=lambda: self.secrets,
+            account=self.account,
+            clock=self.clock,
+            stopwatch=self.watch,
+        )
 
-    source = TokenSource("acme", mint=mint, credentials=lambda: CREDENTIALS, book=AccountBook(), clock=Clock())
+    def _mint(self, credentials: Credentials, deadline: float) -> AccessToken:
+        del credentials, deadline
+        self.mints += 1
+        value = f"1000.token-{self.mints}"
+        self.is_minting.set()
+        assert self.may_end.wait(30)
+        if self.fault:
+            raise self.fault
+        return AccessToken(value, NOW + 3600)
+
+
+@pytest.fixture
+def silence() -> Iterator[Silence]:
+    """Give a source whose first refresh hangs; at the end nothing does."""
+    silence = Silence()
+    yield silence
+    silence.may_end.set()
+
+
+def test_status_never_waits_for_a_refresh(silence: Silence) -> None:
+    """While Zoho's accounts host is silent, the metrics and a reload are not, and all goes on afterwards."""
     with ThreadPoolExecutor(1) as pool:
-        token = pool.submit(source.token)
-        assert is_minting.wait(30)
-        status, is_cooling_down = source.status(), source.is_cooling_down()
-        may_end.set()
+        token = pool.submit(silence.source.token, 108.0)
+        assert silence.is_minting.wait(30)
+        silence.source.recheck()
+        status, is_cooling_down = silence.source.status(), silence.source.is_cooling_down()
+        silence.may_end.set()
         assert token.result(30).value == "1000.token-1"
     assert (status.is_valid, status.refreshes, is_cooling_down) == (False, 1, False)
+    assert (silence.source.token(108.0).value, silence.mints) == ("1000.token-1", 1)
+
+
+def test_whoever_waits_for_a_refresh_gives_up_at_its_own_deadline(silence: Silence) -> None:
+    """A refresh that hangs holds nobody longer than it may wait, and asks for no second token."""
+    with ThreadPoolExecutor(1) as pool:
+        token = pool.submit(silence.source.token, 108.0)
+        assert silence.is_minting.wait(30)
+        for deadline in (100.0, 99.0, 100.001):
+            with pytest.raises(PassingError, match="no access token came in time") as raised:
+                silence.source.token(deadline)
+            assert raised.value.code == "timeout"
+        silence.may_end.set()
+        assert token.result(30).value == "1000.token-1"
+    assert (silence.source.token(100.0).value, silence.mints) == ("1000.token-1", 1)
+
+
+def test_whoever_waits_gets_the_refusal(silence: Silence) -> None:
+    """One refusal is told to all that wait for the same refresh, and counted once."""
+    silence.fault = REVOKED
+    with ThreadPoolExecutor(9) as pool:
+        first = pool.submit(silence.source.token, 130.0)
+        assert silence.is_minting.wait(30)
+        others = [pool.submit(silence.source.token, 130.0) for _ in range(8)]
+        silence.may_end.set()
+        for waiting in (first, *others):
+            assert isinstance(waiting.exception(30), TokenRefusedError)
+    assert silence.source.status().refresh_errors["invalid_code"] == silence.mints == 1
+
+
+def test_an_error_that_nobody_foresaw_leaves_the_next_refresh_to_try(silence: Silence) -> None:
+    """A bug costs the polls that met it, not all that follow."""
+    silence.may_end.set()
+    silence.fault = ValueError("a bug")
+    with pytest.raises(ValueError, match="a bug"):
+        silence.source.token(108.0)
+    silence.fault = None
+    assert silence.source.token(108.0).value == "1000.token-2"
+
+
+def test_a_token_of_credentials_of_before_is_not_used_after_a_reload(silence: Silence) -> None:
+    """A refresh that was under way ends as it began, for those who waited for it alone."""
+    with ThreadPoolExecutor(1) as pool:
+        token = pool.submit(silence.source.token, 108.0)
+        assert silence.is_minting.wait(30)
+        silence.secrets = NEW_CREDENTIALS
+        silence.source.recheck()
+        silence.may_end.set()
+        assert token.result(30).value == "1000.token-1"
+    assert silence.source.token(108.0).value == "1000.token-2"
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_pausing"), [(TIMEOUT, False), (REVOKED, False), (THROTTLED, True)], ids=["time", "code", "throttled"]
+)
+def test_a_refusal_of_settings_of_before_does_not_outlive_a_reload(
+    silence: Silence, fault: Exception, *, is_pausing: bool
+) -> None:
+    """Whoever corrects the accounts host while a refresh hangs there is not made to wait; a throttle heeds nobody."""
+    silence.fault = fault
+    with ThreadPoolExecutor(1) as pool:
+        token = pool.submit(silence.source.token, 108.0)
+        assert silence.is_minting.wait(30)
+        silence.source.recheck()
+        silence.may_end.set()
+        assert isinstance(token.exception(30), TokenRefusedError)
+    assert silence.source.is_cooling_down() is is_pausing
+
+
+def test_a_refresh_gets_the_deadline_of_who_asked(scene: Scene) -> None:
+    """One limit holds the whole poll, its token included."""
+    dead = scene.source.token(104.5)
+    scene.source.replacement(dead, LEADS, 100.0, 107.0)
+    assert scene.deadlines == [104.5, 107.0]
+
+
+JOBS = tuple(JobKey("acme", "Contacts", str(number)) for number in range(5))
+OWN_FAULT = (
+    "Zoho refuses the access token for acme/Leads/3524033000006027001 alone, and accepts it for other jobs",
+    "check the job's module and id, and what the token's user may see",
+)
+
+
+def test_a_job_whose_token_others_use_is_refused_without_a_new_token(scene: Scene) -> None:
+    """Another call, begun no earlier, was answered with the same token: it lives, and the job itself is at fault."""
+    token = scene.token()
+    scene.source.note_accepted(token, DEALS, scene.watch.now)
+    with pytest.raises(RefusedError) as raised:
+        scene.replaced(token)
+    assert (raised.value.code, (raised.value.message, raised.value.advice)) == ("INVALID_TOKEN", OWN_FAULT)
+    assert scene.token() is token
+    assert len(scene.minted) == 1
+
+
+def test_a_call_that_was_only_answered_later_proves_nothing(scene: Scene) -> None:
+    """A slow answer to a call begun before the job's tells nothing of a token that died in between."""
+    token = scene.token()
+    slow, scene.watch.now = scene.watch.now, scene.watch.now + 1
+    asked_at, scene.watch.now = scene.watch.now, scene.watch.now + 1
+    scene.source.note_accepted(token, DEALS, slow)
+    assert scene.source.replacement(token, LEADS, asked_at, 110.0).value == "1000.token-2"
+
+
+def test_an_older_answer_takes_no_newer_one_back(scene: Scene) -> None:
+    """The last call that was accepted counts, in whatever order the answers come."""
+    token = scene.token()
+    scene.source.note_accepted(token, DEALS, 102.0)
+    scene.source.note_accepted(token, JOBS[0], 100.0)
+    with pytest.raises(RefusedError):
+        scene.source.replacement(token, LEADS, 102.0, 110.0)
+
+
+def test_a_job_at_fault_costs_one_token(scene: Scene) -> None:
+    """After that its refusals are known for its own, however long the others go on well."""
+    scene.accept()
+    errors = [scene.poll_refused()]
+    for _ in range(50):
+        scene.accept()
+        errors.append(scene.poll_refused())
+    assert {type(error) for error in errors} == {RefusedError}
+    assert (len(scene.minted), scene.source.is_cooling_down()) == (2, False)
+
+
+@pytest.mark.parametrize("lead", [0.0, -1.0], ids=["begun-together", "begun-before"])
+def test_a_job_at_fault_that_is_answered_first_pauses_nobody(scene: Scene, lead: float) -> None:
+    """Polls of one scrape: the faulty job's refusal comes before the others' answers with the same new token."""
+    token = scene.token()
+    asked_at = scene.watch.now
+    second = scene.replaced(token)
+    scene.source.note_accepted(token, DEALS, asked_at + lead)
+    assert isinstance(scene.doubt(second, asked_at=asked_at), RefusedError)
+    assert not scene.source.is_cooling_down()
+    assert scene.accept() is second
+
+
+def test_several_jobs_at_fault_pause_nobody(scene: Scene) -> None:
+    """Where another call proves that the token before was alive, each of them is at fault, and they share one token."""
+    token = scene.accept()
+    asked_at = scene.watch.now
+    scene.source.note_accepted(token, DEALS, asked_at)
+    scene.watch.now += 1
+    assert isinstance(scene.poll_refused(), RefusedError)
+    second = scene.token()
+    errors = [scene.doubt(second, key, asked_at) for key in JOBS]
+    assert {type(error) for error in errors} == {RefusedError}
+    assert (len(scene.minted), scene.source.is_cooling_down()) == (2, False)
+
+
+def test_several_jobs_at_fault_cost_a_token_each(scene: Scene) -> None:
+    """One after the other, beside jobs that go well: nobody pauses, and none is doubted twice."""
+    for key in JOBS * 20:
+        scene.accept()
+        assert isinstance(scene.poll_refused(key), RefusedError)
+    assert (len(scene.minted), scene.source.is_cooling_down()) == (6, False)
+
+
+def test_a_job_at_fault_is_known_when_the_token_is_renewed(scene: Scene) -> None:
+    """Also where it is the first to use the next hour's token, it costs no further one and pauses nobody."""
+    scene.accept()
+    scene.poll_refused()
+    for _ in range(24):
+        scene.accept()
+        scene.clock.now += 3600
+        assert isinstance(scene.poll_refused(), RefusedError)
+    assert (len(scene.minted), scene.source.is_cooling_down()) == (26, False)
+
+
+def test_a_job_at_fault_that_is_polled_first_of_all_pauses_the_account_once(scene: Scene) -> None:
+    """Nothing tells it from an account whose tokens are not accepted; once others are answered, it is known."""
+    assert scene.poll_refused() is DEAD
+    scene.clock.now = scene.refused().retry_at
+    for _ in range(50):
+        scene.accept()
+        assert isinstance(scene.poll_refused(), RefusedError)
+    assert (scene.clock.now, len(scene.minted), scene.source.is_cooling_down()) == (NOW + 15, 3, False)
+
+
+def test_a_token_that_dies_is_replaced_for_all(scene: Scene) -> None:
+    """Beside a job that is at fault itself, a dead token is told from it by the first other job, and cured."""
+    scene.accept()
+    scene.poll_refused()
+    dead = scene.accept()
+    assert isinstance(scene.poll_refused(), RefusedError)
+    tokens = {scene.replaced(dead, key).value for key in JOBS}
+    assert tokens == {"1000.token-3"}
+    for key in JOBS:
+        scene.accept(key)
+    assert isinstance(scene.poll_refused(), RefusedError)
+    assert (len(scene.minted), scene.source.is_cooling_down()) == (3, False)
+
+
+@pytest.mark.parametrize("is_accepted_before", [True, False], ids=["accepted-before", "never-accepted"])
+def test_two_jobs_that_are_refused_a_new_token_pause_the_account(scene: Scene, *, is_accepted_before: bool) -> None:
+    """One may be at fault itself; when another fares no better, it is the account, and all the rest wait."""
+    dead = scene.accept() if is_accepted_before else scene.token()
+    second = scene.replaced(dead, JOBS[0])
+    errors = [scene.doubt(second, key) for key in JOBS]
+    expected = [RefusedError if is_accepted_before else DeadTokenError, *[DeadTokenError] * 4]
+    assert [type(error) for error in errors] == expected
+    assert (scene.refused().reason, scene.refused().retry_at) == ("rejected", NOW + 15)
+    assert len(scene.minted) == 2
+
+
+def test_the_only_job_is_not_left_with_a_dead_token(scene: Scene) -> None:
+    """A job that was held to be at fault gets another token where nobody else tells that the one in use lives."""
+    scene.accept(LEADS)
+    assert isinstance(scene.poll_refused(), RefusedError)
+    dead = scene.token()
+    scene.watch.now += 599
+    with pytest.raises(RefusedError):
+        scene.replaced(dead)
+    scene.watch.now += 1
+    third = scene.replaced(dead)
+    assert third.value == "1000.token-3"
+    scene.source.note_accepted(third, LEADS, scene.watch.now)
+    scene.watch.now += 1
+    assert scene.replaced(third).value == "1000.token-4"
+
+
+def test_a_job_that_is_accepted_is_no_longer_suspected(scene: Scene) -> None:
+    """Its next refusal is a dead token's again."""
+    scene.accept()
+    scene.poll_refused()
+    scene.accept()
+    token = scene.accept(LEADS)
+    scene.watch.now += 1
+    assert scene.replaced(token).value == "1000.token-3"
+
+
+def test_suspects_are_forgotten_beyond_a_thousand(scene: Scene) -> None:
+    """Memory stays bounded; a job that is forgotten costs another token."""
+    scene.accept()
+    scene.poll_refused()
+    token = scene.accept()
+    scene.watch.now += 1
+    for number in range(MOST_SUSPECTS - 1):
+        scene.doubt(token, JobKey("acme", "Tasks", str(number)))
+    assert isinstance(scene.poll_refused(), RefusedError)
+    assert len(scene.minted) == 2
+    scene.doubt(token, JobKey("acme", "Tasks", "more"))
+    scene.poll_refused()
+    assert len(scene.minted) == 3
+
+
+def test_pauses_outlive_a_restart(scene: Scene) -> None:
+    """A new process neither asks during a pause nor begins the row anew."""
+    scene.fault = REVOKED
+    scene.clock.now = scene.refused().retry_at
+    scene.refused()
+    after = Scene(standing=scene.account.standing, clock=Clock(NOW + 901), fault=REVOKED)
+    assert after.source.is_cooling_down()
+    assert after.refused().retry_at == NOW + 2700
+    assert after.minted == []
+    after.clock.now = NOW + 2700
+    assert after.refused().retry_at == NOW + 2700 + 3600
+
+
+def test_a_pause_says_why_and_until_when(scene: Scene) -> None:
+    """What is kept of a pause tells all that there is to tell, and no secret."""
+    scene.fault = THROTTLED
+    scene.refused()
+    pause = scene.account.standing.token_pause
+    assert pause is not None
+    assert replace(pause, fingerprint="") == Pause(
+        "access_denied",
+        "Zoho refused to refresh the token: Access Denied (HTTP 400)",
+        "too many tokens were asked for with this refresh token: see what else uses it; we wait and ask again",
+        NOW,
+        NOW + 180,
+        1,
+    )
+    assert not any(secret in repr(pause) for secret in SECRETS)
+
+
+def test_zohos_own_pause_is_a_day_at_most(scene: Scene) -> None:
+    """What Zoho asks for does not lock an account out for ever."""
+    scene.fault = RefreshError(REFUSALS["access denied"], "Access Denied", 1_000_000.0)
+    assert scene.refused().retry_at == NOW + 86_400
 
 
 @pytest.fixture
@@ -568,7 +952,7 @@ def test_a_repeated_refusal_is_one_warning(scene: Scene, warnings: Callable[[], 
         scene.refused()
         scene.clock.now += 100_000
     scene.fault = None
-    scene.source.token()
+    scene.token()
     assert warnings() == [
         "WARNING Zoho refused to refresh the token: invalid_code (HTTP 200)",
         "INFO token refresh works again",
@@ -579,7 +963,11 @@ def test_a_row_of_rejections_is_one_warning(scene: Scene, warnings: Callable[[],
     """The log says when tokens cease to be accepted, not again at each of them."""
     reject_next(scene)
     reject_next(scene)
-    assert warnings() == ["WARNING Zoho's API refused an access token that was just minted"]
+    scene.accept()
+    assert warnings() == [
+        "WARNING Zoho's API refused an access token that was just minted",
+        "INFO access tokens are accepted again",
+    ]
 
 
 def test_each_change_of_reason_is_a_warning(scene: Scene, warnings: Callable[[], list[str]]) -> None:
