@@ -148,7 +148,7 @@ SILENCES = {
     "silence": (fault(FaultKind.TIMEOUT), "timeout"),
     "stalled headers": (fault(FaultKind.STALLED_HEADERS), "timeout"),
     "stalled body": (fault(FaultKind.STALLED_BODY), "timeout"),
-    "trickling body": (fault(FaultKind.TRICKLE, seconds=0.1), "deadline"),
+    "trickling body": (fault(FaultKind.TRICKLE, seconds=0.1), "timeout"),
 }
 
 STATUS_FAULTS = {
