@@ -1,12 +1,11 @@
 """The demonstration's fleet at the pace of real jobs, driven by a clock that a test moves by hand."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from samples import Clock
+from samples import Clock, within
 
 from exporter.app import Application
 from exporter.settings import JobSettings, load_settings
@@ -29,7 +28,7 @@ class Fleet:
         """Let time pass, with a scrape every 15 s."""
         for _ in range(int(seconds / SCRAPE_SECONDS)):
             self.clock.now += SCRAPE_SECONDS
-            self.application.scrape(time.monotonic() + 10)
+            self.application.scrape(within(10))
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Small pieces that many tests are built from. Times are Unix seconds around `NOW`."""
 
+import time
 from collections.abc import Iterable
 
 from exporter.model import (
@@ -25,6 +26,11 @@ NOW = 1_790_000_000.0
 LEADS = JobKey("acme", "Leads", "3524033000006027001")
 DEALS = JobKey("acme", "Deals", "3524033000006027002")
 FAILURE = PollFailure("timeout", "Zoho fell silent for 8 s", "check the network")
+
+
+def within(seconds: float) -> float:
+    """Give the deadline that is so many seconds away."""
+    return time.monotonic() + seconds
 
 
 class Clock:

@@ -1,11 +1,10 @@
 """How the parts are joined, without a network."""
 
-import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from samples import Clock
+from samples import Clock, within
 
 from exporter.app import Application
 from exporter.app.accounts import proxies_by_host
@@ -32,7 +31,7 @@ def settings_of(**variables: str) -> Settings:
 def test_account_of_a_data_centre_is_shown() -> None:
     """The page says where an account's data lives, and what it may spend, before the first call."""
     with closing(Application(settings_of(daily_credit_budget="77"), SqliteStore(None), clock=Clock())) as application:
-        page = application.scrape(time.monotonic() + 10).body.decode()
+        page = application.scrape(within(10)).body.decode()
     info = 'zoho_crm_account_info{account="default",api_version="v8",data_center="eu",environment="sandbox"} 1.0'
     assert info in page
     assert 'zoho_crm_api_credit_budget{account="default"} 77.0' in page
@@ -43,7 +42,7 @@ def test_accounts_without_a_budget_show_none() -> None:
     """An unlimited budget is absent, not a number."""
     settings = settings_of(daily_credit_budget="unlimited")
     with closing(Application(settings, SqliteStore(None), clock=Clock())) as application:
-        assert "zoho_crm_api_credit_budget{" not in application.scrape(time.monotonic() + 10).body.decode()
+        assert "zoho_crm_api_credit_budget{" not in application.scrape(within(10)).body.decode()
 
 
 def test_certificates_that_are_none_are_told(tmp_path: Path) -> None:
