@@ -23,7 +23,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format check bench bench-credits bench-abuse soak mutate golden \
+.PHONY: help demo test attack lint format check bench bench-credits bench-abuse bench-disk soak mutate golden \
 	screenshots manifests lock clean programs dashboards demo-stack test-wheel dist image-test systemd-test lint-deploy
 
 help: ## list these verbs
@@ -91,6 +91,9 @@ format: $(DEV) ## rewrite the code in the house's format
 
 check: lint test ## lint, then test
 
+attack: programs $(DEV) ## attack the exporter from outside; another build: BUILD=/path/to/zoho-mass-update-exporter
+	@$(BIN)/python -m pytest -q --tb=short tests/attack --build="$(BUILD)" $(ARGS)
+
 bench: $(RUN) ## measure, against a simulated Zoho on this machine
 	$(BIN)/python benchmarks/fan_out.py
 
@@ -99,6 +102,9 @@ bench-credits: $(RUN) ## simulate a day: calls to Zoho, and how late ends are no
 
 bench-abuse: $(RUN) ## abuse the exporter in ten ways, and scrape it all the while; one alone: ARGS="--attack=silent"
 	@$(BIN)/python benchmarks/abuse.py $(ARGS)
+
+bench-disk: $(RUN) ## measure pages and health checks while each write to the state file takes eight seconds; needs gcc
+	@$(BIN)/python benchmarks/slow_disk.py $(ARGS)
 
 soak: $(RUN) ## scrape hard for ten minutes, and watch memory, threads and open files; less: ARGS="--minutes 1"
 	@$(BIN)/python benchmarks/soak.py $(ARGS)

@@ -5,25 +5,36 @@ Modules use the standard library's loggers and put identities into `extra`; stru
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
 import structlog
 
 FORMATS = ("logfmt", "json")
 LEVELS = ("debug", "info", "warning", "error")
+LONGEST_LINE = 8192
+"""Characters."""
+_LONGEST_VALUES = (4096, 1024, 256, 64)
+"""Characters of each value of a line that would be too long, as many as fit."""
 
 
-def configure_logging(level: str, log_format: str, stream: TextIO = sys.stderr) -> None:
-    """Send every logger's events at or above `level` to `stream`, replacing what was configured before."""
+def configure_logging(
+    level: str, log_format: str, stream: TextIO = sys.stderr, *, clean: Callable[[str], str] = str
+) -> None:
+    """Send our loggers' events at or above `level` to `stream`, and of others' their errors; nothing else is left.
+
+    `clean` takes secrets out of each line.
+    """
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(_formatter(log_format))
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # Their news at "info" is about themselves, not about jobs.
-    for name in ("uvicorn.error", "urllib3"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    handler.setFormatter(_formatter(log_format, clean))
+    # Others' news below an error is about themselves, or what somebody sent them, not about jobs.
+    logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)
+    logging.getLogger(__package__).setLevel(level.upper())
+    # A line that can't be written is lost: a traceback in its place would show what is in it.
+    logging.raiseExceptions = False
 
 
-def _formatter(log_format: str) -> logging.Formatter:
+def _formatter(log_format: str, clean: Callable[[str], str]) -> logging.Formatter:
     order = ["timestamp", "level", "logger", "event"]
     renderer = (
         structlog.processors.LogfmtRenderer(key_order=order, drop_missing=True)
@@ -40,6 +51,26 @@ def _formatter(log_format: str) -> logging.Formatter:
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
-            renderer,
+            _bounded(renderer, clean),
         ],
     )
+
+
+def _bounded(render: structlog.typing.Processor, clean: Callable[[str], str]) -> structlog.typing.Processor:
+    """Write lines without secrets and of bounded length, which a parser can still read."""
+
+    def write(logger: object, name: str, event: structlog.typing.EventDict) -> str:
+        line = clean(str(render(logger, name, dict(event))))
+        for longest in _LONGEST_VALUES:
+            if len(line) <= LONGEST_LINE:
+                break
+            short = {key: _cut(clean(str(value)), longest) for key, value in event.items()}
+            line = clean(str(render(logger, name, short)))
+        return line[:LONGEST_LINE]
+
+    return write
+
+
+def _cut(text: str, longest: int) -> str:
+    """Keep the beginning, and the end: of a traceback it tells the most."""
+    return text if len(text) <= longest else f"{text[: longest // 2]} … {text[-longest // 2 :]}"

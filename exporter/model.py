@@ -20,6 +20,8 @@ MODULE_PATTERN = r"[A-Za-z][A-Za-z0-9_]{0,99}"
 """A module's API name, whole. Source: Zoho CRM, Get Mass Update Status, Supported modules; custom modules."""
 JOB_ID_PATTERN = r"[0-9]{1,32}"
 """A job id, whole: digits. Source: Zoho's OpenAPI file for mass updates."""
+MOST_OBSERVATIONS = 64
+"""The length of a job's history: enough for an estimate and a small graph, little enough to store for each job."""
 DURATION_BOUNDS = (60.0, 180.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 14_400.0, 28_800.0)
 """Upper bounds of the job duration histogram's buckets, seconds: from a minute to a working day."""
 TOKEN_PATTERN = r"[\x21-\x7e]{1,4096}"  # noqa: S105 - a pattern, no secret

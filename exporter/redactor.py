@@ -8,7 +8,7 @@ import html
 import re
 from base64 import b64encode
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 from typing import NamedTuple
 
@@ -39,19 +39,30 @@ class Redactor:
     def __init__(self) -> None:
         self._lock = Lock()
         self._forms: OrderedDict[str, tuple[str, ...]] = OrderedDict()
-        self._needles: Mapping[str, Sequence[str]] = {}
+        self._needles: dict[str, tuple[str, ...]] = {}
+        """The forms by how they begin: so a search takes no longer, however many secrets are known."""
 
     def know(self, *secrets: str) -> None:
         """Hide these from now on, but for those of fewer than `SHORTEST_SECRET` characters."""
         with self._lock:
-            new = [each for each in secrets if len(each) >= SHORTEST_SECRET and each not in self._forms]
-            self._forms.update((secret, tuple(_forms(secret))) for secret in new)
-            for secret in self._forms.keys() & set(secrets):
-                self._forms.move_to_end(secret)
+            for secret in secrets:
+                if secret in self._forms:
+                    self._forms.move_to_end(secret)
+                elif len(secret) >= SHORTEST_SECRET:
+                    self._forms[secret] = tuple(dict.fromkeys(_forms(secret)))
+                    for form in self._forms[secret]:
+                        self._set(form, (*self._alike(form), form))
             while len(self._forms) > _MOST_SECRETS:
-                self._forms.popitem(last=False)
-            if new:
-                self._needles = _by_beginning({form for forms in self._forms.values() for form in forms})
+                for form in self._forms.popitem(last=False)[1]:
+                    self._set(form, tuple(each for each in self._alike(form) if each is not form))
+
+    def _alike(self, form: str) -> tuple[str, ...]:
+        return self._needles.get(form[:SHORTEST_SECRET], ())
+
+    def _set(self, form: str, alike: tuple[str, ...]) -> None:
+        self._needles[form[:SHORTEST_SECRET]] = alike
+        if not alike:
+            del self._needles[form[:SHORTEST_SECRET]]
 
     def clean(self, text: str) -> str:
         """Give `text` with `<secret>` in place of each known secret; the very same object where it holds none."""
@@ -125,19 +136,11 @@ def _meaning(escape: re.Match[str]) -> str:
     return letter[1] if letter else _fold(chr(int(utf16 or point or latin, 16)))
 
 
-def _by_beginning(forms: Iterable[str]) -> Mapping[str, Sequence[str]]:
-    """Sort forms by how they begin: so a search takes no longer, however many secrets are known."""
-    needles: dict[str, list[str]] = {}
-    for form in forms:
-        needles.setdefault(form[:SHORTEST_SECRET], []).append(form)
-    return needles
-
-
-def _spans(reading: _Reading, needles: Mapping[str, Sequence[str]]) -> Iterator[tuple[int, int]]:
+def _spans(reading: _Reading, needles: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[int, int]]:
     text, places = reading
     last = len(text) - SHORTEST_SECRET + 1
     for start in [start for start in range(last) if text[start : start + SHORTEST_SECRET] in needles]:
-        for needle in needles[text[start : start + SHORTEST_SECRET]]:
+        for needle in needles.get(text[start : start + SHORTEST_SECRET], ()):
             if text.startswith(needle, start):
                 stop = start + len(needle)
                 # An escape that means several characters is hidden whole.

@@ -9,6 +9,7 @@ PACKAGES = {
     "bash": "bash",
     "chromium": "chromium",
     "curl": "curl",
+    "gcc": "gcc libc6-dev",
     "make": "make",
     "openssl": "openssl",
     "prometheus": "prometheus",

@@ -8,6 +8,7 @@ from exporter import __version__
 from exporter.cli import check, demo, run, simulate
 from exporter.cli.command import PROGRAM, Command
 from exporter.errors import ConfigurationError
+from exporter.settings import default_of
 
 COMMANDS: tuple[Command, ...] = (run.COMMAND, demo.COMMAND, simulate.COMMAND, check.COMMAND)
 """In the order of `--help`; the first is the default."""
@@ -25,7 +26,7 @@ _EPILOG = f"""\
 examples:
   {PROGRAM} demo                           watch made-up jobs; needs no Zoho account
   {PROGRAM} check --config.file=zoho.yaml  is this configuration right?
-  {PROGRAM} --config.file=zoho.yaml        serve metrics on port 10042
+  {PROGRAM} --config.file=zoho.yaml        serve metrics on {default_of("web.listen_address")}
 
 One account needs no file: set ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_REFRESH_TOKEN, ZOHO_DATA_CENTER and ZOHO_JOBS.
 '{PROGRAM} COMMAND --help' tells the flags of a command.

@@ -6,19 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.logs import FORMATS, LEVELS, configure_logging
-from exporter.settings import Settings, load_settings
+from exporter.redactor import Redactor
+from exporter.settings import Settings, default_of, load_settings
 
 PROGRAM = "zoho-mass-update-exporter"
-
-_SETTING_FLAGS = (
-    "state.path",
-    "web.listen_address",
-    "web.telemetry_path",
-    "web.config_file",
-    "web.max_requests",
-    "log.level",
-    "log.format",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +34,8 @@ def add_config_flag(parser: ArgumentParser) -> None:
     )
 
 
-def add_web_flags(parser: ArgumentParser, listen_address: str) -> None:
-    """Add the flags of the web server."""
+def add_web_flags(parser: ArgumentParser, listen_address: object = default_of("web.listen_address")) -> None:
+    """Add the flags of the web server; `listen_address` is where the command listens without the flag."""
     parser.add_argument(
         "--web.listen-address",
         dest="web.listen_address",
@@ -55,7 +46,7 @@ def add_web_flags(parser: ArgumentParser, listen_address: str) -> None:
         "--web.telemetry-path",
         dest="web.telemetry_path",
         metavar="PATH",
-        help="path of the metrics (default /metrics)",
+        help=f"path of the metrics (default {default_of('web.telemetry_path')})",
     )
 
 
@@ -71,7 +62,7 @@ def add_access_flags(parser: ArgumentParser) -> None:
         "--web.max-requests",
         dest="web.max_requests",
         metavar="N",
-        help="most requests to work on at once (default 40)",
+        help=f"most requests to work on at once (default {default_of('web.max_requests')})",
     )
 
 
@@ -88,10 +79,16 @@ def add_state_flag(parser: ArgumentParser, default: str) -> None:
 def add_log_flags(parser: ArgumentParser) -> None:
     """Add the flags of the log."""
     parser.add_argument(
-        "--log.level", dest="log.level", choices=LEVELS, help="least severe event to log (default info)"
+        "--log.level",
+        dest="log.level",
+        choices=LEVELS,
+        help=f"least severe event to log (default {default_of('log.level')})",
     )
     parser.add_argument(
-        "--log.format", dest="log.format", choices=FORMATS, help="one line per event, for people or as JSON"
+        "--log.format",
+        dest="log.format",
+        choices=FORMATS,
+        help=f"one line per event, for people or as JSON (default {default_of('log.format')})",
     )
 
 
@@ -106,9 +103,11 @@ def settings_of(options: Namespace) -> Settings:
 
 def setting_flags(options: Namespace) -> dict[str, object]:
     """Give the settings that were given as flags, by their dotted names."""
-    return {name: getattr(options, name) for name in _SETTING_FLAGS if getattr(options, name, None) is not None}
+    return {name: value for name, value in vars(options).items() if "." in name and value is not None}
 
 
-def start_logging(settings: Settings) -> None:
-    """Configure the log as the settings say."""
-    configure_logging(settings.log.level, settings.log.format)
+def start_logging(settings: Settings) -> Redactor:
+    """Configure the log as the settings say, and give what takes secrets out of each line once it has learnt them."""
+    redactor = Redactor()
+    configure_logging(settings.log.level, settings.log.format, clean=redactor.clean)
+    return redactor

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from exporter.app import Source, serve
 from exporter.cli.command import Command, add_log_flags, add_state_flag, add_web_flags, setting_flags, start_logging
-from exporter.settings import MEMORY, JobSettings, Settings, load_settings
+from exporter.settings import MEMORY, JobSettings, Settings, default_of, load_settings
 from exporter.simulator import DEMO_FLEET, Simulator, demo_scenario
 
 _ALIAS = "demo"
-_LISTEN_ADDRESS = "127.0.0.1:10042"
+_LISTEN_ADDRESS = f"127.0.0.1{default_of('web.listen_address')}"
 # The fleet lives through in two minutes what takes real jobs an hour: so is the schedule's time accelerated.
 _ACCELERATED = {
     "ZOHO_SCHEDULE__SHORTEST": "1s",
@@ -29,15 +29,15 @@ _ACCELERATED = {
 
 def _add_flags(parser: ArgumentParser) -> None:
     add_web_flags(parser, _LISTEN_ADDRESS)
-    add_state_flag(parser, "memory")
+    add_state_flag(parser, MEMORY)
     add_log_flags(parser)
 
 
 def _execute(options: Namespace) -> int:
     with Simulator(demo_scenario()) as simulator:
         settings = _settings(simulator, setting_flags(options))
-        start_logging(settings)
-        return serve(Source.fixed(settings), on_ready=partial(_announce, settings))
+        redactor = start_logging(settings)
+        return serve(Source.fixed(settings), redactor=redactor, on_ready=partial(_announce, settings))
 
 
 def _settings(simulator: Simulator, flags: Mapping[str, object]) -> Settings:

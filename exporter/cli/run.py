@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 def _add_flags(parser: ArgumentParser) -> None:
     add_config_flag(parser)
-    add_web_flags(parser, ":10042")
+    add_web_flags(parser)
     add_access_flags(parser)
     add_state_flag(parser, "below STATE_DIRECTORY, /var/lib or ~/.local/state, see docs/settings.md")
     add_log_flags(parser)
@@ -30,11 +30,11 @@ def _add_flags(parser: ArgumentParser) -> None:
 
 def _execute(options: Namespace) -> int:
     settings = settings_of(options)
-    start_logging(settings)
+    redactor = start_logging(settings)
     for warning in settings.warnings:
         _log.warning("%s", warning.message, extra={"place": warning.place})
     files = (DOTENV, options.config_file) if options.config_file else (DOTENV,)
-    return serve(Source(partial(settings_of, options), files))
+    return serve(Source(partial(settings_of, options), files), redactor=redactor)
 
 
 COMMAND = Command(

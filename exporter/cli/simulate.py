@@ -8,10 +8,12 @@ from threading import Event
 
 from exporter.cli.command import Command
 from exporter.errors import ConfigurationError, Problem
+from exporter.files import read_text
 from exporter.settings import ListenAddress, parse_listen_address
 from exporter.simulator import Scenario, ScenarioError, Simulator, demo_scenario, load_scenario
 
 _DEFAULT_ADDRESS = "127.0.0.1:10043"
+_LARGEST_SCENARIO = 4 * 1024 * 1024
 
 
 def _add_flags(parser: ArgumentParser) -> None:
@@ -58,8 +60,8 @@ def _scenario(file: Path | None) -> Scenario:
     if file is None:
         return demo_scenario()
     try:
-        return load_scenario(file.read_text(encoding="utf-8"))
-    except (ScenarioError, OSError, UnicodeDecodeError) as error:
+        return load_scenario(read_text(file, _LARGEST_SCENARIO))
+    except ScenarioError as error:
         raise _problem(str(file), str(error)) from error
 
 

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import TypeGuard
 
-from exporter.model import JobState, Observation, TrackedJob
+from exporter.model import MOST_OBSERVATIONS, JobState, Observation, TrackedJob
 
-MOST_OBSERVATIONS = 64
-"""The length of a history: enough for an estimate and a small graph, little enough to store for each job."""
 FEWEST_OBSERVATIONS = 3
 """Below this one odd poll would decide."""
 RECENT_OBSERVATIONS = 12

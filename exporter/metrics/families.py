@@ -13,7 +13,6 @@ from exporter.model import (
     Account,
     Distribution,
     ExporterSnapshot,
-    JobReport,
     JobSource,
     JobState,
     ModuleTotals,
@@ -103,16 +102,18 @@ def one(value: float | None) -> Samples:
     return () if value is None else (((), float(value)),)
 
 
-def _count(field: Callable[[JobReport], int | None]) -> Callable[[TrackedJob], Samples]:
-    return lambda job: one(field(job.report)) if job.report else ()
+def _gauge(name: str, text: str, value: Callable[[Subject], float | None]) -> Family[Subject]:
+    """Give the row of a gauge without labels of its own."""
+    return Family(name, Kind.GAUGE, text, (), lambda subject: one(value(subject)))
+
+
+def _counter(name: str, text: str, value: Callable[[Subject], float | None]) -> Family[Subject]:
+    """Give the row of a counter without labels of its own."""
+    return Family(name, Kind.COUNTER, text, (), lambda subject: one(value(subject)))
 
 
 def _job_states(job: TrackedJob) -> Samples:
     return (((state.value,), float(state is job.state)) for state in JobState)
-
-
-def _poll_success(job: TrackedJob) -> Samples:
-    return one(None if job.polled_at is None else float(job.failure is None))
 
 
 def _poll_error(job: TrackedJob) -> Samples:
@@ -130,97 +131,71 @@ _JOB_FAMILIES: tuple[Family[TrackedJob], ...] = (
         ("state",),
         _job_states,
     ),
-    Family(
+    _gauge(
         "zoho_mass_update_job_updated_records",
-        Kind.GAUGE,
         f"Records updated so far (Zoho field Updated_Count), {_LAST_POLL}.",
-        (),
-        _count(lambda report: report.updated),
+        lambda job: job.report.updated if job.report else None,
     ),
-    Family(
+    _gauge(
         "zoho_mass_update_job_failed_records",
-        Kind.GAUGE,
         f"Records that could not be updated (Zoho field Failed_Count), {_LAST_POLL}.",
-        (),
-        _count(lambda report: report.failed),
+        lambda job: job.report.failed if job.report else None,
     ),
-    Family(
+    _gauge(
         "zoho_mass_update_job_not_updated_records",
-        Kind.GAUGE,
         f"Records not updated yet (Zoho field Not_Updated_Count), {_LAST_POLL}.",
-        (),
-        _count(lambda report: report.not_updated),
+        lambda job: job.report.not_updated if job.report else None,
     ),
-    Family(
+    _gauge(
         "zoho_mass_update_job_total_records",
-        Kind.GAUGE,
         f"Records the job was scheduled to update (Zoho field Total_Count), {_LAST_POLL}.",
-        (),
-        _count(lambda report: report.total),
+        lambda job: job.report.total if job.report else None,
     ),
-    Family(
+    _gauge(
         "zoho_mass_update_job_first_seen_timestamp_seconds",
-        Kind.GAUGE,
         "When the exporter began to track the job, Unix time.",
-        (),
-        lambda job: one(job.first_seen_at),
+        lambda job: job.first_seen_at,
     ),
-    Family(
+    _gauge(
         "zoho_mass_update_job_started_timestamp_seconds",
-        Kind.GAUGE,
         "When a poll first saw the job RUNNING, Unix time; absent if none did.",
-        (),
-        lambda job: one(job.started_at),
+        lambda job: job.started_at,
     ),
-    Family(
+    _gauge(
         "zoho_mass_update_job_finished_timestamp_seconds",
-        Kind.GAUGE,
         "When a poll first saw the job COMPLETED or FAILED, Unix time; absent until then.",
-        (),
-        lambda job: one(job.finished_at),
+        lambda job: job.finished_at,
     ),
-    Family(
+    _gauge(
         "zoho_mass_update_job_last_progress_timestamp_seconds",
-        Kind.GAUGE,
         "When a poll last saw the state or a count change, Unix time.",
-        (),
-        lambda job: one(job.progressed_at),
+        lambda job: job.progressed_at,
     ),
-    Family(
+    _gauge(
         "zoho_mass_update_job_last_poll_timestamp_seconds",
-        Kind.GAUGE,
         "When the job was last polled, with success or without, Unix time.",
-        (),
-        lambda job: one(job.polled_at),
+        lambda job: job.polled_at,
     ),
-    Family(
+    _gauge(
         "zoho_mass_update_job_last_report_timestamp_seconds",
-        Kind.GAUGE,
         "When the poll began that gave the last good report, Unix time; kept when that report is too old to be shown "
         "(setting stale_after); absent before the first.",
-        (),
-        lambda job: one(job.reported_at),
+        lambda job: job.reported_at,
     ),
-    Family(
+    _gauge(
         "zoho_mass_update_job_next_poll_timestamp_seconds",
-        Kind.GAUGE,
         "Earliest time at which a scrape polls the job again, Unix time; absent once its report is final.",
-        (),
-        lambda job: one(job.next_poll_at),
+        lambda job: job.next_poll_at,
     ),
-    Family(
+    _gauge(
         "zoho_mass_update_job_estimated_completion_timestamp_seconds",
-        Kind.GAUGE,
         "When the job will be done at the pace of its last polls, Unix time; absent unless it runs at a steady pace.",
-        (),
-        lambda job: one(job.completes_at),
+        lambda job: job.completes_at,
     ),
-    Family(
+    _gauge(
         "zoho_mass_update_job_poll_success",
-        Kind.GAUGE,
         "Whether the last poll of the job gave a report (1) or failed (0); absent before the first.",
-        (),
-        _poll_success,
+        lambda job: None if job.polled_at is None else job.failure is None,
     ),
     Family(
         "zoho_mass_update_job_poll_error",
@@ -328,13 +303,11 @@ _ACCOUNT_FAMILIES: tuple[Family[AccountView], ...] = (
         ("data_center", "environment", "api_version"),
         lambda view: (((view.account.data_center, view.account.environment, view.account.api_version), 1.0),),
     ),
-    Family(
+    _gauge(
         "zoho_crm_api_up",
-        Kind.GAUGE,
         "Whether the last poll got an answer of Zoho's CRM API (1, also when that was a refusal), or none: network, "
         "server fault or no access token (0). Absent before the first.",
-        (),
-        lambda view: one(view.upstream.is_up),
+        lambda view: view.upstream.is_up,
     ),
     Family(
         "zoho_crm_api_request_duration_seconds",
@@ -343,98 +316,72 @@ _ACCOUNT_FAMILIES: tuple[Family[AccountView], ...] = (
         ("endpoint",),
         lambda view: (((endpoint,), value) for endpoint, value in sorted(view.upstream.durations.items())),
     ),
-    Family(
+    _gauge(
         "zoho_crm_api_in_flight_requests",
-        Kind.GAUGE,
         "Calls to Zoho under way while this page was written.",
-        (),
-        lambda view: one(view.upstream.in_flight),
+        lambda view: view.upstream.in_flight,
     ),
-    Family(
+    _gauge(
         "zoho_crm_api_concurrency_limit",
-        Kind.GAUGE,
         "Most status calls that the exporter has under way at once (setting max_concurrency).",
-        (),
-        lambda view: one(view.account.max_concurrency),
+        lambda view: view.account.max_concurrency,
     ),
-    Family(
+    _counter(
         "zoho_crm_api_credits_spent_total",
-        Kind.COUNTER,
         "API credits that the exporter's status calls have cost since it started: one for each that reached Zoho.",
-        (),
-        lambda view: one(view.upstream.credits.spent),
+        lambda view: view.upstream.credits.spent,
     ),
-    Family(
+    _gauge(
         "zoho_crm_api_credits_used_24h",
-        Kind.GAUGE,
         "API credits that the exporter has spent in the last 24 hours; kept across restarts.",
-        (),
-        lambda view: one(view.upstream.credits.used_24h),
+        lambda view: view.upstream.credits.used_24h,
     ),
-    Family(
+    _gauge(
         "zoho_crm_api_credits_unwritten",
-        Kind.GAUGE,
         "API credits spent that the state file does not hold yet: a crash would now forget them. 0 while the disk "
         "follows.",
-        (),
-        lambda view: one(view.upstream.credits.unwritten),
+        lambda view: view.upstream.credits.unwritten,
     ),
-    Family(
+    _gauge(
         "zoho_crm_api_credit_budget",
-        Kind.GAUGE,
         "Most API credits to spend in any 24 hours (setting daily_credit_budget); absent if unlimited.",
-        (),
-        lambda view: one(view.upstream.credits.budget),
+        lambda view: view.upstream.credits.budget,
     ),
-    Family(
+    _gauge(
         "zoho_crm_api_credit_reserve",
-        Kind.GAUGE,
         "API credits that are left to others (setting credit_reserve): below them polling stops.",
-        (),
-        lambda view: one(view.upstream.credits.reserve),
+        lambda view: view.upstream.credits.reserve,
     ),
-    Family(
+    _gauge(
         "zoho_crm_api_credit_reserve_reached",
-        Kind.GAUGE,
         "Whether polling has stopped because Zoho says that fewer credits are left than the reserve.",
-        (),
-        lambda view: one(view.upstream.credits.is_reserve_reached),
+        lambda view: view.upstream.credits.is_reserve_reached,
     ),
-    Family(
+    _gauge(
         "zoho_crm_api_circuit_open",
-        Kind.GAUGE,
         "Whether all polls of the account wait: Zoho asked for a pause (429), or refuses an access token.",
-        (),
-        lambda view: one(view.upstream.is_circuit_open),
+        lambda view: view.upstream.is_circuit_open,
     ),
-    Family(
+    _gauge(
         "zoho_crm_api_credits_remaining",
-        Kind.GAUGE,
         "API credits left to the whole organisation (Zoho header X-API-CREDITS-REMAINING), as last said. Zoho says it "
         "only once half of the day's credits are used: absent means plenty.",
-        (),
-        lambda view: one(view.upstream.credits.remaining),
+        lambda view: view.upstream.credits.remaining,
     ),
-    Family(
+    _gauge(
         "zoho_crm_oauth_token_valid",
-        Kind.GAUGE,
         "Whether the exporter holds an access token that has not run out and that Zoho has not refused.",
-        (),
-        lambda view: one(view.upstream.token.is_valid),
+        lambda view: view.upstream.token.is_valid,
     ),
-    Family(
+    _gauge(
         "zoho_crm_oauth_token_expiry_timestamp_seconds",
-        Kind.GAUGE,
         "When the access token runs out, Unix time; absent while there is none.",
-        (),
-        lambda view: one(view.upstream.token.expires_at),
+        lambda view: view.upstream.token.expires_at,
     ),
-    Family(
+    _counter(
         "zoho_crm_oauth_refreshes_total",
-        Kind.COUNTER,
         "Access tokens asked of Zoho, refused ones included. Zoho grants 10 in 10 minutes.",
-        (),
-        lambda view: one(view.upstream.token.refreshes),
+        lambda view: view.upstream.token.refreshes,
     ),
     Family(
         "zoho_crm_oauth_refresh_errors_total",
@@ -444,12 +391,10 @@ _ACCOUNT_FAMILIES: tuple[Family[AccountView], ...] = (
         ("reason",),
         lambda view: _pairs(view.upstream.token.refresh_errors.items()),
     ),
-    Family(
+    _counter(
         "zoho_mass_update_exporter_coalesced_polls_total",
-        Kind.COUNTER,
         "Polls that a scrape found under way for another one and joined, at no cost.",
-        (),
-        lambda view: one(view.tally.coalesced),
+        lambda view: view.tally.coalesced,
     ),
     Family(
         "zoho_mass_update_exporter_tracked_jobs",
@@ -470,20 +415,16 @@ _EXPORTER_FAMILIES: tuple[Family[ExporterSnapshot], ...] = (
         ("version", "python_version"),
         lambda exporter: (((exporter.version, exporter.python_version), 1.0),),
     ),
-    Family(
+    _gauge(
         "zoho_mass_update_exporter_config_last_reload_successful",
-        Kind.GAUGE,
         "Whether the last attempt to load the configuration and the job files succeeded; otherwise the last good ones "
         "are in force.",
-        (),
-        lambda exporter: one(exporter.config_reload_succeeded),
+        lambda exporter: exporter.config_reload_succeeded,
     ),
-    Family(
+    _gauge(
         "zoho_mass_update_exporter_config_last_reload_success_timestamp_seconds",
-        Kind.GAUGE,
         "When the configuration in force was loaded, Unix time.",
-        (),
-        lambda exporter: one(exporter.config_reloaded_at),
+        lambda exporter: exporter.config_reloaded_at,
     ),
     Family(
         "zoho_mass_update_exporter_scrape_duration_seconds",
@@ -507,30 +448,24 @@ _EXPORTER_FAMILIES: tuple[Family[ExporterSnapshot], ...] = (
         ("operation",),
         lambda exporter: _pairs(exporter.store_errors.items()),
     ),
-    Family(
+    _gauge(
         "zoho_mass_update_exporter_store_behind_since_timestamp_seconds",
-        Kind.GAUGE,
         "Since when there is news that the state file does not hold yet, Unix time; absent while it holds all.",
-        (),
-        lambda exporter: one(exporter.store_behind_since),
+        lambda exporter: exporter.store_behind_since,
     ),
 )
 
 
 _PROBE_FAMILIES: tuple[Family[Probe], ...] = (
-    Family(
+    _gauge(
         "zoho_mass_update_probe_success",
-        Kind.GAUGE,
         "Whether the probed job has a current report and its last poll did not fail.",
-        (),
-        lambda probe: one(probe.is_success),
+        lambda probe: probe.is_success,
     ),
-    Family(
+    _gauge(
         "zoho_mass_update_probe_duration_seconds",
-        Kind.GAUGE,
         "How long the probe took, its poll included where one was due.",
-        (),
-        lambda probe: one(probe.duration_seconds),
+        lambda probe: probe.duration_seconds,
     ),
 )
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import yaml
 from pydantic import BaseModel, SecretStr
 
-from exporter.settings.schema import Settings
-from exporter.settings.values import ListenAddress
+from exporter.settings.sections.schema import Settings
+from exporter.settings.sections.values import ListenAddress
 
 MASK = "<secret>"
 

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.model import JobSource, JobSpec
-from exporter.settings.loader import load_job_file
-from exporter.settings.schema import Settings
+from exporter.settings.coherence import job_incoherences, with_accounts_named
+from exporter.settings.sections.jobs import JobFile
+from exporter.settings.sections.schema import Settings
+from exporter.settings.sources.yaml_file import read_yaml
+from exporter.settings.validation import validated
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class JobFiles:
         files = matching(settings.job_files)
         for file in files:
             try:
-                good[file] = tuple(job.spec(JobSource.FILE) for job in load_job_file(file, settings))
+                good[file] = _specs(file, settings)
             except ConfigurationError as error:
                 problems += error.problems
                 good |= {file: self._good[file]} if file in self._good else {}
@@ -45,3 +48,12 @@ class JobFiles:
 def matching(patterns: Iterable[str]) -> tuple[Path, ...]:
     """Give the files that match any of the patterns, each once, sorted."""
     return tuple(sorted({Path(name) for pattern in patterns for name in glob.glob(pattern)}))  # noqa: PTH207 - Path.glob takes no absolute pattern
+
+
+def _specs(file: Path, settings: Settings) -> tuple[JobSpec, ...]:
+    """Give the jobs of a file that holds nothing but a `jobs` list, for the accounts and labels of the settings."""
+    written, findings = read_yaml(file)
+    aliases = list(settings.accounts)
+    tree = with_accounts_named(written, aliases)
+    found = (*findings, *job_incoherences(tree, aliases, frozenset(settings.job_labels)))
+    return tuple(job.spec(JobSource.FILE) for job in validated(JobFile, tree, found).jobs)

@@ -7,38 +7,49 @@ Web configuration.
 import re
 import ssl
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from exporter.errors import ConfigurationError, Problem
 from exporter.model import TlsServer, WebAccess
-from exporter.settings.redaction import quote
-from exporter.settings.section import FilePath, Hidden, Section, Text
-from exporter.settings.tree import Branch, Finding, children_at, find, is_given, place_at, plain, refusal
-from exporter.settings.tree import Path as TreePath
-from exporter.settings.values import Parser, choice, suggestion
-from exporter.settings.yaml_file import read_yaml
+from exporter.settings.sections.redaction import quote
+from exporter.settings.sections.section import FilePath, Section, Text
+from exporter.settings.sections.values import Parser, UnknownWordError, choice
+from exporter.settings.sources.tree import Finding, Tree
+from exporter.settings.sources.yaml_file import read_yaml
+from exporter.settings.validation import validated
 
 _TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _TLS_1_3_SUITES = frozenset({"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"})
 _SUITES = {
-    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
-    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
-    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
-    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
-    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384",
-    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
-    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
-    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
+    f"TLS_ECDHE_{key}_WITH_{go}": f"ECDHE-{key}-{openssl}"
+    for key in ("ECDSA", "RSA")
+    for go, openssl in (
+        ("AES_128_GCM_SHA256", "AES128-GCM-SHA256"),
+        ("AES_256_GCM_SHA384", "AES256-GCM-SHA384"),
+        ("CHACHA20_POLY1305_SHA256", "CHACHA20-POLY1305"),
+        ("AES_128_CBC_SHA", "AES128-SHA"),
+        ("AES_256_CBC_SHA", "AES256-SHA"),
+    )
 }
 """Go's names of the suites of TLS 1.2, and OpenSSL's."""
 _CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1"}
-_X25519 = "X25519"
+_IF_GIVEN, _REQUIRED = "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"
+_CLIENT_AUTH = {"NoClientCert": ssl.CERT_NONE, _IF_GIVEN: ssl.CERT_OPTIONAL, _REQUIRED: ssl.CERT_REQUIRED}
+"""What a client must show, in Go's words; those that ask for a certificate and trust any are refused."""
+_REFUSED = {
+    "TLS10": "TLS10 is too weak to be served: TLS12 is the oldest",
+    "TLS11": "TLS11 is too weak to be served: TLS12 is the oldest",
+    # Debian's Python 3.11 knows it by no name, newer ones do.
+    "X25519": "not all Pythons' TLS can be held to X25519: leave curve_preferences out, and it comes first",
+} | {
+    word: f"{word} is not possible: Python's TLS asks for a client's certificate only to verify it; "
+    f"use {_IF_GIVEN} or {_REQUIRED} with client_ca_file"
+    for word in ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert")
+}
 _HEADERS: Mapping[str, tuple[str, ...]] = {
     "Content-Security-Policy": (),
     "X-Frame-Options": ("deny", "sameorigin"),
@@ -50,25 +61,8 @@ _HEADERS: Mapping[str, tuple[str, ...]] = {
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,4096}")
 _BCRYPT = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}")
 _COSTS = range(4, 17)
-_UNVERIFIED = (
-    "is not possible: Python's TLS asks for a client's certificate only to verify it; "
-    "use VerifyClientCertIfGiven or RequireAndVerifyClientCert with client_ca_file"
-)
-
-
-class ClientAuth(StrEnum):
-    """What a client must show, in Go's words; those that ask for a certificate and trust any are missing."""
-
-    NONE = "NoClientCert"
-    IF_GIVEN = "VerifyClientCertIfGiven"
-    REQUIRED = "RequireAndVerifyClientCert"
-
-
-_VERIFY_MODES = {
-    ClientAuth.NONE: ssl.CERT_NONE,
-    ClientAuth.IF_GIVEN: ssl.CERT_OPTIONAL,
-    ClientAuth.REQUIRED: ssl.CERT_REQUIRED,
-}
+_OPEN = "basic_auth_users: {}"
+_SAYS_NOTHING = f"says nothing of who may come in: write {_OPEN} to ask nobody, or leave out --web.config.file"
 
 
 def _parse_truth(text: str) -> bool:
@@ -77,35 +71,12 @@ def _parse_truth(text: str) -> bool:
     return _TRUTHS[text.casefold()]
 
 
-def _parse_client_auth(text: str) -> ClientAuth:
-    if text in {"RequestClientCert", "RequireAnyClientCert", "RequireClientCert"}:
-        raise ValueError(f"{text} {_UNVERIFIED}")
-    return ClientAuth(str(choice(ClientAuth)(text)))
-
-
-def _parse_version(text: str) -> ssl.TLSVersion:
-    if text in {"TLS10", "TLS11"}:
-        raise ValueError(f"{text} is too weak to be served: TLS12 is the oldest")
-    if text not in _VERSIONS:
-        raise ValueError(f"{quote(text)} is not one of {', '.join(_VERSIONS)}")
-    return _VERSIONS[text]
-
-
 def _parse_suite(text: str) -> str:
     if text in _TLS_1_3_SUITES:
         return ""
     if text not in _SUITES:
-        raise ValueError(f"{quote(text)} is not a cipher suite that Go calls secure{suggestion(text, _SUITES)}")
+        raise UnknownWordError(f"{quote(text)} is not a cipher suite that Go calls secure", text, _SUITES)
     return _SUITES[text]
-
-
-def _parse_curve(text: str) -> str:
-    if text == _X25519:
-        # Debian's Python 3.11 knows it by no name, newer ones do.
-        raise ValueError("not all Pythons' TLS can be held to X25519: leave curve_preferences out, and it comes first")
-    if text not in _CURVES:
-        raise ValueError(f"{quote(text)} is not one of {', '.join(_CURVES)}")
-    return _CURVES[text]
 
 
 def _one_at_most(curves: tuple[str, ...]) -> tuple[str, ...]:
@@ -116,8 +87,8 @@ def _one_at_most(curves: tuple[str, ...]) -> tuple[str, ...]:
 
 def _parse_header_name(text: str) -> str:
     if text not in _HEADERS:
-        known = suggestion(text, _HEADERS) or f"; known: {', '.join(_HEADERS)}"
-        raise ValueError(f"{quote(text)} is not a header that may be set here{known}")
+        known = f"; known: {', '.join(_HEADERS)}"
+        raise UnknownWordError(f"{quote(text)} is not a header that may be set here", text, _HEADERS, known)
     return text
 
 
@@ -158,14 +129,14 @@ def _unsupported(reason: str) -> BeforeValidator:
 
 Inline = Annotated[str, _unsupported("put the PEM text into a file and give its path, as the key that ends in _file")]
 RateLimit = Annotated[str, _unsupported("--web.max-requests bounds what is worked on at once")]
-Truth = Annotated[bool, BeforeValidator(Parser("true or false", _parse_truth))]
-Version = Annotated[ssl.TLSVersion, BeforeValidator(Parser("TLS12 or TLS13", _parse_version))]
-Suite = Annotated[str, BeforeValidator(Parser("a cipher suite's name", _parse_suite))]
-Curve = Annotated[str, BeforeValidator(Parser("a curve's name", _parse_curve))]
-HeaderName = Annotated[str, BeforeValidator(Parser("a header's name", _parse_header_name))]
-HeaderValue = Annotated[str, BeforeValidator(Parser("a header's value", _parse_header_value))]
-UserName = Annotated[str, BeforeValidator(Parser("a user's name", _parse_user))]
-PasswordHash = Annotated[SecretStr, BeforeValidator(Hidden(Parser("a bcrypt hash", _parse_hash)))]
+Truth = Annotated[bool, Parser("true or false", _parse_truth)]
+Version = Annotated[ssl.TLSVersion, choice(_VERSIONS, _REFUSED)]
+Suite = Annotated[str, Parser("a cipher suite's name", _parse_suite)]
+Curve = Annotated[str, choice(_CURVES, _REFUSED)]
+HeaderName = Annotated[str, Parser("a header's name", _parse_header_name)]
+HeaderValue = Annotated[str, Parser("a header's value", _parse_header_value)]
+UserName = Annotated[str, Parser("a user's name", _parse_user)]
+PasswordHash = Annotated[SecretStr, Parser("a bcrypt hash", _parse_hash, hides=True)]
 
 
 class TlsSection(Section):
@@ -174,7 +145,7 @@ class TlsSection(Section):
     cert_file: FilePath
     key_file: FilePath
     client_ca_file: FilePath | None = None
-    client_auth_type: Annotated[ClientAuth, BeforeValidator(Parser("a word", _parse_client_auth))] = ClientAuth.NONE
+    client_auth_type: Annotated[ssl.VerifyMode, choice(_CLIENT_AUTH, _REFUSED)] = ssl.CERT_NONE
     client_allowed_sans: tuple[Text, ...] = ()
     min_version: Version = ssl.TLSVersion.TLSv1_2
     max_version: Version = ssl.TLSVersion.TLSv1_3
@@ -204,13 +175,6 @@ class WebConfigFile(Section):
     rate_limit: RateLimit = ""
 
 
-_SECTIONS: Mapping[TreePath, type[Section]] = {
-    (): WebConfigFile,
-    ("tls_server_config",): TlsSection,
-    ("http_server_config",): HttpSection,
-}
-
-
 def read_web_config(path: Path) -> WebAccess:
     """Read the file; relative paths in it start from its own directory.
 
@@ -218,15 +182,9 @@ def read_web_config(path: Path) -> WebAccess:
         ConfigurationError: with every problem at once, none of which shows a hash or a key.
     """
     tree, findings = read_yaml(path)
-    found = [*findings, *_incoherences(tree)]
-    config: WebConfigFile | None = None
-    try:
-        config = WebConfigFile.model_validate(plain(tree))
-    except ValidationError as error:
-        found.extend(_described(error, tree))
-    # Raised out of the `except`: pydantic's error carries what was written, hashes too.
-    if config is None or found:
-        raise refusal(found)
+    config = validated(WebConfigFile, tree, (*findings, *_unsaid(tree), *_incoherences(tree)))
+    if "basic_auth_users" not in tree.values and not _says_something(tree.values):
+        raise ConfigurationError((Problem(str(path), _SAYS_NOTHING),))
     return _access(config, path.parent)
 
 
@@ -243,7 +201,7 @@ def _tls_server(section: TlsSection, directory: Path) -> TlsServer:
         cert_file=directory / section.cert_file,
         key_file=directory / section.key_file,
         client_ca_file=directory / section.client_ca_file if section.client_ca_file else None,
-        client_certificates=_VERIFY_MODES[section.client_auth_type],
+        client_certificates=section.client_auth_type,
         client_allowed_sans=section.client_allowed_sans,
         min_version=section.min_version,
         max_version=section.max_version,
@@ -253,48 +211,40 @@ def _tls_server(section: TlsSection, directory: Path) -> TlsServer:
     )
 
 
-def _incoherences(tree: Branch) -> Iterator[Finding]:
+def _unsaid(tree: Tree) -> Iterator[Finding]:
+    """Find keys without a value: they may be all that is left of a file that keeps somebody out."""
+    sections = (((), WebConfigFile), (("tls_server_config",), TlsSection), (("http_server_config",), HttpSection))
+    for path, section in sections:
+        for name, value in tree.mapping(path).items():
+            if value is None and name in section.model_fields:
+                advice = f"{_OPEN} asks nobody" if name == "basic_auth_users" else "write one, or leave out the key"
+                yield tree.finding((*path, name), f"has no value: {advice}")
+
+
+def _says_something(value: object) -> bool:
+    return any(map(_says_something, value.values())) if isinstance(value, dict) else True
+
+
+def _incoherences(tree: Tree) -> Iterator[Finding]:
     """Find what is wrong between keys of `tls_server_config`."""
-    given = {name: node for name, node in children_at(tree, ("tls_server_config",)).items() if is_given(node)}
-    written = {name: plain(node) for name, node in given.items()}
-    auth = written.get("client_auth_type", ClientAuth.NONE)
-    if auth == ClientAuth.NONE and "client_ca_file" in given:
-        yield _finding(tree, "client_ca_file", f"needs client_auth_type beside it, such as {ClientAuth.REQUIRED}")
-    if auth in {ClientAuth.IF_GIVEN, ClientAuth.REQUIRED} and "client_ca_file" not in given:
+    written = {name: value for name, value in tree.mapping(("tls_server_config",)).items() if value is not None}
+    auth = written.get("client_auth_type")
+    if auth in (None, "NoClientCert") and "client_ca_file" in written:
+        yield _finding(tree, "client_ca_file", f"needs client_auth_type beside it, such as {_REQUIRED}")
+    if auth in (_IF_GIVEN, _REQUIRED) and "client_ca_file" not in written:
         yield _finding(tree, "client_auth_type", "needs client_ca_file beside it: whose certificates are trusted")
-    if auth != ClientAuth.REQUIRED and "client_allowed_sans" in given:
-        yield _finding(tree, "client_allowed_sans", f"needs client_auth_type: {ClientAuth.REQUIRED}")
+    if auth != _REQUIRED and "client_allowed_sans" in written:
+        yield _finding(tree, "client_allowed_sans", f"needs client_auth_type: {_REQUIRED}")
     if written.get("min_version") == "TLS13":
         if written.get("max_version") == "TLS12":
             yield _finding(tree, "max_version", "is older than min_version")
-    elif isinstance(suites := written.get("cipher_suites"), list) and suites and _TLS_1_3_SUITES.issuperset(suites):
+    elif (
+        isinstance(suites := written.get("cipher_suites"), list)
+        and suites
+        and _TLS_1_3_SUITES.issuperset(map(str, suites))
+    ):
         yield _finding(tree, "cipher_suites", "names none of TLS 1.2: add one, or set min_version: TLS13")
 
 
-def _finding(tree: Branch, name: str, text: str) -> Finding:
-    path = ("tls_server_config", name)
-    return Finding(place_at(tree, path), path, text)
-
-
-def _described(error: ValidationError, tree: Branch) -> Iterator[Finding]:
-    for detail in error.errors(include_url=False, include_input=False):
-        path = detail["loc"]
-        if path[-1] == "[key]" and find(tree, path) is None:
-            path = path[:-1]
-        match detail["type"]:
-            case "value_error":
-                text = str(detail["ctx"]["error"])
-            case "extra_forbidden":
-                text = _unknown(path)
-            case "missing":
-                text = "is required"
-            case "tuple_type":
-                text = "expected a list"
-            case _:
-                text = "expected a mapping"
-        yield Finding(place_at(tree, path), path, text)
-
-
-def _unknown(path: TreePath) -> str:
-    name, known = str(path[-1]), _SECTIONS[path[:-1]].model_fields
-    return "unknown key" + (suggestion(name, known) or f"; known: {', '.join(known)}")
+def _finding(tree: Tree, name: str, text: str) -> Finding:
+    return tree.finding(("tls_server_config", name), text)

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.simulator.faults import Endpoint
@@ -60,16 +60,15 @@ class CallBook:
         self._refused: Counter[str] = Counter()
         self._faults_met: Counter[str] = Counter()
 
-    def record(self, call: Call, *, fault: str | None, credits_spent: int) -> None:
-        """Count a call, the fault it met and the credits it cost."""
+    def record(self, call: Call, *, faults: Iterable[str], credits_spent: int) -> None:
+        """Count a call, the faults it met and the credits it cost."""
         with self._lock:
             self._calls.append(call)
             self._count(call)
             self._counts["credits"] += credits_spent
             if call.code:
                 self._refused[call.code] += 1
-            if fault is not None:
-                self._faults_met[fault] += 1
+            self._faults_met.update(faults)
 
     def _count(self, call: Call) -> None:
         self._counts[call.endpoint] += 1
@@ -96,7 +95,7 @@ class CallBook:
         with self._lock:
             counts = self._counts
             return Stats(
-                crm_calls=counts[Endpoint.STATUS] + counts[Endpoint.SCHEDULE] + counts[Endpoint.OTHER],
+                crm_calls=sum(counts[endpoint] for endpoint in Endpoint if endpoint is not Endpoint.TOKEN),
                 schedule_calls=counts[Endpoint.SCHEDULE],
                 token_calls=counts[Endpoint.TOKEN],
                 tokens_minted=counts["minted"],

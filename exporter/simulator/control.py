@@ -7,10 +7,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from http import HTTPStatus
 
-from exporter.simulator.answers import Answer, json_answer
 from exporter.simulator.gateway import Gateway
-from exporter.simulator.request import Request
 from exporter.simulator.scenario import ScenarioError, read_fault, read_job, read_status
+from exporter.simulator.transport import Answer, Request, json_answer
 
 CONTROL_ROOT = "__control__"
 DONE = json_answer(HTTPStatus.OK, {})

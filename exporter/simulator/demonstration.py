@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from exporter.simulator.crm import Phase, SimulatedJob, State
 from exporter.simulator.faults import Endpoint, Fault, FaultKind
 from exporter.simulator.scenario import MODULES, Scenario
-from exporter.simulator.timeline import Phase, SimulatedJob, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,7 @@ DEMO_FLEET: tuple[DemoJob, ...] = (
         "Set mailing consent",
         "spring-campaign",
         total=20_000,
-        phases=(
-            Phase(State.RUNNING, 20, updated=7_350, failed=12),
-            Phase(State.RUNNING, None),
-        ),
+        phases=(Phase(State.RUNNING, 20, updated=7_350, failed=12), Phase(State.RUNNING, None)),
     ),
     DemoJob(
         "Accounts",
@@ -96,10 +93,7 @@ DEMO_FLEET: tuple[DemoJob, ...] = (
         "Extend open quotes",
         "price-change",
         total=3_000,
-        phases=(
-            Phase(State.RUNNING, 15, updated=1_100),
-            Phase(State.SUSPENDED, None),
-        ),
+        phases=(Phase(State.RUNNING, 15, updated=1_100), Phase(State.SUSPENDED, None)),
     ),
     DemoJob(
         CUSTOM_MODULE,

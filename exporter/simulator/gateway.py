@@ -2,11 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from http import HTTPStatus
 
 from exporter.simulator.accounting import Call, CallBook, Stats
-from exporter.simulator.answers import (
+from exporter.simulator.crm import (
+    PATHS,
+    ConcurrencyGate,
+    CreditLedger,
+    Organisation,
+    TokenDesk,
+    describe,
+    is_digits,
+    iso_time,
+    schedule,
+    status_answer,
+)
+from exporter.simulator.crm.refusals import (
     AUTHENTICATION_FAILURE,
     CONCURRENCY_EXCEEDED,
     CREDITS_EXHAUSTED,
@@ -15,32 +26,25 @@ from exporter.simulator.answers import (
     INVALID_TOKEN,
     INVALID_URL_PATTERN,
     MANDATORY_NOT_FOUND,
+    NOT_SUPPORTED,
     UNABLE_TO_PARSE_DATA_TYPE,
     UNSUPPORTED_MODULE,
-    Answer,
-    html_answer,
-    status_answer,
+    ApiError,
 )
-from exporter.simulator.delivery import Delivery
-from exporter.simulator.faults import (
-    Encounter,
-    Endpoint,
-    Fault,
-    FaultBook,
-    spoil_content,
-    spoil_delivery,
-)
-from exporter.simulator.limits import ConcurrencyGate, CreditLedger
-from exporter.simulator.oauth import TokenDesk
-from exporter.simulator.organisation import Organisation
-from exporter.simulator.request import Request
+from exporter.simulator.faults import Encounter, Endpoint, Fault, FaultBook, Met, spoil_content, spoil_delivery
 from exporter.simulator.scenario import Scenario
-from exporter.simulator.scheduling import schedule
-from exporter.simulator.timeline import is_digits
+from exporter.simulator.transport import Answer, Exchange, Request, html_answer
 
 VERSIONS = frozenset({"v2", "v2.1", "v3", "v4", "v5", "v6", "v7", "v8"})
 TOKEN_PATH = ("oauth", "v2", "token")
-UNSUPPORTED_MODULES = frozenset({"Documents", "Projects"})
+UNSUPPORTED_MODULES: Mapping[str, ApiError] = {
+    "Documents": UNSUPPORTED_MODULE,
+    "Projects": UNSUPPORTED_MODULE,
+    "Services": NOT_SUPPORTED,
+    "Appointments": NOT_SUPPORTED,
+}
+# Zoho CRM v3, Change log: from there on the module can't be called; with which words it is refused is not said.
+OLD_MODULE, OLD_VERSIONS = "Activities", frozenset({"v2", "v2.1"})
 SCHEME = "zoho-oauthtoken"
 
 
@@ -51,14 +55,7 @@ class Target:
     endpoint: Endpoint
     module: str | None = None
     job_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """An answer on its way. `release` ends the call's share in the concurrency; it must be called, once is enough."""
-
-    delivery: Delivery
-    release: Callable[[], None]
+    version: str = ""
 
 
 class Gateway:
@@ -104,22 +101,23 @@ class Gateway:
         return self._serve_crm(request, target)
 
     def _serve_token(self, request: Request, target: Target) -> Exchange:
-        fault = self.faults.meet(target.endpoint, None, None)
-        answer = self._spoiled(request, target, fault)
-        self._record(request, target, answer, fault=fault, credits_spent=0)
-        return Exchange(spoil_delivery(fault, answer), lambda: None)
+        met = self.faults.meet(target.endpoint, None, None)
+        answer = self._spoiled(request, target, met.content)
+        self._record(request, target, answer, met=met, credits_spent=0)
+        return Exchange(spoil_delivery(met.transport, answer), lambda: None)
 
     def _serve_crm(self, request: Request, target: Target) -> Exchange:
         refusal = self._limit()
-        fault = None if refusal else self.faults.meet(target.endpoint, target.module, target.job_id)
-        answer = refusal or self._spoiled(request, target, fault)
+        met = Met() if refusal else self.faults.meet(target.endpoint, target.module, target.job_id)
+        answer = refusal or self._spoiled(request, target, met.content)
         # Whether Zoho charges for a refused 429 is not known; here it is free.
         is_free = answer.status == HTTPStatus.TOO_MANY_REQUESTS
         if is_free and not refusal:
             self._credits.give_back()
-        answer = answer.with_headers(*self._standing_headers(request))
-        self._record(request, target, answer, fault=fault, credits_spent=0 if is_free else 1)
-        return Exchange(spoil_delivery(fault, answer), self._gate.leave)
+        own = {name for name, _ in answer.headers}
+        answer = answer.with_headers(*(row for row in self._standing_headers(request) if row[0] not in own))
+        self._record(request, target, answer, met=met, credits_spent=0 if is_free else 1)
+        return Exchange(spoil_delivery(met.transport, answer), self._gate.leave)
 
     def _limit(self) -> Answer | None:
         """Enter the gate and spend a credit, or give the refusal."""
@@ -130,13 +128,13 @@ class Gateway:
     def _spoiled(self, request: Request, target: Target, fault: Fault | None) -> Answer:
         if fault is None:
             return self._honest(request, target)
-        token = presented_token(request)
+        token = presented_token(request) or ""
         return spoil_content(
             Encounter(
-                fault,
+                fault.echoing({**request.form, "token": token}),
                 target.endpoint,
                 honest=lambda: self._honest(request, target),
-                kill_token=lambda: self._tokens.kill(token or ""),
+                kill_token=lambda: self._tokens.kill(token),
             )
         )
 
@@ -152,7 +150,7 @@ class Gateway:
 
     def _refusal(self, request: Request, target: Target) -> Answer | None:
         """Refuse what does not depend on the verb: the path, the token, the verb itself, the module."""
-        if target.module is None:
+        if target == Target(Endpoint.OTHER):
             return INVALID_URL_PATTERN.answer
         token = presented_token(request)
         if token is None:
@@ -161,11 +159,19 @@ class Gateway:
             return INVALID_TOKEN.answer
         if target.endpoint is Endpoint.OTHER:
             return INVALID_REQUEST_METHOD.answer
-        if target.module in UNSUPPORTED_MODULES:
+        return None if target.endpoint is Endpoint.METADATA else self._module_refusal(target)
+
+    def _module_refusal(self, target: Target) -> Answer | None:
+        if target.module == OLD_MODULE and target.version not in OLD_VERSIONS:
             return UNSUPPORTED_MODULE.answer
+        unsupported = UNSUPPORTED_MODULES.get(target.module or "")
+        if unsupported is not None:
+            return unsupported.answer
         return None if target.module in self._scenario.modules else INVALID_MODULE.answer
 
     def _reply(self, request: Request, target: Target) -> Answer:
+        if target.endpoint is Endpoint.METADATA:
+            return describe(request, self._scenario.modules)
         module = target.module or ""
         if target.endpoint is Endpoint.SCHEDULE:
             return schedule(request, module, self.organisation, self._scenario.scheduled_job)
@@ -184,13 +190,10 @@ class Gateway:
             headers.append(("X-API-CREDITS-REMAINING", str(remaining)))
         expires_at = self._tokens.expiry(presented_token(request) or "")
         if expires_at is not None:
-            reset = datetime.fromtimestamp(expires_at, UTC).isoformat(timespec="seconds")
-            headers.append(("X-ACCESSTOKEN-RESET", reset))
+            headers.append(("X-ACCESSTOKEN-RESET", iso_time(expires_at)))
         return headers
 
-    def _record(
-        self, request: Request, target: Target, answer: Answer, *, fault: Fault | None, credits_spent: int
-    ) -> None:
+    def _record(self, request: Request, target: Target, answer: Answer, *, met: Met, credits_spent: int) -> None:
         call = Call(
             self._clock(),
             target.endpoint,
@@ -201,7 +204,7 @@ class Gateway:
             answer.status,
             answer.code,
         )
-        self._book.record(call, fault=fault.kind if fault else None, credits_spent=credits_spent)
+        self._book.record(call, faults=met.kinds, credits_spent=credits_spent)
 
 
 METHODS: Mapping[str, Endpoint] = {"GET": Endpoint.STATUS, "POST": Endpoint.SCHEDULE}
@@ -214,7 +217,10 @@ def aim(request: Request) -> Target:
             return Target(Endpoint.TOKEN)
         case ("crm", version, module, "actions", "mass_update") if version in VERSIONS:
             endpoint = METHODS.get(request.method, Endpoint.OTHER)
-            return Target(endpoint, module, request.query.get("job_id"))
+            return Target(endpoint, module, request.query.get("job_id"), version)
+        case ("crm", version, *path) if version in VERSIONS and tuple(path) in PATHS:
+            endpoint = Endpoint.METADATA if request.method == "GET" else Endpoint.OTHER
+            return Target(endpoint, request.query.get("module"), version=version)
         case _:
             return Target(Endpoint.OTHER)
 

@@ -8,10 +8,8 @@ from typing import TypeVar
 
 import yaml
 
-from exporter.simulator.answers import UnknownJob
-from exporter.simulator.faults import Endpoint, Fault, FaultKind, ThrottleShape
-from exporter.simulator.oauth import Credentials, TokenLimits
-from exporter.simulator.timeline import JobScript, Phase, SimulatedJob, State, Status
+from exporter.simulator.crm import Credentials, JobScript, Phase, SimulatedJob, State, Status, TokenLimits, UnknownJob
+from exporter.simulator.faults import Endpoint, Fault, FaultKind, Stage, ThrottleShape
 
 T = TypeVar("T")
 Word = TypeVar("Word", bound=StrEnum)
@@ -28,6 +26,7 @@ MODULES = frozenset(
         "Tasks",
         "Calls",
         "Events",
+        "Meetings",
         "Cases",
         "Solutions",
         "Products",
@@ -69,11 +68,7 @@ class Scenario:
     scheduled_job: JobScript = field(
         default=JobScript(
             1_000,
-            (
-                Phase(State.SCHEDULED, 5),
-                Phase(State.RUNNING, 60, updated=990, failed=10),
-                Phase(State.COMPLETED, None),
-            ),
+            (Phase(State.SCHEDULED, 5), Phase(State.RUNNING, 60, updated=990, failed=10), Phase(State.COMPLETED, None)),
         )
     )
     faults: tuple[Fault, ...] = ()
@@ -87,10 +82,7 @@ class Scenario:
     def token_limits(self) -> TokenLimits:
         """The limits of the accounts server."""
         return TokenLimits(
-            self.tokens_per_window,
-            self.token_window_seconds,
-            self.live_tokens,
-            self.token_lifetime_seconds,
+            self.tokens_per_window, self.token_window_seconds, self.live_tokens, self.token_lifetime_seconds
         )
 
 
@@ -313,6 +305,9 @@ _FAULT_KEYS: Mapping[str, Reader[object]] = {
     "location": _text,
     "shape": _word(ThrottleShape),
     "retry_after": _optional(_text),
+    "unknown": _word(UnknownJob),
+    "stage": _word(Stage),
+    "values": _many(_text),
     "size": _positive,
 }
 _SCENARIO_KEYS: Mapping[str, Reader[object]] = {

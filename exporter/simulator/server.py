@@ -4,18 +4,17 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from exporter.simulator.accounting import Call, Stats
 from exporter.simulator.control import control, is_control
-from exporter.simulator.delivery import Delivery, Pause, whole
+from exporter.simulator.crm import SimulatedJob, Status
 from exporter.simulator.faults import Fault
-from exporter.simulator.gateway import Exchange, Gateway
-from exporter.simulator.listener import POLL_SECONDS, Listener
-from exporter.simulator.request import Request
+from exporter.simulator.gateway import Gateway
 from exporter.simulator.scenario import Scenario
-from exporter.simulator.timeline import SimulatedJob, Status
+from exporter.simulator.transport import POLL_SECONDS, Exchange, Listener, Pause, Request, whole
 
 
 class Simulator:
@@ -47,10 +46,7 @@ class Simulator:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
 
@@ -77,10 +73,7 @@ class Simulator:
         self._url = listener.url
         self._listener = listener
         self._thread = threading.Thread(
-            target=listener.serve_forever,
-            kwargs={"poll_interval": POLL_SECONDS},
-            name="simulator",
-            daemon=True,
+            target=listener.serve_forever, kwargs={"poll_interval": POLL_SECONDS}, name="simulator", daemon=True
         )
         self._thread.start()
 
@@ -139,4 +132,4 @@ class Simulator:
             return exchange
         delivery = exchange.delivery
         steps = (Pause(self.scenario.latency_seconds), *delivery.steps)
-        return Exchange(Delivery(steps, delivery.keeps_alive), exchange.release)
+        return Exchange(replace(delivery, steps=steps), exchange.release)

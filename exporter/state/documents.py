@@ -11,12 +11,14 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from exporter.model import TOKEN_PATTERN, ModuleTotals, Standing, TrackedJob
+from exporter.model import MOST_OBSERVATIONS, TOKEN_PATTERN, ModuleTotals, Standing, TrackedJob
 
 T = TypeVar("T", TrackedJob, ModuleTotals, Standing, int)
 
 LATEST = 253_402_300_799.0
 """The last second of the year 9999: what claims to be later is no time."""
+LARGEST_DOCUMENT = 1024 * 1024
+"""Characters. No setting, body or answer makes a document so large."""
 LONGEST_WAIT_SECONDS = 31 * 86_400.0
 """Longer than any setting lets a job wait for its next poll."""
 _LARGEST_NUMBER = 2.0**53
@@ -79,6 +81,8 @@ def _unsound(value: object) -> str:
     match value:
         case TrackedJob() if _waits_too_long(value) or any(at > LATEST or at < 0 for at in _times(value)):
             return "a time that can't be"
+        case TrackedJob(history=history) if len(history) > MOST_OBSERVATIONS:
+            return "a history that is too long"
         case Standing(token=token) if token is not None and not re.fullmatch(TOKEN_PATTERN, token.value):
             return "an access token that can't be sent"
         case ModuleTotals(durations=durations) if any(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TypeAlias
 
 from exporter.errors import ConfigurationError, Problem
+from exporter.state.documents import LARGEST_DOCUMENT
 from exporter.state.schema import APPLICATION_ID, MIGRATIONS
 
 _log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ MOVE_AWAY = "move it away and start again; losing it costs one poll per live job
 
 _PATIENCE_SECONDS = 1.0  # a sqlite3 shell that is just being left holds the file for a moment
 _DELETE = "DELETE FROM documents WHERE account = ? AND kind = ? AND key = ?"
+_SELECT = "SELECT account, kind, key, iif(length(document) <= ?, document, '') FROM documents ORDER BY 1, 2, 3"
 _REPLACE = "REPLACE INTO documents (account, kind, key, document) VALUES (?, ?, ?, ?)"
 _Stamp: TypeAlias = tuple[int, int, int] | None
 """Device, inode and size of a file that is there."""
@@ -77,7 +79,7 @@ class StateFile:
 
     def rows(self) -> Iterator[tuple[str, str, str, str]]:
         """Give account, kind, key and document of every row."""
-        yield from self._connection.execute("SELECT account, kind, key, document FROM documents ORDER BY 1, 2, 3")
+        yield from self._connection.execute(_SELECT, (LARGEST_DOCUMENT,))
 
     def write(self, rows: Iterable[tuple[str, str, str, str | None]]) -> None:
         """Write rows in one transaction; those without a document go.
@@ -106,6 +108,7 @@ class StateFile:
         """
         with suppress(sqlite3.Error):
             self._connection.close()
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = self._lock if _is_at(self._lock, _beside(self.path, ".lock")) else _locked(self.path)
         new = _beside(self.path, ".new")
         new.unlink(missing_ok=True)

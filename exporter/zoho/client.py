@@ -5,8 +5,10 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from exporter.errors import DeadTokenError, PassingError, PollError, RefusedError, TokenRefusedError
+from exporter.kinds import MASS_UPDATE
 from exporter.model import Account, Credentials, CreditStatus, Exchange, JobKey, JobReport, UpstreamStatus
 from exporter.redactor import Redactor
 from exporter.state.port import AccountState
@@ -17,7 +19,7 @@ from exporter.zoho.oauth import AccessToken, mint
 from exporter.zoho.permits import CreditLimits, Permit, Permits
 from exporter.zoho.tokens import TokenSource
 from exporter.zoho.transport import StaleConnectionError, Transport, UnsentError
-from exporter.zoho.wire import Answer, credits_remaining, decode_report, quote
+from exporter.zoho.wire import Answer, Credits, credits_remaining, decode_report, quote
 
 _log = logging.getLogger(__name__)
 
@@ -222,7 +224,7 @@ class OpenAccount:
 
     def _ask(self, setup: AccountSetup, permit: Permit, token: AccessToken, deadline: float) -> JobReport:
         key = permit.key
-        url = f"{self._api_url(setup, token)}/crm/{setup.account.api_version}/{key.module}/actions/mass_update"
+        url = f"{self._api_url(setup, token)}/crm/{setup.account.api_version}/{key.module}/{MASS_UPDATE.path}"
         asked, asked_at = f"GET {url}?job_id={key.job_id}", self._clock()
         try:
             answer = self._send(setup.transport, permit, url, token, deadline)
@@ -235,7 +237,7 @@ class OpenAccount:
             self._permits.note_remaining(remaining, answer.received_at)
         report = decode_report(answer, key.module)
         # Only a report without the header means that more than half is left: a fault or a proxy says nothing of it.
-        if remaining is None:
+        if remaining is Credits.UNSAID:
             self._permits.note_remaining(None, answer.received_at)
         return report
 
@@ -266,7 +268,8 @@ class OpenAccount:
     def _mint(self, credentials: Credentials, deadline: float) -> AccessToken:
         setup = self._setup
         with self._meter.measure(TOKEN):
-            token = mint(setup.transport, setup.endpoints.accounts_url, credentials, deadline)
+            post_form = partial(setup.transport.post_form, deadline=deadline)
+            token = mint(post_form, setup.endpoints.accounts_url, credentials)
         _log.info("access token minted", extra={"account": setup.account.alias, "expires_at": int(token.expires_at)})
         return token
 

@@ -1,14 +1,17 @@
 """Every error that Zoho CRM may answer: one row says what it means for the poll and what the operator can do.
 
 Sources: "page" is Zoho CRM v2.1, Get Mass Update Status, Possible Errors; "spec" Zoho's OpenAPI files for v8;
-"status codes" the v8 page of that name; "SDK" the code lists of Zoho's Python SDK; "seen" answers in the field.
+"status codes" the v8 page of that name; "change log" those of v2.1, v3 and v5; "SDK" the code lists of Zoho's Python
+SDK; "seen" answers in the field.
 """
 
 from dataclasses import dataclass
 
 from exporter.errors import UNKNOWN_JOB, DeadTokenError, PassingError, PollError, RefusedError, ThrottledError
+from exporter.kinds import MASS_UPDATE
 
 DEAD_TOKEN = "AUTHENTICATION_FAILURE"  # noqa: S105 - an error code, no secret
+SCOPE_MISMATCH = "OAUTH_SCOPE_MISMATCH"
 TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
 OTHER = "other"
 
@@ -18,18 +21,21 @@ OUR_CODES = ("timeout", "connection", "tls", "invalid_response", "token_refused"
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
-    """One documented error. `message` tells two rows of one code apart (compared without regard to case)."""
+    """One documented error. Of two rows of one code, the one counts whose `message` is part of Zoho's, in any case.
+
+    `code` is the label's value, `aliases` are other words of Zoho's for the same. `advice` may name the `{scope}`.
+    """
 
     code: str
     raises: type[PollError]
     advice: str
     source: str
     message: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 _SCOPE = (
-    "the token lacks the scope ZohoCRM.mass_update.READ (or ZohoCRM.mass_update.{module}.READ): "
-    "create a new refresh token with it"
+    f"the token lacks the scope {MASS_UPDATE.scope}.READ (or {{scope}}): create a new refresh token with one of them"
 )
 _RIGHTS = (
     "the user who made the token may not see mass updates of this module: "
@@ -47,9 +53,10 @@ _NEW_TOKEN = (
     "check the account's environment and data centre, and see what else uses its refresh token"
 )
 _EDITION = "the organisation's Zoho CRM edition does not offer this call"
+_HOST = "Zoho does not serve this organisation there: check data_center, environment and a custom api_url"
 
 ERROR_CODES = (
-    ErrorCode(UNKNOWN_JOB, RefusedError, _JOB_ID, "page"),
+    ErrorCode(UNKNOWN_JOB, RefusedError, _JOB_ID, "page", aliases=("NO_DATA", "NO_CONTENT", "RESOURCE_NOT_FOUND")),
     ErrorCode("MANDATORY_NOT_FOUND", RefusedError, _OURS, "page"),
     ErrorCode(
         "INVALID_URL_PATTERN",
@@ -57,7 +64,7 @@ ERROR_CODES = (
         "the URL is not one of Zoho's: check api_version, the module's API name and a custom api_url",
         "page",
     ),
-    ErrorCode("OAUTH_SCOPE_MISMATCH", RefusedError, _SCOPE, "page"),
+    ErrorCode(SCOPE_MISMATCH, RefusedError, _SCOPE, "page"),
     ErrorCode("NO_PERMISSION", RefusedError, _RIGHTS, "page"),
     ErrorCode(
         "INTERNAL_ERROR",
@@ -101,7 +108,7 @@ ERROR_CODES = (
         "spec",
     ),
     ErrorCode("INVALID_TOKEN", DeadTokenError, _NEW_TOKEN, "seen"),
-    ErrorCode(DEAD_TOKEN, DeadTokenError, _NEW_TOKEN, "spec"),
+    ErrorCode(DEAD_TOKEN, DeadTokenError, _NEW_TOKEN, "spec", aliases=("AUTHENTICATION_FAILED",)),
     ErrorCode("UNAUTHORIZED", DeadTokenError, _NEW_TOKEN, "spec"),
     ErrorCode("FORBIDDEN", RefusedError, _RIGHTS, "spec"),
     ErrorCode("BAD_REQUEST", RefusedError, _OURS, "spec"),
@@ -118,6 +125,14 @@ ERROR_CODES = (
     ErrorCode("LIMIT_REACHED", ThrottledError, _THROTTLE, "SDK"),
     ErrorCode("FEATURE_NOT_SUPPORTED", RefusedError, _EDITION, "SDK"),
     ErrorCode("NOT_SUPPORTED", RefusedError, _EDITION, "SDK"),
+    ErrorCode(
+        "NOT_SUPPORTED",
+        RefusedError,
+        "Zoho has no mass updates of this module, or not in this api_version: check the module's API name",
+        "spec",
+        message="the given module is not supported",
+    ),
+    ErrorCode("INVALID_HOST", RefusedError, _HOST, "change log"),
 )
 
 LABEL_VALUES = (*dict.fromkeys(row.code for row in ERROR_CODES), *OUR_CODES)
@@ -126,6 +141,7 @@ LABEL_VALUES = (*dict.fromkeys(row.code for row in ERROR_CODES), *OUR_CODES)
 
 def find_error_code(code: str, message: str) -> ErrorCode | None:
     """Give the row of a code as Zoho spelt it, the one with this message first; `None` when no row has the code."""
-    rows = [row for row in ERROR_CODES if row.code == code]
-    same_message = (row for row in rows if row.message.casefold() == message.casefold())
+    rows = [row for row in ERROR_CODES if code in (row.code, *row.aliases)]
+    said = message.casefold()
+    same_message = (row for row in rows if row.message and row.message.casefold() in said)
     return next(same_message, rows[0] if rows else None)

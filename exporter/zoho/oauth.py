@@ -8,11 +8,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any
 
 from exporter.errors import ExporterError
 from exporter.model import Credentials
-from exporter.zoho.wire import Answer, parse_object, quote, retry_after_seconds, seconds_of
+from exporter.zoho.wire import Answer, SealedAnswer, parse_object, quote, retry_after_seconds, seconds_of
 
 _DEFAULT_LIFETIME_SECONDS = 3600.0  # `expires_in` has been missing in real answers
 _MILLISECONDS_ABOVE = 100_000  # no token lives longer than a day: such an `expires_in` is the old one, in milliseconds
@@ -102,14 +101,16 @@ class RefreshError(ExporterError):
         self.retry_after_seconds = retry_after_seconds
 
 
-def mint(transport: Any, accounts_url: str, credentials: Credentials, deadline: float) -> AccessToken:
+def mint(
+    post_form: Callable[[str, Mapping[str, str]], SealedAnswer], accounts_url: str, credentials: Credentials
+) -> AccessToken:
     """Ask for one access token. It counts towards Zoho's 10 tokens in 10 minutes.
 
     Raises:
         RefreshError: Zoho refused.
         PassingError: no whole answer came (from `post_form`).
     """
-    answer = transport.post_form(
+    sealed = post_form(
         f"{accounts_url}/oauth/v2/token",
         {
             "grant_type": "refresh_token",
@@ -117,20 +118,20 @@ def mint(transport: Any, accounts_url: str, credentials: Credentials, deadline: 
             "client_secret": credentials.client_secret,
             "refresh_token": credentials.refresh_token,
         },
-        deadline=deadline,
     )
-    return decode_token(answer)
+    return decode_token(sealed)
 
 
-def decode_token(answer: Answer) -> AccessToken:
+def decode_token(sealed: SealedAnswer) -> AccessToken:
     """Read the token endpoint's answer.
 
     Raises:
         RefreshError: it holds no token.
     """
+    value = sealed.take_secret("access_token")
+    answer = sealed.open()
     document = parse_object(answer.body)
-    value = document.get("access_token")
-    if isinstance(value, str) and _TOKEN_SHAPE.fullmatch(value):
+    if value and _TOKEN_SHAPE.fullmatch(value):
         api_domain = document.get("api_domain")
         return AccessToken(
             value,

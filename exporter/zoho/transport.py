@@ -4,38 +4,45 @@ One session serves all threads of an account, one TLS context all accounts: `req
 for each connection, which costs more than everything else in a poll.
 """
 
+import socket
 import ssl
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
+from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
+from io import BytesIO
 from pathlib import Path
+from threading import Lock
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlencode, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    DecodeError,
-    HTTPError,
-    NewConnectionError,
-    ReadTimeoutError,
-)
-from urllib3.exceptions import (
-    ProxyError as ProxyConnectionError,
-)
-from urllib3.exceptions import (
-    SSLError as TLSError,
-)
+from requests import PreparedRequest, Response
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
+from urllib3.connection import ProxyConfig
+from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
+from urllib3.util import make_headers, parse_url
 
 from exporter.errors import ConfigurationError, PassingError, Problem
 from exporter.redactor import Redactor
-from exporter.zoho.wire import Answer, quote
+from exporter.zoho.connection import Connection, Limit, Lookups, Resolve, TlsConnection, TlsSocket
+from exporter.zoho.wire import Answer, SealedAnswer, quote
 
 LARGEST_BODY_BYTES = 1024 * 1024
-_CHUNK_BYTES = 16 * 1024
+_PORTS = {"http": 80, "https": 443}
+_BODILESS = (204, 304)
+_PUBLIC_FIELDS = ("grant_type", "client_id")
 _NETWORK_ADVICE = "check the network, DNS, the firewall and the proxy between the exporter and Zoho"
 _TLS_ADVICE = "check the clock, and ca_bundle if a proxy re-signs TLS"
+_PEER_ADVICE = "a status has some hundred bytes: check what answers in Zoho's place"
+_FAULTS = (OSError, HTTPException, HTTPError, ValueError)
+"""What a connection, http.client and urllib3 raise, a `ValueError` for what they can't read or write."""
 
 
 class UnsentError(PassingError):
@@ -43,15 +50,18 @@ class UnsentError(PassingError):
 
 
 class StaleConnectionError(PassingError):
-    """A kept connection failed before a byte of answer came."""
+    """A connection that was used before broke before a byte of the answer came: a fresh one may do better.
+
+    The request may have cost a credit.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class TransportOptions:
     """How to reach Zoho. Time-outs in seconds.
 
-    `timeout_seconds` bounds a whole call: the silence before and within its headers, and all of its body. Headers that
-    trickle in are bounded by the silence between two bytes only.
+    `timeout_seconds` is for a whole call, `connect_timeout_seconds` for each address of a host within it. `pool_size`
+    is how many calls there are at once.
     """
 
     timeout_seconds: float = 8.0
@@ -72,22 +82,29 @@ def tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
     """
     bundle = ca_bundle or Path(DEFAULT_CA_BUNDLE_PATH)
     try:
-        if bundle.is_dir():
-            return ssl.create_default_context(capath=str(bundle))
-        return ssl.create_default_context(cafile=str(bundle))
+        is_folder = bundle.is_dir()
+        context = ssl.create_default_context(
+            capath=str(bundle) if is_folder else None, cafile=None if is_folder else str(bundle)
+        )
     except OSError as error:
         message = f"{bundle} can't be used as CA certificates: {error.strerror or error}; expected PEM files"
         raise ConfigurationError((Problem("ca_bundle", message),)) from error
+    context.sslsocket_class = TlsSocket
+    return context
 
 
 class Transport:
     """Sends one account's requests. Thread-safe.
 
+    It names the secrets that it sends to `redactor`, and gives no answer and no error that has one of them.
+
     Args:
         options: time limits, proxies and the like.
-        context: verifies Zoho's certificates.
+        context: verifies Zoho's certificates; from `tls_context`.
+        redactor: the process' one.
         clock: gives Unix seconds, for `Answer.received_at`.
         stopwatch: gives seconds that never go backwards, for the time limit.
+        resolve: looks names up.
     """
 
     def __init__(
@@ -98,170 +115,318 @@ class Transport:
         *,
         clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.monotonic,
+        resolve: Resolve = socket.getaddrinfo,
     ) -> None:
         self._options = options
+        self._redactor = redactor
         self._clock = clock
         self._stopwatch = stopwatch
-        self._session = _open_session(options, context)
+        self._idle = _IdleConnections()
+        self._headers = {
+            "User-Agent": options.user_agent,
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "Connection": "keep-alive",
+        }
+        self._session = _open_session(_Adapter(context, Lookups(options.pool_size, resolve), self._idle))
+        for proxy in options.proxies.values():
+            redactor.know(*_proxy_secrets(proxy))
 
     @property
     def timeout_seconds(self) -> float:
-        """The time limit of a call."""
+        """How long a whole call may take."""
         return self._options.timeout_seconds
 
-    def rest(self) -> None:
-        """Close idle connections."""
-
     def get(
-        self, url: str, params: Mapping[str, str], headers: Mapping[str, str], *, deadline: float, fresh: bool = False
+        self,
+        url: str,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        deadline: float,
+        fresh: bool = False,
     ) -> Answer:
-        """Fetch `url`.
+        """Fetch `url` before `deadline` (on the stopwatch), on a connection that was never used where `fresh`.
 
         Raises:
-            PassingError: no whole answer came: `timeout`, `connection`, `tls`, `deadline` or `invalid_response`.
+            UnsentError: nothing was sent.
+            StaleConnectionError: never where `fresh`.
+            PassingError: no whole answer came: `timeout`, `connection`, `tls` or `invalid_response`.
         """
-        return self._send(requests.Request("GET", url, params=dict(params), headers=dict(headers)))
+        self._redactor.know(headers.get("Authorization", "").rpartition(" ")[2])
+        request = self._prepare("GET", url, params, headers)
+        return self._send(request, deadline, is_fresh=fresh, is_kept=True).open()
 
-    def post_form(self, url: str, fields: Mapping[str, str], *, deadline: float) -> Answer:
-        """Post form fields, in the body, where proxies and access logs don't see them.
+    def post_form(self, url: str, fields: Mapping[str, str], *, deadline: float) -> SealedAnswer:
+        """Post form fields, in the body, where proxies and access logs don't see them. The connection is not kept.
 
         Raises:
             PassingError: as `get`.
         """
-        return self._send(requests.Request("POST", url, data=dict(fields)))
+        self._redactor.know(*(value for name, value in fields.items() if name not in _PUBLIC_FIELDS))
+        request = self._prepare("POST", url, {}, {})
+        request.prepare_body(dict(fields), None)
+        return self._send(request, deadline, is_fresh=True, is_kept=False)
+
+    def rest(self) -> None:
+        """Close idle connections, and those in flight once they have their answer: a refresh is over."""
+        self._idle.rest()
 
     def close(self) -> None:
-        """Close idle connections; a request in flight ends on its own time limit."""
-        self._session.close()
+        """Close idle connections, and keep none any more; a request in flight ends on its own time limit."""
+        self._idle.close()
 
-    def _send(self, request: requests.Request) -> Answer:
-        deadline = self._stopwatch() + self._options.timeout_seconds
-        response = self._open(request)
-        with response:
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            if response.is_redirect:
-                raise PassingError(
-                    "invalid_response",
-                    f"refused a redirect (HTTP {response.status_code}): Zoho's API does not redirect",
-                    advice="check the data centre and whether a proxy or a sign-in page stands in between",
-                )
-            body = self._read(response, deadline)
-        return Answer(response.status_code, headers, body, self._clock())
-
-    def _open(self, request: requests.Request) -> requests.Response:
-        options = self._options
-        connect_timeout = min(options.connect_timeout_seconds, options.timeout_seconds)
+    def _prepare(self, method: str, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> PreparedRequest:
+        request = PreparedRequest()
         try:
-            return self._session.send(
-                self._session.prepare_request(request),
-                timeout=(connect_timeout, options.timeout_seconds),
-                allow_redirects=False,
-                stream=True,
-                proxies=dict(options.proxies),
-            )
-        except (requests.RequestException, HTTPError) as error:
-            raise _failure_to_open(error, options) from error
+            request.prepare_method(method)
+            request.url = f"{_checked(url)}?{urlencode(params)}" if params else _checked(url)
+            request.prepare_headers({**self._headers, **headers})
+        except requests.RequestException as error:
+            said = f"nothing can be asked for there: {_describe(error, self._redactor.clean)}"
+            raise UnsentError("connection", said, advice="check api_url and accounts_url") from error
+        return request
 
-    def _read(self, response: requests.Response, deadline: float) -> bytes:
-        """Read the body as it arrives: a read that waits for more would start the time-out anew with each byte."""
-        body = bytearray()
+    def _send(self, request: PreparedRequest, deadline: float, *, is_fresh: bool, is_kept: bool) -> SealedAnswer:
+        limit = Limit(deadline, self._options.connect_timeout_seconds, self._stopwatch)
+        call = _Call(
+            limit, self.timeout_seconds, self._redactor.clean, self._idle.season if is_kept else None, is_fresh=is_fresh
+        )
+        proxies = dict(self._options.proxies)
         try:
-            while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
-                body += chunk
-                self._check_bounds(response, len(body), deadline)
-        except (requests.RequestException, HTTPError) as error:
-            raise _failure_to_read(error, self._options) from error
-        return bytes(body)
-
-    def _check_bounds(self, response: requests.Response, size: int, deadline: float) -> None:
-        if size > LARGEST_BODY_BYTES:
+            response = self._session.send(request, allow_redirects=False, proxies=proxies, call=call)
+        except requests.RequestException as error:
+            raise _broken(error, call) from error
+        if response.is_redirect:
             raise PassingError(
                 "invalid_response",
-                f"an answer of more than {LARGEST_BODY_BYTES} bytes was cut off (HTTP {response.status_code})",
-                advice="a status has some hundred bytes: check what answers in Zoho's place",
+                f"refused a redirect (HTTP {response.status_code}): Zoho's API does not redirect",
+                advice="check the data centre and whether a proxy or a sign-in page stands in between",
             )
-        if self._stopwatch() > deadline:
-            raise PassingError(
-                "deadline",
-                f"the answer was still trickling in after {self._options.timeout_seconds:g} s",
-                advice=_NETWORK_ADVICE,
-            )
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        answer = Answer(response.status_code, headers, response.content, self._clock())
+        return SealedAnswer(answer, self._redactor)
+
+
+class _Route(NamedTuple):
+    """Where a connection leads; empty `proxy` for straight there."""
+
+    scheme: str
+    host: str
+    port: int
+    proxy: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """How one request is sent. `season` is when its connection may be kept, `None` for never."""
+
+    limit: Limit
+    seconds: float
+    clean: Callable[[str], str]
+    season: int | None
+    is_fresh: bool
+
+
+class _IdleConnections:
+    """The connections between the calls of one season, which `rest` ends. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._resting: defaultdict[_Route, list[Connection]] = defaultdict(list)
+        self._is_closed = False
+        self.season = 0
+
+    def take(self, route: _Route) -> Connection | None:
+        """Give one that is open and on which nothing came unasked."""
+        while True:
+            with self._lock:
+                connection = self._resting[route].pop() if self._resting[route] else None
+            if connection is None or connection.is_silent:
+                return connection
+            connection.discard()
+
+    def put(self, route: _Route, connection: Connection, season: int | None) -> None:
+        """Keep a connection, or close it where its season is over."""
+        with self._lock:
+            is_kept = season == self.season and not self._is_closed
+            if is_kept:
+                self._resting[route].append(connection)
+        if not is_kept:
+            connection.discard()
+
+    def rest(self) -> None:
+        """Close them all."""
+        with self._lock:
+            self.season += 1
+            resting, self._resting = self._resting, defaultdict(list)
+        for connection in (each for connections in resting.values() for each in connections):
+            connection.discard()
+
+    def close(self) -> None:
+        """Close them all, and keep none any more."""
+        self._is_closed = True
+        self.rest()
 
 
 class _Session(requests.Session):
-    """A session that leaves redirects alone: even one not followed would be parsed, and its body read to the end."""
+    """A session that leaves redirects alone: even one not followed would be parsed."""
 
-    def resolve_redirects(self, *_args: object, **_keywords: object) -> Iterator[requests.Response]:
+    def resolve_redirects(self, *_args: object, **_keywords: object) -> Iterator[Response]:
         """Give nothing to follow."""
         return iter(())
 
 
-class _SharedContextAdapter(HTTPAdapter):
-    """Gives every connection the same TLS context, instead of a CA bundle to load."""
+class _Adapter(BaseAdapter):
+    """Sends a session's requests, each over a connection of which all that came before was asked for."""
 
-    def __init__(self, context: ssl.SSLContext, pool_size: int) -> None:
+    def __init__(self, context: ssl.SSLContext, lookups: Lookups, idle: _IdleConnections) -> None:
+        super().__init__()
         self._context = context
-        super().__init__(pool_connections=4, pool_maxsize=pool_size)
+        self._lookups = lookups
+        self._idle = idle
 
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **keywords: object) -> None:  # noqa: FBT001, FBT002 - as its parent
-        super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **keywords)
+    def send(  # type: ignore[override]
+        self, request: PreparedRequest, *, proxies: Mapping[str, str], call: _Call, **_: object
+    ) -> Response:
+        """Send one request, and give its answer with all of its body."""
+        route = _route(request, proxies)
+        idle = None if call.is_fresh else self._idle.take(route)
+        connection = idle or self._open(route, call)
+        connection.limit, connection.reply = call.limit, None
+        try:
+            response = _exchange(connection, request, route)
+        except _FAULTS as error:
+            connection.discard()
+            if idle and not connection.has_heard and not isinstance(error, TimeoutError):
+                said = f"a connection to Zoho was closed at the other end: {_describe(error, call.clean)}"
+                raise StaleConnectionError("connection", said, advice=_NETWORK_ADVICE) from error
+            raise _broken(error, call) from error
+        except BaseException:
+            connection.discard()
+            raise
+        is_sound = connection.reply is not None and connection.reply.is_whole and response.raw.getvalue()
+        self._idle.put(route, connection, call.season if is_sound else None)
+        return response
 
-    def proxy_manager_for(self, proxy: str, **keywords: object) -> object:
-        return super().proxy_manager_for(proxy, ssl_context=self._context, proxy_ssl_context=self._context, **keywords)
+    def close(self) -> None:
+        """Close nothing: the transport does."""
 
-    def cert_verify(self, conn: object, url: str, verify: object, cert: object) -> None:
-        """Leave verification to the context, which requires it."""
+    def _open(self, route: _Route, call: _Call) -> Connection:
+        try:
+            connection = self._build(route)
+            connection.lookups, connection.limit = self._lookups, call.limit
+            connection.connect()
+        except _FAULTS as error:
+            raise _unsent(error, call) from error
+        if not connection.is_silent:
+            connection.discard()
+            raise UnsentError("invalid_response", "what answers there speaks before it is asked", advice=_PEER_ADVICE)
+        return connection
+
+    def _build(self, route: _Route) -> Connection:
+        if not route.proxy:
+            return self._connection(route.scheme, route.host, route.port)
+        proxy = urlsplit(route.proxy)
+        is_tunnel = route.scheme == "https"
+        connection = self._connection(
+            route.scheme if is_tunnel else proxy.scheme,
+            proxy.hostname or "",
+            proxy.port or _PORTS.get(proxy.scheme),
+            proxy=parse_url(route.proxy),
+            proxy_config=ProxyConfig(self._context, False, None, None),
+        )
+        if is_tunnel:
+            connection.set_tunnel(route.host, route.port, _proxy_headers(route.proxy), proxy.scheme)
+        return connection
+
+    def _connection(self, scheme: str, host: str, port: int | None, **proxy: Any) -> Connection:  # noqa: ANN401 - urllib3's
+        if scheme == "https":
+            return TlsConnection(host, port, ssl_context=self._context, **proxy)
+        return Connection(host, port, **proxy)
 
 
-def _open_session(options: TransportOptions, context: ssl.SSLContext) -> requests.Session:
+def _exchange(connection: Connection, request: PreparedRequest, route: _Route) -> Response:
+    """Send a request and read its answer, all of it but for what a redirect or an answer without a body has."""
+    is_forwarded = bool(route.proxy) and route.scheme == "http"
+    target = request.url if is_forwarded else request.path_url
+    headers = {**request.headers, **(_proxy_headers(route.proxy) if is_forwarded else {})}
+    # A server may answer, and close, before it has read the request.
+    with suppress(ConnectionError):
+        connection.request(str(request.method), str(target), request.body, headers, preload_content=False)
+    raw = connection.getresponse()
+    response = Response()
+    response.status_code, response.headers, response.request = raw.status, CaseInsensitiveDict(raw.headers), request
+    body = b"" if response.is_redirect or raw.status in _BODILESS else raw.read(LARGEST_BODY_BYTES + 1)
+    if len(body) > LARGEST_BODY_BYTES:
+        said = f"an answer of more than {LARGEST_BODY_BYTES} bytes was cut off (HTTP {raw.status})"
+        raise PassingError("invalid_response", said, advice=_PEER_ADVICE)
+    response.raw = BytesIO(body)
+    return response
+
+
+def _route(request: PreparedRequest, proxies: Mapping[str, str]) -> _Route:
+    url = urlsplit(str(request.url))
+    proxy = select_proxy(str(request.url), proxies) or ""
+    if proxy and "://" not in proxy:
+        proxy = f"http://{proxy}"
+    return _Route(url.scheme, url.hostname or "", url.port or _PORTS[url.scheme], proxy)
+
+
+def _proxy_secrets(proxy: str) -> tuple[str, str]:
+    parts = urlsplit(proxy)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return password, f"{user}:{password}"
+
+
+def _proxy_headers(proxy: str) -> dict[str, str]:
+    pair = _proxy_secrets(proxy)[1]
+    return {"Proxy-Authorization": make_headers(basic_auth=pair)["authorization"]} if pair != ":" else {}
+
+
+@lru_cache(maxsize=64)
+def _checked(url: str) -> str:
+    """Give a URL as `requests` spells it, checked once and not for each poll."""
+    request = PreparedRequest()
+    request.prepare_url(url, None)
+    return str(request.url)
+
+
+def _open_session(adapter: _Adapter) -> requests.Session:
     session = _Session()
-    # A .netrc entry would replace our Authorization header, and REQUESTS_CA_BUNDLE our context.
+    # A .netrc entry would replace our Authorization header, and the environment's proxies ours.
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.headers["Accept"] = "application/json"
-    session.headers["Accept-Encoding"] = "identity"
-    session.headers["User-Agent"] = options.user_agent
-    session.mount("https://", _SharedContextAdapter(context, options.pool_size))
-    session.mount("http://", HTTPAdapter(pool_maxsize=options.pool_size))
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
     return session
 
 
-def _failure_to_open(error: Exception, options: TransportOptions) -> PassingError:
-    causes = tuple(_causes(error))
-    detail = _describe(causes[-1])
-    if _has(causes, ssl.SSLError) or (_has(causes, ProxyConnectionError) and _has(causes, TLSError)):
-        return UnsentError("tls", f"TLS to Zoho failed: {detail}", advice=_TLS_ADVICE)
-    # Before the time-out: a refused connection is one of its kinds to urllib3.
-    if _has(causes, NewConnectionError, ProxyConnectionError):
-        return UnsentError("connection", f"no connection to Zoho: {detail}", advice=_NETWORK_ADVICE)
-    if _has(causes, ConnectTimeoutError):
-        seconds = min(options.connect_timeout_seconds, options.timeout_seconds)
-        return UnsentError("timeout", f"no connection to Zoho within {seconds:g} s", advice=_NETWORK_ADVICE)
-    return _failure_to_read(error, options)
+def _unsent(error: Exception, call: _Call) -> UnsentError:
+    said = _describe(error, call.clean)
+    match error:
+        case TimeoutError():
+            return UnsentError("timeout", f"no connection to Zoho in time: {said}", advice=_NETWORK_ADVICE)
+        case ssl.SSLError():
+            return UnsentError("tls", f"TLS to Zoho failed: {said}", advice=_TLS_ADVICE)
+        case _:
+            return UnsentError("connection", f"no connection to Zoho: {said}", advice=_NETWORK_ADVICE)
 
 
-def _failure_to_read(error: Exception, options: TransportOptions) -> PassingError:
-    causes = tuple(_causes(error))
-    if _has(causes, ReadTimeoutError):
-        return PassingError("timeout", f"Zoho fell silent for {options.timeout_seconds:g} s", advice=_NETWORK_ADVICE)
-    if _has(causes, DecodeError):
-        return PassingError(
-            "invalid_response", "the answer's compression is damaged", advice="check what stands between us and Zoho"
-        )
-    return PassingError("connection", f"the connection to Zoho broke: {_describe(causes[-1])}", advice=_NETWORK_ADVICE)
+def _broken(error: Exception, call: _Call) -> PassingError:
+    match error:
+        case TimeoutError() | ReadTimeoutError():
+            said = f"Zoho gave no whole answer within {call.seconds:g} s"
+            return PassingError("timeout", said, advice=_NETWORK_ADVICE)
+        case DecodeError():
+            return PassingError("invalid_response", "the answer's compression is damaged", advice=_PEER_ADVICE)
+        case _:
+            said = f"the connection to Zoho broke: {_describe(error, call.clean)}"
+            return PassingError("connection", said, advice=_NETWORK_ADVICE)
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Walk from an error down to what first went wrong."""
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
-
-
-def _has(causes: tuple[BaseException, ...], *kinds: type[BaseException]) -> bool:
-    return any(isinstance(cause, kinds) for cause in causes)
-
-
-def _describe(cause: BaseException) -> str:
-    return quote(f"{type(cause).__name__}: {cause}")
+def _describe(error: BaseException, clean: Callable[[str], str]) -> str:
+    """Say what went wrong first."""
+    while cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
+        error = cause
+    return quote(clean(f"{type(error).__name__}: {error}".strip()))

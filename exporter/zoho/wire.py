@@ -6,75 +6,127 @@ Source: Zoho CRM v2.1 to v8, Get Mass Update Status. The code in the body beats 
 
 import json
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from enum import Enum, auto
 from http import HTTPStatus
 
-from exporter.errors import UNKNOWN_JOB, PassingError, PollError, RefusedError, ThrottledError
+from exporter.errors import UNKNOWN_JOB, DeadTokenError, PassingError, PollError, RefusedError, ThrottledError
+from exporter.kinds import MASS_UPDATE
 from exporter.model import JobReport, JobState
-from exporter.zoho.codes import DEAD_TOKEN, OTHER, TOO_MANY_REQUESTS, find_error_code
+from exporter.redactor import Redactor
+from exporter.zoho.codes import DEAD_TOKEN, OTHER, SCOPE_MISMATCH, TOO_MANY_REQUESTS, ErrorCode, find_error_code
 
 _STATES = {state.value: state for state in JobState if state is not JobState.UNKNOWN}
 _DAILY_WORDS = ("24 hours", "credit", "per day", "daily")
+_CREDITS_HEADER = "x-api-credits-remaining"
 _LONGEST_QUOTE = 120
 _LONGEST_EXCERPT = 2000
 _LONGEST_PAUSE_SECONDS = 86_400.0
 _LARGEST_COUNT = 2**53  # the largest that Prometheus' float64 samples hold exactly
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE)
+_CREDITS = re.compile(r"-?[0-9]{1,15}")
+_HEADER_PARTS = re.compile(r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,)?[^,]+", re.IGNORECASE)
+"""What a header sent several times holds: its values, joined by commas, as a date also has one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer, whole. Header names are lower case; `received_at` is Unix seconds."""
+    """One HTTP answer, whole, without the secrets that we know. Header names are lower case.
+
+    `received_at` is Unix seconds. The values of a header that was sent several times are joined by commas.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     received_at: float
+    hidden_bytes: int = 0
+    """By how many bytes the body was longer as it came."""
 
     def describe(self) -> str:
         """Say what came without quoting it: `HTTP 502 with text/html, 1024 bytes`."""
         if not self.body:
             return f"HTTP {self.status} without a body"
         kind = quote(self.headers.get("content-type", "no content type").split(";")[0].strip())
-        return f"HTTP {self.status} with {kind}, {len(self.body)} bytes"
+        return f"HTTP {self.status} with {kind}, {len(self.body) + self.hidden_bytes} bytes"
 
-    def excerpt(self, *, hidden: str = "nothing to hide") -> str:
-        """Show the answer to a person: what `describe` says, and the beginning of its text without `hidden`."""
-        text = self.body[:_LONGEST_EXCERPT].decode(errors="replace").replace(hidden, "<secret>")
+    def excerpt(self) -> str:
+        """Show the answer to a person: what `describe` says, and the beginning of its text."""
+        text = self.body.decode(errors="replace")[:_LONGEST_EXCERPT]
         printable = "".join(letter if letter.isprintable() else " " for letter in text)
         return f"{self.describe()}\n{printable}".strip()
 
 
-def credits_remaining(answer: Answer) -> int | None:
-    """Shim."""
-    text = answer.headers.get("x-api-credits-remaining", "")
-    return int(text) if text.isdigit() else None
+@dataclass(frozen=True, slots=True)
+class SealedAnswer:
+    """An answer as it came: it may hold secrets, and shows nothing before they are named."""
+
+    _answer: Answer = field(repr=False)
+    _redactor: Redactor = field(repr=False)
+
+    def take_secret(self, key: str) -> str | None:
+        """Give the text that stands at `key` of the JSON object, where there is one, and hide it from now on."""
+        secret = parse_object(self._answer.body).get(key)
+        if not isinstance(secret, str):
+            return None
+        self._redactor.know(secret)
+        return secret
+
+    def open(self) -> Answer:
+        """Give the answer without the secrets that are known by now."""
+        clean, answer = self._redactor.clean, self._answer
+        # A NUL between any two letters, as UTF-16 has it, would hide a secret from us, but not from a reader.
+        text = answer.body.decode(errors="surrogateescape").replace("\0", "")
+        whole = "\n".join([*answer.headers.values(), text])
+        if clean(whole) is whole:
+            return answer
+        headers = {name: clean(value) for name, value in answer.headers.items()}
+        body = clean(text).encode(errors="surrogateescape")
+        return replace(answer, headers=headers, body=body, hidden_bytes=len(answer.body) - len(body))
 
 
-def decode_report(answer: Answer, module: str = "") -> JobReport:
-    """Read the report of one job.
+class Credits(Enum):
+    """What an answer says of the day's credits where it gives no number."""
+
+    UNSAID = auto()
+    """Nothing: in a report, more than half of them are left."""
+    UNREADABLE = auto()
+    """Something that is no number of credits: what was known before still holds."""
+
+
+def credits_remaining(answer: Answer) -> int | Credits:
+    """Read how many credits Zoho says are left today: never fewer than 0, of several numbers the smallest."""
+    if _CREDITS_HEADER not in answer.headers:
+        return Credits.UNSAID
+    words = [word.strip() for word in answer.headers[_CREDITS_HEADER].split(", ")]
+    if not all(_CREDITS.fullmatch(word) for word in words):
+        return Credits.UNREADABLE
+    return max(0, min(map(int, words)))
+
+
+def decode_report(answer: Answer, module: str) -> JobReport:
+    """Read the report of one job of `module`.
 
     Raises:
         PollError: whatever else the answer means; the class says what a caller can do.
     """
     document = parse_object(answer.body)
     element = _first_element(document)
-    if answer.status == HTTPStatus.OK and isinstance(element.get("Status"), str):
+    if answer.status == HTTPStatus.OK and isinstance(element.get(MASS_UPDATE.status), str):
         return _report(element)
     for candidate in (document, element):
         if code := _code_of(candidate):
-            raise _documented_error(code, candidate, answer)
-    raise _undocumented_error(answer, document)
+            raise _documented_error(code, candidate, answer, module)
+    raise _undocumented_error(answer, document, module)
 
 
 def parse_object(body: bytes) -> Mapping[str, object]:
-    """Give the JSON object that a body holds, or an empty one for anything else."""
-    try:
-        document: object = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
+    """Give the JSON object that a body holds, or an empty one; of a key that stands twice, the last counts."""
+    document = _load(body)
     return document if isinstance(document, dict) else {}
 
 
@@ -98,9 +150,20 @@ def retry_after_seconds(answer: Answer, document: Mapping[str, object]) -> float
     return None if longest is None else min(longest, _LONGEST_PAUSE_SECONDS)
 
 
+def _load(body: bytes) -> object:
+    """Give the JSON that a body holds; `None` where there is none."""
+    try:
+        document: object = json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+    return document
+
+
 def _first_element(document: Mapping[str, object]) -> Mapping[str, object]:
     match document.get("data"):
         case [dict() as element, *_]:
+            return element
+        case dict() as element:
             return element
         case _:
             return {}
@@ -115,63 +178,80 @@ def _code_of(candidate: Mapping[str, object]) -> str:
     return ""
 
 
-def _documented_error(code: str, error: Mapping[str, object], answer: Answer) -> PollError:
+def _documented_error(code: str, error: Mapping[str, object], answer: Answer, module: str) -> PollError:
+    message = _message(error)
+    meant = UNKNOWN_JOB if code == "INVALID_DATA" and _is_about_job_id(error, message) else code
+    return _error(meant, f"{quote(code)} {quote(message)}".strip(), answer, error, module)
+
+
+def _message(error: Mapping[str, object]) -> str:
     said = error.get("message", error.get("error_info"))
-    message = said if isinstance(said, str) else ""
-    if code == "INVALID_DATA" and _parameter(error) == "job_id":
-        return _error(UNKNOWN_JOB, message, f"{code} {quote(message)}", answer)
-    return _error(code, message, f"{quote(code)} {quote(message)}".strip(), answer, error)
+    return said if isinstance(said, str) else ""
 
 
-def _undocumented_error(answer: Answer, document: Mapping[str, object]) -> PollError:
-    """Judge an answer without a code by its status; an empty 204 or 404 is Zoho's other way to say "no such job"."""
-    match answer.status, answer.body.strip():
-        case HTTPStatus.NO_CONTENT | HTTPStatus.NOT_FOUND, b"":
-            return _error(UNKNOWN_JOB, "", answer.describe(), answer, document)
-        case HTTPStatus.UNAUTHORIZED, _:
-            return _error(DEAD_TOKEN, "", answer.describe(), answer, document)
-        case HTTPStatus.TOO_MANY_REQUESTS, _:
-            return _error(TOO_MANY_REQUESTS, "", answer.describe(), answer, document)
+def _is_about_job_id(error: Mapping[str, object], message: str) -> bool:
+    details = error.get("details")
+    words = [message, *details.values()] if isinstance(details, dict) else [message]
+    return any("jobid" in re.sub(r"[ _]", "", str(word)).casefold() for word in words)
+
+
+def _undocumented_error(answer: Answer, document: Mapping[str, object], module: str) -> PollError:
+    """Judge an answer without a code by its status, and by what it has instead of a report."""
+    if code := _implied_code(answer, document):
+        return _error(code, answer.describe(), answer, document, module)
+    return PassingError(
+        "invalid_response",
+        f"expected a mass-update status as JSON, got {answer.describe()}",
+        advice="asked again later; if it lasts, check the data centre, a proxy in between, Zoho's status page",
+        retry_after_seconds=retry_after_seconds(answer, document),
+    )
+
+
+def _implied_code(answer: Answer, document: Mapping[str, object]) -> str:
+    """Give the code that Zoho would have written; a page of somebody else's at 404 has none."""
+    match answer.status:
+        case HTTPStatus.NO_CONTENT:
+            return UNKNOWN_JOB
+        case HTTPStatus.OK if document.get("data") in ([], {}):
+            return UNKNOWN_JOB
+        case HTTPStatus.NOT_FOUND if not answer.body.strip() or _load(answer.body) is not None:
+            return UNKNOWN_JOB
+        case HTTPStatus.UNAUTHORIZED:
+            return DEAD_TOKEN
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return TOO_MANY_REQUESTS
         case _:
-            return PassingError(
-                "invalid_response",
-                f"expected a mass-update status as JSON, got {answer.describe()}",
-                advice="asked again later; if it lasts, check the data centre, a proxy in between, Zoho's status page",
-                retry_after_seconds=retry_after_seconds(answer, document),
-            )
+            return ""
 
 
-def _error(
-    code: str, message: str, description: str, answer: Answer, document: Mapping[str, object] | None = None
-) -> PollError:
+def _error(code: str, description: str, answer: Answer, error: Mapping[str, object], module: str) -> PollError:
     text = f"Zoho answered {description} (HTTP {answer.status})"
-    seconds = retry_after_seconds(answer, document or {})
-    row = find_error_code(code, message)
-    if row is None and answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        row = find_error_code(TOO_MANY_REQUESTS, message)
+    seconds = retry_after_seconds(answer, error)
+    row = _row(code, _message(error), answer.status)
     if row is None:
         kind = PassingError if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR else RefusedError
         return kind(OTHER, text, advice="an undocumented error: see Zoho's message", retry_after_seconds=seconds)
+    advice = row.advice.format(scope=MASS_UPDATE.scope_for(module))
     if row.raises is ThrottledError:
-        is_daily = any(word in message.casefold() for word in _DAILY_WORDS)
-        return ThrottledError(row.code, text, advice=row.advice, retry_after_seconds=seconds, is_daily=is_daily)
-    return row.raises(row.code, text, advice=row.advice, retry_after_seconds=seconds)
+        is_daily = any(word in _message(error).casefold() for word in _DAILY_WORDS)
+        return ThrottledError(row.code, text, advice=advice, retry_after_seconds=seconds, is_daily=is_daily)
+    return row.raises(row.code, text, advice=advice, retry_after_seconds=seconds)
 
 
-def _parameter(error: Mapping[str, object]) -> object:
-    details = error.get("details")
-    return details.get("param_name") if isinstance(details, dict) else None
+def _row(code: str, message: str, status: int) -> ErrorCode | None:
+    """Find what an error means: of all that come with a 401, a new token can only not cure a lack of scope."""
+    row = find_error_code(code, message)
+    if status == HTTPStatus.UNAUTHORIZED and code != SCOPE_MISMATCH:
+        return row if row and row.raises is DeadTokenError else find_error_code(DEAD_TOKEN, "")
+    return row or (find_error_code(TOO_MANY_REQUESTS, "") if status == HTTPStatus.TOO_MANY_REQUESTS else None)
 
 
 def _report(element: Mapping[str, object]) -> JobReport:
-    word = str(element["Status"]).strip().upper()
+    word = str(element[MASS_UPDATE.status]).strip().upper()
     state = _STATES.get(word, JobState.UNKNOWN)
     return JobReport(
         state=state,
-        updated=_count(element.get("Updated_Count")),
-        failed=_count(element.get("Failed_Count")),
-        not_updated=_count(element.get("Not_Updated_Count")),
-        total=_count(element.get("Total_Count")),
+        **{name: _count(element.get(zohos)) for name, zohos in MASS_UPDATE.counts.items()},
         undocumented_word=(quote(word) or "(empty)") if state is JobState.UNKNOWN else "",
     )
 
@@ -194,23 +274,29 @@ def _count(value: object) -> int | None:
 
 def seconds_of(value: object) -> float | None:
     """Read a number of seconds, 0 or more, also as text; `None` for anything else."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    is_number = _SECONDS.fullmatch(value.strip()) if isinstance(value, str) else isinstance(value, int | float)
+    if isinstance(value, bool) or not is_number:
         return None
     try:
-        seconds = float(value)
+        seconds = float(str(value))
     except (ValueError, OverflowError):
         return None
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
 def _header_seconds(answer: Answer) -> float | None:
-    header = answer.headers.get("retry-after", "")
-    seconds = seconds_of(header)
-    if seconds is not None or not header:
+    parts = _HEADER_PARTS.findall(answer.headers.get("retry-after", ""))
+    asked = [_part_seconds(part.strip(), answer.received_at) for part in parts]
+    return max((seconds for seconds in asked if seconds is not None), default=None)
+
+
+def _part_seconds(part: str, received_at: float) -> float | None:
+    seconds = seconds_of(part)
+    if seconds is not None:
         return seconds
     try:
-        date = parsedate_to_datetime(header)
+        date = parsedate_to_datetime(part)
         until = date if date.tzinfo else date.replace(tzinfo=UTC)  # HTTP dates are UTC, also where they don't say so
-        return max(0.0, until.timestamp() - answer.received_at)
+        return max(0.0, until.timestamp() - received_at)
     except (ValueError, OverflowError):
         return None

@@ -13,9 +13,7 @@ from processes import bare_environment, eventually, exporter_command, started
 from programs import Program
 from watching import Watched
 
-from exporter.simulator import DEMO_FLEET, Simulator, demo_scenario
-from exporter.simulator.demonstration import DemoJob
-from exporter.simulator.timeline import Phase, SimulatedJob, State
+from exporter.simulator import DEMO_FLEET, DemoJob, Phase, SimulatedJob, Simulator, State, demo_scenario
 
 SPEED = 6.0
 _LIVE, _REFUSED = ("SHORTEST", "LONGEST", "SUSPENDED"), ("FAULT_SHORTEST", "FAULT_LONGEST", "REFUSAL_SHORTEST")

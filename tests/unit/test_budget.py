@@ -24,7 +24,7 @@ from exporter.state.account import Changes, Contents, Kind, MemoryAccount
 from exporter.state.documents import decode, encode
 from exporter.zoho.permits import CreditLimits
 from exporter.zoho.transport import StaleConnectionError, UnsentError
-from exporter.zoho.wire import Answer
+from exporter.zoho.wire import Answer, SealedAnswer
 
 ANSWERS: Mapping[str, Reply | PassingError] = {
     "running": RUNNING,
@@ -94,7 +94,7 @@ class Zoho(Peer):
         self._check_alive()
         return super().get(url, params, headers, deadline=deadline, fresh=fresh)
 
-    def post_form(self, url: str, fields: Mapping[str, str], *, deadline: float) -> Answer:
+    def post_form(self, url: str, fields: Mapping[str, str], *, deadline: float) -> SealedAnswer:
         """Answer a token refresh, unless the process is dead."""
         self._check_alive()
         return super().post_form(url, fields, deadline=deadline)

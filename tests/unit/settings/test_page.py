@@ -8,7 +8,6 @@ from types import UnionType
 from typing import Annotated, Union, get_args, get_origin
 
 import pytest
-from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from exporter.settings import (
@@ -22,9 +21,10 @@ from exporter.settings import (
     format_duration,
     load_settings,
 )
-from exporter.settings.schema import SECTIONS
-from exporter.settings.section import Section
-from exporter.settings.variables import ACCOUNT, JOBS, SECRETS_DIR, known_variables
+from exporter.settings.sections.schema import SECTIONS
+from exporter.settings.sections.section import Section
+from exporter.settings.sections.values import Parser
+from exporter.settings.sources.variables import ACCOUNT, JOBS, SECRETS_DIR, known_variables
 
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
 
@@ -48,8 +48,8 @@ _SHAPES = {
 
 def _parsers(annotation: object, metadata: tuple[object, ...]) -> Iterator[str]:
     for part in metadata:
-        if isinstance(part, BeforeValidator) and (expected := getattr(part.func, "expected", "")):
-            yield expected
+        if isinstance(part, Parser):
+            yield part.expected
     if get_origin(annotation) in {Annotated, Union, UnionType}:
         first, *rest = get_args(annotation)
         yield from _parsers(first, tuple(rest))

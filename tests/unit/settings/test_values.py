@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.settings import ListenAddress, format_duration, parse_duration, parse_listen_address, redact
-from exporter.settings.redaction import quote
-from exporter.settings.values import (
+from exporter.settings.sections.redaction import quote
+from exporter.settings.sections.values import (
     is_loopback,
     parse_base_url,
     parse_budget,

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as trials
+from hypothesis import strategies as st
 
 from exporter.errors import ConfigurationError
 from exporter.model import TlsServer, WebAccess
@@ -39,10 +42,22 @@ def read(tmp_path: Path) -> Read:
     return read_text
 
 
-@pytest.mark.parametrize("text", ["", "tls_server_config:\nbasic_auth_users:\n", "{http_server_config: {http2: no}}"])
+@pytest.mark.parametrize("text", ["basic_auth_users: {}", "{http_server_config: {http2: no}}"])
 def test_file_that_asks_for_nothing_keeps_nobody_out(read: Read, text: str) -> None:
-    """Empty sections are no sections."""
+    """Where it says so, or says something else."""
     assert read(text) == WebAccess()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " \n", "# users\n", "\ufeff", "---\n", "--- # users\n...\n", "~", "null\n", "{}", "http_server_config: {}"],
+)
+def test_file_that_says_nothing_is_refused(read: Read, tmp_path: Path, text: str) -> None:
+    """It may be a file that is being written, and was one that keeps somebody out."""
+    with pytest.raises(ConfigurationError) as caught:
+        read(text)
+    advice = "write basic_auth_users: {} to ask nobody, or leave out --web.config.file"
+    assert str(caught.value) == f"{tmp_path}/web.yml: says nothing of who may come in: {advice}"
 
 
 def test_tls_is_of_version_1_2_or_newer_unless_more_is_said(read: Read, tmp_path: Path) -> None:
@@ -84,12 +99,32 @@ def test_users_and_headers_are_read(read: Read) -> None:
     assert HASH not in repr(access)
 
 
+_NOBODY = "basic_auth_users: has no value: basic_auth_users: {} asks nobody"
+_UNSAID = "has no value: write one, or leave out the key"
 _REFUSALS = {
+    "users without a value": ("basic_auth_users:", f"1: {_NOBODY}"),
+    "TLS without a value": ("tls_server_config:", f"1: tls_server_config: {_UNSAID}"),
+    "cut in TLS": (
+        "tls_server_config:\n  cert_file:",
+        "1: tls_server_config.key_file: is required",
+        f"2: tls_server_config.cert_file: {_UNSAID}",
+    ),
+    "cut after a key of TLS": (f"{TLS}  client_auth_type:", f"4: tls_server_config.client_auth_type: {_UNSAID}"),
+    "cut after TLS": (f"{TLS}basic_auth_users:", f"4: {_NOBODY}"),
+    "cut in headers": ("http_server_config:\n  headers:", f"2: http_server_config.headers: {_UNSAID}"),
+    "cut in a list": (
+        f"{TLS}  cipher_suites:\n  -",
+        "5: tls_server_config.cipher_suites[0]: expected a cipher suite's name, got nothing",
+    ),
+    "null word": ("http_server_config: null", f"1: http_server_config: {_UNSAID}"),
     "unknown section": ("tls: {}", '1: tls: unknown key; did you mean "tls_server_config"?'),
     "misspelt section": ("basic_auth_user: {}", '1: basic_auth_user: unknown key; did you mean "basic_auth_users"?'),
     "misspelt key": (f"{TLS}  keyfile: x", '4: tls_server_config.keyfile: unknown key; did you mean "key_file"?'),
     "unknown key": (f"{TLS}  wibble: x", f"4: tls_server_config.wibble: unknown key; known: {_OF_TLS}"),
-    "section is a list": ("tls_server_config: []", "1: tls_server_config: expected a mapping"),
+    "section is a list": (
+        "tls_server_config: []",
+        f"1: tls_server_config: expected a mapping of settings; known: {_OF_TLS}",
+    ),
     "nothing of TLS": (
         "tls_server_config: {}",
         "1: tls_server_config.cert_file: is required",
@@ -145,10 +180,17 @@ _REFUSALS = {
         f"{TLS}  cipher_suites: [TLS_AES_128_GCM_SHA256]",
         "4: tls_server_config.cipher_suites: names none of TLS 1.2: add one, or set min_version: TLS13",
     ),
+    "suite is a list": (
+        f"{TLS}  cipher_suites: [[a]]",
+        "4: tls_server_config.cipher_suites[0]: expected a cipher suite's name, not a list",
+    ),
     "suites are a word": (f"{TLS}  cipher_suites: all", "4: tls_server_config.cipher_suites: expected a list"),
     "unknown curve": (
         f"{TLS}  curve_preferences: [P256]",
-        '4: tls_server_config.curve_preferences[0]: "P256" is not one of CurveP256, CurveP384, CurveP521',
+        (
+            '4: tls_server_config.curve_preferences[0]: "P256" is not one of CurveP256, CurveP384, CurveP521;'
+            ' did you mean "CurveP256"?'
+        ),
     ),
     "X25519": (
         f"{TLS}  curve_preferences: [X25519]",
@@ -227,6 +269,23 @@ def test_each_mistake_is_told_with_its_line(read: Read, text: str, expected: lis
     assert caught.value.__context__ is None
 
 
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{TLS}  cipher_suites: [{'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA25,' * 30_000}]\n",
+        f"http_server_config: {{headers: {{{', '.join(f'X-Frame-Option{i}: deny' for i in range(20_000))}}}}}\n",
+        f"basic_auth_users: {{{', '.join(f'user{i}: x' for i in range(20_000))}}}\n",
+    ],
+    ids=["suites", "headers", "users"],
+)
+def test_so_many_problems_are_told_that_a_person_reads_them(read: Read, text: str) -> None:
+    """What each wrong word may have been is looked for only where it is told."""
+    with pytest.raises(ConfigurationError) as caught:
+        read(text)
+    assert len(caught.value.problems) == 101
+
+
 def test_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     """As of every other file."""
     with pytest.raises(ConfigurationError, match=r"web\.yml: does not exist"):
@@ -246,3 +305,20 @@ def test_page_has_a_row_for_each_key_that_may_be_written() -> None:
     sections = {"tls_server_config", "http_server_config"}
     refused = {"cert", "key", "client_ca", "rate_limit"}
     assert documented == known - sections - refused
+
+
+_WORDS = ("tls_server_config", "basic_auth_users", "http_server_config", "headers", "cipher_suites", "min_version")
+_SIGNS = ("\n", "\n  ", ": ", "- ", "[", "]", "{", "}", "~", "''", "TLS13", "hunter2", "cert_file", "client_auth_type")
+
+
+@trials(deadline=None)
+@given(st.lists(st.sampled_from((*_WORDS, *_SIGNS)), max_size=30).map("".join))
+def test_any_text_gives_access_or_our_error(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    """Nothing but these two outcomes, and nobody is let in by a file that does not say so."""
+    file = tmp_path_factory.getbasetemp() / "any.yml"
+    file.write_text(text, encoding="utf-8")
+    try:
+        access = read_web_config(file)
+    except ConfigurationError:
+        return
+    assert access.tls or access.users or "basic_auth_users" in text or "http_server_config" in text

@@ -17,12 +17,12 @@ def stats(book: CallBook) -> Stats:
 def test_every_call_is_counted_where_it_belongs() -> None:
     """By endpoint, by job, by refusal and by fault."""
     book = CallBook()
-    book.record(call(Endpoint.STATUS, module="Leads", job_id="1"), fault=None, credits_spent=1)
-    book.record(call(Endpoint.STATUS, module="Leads", code="X"), fault="error", credits_spent=1)
-    book.record(call(Endpoint.SCHEDULE, module="Leads"), fault=None, credits_spent=1)
-    book.record(call(Endpoint.OTHER, code="X"), fault=None, credits_spent=0)
-    book.record(call(Endpoint.TOKEN), fault=None, credits_spent=0)
-    book.record(call(Endpoint.TOKEN, code="invalid_code"), fault=None, credits_spent=0)
+    book.record(call(Endpoint.STATUS, module="Leads", job_id="1"), faults=(), credits_spent=1)
+    book.record(call(Endpoint.STATUS, module="Leads", code="X"), faults=("error",), credits_spent=1)
+    book.record(call(Endpoint.SCHEDULE, module="Leads"), faults=(), credits_spent=1)
+    book.record(call(Endpoint.OTHER, code="X"), faults=(), credits_spent=0)
+    book.record(call(Endpoint.TOKEN), faults=(), credits_spent=0)
+    book.record(call(Endpoint.TOKEN, code="invalid_code"), faults=(), credits_spent=0)
     assert stats(book) == Stats(
         crm_calls=4,
         schedule_calls=1,
@@ -43,7 +43,7 @@ def test_the_journal_keeps_the_last_calls() -> None:
     """At most a thousand, so that a long run does not fill the memory."""
     book = CallBook()
     for number in range(1_001):
-        book.record(call(Endpoint.STATUS, job_id=str(number)), fault=None, credits_spent=1)
+        book.record(call(Endpoint.STATUS, job_id=str(number)), faults=(), credits_spent=1)
     assert len(book.calls) == 1_000
     assert book.calls[0].job_id == "1"
 
@@ -51,7 +51,7 @@ def test_the_journal_keeps_the_last_calls() -> None:
 def test_a_reset_begins_anew() -> None:
     """Counts and journal are empty."""
     book = CallBook()
-    book.record(call(Endpoint.STATUS, module="Leads", job_id="1"), fault=None, credits_spent=1)
+    book.record(call(Endpoint.STATUS, module="Leads", job_id="1"), faults=(), credits_spent=1)
     book.reset()
     assert book.calls == ()
     assert stats(book) == Stats(credits_used_24h=1, credits_remaining=2, in_flight=3, peak_concurrency=4)

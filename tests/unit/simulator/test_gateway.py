@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from exporter.simulator import Fault, FaultKind, Scenario, SimulatedJob, UnknownJob
+from exporter.simulator import Endpoint, Fault, FaultKind, Phase, Scenario, SimulatedJob, UnknownJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +52,9 @@ MODULE = {"resource_path_index": 0}
         pytest.param(
             "GET", PATH.replace("Leads", "Documents"), (400, "INVALID_MODULE", MODULE), id="unsupported-module"
         ),
+        pytest.param("GET", PATH.replace("Leads", "Services"), (400, "NOT_SUPPORTED", MODULE), id="no-mass-update"),
+        pytest.param("GET", PATH.replace("Leads", "Activities"), (400, "INVALID_MODULE", MODULE), id="old-module"),
+        pytest.param("PUT", "/crm/v8/settings/fields", (400, "INVALID_REQUEST_METHOD", {}), id="put-fields"),
         pytest.param("GET", "/crm/v8/Leads", (404, "INVALID_URL_PATTERN", {}), id="other-path"),
         pytest.param("GET", PATH.replace("v8", "v1"), (404, "INVALID_URL_PATTERN", {}), id="old-version"),
         pytest.param("GET", "/", (404, "INVALID_URL_PATTERN", {}), id="root"),
@@ -76,6 +79,13 @@ def test_an_unsupported_module_has_its_own_message(client: "Client") -> None:
     ]
 
 
+@pytest.mark.parametrize(("version", "status"), [("v2", 200), ("v2.1", 200), ("v3", 400)], ids=["v2", "v2.1", "v3"])
+def test_activities_end_with_version_3(connect: "Callable[[Scenario], Client]", version: str, status: int) -> None:
+    """Their tasks, calls and events are modules of their own since."""
+    job = SimulatedJob("Activities", "7", 1, (Phase("RUNNING", None),))
+    assert connect(Scenario(jobs=(job,))).status("7", "Activities", version=version).status_code == status
+
+
 def test_an_answer_to_head_has_no_body(client: "Client") -> None:
     """The connection stays in step."""
     answer = client.call(method="HEAD")
@@ -89,13 +99,16 @@ def test_an_answer_to_head_has_no_body(client: "Client") -> None:
         (UnknownJob.NOT_FOUND, 404, "Empty response"),
         (UnknownJob.INVALID_DATA, 400, "The jobid given seems to be invalid"),
         (UnknownJob.NO_CONTENT, 204, ""),
+        (UnknownJob.NULL_CODE, 404, '"code":null'),
+        (UnknownJob.EMPTY_DATA, 200, '{"data":[]}'),
+        (UnknownJob.BARE_INVALID_DATA, 400, '"details":{},"message":"The jobid given seems to be invalid"'),
     ],
     ids=str,
 )
 def test_an_unknown_job_is_refused_in_the_scenarios_shape(
     connect: "Callable[[Scenario], Client]", shape: UnknownJob, status: int, body: str
 ) -> None:
-    """Three shapes of one outcome."""
+    """Many shapes of one outcome."""
     answer = connect(Scenario(unknown_job=shape)).status("1")
     assert answer.status_code == status
     assert body in answer.text
@@ -159,6 +172,20 @@ def test_credentials_may_come_in_the_query(client: "Client") -> None:
     assert "access_token" in answer.json()
 
 
+def test_credentials_may_come_in_parts(client: "Client") -> None:
+    """As Zoho's Node client posts them."""
+    scenario = client.simulator.scenario
+    fields = {
+        "grant_type": "refresh_token",
+        "client_id": scenario.client_id,
+        "client_secret": scenario.client_secret,
+        "refresh_token": scenario.refresh_token,
+    }
+    parts = {name: (None, value) for name, value in fields.items()}
+    answer = client.session.post(f"{client.simulator.url}/oauth/v2/token", files=parts, timeout=10)
+    assert "access_token" in answer.json()
+
+
 def test_a_refused_token_comes_under_http_200(client: "Client") -> None:
     """And counts as refused."""
     answer = client.mint(client_id="1000.WRONG")
@@ -193,6 +220,58 @@ def test_credits_are_announced_and_run_out(connect: "Callable[[Scenario], Client
     ]
     assert "past 24 hours" in answers[-1].json()["message"]
     assert client.simulator.stats().credits_spent == 4
+
+
+@pytest.mark.parametrize("values", [("many",), ("-1",), ("5", "7"), ("",)], ids=["word", "negative", "twice", "empty"])
+def test_the_credits_may_be_announced_oddly(
+    connect: "Callable[[Scenario], Client]", scenario: Scenario, values: tuple[str, ...]
+) -> None:
+    """A faulty header takes the place of the true one; of two lines the client makes a list."""
+    client = connect(replace(scenario, daily_credits=2))
+    client.simulator.add_fault(Fault(FaultKind.EXTRA_HEADER, values=values))
+    assert client.status().headers["X-API-CREDITS-REMAINING"] == ", ".join(values)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(FaultKind.ERROR, message="bad token {token}"),
+        Fault(FaultKind.ERROR, details={"seen": ["{token}"]}),
+        Fault(FaultKind.ERROR_IN_DATA, code="{token}"),
+        Fault(FaultKind.HTML, message="{token}"),
+        Fault(FaultKind.ODD_STATE, state="{token}"),
+        Fault(FaultKind.EXTRA_FIELD, field="{token}"),
+    ],
+    ids=lambda fault: str(fault.kind),
+)
+def test_an_answer_may_echo_the_token(client: "Client", fault: Fault) -> None:
+    """In every place that is a text."""
+    client.simulator.add_fault(fault)
+    assert client.token in client.status().text
+
+
+def test_a_header_may_echo_the_token(client: "Client") -> None:
+    """Also the place to go to."""
+    client.simulator.add_fault(Fault(FaultKind.REDIRECT, location="/?token={token}"))
+    assert client.status().headers["Location"] == f"/?token={client.token}"
+    client.simulator.add_fault(Fault(FaultKind.EXTRA_HEADER, field="Set-Cookie", values=("t={token}",)))
+    assert client.status().headers["Set-Cookie"] == f"t={client.token}"
+
+
+def test_the_token_endpoint_may_echo_what_it_got(client: "Client") -> None:
+    """Each field by its name."""
+    client.simulator.add_fault(Fault(FaultKind.HTML, Endpoint.TOKEN, message="{client_secret} {refresh_token}"))
+    scenario = client.simulator.scenario
+    assert f"{scenario.client_secret} {scenario.refresh_token}" in client.mint().text
+
+
+def test_a_request_meets_a_fault_of_each_sort(client: "Client") -> None:
+    """A throttle in chunks."""
+    client.simulator.add_fault(Fault(FaultKind.THROTTLE))
+    client.simulator.add_fault(Fault(FaultKind.CHUNKED))
+    answer = client.status()
+    assert (answer.status_code, answer.headers["Transfer-Encoding"]) == (429, "chunked")
+    assert client.simulator.stats().faults_met == {"throttle": 1, "chunked": 1}
 
 
 def test_a_throttled_call_is_free(client: "Client") -> None:

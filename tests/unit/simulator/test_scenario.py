@@ -111,7 +111,10 @@ JOB = "jobs: [{module: Leads, job_id: '1', total: 5, phases: [{state: RUNNING, s
         ("latency_seconds: -1", "scenario.latency_seconds: expected a number, 0 or more, got -1"),
         ("latency_seconds: .inf", "scenario.latency_seconds: expected a number, 0 or more, got inf"),
         ("speed: 0", "scenario.speed: expected more than 0, got 0"),
-        ("unknown_job: gone", "scenario.unknown_job: unknown word 'gone'; expected one of: invalid_data, no_"),
+        (
+            "unknown_job: gone",
+            "scenario.unknown_job: unknown word 'gone'; expected one of: bare_invalid_data, empty_data",
+        ),
         ("jobs: {}", "scenario.jobs: expected a list, got dict"),
         ("jobs: [{module: Leads}]", "scenario.jobs[0]: the key 'job_id' is missing"),
         (JOB % ("", ", tota: 1"), "scenario.jobs[0]: unknown key 'tota'; did you mean 'total'?"),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from exporter.simulator import Fault, FaultKind, Scenario, SimulatedJob, Simulator
+from exporter.simulator import Fault, FaultKind, Scenario, SimulatedJob, Simulator, Stage
 
 if TYPE_CHECKING:
     from unit.simulator.conftest import Client
@@ -45,6 +45,11 @@ def ask(client: "Client") -> bytes:
         "GET /crm/v8/Leads/actions/mass_update?job_id=3524033000006027001 HTTP/1.1\r\n"
         f"Host: zoho.test\r\nAuthorization: Zoho-oauthtoken {client.token}\r\n\r\n"
     ).encode()
+
+
+def last(request: bytes) -> bytes:
+    """Make a request the last one of its connection."""
+    return request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 
 
 @pytest.mark.parametrize("kind", STALLS)
@@ -120,6 +125,71 @@ def test_a_slow_answer_is_whole(client: "Client", fault: Fault) -> None:
     """It only takes its time."""
     client.simulator.add_fault(fault)
     assert client.status().json()["data"][0]["Status"] == "SCHEDULED"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(FaultKind.CHUNKED),
+        Fault(FaultKind.LATE_BODY, seconds=0.01),
+        *(Fault(FaultKind.TRICKLE, seconds=0, stage=stage) for stage in Stage if stage is not Stage.INTERIM),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.stage}",
+)
+def test_an_odd_answer_gets_there(client: "Client", fault: Fault) -> None:
+    """It is a proper answer, for a client with patience."""
+    client.simulator.add_fault(fault)
+    assert client.status().json()["data"][0]["Status"] == "SCHEDULED"
+
+
+@pytest.mark.parametrize(
+    ("fault", "interim"),
+    [
+        (Fault(FaultKind.INTERIM), b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+        (Fault(FaultKind.INTERIM, status=102), b"HTTP/1.1 102 Processing\r\n\r\n"),
+        (Fault(FaultKind.TRICKLE, seconds=0, stage=Stage.INTERIM), b"HTTP/1.1 102 Processing\r\n\r\n" * 50),
+    ],
+    ids=["103", "102", "many"],
+)
+def test_interim_answers_come_before_the_true_one(
+    client: "Client", raw: socket.socket, fault: Fault, interim: bytes
+) -> None:
+    """Read raw: Python's own client takes the first of them for the answer."""
+    client.simulator.add_fault(fault)
+    raw.sendall(last(ask(client)))
+    assert read_all(raw).startswith(interim + b"HTTP/1.1 200 OK\r\n")
+
+
+def test_an_answer_may_come_twice(client: "Client", raw: socket.socket) -> None:
+    """The second one is there before the next question."""
+    client.simulator.add_fault(Fault(FaultKind.TWICE))
+    raw.sendall(last(ask(client)))
+    assert read_all(raw).count(b"HTTP/1.1 200 OK") == 2
+
+
+def test_a_kept_connection_may_end_with_the_next_request(client: "Client", raw: socket.socket) -> None:
+    """Without a byte of an answer; the request is not carried out."""
+    client.simulator.add_fault(Fault(FaultKind.CLOSE_ON_REUSE, times=1))
+    raw.sendall(ask(client))
+    assert raw.recv(65_536).startswith(b"HTTP/1.1 200 OK")
+    raw.sendall(ask(client))
+    assert raw.recv(65_536) == b""
+    assert client.simulator.stats().status_calls == {"Leads/3524033000006027001": 1}
+
+
+def test_a_silent_connection_may_end(client: "Client", raw: socket.socket) -> None:
+    """After its time; one that goes on asking in time stays."""
+    client.simulator.add_fault(Fault(FaultKind.IDLE_CLOSE, seconds=0.01))
+    raw.sendall(ask(client))
+    assert read_all(raw).count(b"HTTP/1.1 200 OK") == 1
+
+
+def test_a_connection_that_is_used_in_time_outlives_its_idle_time(client: "Client", raw: socket.socket) -> None:
+    """The limit is that of the answer before."""
+    client.simulator.add_fault(Fault(FaultKind.IDLE_CLOSE, seconds=30, times=1))
+    for _ in range(3):
+        raw.sendall(ask(client))
+        assert raw.recv(65_536).startswith(b"HTTP/1.1 200 OK")
 
 
 def test_a_huge_body_arrives(client: "Client") -> None:

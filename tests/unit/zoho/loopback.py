@@ -73,5 +73,33 @@ class Server:
             behaviour(encrypted)
 
 
+class Inside:
+    """The server's end of TLS within a connection that is itself one of TLS."""
+
+    def __init__(self, connection: socket.socket, context: ssl.SSLContext) -> None:
+        self._connection = connection
+        self._received, self._sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._received, self._sent, server_side=True)
+
+    def receive(self) -> bytes:
+        """Give what the client sends; nothing once it has hung up."""
+        while True:
+            try:
+                heard = self._tls.read()
+            except ssl.SSLWantReadError:
+                self._connection.sendall(self._sent.read())
+                received = self._connection.recv(65_536)
+                if not received:
+                    return b""
+                self._received.write(received)
+            else:
+                return heard
+
+    def send(self, data: bytes) -> None:
+        """Send."""
+        self._tls.write(data)
+        self._connection.sendall(self._sent.read())
+
+
 StartServer = Callable[..., Server]
 """Starts a server: its behaviours, and `context` for TLS."""

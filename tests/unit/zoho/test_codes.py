@@ -29,7 +29,7 @@ def test_every_code_is_upper_case_as_the_lookup_expects(row: ErrorCode) -> None:
 @ROWS
 def test_every_row_names_a_known_source(row: ErrorCode) -> None:
     """Each row can be looked up where it comes from."""
-    assert row.source in {"page", "spec", "status codes", "SDK", "seen"}
+    assert row.source in {"page", "spec", "status codes", "change log", "SDK", "seen"}
 
 
 @ROWS
@@ -69,6 +69,7 @@ def test_the_labels_are_zohos_codes_and_ours() -> None:
         "TOO_MANY_REQUESTS",
         "RATE_LIMIT_EXCEEDED",
         "URL_ROLLING_THROTTLES_LIMIT_EXCEEDED",
+        "INVALID_HOST",
         "LIMIT_EXCEEDED",
         "LIMIT_REACHED",
         "FEATURE_NOT_SUPPORTED",
@@ -119,6 +120,45 @@ def test_the_message_tells_two_rows_of_one_code_apart(message: str, advice: str)
     row = find_error_code("INVALID_MODULE", message)
     assert row is not None
     assert row.advice.startswith(advice)
+
+
+@pytest.mark.parametrize(
+    ("message", "advice"),
+    [
+        ("the given module is not supported for this api", "Zoho has no mass updates of this module"),
+        ("The given module is not supported for this API.", "Zoho has no mass updates of this module"),
+        ("Scheduled Mass Operation feature is not available in your edition", "the organisation's Zoho CRM edition"),
+        ("", "the organisation's Zoho CRM edition"),
+    ],
+)
+def test_what_is_not_supported_is_the_module_or_the_edition(message: str, advice: str) -> None:
+    """Zoho's message tells which of the two to look at."""
+    row = find_error_code("NOT_SUPPORTED", message)
+    assert row is not None
+    assert row.advice.startswith(advice)
+
+
+@pytest.mark.parametrize(
+    ("alias", "code"),
+    [
+        ("NO_DATA", "NOT_FOUND"),
+        ("NO_CONTENT", "NOT_FOUND"),
+        ("RESOURCE_NOT_FOUND", "NOT_FOUND"),
+        ("AUTHENTICATION_FAILED", "AUTHENTICATION_FAILURE"),
+    ],
+)
+def test_another_word_for_the_same_makes_no_label(alias: str, code: str) -> None:
+    """What means the same is counted as the same."""
+    row = find_error_code(alias, "")
+    assert row is not None
+    assert (row.code, alias in LABEL_VALUES) == (code, False)
+
+
+def test_a_wrong_host_says_what_to_set() -> None:
+    """Zoho answers so where an organisation lives elsewhere."""
+    row = find_error_code("INVALID_HOST", "")
+    assert row is not None
+    assert "data_center" in row.advice
 
 
 @pytest.mark.parametrize("code", ["", "SOMETHING_NEW", "not_found", "timeout", "other"])

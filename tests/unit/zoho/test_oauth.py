@@ -12,17 +12,18 @@ from hypothesis import strategies as st
 
 from exporter.errors import PassingError
 from exporter.model import Credentials
+from exporter.redactor import Redactor
 from exporter.zoho.oauth import REASONS, AccessToken, RefreshError, decode_token, mint
-from exporter.zoho.wire import Answer
+from exporter.zoho.wire import Answer, SealedAnswer
 
 RECEIVED_AT = 1_790_000_000.0
 TOKEN = "1000.8cb99daaaaaaaaaaaaa9be93.9b8bbbbbbbbbbbbbbbf"
 CREDENTIALS = Credentials("1000.CLIENT", "client-secret-0a1b", "1000.refresh-2c3d")
 
 
-def answer(body: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+def answer(body: str, status: int = 200, headers: Mapping[str, str] | None = None) -> SealedAnswer:
     """Give an answer of the accounts host."""
-    return Answer(status, headers or {}, body.encode(), RECEIVED_AT)
+    return SealedAnswer(Answer(status, headers or {}, body.encode(), RECEIVED_AT), Redactor())
 
 
 def refusal(body: str, status: int = 200, headers: Mapping[str, str] | None = None) -> RefreshError:
@@ -207,7 +208,7 @@ def test_minting_posts_the_refresh_grant_to_the_accounts_host() -> None:
     """The secrets go into the form body of one POST, and `redirect_uri` is not needed."""
     posted: list[tuple[str, Mapping[str, str]]] = []
 
-    def post_form(url: str, fields: Mapping[str, str]) -> Answer:
+    def post_form(url: str, fields: Mapping[str, str]) -> SealedAnswer:
         posted.append((url, fields))
         return answer(json.dumps({"access_token": TOKEN}))
 
@@ -228,7 +229,7 @@ def test_minting_posts_the_refresh_grant_to_the_accounts_host() -> None:
 def test_minting_passes_a_network_fault_on() -> None:
     """No answer is a passing fault, as with any call."""
 
-    def post_form(url: str, fields: Mapping[str, str]) -> Answer:
+    def post_form(url: str, fields: Mapping[str, str]) -> SealedAnswer:
         raise PassingError("timeout", f"{url} fell silent after {len(fields)} fields")
 
     with pytest.raises(PassingError, match="fell silent after 4 fields"):
@@ -249,7 +250,7 @@ DOCUMENTS = st.fixed_dictionaries(
 )
 
 
-def outcome(given_answer: Answer) -> AccessToken | RefreshError:
+def outcome(given_answer: SealedAnswer) -> AccessToken | RefreshError:
     """Give what an answer means, a token or a refusal."""
     try:
         return decode_token(given_answer)
@@ -264,7 +265,7 @@ def outcome(given_answer: Answer) -> AccessToken | RefreshError:
 )
 def test_any_bytes_give_a_token_or_a_refusal(body: bytes, status: int, retry_after: str) -> None:
     """Whatever the accounts host answers is a usable token or a refusal with a bounded reason."""
-    result = outcome(Answer(status, {"retry-after": retry_after}, body, RECEIVED_AT))
+    result = outcome(SealedAnswer(Answer(status, {"retry-after": retry_after}, body, RECEIVED_AT), Redactor()))
     if isinstance(result, RefreshError):
         assert result.refusal.reason in REASONS
         assert result.message.isprintable()

@@ -3,9 +3,13 @@
 Source of the bodies: Zoho CRM v2.1 to v8, Get Mass Update Status; Zoho's OpenAPI files for v8; answers in the field.
 """
 
+import base64
+import html
 import json
+import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import quote_plus, unquote
 
 import pytest
 from hypothesis import example, given
@@ -13,8 +17,19 @@ from hypothesis import strategies as st
 
 from exporter.errors import DeadTokenError, PassingError, PollError, RefusedError, ThrottledError
 from exporter.model import JobReport, JobState
+from exporter.redactor import Redactor
 from exporter.zoho.codes import LABEL_VALUES
-from exporter.zoho.wire import Answer, decode_report, parse_object, quote, retry_after_seconds
+from exporter.zoho.oauth import RefreshError, decode_token
+from exporter.zoho.wire import (
+    Answer,
+    Credits,
+    SealedAnswer,
+    credits_remaining,
+    decode_report,
+    parse_object,
+    quote,
+    retry_after_seconds,
+)
 
 RECEIVED_AT = 1_790_000_000.0
 """2026-09-21 14:13:20 UTC."""
@@ -36,7 +51,7 @@ def status_body(word: str) -> str:
 def failure(body: str | bytes = b"", status: int = 200, headers: Mapping[str, str] | None = None) -> PollError:
     """Give the error that an answer turns out to be."""
     with pytest.raises(PollError) as raised:
-        decode_report(answer(body, status, headers))
+        decode_report(answer(body, status, headers), "Leads")
     return raised.value
 
 
@@ -102,11 +117,21 @@ def failure(body: str | bytes = b"", status: int = 200, headers: Mapping[str, st
             JobReport(JobState.RUNNING, updated=None, failed=None, not_updated=None, total=None),
             id="all-counts-missing",
         ),
+        pytest.param(
+            '{"data":{"Status":"RUNNING","Failed_Count":0,"Updated_Count":30,"Not_Updated_Count":20,"Total_Count":50}}',
+            JobReport(JobState.RUNNING, updated=30, failed=0, not_updated=20, total=50),
+            id="data-an-object",
+        ),
+        pytest.param(
+            '{"data":[{"Status":"RUNNING"}],"data":[{"Status":"FAILED","Total_Count":1,"Total_Count":2,"Status":"RUNNING"}]}',
+            JobReport(JobState.RUNNING, updated=None, failed=None, not_updated=None, total=2),
+            id="keys-that-stand-twice",
+        ),
     ],
 )
 def test_a_status_answer_is_read_as_zoho_wrote_it(body: str, expected: JobReport) -> None:
     """Every sample of Zoho's gives its state and its four counts, none of them derived."""
-    assert decode_report(answer(body)) == expected
+    assert decode_report(answer(body), "Leads") == expected
 
 
 @pytest.mark.parametrize(
@@ -129,7 +154,7 @@ def test_a_status_answer_is_read_as_zoho_wrote_it(body: str, expected: JobReport
 )
 def test_a_documented_state_is_known_in_any_case(word: str, state: JobState) -> None:
     """A documented state is that state however it is spelt, and leaves no undocumented word."""
-    report = decode_report(answer(status_body(word)))
+    report = decode_report(answer(status_body(word)), "Leads")
     assert (report.state, report.undocumented_word) == (state, "")
 
 
@@ -150,7 +175,7 @@ def test_a_documented_state_is_known_in_any_case(word: str, state: JobState) -> 
 )
 def test_an_undocumented_state_is_unknown_and_its_word_is_kept(word: str, kept: str) -> None:
     """Any other word is `UNKNOWN`, with the word kept, printable and short."""
-    report = decode_report(answer(status_body(word)))
+    report = decode_report(answer(status_body(word)), "Leads")
     assert report == JobReport(JobState.UNKNOWN, updated=30, failed=0, not_updated=20, total=50, undocumented_word=kept)
 
 
@@ -176,6 +201,7 @@ def test_an_undocumented_state_is_unknown_and_its_word_is_kept(word: str, kept: 
         pytest.param("12.5", None, id="fraction"),
         pytest.param('"12.5"', None, id="fraction-string"),
         pytest.param("NaN", None, id="nan"),
+        pytest.param("1e400", None, id="beyond-any-float"),
         pytest.param("Infinity", None, id="infinity"),
         pytest.param("-Infinity", None, id="minus-infinity"),
         pytest.param("true", None, id="true"),
@@ -200,7 +226,7 @@ def test_an_undocumented_state_is_unknown_and_its_word_is_kept(word: str, kept: 
 )
 def test_a_count_is_a_number_of_records_or_absent(key: str, attribute: str, literal: str, count: int | None) -> None:
     """A count that can't be a number of records is absent, and the state is read all the same."""
-    report = decode_report(answer(f'{{"data":[{{"Status":"RUNNING","{key}":{literal}}}]}}'))
+    report = decode_report(answer(f'{{"data":[{{"Status":"RUNNING","{key}":{literal}}}]}}'), "Leads")
     assert (report.state, getattr(report, attribute)) == (JobState.RUNNING, count)
 
 
@@ -209,7 +235,7 @@ def test_a_missing_count_is_absent_and_spoils_no_other(missing: str) -> None:
     """A missing count is absent; the other three are as answered."""
     element = {"Status": "RUNNING", "Failed_Count": 7, "Updated_Count": 7, "Not_Updated_Count": 7, "Total_Count": 7}
     del element[missing]
-    report = decode_report(answer(json.dumps({"data": [element]})))
+    report = decode_report(answer(json.dumps({"data": [element]})), "Leads")
     counts = [report.updated, report.failed, report.not_updated, report.total]
     assert sorted(counts, key=str) == [7, 7, 7, None]
 
@@ -493,6 +519,29 @@ def test_every_other_error_of_zohos_is_judged_by_its_body(
             id="spec",
         ),
         pytest.param("", 204, id="no-content"),
+        pytest.param('{"code":"NO_DATA","message":"there is no data to show"}', 204, id="no-content-with-a-body"),
+        pytest.param("<html>", 204, id="no-content-with-a-page"),
+        pytest.param('{"code":"NO_DATA","message":"there is no data to show"}', 200, id="no-data"),
+        pytest.param('{"code":"no_content"}', 400, id="no-content-code"),
+        pytest.param('{"code":"RESOURCE_NOT_FOUND","details":{}}', 404, id="as-bulk-read-says-it"),
+        pytest.param('{"data":[{"code":"NO_DATA"}]}', 200, id="no-data-inside-data"),
+        pytest.param('{"data":{"code":"NOT_FOUND","details":{}}}', 200, id="inside-data-an-object"),
+        pytest.param('{"data":[]}', 200, id="data-empty"),
+        pytest.param('{"data":{}}', 200, id="data-an-empty-object"),
+        pytest.param('{"data":[]}', 404, id="data-empty-404"),
+        pytest.param('{"code":null,"details":{},"message":"x","status":"error"}', 404, id="null-code"),
+        pytest.param('{"message":"no job"}', 404, id="no-code"),
+        pytest.param("{}", 404, id="empty-object-404"),
+        pytest.param("[]", 404, id="empty-list-404"),
+        pytest.param(
+            '{"code":"INVALID_DATA","details":{},"message":"The jobid given seems to be invalid","status":"error"}',
+            400,
+            id="no-details",
+        ),
+        pytest.param('{"code":"INVALID_DATA","message":"the job_id given is invalid"}', 400, id="message-alone"),
+        pytest.param('{"code":"INVALID_DATA","message":"Invalid Job ID"}', 400, id="message-with-a-space"),
+        pytest.param('{"code":"INVALID_DATA","details":{"api_name":"job_id"}}', 400, id="api-name"),
+        pytest.param('{"code":"INVALID_DATA","details":{"json_path":"$.job_id"}}', 200, id="json-path"),
         pytest.param("", 404, id="empty-404"),
         pytest.param(" \r\n", 404, id="blank-404"),
     ],
@@ -502,6 +551,73 @@ def test_no_such_job_is_one_outcome(body: str, status: int) -> None:
     error = failure(body, status)
     assert (type(error), error.code) == (RefusedError, "NOT_FOUND")
     assert error.advice.startswith("Zoho knows no such job in this module")
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        pytest.param('{"code":"INVALID_TOKEN"}', "INVALID_TOKEN", id="invalid-token"),
+        pytest.param('{"code":"UNAUTHORIZED"}', "UNAUTHORIZED", id="unauthorized"),
+        pytest.param('{"code":"AUTHENTICATION_FAILURE"}', "AUTHENTICATION_FAILURE", id="failure"),
+        pytest.param('{"code":"AUTHENTICATION_FAILED"}', "AUTHENTICATION_FAILURE", id="failed"),
+        pytest.param('{"code":"SOMETHING_NEW"}', "AUTHENTICATION_FAILURE", id="undocumented"),
+        pytest.param('{"code":"NO_PERMISSION"}', "AUTHENTICATION_FAILURE", id="of-another-status"),
+        pytest.param('{"code":"INTERNAL_ERROR"}', "AUTHENTICATION_FAILURE", id="of-a-fault"),
+        pytest.param('{"code":null}', "AUTHENTICATION_FAILURE", id="null"),
+        pytest.param('{"code":401}', "AUTHENTICATION_FAILURE", id="number"),
+        pytest.param('{"data":[{"code":"SOMETHING_NEW"}]}', "AUTHENTICATION_FAILURE", id="inside-data"),
+        pytest.param('{"data":[]}', "AUTHENTICATION_FAILURE", id="no-data"),
+        pytest.param("", "AUTHENTICATION_FAILURE", id="empty"),
+        pytest.param("<html>", "AUTHENTICATION_FAILURE", id="html"),
+    ],
+)
+def test_any_other_401_is_a_dead_token(body: str, code: str) -> None:
+    """Only a lack of scope is a 401 that no new token cures."""
+    error = failure(body, 401)
+    assert (type(error), error.code) == (DeadTokenError, code)
+    assert "environment" in error.advice
+
+
+@pytest.mark.parametrize("body", ['{"code":"OAUTH_SCOPE_MISMATCH"}', '{"data":[{"code":"oauth_scope_mismatch"}]}'])
+@pytest.mark.parametrize("status", [200, 400, 401, 403])
+def test_a_lack_of_scope_names_the_scope_of_the_module(body: str, status: int) -> None:
+    """Scopes are spelt in Zoho's own way, and the advice can be pasted."""
+    with pytest.raises(RefusedError) as raised:
+        decode_report(answer(body, status), "Price_Books")
+    assert raised.value.code == "OAUTH_SCOPE_MISMATCH"
+    assert "ZohoCRM.mass_update.READ (or ZohoCRM.mass_update.pricebooks.READ)" in raised.value.advice
+
+
+@pytest.mark.parametrize(
+    ("header", "credits_left"),
+    [
+        (None, Credits.UNSAID),
+        ("400", 400),
+        (" 400 ", 400),
+        ("0", 0),
+        ("-5", 0),
+        ("-0", 0),
+        ("999999999999999", 999_999_999_999_999),
+        ("9999999999999999", Credits.UNREADABLE),
+        ("", Credits.UNREADABLE),
+        ("n/a", Credits.UNREADABLE),
+        ("399.5", Credits.UNREADABLE),
+        ("4,321", Credits.UNREADABLE),
+        ("+400", Credits.UNREADABLE),
+        ("4e2", Credits.UNREADABLE),
+        ("٤", Credits.UNREADABLE),
+        ("400, 300", 300),
+        ("300, 400", 300),
+        ("300, -1", 0),
+        ("300, n/a", Credits.UNREADABLE),
+    ],
+)
+def test_the_credits_that_are_left_are_a_number_or_a_word_of_their_own(
+    header: str | None, credits_left: int | Credits
+) -> None:
+    """Silence, which means plenty, is told apart from what can't be read."""
+    headers = {} if header is None else {"x-api-credits-remaining": header}
+    assert credits_remaining(answer("", 200, headers)) == credits_left
 
 
 @pytest.mark.parametrize(
@@ -574,10 +690,8 @@ def test_html_is_judged_by_its_status_and_described_not_quoted(
         pytest.param('[{"Status":"RUNNING"}]', id="top-level-list"),
         pytest.param("{}", id="empty-object"),
         pytest.param('{"Status":"RUNNING"}', id="status-outside-data"),
-        pytest.param('{"data":{"Status":"RUNNING"}}', id="data-an-object"),
         pytest.param('{"data":"RUNNING"}', id="data-a-string"),
         pytest.param('{"data":null}', id="data-null"),
-        pytest.param('{"data":[]}', id="data-empty"),
         pytest.param('{"data":[[{"Status":"RUNNING"}]]}', id="list-in-data"),
         pytest.param('{"data":[null]}', id="null-in-data"),
         pytest.param('{"data":[{"Updated_Count":3}]}', id="no-status"),
@@ -619,6 +733,23 @@ def test_a_status_answer_counts_at_200_alone(status: int) -> None:
         pytest.param("-5", "{}", None, id="negative"),
         pytest.param("nan", "{}", None, id="nan"),
         pytest.param("inf", "{}", None, id="infinity"),
+        pytest.param("120, 60", "{}", 120.0, id="twice"),
+        pytest.param("60,120", "{}", 120.0, id="list"),
+        pytest.param("soon, 60", "{}", 60.0, id="twice-one-of-them-garbage"),
+        pytest.param("60, Mon, 21 Sep 2026 14:15:20 GMT", "{}", 120.0, id="seconds-and-a-date"),
+        pytest.param("Mon, 21 Sep 2026 14:15:20 GMT, Mon, 21 Sep 2026 14:14:20 GMT", "{}", 120.0, id="dates"),
+        pytest.param("Monday, 21-Sep-26 14:15:20 GMT", "{}", 120.0, id="date-of-rfc-850"),
+        pytest.param("21 Sep 2026 14:15:20 GMT", "{}", 120.0, id="date-without-a-day"),
+        pytest.param("Mon Sep 21 14:15:20 2026", "{}", 120.0, id="date-of-asctime"),
+        pytest.param("2026-09-21T14:15:20Z", "{}", None, id="date-of-iso-8601"),
+        pytest.param("1_0", "{}", None, id="underscore"),
+        pytest.param("+5", "{}", None, id="plus"),
+        pytest.param("٦٠", "{}", None, id="arabic-digits"),
+        pytest.param("60s", "{}", None, id="unit"),
+        pytest.param("1e400", "{}", None, id="beyond-any-float"),
+        pytest.param("999999", "{}", 86_400.0, id="more-than-a-day"),
+        pytest.param("", '{"details":{"retry_after":"1_0"}}', None, id="details-underscore"),
+        pytest.param("", '{"details":{"retry_after":60,"retry_after":30}}', 30.0, id="details-twice"),
         pytest.param("", '{"details":{"retry_after":60}}', 60.0, id="details"),
         pytest.param("", '{"details":{"retry_after":"60"}}', 60.0, id="details-string"),
         pytest.param("", '{"details":{"retry_after":true}}', None, id="details-true"),
@@ -774,7 +905,7 @@ DOCUMENTS = OBJECTS | st.fixed_dictionaries({"data": st.lists(OBJECTS, max_size=
 def outcome(given_answer: Answer) -> JobReport | PollError:
     """Give what an answer means, a report or an error of ours."""
     try:
-        return decode_report(given_answer)
+        return decode_report(given_answer, "Leads")
     except PollError as error:
         return error
 
@@ -823,3 +954,103 @@ def test_the_message_of_a_body_that_is_not_json_never_quotes_it(
 def test_the_message_of_a_json_body_without_an_error_never_quotes_it(document: object, status: int) -> None:
     """Of JSON only Zoho's code and message are quoted."""
     assert CANARY not in str(outcome(answer(json.dumps(document), status)))
+
+
+SECRETS = ("1000.AbC-dEf_0123.9876/x", "client-secret+0a1b")
+ENCODERS: tuple[Callable[[str], str], ...] = (
+    str,
+    lambda text: "".join(f"\\u{ord(letter):04x}" for letter in text),
+    lambda text: "".join(f"%{ord(letter):02X}" for letter in text),
+    lambda text: "".join(f"&#{ord(letter)};" for letter in text),
+    lambda text: "".join(f"&#x{ord(letter):X};" for letter in text),
+    lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
+    quote_plus,
+)
+ESCAPES: tuple[Callable[[str], str], ...] = (
+    *ENCODERS,
+    str.upper,
+    str.lower,
+    lambda text: "".join(f"\\u{ord(letter):04X}" if number % 2 else letter for number, letter in enumerate(text)),
+    lambda text: "".join(f"%{ord(letter):02x}" if number % 3 else letter for number, letter in enumerate(text)),
+    lambda text: base64.b64encode(text.encode()).decode(),
+    lambda text: base64.urlsafe_b64encode(f"someone:{text}".encode()).decode(),
+)
+ECHOES = st.builds(
+    lambda secret, escape, encode, before, after: before + encode(escape(secret)) + after,
+    st.sampled_from(SECRETS),
+    st.sampled_from(ESCAPES),
+    st.sampled_from(ENCODERS),
+    st.text(max_size=10),
+    st.text(max_size=10) | st.integers(0, 2100).map("x".__mul__),
+)
+ECHOED_OBJECTS = st.dictionaries(
+    st.sampled_from(["Status", "code", "error", "message", "error_info", "details", "api_domain", "data", "x"]),
+    ECHOES | st.dictionaries(ECHOES, ECHOES, max_size=2),
+    max_size=4,
+)
+ECHOED_BODIES = (
+    ECHOES.map(str.encode)
+    | ECHOES.map(lambda text: text.encode(errors="replace").decode().encode("utf-16"))
+    | st.builds(
+        lambda document, is_ascii: json.dumps(document, ensure_ascii=is_ascii).encode(errors="replace"),
+        ECHOED_OBJECTS | ECHOED_OBJECTS.map(lambda element: {"data": [element]}),
+        st.booleans(),
+    )
+)
+
+
+def plain(text: str) -> str:
+    """Undo what a person, or a program that shows the text, may undo."""
+    for _ in range(6):
+        text = re.sub(r"\\(u[0-9a-fA-F]{4}|.)", unescaped, unquote(html.unescape(text)))
+    return text.upper()
+
+
+def unescaped(escape: re.Match[str]) -> str:
+    """Undo one of JSON's escapes."""
+    return chr(int(escape[1][1:], 16)) if len(escape[1]) == 5 else escape[1]
+
+
+@given(body=ECHOED_BODIES, status=STATUSES | st.just(200), kind=ECHOES, asked=ECHOES)
+def test_nothing_that_the_wire_gives_shows_a_secret(body: bytes, status: int, kind: str, asked: str) -> None:
+    """Whatever an answer echoes, in any field, case and spelling."""
+    redactor = Redactor()
+    redactor.know(*SECRETS)
+    headers = {"content-type": kind, "retry-after": asked, "x-api-credits-remaining": asked}
+    sealed = SealedAnswer(Answer(status, headers, body, RECEIVED_AT), redactor)
+    opened = sealed.open()
+    result = outcome(opened)
+    shown = [repr(sealed), repr(opened), opened.describe(), opened.excerpt(), str(result)]
+    if isinstance(result, PollError):
+        shown += [result.message, result.advice, result.code]
+    try:
+        shown.append(decode_token(sealed).api_domain)
+    except RefreshError as error:
+        shown += [error.message, str(error), error.refusal.reason]
+    for text in shown:
+        assert not any(secret.upper() in plain(text) for secret in SECRETS)
+        assert not any(base64.b64encode(secret.encode()).decode()[:-4] in text for secret in SECRETS)
+
+
+def test_a_sealed_answer_hides_what_is_taken_of_it() -> None:
+    """A secret that the answer itself brings is known before anything of it can be seen."""
+    redactor = Redactor()
+    sealed = SealedAnswer(answer('{"access_token":"1000.new-7f3a","error":"1000.NEW-7f3a"}'), redactor)
+    assert sealed.take_secret("access_token") == "1000.new-7f3a"
+    assert sealed.open().body == b'{"access_token":"<secret>","error":"<secret>"}'
+    assert redactor.clean("1000.new-7f3a") == "<secret>"
+
+
+@pytest.mark.parametrize("body", ['{"access_token":5}', "{}", "", "[]"])
+def test_a_sealed_answer_may_bring_no_secret(body: str) -> None:
+    """Then there is none to hide."""
+    assert SealedAnswer(answer(body), Redactor()).take_secret("access_token") is None
+
+
+def test_an_excerpt_is_cut_after_hiding() -> None:
+    """A secret across the cut is not shown in part."""
+    redactor = Redactor()
+    redactor.know(SECRETS[0])
+    opened = SealedAnswer(answer("x" * 1990 + SECRETS[0]), redactor).open()
+    assert opened.excerpt().endswith("xxx<secret>")
+    assert opened.describe() == "HTTP 200 with no content type, 2014 bytes"

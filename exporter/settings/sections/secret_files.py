@@ -1,0 +1,40 @@
+"""Secrets that live in files of their own, as Docker and Kubernetes mount them: read, never quoted."""
+
+from pathlib import Path
+
+from exporter.errors import ConfigurationError, Problem
+from exporter.files import read_text
+
+_MOST_BYTES = 64 * 1024
+
+
+def read_secret_file(path: Path) -> str:
+    """Give the secret in a file, without the white space around it. Reads the file anew at each call.
+
+    Raises:
+        ConfigurationError: with one problem, placed at the file, that says what is wrong with it.
+    """
+    secret = read_text(path, _MOST_BYTES, expected="a secret alone").strip()
+    if problem := _unfitness(secret):
+        raise ConfigurationError((Problem(str(path), problem),))
+    return secret
+
+
+def refuse_unfit(secret: str) -> str:
+    """Give a secret stripped of the white space around it.
+
+    Raises:
+        ValueError: when it is empty or several words or lines.
+    """
+    secret = secret.strip()
+    if problem := _unfitness(secret):
+        raise ValueError(problem)
+    return secret
+
+
+def _unfitness(secret: str) -> str:
+    if not secret:
+        return "is empty"
+    if not secret.isprintable() or " " in secret:
+        return "holds more than one word or line: expected the secret alone"
+    return ""

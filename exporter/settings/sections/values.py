@@ -1,0 +1,294 @@
+"""What may be written as a setting's value: one parser for each kind, from text to value.
+
+What may not be written is refused by a `ValueError` with a message for the operator.
+"""
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import GetCoreSchemaHandler, SecretStr
+from pydantic_core.core_schema import CoreSchema, no_info_before_validator_function
+
+from exporter.settings.sections.redaction import quote
+
+_DURATION = re.compile(
+    r"(?:([0-9]+)y)?(?:([0-9]+)w)?(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?(?:([0-9]+)ms)?"
+)
+_SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
+_UNIT_SECONDS = (31_536_000, 604_800, 86_400, 3_600, 60, 1, 0.001)
+_UNITS = ("y", "w", "d", "h", "m", "s", "ms")
+_MAX_DIGITS = 15
+_MAX_PORT = 65_535
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?")
+_PORT = re.compile(r"[0-9]{1,5}")
+_TELEMETRY_PATH = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.~-]*)+")
+_OWN_PATHS = ("/-", "/api", "/config", "/explain", "/probe", "/sd")
+_MAX_TEXT = 256
+_LONGEST = 4096
+_NOTHING: Mapping[str, str] = {}
+
+MOST_CREDITS = 10_000_000
+UNLIMITED = "unlimited"
+
+
+@dataclass(frozen=True, slots=True)
+class Parser:
+    """Turns what the user wrote into a value; `expected` says in a noun phrase what may be written.
+
+    It is what a field is annotated with. One that `hides` gives a value that no repr shows.
+    """
+
+    expected: str
+    parse: Callable[[str], object]
+    hides: bool = False
+
+    def __call__(self, value: object) -> object:
+        """Parse `value`: a text, or the value itself when it comes from Python."""
+        match value:
+            case None:
+                raise ValueError(f"expected {self.expected}, got nothing")
+            case dict() | list():
+                raise ValueError(f"expected {self.expected}, not a {'mapping' if isinstance(value, dict) else 'list'}")
+            case SecretStr():
+                return value
+        text = str(value)
+        if len(text) > _LONGEST:
+            raise ValueError(f"is longer than {_LONGEST} characters: expected {self.expected}")
+        parsed = self.parse(text)
+        return SecretStr(str(parsed)) if self.hides else parsed
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_before_validator_function(self, handler(source))
+
+
+class ListenAddress(NamedTuple):
+    """Where the web server listens; an empty `host` is every interface, port 0 any free port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class UnknownWordError(ValueError):
+    """A word that is none of the `known`. What it may have been takes long to find: it is asked for when it is told."""
+
+    def __init__(self, message: str, word: str, known: Iterable[str], otherwise: str = "") -> None:
+        super().__init__(message)
+        self._word, self._known, self._otherwise = word, known, otherwise
+
+    def advice(self) -> str:
+        """Say what the word may have been."""
+        return suggestion(self._word, self._known) or self._otherwise
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Give `; did you mean "…"?` for the nearest of `known`, or nothing when none is near."""
+    by_lower = {name.lower(): name for name in known}
+    start = word.lower()
+    near = difflib.get_close_matches(start, by_lower, n=1) or [
+        name for name in by_lower if start and name.startswith(start)
+    ]
+    return f"; did you mean {quote(by_lower[near[0]])}?" if near else ""
+
+
+def pattern(expected: str, regex: str) -> Parser:
+    """Accept exactly the texts that match `regex`, as they are."""
+    compiled = re.compile(regex)
+
+    def parse(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError(f"{quote(text)} is not {expected}")
+        return text
+
+    return Parser(expected, parse)
+
+
+def choice(words: Iterable[str] | Mapping[str, object], refused: Mapping[str, str] = _NOTHING) -> Parser:
+    """Accept one of the words, and give what it stands for; those that are `refused` have a message of their own."""
+    meanings = words if isinstance(words, Mapping) else {str(word): word for word in words}
+    listed = ", ".join(meanings)
+
+    def parse(text: str) -> object:
+        if text in refused:
+            raise ValueError(refused[text])
+        if text not in meanings:
+            raise UnknownWordError(f"{quote(text)} is not one of {listed}", text, meanings)
+        return meanings[text]
+
+    return Parser(f"one of {listed}", parse)
+
+
+def whole_number(low: int, high: int) -> Parser:
+    """Accept decimal digits within the range."""
+    expected = f"a whole number from {low} to {high}"
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise ValueError(f"{quote(text)} is not {expected}")
+        return int(text)
+
+    return Parser(expected, parse)
+
+
+def parse_budget(text: str) -> int | None:
+    """Read a number of credits, or `unlimited` as `None`."""
+    if text.strip().casefold() == UNLIMITED:
+        return None
+    try:
+        return int(str(whole_number(0, MOST_CREDITS)(text)))
+    except ValueError as error:
+        raise ValueError(f"{error}, or {UNLIMITED}") from None
+
+
+def parse_fraction(text: str) -> float:
+    """Read a fraction above 0, at most 1."""
+    value = float(text) if _SECONDS.fullmatch(text.strip()) else 0.0
+    if not 0 < value <= 1:
+        raise ValueError(f"{quote(text)} is not a fraction above 0, at most 1, such as 0.35")
+    return value
+
+
+def duration(low: str, high: str) -> Parser:
+    """Accept a duration from `low` to `high`, both included."""
+    least, most = parse_duration(low), parse_duration(high)
+
+    def parse(text: str) -> float:
+        seconds = parse_duration(text)
+        if not least <= seconds <= most:
+            raise ValueError(f"{quote(text)} is out of range: from {low} to {high}")
+        return seconds
+
+    return Parser(f"a duration from {low} to {high}", parse)
+
+
+def parse_duration(text: str) -> float:
+    """Give the seconds of a Prometheus-style duration (`1m30s`, `500ms`) or of a plain number of seconds."""
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    match = _DURATION.fullmatch(text)
+    if not text or not match or any(len(digits or "") > _MAX_DIGITS for digits in match.groups()):
+        raise ValueError(f"{quote(text)} is not a duration such as 15s, 1m30s, 7d or 500ms")
+    counts = (int(digits or 0) for digits in match.groups())
+    return float(sum(count * unit for count, unit in zip(counts, _UNIT_SECONDS, strict=True)))
+
+
+def format_duration(seconds: float) -> str:
+    """Write seconds (0 or more, to the millisecond) as a Prometheus-style duration."""
+    left = round(seconds * 1000)
+    parts = []
+    for unit, name in zip(_UNIT_SECONDS, _UNITS, strict=True):
+        count, left = divmod(left, round(unit * 1000))
+        parts.append(f"{count}{name}" if count else "")
+    return "".join(parts) or "0s"
+
+
+def parse_listen_address(text: str) -> ListenAddress:
+    """Split `host:port`, `:port` or `[::1]:port`."""
+    host, colon, port = text.rpartition(":")
+    if not colon or (":" in host and not host.startswith("[")):
+        raise ValueError(f"{quote(text)} is not host:port, :port or [IPv6 address]:port")
+    if not _PORT.fullmatch(port) or int(port) > _MAX_PORT:
+        raise ValueError(f"{quote(text)} has no port from 0 to {_MAX_PORT} after its last colon")
+    if host.startswith("["):
+        return ListenAddress(_bracketed(host, text), int(port))
+    if host and not _HOST.fullmatch(host):
+        raise ValueError(f"{quote(text)} has no valid host name or address before its last colon")
+    return ListenAddress(host, int(port))
+
+
+def _bracketed(host: str, text: str) -> str:
+    address = host.removeprefix("[").removesuffix("]")
+    if not host.endswith("]") or not _is_ipv6(address):
+        raise ValueError(f"{quote(text)} has no valid IPv6 address in its brackets")
+    return address
+
+
+def _is_ipv6(text: str) -> bool:
+    return isinstance(_address(text), ipaddress.IPv6Address)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a URL's host is this machine itself: localhost, 127.0.0.0/8 or ::1."""
+    address = _address(host)
+    return host.lower().rstrip(".") == "localhost" or (address is not None and address.is_loopback)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def parse_base_url(text: str) -> str:
+    """Give a server's URL without a trailing slash; plain `http://` only for loopback."""
+    parts = _split_url(text)
+    if parts.username is not None or parts.query or parts.fragment or parts.path.strip("/"):
+        raise ValueError(f"{quote(text)} must be a scheme and a host only, such as https://www.zohoapis.eu")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError(f"{quote(text)} would send secrets unencrypted: use https:// (http:// is for loopback only)")
+    return f"{parts.scheme}://{parts.netloc.lower()}"  # compared as text with the host that Zoho names
+
+
+def parse_proxy_url(text: str) -> str:
+    """Give a proxy's URL as it is; it may hold a user and a password, so no message quotes it."""
+    try:
+        parts = _split_url(text)
+    except ValueError:
+        parts = None
+    if parts is None or parts.query or parts.fragment or parts.path.strip("/"):
+        # Raised out of the `except`: the error's context would quote the URL.
+        raise ValueError("is not a proxy's URL such as http://proxy:3128 (http or https, host, optional port)")
+    return text
+
+
+def _split_url(text: str) -> SplitResult:
+    parts = _lenient_split(text)
+    host = parts.hostname if parts else None
+    if parts is None or parts.scheme not in {"http", "https"} or not host:
+        raise ValueError(f"{quote(text)} is not a URL such as https://www.zohoapis.eu")
+    if not _HOST.fullmatch(host) and not _is_ipv6(host):
+        raise ValueError(f"{quote(text)} has no valid host")
+    return parts
+
+
+def _lenient_split(text: str) -> SplitResult | None:
+    # `urlsplit` drops line breaks and tabs silently, and checks the port only when asked for it.
+    if not text.isprintable() or " " in text or "\\" in text:
+        return None
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return None
+    return None if port == 0 else parts
+
+
+def parse_telemetry_path(text: str) -> str:
+    """Give the path of the metrics page."""
+    if any(text == own or text.startswith(f"{own}/") for own in _OWN_PATHS):
+        raise ValueError(f"{quote(text)} is a page of the exporter's own: choose another, such as /metrics")
+    if not _TELEMETRY_PATH.fullmatch(text):
+        raise ValueError(f"{quote(text)} is not a path such as /metrics (not / alone; letters, digits, _ . ~ -)")
+    return text
+
+
+def parse_text(text: str) -> str:
+    """Give a short text for people as it is."""
+    if len(text) > _MAX_TEXT or not text.isprintable():
+        raise ValueError(f"{quote(text)} is not a text of one line with at most {_MAX_TEXT} characters")
+    return text
+
+
+def parse_path(text: str) -> str:
+    """Give a file's path as it is."""
+    if not text or not text.isprintable():
+        raise ValueError(f"{quote(text)} is not a path")
+    return text

@@ -1,0 +1,110 @@
+"""Values as they were written, nested as YAML nests them, and beside them the place where each was written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from exporter.errors import Problem
+from exporter.settings.sections.redaction import quote
+
+Path: TypeAlias = tuple[str | int, ...]
+"""Where a value stands in the settings: `("accounts", "acme", "data_center")`, `("jobs", 0)`."""
+
+SECRETS = frozenset({"client_secret", "refresh_token", "proxy_url"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the user wrote a value: a line of the file, or (`line` is `None`) a variable, a flag, a secret file.
+
+    `entry` is the part of it that is concerned: one job of `ZOHO_JOBS`, one variable of `.env`.
+    """
+
+    name: str
+    line: int | None = None
+    entry: str = ""
+
+    def __str__(self) -> str:
+        return self.name if self.line is None else f"{self.name}:{self.line}"
+
+    def prefix(self, path: Path) -> str:
+        """Say what within this place is meant: in a file the dotted path, elsewhere the entry."""
+        return self.entry if self.line is None else dotted(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong with the value at `path`."""
+
+    place: Place
+    path: Path
+    text: str
+
+    def problem(self) -> Problem:
+        """Word it for the operator."""
+        prefix = self.place.prefix(self.path)
+        return Problem(str(self.place), f"{prefix}: {self.text}" if prefix else self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Values that are texts, `None` for YAML's null, lists and dicts; `places` are those of the values, by path.
+
+    What has no place of its own stands where the nearest thing around it does, at last at `root`.
+    """
+
+    values: dict[str, object]
+    places: Mapping[Path, Place]
+    root: Place
+
+    def find(self, path: Path, absent: object = None) -> object:
+        """Give what stands at `path`."""
+        node: object = self.values
+        for step in path:
+            match node:
+                case dict() if step in node:
+                    node = node[step]
+                case list() if isinstance(step, int) and step < len(node):
+                    node = node[step]
+                case _:
+                    return absent
+        return node
+
+    def place(self, path: Path) -> Place:
+        """Give the place of what stands at `path`, or of the nearest thing around it."""
+        nothing = object()
+        while path and (path not in self.places or self.find(path, nothing) is nothing):
+            path = path[:-1]
+        return self.places.get(path, self.root)
+
+    def text(self, path: Path) -> str | None:
+        """Give the text at `path`; `None` where there is none, or something else than a text."""
+        found = self.find(path)
+        return found if isinstance(found, str) else None
+
+    def mapping(self, path: Path) -> dict[str, object]:
+        """Give the mapping at `path`; empty where there is none."""
+        found = self.find(path)
+        return found if isinstance(found, dict) else {}
+
+    def listing(self, path: Path) -> list[object]:
+        """Give the list at `path`; empty where there is none."""
+        found = self.find(path)
+        return found if isinstance(found, list) else []
+
+    def finding(self, path: Path, text: str) -> Finding:
+        """Tell of what is wrong with what stands at `path`, at its place."""
+        return Finding(self.place(path), path, text)
+
+
+def dotted(path: Path) -> str:
+    """Write a path as a person would: `jobs[0].module`; it ends where a secret stands."""
+    end = next((index + 1 for index, step in enumerate(path) if step in SECRETS), len(path))
+    steps = (f"[{step}]" if isinstance(step, int) else f".{_key(step)}" for step in path[:end])
+    return "".join(steps).removeprefix(".")
+
+
+def _key(text: str) -> str:
+    # A forgotten space makes a secret part of the key: {client_secret:swordfish}.
+    word, sign, _ = text.replace("=", ":").partition(":")
+    return quote(f"{word}…" if sign else word)[1:-1]

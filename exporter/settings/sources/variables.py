@@ -1,0 +1,186 @@
+"""Settings given as variables: of the environment, of a `.env` file, and as the files of a secrets directory."""
+
+import difflib
+import io
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from exporter.errors import ConfigurationError, Problem
+from exporter.files import explain, read_text
+from exporter.settings.sections.accounts import AccountSettings
+from exporter.settings.sections.redaction import quote
+from exporter.settings.sections.schema import SECTIONS, Settings
+from exporter.settings.sections.secret_files import read_secret_file
+from exporter.settings.sources.layers import Source, Written
+from exporter.settings.sources.tree import Finding, Place, Tree
+from exporter.settings.sources.tree import Path as TreePath
+
+PREFIX = "ZOHO_"
+ACCOUNT = "ZOHO_ACCOUNT"
+JOBS = "ZOHO_JOBS"
+SECRETS_DIR = "ZOHO_SECRETS_DIR"
+DEFAULT_ALIAS = "default"
+"""The account that the variables describe when `ZOHO_ACCOUNT` is not set."""
+
+_NEAR = 0.8
+_MOST_BYTES = 1024 * 1024
+_ENTRY_SHAPES = {2: ("module", "job_id"), 3: ("account", "module", "job_id")}
+_FILE_KEYS = ("client_secret_file", "refresh_token_file")
+
+Layer = Mapping[str, Written]
+"""The variables of one source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """What the variables say of the settings, and of the account they describe; layers with the highest first."""
+
+    layers: tuple[Layer, ...]
+    warnings: tuple[Problem, ...]
+    findings: tuple[Finding, ...]
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str], dotenv_file: Path | None, secrets_dir: Path, file: Tree) -> "Variables":
+        """Read every variable; files that the settings file names are its own, and no variables.
+
+        Raises:
+            ConfigurationError: the `.env` file is there and can't be read.
+        """
+        environment, misspelt = _picked(environ)
+        dotenv, misspelt_too = _picked(_read_dotenv(dotenv_file), source=str(dotenv_file))
+        findings: list[Finding] = []
+        chosen = environment.get(SECRETS_DIR) or dotenv.get(SECRETS_DIR)
+        secrets: Layer = {}
+        if chosen or secrets_dir.is_dir():
+            directory = Path(str(chosen.value)) if chosen else secrets_dir
+            secrets = _secrets(directory, _named_files(file), findings)
+        return cls((environment, dotenv, secrets), (*misspelt, *misspelt_too), tuple(findings))
+
+    def get(self, name: str) -> Written | None:
+        """Give the variable from the highest source that has it."""
+        return next((layer[name] for layer in self.layers if name in layer), None)
+
+    @property
+    def alias(self) -> str:
+        """The account that the variables describe."""
+        written = self.get(ACCOUNT)
+        return str(written.value) if written else DEFAULT_ALIAS
+
+    def sources(self, file: Tree) -> Iterator[Source]:
+        """Give each source of variables, jobs apart, to be laid over the file."""
+        known = known_variables(self.alias)
+        for layer in self.layers:
+            yield Source.of({known[name]: written for name, written in layer.items() if name in known})
+        account, path = self.get(ACCOUNT), ("accounts", self.alias)
+        place = account.place if account else Place(ACCOUNT)
+        # An account that the file describes too stands in the file.
+        yield Source({"accounts": {self.alias: {}}} if account else {}, {path: file.places.get(path, place)})
+
+
+def known_variables(alias: str = DEFAULT_ALIAS) -> Mapping[str, tuple[str, ...]]:
+    """Give every variable that stands for one setting, and that setting's path, for the account `alias`."""
+    account = {_variable(name): ("accounts", alias, name) for name in AccountSettings.model_fields}
+    return account | {_variable(*path): path for path in _shared_paths()}
+
+
+def _shared_paths() -> Iterator[tuple[str, ...]]:
+    for name in Settings.model_fields:
+        if name in SECTIONS:
+            yield from ((name, inner) for inner in SECTIONS[name].model_fields)
+        elif name not in {"accounts", "jobs"}:
+            yield (name,)
+
+
+def _variable(*path: str) -> str:
+    return PREFIX + "__".join(path).upper()
+
+
+def variable_for(path: TreePath) -> str:
+    """Give the variable that sets an account's setting."""
+    return _variable(str(path[-1]))
+
+
+def _picked(environ: Mapping[str, str | None], *, source: str = "") -> tuple[Layer, tuple[Problem, ...]]:
+    """Pick our variables, and warn of those that look misspelt. An empty variable is the same as none.
+
+    `source` is the file that the variables stand in, if they are not the environment's own.
+    """
+    known = {*known_variables(), ACCOUNT, JOBS, SECRETS_DIR}
+    layer: dict[str, Written] = {}
+    warnings: list[Problem] = []
+    for name, text in environ.items():
+        if name in known and text and text.strip():
+            layer[name] = Written(text.strip(), Place(source, entry=name) if source else Place(name))
+        elif name.startswith(PREFIX) and name not in known and (text or not source):
+            warnings.extend(_misspelt(name, known, source))
+    return layer, tuple(warnings)
+
+
+def _misspelt(name: str, known: set[str], source: str) -> Iterator[Problem]:
+    # Platforms inject variables of their own (ZOHO_EXPORTER_PORT_10042_TCP): only a near miss is worth a word.
+    for near in difflib.get_close_matches(name, sorted(known), n=1, cutoff=_NEAR):
+        place = source or quote(name).strip('"')
+        prefix = f"{quote(name)}: " if source else ""
+        yield Problem(place, f"{prefix}not a variable of ours and ignored; did you mean {near}?")
+
+
+def _read_dotenv(file: Path | None) -> Mapping[str, str | None]:
+    if file is None or not file.exists() or file.is_dir():
+        return {}
+    return dotenv_values(stream=io.StringIO(read_text(file, _MOST_BYTES)))
+
+
+def _named_files(file: Tree) -> frozenset[str]:
+    """Give the real paths of the files that an account names itself, by whatever links."""
+    named = (file.text(("accounts", alias, key)) for alias in file.mapping(("accounts",)) for key in _FILE_KEYS)
+    return frozenset(os.path.realpath(name) for name in named if name and name.isprintable())
+
+
+def _secrets(directory: Path, taken: frozenset[str], findings: list[Finding]) -> Layer:
+    """Take the files of a directory that are named like variables, whatever the case of their letters.
+
+    A secret is kept as the file's path, so that it is read again when it changes.
+    """
+    layer: dict[str, Written] = {}
+    known = {*known_variables(), ACCOUNT, JOBS}
+    for file in _listed(directory, findings):
+        name, place = file.name.upper(), Place(str(file))
+        if name not in known or os.path.realpath(file) in taken:
+            continue
+        if f"{name}_FILE" in known:
+            layer[f"{name}_FILE"] = Written(str(file), place)
+            continue
+        try:
+            layer[name] = Written(read_secret_file(file), place)
+        except ConfigurationError as error:
+            findings.extend(Finding(place, (), problem.message) for problem in error.problems)
+    return layer
+
+
+def _listed(directory: Path, findings: list[Finding]) -> list[Path]:
+    try:
+        return sorted(directory.iterdir())
+    except OSError as error:
+        findings.append(Finding(Place(SECRETS_DIR), (), f"{quote(directory)} {explain(error, directory)}"))
+        return []
+
+
+def environment_jobs(
+    written: Written, default_account: str | None
+) -> tuple[list[tuple[dict[str, object], Place]], tuple[Finding, ...]]:
+    """Split `ZOHO_JOBS`: entries `Module/job_id` or `account/Module/job_id`, between commas."""
+    jobs: list[tuple[dict[str, object], Place]] = []
+    findings: list[Finding] = []
+    for entry in filter(None, map(str.strip, str(written.value).split(","))):
+        place = Place(written.place.name, entry=": ".join(filter(None, (written.place.entry, quote(entry)))))
+        parts = entry.split("/")
+        if len(parts) not in _ENTRY_SHAPES:
+            findings.append(Finding(place, (), "expected Module/job_id or account/Module/job_id"))
+            continue
+        job: dict[str, object] = {"account": default_account} if default_account else {}
+        jobs.append((job | dict(zip(_ENTRY_SHAPES[len(parts)], parts, strict=True)), place))
+    return jobs, tuple(findings)

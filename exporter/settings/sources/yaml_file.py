@@ -1,0 +1,190 @@
+"""A YAML file, read node by node, so that every value keeps its digits and its line."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+from yaml._yaml import CParser
+from yaml.composer import Composer
+from yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from yaml.resolver import BaseResolver, Resolver
+
+from exporter.errors import ConfigurationError, Problem
+from exporter.files import read_text
+from exporter.settings.sources.tree import Finding, Place, Tree
+from exporter.settings.sources.tree import Path as TreePath
+
+_MOST_BYTES = 4 * 1024 * 1024
+_MOST_NODES = 200_000
+_DEEPEST = 50
+_TAG = "tag:yaml.org,2002:"
+_PLAIN_TAGS = frozenset(
+    f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge", "map", "seq")
+)
+# The parser may quote what it stumbled over, which may be a secret.
+_QUOTED = re.compile(r"'[^' ]{3,}'")
+
+Pairs = dict[str, tuple[ScalarNode, yaml.Node]]
+
+
+def read_yaml(path: Path) -> tuple[Tree, tuple[Finding, ...]]:
+    """Read the file into a tree, together with what is wrong with its keys and tags. An empty file is an empty tree.
+
+    Raises:
+        ConfigurationError: when there is no tree: the file can't be read, is not YAML, or not a mapping.
+    """
+    text = read_text(path, _MOST_BYTES)
+    walk = _Walk(str(path))
+    problem: Problem | None = None
+    values: object = None
+    try:
+        values = walk.values(_Loader(text, str(path)).get_single_node())
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        problem = _syntax_problem(error, str(path), text)
+    # Raised out of the `except`: the parser's error shows the line it failed on.
+    if problem:
+        raise ConfigurationError((problem,))
+    if not isinstance(values, dict):
+        raise _refused(str(path), "expected a mapping at the top level, such as accounts: and jobs:")
+    return Tree(values, walk.places, Place(str(path), 1)), tuple(walk.findings)
+
+
+class _Loader(Composer, BaseResolver, CParser):
+    """libyaml's parser, several times faster than Python's, and a composer that stops where nobody writes any more.
+
+    Only null and merge keys are told from texts: no number, truth or date is made of them.
+    """
+
+    def __init__(self, text: str, name: str) -> None:
+        CParser.__init__(self, text)
+        Composer.__init__(self)
+        BaseResolver.__init__(self)
+        self._name = name
+        self._nodes = 0
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Compose a node, unless it is one too many or too deep."""
+        self._nodes += 1
+        self._depth += 1
+        if self._nodes > _MOST_NODES:
+            raise _refused(self._name, f"has more than {_MOST_NODES} keys and values: split it")
+        if self._depth > _DEEPEST:
+            raise _refused(self._name, "is nested too deeply")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
+for _first, _resolvers in Resolver.yaml_implicit_resolvers.items():
+    for _tag, _regex in _resolvers:
+        if _tag in {f"{_TAG}null", f"{_TAG}merge"}:
+            _Loader.add_implicit_resolver(_tag, _regex, [_first])
+
+
+def _refused(name: str, message: str) -> ConfigurationError:
+    return ConfigurationError((Problem(name, message),))
+
+
+def _syntax_problem(error: Exception, name: str, text: str) -> Problem:
+    match error:
+        case yaml.MarkedYAMLError(problem=str(said), problem_mark=object(line=int(line))):
+            lines = text.splitlines()
+            line = min(line, len(lines) - 1)  # at the end of the file the parser stands behind the last one
+            if lines[line].lstrip(" ").startswith("\t"):
+                said = "is indented by a tab, where only spaces may stand"
+            return Problem(f"{name}:{line + 1}", f"is not valid YAML: {_QUOTED.sub('…', said)}")
+        case yaml.reader.ReaderError(position=int(position)):
+            line = text.encode().count(b"\n", 0, position)
+            return Problem(f"{name}:{line + 1}", "is not valid YAML: has a character that YAML does not allow")
+        case _:
+            return Problem(name, "is not valid YAML")
+
+
+class _Walk:
+    """One walk over the nodes of a file; `findings` and `places` grow on the way."""
+
+    def __init__(self, name: str) -> None:
+        self.findings: list[Finding] = []
+        self.places: dict[TreePath, Place] = {}
+        self._name = name
+        self._open: set[int] = set()
+        self._reported: set[int] = set()
+        self._visits = 0
+
+    def values(self, root: yaml.Node | None) -> object:
+        """Give the values of a whole document."""
+        if root is None or (isinstance(root, ScalarNode) and root.tag == f"{_TAG}null"):
+            return {}
+        return self._value(root, (), Place(self._name, 1))
+
+    def _value(self, node: yaml.Node, path: TreePath, place: Place) -> object:
+        self.places[path] = place
+        with self._inside(node, path, place) as is_new:
+            if not is_new:
+                return None
+            if node.tag not in _PLAIN_TAGS:
+                # The tag is not quoted: it is what YAML makes of a secret that begins with "!".
+                text = "has a YAML tag: put a value that begins with ! in quotes"
+                self.findings.append(Finding(place, path, text))
+            match node:
+                case MappingNode():
+                    pairs = self._pairs(node, path).items()
+                    return {name: self._value(value, (*path, name), self._place(key)) for name, (key, value) in pairs}
+                case SequenceNode(value=values):
+                    return [self._value(item, (*path, i), self._place(item)) for i, item in enumerate(values)]
+                case _:
+                    return None if node.tag == f"{_TAG}null" else str(node.value)
+
+    def _pairs(self, node: MappingNode, path: TreePath) -> Pairs:
+        own: Pairs = {}
+        merged: Pairs = {}
+        self._visits += len(node.value)
+        for key, value in node.value:
+            if not isinstance(key, ScalarNode):
+                self._find(key, path, "has a key that is not a plain word")
+            elif key.tag == f"{_TAG}merge":
+                self._merge(value, path, merged)
+            elif key.value in own:
+                first = own[key.value][0].start_mark.line + 1
+                self._find(key, (*path, key.value), f"duplicate key, first on line {first}")
+            else:
+                own[key.value] = (key, value)
+        return merged | own
+
+    def _merge(self, node: yaml.Node, path: TreePath, merged: Pairs) -> None:
+        for source in node.value if isinstance(node, SequenceNode) else [node]:
+            if not isinstance(source, MappingNode):
+                self._find(source, path, "<<: expects a mapping, or a list of mappings")
+                continue
+            with self._inside(source, path, self._place(source)) as is_new:
+                for name, pair in self._pairs(source, path).items() if is_new else ():
+                    merged.setdefault(name, pair)
+
+    @contextmanager
+    def _inside(self, node: yaml.Node, path: TreePath, place: Place) -> Iterator[bool]:
+        self._visits += 1
+        if self._visits > _MOST_NODES:
+            raise _refused(self._name, f"its aliases expand to more than {_MOST_NODES} values")
+        if len(self._open) > _DEEPEST:
+            raise _refused(self._name, "is nested too deeply")
+        if id(node) in self._open:
+            self.findings.append(Finding(place, path, "an alias that contains itself"))
+            yield False
+            return
+        self._open.add(id(node))
+        try:
+            yield True
+        finally:
+            self._open.discard(id(node))
+
+    def _find(self, node: yaml.Node, path: TreePath, text: str) -> None:
+        # A mapping with several aliases is walked as often, and told of once.
+        if id(node) not in self._reported:
+            self._reported.add(id(node))
+            self.findings.append(Finding(self._place(node), path, text))
+
+    def _place(self, node: yaml.Node) -> Place:
+        return Place(self._name, node.start_mark.line + 1)

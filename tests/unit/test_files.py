@@ -1,0 +1,151 @@
+"""Files that somebody else names: whatever stands at a path, reading it ends, and says what it is."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter.errors import ConfigurationError, Problem
+from exporter.files import explain, read_bytes, read_text
+from exporter.settings import JobFiles, Settings, load_settings, read_secret_file, read_web_config
+
+_ADVICE = "not a regular file: put the content into a file, which can be read again"
+_ACCOUNT = {
+    "ZOHO_CLIENT_ID": "1000.XXXX",
+    "ZOHO_CLIENT_SECRET": "hunter2hunter2",
+    "ZOHO_REFRESH_TOKEN": "letmein",
+    "ZOHO_DATA_CENTER": "us",
+}
+
+
+@pytest.fixture(params=["pipe", "link to a pipe", "device", "socket", "directory"])
+def odd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """Give a path at which no regular file stands, and what is said of it."""
+    path, pipe = tmp_path / "odd", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    match request.param:
+        case "pipe":
+            yield pipe, f"is a pipe, {_ADVICE}"
+        case "link to a pipe":
+            path.symlink_to(pipe)
+            yield path, f"is a pipe, {_ADVICE}"
+        case "device":
+            path.symlink_to("/dev/zero")
+            yield path, f"is a device, {_ADVICE}"
+        case "directory":
+            path.mkdir()
+            yield path, "is a directory, not a file"
+        case _:
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(str(path))
+                yield path, f"is a socket, {_ADVICE}"
+
+
+def _settings(**variables: object) -> Settings:
+    environ = _ACCOUNT | {f"ZOHO_{name.upper()}": str(value) for name, value in variables.items()}
+    return load_settings(None, environ=environ, dotenv_file=None, secrets_dir=Path("no secrets directory"))
+
+
+_READERS: dict[str, Callable[[Path], object]] = {
+    "settings file": lambda path: load_settings(path, environ={}, dotenv_file=None),
+    "web-config file": read_web_config,
+    "secret file": read_secret_file,
+    "secret of an account": lambda path: _settings(client_secret="", client_secret_file=path),
+    "API token": lambda path: _settings(web__api_token_file=path),
+    "text": lambda path: read_text(path, 10),
+}
+
+
+@pytest.mark.parametrize("read", _READERS.values(), ids=list(_READERS))
+def test_what_is_no_regular_file_is_refused_at_once(odd: tuple[Path, str], read: Callable[[Path], object]) -> None:
+    """No reader waits for a writer, reads without end, or shows a traceback."""
+    path, message = odd
+    with pytest.raises(ConfigurationError) as caught:
+        read(path)
+    (problem,) = caught.value.problems
+    assert str(problem).startswith((f"{path}: ", "ZOHO_"))
+    assert problem.message.endswith(message)
+
+
+def test_job_file_that_is_none_is_told(odd: tuple[Path, str]) -> None:
+    """The other job files are read."""
+    path, message = odd
+    other = path.parent / "a.yaml"
+    other.write_text("jobs: [{module: Leads, job_id: 1}]")
+    reading = JobFiles().read(_settings(job_files=f"{path},{other}"))
+    assert reading.problems == (Problem(str(path), message),)
+    assert [str(spec.key) for spec in reading.specs] == ["default/Leads/1"]
+
+
+def test_certificates_may_be_a_directory_and_nothing_else(odd: tuple[Path, str]) -> None:
+    """A directory of certificates is as good as a file."""
+    path, message = odd
+    if path.is_dir():
+        assert _settings(ca_bundle=path).ca_bundle == path
+    else:
+        with pytest.raises(ConfigurationError) as caught:
+            _settings(ca_bundle=path)
+        assert caught.value.problems == (Problem("ZOHO_CA_BUNDLE", f'"{path}" {message}'),)
+
+
+def test_dotenv_that_is_none_is_told_but_for_a_directory(odd: tuple[Path, str]) -> None:
+    """Some keep a virtual environment in a directory of that name."""
+    path, message = odd
+    if path.is_dir():
+        assert load_settings(None, environ=_ACCOUNT, dotenv_file=path).max_jobs == 1000
+    else:
+        with pytest.raises(ConfigurationError) as caught:
+            load_settings(None, environ=_ACCOUNT, dotenv_file=path)
+        assert caught.value.problems == (Problem(str(path), message),)
+
+
+def test_pipe_in_the_secrets_directory_is_told(tmp_path: Path) -> None:
+    """Where it is named like a variable."""
+    os.mkfifo(tmp_path / "zoho_retention")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(None, environ=_ACCOUNT, dotenv_file=None, secrets_dir=tmp_path)
+    assert caught.value.problems == (Problem(f"{tmp_path}/zoho_retention", f"is a pipe, {_ADVICE}"),)
+
+
+@pytest.mark.parametrize(
+    ("size", "most", "said"),
+    [(10, 10, ""), (1025, 1024, "is larger than 1 KiB"), (3 << 20, 2 << 20, "is larger than 2 MiB")],
+)
+def test_file_is_read_to_its_limit(tmp_path: Path, size: int, most: int, said: str) -> None:
+    """A byte more is too many."""
+    file = tmp_path / "file"
+    file.write_bytes(b"x" * size)
+    if said:
+        with pytest.raises(ConfigurationError, match=rf"^{file}: {said}: expected a word$"):
+            read_bytes(file, most, expected="a word")
+    else:
+        assert read_bytes(file, most) == b"x" * size
+
+
+def test_text_is_utf_8_without_its_mark(tmp_path: Path) -> None:
+    """What is none is not shown, not even in the error's context."""
+    file = tmp_path / "file"
+    file.write_bytes("\ufeffgrün".encode())
+    assert read_text(file, 100) == "grün"
+    file.write_bytes(b"hunter2\xff")
+    with pytest.raises(ConfigurationError) as caught:
+        read_text(file, 100)
+    assert caught.value.problems == (Problem(str(file), "is not UTF-8 text"),)
+    assert caught.value.__context__ is None
+
+
+def test_permission_is_explained(tmp_path: Path) -> None:
+    """The message says who we are, whose file it is and its mode."""
+    file = tmp_path / "secret"
+    file.touch()
+    file.chmod(0o600)
+    who = os.geteuid()
+    assert (
+        explain(PermissionError(), file)
+        == f"may not be read by uid {who}: it belongs to uid {who} and its mode is 0600"
+    )
+    assert explain(PermissionError(), tmp_path / "x") == f"may not be read by uid {who} (nor may its directory)"
+    assert explain(OSError(5, "Input/output error"), file) == "can't be read: Input/output error"
+    assert explain(OSError(), file) == "can't be read: OSError"

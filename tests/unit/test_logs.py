@@ -1,0 +1,110 @@
+"""What a line of the log may hold."""
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from exporter.logs import LONGEST_LINE, configure_logging
+from exporter.redactor import Redactor
+
+SECRET = "1000.token-7f3a/x"
+Logs = Callable[..., io.StringIO]
+
+
+@pytest.fixture
+def open_logs() -> Iterator[Logs]:
+    """Give a function that configures the logs, and what they write; afterwards all is as it was."""
+    root, ours = logging.getLogger(), logging.getLogger("exporter")
+    kept = (root.handlers[:], root.level, ours.level, logging.raiseExceptions)
+    redactor = Redactor()
+    redactor.know(SECRET)
+
+    def open_some(log_format: str, level: str = "info") -> io.StringIO:
+        stream = io.StringIO()
+        configure_logging(level, log_format, stream, clean=redactor.clean)
+        return stream
+
+    yield open_some
+    root.handlers[:], logging.raiseExceptions = kept[0], kept[3]
+    root.setLevel(kept[1])
+    ours.setLevel(kept[2])
+
+
+FORMATS = pytest.mark.parametrize("log_format", ["logfmt", "json"])
+
+
+@FORMATS
+@pytest.mark.parametrize("name", ["exporter.zoho.client", "urllib3.connection", "uvicorn.error", "asyncio", "other"])
+def test_no_line_has_a_secret(open_logs: Logs, log_format: str, name: str) -> None:
+    """Not in the event, in a field or in a traceback, whoever writes it."""
+    stream = open_logs(log_format)
+    try:
+        raise ValueError(f"no {SECRET.upper()}")  # noqa: TRY301 - a traceback is wanted
+    except ValueError:
+        logging.getLogger(name).exception(
+            "said %s", SECRET, extra={"url": f"https://x/?t={SECRET}", "object": [SECRET]}
+        )
+    written = stream.getvalue()
+    assert written.count("<secret>") == 4
+    assert "7f3a" not in written.lower()
+
+
+@pytest.mark.parametrize("name", ["urllib3.connection", "requests", "uvicorn.error", "asyncio", "anybody"])
+def test_others_are_heard_when_they_fail(open_logs: Logs, name: str) -> None:
+    """Their warnings quote what somebody sent them."""
+    stream = open_logs("logfmt", "debug")
+    logging.getLogger(name).warning("Failed to parse headers (url=%s)", "http://x/")
+    assert stream.getvalue() == ""
+    logging.getLogger(name).error("gone")
+    assert "event=gone" in stream.getvalue()
+
+
+@pytest.mark.parametrize(("level", "heard"), [("debug", 3), ("info", 2), ("warning", 1), ("error", 0)])
+def test_our_own_events_are_heard_from_the_level_on(open_logs: Logs, level: str, heard: int) -> None:
+    """The level is ours alone."""
+    stream = open_logs("logfmt", level)
+    logger = logging.getLogger("exporter.jobs")
+    logger.debug("a")
+    logger.info("b")
+    logger.warning("c")
+    assert stream.getvalue().count("\n") == heard
+
+
+@FORMATS
+@pytest.mark.parametrize(
+    "letter", ["e", "\u00e9", "\n", "\x00", '"'], ids=["ascii", "accent", "newline", "nul", "quote"]
+)
+def test_a_line_has_an_end(open_logs: Logs, log_format: str, letter: str) -> None:
+    """An event of any length becomes one bounded line, which still has a beginning and an end."""
+    stream = open_logs(log_format)
+    fields = {f"field_{number}": letter * 2_000 for number in range(10)}
+    logging.getLogger("exporter.jobs").error("begins %s ends", letter * 20_000, extra=fields)
+    (line,) = stream.getvalue().splitlines()
+    assert len(line) <= LONGEST_LINE
+    assert "begins" in line
+    assert "ends" in line
+
+
+def test_a_line_that_was_cut_is_still_json(open_logs: Logs) -> None:
+    """A collector can read it."""
+    stream = open_logs("json")
+    logging.getLogger("exporter.jobs").error("x" * 20_000, extra={"job_id": "3524033000006027001"})
+    line = json.loads(stream.getvalue())
+    assert (line["level"], line["job_id"]) == ("error", "3524033000006027001")
+
+
+def test_a_secret_is_hidden_before_a_line_is_cut(open_logs: Logs) -> None:
+    """Half a secret would be known to nobody."""
+    stream = open_logs("json")
+    logging.getLogger("exporter.jobs").error("%s", "x" * 2040 + SECRET + "x" * 20_000)
+    assert "1000" not in stream.getvalue()
+
+
+def test_an_event_that_cannot_be_written_shows_nothing(open_logs: Logs, capsys: pytest.CaptureFixture[str]) -> None:
+    """Python's own words about it would show the event."""
+    stream = open_logs("logfmt")
+    logging.getLogger("exporter.jobs").error("%d", SECRET)
+    assert (stream.getvalue(), capsys.readouterr().err) == ("", "")
