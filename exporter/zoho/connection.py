@@ -10,10 +10,10 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, parse_headers
+from ipaddress import ip_address
 from threading import BoundedSemaphore, Thread
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -72,7 +72,7 @@ class Lookups:
         Raises:
             OSError: there are none; `TimeoutError` where nobody answered, or has not answered earlier calls yet.
         """
-        with suppress(socket.gaierror):
+        if _is_address(host):
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         if not self._places.acquire(blocking=False):
             raise TimeoutError("too many name lookups are without an answer")
@@ -90,6 +90,14 @@ class Lookups:
             found.set_exception(error)
         finally:
             self._places.release()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 class TlsSocket(ssl.SSLSocket):
