@@ -109,6 +109,7 @@ ERROR_CODES = (
         "Zoho has no mass updates of this module, or not in this api_version: check the module's API name",
         "spec",
     ),
+    ErrorCode("NOT_SUPPORTED", RefusedError, _EDITION, "SDK", message="not available in your edition"),
     ErrorCode("INVALID_HOST", RefusedError, _HOST, "change log"),
 )
 
