@@ -15,7 +15,7 @@ from exporter.zoho.client import AccountSetup, OpenAccount
 from exporter.zoho.data_centers import Endpoints
 from exporter.zoho.permits import CreditLimits
 from exporter.zoho.transport import Transport, UnsentError
-from exporter.zoho.wire import Answer
+from exporter.zoho.wire import Answer, SealedAnswer
 
 Reply = tuple[int, Mapping[str, object]]
 """Status and body."""
@@ -78,7 +78,7 @@ class Peer(Transport):
             raise reply
         return self._answer(*reply, {"x-api-credits-remaining": self.remaining} if self.remaining else {})
 
-    def post_form(self, url: str, fields: Mapping[str, str], *, deadline: float) -> Answer:
+    def post_form(self, url: str, fields: Mapping[str, str], *, deadline: float) -> SealedAnswer:
         """Answer a token refresh."""
         del url, fields, deadline
         with self._lock:
@@ -87,7 +87,7 @@ class Peer(Transport):
             if self.grant is None:
                 self.live.add(value)
         granted = (200, {"access_token": value, "expires_in": self.lifetime_seconds})
-        return self._answer(*(self.grant or granted), {})
+        return SealedAnswer(self._answer(*(self.grant or granted), {}), Redactor())
 
     def rest(self) -> None:
         """Count the rests."""

@@ -103,13 +103,11 @@ ERROR_CODES = (
     ErrorCode("LIMIT_EXCEEDED", ThrottledError, _THROTTLE, "SDK"),
     ErrorCode("LIMIT_REACHED", ThrottledError, _THROTTLE, "SDK"),
     ErrorCode("FEATURE_NOT_SUPPORTED", RefusedError, _EDITION, "SDK"),
-    ErrorCode("NOT_SUPPORTED", RefusedError, _EDITION, "SDK"),
     ErrorCode(
         "NOT_SUPPORTED",
         RefusedError,
         "Zoho has no mass updates of this module, or not in this api_version: check the module's API name",
         "spec",
-        message="the given module is not supported",
     ),
     ErrorCode("INVALID_HOST", RefusedError, _HOST, "change log"),
 )

@@ -10,10 +10,10 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, parse_headers
+from ipaddress import ip_address
 from threading import BoundedSemaphore, Thread
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -72,7 +72,7 @@ class Lookups:
         Raises:
             OSError: there are none; `TimeoutError` where nobody answered, or has not answered earlier calls yet.
         """
-        with suppress(socket.gaierror):
+        if _is_address(host):
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         if not self._places.acquire(blocking=False):
             raise TimeoutError("too many name lookups are without an answer")
@@ -90,6 +90,14 @@ class Lookups:
             found.set_exception(error)
         finally:
             self._places.release()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 class TlsSocket(ssl.SSLSocket):
@@ -156,6 +164,8 @@ class Reply(HTTPResponse):
     @property
     def is_whole(self) -> bool:
         """Whether it came to its own declared end, and nothing behind it, so that another may follow it."""
+        if self.msg is None:
+            return False
         is_sound = self.version == 11 and not self.msg.defects  # noqa: PLR2004 - http.client's number for HTTP/1.1
         says_close = any("close" in word.lower() for word in self.msg.get_all("connection", []))
         return is_sound and self._is_framed() and self.isclosed() and not self._has_rest and not says_close
@@ -206,6 +216,16 @@ class Connection(HTTPConnection):
         except OSError:
             return False
         return False
+
+    @property
+    def has_heard(self) -> bool:
+        """Whether a byte of an answer came."""
+        return self.reply is not None and self.reply.has_begun
+
+    @property
+    def has_whole_reply(self) -> bool:
+        """Whether the whole of an answer came, and no more."""
+        return self.reply is not None and self.reply.is_whole
 
     def send(self, data: bytes) -> None:  # type: ignore[override]
         """Send within the limit."""

@@ -190,9 +190,8 @@ class Transport:
     def _send(self, request: PreparedRequest, deadline: float, *, is_fresh: bool, is_kept: bool) -> SealedAnswer:
         self._redactor.know(*self._proxy_secrets)
         limit = Limit(deadline, self._options.connect_timeout_seconds, self._stopwatch)
-        call = _Call(
-            limit, self.timeout_seconds, self._redactor.clean, self._idle.season if is_kept else None, is_fresh=is_fresh
-        )
+        season = self._idle.season if is_kept else None
+        call = _Call(limit, self.timeout_seconds, self._redactor.clean, season, is_fresh=is_fresh)
         proxies = dict(self._options.proxies)
         try:
             response = self._session.send(request, allow_redirects=False, proxies=proxies, call=call)
@@ -295,21 +294,17 @@ class _Adapter(BaseAdapter):
         idle = None if call.is_fresh else self._idle.take(route)
         connection = idle or self._open(route, call)
         connection.limit, connection.reply = call.limit, None
+        response = None
         try:
             response = _exchange(connection, request, route)
-        except BaseException as error:
-            connection.discard()
-            if not isinstance(error, _FAULTS):
-                raise
-            has_begun = connection.reply is not None and connection.reply.has_begun
-            if idle and not has_begun and not isinstance(error, TimeoutError):
-                raise _stale(_describe(error, call.clean)) from error
-            raise _broken(error, call) from error
+        except _FAULTS as error:
+            is_stale = idle and not connection.has_heard and not isinstance(error, TimeoutError)
+            raise (_stale(error, call) if is_stale else _broken(error, call)) from error
+        finally:
+            is_sound = connection.has_whole_reply and response is not None and response.content
+            self._idle.put(route, connection, call.season if is_sound else None)
         if idle and response.status_code == HTTPStatus.REQUEST_TIMEOUT:
-            connection.discard()
-            raise _stale("HTTP 408")
-        is_sound = connection.reply is not None and connection.reply.is_whole and response.raw.getvalue()
-        self._idle.put(route, connection, call.season if is_sound else None)
+            raise _stale(ConnectionError("HTTP 408"), call)
         return response
 
     def close(self) -> None:
@@ -416,9 +411,9 @@ def _unsent(error: Exception, call: _Call) -> UnsentError:
             return UnsentError("connection", f"no connection to Zoho: {said}", advice=_NETWORK_ADVICE)
 
 
-def _stale(said: str) -> StaleConnectionError:
-    message = f"a connection to Zoho was closed at the other end: {said}"
-    return StaleConnectionError("connection", message, advice=_NETWORK_ADVICE)
+def _stale(error: Exception, call: _Call) -> StaleConnectionError:
+    said = f"a connection to Zoho was closed at the other end: {_describe(error, call.clean)}"
+    return StaleConnectionError("connection", said, advice=_NETWORK_ADVICE)
 
 
 def _broken(error: Exception, call: _Call) -> PassingError:

@@ -1,7 +1,7 @@
 """The gate before every route: what comes in is one of our paths, small enough, from somebody who may, and in time.
 
-All work is done in threads, so that the event loop is free for the next request whatever the last one costs; only that we
-are healthy it says by itself, so that a crowd at the gate is not mistaken for a dead exporter.
+All work is done in threads, so that the event loop is free for the next request whatever the last one costs. Only that
+we are healthy it says by itself: a crowd at the gate is not to be mistaken for a dead exporter.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from http import HTTPStatus
+from traceback import extract_tb
 
 from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
@@ -158,8 +159,8 @@ class Gate:
         return refusal(request.path, HTTPStatus.METHOD_NOT_ALLOWED, "this page has no such method", allow)
 
     def _failed(self, request: Request, error: Exception) -> Response:
-        # One line for each bug, not for each request that meets it: anybody could fill the log.
-        if self._is_news(f"{type(error)} {_place(error)}"):
+        # Once for each bug, not for each request that meets it: anybody could fill the log.
+        if self._is_news(f"{type(error)} {extract_tb(error.__traceback__)[-1:]}"):
             _log.error("a request failed in a way nobody foresaw", exc_info=error, extra={"path": request.path[:200]})
         text = "internal error: see the exporter's log"
         return refusal(request.path, HTTPStatus.INTERNAL_SERVER_ERROR, text)
@@ -167,14 +168,6 @@ class Gate:
 
 def _respond(route: Route, request: Request) -> Response:
     return compressed(route.answer(request), request.headers.get("Accept-Encoding", ""))
-
-
-def _place(error: Exception) -> str:
-    """Say where in the code an error came up."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
 
 
 def _late(request: Request) -> Response:

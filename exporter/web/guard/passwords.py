@@ -1,8 +1,8 @@
 """Passwords of basic authentication: checked against bcrypt hashes, seldom, and never in the way of other requests.
 
 One check costs a tenth of a second or more of a core, so verdicts are kept, equal checks are joined, and one at a time
-runs, in a thread. Of those that wait the one comes first that most requests ask for, and then the newest: who guesses
-has many others waiting behind a guess, who knows the password comes once, or often with the same one.
+runs, in a thread. Of those that wait the one comes first that most requests ask for, and of several in turn the newest,
+before which no crowd of guesses stands, and the oldest, which no stream of guesses holds up for ever.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
@@ -23,6 +23,8 @@ from exporter.web.threads import in_thread
 
 MOST_WAITING = 512
 """More than a crowd that guesses has connections: who is told at once to come back comes back at once."""
+_PAUSE_SECONDS = 1.0
+"""How much later a wrong guess is answered for each check that waits: a crowd that guesses keeps itself few."""
 _MAX_VERDICTS = 256
 _BCRYPT_BYTES = 72  # bcrypt looks at no more of a password
 
@@ -67,12 +69,18 @@ class _Check:
 
 
 class Passwords:
-    """Judges logins. For use in one event loop."""
+    """Judges logins. For use in one event loop.
 
-    def __init__(self) -> None:
+    Args:
+        pause: waits some seconds.
+    """
+
+    def __init__(self, pause: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
+        self._pause = pause
         self._key = secrets.token_bytes(32)
         self._checks: dict[bytes, _Check] = {}
         self._running: _Check | None = None
+        self._is_newest_next = True
         self._runner: asyncio.Task[None] | None = None
         # Two stores: guesses must not push out the passwords that are right.
         self._right = _Digests()
@@ -95,9 +103,12 @@ class Passwords:
         )
         check.asked += 1
         try:
-            return await asyncio.shield(check.verdict)
+            verdict = await asyncio.shield(check.verdict)
         finally:
             check.asked -= 1
+        if verdict is Verdict.REFUSED:
+            await self._pause(_PAUSE_SECONDS * len(self._checks))
+        return verdict
 
     def _enter(self, check: _Check) -> _Check:
         waiting = [one for one in self._checks.values() if one is not self._running]
@@ -110,7 +121,9 @@ class Passwords:
 
     async def _run(self) -> None:
         while self._checks:
-            check = max(reversed(self._checks.values()), key=lambda one: one.asked)  # of several the newest
+            self._is_newest_next = not self._is_newest_next
+            checks = self._checks.values()
+            check = max(reversed(checks) if self._is_newest_next else checks, key=lambda one: one.asked)
             self._running = check
             if not check.asked:  # whoever asked has given up
                 self._settle(check, Verdict.BUSY)

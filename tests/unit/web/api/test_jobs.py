@@ -5,11 +5,11 @@ import tracemalloc
 
 import pytest
 import requests
-from exporter.jobs.tracking import note_failure, note_report
 from played import PlayedExporter
 from samples import DEALS, FAILURE, LEADS, NOW, report, tracked
 from sites import Serve, token_guard
 
+from exporter.jobs.outcome import note_failure, note_report
 from exporter.model import JobSource, JobState
 from exporter.web import WebOptions, create_gate
 

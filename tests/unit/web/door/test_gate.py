@@ -183,7 +183,7 @@ def test_no_path_leads_around_the_password(site: Callable[..., Site], path: str)
 def test_those_who_know_the_password_come_in_while_others_guess(site: Callable[..., Site]) -> None:
     """Also for the first time, many at once, and from the address of those who guess."""
     users = {"alice": bcrypt.hashpw(b"right", bcrypt.gensalt(10))}
-    url = f"{site(user_guard(users)).url}/echo"
+    url = f"{site(user_guard(users), seconds=10.0).url}/echo"
     is_over = Event()
 
     def guess(number: int) -> set[int]:
@@ -198,7 +198,7 @@ def test_those_who_know_the_password_come_in_while_others_guess(site: Callable[.
         first = list(pool.map(lambda _: requests.get(url, auth=("alice", "right"), timeout=60), range(10)))
         is_over.set()
         assert [answer.status_code for answer in first] == [200] * 10
-        assert set().union(*(guess.result() for guess in guesses)) <= {401, 429}
+        assert set().union(*(guess.result() for guess in guesses)) <= {401, 503}
 
 
 def test_too_many_requests_at_once_are_told_to_come_back(site: Callable[..., Site], held: Held) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import itertools
 from collections.abc import Mapping
 
 import bcrypt
@@ -16,9 +17,19 @@ USERS: Mapping[str, bytes] = {
 }
 
 
+def quick(pauses: list[float] | None = None) -> Passwords:
+    """Give a judge that only notes how long a wrong guess would have to wait for its answer."""
+    noted = [] if pauses is None else pauses
+
+    async def pause(seconds: float) -> None:
+        noted.append(seconds)
+
+    return Passwords(pause)
+
+
 def judged(*logins: Login, passwords: Passwords | None = None) -> list[Verdict]:
     """Give the verdicts of logins that come at the same time."""
-    judge = passwords or Passwords()
+    judge = passwords or quick()
 
     async def together() -> list[Verdict]:
         return await asyncio.gather(*(judge.judge(login, USERS) for login in logins))
@@ -75,7 +86,7 @@ def test_password_is_checked(login: Login, verdict: Verdict) -> None:
 def test_unknown_user_is_refused_with_anybodys_password(password: bytes) -> None:
     """The hash that is checked to spend the time admits nobody."""
     users = [Login(f"user {number}", password) for number in range(9)]
-    passwords = Passwords()
+    passwords = quick()
     verdicts = [judged(user, passwords=passwords) for user in users]
     assert verdicts == [[Verdict.REFUSED]] * 9
 
@@ -83,7 +94,7 @@ def test_unknown_user_is_refused_with_anybodys_password(password: bytes) -> None
 @pytest.mark.parametrize("word", [b"right", b"wrong"])
 def test_verdict_is_kept(word: bytes) -> None:
     """So a second time costs nothing: it needs no place among those that wait."""
-    passwords = Passwords()
+    passwords = quick()
     [first] = judged(Login("alice", word), passwords=passwords)
     crowd = [Login("alice", b"%d" % number) for number in range(2)]
     assert judged(*crowd, *[Login("alice", word)] * 5, passwords=passwords)[2:] == [first] * 5
@@ -91,7 +102,7 @@ def test_verdict_is_kept(word: bytes) -> None:
 
 def test_changed_hash_makes_a_kept_verdict_void() -> None:
     """A new password counts from the next request on, and the old one no more."""
-    passwords = Passwords()
+    passwords = quick()
     assert judged(Login("alice", b"right"), passwords=passwords) == [Verdict.ADMITTED]
     changed = {"alice": bcrypt.hashpw(b"new", bcrypt.gensalt(4))}
     assert asyncio.run(passwords.judge(Login("alice", b"right"), changed)) is Verdict.REFUSED
@@ -101,7 +112,7 @@ def test_changed_hash_makes_a_kept_verdict_void() -> None:
 
 def test_right_passwords_outlast_any_number_of_guesses() -> None:
     """Guesses fill a store of their own."""
-    passwords = Passwords()
+    passwords = quick()
     judged(Login("alice", b"right"), passwords=passwords)
     for number in range(300):
         judged(Login("alice", b"%d" % number), passwords=passwords)
@@ -111,7 +122,7 @@ def test_right_passwords_outlast_any_number_of_guesses() -> None:
 
 def taken_in_turn(*crowds: list[Login]) -> list[tuple[bytes, Verdict]]:
     """Let logins come, one crowd once the check before has begun, and give passwords and verdicts as they are told."""
-    passwords, told = Passwords(), list[tuple[bytes, Verdict]]()
+    passwords, told = quick(), list[tuple[bytes, Verdict]]()
 
     async def ask(login: Login) -> None:
         verdict = await passwords.judge(login, USERS)
@@ -141,10 +152,43 @@ def test_equal_first_logins_are_one_check() -> None:
 
 
 def test_newcomer_is_checked_before_guesses_that_wait() -> None:
-    """One who guesses keeps many waiting; one who has just come is behind none of them but the one that runs."""
+    """One who guesses keeps many waiting; one who has just come is behind few of them."""
     guesses = [Login("alice", b"%d" % number) for number in range(60)]
     told = taken_in_turn(guesses, [RIGHT])
-    assert (b"right", Verdict.ADMITTED) in told[:2]
+    assert (b"right", Verdict.ADMITTED) in told[:4]
+
+
+def test_guesses_that_come_again_and_again_hold_up_nobody() -> None:
+    """Each that is refused is followed by the next, which is newer than the one who knows the password."""
+    passwords, numbers = quick(), itertools.count()
+
+    async def ask() -> int:
+        """Give the number of guesses that were checked first."""
+        is_over = asyncio.Event()
+
+        async def guess() -> None:
+            while not is_over.is_set():
+                await passwords.judge(Login("alice", b"%d" % next(numbers)), USERS)
+
+        guessers = [asyncio.create_task(guess()) for _ in range(10)]
+        await asyncio.sleep(0)
+        honest = asyncio.create_task(passwords.judge(RIGHT, USERS))
+        await asyncio.sleep(0)
+        guessers.append(asyncio.create_task(guess()))
+        assert await honest is Verdict.ADMITTED
+        is_over.set()
+        await asyncio.gather(*guessers)
+        return next(numbers)
+
+    assert asyncio.run(ask()) < 60
+
+
+def test_crowd_that_guesses_waits_for_its_answers() -> None:
+    """The longer, the more checks wait; one who has mistyped a password does not."""
+    pauses: list[float] = []
+    judged(*[Login("alice", b"%d" % number) for number in range(4)], passwords=quick(pauses))
+    judged(Login("alice", b"mistyped"), passwords=quick(pauses))
+    assert pauses == [3.0, 2.0, 1.0, 0.0, 0.0]
 
 
 def test_few_passwords_wait() -> None:
@@ -155,7 +199,7 @@ def test_few_passwords_wait() -> None:
 
 def test_login_that_was_given_up_can_be_made_again() -> None:
     """Whose time was over before the check comes in the next time."""
-    passwords = Passwords()
+    passwords = quick()
 
     async def impatient() -> Verdict:
         first = asyncio.create_task(passwords.judge(Login("alice", b"a"), USERS))

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 import requests
-from exporter.jobs.tracking import note_report
 from played import PlayedExporter
 from samples import DEALS, LEADS, NOW, report, tracked
 from sites import Serve
 
+from exporter.jobs.outcome import note_report
 from exporter.model import JobSource, JobState, TrackedJob
 from exporter.web import WebOptions, create_gate
 from exporter.web.prometheus.discovery import scrape_interval_seconds, target
