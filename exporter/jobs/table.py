@@ -271,8 +271,10 @@ class JobTable:
 
 
 def is_made_up(job: TrackedJob) -> bool:
-    """Whether only a probe says that there is such a job, and Zoho says that there is none."""
-    return job.spec.source is JobSource.PROBE and job.failure is not None and job.failure.code == UNKNOWN_JOB
+    """Whether only a probe says that there is such a job, and Zoho that there is none, or nothing but refusals."""
+    if job.spec.source is not JobSource.PROBE or job.failure is None:
+        return False
+    return job.failure.code == UNKNOWN_JOB or (job.report is None and not job.failure.is_passing)
 
 
 def _described(spec: JobSpec) -> dict[str, object]:

@@ -107,7 +107,8 @@ class StateFile:
         (file, log), (seen_file, seen_log) = self._look(), self._seen
         # Others that write to the database as we do let the log grow, and touch the file only where they shorten that.
         is_log_lost = seen_log is not None and (log is None or log[:2] != seen_log[:2] or log[2] < seen_log[2])
-        return file != seen_file or is_log_lost or not _is_at(self._lock, _beside(self.path, ".lock"))
+        is_changed = file != seen_file or is_log_lost
+        return is_changed or not self._is_open or not _is_at(self._lock, _beside(self.path, ".lock"))
 
     def renew(self, rows: Iterable[tuple[str, str, str, str | None]]) -> None:
         """Write the file whole again, in the place of what is there; another file's content is put aside.
@@ -115,6 +116,7 @@ class StateFile:
         Raises:
             sqlite3.Error, OSError: there is no new file yet.
         """
+        self._is_open = False  # until there is a new one, whatever stands in the old one's place
         with suppress(sqlite3.Error):
             self._connection.close()
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -150,6 +152,7 @@ class StateFile:
             self._connection.close()
             raise
         self._seen = self._look()
+        self._is_open = True
 
     def _look(self) -> tuple[_Stamp, _Stamp]:
         return _stamp(self.path), _stamp(_beside(self.path, "-wal"))

@@ -85,6 +85,8 @@ class SqliteStore:
 
     def close(self, grace_seconds: float = 5.0) -> None:
         """Write what is still to be written, waiting no longer than the grace, and let go of the file."""
+        for alias in self.accounts():
+            self._accounts[alias].rest()
         if self._writer:
             self._writer.close(grace_seconds)
 

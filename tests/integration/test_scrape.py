@@ -13,7 +13,7 @@ from samples import Clock, within
 
 from exporter.app import Application
 from exporter.errors import TooManyJobsError
-from exporter.model import JobKey
+from exporter.model import JobKey, JobSource, JobSpec
 from exporter.settings import Settings
 from exporter.simulator import Endpoint, Fault, FaultKind, Scenario, Simulator
 from exporter.state import SqliteStore
@@ -161,6 +161,37 @@ def test_budget_holds_for_probes(simulator: Simulator, settings_for: SettingsFor
         assert refused == 175
         assert exporter.scrape(within(30)).body.count(b"zoho_mass_update_job_info{") == 20
     assert simulator.stats().crm_calls == 5
+
+
+def test_made_up_probes_leave_the_others_theirs(simulator: Simulator, settings_for: SettingsFor) -> None:
+    """A hundred made-up jobs in as many modules cost a quarter of the budget, no series of modules, nobody's place."""
+    clock = Clock()
+    settings = settings_for(
+        simulator,
+        jobs=fill(simulator, 1),
+        daily_credit_budget="40",
+        max_probed_jobs="20",
+        **every("15s"),
+    )
+    refused = 0
+    with application(settings, clock) as exporter:
+        for number in range(100):
+            try:
+                exporter.probe(JobKey("acme", f"Made_Up_{number}", str(number)), within(30))
+            except TooManyJobsError:
+                refused += 1
+            clock.now += 1
+        assert simulator.stats().crm_calls == 10
+        page = scraped(exporter)
+        assert simulator.stats().crm_calls == 11
+        clock.now += 3600
+        scraped(exporter)
+        assert simulator.stats().crm_calls == 12
+        assert exporter.register([JobSpec(key_of("35"), JobSource.API)]) == (True,)
+    polled = [line for line in page.splitlines() if line.startswith("zoho_mass_update_polls_total{")]
+    modules = {line.partition('module="')[2].partition('"')[0] for line in polled}
+    assert modules == {"Leads"}
+    assert refused == 70
 
 
 def test_probe_keeps_its_deadline(settings_for: SettingsFor) -> None:

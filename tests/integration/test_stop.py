@@ -1,13 +1,16 @@
 """A clean stop: what is being written is answered, polls end within their bound, and state is kept."""
 
 import signal
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from threading import Thread
 
+import pytest
 import requests
 from journey import Exporter, every
+from processes import eventually
 
 from exporter.simulator import Endpoint, Fault, FaultKind, Simulator
 from exporter.state import SqliteStore
@@ -46,3 +49,31 @@ def test_stop_with_nothing_to_do_is_quick_and_quiet(start_exporter: Callable[...
     exporter = start_exporter()
     assert exporter.running.stop(signal.SIGTERM) == 0
     assert '"event": "stopping"' in exporter.running.stderr[-1]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_burst_of_signals_ends_it(start_exporter: Callable[..., Exporter], stop: signal.Signals) -> None:
+    """Reloads asked for before, with and after the stop neither hold it up nor are told as a fault."""
+    exporter = start_exporter()
+    process = exporter.running.process
+    for number in (*[signal.SIGHUP] * 20, stop, *[signal.SIGHUP, stop] * 10):
+        process.send_signal(number)
+    assert exporter.running.end() == 0
+    assert "Traceback" not in "".join(exporter.running.stderr)
+
+
+def test_stop_does_not_wait_for_zoho(simulator: Simulator, start_exporter: Callable[..., Exporter]) -> None:
+    """Neither a token nor a report that never comes keeps the process longer than its grace."""
+    simulator.set_status("Leads", GOOD, "RUNNING", updated=30, total=50)
+    simulator.add_fault(Fault(FaultKind.TIMEOUT, Endpoint.TOKEN))
+    exporter = start_exporter(jobs=f"Leads/{GOOD}", poll_timeout="120s")
+    scrape = Thread(target=lambda: requests.get(f"{exporter.url}/metrics", timeout=60))
+    scrape.start()
+    eventually(lambda: simulator.stats().token_calls == 1, "no token is asked for")
+    begun = time.monotonic()
+    assert requests.post(f"{exporter.url}/-/reload", timeout=30).text == "reloaded\n"
+    assert exporter.running.stop(signal.SIGTERM) == 0
+    assert time.monotonic() - begun < 20
+    scrape.join(30)
+    assert not scrape.is_alive()
+    assert "Traceback" not in "".join(exporter.running.stderr)

@@ -8,7 +8,9 @@ from samples import Clock, within
 
 from exporter.app import Application
 from exporter.app.accounts import proxies_by_host
+from exporter.app.writing import WritingTime
 from exporter.errors import ConfigurationError, Problem
+from exporter.model import JobKey, JobSource, JobSpec
 from exporter.settings import Settings, load_settings
 from exporter.state import SqliteStore
 from exporter.zoho.data_centers import Endpoints
@@ -91,3 +93,58 @@ def test_good_job_file_does_not_hide_a_wrong_configuration(tmp_path: Path) -> No
         assert (application.reload_jobs(), told()) == ((), (False, 2))
         news.append(settings)
         assert (application.reload(), told()) == ((), (True, 2))
+
+
+def test_no_page_was_written_yet() -> None:
+    """The first scrape keeps back what a slow machine takes."""
+    writing = WritingTime()
+    assert 0.02 < writing.expected(0) < 0.2
+    assert 1.0 < writing.expected(1000) < 2.0
+
+
+def test_time_for_the_page_follows_the_slowest_of_the_last_ones() -> None:
+    """Twice what it would take for as many jobs; what was long ago is forgotten."""
+    writing = WritingTime()
+    writing.note(950, 1.0)
+    writing.note(950, 0.1)
+    assert writing.expected(950) == pytest.approx(2.02)
+    assert writing.expected(1950) == pytest.approx(4.02)
+    for _ in range(8):
+        writing.note(950, 0.1)
+    assert writing.expected(950) == pytest.approx(0.22)
+
+
+def test_one_job_is_found_as_a_page_shows_it() -> None:
+    """Without a look at all the others; nothing where it is not tracked."""
+    key = JobKey("default", "Leads", "35")
+    with closing(Application(settings_of(jobs="Leads/35"), SqliteStore(None), clock=Clock())) as application:
+        found = application.find(key)
+        assert found is not None
+        assert found.spec.key == key
+        assert application.find(JobKey("default", "Leads", "36")) is None
+        assert application.find(JobKey("nobody", "Leads", "35")) is None
+
+
+def test_page_without_jobs_asks_nothing() -> None:
+    """The exporter's own families cost no credit, and no look at the deadline."""
+    with closing(Application(settings_of(jobs="Leads/35"), SqliteStore(None), clock=Clock())) as application:
+        page = application.scrape(0.0, groups=("Exporter",)).body.decode()
+    assert "zoho_mass_update_exporter_build_info{" in page
+    assert "zoho_mass_update_job_state{" not in page
+
+
+def test_state_that_can_not_be_kept_is_told() -> None:
+    """Where the operator chose memory all is well; where a file fails it is not."""
+    with closing(Application(settings_of(), SqliteStore(None), clock=Clock())) as application:
+        assert application.is_kept()
+
+
+def test_job_that_was_restored_is_on_the_first_page(tmp_path: Path) -> None:
+    """A restart begins with all that was known, before any poll."""
+    path, settings = tmp_path / "state.db", settings_of()
+    spec = JobSpec(JobKey("default", "Leads", "35"), JobSource.API, "Spring")
+    with closing(Application(settings, SqliteStore(path), clock=Clock())) as application:
+        assert application.register([spec]) == (True,)
+    with closing(Application(settings, SqliteStore(path), clock=Clock())) as application:
+        assert [job.spec for job in application.snapshot().jobs] == [spec]
+        assert [account.totals.keys() for account in application.snapshot().accounts] == [{"Leads": 0}.keys()]

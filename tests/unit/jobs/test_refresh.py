@@ -499,22 +499,49 @@ def probed(scene: Scene, key: JobKey, answer: Answer) -> None:
     scene.scrape({key})
 
 
-def test_made_up_job_is_polled_only_when_it_is_probed() -> None:
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        pytest.param(NOT_FOUND, id="job"),
+        pytest.param(RefusedError("INVALID_MODULE", "the module name given seems to be invalid"), id="module"),
+        pytest.param(RefusedError("OAUTH_SCOPE_MISMATCH", "invalid oauth scope"), id="module that is not ours"),
+    ],
+)
+def test_made_up_job_is_polled_only_when_it_is_probed(refusal: RefusedError) -> None:
     """Scrapes leave a probed job alone that Zoho does not know, however long; a probe asks once its wait is over."""
     scene = Scene(keys=())
-    probed(scene, LEADS, fail(NOT_FOUND))
+    probed(scene, LEADS, fail(refusal))
     for _ in range(5):
         scene.clock.now += 3600
         scene.scrape()
     assert scene.upstream.asked == [LEADS]
     assert scene.refresher.tallies()["acme"].skipped["backoff"] == 5
-    probed(scene, LEADS, fail(NOT_FOUND))
-    probed(scene, LEADS, fail(NOT_FOUND))
+    probed(scene, LEADS, fail(refusal))
+    probed(scene, LEADS, fail(refusal))
     assert scene.upstream.asked == [LEADS, LEADS]
     probed(scene, DEALS, lambda _: report())
     scene.clock.now += 15
     scene.scrape()
     assert scene.upstream.asked == [LEADS, LEADS, DEALS, DEALS]
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked"),
+    [
+        pytest.param([fail(PassingError("timeout", "silence"))], 2, id="fault that passes"),
+        pytest.param([lambda _: report(), fail(RefusedError("NO_PERMISSION", "denied"))], 3, id="known to Zoho before"),
+        pytest.param([lambda _: report(), fail(NOT_FOUND)], 2, id="forgotten by Zoho"),
+    ],
+)
+def test_probed_job_that_zoho_may_know_is_polled_by_scrapes(answers: list[Answer], asked: int) -> None:
+    """What fails for another reason than that nobody knows it goes on by itself."""
+    scene = Scene(keys=())
+    for answer in answers:
+        probed(scene, LEADS, answer)
+        scene.clock.now += 15
+    scene.clock.now += 3600
+    scene.scrape()
+    assert len(scene.upstream.asked) == asked
 
 
 def test_listed_job_that_zoho_does_not_know_is_polled_by_scrapes() -> None:

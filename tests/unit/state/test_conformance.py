@@ -653,6 +653,13 @@ class TestRestart:
         poll(keeping.account, report(updated=35))
         assert keeping.account.totals()["Leads"].records["updated"] == 35
 
+    def test_stop_in_a_round_returns_what_nobody_claimed(self, keeping: House) -> None:
+        """Calls that were announced and then not made, because the process ended, cost nothing after it."""
+        keeping.account.expect_calls(5, Purse(5))
+        spend(keeping.account, 2)
+        keeping.restart()
+        assert keeping.account.used() == 2
+
     def test_claims_do_not_outlive_the_only_poller(self, keeping: House) -> None:
         """What was being polled at the end is free at once after a restart of a store that nobody shares."""
         keeping.account.track(spec(), NOW)

@@ -269,6 +269,24 @@ def test_file_that_can_not_be_written_again_is_told_once(
     assert known(house.store) == before
 
 
+def test_file_that_comes_back_is_written_again(path: Path) -> None:
+    """A directory that is there again as if nothing had happened finds nobody on a connection that is closed."""
+    StateFile(path).close()
+    with closing(StateFile(path)) as file:
+        away = path.parent.rename(path.parent.with_name("elsewhere"))
+        path.parent.write_text("in the way")
+        assert file.is_lost()
+        with pytest.raises(OSError, match="exists"):
+            file.renew([])
+        path.parent.unlink()
+        away.rename(path.parent)
+        assert file.is_lost()
+        file.renew([("acme", "credits", "1", "2")])
+        assert not file.is_lost()
+        file.write([("acme", "credits", "2", "3")])
+        assert list(file.rows()) == [("acme", "credits", "1", "2"), ("acme", "credits", "2", "3")]
+
+
 def insert(path: Path, *rows: tuple[object, object, object, object]) -> None:
     """Write rows without our help."""
     with closing(sqlite3.connect(path)) as connection, connection:
