@@ -72,20 +72,24 @@ class Change:
 
 
 def changes(tree: ast.Module) -> Iterator[Change]:
-    """Give everything that can be broken in a module, but for its annotations and docstrings."""
-    unseen = {id(node) for part in _annotations(tree) for node in ast.walk(part)}
+    """Give everything that can be broken in a module, but for its annotations and decorators."""
+    unseen = {id(node) for part in _unseen(tree) for node in ast.walk(part)}
     for number, node in enumerate(ast.walk(tree)):
         if id(node) not in unseen and isinstance(node, ast.expr | ast.stmt):
             for after in _instead(node):
                 yield Change(number, node.lineno, ast.unparse(node), after)
 
 
-def _annotations(tree: ast.Module) -> Iterator[ast.AST]:
+def _unseen(tree: ast.Module) -> Iterator[ast.AST]:
     for node in ast.walk(tree):
         match node:
-            case ast.FunctionDef(returns=ast.AST() as annotation) | ast.AnnAssign(annotation=annotation):
+            case ast.FunctionDef(returns=annotation, decorator_list=decorators):
+                yield from (part for part in (annotation, *decorators) if part)
+            case ast.ClassDef(decorator_list=decorators):
+                yield from decorators
+            case ast.AnnAssign(annotation=annotation):
                 yield annotation
-            case ast.arg(annotation=ast.AST() as annotation):
+            case ast.arg(annotation=ast.expr() as annotation):
                 yield annotation
 
 
