@@ -5,15 +5,20 @@ own tests run first, then those of its room.
 """
 
 import ast
+import os
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 MODULES = (
@@ -26,6 +31,9 @@ MODULES = (
     "exporter/state/ledger.py",
 )
 COPIED = ("exporter", "tests", "scripts", "deploy", "grafana", "pyproject.toml")
+PRELOADED = ("hypothesis.stateful", "pydantic", "requests_mock", "urllib3")
+QUIET = "ignore::pytest.PytestAssertRewriteWarning"
+"""What is loaded beforehand has no assertions that pytest rewrites."""
 PATIENCE_SECONDS = 120
 """A change that makes the tests hang is one that they notice."""
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -64,20 +72,24 @@ class Change:
 
 
 def changes(tree: ast.Module) -> Iterator[Change]:
-    """Give everything that can be broken in a module, but for its annotations and docstrings."""
-    unseen = {id(node) for part in _annotations(tree) for node in ast.walk(part)}
+    """Give everything that can be broken in a module, but for its annotations and decorators."""
+    unseen = {id(node) for part in _unseen(tree) for node in ast.walk(part)}
     for number, node in enumerate(ast.walk(tree)):
         if id(node) not in unseen and isinstance(node, ast.expr | ast.stmt):
             for after in _instead(node):
                 yield Change(number, node.lineno, ast.unparse(node), after)
 
 
-def _annotations(tree: ast.Module) -> Iterator[ast.AST]:
+def _unseen(tree: ast.Module) -> Iterator[ast.AST]:
     for node in ast.walk(tree):
         match node:
-            case ast.FunctionDef(returns=ast.AST() as annotation) | ast.AnnAssign(annotation=annotation):
+            case ast.FunctionDef(returns=annotation, decorator_list=decorators):
+                yield from (part for part in (annotation, *decorators) if part)
+            case ast.ClassDef(decorator_list=decorators):
+                yield from decorators
+            case ast.AnnAssign(annotation=annotation):
                 yield annotation
-            case ast.arg(annotation=ast.AST() as annotation):
+            case ast.arg(annotation=ast.expr() as annotation):
                 yield annotation
 
 
@@ -139,15 +151,25 @@ def tests_of(module: str) -> list[str]:
 
 
 def is_noticed(copy: Path, tests: list[str]) -> bool:
-    """Whether a test fails, or hangs."""
+    """Whether a test fails, or hangs. A fork, for to start and to load what the tests need would take the most time."""
     for place in tests:
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", place]
-        try:
-            if subprocess.run(command, cwd=copy, capture_output=True, timeout=PATIENCE_SECONDS, check=False).returncode:
-                return True
-        except subprocess.TimeoutExpired:
+        child = os.fork()
+        if not child:
+            _run(copy, place)
+        if os.waitpid(child, 0)[1]:
             return True
     return False
+
+
+def _run(copy: Path, place: str) -> NoReturn:
+    """Run tests, and end with their status."""
+    signal.alarm(PATIENCE_SECONDS)
+    os.chdir(copy)
+    sys.path.insert(0, str(copy))
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)
+    os._exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-W", QUIET, place]))
 
 
 def survivors(copy: Path, module: str, tests: list[str]) -> Iterator[str]:
@@ -169,6 +191,8 @@ def main() -> None:
     parser.add_argument("modules", nargs="*", default=MODULES, help="files of exporter/; those that decide by default")
     parser.add_argument("--tests", nargs="*", help="what to run instead of the module's and its room's tests")
     options = parser.parse_args()
+    for name in PRELOADED:
+        import_module(name)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         for name in COPIED:

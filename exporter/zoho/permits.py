@@ -95,7 +95,6 @@ class Permit:
     def _return_unused(self) -> None:
         """Return the credit of a poll that never came to a call; with its claim it would be out of reach."""
         if self._is_paid:
-            self._is_paid = False
             self._account.give_back(self._claim)
 
 

@@ -24,7 +24,7 @@ from exporter.errors import (
 from exporter.model import Credentials, JobKey, KeptToken, Pause, Standing, TokenStatus
 from exporter.state import SqliteStore
 from exporter.zoho.oauth import REFUSALS, AccessToken, RefreshError, Refusal
-from exporter.zoho.tokens import MOST_SUSPECTS, TokenSource
+from exporter.zoho.tokens import TokenSource
 
 CREDENTIALS = Credentials("1000.CLIENT", "client-secret-0a1b", "1000.refresh-2c3d")
 NEW_CREDENTIALS = replace(CREDENTIALS, refresh_token="1000.refresh-new-4e5f")
@@ -886,7 +886,7 @@ def test_suspects_are_forgotten_beyond_a_thousand(scene: Scene) -> None:
     scene.poll_refused()
     token = scene.accept()
     scene.watch.now += 1
-    for number in range(MOST_SUSPECTS - 1):
+    for number in range(999):
         scene.doubt(token, JobKey("acme", "Tasks", str(number)))
     assert isinstance(scene.poll_refused(), RefusedError)
     assert len(scene.minted) == 2
