@@ -73,7 +73,7 @@ def test_t4_no_page_and_no_health_check_waits_for_the_disk(
     assert len(peer.polls) > jobs
     assert told_by_metric(exporter) != silent
     faults.set()
-    crash_later(exporter)
+    crash_later(exporter, delay + 4)  # a write that is under way takes its time to the end
     polls = len(peer.polls)
     exporter.kill()
     assert (used(start(environment=environment)) or 0) >= polls
@@ -82,9 +82,9 @@ def test_t4_no_page_and_no_health_check_waits_for_the_disk(
 WITHOUT_POLLS = ["/-/healthy", "/-/ready", "/", "/metrics?collect[]=exporter", "/explain?crm_module=Leads&job_id=1"]
 
 
-def crash_later(exporter: Attacked) -> None:
+def crash_later(exporter: Attacked, seconds: float = 6) -> None:
     """Scrape for some seconds, so that the exporter can make up for what it could not write."""
-    settle(lambda: exporter.scrape(5).seconds > 60, 6)
+    settle(lambda: exporter.scrape(5).seconds > 60, seconds)
 
 
 def told_by_metric(exporter: Attacked) -> dict[str, float]:
