@@ -818,6 +818,17 @@ def test_a_job_at_fault_is_known_when_the_token_is_renewed(scene: Scene) -> None
     assert (len(scene.minted), scene.source.is_cooling_down()) == (26, False)
 
 
+def test_a_job_that_others_proved_at_fault_is_known_when_the_token_is_renewed(scene: Scene) -> None:
+    """Also where its first refusal cost no token."""
+    token = scene.token()
+    scene.source.note_accepted(token, DEALS, scene.watch.now)
+    with pytest.raises(RefusedError):
+        scene.replaced(token)
+    scene.clock.now += 3600
+    assert isinstance(scene.poll_refused(), RefusedError)
+    assert (len(scene.minted), scene.source.is_cooling_down()) == (2, False)
+
+
 def test_a_job_at_fault_that_is_polled_first_of_all_pauses_the_account_once(scene: Scene) -> None:
     """Nothing tells it from an account whose tokens are not accepted; once others are answered, it is known."""
     assert scene.poll_refused() is DEAD
