@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from random import Random
 
+from exporter.jobs.outcome import note_report
 from exporter.jobs.schedule import Schedule
-from exporter.jobs.tracking import note_report
 from exporter.model import JobKey, JobReport, JobSource, JobSpec, JobState, TrackedJob
 
 DAY_SECONDS = 86_400.0

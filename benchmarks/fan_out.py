@@ -13,7 +13,7 @@ import time
 from stand_in import settings_for, simulated
 
 from exporter.app import Application
-from exporter.jobs.store import Store
+from exporter.state import SqliteStore
 
 LATENCY_SECONDS = 0.1
 RUNNING = [{"state": "RUNNING", "seconds": None}]
@@ -42,9 +42,9 @@ def _round(jobs: int, concurrency: int) -> float:
     with simulated(scenario) as account:
         listed = ",".join(f"Leads/{job_id}" for job_id in ids)
         settings = settings_for(account, jobs=listed, max_concurrency=str(concurrency))
-        exporter = Application(settings, Store.open(None))
+        exporter = Application(settings, SqliteStore(None))
         started = time.perf_counter()
-        page = exporter.scrape(60).body
+        page = exporter.scrape(time.monotonic() + 60).body
         seconds = time.perf_counter() - started
         exporter.close()
     polled = page.count(b"zoho_mass_update_job_updated_records{")

@@ -18,11 +18,9 @@ import requests
 from stand_in import settings_for, simulated
 
 from exporter.app import Application
-from exporter.jobs.store import Store
 from exporter.model import JobKey, JobSource, JobSpec
-from exporter.web.options import WebOptions
-from exporter.web.routes import create_routes
-from exporter.web.server import WebServer, bind
+from exporter.state import SqliteStore
+from exporter.web import WebOptions, WebServer, bind, create_gate
 
 SCRAPERS = 2
 JOBS_PER_SECOND = 4
@@ -51,8 +49,8 @@ def main() -> None:
     minutes = parser.parse_args().minutes
     with tempfile.TemporaryDirectory() as directory, simulated(SCENARIO) as account:
         settings = settings_for(account, account="acme", **SETTINGS)
-        application = Application(settings, Store.open(Path(directory) / "state.db"))
-        server = WebServer(create_routes(WebOptions("soak"), application), bind("127.0.0.1", 0), on_exit=lambda: None)
+        application = Application(settings, SqliteStore(Path(directory) / "state.db"))
+        server = WebServer(create_gate(WebOptions("soak"), application), bind("127.0.0.1", 0), on_exit=lambda: None)
         server.start()
         samples = soak(account["ZOHO_API_URL"], application, f"http://127.0.0.1:{server.port}/metrics", minutes * 60)
         server.stop()

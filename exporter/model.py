@@ -257,13 +257,16 @@ class ModuleTotals:
 
     def grown(self, growth: Growth) -> "ModuleTotals":
         """Give the totals with what one poll adds."""
-        records = {outcome: count + growth.records.get(outcome, 0) for outcome, count in self.records.items()}
+        records = {**self.records}
+        for outcome, count in growth.records.items():
+            records[outcome] = records.get(outcome, 0) + count
         if growth.ended is None:
             return replace(self, records=records)
-        finished = {**self.finished, growth.ended: self.finished[growth.ended] + 1}
+        finished = {**self.finished, growth.ended: self.finished.get(growth.ended, 0) + 1}
         durations = dict(self.durations)
         if growth.duration_seconds is not None:
-            durations[growth.ended] = durations[growth.ended].observe(growth.duration_seconds)
+            known = durations.get(growth.ended) or Distribution.empty(DURATION_BOUNDS)
+            durations[growth.ended] = known.observe(growth.duration_seconds)
         return ModuleTotals(finished, records, durations)
 
     @classmethod

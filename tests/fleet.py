@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from samples import Clock
+from samples import Clock, within
 
 from exporter.app import Application
-from exporter.jobs.store import Store
 from exporter.settings import JobSettings, load_settings
 from exporter.simulator import DEMO_FLEET, Simulator, demo_scenario
+from exporter.state import SqliteStore
 
 FLEET_SPEED = 1 / 30
 """The demonstration's quick jobs take 30 times as long, as real ones do."""
@@ -28,7 +28,7 @@ class Fleet:
         """Let time pass, with a scrape every 15 s."""
         for _ in range(int(seconds / SCRAPE_SECONDS)):
             self.clock.now += SCRAPE_SECONDS
-            self.application.scrape(10)
+            self.application.scrape(within(10))
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def fleet() -> Iterator[Fleet]:
             JobSettings(account="acme", module=job.module, job_id=job.job_id, name=job.name, group=job.group)
             for job in DEMO_FLEET
         )
-        application = Application(settings.model_copy(update={"jobs": jobs}), Store.open(None), clock=clock)
+        application = Application(settings.model_copy(update={"jobs": jobs}), SqliteStore(None, clock), clock=clock)
         try:
             yield Fleet(application, clock)
         finally:

@@ -1,5 +1,6 @@
 """An exporter that a test of the routes plays."""
 
+import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
@@ -41,6 +42,7 @@ class PlayedExporter:
     problems: tuple[Problem, ...] = ()
     ready: Readiness = READY
     scrapes: list[tuple[float, str, set[str]]] = field(default_factory=list)
+    """How many seconds each had left, what it accepted, and the groups."""
     probes: list[tuple[JobKey, float, str]] = field(default_factory=list)
     reloads: int = 0
 
@@ -53,16 +55,20 @@ class PlayedExporter:
         exporter = ExporterSnapshot("1.2.3", "3.11", True, NOW, Distribution.empty((1.0,)))
         return Snapshot(tuple(job for _, job in sorted(self.jobs.items())), (), exporter)
 
-    def scrape(self, timeout_seconds: float, accept: str, groups: Collection[str]) -> PlayedPage:
+    def find(self, key: JobKey) -> TrackedJob | None:
+        """Give a job."""
+        return self.jobs.get(key)
+
+    def scrape(self, deadline: float, accept: str, groups: Collection[str]) -> PlayedPage:
         """Give a page."""
-        self.scrapes.append((timeout_seconds, accept, set(groups)))
+        self.scrapes.append((deadline - time.monotonic(), accept, set(groups)))
         return PlayedPage()
 
-    def probe(self, key: JobKey, timeout_seconds: float, accept: str) -> PlayedPage:
+    def probe(self, key: JobKey, deadline: float, accept: str) -> PlayedPage:
         """Give a page, unless there is no room for the job."""
         if key not in self.jobs and len(self.jobs) >= self.most_jobs:
             raise TooManyJobsError("no room")
-        self.probes.append((key, timeout_seconds, accept))
+        self.probes.append((key, deadline - time.monotonic(), accept))
         return PlayedPage(body=b"zoho_mass_update_probe_success 1.0\n")
 
     def explain(self, key: JobKey) -> tuple[str, ...]:

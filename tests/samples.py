@@ -1,8 +1,7 @@
 """Small pieces that many tests are built from. Times are Unix seconds around `NOW`."""
 
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor, Future
-from typing import ParamSpec, TypeVar
+import time
+from collections.abc import Iterable
 
 from exporter.model import (
     Account,
@@ -15,7 +14,6 @@ from exporter.model import (
     JobSource,
     JobSpec,
     JobState,
-    ModuleTotals,
     PollFailure,
     PollTally,
     Snapshot,
@@ -24,13 +22,15 @@ from exporter.model import (
     UpstreamStatus,
 )
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
 NOW = 1_790_000_000.0
 LEADS = JobKey("acme", "Leads", "3524033000006027001")
 DEALS = JobKey("acme", "Deals", "3524033000006027002")
 FAILURE = PollFailure("timeout", "Zoho fell silent for 8 s", "check the network")
+
+
+def within(seconds: float) -> float:
+    """Give the deadline that is so many seconds away."""
+    return time.monotonic() + seconds
 
 
 class Clock:
@@ -42,49 +42,6 @@ class Clock:
     def __call__(self) -> float:
         """Give the time it is set to."""
         return self.now
-
-
-class MemoryJournal:
-    """A journal that a test can look into."""
-
-    def __init__(self) -> None:
-        self.jobs: dict[JobKey, TrackedJob] = {}
-        self.totals: dict[tuple[str, str], ModuleTotals] = {}
-        self.retired: set[JobKey] = set()
-
-    def save_job(self, job: TrackedJob, totals: Mapping[tuple[str, str], ModuleTotals]) -> None:
-        """Keep a job; one that is tracked again is retired no more."""
-        self.jobs[job.spec.key] = job
-        self.retired = self.retired - {job.spec.key}
-        self.totals.update(totals)
-
-    def forget_jobs(self, keys: Iterable[JobKey], *, retired: bool) -> None:
-        """Forget jobs."""
-        for key in keys:
-            self.jobs.pop(key, None)
-            self.retired = self.retired | {key} if retired else self.retired - {key}
-
-
-class HeldExecutor(Executor):
-    """Keeps what is submitted until the test lets it run, in the test's own thread."""
-
-    def __init__(self) -> None:
-        self.waiting: list[Callable[[], None]] = []
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Keep the work until `run`."""
-        future: Future[T] = Future()
-
-        def work() -> None:
-            future.set_result(fn(*args, **kwargs))
-
-        self.waiting.append(work)
-        return future
-
-    def run(self) -> None:
-        """Do the work that has been submitted, in order."""
-        while self.waiting:
-            self.waiting.pop(0)()
 
 
 def report(

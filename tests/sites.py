@@ -1,8 +1,14 @@
 """A served web application."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
+
+from exporter.model import WebAccess
+from exporter.web import Guard
+from exporter.web.guard.bearer import BearerToken
+from exporter.web.guard.web_config import WebConfig
 
 
 @dataclass(frozen=True)
@@ -15,3 +21,16 @@ class Site:
 
 Serve = Callable[..., Site]
 """Serves an application; `connections` bounds what clients may take."""
+
+
+NOWHERE = Path("no such file")
+
+
+def token_guard(token: str) -> Guard:
+    """Give a guard that knows the API's token, or none."""
+    return Guard(token=BearerToken(NOWHERE, lambda _: token) if token else None)
+
+
+def user_guard(users: Mapping[str, bytes], headers: Mapping[str, str] | None = None) -> Guard:
+    """Give a guard that asks for passwords."""
+    return Guard(WebConfig(Path(__file__), lambda _: WebAccess(users=users, headers=headers or {})))

@@ -1,7 +1,6 @@
 """The only place that wires the parts together: settings in, a serving exporter out."""
 
 from exporter.app.application import Application
-from exporter.app.entrance import Entrance
-from exporter.app.serving import Source, serve
+from exporter.app.serving import Source, guard_of, serve
 
-__all__ = ["Application", "Entrance", "Source", "serve"]
+__all__ = ["Application", "Source", "guard_of", "serve"]

@@ -9,14 +9,10 @@ from threading import Event, Thread, main_thread
 
 from exporter import __version__
 from exporter.app.application import GRACE_SECONDS, Application, Load
-from exporter.app.entrance import Entrance
-from exporter.errors import ConfigurationError
 from exporter.redactor import Redactor
-from exporter.settings import Settings, Watch, read_secret_file, state_file
+from exporter.settings import Settings, Watch, read_secret_file, read_web_config, state_file
 from exporter.state import SqliteStore
-from exporter.web.options import WebOptions
-from exporter.web.routes import create_routes
-from exporter.web.server import WebServer, bind
+from exporter.web import BearerToken, Connections, Guard, WebConfig, WebOptions, WebServer, bind, create_gate
 
 _log = logging.getLogger(__name__)
 
@@ -60,21 +56,19 @@ def serve(source: Source, *, redactor: Redactor | None = None, on_ready: Callabl
     watch = Watch(lambda: source.files)
     settings = source.load()
     address, options = settings.web.listen_address, _web_options(settings)
-    entrance = Entrance(settings, options.read_api_token)
+    guard = guard_of(settings)
     with bind(address.host, address.port) as listener:
         store = SqliteStore(state_file(settings.state.path))
         # From here on threads are started, which inherit the mask: signals are taken by this thread alone, and by no
         # handler, which would run in the middle of anything.
         signal.pthread_sigmask(signal.SIG_BLOCK, {*STOPPING, _SERVER_ENDED})
-        application = Application(
-            settings, store, source.load, redactor=redactor, web_config_problems=entrance.problems
-        )
+        application = Application(settings, store, source.load, redactor=redactor, web_config_problems=guard.problems)
         server = WebServer(
-            entrance.gate(create_routes(options, application)),
+            create_gate(options, application, guard),
             listener,
             on_exit=_wake_main_thread,
             grace_seconds=GRACE_SECONDS,
-            connections=entrance.connections,
+            connections=Connections.behind(guard, options.max_requests),
         )
         server.start()
         follower = Follower(application, watch)
@@ -164,23 +158,18 @@ def _web_options(settings: Settings) -> WebOptions:
         telemetry_path=settings.web.telemetry_path,
         default_timeout_seconds=settings.scrape_timeout,
         timeout_offset_seconds=settings.scrape_timeout_offset,
-        read_api_token=_token_reader(settings.web.api_token_file),
+        max_requests=settings.web.max_requests,
     )
 
 
-def _token_reader(file: Path | None) -> Callable[[], str]:
-    """Give a function that reads the API's token anew; where the file can't be read, the API is off."""
-    told = ""
+def guard_of(settings: Settings) -> Guard:
+    """Make what says who may come in.
 
-    def read() -> str:
-        nonlocal told
-        try:
-            token, problem = read_secret_file(file) if file else "", ""
-        except ConfigurationError as error:
-            token, problem = "", str(error)
-        if problem and problem != told:  # anybody can ask for the API: a line for each request could fill the log
-            _log.error("the API's token can't be read: %s", problem)
-        told = problem
-        return token
-
-    return read
+    Raises:
+        ConfigurationError: the web-config file or one that it names can't be used.
+    """
+    config_file, token_file = settings.web.config_file, settings.web.api_token_file
+    return Guard(
+        WebConfig(config_file, read_web_config) if config_file else None,
+        BearerToken(token_file, read_secret_file) if token_file else None,
+    )

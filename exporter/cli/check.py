@@ -3,7 +3,7 @@
 import sys
 from argparse import ArgumentParser, Namespace
 
-from exporter.app import Entrance
+from exporter.app import guard_of
 from exporter.cli.command import Command, add_access_flags, add_config_flag, settings_of
 from exporter.errors import ConfigurationError
 from exporter.settings import JobFiles, matching
@@ -16,7 +16,7 @@ def _add_flags(parser: ArgumentParser) -> None:
 
 def _execute(options: Namespace) -> int:
     settings = settings_of(options)
-    Entrance(settings, lambda: "")
+    guard_of(settings)
     for warning in settings.warnings:
         sys.stderr.write(f"warning: {warning}\n")
     reading = JobFiles().read(settings)

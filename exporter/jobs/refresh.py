@@ -146,7 +146,7 @@ class Refresher:
         self._counts: dict[str, _Counts] = {}
         self._workers: dict[str, Workers] = {}
         self._under_way: Counter[str] = Counter()
-        self._waiting: set[Event] = set()
+        self._waiting: dict[Event, set[JobKey]] = {}
         self._is_hurrying = False
         self._upstreams: Mapping[str, Upstream] = {}
         self.reconfigure(upstreams, schedule)
@@ -179,7 +179,7 @@ class Refresher:
         for alias, calls in Counter(job.spec.key.account for job in due if job.spec.key not in self._in_flight).items():
             self._upstreams[alias].expect(calls)
         polls = {job.spec.key: poll for job in due if (poll := self._start(job, live[job.spec.key.account]))}
-        self._wait(polls.values(), deadline)
+        self._wait(polls, deadline)
         for key, poll in polls.items():
             if not poll.done():
                 self._skip(key, Skip.DEADLINE)
@@ -285,24 +285,16 @@ class Refresher:
         poll.add_done_callback(partial(self._ended, key))
         return poll
 
-    def _wait(self, polls: Collection[Future[None]], deadline: float) -> None:
-        over, left = Event(), [len(polls)]
-
-        def landed(_: Future[None]) -> None:
-            with self._lock:
-                left[0] -= 1
-            if not left[0]:
-                over.set()
-
+    def _wait(self, polls: Mapping[JobKey, Future[None]], deadline: float) -> None:
+        over = Event()
         with self._lock:
-            if self._is_hurrying or not polls:
+            left = {key for key, poll in polls.items() if self._in_flight.get(key) is poll}
+            if self._is_hurrying or not left:
                 return
-            self._waiting.add(over)
-        for poll in polls:
-            poll.add_done_callback(landed)
+            self._waiting[over] = left
         over.wait(max(0.0, deadline - self._stopwatch()))
         with self._lock:
-            self._waiting.discard(over)
+            del self._waiting[over]
 
     def _reason_to_skip(self, job: TrackedJob, pressure: float, *, is_asked: bool) -> Skip | None:
         now = self._clock()
@@ -328,6 +320,10 @@ class Refresher:
         """Forget a poll that has ended, and let the account rest after its last one."""
         with self._lock:
             del self._in_flight[key]
+            for over, left in self._waiting.items():
+                left.discard(key)
+                if not left:
+                    over.set()
             self._under_way[key.account] -= 1
             is_last = not self._under_way[key.account]
             upstream = self._upstreams.get(key.account)

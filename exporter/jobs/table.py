@@ -117,8 +117,9 @@ class JobTable:
         with self._lock:
             for spec in wanted:
                 self._check_not_declared_otherwise(spec)
-            new = {spec.key for spec in wanted if self.get(spec.key) is None}
-            self._check_room(len(new))
+            keys = {spec.key for spec in wanted}
+            new = {key for key in keys if self.get(key) is None}
+            self._check_room(len(new), keys)
             answer = tuple(spec.key in new for spec in wanted)
             for spec in wanted:
                 if not self._is_declared(spec.key):
@@ -233,16 +234,16 @@ class JobTable:
             spec, name=spec.name or known.name, group=spec.group or known.group, labels=spec.labels or known.labels
         )
 
-    def _check_room(self, count: int) -> None:
-        if not self._has_room(count):
+    def _check_room(self, count: int, spared: Collection[JobKey] = ()) -> None:
+        if not self._has_room(count, spared):
             most, there = self._retention.max_jobs, self.count()
             message = f"{there} jobs are tracked, and {count} more would be above max_jobs, which is {most}"
             raise self._refusal(Drop.MAX_JOBS, count, message)
 
-    def _has_room(self, count: int) -> bool:
+    def _has_room(self, count: int, spared: Collection[JobKey] = ()) -> bool:
         """Whether there is room for so many more; jobs that only probes brought and Zoho does not know make some."""
         excess = self.count() + count - self._retention.max_jobs
-        return count == 0 or excess <= 0 or self._make_room(excess, Drop.MAX_JOBS)
+        return count == 0 or excess <= 0 or self._make_room(excess, Drop.MAX_JOBS, spared)
 
     def _check_room_for_probe(self) -> None:
         most = self._retention.max_probed_jobs
@@ -251,8 +252,8 @@ class JobTable:
             message = f"{most} jobs are tracked only because they are probed, and more would be above max_probed_jobs"
             raise self._refusal(Drop.MAX_PROBED_JOBS, 1, message)
 
-    def _make_room(self, count: int, drop: Drop) -> bool:
-        unknown = [job.spec.key for job in self._all() if is_made_up(job)]
+    def _make_room(self, count: int, drop: Drop, spared: Collection[JobKey] = ()) -> bool:
+        unknown = [job.spec.key for job in self._all() if is_made_up(job) and job.spec.key not in spared]
         if len(unknown) < count:
             return False
         unknown.sort(key=lambda key: self._probed_at.get(key, 0.0))
@@ -270,8 +271,10 @@ class JobTable:
 
 
 def is_made_up(job: TrackedJob) -> bool:
-    """Whether only a probe says that there is such a job, and Zoho says that there is none."""
-    return job.spec.source is JobSource.PROBE and job.failure is not None and job.failure.code == UNKNOWN_JOB
+    """Whether only a probe says that there is such a job, and Zoho that there is none, or nothing but refusals."""
+    if job.spec.source is not JobSource.PROBE or job.failure is None:
+        return False
+    return job.failure.code == UNKNOWN_JOB or (job.report is None and not job.failure.is_passing)
 
 
 def _described(spec: JobSpec) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """What settings ask of each other and of the file system: found on what was written, so beside every other problem."""
 
 from collections.abc import Callable, Collection, Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 from exporter.errors import ConfigurationError
@@ -27,6 +27,7 @@ _ORDER = (
     ("schedule.refusal_shortest", _NOT_LONGER, "schedule.refusal_longest"),
     ("scrape_timeout_offset", _SHORTER, "scrape_timeout"),
 )
+_MOST_LISTED = 20
 _LARGEST_BUNDLE = 16 * 1024 * 1024
 
 
@@ -35,11 +36,11 @@ def incoherences(tree: Tree) -> Iterator[Finding]:
     labels = tree.text(("job_labels",))
     listed = labels.split(",") if labels else tree.listing(("job_labels",))
     allowed = {name.strip() for name in listed if isinstance(name, str)}
-    jobs = job_incoherences(tree, list(tree.mapping(("accounts",))), allowed)
+    jobs = job_incoherences(tree, tree.mapping(("accounts",)), allowed)
     return chain(_accounts(tree), jobs, _files(tree), _durations(tree))
 
 
-def job_incoherences(tree: Tree, aliases: list[str], labels: Collection[str]) -> Iterator[Finding]:
+def job_incoherences(tree: Tree, aliases: Collection[str], labels: Collection[str]) -> Iterator[Finding]:
     """Find what is wrong between jobs, and between them and the accounts and labels."""
     return chain(_jobs(tree, aliases), _repeated_jobs(tree), _labels(tree, labels))
 
@@ -50,19 +51,18 @@ def missing(tree: Tree, path: TreePath, text: str) -> Finding:
     if place.line is not None:
         return Finding(place, path, text)
     alias = str(path[1])
-    others = ", ".join(name for name in tree.mapping(("accounts",)) if name != alias)
+    others = ", ".join(islice((name for name in tree.mapping(("accounts",)) if name != alias), _MOST_LISTED))
     hint = f"; to complete another account by variables set {ACCOUNT} to its alias: {others}" if others else ""
     return Finding(Place(variable_for(path)), path, f"{text} by account {quote(alias)}{hint}")
 
 
-def with_accounts_named(tree: Tree, aliases: list[str]) -> Tree:
+def with_accounts_named(tree: Tree, aliases: Collection[str]) -> Tree:
     """Name the account of jobs that leave it out, when there is exactly one account."""
     jobs = tree.find(("jobs",))
     if len(aliases) != 1 or not isinstance(jobs, list):
         return tree
-    named = [
-        {**job, "account": aliases[0]} if isinstance(job, dict) and job.get("account") is None else job for job in jobs
-    ]
+    (alias,) = aliases
+    named = [{**job, "account": alias} if isinstance(job, dict) and job.get("account") is None else job for job in jobs]
     return Tree(tree.values | {"jobs": named}, tree.places, tree.root)
 
 
@@ -109,8 +109,8 @@ def _urls(tree: Tree, account: TreePath) -> Iterator[Finding]:
         yield missing(tree, (*account, "data_center"), f"one of {words} (or accounts_url and api_url) is required")
 
 
-def _jobs(tree: Tree, aliases: list[str]) -> Iterator[Finding]:
-    listed = ", ".join(quote(alias) for alias in aliases)
+def _jobs(tree: Tree, aliases: Collection[str]) -> Iterator[Finding]:
+    listed = ", ".join(map(quote, islice(aliases, _MOST_LISTED)))
     for index, job in enumerate(tree.listing(("jobs",)) if aliases else ()):
         path = ("jobs", index, "account")
         account = tree.text(path)

@@ -13,7 +13,7 @@ MASK = "<secret>"
 
 def effective_settings(settings: Settings) -> str:
     """Give the settings as YAML; durations are seconds."""
-    return yaml.safe_dump(_plain(settings), sort_keys=False, allow_unicode=True)
+    return str(yaml.dump(_plain(settings), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True))
 
 
 def _plain(value: object) -> object:

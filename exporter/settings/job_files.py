@@ -3,6 +3,7 @@
 import glob
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from exporter.errors import ConfigurationError, Problem
@@ -53,7 +54,6 @@ def matching(patterns: Iterable[str]) -> tuple[Path, ...]:
 def _specs(file: Path, settings: Settings) -> tuple[JobSpec, ...]:
     """Give the jobs of a file that holds nothing but a `jobs` list, for the accounts and labels of the settings."""
     written, findings = read_yaml(file)
-    aliases = list(settings.accounts)
-    tree = with_accounts_named(written, aliases)
-    found = (*findings, *job_incoherences(tree, aliases, frozenset(settings.job_labels)))
+    tree = with_accounts_named(written, settings.accounts)
+    found = chain(findings, job_incoherences(tree, settings.accounts, frozenset(settings.job_labels)))
     return tuple(job.spec(JobSource.FILE) for job in validated(JobFile, tree, found).jobs)

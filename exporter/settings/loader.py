@@ -1,7 +1,8 @@
 """From sources to settings: read each, lay the higher over the lower, validate, and tell every problem at once."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 from exporter.errors import Problem
@@ -46,8 +47,8 @@ def load_settings(
     variables = Variables.read(os.environ if environ is None else environ, dotenv_file, secrets_dir, file)
     tree = merged(file, (flags_source(overrides), *variables.sources(file)))
     tree, malformed = _with_environment_jobs(tree, variables)
-    tree = with_accounts_named(tree, list(tree.mapping(("accounts",))))
-    found = (*findings, *variables.findings, *malformed, *incoherences(tree))
+    tree = with_accounts_named(tree, tree.mapping(("accounts",)))
+    found = chain(findings, variables.findings, malformed, incoherences(tree))
     return validated(Settings, tree, found, _origin(tree, variables.warnings))
 
 
@@ -74,8 +75,18 @@ def _origin(tree: Tree, warnings: tuple[Problem, ...]) -> Origin:
     count = len(tree.listing(("jobs",)))
     if not count and not any(tree.find(path) is not None for path in _OTHER_ROADS):
         warnings = (*warnings, Problem("jobs", f"no job is configured: list some under jobs, or set {JOBS}"))
+    warnings = (*warnings, *(problem for index in range(count) for problem in _outdated(tree, index)))
     by_variable = (index for index in range(count) if tree.place(("jobs", index)).line is None)
     return Origin(frozenset(_job_key(tree, index) for index in by_variable), warnings)
+
+
+def _outdated(tree: Tree, index: int) -> Iterator[Problem]:
+    """Warn of a job whose module Zoho's API no longer has. Source: Zoho CRM v3, Get Mass Update Status."""
+    path, account = ("jobs", index, "module"), tree.text(("jobs", index, "account")) or ""
+    version = tree.text(("accounts", account, "api_version"))
+    if tree.text(path) == "Activities" and version not in {"v2", "v2.1"}:
+        text = "from v3 on Zoho has no module Activities: name Tasks, Calls or Events, or set api_version: v2.1"
+        yield tree.finding(path, text).problem()
 
 
 def _job_key(tree: Tree, index: int) -> JobKey:

@@ -7,6 +7,7 @@ Web configuration.
 import re
 import ssl
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -182,7 +183,7 @@ def read_web_config(path: Path) -> WebAccess:
         ConfigurationError: with every problem at once, none of which shows a hash or a key.
     """
     tree, findings = read_yaml(path)
-    config = validated(WebConfigFile, tree, (*findings, *_unsaid(tree), *_incoherences(tree)))
+    config = validated(WebConfigFile, tree, chain(findings, _unsaid(tree), _incoherences(tree)))
     if "basic_auth_users" not in tree.values and not _says_something(tree.values):
         raise ConfigurationError((Problem(str(path), _SAYS_NOTHING),))
     return _access(config, path.parent)

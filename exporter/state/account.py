@@ -101,7 +101,7 @@ class MemoryAccount:
         self._claims: dict[JobKey, Claim] = {}
         self._tokens = count(1)
         self._booked_under: dict[int, int] = {}
-        self._expected: deque[int] = deque()
+        self._expected = Ledger()
         self._unwritten: deque[_Booking] = deque()
         self._last_booking = 0
 
@@ -185,10 +185,11 @@ class MemoryAccount:
         """Book credits for calls that are about to be claimed, as many as there are, so that they share one write."""
         with self._lock:
             now = self._now()
-            left = count if purse.limit is None else min(count, purse.limit - self._spent.used(now))
-            if left > len(self._expected):
-                new = left - len(self._expected)
-                self._expected.extend([self._spent.add(now, new)] * new)
+            used, expected = self._used(now), self._expected.used(now)
+            new = (count if purse.limit is None else min(count, purse.limit - used)) - expected
+            if new > 0:
+                self._expected.add(now, new)
+                self._spent.add(now, new)
                 self._last_booking = self._put(self._with_credits())
 
     def claim(self, key: JobKey, purse: Purse, lease_seconds: float, *, is_probe: bool = False) -> Claim:
@@ -196,7 +197,8 @@ class MemoryAccount:
         with self._lock:
             now = self._now()
             standing = self._claims.get(key)
-            if standing and now < standing.expires_at:
+            # One that lasts longer than any is of before a clock was set back.
+            if standing and 0 < standing.expires_at - now <= lease_seconds:
                 raise HeldBackError(CLAIMED, f"{key} is polled already")
             claim = Claim(key, next(self._tokens), now + lease_seconds, is_probe)
             self._book(claim, purse, now)
@@ -232,7 +234,7 @@ class MemoryAccount:
         """Take what a poll gave, end its claim, and give the job before and after."""
         with self._lock:
             before = self._jobs.get(claim.key)
-            if before is None or not self._end(claim):
+            if not self._end(claim) or before is None:
                 return None
             after, growth = note(before)
             module, changes = claim.key.module, self._with_job(after)
@@ -251,18 +253,17 @@ class MemoryAccount:
     def rest(self) -> None:
         """Return what was booked by `expect_calls` and not claimed."""
         with self._lock:
-            if self._expected:
-                for minute in self._expected:
-                    self._spent.take_back(minute)
-                self._expected.clear()
-                self._put(self._with_credits())
+            self._used(self._now())
+            for minute, credits_ in self._expected.by_minute().items():
+                self._spent.take_back(minute, credits_)
+            self._expected = Ledger()
+            self._put(self._with_credits())
 
     def used(self, *, by_probes: bool = False) -> int:
         """Give the credits spent in the last 24 hours, or those of them that went on probed jobs."""
         with self._lock:
-            if by_probes:
-                return self._spent_on_probes.used(self._now())
-            return self._spent.used(self._now()) - len(self._expected)
+            now = self._now()
+            return self._spent_on_probes.used(now) if by_probes else self._used(now)
 
     def unwritten(self) -> int:
         """Give how many credits a crash would now forget."""
@@ -292,14 +293,11 @@ class MemoryAccount:
     def _book(self, claim: Claim, purse: Purse, now: float) -> None:
         """Take a credit: one of those that are expected, or a further one."""
         self._check(claim, purse, now)
-        if self._expected:
-            minute = self._expected.popleft()
-            if minute != (this_minute := self._spent.minute(now)):
-                self._spent.take_back(minute)
-                self._spent.add(now)
-                minute = this_minute
-        else:
-            minute = self._spent.add(now)
+        minute, expected = self._spent.minute(now), self._expected.oldest()
+        self._expected.take_back(expected)
+        if expected != minute:
+            self._spent.take_back(expected)
+            self._spent.add(now)
         if claim.is_probe:
             self._spent_on_probes.add(now)
         self._booked_under[claim.token] = minute
@@ -308,10 +306,15 @@ class MemoryAccount:
         self._unwritten.append(_Booking(self._last_booking, 1, time.monotonic()))
 
     def _check(self, claim: Claim, purse: Purse, now: float) -> None:
-        if purse.limit is not None and self._spent.used(now) - len(self._expected) >= purse.limit:
+        used = self._used(now)
+        if purse.limit is not None and used >= purse.limit:
             raise HeldBackError(BUDGET, f"all {purse.limit} credits of the last 24 hours' budget are spent")
         if claim.is_probe and purse.for_probes is not None and self._spent_on_probes.used(now) >= purse.for_probes:
             raise HeldBackError(BUDGET, f"all {purse.for_probes} credits for jobs that only probes brought are spent")
+
+    def _used(self, now: float) -> int:
+        """Give what was spent. The two ledgers follow the clock together, for none is asked without the other."""
+        return self._spent.used(now) - self._expected.used(now)
 
     def _end(self, claim: Claim) -> bool:
         self._booked_under.pop(claim.token, None)

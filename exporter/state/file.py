@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import IO, TypeAlias
 
 from exporter.errors import ConfigurationError, Problem
+from exporter.state import takeover
 from exporter.state.documents import LARGEST_DOCUMENT
-from exporter.state.schema import APPLICATION_ID, MIGRATIONS
+from exporter.state.schema import APPLICATION_ID, DOCUMENTS_VERSION, MIGRATIONS
 
 _log = logging.getLogger(__name__)
 
@@ -26,8 +27,8 @@ _PATIENCE_SECONDS = 1.0  # a sqlite3 shell that is just being left holds the fil
 _DELETE = "DELETE FROM documents WHERE account = ? AND kind = ? AND key = ?"
 _SELECT = "SELECT account, kind, key, iif(length(document) <= ?, document, '') FROM documents ORDER BY 1, 2, 3"
 _REPLACE = "REPLACE INTO documents (account, kind, key, document) VALUES (?, ?, ?, ?)"
-_Stamp: TypeAlias = tuple[int, int, int] | None
-"""Device, inode and size of a file that is there."""
+_Stamp: TypeAlias = tuple[int, int, int, int] | None
+"""Device, inode, size and time of the last change of a file that is there."""
 _MAKE_WRITABLE = "let the exporter's user write there, or choose another path"
 _FREE_SPACE = "the disk is full: free some space"
 _CHECK_DISK = "check the disk, its file system and the system's log"
@@ -78,8 +79,17 @@ class StateFile:
                 raise
 
     def rows(self) -> Iterator[tuple[str, str, str, str]]:
-        """Give account, kind, key and document of every row."""
-        yield from self._connection.execute(_SELECT, (LARGEST_DOCUMENT,))
+        """Give account, kind, key and document of every row.
+
+        Raises:
+            ConfigurationError: they can't be read; the file is closed.
+        """
+        try:
+            with explained(self.path):
+                yield from self._connection.execute(_SELECT, (LARGEST_DOCUMENT,))
+        except ConfigurationError:
+            self.close()
+            raise
 
     def write(self, rows: Iterable[tuple[str, str, str, str | None]]) -> None:
         """Write rows in one transaction; those without a document go.
@@ -93,12 +103,12 @@ class StateFile:
         self._seen = self._look()
 
     def is_lost(self) -> bool:
-        """Whether the file or its log was deleted, replaced or cut since we wrote it last."""
-        now = self._look()
-        return any(
-            seen is not None and (there is None or there[:2] != seen[:2] or there[2] < seen[2])
-            for seen, there in zip(self._seen, now, strict=True)
-        )
+        """Whether the file, its log or its lock was deleted, replaced, cut or written over since we wrote it last."""
+        (file, log), (seen_file, seen_log) = self._look(), self._seen
+        # Others that write to the database as we do let the log grow, and touch the file only where they shorten that.
+        is_log_lost = seen_log is not None and (log is None or log[:2] != seen_log[:2] or log[2] < seen_log[2])
+        is_changed = file != seen_file or is_log_lost
+        return is_changed or not self._is_open or not _is_at(self._lock, _beside(self.path, ".lock"))
 
     def renew(self, rows: Iterable[tuple[str, str, str, str | None]]) -> None:
         """Write the file whole again, in the place of what is there; another file's content is put aside.
@@ -106,10 +116,13 @@ class StateFile:
         Raises:
             sqlite3.Error, OSError: there is no new file yet.
         """
+        self._is_open = False  # until there is a new one, whatever stands in the old one's place
         with suppress(sqlite3.Error):
             self._connection.close()
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = self._lock if _is_at(self._lock, _beside(self.path, ".lock")) else _locked(self.path)
+        if not _is_at(self._lock, _beside(self.path, ".lock")):
+            held, self._lock = self._lock, _locked(self.path)
+            held.close()
         new = _beside(self.path, ".new")
         new.unlink(missing_ok=True)
         os.close(_open_private(new))
@@ -139,6 +152,7 @@ class StateFile:
             self._connection.close()
             raise
         self._seen = self._look()
+        self._is_open = True
 
     def _look(self) -> tuple[_Stamp, _Stamp]:
         return _stamp(self.path), _stamp(_beside(self.path, "-wal"))
@@ -203,9 +217,9 @@ def _is_at(file: IO[str], path: Path) -> bool:
 def _stamp(path: Path) -> _Stamp:
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    return status.st_dev, status.st_ino, status.st_size
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _open_private(path: Path) -> int:
@@ -254,8 +268,12 @@ def _migrate(connection: sqlite3.Connection) -> None:
     """Bring the schema up to date, one version in one transaction: a process killed on the way goes on from there."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-        marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}"
-        connection.executescript(f"BEGIN IMMEDIATE; {script}; {marks}; COMMIT;")
+        connection.executescript(f"BEGIN IMMEDIATE; {script}")
+        if number == DOCUMENTS_VERSION:
+            _write_rows(connection, takeover.documents(connection))
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

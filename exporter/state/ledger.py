@@ -38,12 +38,14 @@ class Ledger:
         self._set(minute, self._minutes.get(minute, 0) + count)
         return minute
 
-    def take_back(self, minute: int) -> bool:
-        """Return one credit of a minute; false where the minute holds none any more."""
-        count = self._minutes.get(minute, 0)
-        if count:
-            self._set(minute, count - 1)
-        return bool(count)
+    def take_back(self, minute: int | None, count: int = 1) -> None:
+        """Return credits of a minute, as many as it still holds."""
+        if minute in self._minutes:
+            self._set(minute, max(0, self._minutes[minute] - count))
+
+    def oldest(self) -> int | None:
+        """Give the first minute that holds a credit."""
+        return next(iter(self._minutes), None)
 
     def by_minute(self) -> dict[int, int]:
         """Give all that is booked."""

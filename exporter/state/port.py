@@ -2,7 +2,7 @@
 
 A store that several processes share decides by its own clock and in one transaction what is an operation here: booking
 credits, claiming a job, counting a token, adding to totals. Nobody above computes such a value and writes it back.
-No method waits for a disk or a network without a limit, and none raises for a disk that fails: that is told by `Health`.
+No method waits for a disk or a network without a limit, and none raises for a disk that fails: `Health` tells of it.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping

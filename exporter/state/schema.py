@@ -39,58 +39,13 @@ MIGRATIONS: tuple[str, ...] = (
         value TEXT NOT NULL, expires_at REAL NOT NULL, api_domain TEXT NOT NULL, fingerprint TEXT NOT NULL
     ) WITHOUT ROWID;
     """,
-    # What is no JSON becomes null, which is no document of its kind: it is then left out, counted and told.
+    # Here `takeover` makes documents of the rows of version 1, and drops their tables.
     """
     CREATE TABLE documents (
         account TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, document TEXT NOT NULL,
         PRIMARY KEY (account, kind, key)
     ) WITHOUT ROWID;
-    INSERT INTO documents SELECT account, 'job', module || '/' || job_id, json_object(
-        'spec', json_object(
-            'key', json_object('account', account, 'module', module, 'job_id', job_id),
-            'source', source, 'name', job_name, 'group', job_group,
-            'labels', json(iif(json_valid(labels), labels, 'null'))
-        ),
-        'first_seen_at', first_seen_at, 'reported_at', reported_at, 'polled_at', polled_at,
-        'next_poll_at', next_poll_at, 'started_at', started_at, 'finished_at', finished_at,
-        'progressed_at', progressed_at,
-        'report', json(iif(state IS NULL, 'null', json_object(
-            'state', state, 'undocumented_word', undocumented_word,
-            'updated', updated, 'failed', failed, 'not_updated', not_updated, 'total', total
-        ))),
-        'failure', json(iif(failure_code IS NULL, 'null', json_object(
-            'code', failure_code, 'message', failure_message, 'advice', failure_advice,
-            'is_passing', failure_is_passing, 'is_account_wide', failure_is_account_wide, 'retry_at', failure_retry_at
-        ))),
-        'failures_in_a_row', failures_in_a_row,
-        'counted', json_object('updated', coalesce(updated, 0), 'failed', coalesce(failed, 0)),
-        'history', json(iif(json_valid(history), (
-            SELECT json_group_array(json_object(
-                'at', json_extract(value, '$[0]'),
-                'state', json_extract(value, '$[1]'),
-                'processed', json_extract(value, '$[2]')
-            )) FROM json_each(iif(json_valid(history), history, '[]'))
-        ), 'null'))
-    ) FROM jobs;
-    INSERT INTO documents SELECT account, 'retired', module || '/' || job_id, '1' FROM retired;
-    INSERT INTO documents SELECT account, 'totals', module, json_object(
-        'finished', json(iif(json_valid(finished), finished, 'null')),
-        'records', json(iif(json_valid(records), records, 'null')),
-        'durations', json(iif(json_valid(durations), durations, 'null'))
-    ) FROM totals;
-    INSERT INTO documents SELECT account, 'credits', CAST(minute AS TEXT), CAST(credits AS TEXT) FROM credits;
-    INSERT INTO documents SELECT account, 'standing', '', json_object(
-        'token', json((
-            SELECT json_object(
-                'value', value, 'expires_at', expires_at, 'api_domain', api_domain, 'fingerprint', fingerprint
-            ) FROM tokens WHERE tokens.account = known.account
-        )),
-        'mints', json((
-            SELECT json_group_array(minted_at) FROM (
-                SELECT minted_at FROM mints WHERE mints.account = known.account ORDER BY minted_at
-            )
-        ))
-    ) FROM (SELECT account FROM tokens UNION SELECT account FROM mints) AS known;
-    DROP TABLE jobs; DROP TABLE retired; DROP TABLE totals; DROP TABLE credits; DROP TABLE mints; DROP TABLE tokens;
     """,
 )
+DOCUMENTS_VERSION = 2
+"""The schema version that brought documents."""

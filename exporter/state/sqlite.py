@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from math import inf
 from pathlib import Path
+from signal import SIG_BLOCK, SIG_SETMASK, pthread_sigmask, valid_signals
 from threading import Condition, Lock, Thread
 
-from exporter.errors import ConfigurationError
 from exporter.model import JobKey, ModuleTotals, Standing, TrackedJob
 from exporter.state.account import Changes, Contents, Kind, MemoryAccount
 from exporter.state.documents import decode, encode
@@ -37,21 +37,28 @@ class SqliteStore:
     Args:
         path: the state file, made if there is none; `None` keeps everything in memory only.
         clock: gives Unix seconds.
+        open_file: opens the state file.
 
     Raises:
         ConfigurationError: the file can't be used; the problem says what to do.
     """
 
-    def __init__(self, path: Path | None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        clock: Callable[[], float] = time.time,
+        open_file: Callable[[Path], StateFile] = StateFile,
+    ) -> None:
         self._clock = clock
         self._lock = Lock()
         self._accounts: dict[str, MemoryAccount] = {}
-        file = StateFile(path) if path else None
-        self._writer = Writer(file, self._everything, clock) if file else None
-        if file and self._writer:
+        self._writer: Writer | None = None
+        if path:
+            file = open_file(path)
             contents, unreadable = _load(file)
-            self._writer.errors["load"] = unreadable
+            self._writer = Writer(file, self._everything, clock, unreadable)
             self._accounts = {alias: self._open(alias, kept) for alias, kept in contents.items()}
+            self._writer.start()
 
     def now(self) -> float:
         """Give the time, Unix seconds."""
@@ -78,6 +85,8 @@ class SqliteStore:
 
     def close(self, grace_seconds: float = 5.0) -> None:
         """Write what is still to be written, waiting no longer than the grace, and let go of the file."""
+        for alias in self.accounts():
+            self._accounts[alias].rest()
         if self._writer:
             self._writer.close(grace_seconds)
 
@@ -112,9 +121,12 @@ class Writer:
         file: where to; closed with the writer.
         everything: gives all documents, for a file that has lost them.
         clock: gives Unix seconds.
+        unreadable: how many rows of the file could not be read.
     """
 
-    def __init__(self, file: StateFile, everything: Callable[[], Changes], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, file: StateFile, everything: Callable[[], Changes], clock: Callable[[], float], unreadable: int = 0
+    ) -> None:
         self._file = file
         self._everything = everything
         self._clock = clock
@@ -124,9 +136,15 @@ class Writer:
         self._behind_since: float | None = None
         self._is_failing = False
         self._is_closing = False
-        self._thread: Thread | None = None
-        self.errors = Counter(dict.fromkeys(OPERATIONS, 0))
+        self._thread = Thread(target=self._run, name="state", daemon=True)
+        self._errors = Counter(dict.fromkeys(OPERATIONS, 0) | {"load": unreadable})
         self.written: float = 0
+
+    def start(self) -> None:
+        """Begin to write, and to look after the file. Signals stay with the threads that wait for them."""
+        mask = pthread_sigmask(SIG_BLOCK, valid_signals())
+        self._thread.start()
+        pthread_sigmask(SIG_SETMASK, mask)
 
     def put(self, changes: Changes) -> int:
         """Take changes, and give the number of the write that will hold them."""
@@ -134,9 +152,6 @@ class Writer:
             self._pending |= changes
             self._put += 1
             self._behind_since = self._clock() if self._behind_since is None else self._behind_since
-            if self._thread is None:
-                self._thread = Thread(target=self._run, name="state", daemon=True)
-                self._thread.start()
             self._news.notify_all()
             return self._put
 
@@ -148,20 +163,16 @@ class Writer:
     def health(self) -> Health:
         """Say how well the file follows."""
         with self._news:
-            return Health(dict(self.errors), self._behind_since, self._is_failing)
+            return Health(dict(self._errors), self._behind_since, self._is_failing)
 
     def close(self, grace_seconds: float) -> None:
         """Write what is left, waiting no longer than the grace: a disk that hangs holds up no stop."""
         with self._news:
             self._is_closing = True
             self._news.notify_all()
-        if self._thread is not None:
-            self._thread.join(grace_seconds)
-            if self._thread.is_alive():
-                _log.warning("the state file is behind at the end: a restart will not know the last news")
-                return
-        with suppress(sqlite3.Error, OSError):
-            self._file.close()
+        self._thread.join(grace_seconds)
+        if self._thread.is_alive():
+            _log.warning("the state file is behind at the end: a restart will not know the last news")
 
     def _run(self) -> None:
         while True:
@@ -171,6 +182,8 @@ class Writer:
                 number, is_last = self._put, self._is_closing
             is_written = self._write(changes, number)
             if is_last:
+                with suppress(sqlite3.Error, OSError):
+                    self._file.close()
                 return
             if not is_written:
                 time.sleep(RETRY_SECONDS)
@@ -184,7 +197,7 @@ class Writer:
                 self._renew()
             elif changes:
                 self._file.write(_rows(changes))
-        except (sqlite3.Error, OSError, ConfigurationError) as error:
+        except Exception as error:  # noqa: BLE001 - the edge of the thread: nothing would be written any more
             self._note_failure(changes, error)
             return False
         self._note_success(number)
@@ -192,9 +205,10 @@ class Writer:
 
     def _renew(self) -> None:
         with self._news:
-            self.errors["renew"] += 1
-        details = {"path": str(self._file.path)}
-        _log.error("the state file was deleted, replaced or cut: it is written whole again", extra=details)
+            self._errors["renew"] += 1
+        if not self._is_failing:
+            details = {"path": str(self._file.path)}
+            _log.error("the state file was deleted, replaced or cut: it is written whole again", extra=details)
         self._file.renew(_rows(self._everything()))
 
     def _note_success(self, number: int) -> None:
@@ -210,7 +224,8 @@ class Writer:
     def _note_failure(self, changes: Changes, error: Exception) -> None:
         with self._news:
             self._pending = changes | self._pending
-            self.errors.update({_operation(kind, is_gone=value is None) for (_, kind, _), value in changes.items()})
+            self._behind_since = self._clock() if self._behind_since is None else self._behind_since
+            self._errors.update({_operation(kind, is_gone=value is None) for (_, kind, _), value in changes.items()})
             has_failed, self._is_failing = self._is_failing, True
         if not has_failed:
             details = {"path": str(self._file.path), "advice": advise(error)}
@@ -234,12 +249,18 @@ def _load(file: StateFile) -> tuple[dict[str, Contents], int]:
     unreadable = 0
     for account, kind, key, document in file.rows():
         try:
+            _check_text(account, kind, key, document)
             _take_in(contents.setdefault(account, Contents()), account, kind, key, document)
         except ValueError as error:
             unreadable += 1
             where = {"account": account, "kind": kind, "key": key}
             _log.warning("a row of the state file can't be read and is left out: %s", error, extra=where)
     return contents, unreadable
+
+
+def _check_text(*cells: object) -> None:
+    if not all(isinstance(cell, str) for cell in cells):
+        raise ValueError("a cell that is no text")
 
 
 def _take_in(contents: Contents, account: str, kind: str, key: str, document: str) -> None:

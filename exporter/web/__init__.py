@@ -1,1 +1,8 @@
-"""HTTP: which paths we answer, and the server that carries them."""
+"""HTTP: which paths we answer, who may ask, and the server that carries it."""
+
+from exporter.web.door import Connections, WebServer, bind
+from exporter.web.guard import BearerToken, Guard, WebConfig
+from exporter.web.options import WebOptions
+from exporter.web.routes import create_gate
+
+__all__ = ["BearerToken", "Connections", "Guard", "WebConfig", "WebOptions", "WebServer", "bind", "create_gate"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from exporter.errors import Problem
-from exporter.model import JobKey, JobSpec, Snapshot
+from exporter.model import JobKey, JobSpec, Snapshot, TrackedJob
 
 
 class Page(Protocol):
@@ -49,11 +49,17 @@ class Exporter(Protocol):
     def snapshot(self) -> Snapshot:
         """Give what is known. Touches no network."""
 
-    def scrape(self, timeout_seconds: float, accept: str, groups: Collection[str]) -> Page:
-        """Poll what is due if jobs are asked for, and render the groups for an `Accept` header."""
+    def find(self, key: JobKey) -> TrackedJob | None:
+        """Give what is known of one job; nothing for one that is not tracked."""
 
-    def probe(self, key: JobKey, timeout_seconds: float, accept: str) -> Page:
-        """Poll one job if it is due, and render it.
+    def scrape(self, deadline: float, accept: str, groups: Collection[str]) -> Page:
+        """Poll what is due if jobs are asked for, and render the groups for an `Accept` header.
+
+        The page is to be with the client by the deadline, in the seconds of `time.monotonic`.
+        """
+
+    def probe(self, key: JobKey, deadline: float, accept: str) -> Page:
+        """Poll one job if it is due, and render it, by the deadline.
 
         Raises:
             TooManyJobsError: it is not tracked, and there is no room for it.
@@ -89,4 +95,4 @@ class Exporter(Protocol):
         """Give the settings in force as YAML, secrets masked."""
 
     def readiness(self) -> Readiness:
-        """Say whether the exporter can do its work."""
+        """Say whether the exporter can do its work, in fixed words, without waiting for anything."""

@@ -190,12 +190,12 @@ class OpenAccount:
         token, asked_at = self._known(self._tokens.token(deadline)), self._stopwatch()
         try:
             return self._accepted(setup, permit, token, deadline)
-        except DeadTokenError:
-            token = self._known(self._tokens.replacement(token, key, asked_at, deadline))
+        except DeadTokenError as error:
+            token = self._known(self._tokens.replacement(token, key, asked_at, deadline, error.code))
         try:
             return self._accepted(setup, permit, token, deadline)
-        except DeadTokenError:
-            self._tokens.doubt(token, key, asked_at)
+        except DeadTokenError as error:
+            self._tokens.doubt(token, key, asked_at, error.code)
             raise
 
     def _accepted(self, setup: AccountSetup, permit: Permit, token: AccessToken, deadline: float) -> JobReport:

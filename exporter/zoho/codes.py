@@ -66,12 +66,7 @@ ERROR_CODES = (
     ),
     ErrorCode(SCOPE_MISMATCH, RefusedError, _SCOPE, "page"),
     ErrorCode("NO_PERMISSION", RefusedError, _RIGHTS, "page"),
-    ErrorCode(
-        "INTERNAL_ERROR",
-        PassingError,
-        _FAULT,
-        "page",
-    ),
+    ErrorCode("INTERNAL_ERROR", PassingError, _FAULT, "page"),
     ErrorCode("INVALID_REQUEST_METHOD", RefusedError, _OURS, "page"),
     ErrorCode("AUTHORIZATION_FAILED", RefusedError, _RIGHTS, "page"),
     ErrorCode(
@@ -88,35 +83,19 @@ ERROR_CODES = (
         "page",
         message="The given module is not supported in API",
     ),
+    ErrorCode("INVALID_DATA", RefusedError, "Zoho rejects a value: check the job id and the module", "spec"),
     ErrorCode(
-        "INVALID_DATA",
-        RefusedError,
-        "Zoho rejects a value: check the job id and the module",
-        "spec",
-    ),
-    ErrorCode(
-        "UNABLE_TO_PARSE_DATA_TYPE",
-        RefusedError,
-        "the job id is not a number that Zoho can read: check it",
-        "spec",
+        "UNABLE_TO_PARSE_DATA_TYPE", RefusedError, "the job id is not a number that Zoho can read: check it", "spec"
     ),
     ErrorCode("REQUIRED_PARAM_MISSING", RefusedError, _OURS, "spec"),
-    ErrorCode(
-        "INTERNAL_SERVER_ERROR",
-        PassingError,
-        _FAULT,
-        "spec",
-    ),
+    ErrorCode("INTERNAL_SERVER_ERROR", PassingError, _FAULT, "spec"),
     ErrorCode("INVALID_TOKEN", DeadTokenError, _NEW_TOKEN, "seen"),
     ErrorCode(DEAD_TOKEN, DeadTokenError, _NEW_TOKEN, "spec", aliases=("AUTHENTICATION_FAILED",)),
     ErrorCode("UNAUTHORIZED", DeadTokenError, _NEW_TOKEN, "spec"),
     ErrorCode("FORBIDDEN", RefusedError, _RIGHTS, "spec"),
     ErrorCode("BAD_REQUEST", RefusedError, _OURS, "spec"),
     ErrorCode(
-        "API_NOT_SUPPORTED",
-        RefusedError,
-        "this api_version does not know the call: set api_version: v8",
-        "spec",
+        "API_NOT_SUPPORTED", RefusedError, "this api_version does not know the call: set api_version: v8", "spec"
     ),
     ErrorCode(TOO_MANY_REQUESTS, ThrottledError, _THROTTLE, "status codes"),
     ErrorCode("RATE_LIMIT_EXCEEDED", ThrottledError, _THROTTLE, "spec"),
@@ -124,14 +103,13 @@ ERROR_CODES = (
     ErrorCode("LIMIT_EXCEEDED", ThrottledError, _THROTTLE, "SDK"),
     ErrorCode("LIMIT_REACHED", ThrottledError, _THROTTLE, "SDK"),
     ErrorCode("FEATURE_NOT_SUPPORTED", RefusedError, _EDITION, "SDK"),
-    ErrorCode("NOT_SUPPORTED", RefusedError, _EDITION, "SDK"),
     ErrorCode(
         "NOT_SUPPORTED",
         RefusedError,
         "Zoho has no mass updates of this module, or not in this api_version: check the module's API name",
         "spec",
-        message="the given module is not supported",
     ),
+    ErrorCode("NOT_SUPPORTED", RefusedError, _EDITION, "SDK", message="not available in your edition"),
     ErrorCode("INVALID_HOST", RefusedError, _HOST, "change log"),
 )
 

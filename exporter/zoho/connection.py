@@ -10,15 +10,13 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, parse_headers
+from ipaddress import ip_address
 from threading import BoundedSemaphore, Thread
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
-
-from exporter.errors import PassingError
 
 LARGEST_HEAD_BYTES = 1024 * 1024
 _LARGEST_REST_BYTES = 2 * 1024 * 1024
@@ -28,6 +26,10 @@ _WHOLE_NUMBER = re.compile(r"[0-9]+")
 Address = tuple[int, int, int, str, tuple[object, ...]]
 Resolve = Callable[..., Sequence[Address]]
 """What `socket.getaddrinfo` does."""
+
+
+class EndlessError(HTTPException):
+    """More came than any answer of Zoho's has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Lookups:
         Raises:
             OSError: there are none; `TimeoutError` where nobody answered, or has not answered earlier calls yet.
         """
-        with suppress(socket.gaierror):
+        if _is_address(host):
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         if not self._places.acquire(blocking=False):
             raise TimeoutError("too many name lookups are without an answer")
@@ -88,6 +90,14 @@ class Lookups:
             found.set_exception(error)
         finally:
             self._places.release()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 class TlsSocket(ssl.SSLSocket):
@@ -124,31 +134,11 @@ class _Bytes(io.RawIOBase):
         self.has_begun = self.has_begun or count > 0
         self.left -= count
         if self.left < 0:
-            raise PassingError(
-                "invalid_response",
-                "an answer without end was cut off",
-                advice="a status has some hundred bytes: check what answers in Zoho's place",
-            )
+            raise EndlessError("an answer without end was cut off")
         return count
 
     def close(self) -> None:
         self._raw.close()
-        super().close()
-
-
-class _Stream(io.BufferedReader):
-    """The bytes of one answer; `has_rest` tells, once it is closed, that more came than belongs to it."""
-
-    has_rest = False
-
-    def __init__(self, source: _Bytes) -> None:
-        super().__init__(source)
-        self.source = source
-
-    def close(self) -> None:
-        if not self.closed:
-            self.source.is_over = True
-            self.has_rest = bool(self.peek(1))
         super().close()
 
 
@@ -157,20 +147,28 @@ class Reply(HTTPResponse):
 
     def __init__(self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, *, limit: Limit) -> None:
         super().__init__(sock, debuglevel, method)
-        self.stream = _Stream(_Bytes(self.fp.detach(), sock, limit))
-        self.fp = self.stream
+        self._source = _Bytes(self.fp.detach(), sock, limit)
+        self.fp = io.BufferedReader(self._source)
+        self._has_rest = False
 
     def begin(self) -> None:
         """Read the head."""
         super().begin()
-        self.stream.source.left = _LARGEST_REST_BYTES
+        self._source.left = _LARGEST_REST_BYTES
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a byte of it came."""
+        return self._source.has_begun
 
     @property
     def is_whole(self) -> bool:
         """Whether it came to its own declared end, and nothing behind it, so that another may follow it."""
+        if self.msg is None:
+            return False
         is_sound = self.version == 11 and not self.msg.defects  # noqa: PLR2004 - http.client's number for HTTP/1.1
         says_close = any("close" in word.lower() for word in self.msg.get_all("connection", []))
-        return is_sound and self._is_framed() and self.isclosed() and not self.stream.has_rest and not says_close
+        return is_sound and self._is_framed() and self.isclosed() and not self._has_rest and not says_close
 
     def _is_framed(self) -> bool:
         """Whether its length is told once, in one way."""
@@ -179,6 +177,12 @@ class Reply(HTTPResponse):
         if codings:
             return codings == ["chunked"] and not lengths
         return len(lengths) == 1 and _WHOLE_NUMBER.fullmatch(lengths[0]) is not None
+
+    def _close_conn(self) -> None:
+        """Look what is left in the buffer: http.client throws it away with the buffer."""
+        self._source.is_over = True
+        self._has_rest = bool(self.fp.peek(1))
+        super()._close_conn()  # type: ignore[misc]
 
     def _read_status(self) -> tuple[str, int, str]:
         """Skip interim answers: http.client calls this for each status line, also for that of a proxy's tunnel."""
@@ -216,7 +220,12 @@ class Connection(HTTPConnection):
     @property
     def has_heard(self) -> bool:
         """Whether a byte of an answer came."""
-        return self.reply is not None and self.reply.stream.source.has_begun
+        return self.reply is not None and self.reply.has_begun
+
+    @property
+    def has_whole_reply(self) -> bool:
+        """Whether the whole of an answer came, and no more."""
+        return self.reply is not None and self.reply.is_whole
 
     def send(self, data: bytes) -> None:  # type: ignore[override]
         """Send within the limit."""

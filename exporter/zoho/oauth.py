@@ -43,40 +43,21 @@ class Refusal:
     advice: str
 
 
+_PASSING = ("access denied", "general_error")
+_ADVICE = {
+    "invalid_client": "wrong client id, or a client of another data centre: check client_id and data_center",
+    "invalid_client_secret": "wrong client secret (each data centre may have its own): "
+    "check client_secret and data_center",
+    "invalid_code": "the refresh token is wrong, expired or revoked (a password change revokes it): make a new one",
+    "access denied": "too many tokens were asked for with this refresh token: see what else uses it; "
+    "we wait and ask again",
+    "general_error": "Zoho's accounts server had a fault: asked again",
+    "missing_org_info": "this client needs an organisation (soid): use a self client's refresh token",
+    "invalid_redirect_uri": "the token was made for another kind of client: make a refresh token with a self client",
+}
 REFUSALS: Mapping[str, Refusal] = {
-    "invalid_client": Refusal(
-        "invalid_client",
-        is_passing=False,
-        advice="wrong client id, or a client of another data centre: check client_id and data_center",
-    ),
-    "invalid_client_secret": Refusal(
-        "invalid_client_secret",
-        is_passing=False,
-        advice="wrong client secret (each data centre may have its own): check client_secret and data_center",
-    ),
-    "invalid_code": Refusal(
-        "invalid_code",
-        is_passing=False,
-        advice="the refresh token is wrong, expired or revoked (a password change revokes it): make a new one",
-    ),
-    "access denied": Refusal(
-        "access_denied",
-        is_passing=True,
-        advice="too many tokens were asked for with this refresh token: see what else uses it; we wait and ask again",
-    ),
-    "general_error": Refusal(
-        "general_error", is_passing=True, advice="Zoho's accounts server had a fault: asked again"
-    ),
-    "missing_org_info": Refusal(
-        "missing_org_info",
-        is_passing=False,
-        advice="this client needs an organisation (soid): use a self client's refresh token",
-    ),
-    "invalid_redirect_uri": Refusal(
-        "invalid_redirect_uri",
-        is_passing=False,
-        advice="the token was made for another kind of client: make a refresh token with a self client",
-    ),
+    word: Refusal(word.replace(" ", "_"), is_passing=word in _PASSING, advice=advice)
+    for word, advice in _ADVICE.items()
 }
 _NOT_ZOHO = Refusal("invalid_response", is_passing=True, advice="check accounts_url, data_center and proxies")
 _UNDOCUMENTED = Refusal("other", is_passing=False, advice="an undocumented refusal: see Zoho's word")

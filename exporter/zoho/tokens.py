@@ -39,6 +39,8 @@ MINT_WINDOW_SECONDS = 600.0
 """Zoho's limit: tokens per refresh token. Source: Zoho accounts, token limits."""
 UNPROVEN_SECONDS = 600.0
 """How long a job that is held to be at fault has no token replaced that nobody else tried yet."""
+DEAD = "INVALID_TOKEN"
+"""Zoho's usual word for a token that it does not accept."""
 MOST_SUSPECTS = 1000
 """How many jobs are remembered whose own fault a refused token may be."""
 
@@ -125,8 +127,12 @@ class TokenSource:
             late = "no access token came in time"
             raise PassingError("timeout", late, advice="it is asked for again at the next poll") from None
 
-    def replacement(self, token: AccessToken, key: JobKey, asked_at: float, deadline: float) -> AccessToken:
+    def replacement(
+        self, token: AccessToken, key: JobKey, asked_at: float, deadline: float, code: str = DEAD
+    ) -> AccessToken:
         """Give another token than one that Zoho did not accept for a job, in a call begun at `asked_at` (stopwatch).
+
+        `code` is Zoho's word for it.
 
         Raises:
             RefusedError: it is the job's own fault, since Zoho accepts the token for others.
@@ -136,11 +142,11 @@ class TokenSource:
             if self._held.token is token:
                 if self._is_accepted_for_others(key, asked_at):
                     self._suspect(key)
-                    raise _job_refused(key)
+                    raise _job_refused(key, code)
                 self._forget()
         return self.token(deadline)
 
-    def doubt(self, token: AccessToken, key: JobKey, asked_at: float) -> None:
+    def doubt(self, token: AccessToken, key: JobKey, asked_at: float, code: str = DEAD) -> None:
         """Say that Zoho refused the token in place of a dead one too, for a job's poll begun at `asked_at`.
 
         Where the token before was accepted, the job is at fault until another one fares no better. Otherwise the
@@ -156,7 +162,7 @@ class TokenSource:
             is_excused = self._is_excused(key, asked_at)
             self._suspect(key)
             if is_excused:
-                raise _job_refused(key)
+                raise _job_refused(key, code)
             self._forget()
             self._before = _Held()
             self._rejections += 1
@@ -356,9 +362,9 @@ def _cool_down(refusal: Refusal) -> CoolDown:
     return PASSING if refusal.is_passing else PERMANENT
 
 
-def _job_refused(key: JobKey) -> RefusedError:
+def _job_refused(key: JobKey, code: str) -> RefusedError:
     return RefusedError(
-        "INVALID_TOKEN",
+        code,
         f"Zoho refuses the access token for {key} alone, and accepts it for other jobs",
         advice="check the job's module and id, and what the token's user may see",
     )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
+from http import HTTPStatus
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from io import BytesIO
@@ -26,17 +27,17 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
 from urllib3.connection import ProxyConfig
-from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
+from urllib3.exceptions import DecodeError, HTTPError
 from urllib3.util import make_headers, parse_url
 
 from exporter.errors import ConfigurationError, PassingError, Problem
 from exporter.redactor import Redactor
-from exporter.zoho.connection import Connection, Limit, Lookups, Resolve, TlsConnection, TlsSocket
+from exporter.zoho.connection import Connection, EndlessError, Limit, Lookups, Resolve, TlsConnection, TlsSocket
 from exporter.zoho.wire import Answer, SealedAnswer, quote
 
 LARGEST_BODY_BYTES = 1024 * 1024
 _PORTS = {"http": 80, "https": 443}
-_BODILESS = (204, 304)
+_BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 _PUBLIC_FIELDS = ("grant_type", "client_id")
 _NETWORK_ADVICE = "check the network, DNS, the firewall and the proxy between the exporter and Zoho"
 _TLS_ADVICE = "check the clock, and ca_bundle if a proxy re-signs TLS"
@@ -129,8 +130,7 @@ class Transport:
             "Connection": "keep-alive",
         }
         self._session = _open_session(_Adapter(context, Lookups(options.pool_size, resolve), self._idle))
-        for proxy in options.proxies.values():
-            redactor.know(*_proxy_secrets(proxy))
+        self._proxy_secrets = [secret for proxy in options.proxies.values() for secret in _proxy_secrets(proxy)]
 
     @property
     def timeout_seconds(self) -> float:
@@ -188,10 +188,10 @@ class Transport:
         return request
 
     def _send(self, request: PreparedRequest, deadline: float, *, is_fresh: bool, is_kept: bool) -> SealedAnswer:
+        self._redactor.know(*self._proxy_secrets)
         limit = Limit(deadline, self._options.connect_timeout_seconds, self._stopwatch)
-        call = _Call(
-            limit, self.timeout_seconds, self._redactor.clean, self._idle.season if is_kept else None, is_fresh=is_fresh
-        )
+        season = self._idle.season if is_kept else None
+        call = _Call(limit, self.timeout_seconds, self._redactor.clean, season, is_fresh=is_fresh)
         proxies = dict(self._options.proxies)
         try:
             response = self._session.send(request, allow_redirects=False, proxies=proxies, call=call)
@@ -294,19 +294,17 @@ class _Adapter(BaseAdapter):
         idle = None if call.is_fresh else self._idle.take(route)
         connection = idle or self._open(route, call)
         connection.limit, connection.reply = call.limit, None
+        response = None
         try:
             response = _exchange(connection, request, route)
         except _FAULTS as error:
-            connection.discard()
-            if idle and not connection.has_heard and not isinstance(error, TimeoutError):
-                said = f"a connection to Zoho was closed at the other end: {_describe(error, call.clean)}"
-                raise StaleConnectionError("connection", said, advice=_NETWORK_ADVICE) from error
-            raise _broken(error, call) from error
-        except BaseException:
-            connection.discard()
-            raise
-        is_sound = connection.reply is not None and connection.reply.is_whole and response.raw.getvalue()
-        self._idle.put(route, connection, call.season if is_sound else None)
+            is_stale = idle and not connection.has_heard and not isinstance(error, TimeoutError)
+            raise (_stale(error, call) if is_stale else _broken(error, call)) from error
+        finally:
+            is_sound = connection.has_whole_reply and response is not None and response.content
+            self._idle.put(route, connection, call.season if is_sound else None)
+        if idle and response.status_code == HTTPStatus.REQUEST_TIMEOUT:
+            raise _stale(ConnectionError("HTTP 408"), call)
         return response
 
     def close(self) -> None:
@@ -413,20 +411,32 @@ def _unsent(error: Exception, call: _Call) -> UnsentError:
             return UnsentError("connection", f"no connection to Zoho: {said}", advice=_NETWORK_ADVICE)
 
 
+def _stale(error: Exception, call: _Call) -> StaleConnectionError:
+    said = f"a connection to Zoho was closed at the other end: {_describe(error, call.clean)}"
+    return StaleConnectionError("connection", said, advice=_NETWORK_ADVICE)
+
+
 def _broken(error: Exception, call: _Call) -> PassingError:
-    match error:
-        case TimeoutError() | ReadTimeoutError():
+    if isinstance(error, DecodeError):
+        return PassingError("invalid_response", "the answer's compression is damaged", advice=_PEER_ADVICE)
+    match _root(error):
+        case TimeoutError():
             said = f"Zoho gave no whole answer within {call.seconds:g} s"
             return PassingError("timeout", said, advice=_NETWORK_ADVICE)
-        case DecodeError():
-            return PassingError("invalid_response", "the answer's compression is damaged", advice=_PEER_ADVICE)
+        case EndlessError() as endless:
+            return PassingError("invalid_response", str(endless), advice=_PEER_ADVICE)
         case _:
             said = f"the connection to Zoho broke: {_describe(error, call.clean)}"
             return PassingError("connection", said, advice=_NETWORK_ADVICE)
 
 
 def _describe(error: BaseException, clean: Callable[[str], str]) -> str:
-    """Say what went wrong first."""
+    root = _root(error)
+    return quote(clean(f"{type(root).__name__}: {root}".strip()))
+
+
+def _root(error: BaseException) -> BaseException:
+    """Give what went wrong first."""
     while cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
         error = cause
-    return quote(clean(f"{type(error).__name__}: {error}".strip()))
+    return error

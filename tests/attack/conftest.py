@@ -22,8 +22,8 @@ from attack.peer import Peer
 from processes import bare_environment
 from programs import Program
 
-CLIENT_SECRET = "client-secret-0123456789abcdef"
-REFRESH_TOKEN = "1000.refresh-token-0123456789abcdef"
+CLIENT_SECRET = "c11e57a9d3b84f6e9a0c2d4f6b8e1a3c5d7f"
+REFRESH_TOKEN = "1000.7ef2e5b8c1d94a6f83b0a5c7e9d1f3b5"
 API_TOKEN = "bearer-of-the-job-api-0123456789"
 INTERVALS = ("SHORTEST", "LONGEST", "SUSPENDED", "FAULT_SHORTEST", "FAULT_LONGEST")
 SCHEDULE = {"ZOHO_POLL_TIMEOUT": "2s", **{f"ZOHO_SCHEDULE__{name}": "0s" for name in INTERVALS}}

@@ -16,7 +16,7 @@ from threading import Event, Lock, Thread
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
-TOKEN = "1000.access-token-0123456789abcdef"
+TOKEN = "1000.5f0e7c1b9a3d42e8b6c0d9f1a2e4c6b8"
 """The start of each access token that the peer gives; a number and the account's alias follow."""
 
 

@@ -354,7 +354,7 @@ def test_a7_pipes_for_files_hang_no_reload(
 
 def keys(size: int) -> str:
     """Give a mapping of short keys of about so many bytes."""
-    return "\n".join(f"k{n}: {n}" for n in range(size // 15)) + "\n"
+    return "\n".join(f"k{n}: {n}" for n in range(size // 18)) + "\n"
 
 
 def bomb() -> str:
@@ -373,24 +373,24 @@ def merges() -> str:
 
 HUGE: dict[str, Callable[[], str]] = {
     "keys": lambda: keys(4 * MIB),
-    "equal keys": lambda: "a: 1\n" * (4 * MIB // 5),
-    "list": lambda: "jobs:\n" + "- 1\n" * MIB,
-    "jobs": lambda: "jobs:\n" + "".join(f"- {{module: Leads, job_id: {n}}}\n" for n in range(130_000)),
+    "equal keys": lambda: "a: 1\n" * (4 * MIB // 6),
+    "list": lambda: "jobs:\n" + "- 1\n" * 900_000,
+    "jobs": lambda: "jobs:\n" + "".join(f"- {{module: Leads, job_id: {n}}}\n" for n in range(100_000)),
     "deep lists": lambda: "[" * 100_000,
     "deep closed lists": lambda: "a: " + "[" * 2000 + "]" * 2000,
     "deep mappings": lambda: "{a: " * 20_000,
     "deep indents": lambda: "".join(" " * n + f"k{n}:\n" for n in range(2500)),
-    "one word": lambda: "a" * (4 * MIB),
-    "one value": lambda: "a: " + "1" * (4 * MIB) + "\n",
+    "one word": lambda: "a" * (4 * MIB - 99),
+    "one value": lambda: "a: " + "1" * (4 * MIB - 99) + "\n",
     "a number to the base of 60": lambda: "a: 1" + ":59" * 50_000 + "\n",
     "anchors": lambda: "".join(f"k{n}: &a{n} 1\n" for n in range(200_000)),
     "aliases": bomb,
     "merges": merges,
     "dashes": lambda: "- " * (MIB // 2) + "\n",
-    "documents": lambda: "---\n" * MIB,
-    "comments": lambda: "# x\n" * MIB,
+    "documents": lambda: "---\n" * 900_000,
+    "comments": lambda: "# x\n" * 900_000,
     "questions": lambda: "? " * 50_000,
-    "quotes": lambda: '"' + "\\x41" * MIB,
+    "quotes": lambda: '"' + "\\x41" * 900_000,
 }
 """Files that are too much."""
 

@@ -65,28 +65,34 @@ def test_t4_no_page_and_no_health_check_waits_for_the_disk(
         pages = pool.submit(lambda: [exporter.scrape(5) for _ in range(2)])
         checks = []
         while not pages.done():
-            checks.append(exporter.ask("/-/healthy").seconds)
-            checks.append(exporter.scrape(path="/metrics?collect[]=exporter").seconds)
-            time.sleep(0.2)
-    assert max(checks) < 2.5
-    assert max(page.seconds for page in pages.result()) < 6.5
+            checks += [(exporter.ask(path).seconds, path) for path in WITHOUT_POLLS]
+            time.sleep(0.1)
+    assert [check for check in checks if check[0] > 2.5] == []
+    assert [page.seconds for page in pages.result() if page.seconds > 6.5] == []
     assert [len(page.by_job("updated_records")) for page in pages.result()] == [jobs, jobs]
     assert len(peer.polls) > jobs
     assert told_by_metric(exporter) != silent
-    assert exporter.ask("/api/v1/jobs", "POST", REGISTERED, BEARER).seconds < 15
     faults.set()
+    crash_later(exporter)
     polls = len(peer.polls)
-    settle(lambda: told_by_metric(exporter) == silent, 20)
     exporter.kill()
     assert (used(start(environment=environment)) or 0) >= polls
+
+
+WITHOUT_POLLS = ["/-/healthy", "/-/ready", "/", "/metrics?collect[]=exporter", "/explain?crm_module=Leads&job_id=1"]
+
+
+def crash_later(exporter: Attacked) -> None:
+    """Scrape for some seconds, so that the exporter can make up for what it could not write."""
+    settle(lambda: exporter.scrape(5).seconds > 60, 6)
 
 
 def told_by_metric(exporter: Attacked) -> dict[str, float]:
     """Give the families that may tell that the state file is behind or fails: those whose names speak of it."""
     page = exporter.scrape(path="/metrics?collect[]=accounts&collect[]=exporter")
-    words = ("unwritten", "unsaved", "behind", "pending", "unbooked", "backlog", "lag", "store_errors")
+    words = ("written", "saved", "behind", "pending", "booked", "backlog", "lag", "store")
     names = {name for name, _ in page.samples if name.startswith("zoho_") and any(word in name for word in words)}
-    return {name: page.total(name) for name in names if not name.endswith("_timestamp_seconds")}
+    return {name: page.total(name) for name in names}
 
 
 def test_t4_a_stop_does_not_wait_for_a_slow_disk_without_end(start: Start, faults: Faults) -> None:
@@ -111,8 +117,7 @@ def test_t4_a_failing_disk_is_told_and_made_up_for(start: Start, peer: Peer, fau
     settle(lambda: store_errors(exporter))
     assert store_errors(exporter) >= 1
     faults.set()
-    exporter.scrape()
-    time.sleep(2)  # a crash comes some time after the disk is well again
+    crash_later(exporter)
     polls = len(peer.polls)
     exporter.kill()
     assert (used(start(environment=environment)) or 0) >= polls
@@ -178,7 +183,6 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "all deleted": remove,
     "file deleted": lambda state: state.unlink(),
     "moved away": lambda state: Path(shutil.move(state, state.with_name("moved"))).touch(),
-    "directory deleted": lambda state: shutil.rmtree(state.parent),
     "emptied": empty,
     "halved": halve,
     "another file": replace_by_text,
@@ -213,6 +217,17 @@ def test_s1_a_damaged_state_file_is_written_whole_again(
     assert told
 
 
+def test_s1_a_deleted_directory_is_told(start: Start) -> None:
+    """Pages stay whole when the state file's directory is gone, and it is told."""
+    exporter = start(environment={"ZOHO_JOBS": "Leads/1"})
+    exporter.scrape()
+    lines = len(exporter.log.splitlines())
+    shutil.rmtree(exporter.state.parent)
+    assert [exporter.scrape(5).by_job("updated_records") for _ in range(3)] == [{"1": 1}] * 3
+    settle(lambda: store_errors(exporter) or len(exporter.log.splitlines()) > lines)
+    assert store_errors(exporter) or len(exporter.log.splitlines()) > lines
+
+
 def copy_of(state: Path) -> Path:
     """Give where the old copy of a state file is."""
     return state.with_name("old-copy")
@@ -244,7 +259,7 @@ def test_s2_a_file_of_another_owner_is_used(start: Start, peer: Peer, faults: Fa
     assert '"level": "warning"' in second.log
 
 
-Change = Callable[[str], object]
+Change = Callable[[str], str | float]
 
 
 def change_cells(state: Path, kind: str, change: Change) -> None:
@@ -319,21 +334,19 @@ def test_s4_history_is_let_go(start: Start, peer: Peer) -> None:
     counts = [1, 2, 3]
     peer.status = lambda _: [answer(report(updated=counts.pop(0) if len(counts) > 1 else 3))]
     first = start(environment={"ZOHO_JOBS": "Leads/1"})
-    for _ in range(3):
-        page = first.scrape()
-    usual = page.value("process_resident_memory_bytes") or 0
+    usual = [first.scrape().value("process_resident_memory_bytes") or 0 for _ in range(3)][-1]
     first.stop()
     change_cells(first.state, "text", in_documents(longer))
     second = start(environment={"ZOHO_JOBS": "Leads/1"})
     pages = [second.scrape() for _ in range(3)]
     assert pages[-1].by_job("updated_records") == {"1": 3}
-    assert (pages[-1].value("process_resident_memory_bytes") or 0) < usual + 60 * 2**20
+    assert (pages[-1].value("process_resident_memory_bytes") or 0) < usual + 50 * 2**20
 
 
 def longer(document: object) -> object:
-    """Repeat the history in a document two hundred thousand times."""
+    """Repeat the history in a document a hundred thousand times."""
     parts = [document, *document.values()] if isinstance(document, dict) else [document]
     for part in parts:
         if isinstance(part, list) and len(part) >= 2 and isinstance(part[0], list | dict):
-            part.extend(part * 200_000)
+            part.extend(part * 100_000)
     return document

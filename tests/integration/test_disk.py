@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 from journey import Exporter, SettingsFor, account_variables, every
-from processes import bare_environment, exporter_command
+from processes import bare_environment, eventually, exporter_command
 from programs import Program
-from samples import Clock
+from samples import Clock, within
 
 from exporter.app import Application
-from exporter.jobs.store import Store
 from exporter.simulator import Simulator
+from exporter.state import SqliteStore
+from exporter.state.file import StateFile
 
 JOB_ID = "3524033000006027001"
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -95,39 +96,52 @@ def test_documented_copy_is_whole_and_private(
     assert simulator.stats().crm_calls == asked
 
 
+class TightFile(StateFile):
+    """A state file on a disk that a test fills and frees."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+        self._connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    def make_room(self) -> None:
+        """Free the disk."""
+        self._connection.execute("PRAGMA max_page_count = 1000000")
+
+
 def test_full_disk_degrades_to_memory_and_heals(
     simulator: Simulator, settings_for: SettingsFor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """While the disk is full pages are whole and failures are counted; afterwards nothing has been lost."""
     path = tmp_path / "state.db"
-    connections: list[sqlite3.Connection] = []
+    files: list[TightFile] = []
 
-    def connect(target: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(target, isolation_level=None, check_same_thread=False)
-        connections.append(connection)
-        return connection
+    def open_file(path: Path) -> StateFile:
+        files.append(TightFile(path))
+        return files[-1]
 
     jobs = [str(int(JOB_ID) + number) for number in range(60)]
     for job_id in jobs:
         simulator.set_status("Leads", job_id, "RUNNING", updated=30, total=50)
     settings = settings_for(simulator, jobs=",".join(f"Leads/{job_id}" for job_id in jobs), **every("0s"))
-    store = Store.open(path, connect)
-    (pages,) = connections[0].execute("PRAGMA page_count").fetchone()
-    connections[0].execute(f"PRAGMA max_page_count = {pages}")
+    store = SqliteStore(path, open_file=open_file)
     with closing(Application(settings, store, clock=Clock())) as exporter:
-        page = exporter.scrape(30).body.decode()
+        page = exporter.scrape(within(30)).body.decode()
         assert page.count("zoho_mass_update_job_updated_records{") == 60
-        assert failures(page) > 0
-        connections[0].execute("PRAGMA max_page_count = 1000000")
+        assert "zoho_mass_update_exporter_store_behind_since_timestamp_seconds " in page
+        eventually(lambda: failures(exporter.scrape(within(30)).body.decode()) > 0, "no failure is told")
+        assert not exporter.is_kept()
+        files[0].make_room()
+        eventually(exporter.is_kept, "the file is not written again")
         for job_id in jobs[:30]:
             simulator.set_status("Leads", job_id, "COMPLETED", updated=49, failed=1, total=50)
-        exporter.scrape(30)
+        exporter.scrape(within(30))
     assert sum("state file" in record.getMessage() for record in caplog.records) <= 2
-    with closing(Store.open(path)) as store:
-        state = store.load()
-    assert {job.spec.key.job_id for job in state.jobs} == set(jobs)
-    assert {job.spec.key.job_id for job in state.jobs if job.is_terminal} == set(jobs[:30])
-    assert state.totals["acme", "Leads"].records == {"updated": 30 * 49 + 30 * 30, "failed": 30}
+    with closing(SqliteStore(path)) as store:
+        account = store.account("acme")
+    assert {key.job_id for key in account.jobs()} == set(jobs)
+    assert {key.job_id for key, job in account.jobs().items() if job.is_terminal} == set(jobs[:30])
+    assert account.totals()["Leads"].records == {"updated": 30 * 49 + 30 * 30, "failed": 30}
 
 
 def test_file_locked_by_another_program_degrades_to_memory_and_heals(
@@ -137,17 +151,43 @@ def test_file_locked_by_another_program_degrades_to_memory_and_heals(
     path = tmp_path / "state.db"
     simulator.set_status("Leads", JOB_ID, "COMPLETED", updated=50, total=50)
     settings = settings_for(simulator, jobs=f"Leads/{JOB_ID}")
-    with closing(Application(settings, Store.open(path), clock=Clock())) as exporter:
+    with closing(Application(settings, SqliteStore(path), clock=Clock())) as exporter:
         with closing(sqlite3.connect(path, isolation_level=None)) as shell:
             shell.execute("BEGIN IMMEDIATE")
-            page = exporter.scrape(30).body.decode()
-        assert f'job_updated_records{{account="acme",job_id="{JOB_ID}",module="Leads"}} 50.0' in page
-        assert failures(page) > 0
-    with closing(Store.open(path)) as store:
-        state = store.load()
-    assert [job.is_terminal for job in state.jobs] == [True]
-    assert state.totals["acme", "Leads"].records["updated"] == 50
-    assert sum(state.ledgers["acme"].credits_by_minute.values()) == 1
+            page = exporter.scrape(within(30)).body.decode()
+            assert f'job_updated_records{{account="acme",job_id="{JOB_ID}",module="Leads"}} 50.0' in page
+            assert "zoho_mass_update_exporter_store_behind_since_timestamp_seconds " in page
+            assert 'zoho_crm_api_credits_unwritten{account="acme"} 1.0' in page
+            eventually(lambda: failures(exporter.scrape(within(30)).body.decode()) > 0, "no failure is told")
+        eventually(exporter.is_kept, "the file is not written again")
+        assert 'zoho_crm_api_credits_unwritten{account="acme"} 0.0' in exporter.scrape(within(30)).body.decode()
+    with closing(SqliteStore(path)) as store:
+        account = store.account("acme")
+    assert [job.is_terminal for job in account.jobs().values()] == [True]
+    assert account.totals()["Leads"].records["updated"] == 50
+    assert account.used() == 1
+
+
+def test_deleted_file_is_written_again_though_nothing_happens(
+    simulator: Simulator, start_exporter: Callable[..., Exporter], tmp_path: Path
+) -> None:
+    """An exporter of jobs that have all ended asks for nothing any more, and would else lose them at the next crash."""
+    path = tmp_path / "state" / "state.db"
+    simulator.set_status("Leads", JOB_ID, "COMPLETED", updated=5, total=5)
+    settings = {"jobs": f"Leads/{JOB_ID}", "state__path": str(path)}
+    start_exporter(**settings).running.stop(signal.SIGTERM)
+    exporter = start_exporter(**settings)
+    exporter.page()
+    path.parent.rename(tmp_path / "elsewhere")
+    eventually(lambda: failures(exporter.page()) == 1, "the loss is not told")
+    eventually(path.exists, "the file is not written again")
+    assert exporter.running.stop(signal.SIGKILL) == -signal.SIGKILL
+    asked = simulator.stats().crm_calls
+    assert (
+        f'job_updated_records{{account="acme",job_id="{JOB_ID}",module="Leads"}} 5.0'
+        in start_exporter(**settings).page()
+    )
+    assert simulator.stats().crm_calls == asked
 
 
 def failures(page: str) -> float:

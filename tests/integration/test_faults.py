@@ -14,12 +14,12 @@ import pytest
 from journey import SettingsFor, every
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
-from samples import Clock
+from samples import Clock, within
 
 from exporter.app import Application
-from exporter.jobs.store import Store
 from exporter.settings import Settings
 from exporter.simulator import Endpoint, Fault, FaultKind, OAuthError, Simulator, ThrottleShape
+from exporter.state import SqliteStore
 from exporter.zoho.transport import LARGEST_BODY_BYTES
 
 JOB_ID = "3524033000006027001"
@@ -71,7 +71,7 @@ class Scene:
 
     def scrape(self) -> dict[str, float]:
         """Scrape, check that the page is whole, and give its samples by name and labels."""
-        page = self.exporter.scrape(30).body.decode()
+        page = self.exporter.scrape(within(30)).body.decode()
         families = text_string_to_metric_families(page)
         samples = {series(sample): sample.value for family in families for sample in family.samples}
         counts = Counter(name.partition("{")[0] for name in samples)
@@ -89,7 +89,7 @@ def scene_of(
 ) -> Iterator[Scene]:
     """Give a scene, and end it; what it knows stays in the state file, if there is one."""
     clock = clock or Clock()
-    exporter = Application(settings, Store.open(state), clock=clock, draw=lambda: 0.0)
+    exporter = Application(settings, SqliteStore(state), clock=clock, draw=lambda: 0.0)
     with closing(exporter):
         yield Scene(simulator, exporter, clock)
 
@@ -148,7 +148,7 @@ SILENCES = {
     "silence": (fault(FaultKind.TIMEOUT), "timeout"),
     "stalled headers": (fault(FaultKind.STALLED_HEADERS), "timeout"),
     "stalled body": (fault(FaultKind.STALLED_BODY), "timeout"),
-    "trickling body": (fault(FaultKind.TRICKLE, seconds=0.1), "deadline"),
+    "trickling body": (fault(FaultKind.TRICKLE, seconds=0.1), "timeout"),
 }
 
 STATUS_FAULTS = {

@@ -12,13 +12,14 @@ from playwright.sync_api import Browser, BrowserContext, Dialog, Page, expect, s
 from processes import PATIENCE_SECONDS
 from programs import Program
 from samples import FAILURE, NOW, Clock, report, snapshot_of, tracked
-from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.responses import Response
 
 from exporter.model import JobKey, JobSource, JobSpec, JobState, Snapshot
 from exporter.simulator import Simulator
-from exporter.web.server import WebServer, bind
-from exporter.web.status.page import StatusPage, status_route
+from exporter.web import WebServer, bind
+from exporter.web.door import Gate, Route
+from exporter.web.request import Request
+from exporter.web.status import StatusPage
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 BROWSER_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
@@ -107,8 +108,12 @@ def open_page(browser: Browser) -> Iterator[Open]:
 @contextmanager
 def served(snapshot: Callable[[], Snapshot], clock: Callable[[], float]) -> Iterator[str]:
     """Serve the page of a snapshot, and give its URL."""
-    app = Starlette(routes=[Route("/", status_route(StatusPage("/metrics"), snapshot, clock))])
-    server = WebServer(app, bind("127.0.0.1", 0), on_exit=lambda: None)
+    status = StatusPage("/metrics")
+
+    def answer(request: Request) -> Response:
+        return status.answer(request, snapshot(), clock())
+
+    server = WebServer(Gate([Route("GET", "/", answer)]), bind("127.0.0.1", 0), on_exit=lambda: None)
     server.start()
     try:
         yield f"http://127.0.0.1:{server.port}/"

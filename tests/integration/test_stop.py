@@ -1,17 +1,19 @@
 """A clean stop: what is being written is answered, polls end within their bound, and state is kept."""
 
 import signal
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from threading import Thread
 
+import pytest
 import requests
 from journey import Exporter, every
 from processes import eventually
 
-from exporter.jobs.store import Store
 from exporter.simulator import Endpoint, Fault, FaultKind, Simulator
+from exporter.state import SqliteStore
 
 STALLED, GOOD = "3524033000006027001", "3524033000006027002"
 
@@ -19,7 +21,7 @@ STALLED, GOOD = "3524033000006027001", "3524033000006027002"
 def test_sigterm_answers_the_scrape_under_way(
     simulator: Simulator, start_exporter: Callable[..., Exporter], tmp_path: Path
 ) -> None:
-    """A stop in the middle of a scrape gives its page, ends with status 0, and loses nothing that had come."""
+    """A stop in the middle of a scrape gives its page at once, ends with status 0, and loses nothing that came."""
     path = tmp_path / "state.db"
     for job_id in (STALLED, GOOD):
         simulator.set_status("Leads", job_id, "RUNNING", updated=30, total=50)
@@ -29,15 +31,15 @@ def test_sigterm_answers_the_scrape_under_way(
     pages: list[str] = []
     scrape = Thread(target=lambda: pages.append(requests.get(f"{exporter.url}/metrics", timeout=30).text))
     scrape.start()
-    eventually(lambda: simulator.stats().status_calls.get(f"Leads/{GOOD}"), "the scrape does not begin")
+    exporter.running.log_event("job is RUNNING")
     assert exporter.running.stop(signal.SIGTERM) == 0
     scrape.join(30)
     [page] = pages
     assert f'job_updated_records{{account="acme",job_id="{GOOD}",module="Leads"}} 30.0' in page
-    assert f'code="timeout",job_id="{STALLED}"' in page
+    assert f'job_updated_records{{account="acme",job_id="{STALLED}",module="Leads"}}' not in page
     assert "Traceback" not in "".join(exporter.running.stderr)
-    with closing(Store.open(path)) as store:
-        kept = {job.spec.key.job_id: job for job in store.load().jobs}
+    with closing(SqliteStore(path)) as store:
+        kept = {key.job_id: job for key, job in store.account("acme").jobs().items()}
     assert kept[GOOD].report is not None
     assert kept[STALLED].failure is not None
 
@@ -47,3 +49,31 @@ def test_stop_with_nothing_to_do_is_quick_and_quiet(start_exporter: Callable[...
     exporter = start_exporter()
     assert exporter.running.stop(signal.SIGTERM) == 0
     assert '"event": "stopping"' in exporter.running.stderr[-1]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_burst_of_signals_ends_it(start_exporter: Callable[..., Exporter], stop: signal.Signals) -> None:
+    """Reloads asked for before, with and after the stop neither hold it up nor are told as a fault."""
+    exporter = start_exporter()
+    process = exporter.running.process
+    for number in (*[signal.SIGHUP] * 20, stop, *[signal.SIGHUP, stop] * 10):
+        process.send_signal(number)
+    assert exporter.running.end() == 0
+    assert "Traceback" not in "".join(exporter.running.stderr)
+
+
+def test_stop_does_not_wait_for_zoho(simulator: Simulator, start_exporter: Callable[..., Exporter]) -> None:
+    """Neither a token nor a report that never comes keeps the process longer than its grace."""
+    simulator.set_status("Leads", GOOD, "RUNNING", updated=30, total=50)
+    simulator.add_fault(Fault(FaultKind.TIMEOUT, Endpoint.TOKEN))
+    exporter = start_exporter(jobs=f"Leads/{GOOD}", poll_timeout="120s")
+    scrape = Thread(target=lambda: requests.get(f"{exporter.url}/metrics", timeout=60))
+    scrape.start()
+    eventually(lambda: simulator.stats().token_calls == 1, "no token is asked for")
+    begun = time.monotonic()
+    assert requests.post(f"{exporter.url}/-/reload", timeout=30).text == "reloaded\n"
+    assert exporter.running.stop(signal.SIGTERM) == 0
+    assert time.monotonic() - begun < 20
+    scrape.join(30)
+    assert not scrape.is_alive()
+    assert "Traceback" not in "".join(exporter.running.stderr)

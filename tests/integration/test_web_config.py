@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import bcrypt
@@ -16,13 +17,28 @@ from certificates import Authority, Identity, open_authority
 from journey import Exporter, Prometheus
 from processes import bare_environment, exporter_command
 from programs import Program
+from samples import Clock
 
 from exporter.settings import read_web_config
+from exporter.web import WebConfig
+from exporter.web.guard.watched import Watched
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "web-config.md"
 TLS = "tls_server_config: {{cert_file: server.pem, key_file: server.key{more}}}\n"
 CLIENTS = ", client_ca_file: authority.pem, client_auth_type: "
+STRICT = """\
+http_server_config:
+  headers:
+    X-Frame-Options: sameorigin
+tls_server_config:
+  cert_file: server.pem
+  key_file: server.key
+  client_auth_type: RequireAndVerifyClientCert
+  client_ca_file: authority.pem
+  min_version: TLS13
+"""
+BROKEN = "the web-config file can't be used, the last good one stays in force"
 WRONG_TLS, NO_ANSWER, CUT_OFF = 35, 52, 56
 """curl's exit codes: the handshake failed, nothing came back, the connection broke."""
 REFUSED = {WRONG_TLS, NO_ANSWER, CUT_OFF}
@@ -185,7 +201,7 @@ def test_password_is_asked_for(start: Start, curl: Curl) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param("", id="neither"),
+        pytest.param("basic_auth_users: {}", id="neither"),
         pytest.param(TLS.format(more=""), id="TLS"),
         pytest.param(TLS.format(more=f"{CLIENTS}RequireAndVerifyClientCert"), id="client certificates"),
         pytest.param(f"basic_auth_users: {{alice: {hashed('right')}}}", id="password"),
@@ -213,12 +229,36 @@ def health(address: str) -> tuple[int, str]:
 
 
 def test_changed_users_count_at_the_next_request(start: Start, curl: Curl, web_config: Callable[[str], Path]) -> None:
-    """Without a restart the new password is asked for, the old one is refused, and TLS can come later."""
+    """Without a restart the new password is asked for, and the old one is refused."""
     exporter = start(f"basic_auth_users: {{alice: {hashed('old')}}}")
     assert curl(exporter, "--user", "alice:old", scheme="http") == OK
-    web_config(f"{TLS.format(more='')}basic_auth_users: {{alice: {hashed('new')}}}")
-    assert curl(exporter, "--user", "alice:new") == OK
-    assert curl(exporter, "--user", "alice:old") == Answer(0, "401")
+    web_config(f"basic_auth_users: {{alice: {hashed('new')}}}")
+    assert curl(exporter, "--user", "alice:new", scheme="http") == OK
+    assert curl(exporter, "--user", "alice:old", scheme="http") == Answer(0, "401")
+
+
+def test_tls_comes_with_a_restart(start: Start, curl: Curl, web_config: Callable[[str], Path]) -> None:
+    """A file that is half written would cut off clients, or let them in; it is told and changes nothing."""
+    exporter = start(f"basic_auth_users: {{alice: {hashed('right')}}}")
+    web_config(f"{TLS.format(more='')}basic_auth_users: {{alice: {hashed('right')}}}")
+    assert curl(exporter, "--user", "alice:right", scheme="http") == OK
+    assert "TLS goes on or off at a start only" in str(exporter.running.log_event(BROKEN)["problems"])
+
+
+def test_file_that_is_cut_off_anywhere_weakens_nothing(web_config: Callable[[str], Path]) -> None:
+    """Wherever a disk is full or a write has stopped: TLS, passwords and the clients' certificates stay asked for."""
+    whole = f"{STRICT}basic_auth_users:\n  alice: {hashed('a')}\n  bob: {hashed('b')}\n"
+    file = web_config(whole)
+    clock = Clock(1000.0)
+    config = WebConfig(file, read_web_config, watch=partial(Watched, stopwatch=clock))
+    before = config.tls, config.headers
+    for length in range(len(whole)):
+        file.write_text(whole[:length], encoding="utf-8")
+        config.look()
+        clock.now += 1
+        config.look()
+        assert (config.tls, config.headers) == before, whole[:length]
+        assert "alice" in config.users, whole[:length]
 
 
 def test_renewed_certificate_is_shown_at_the_next_connection(
@@ -245,15 +285,14 @@ def test_broken_file_keeps_the_last_good_one(start: Start, curl: Curl, web_confi
     web_config(f"basic_auth_users: {{alice: {secret}}}")
     for _ in range(2):
         assert curl(exporter, "--user", "alice:right", scheme="http") == OK
-    event = "the web-config file can't be used, the last good one stays in force"
-    assert "web.yml:1: basic_auth_users.alice: is not a bcrypt hash" in str(exporter.running.log_event(event))
-    assert "".join(exporter.running.stderr).count(event) == 1
+    assert "web.yml:1: basic_auth_users.alice: is not a bcrypt hash" in str(exporter.running.log_event(BROKEN))
+    assert "".join(exporter.running.stderr).count(BROKEN) == 1
     assert secret not in "".join(exporter.running.stderr)
 
 
 def test_broken_file_is_a_failed_reload(start: Start, web_config: Callable[[str], Path]) -> None:
     """The answer to a reload, and the metric that alerts stand on, say so until the file is right again."""
-    exporter = start("")
+    exporter = start("basic_auth_users: {}")
     name = "zoho_mass_update_exporter_config_last_reload_successful"
     assert f"{name} 1.0" in exporter.page()
     web_config("basic_auth_users: []")
@@ -262,6 +301,8 @@ def test_broken_file_is_a_failed_reload(start: Start, web_config: Callable[[str]
     assert answer.status_code == 500
     assert "web.yml:1: basic_auth_users: expected a mapping" in answer.text
     web_config("")
+    assert f"{name} 0.0" in exporter.page()
+    web_config("basic_auth_users: {}")
     assert f"{name} 1.0" in exporter.page()
 
 

@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from exporter.model import (
     Credentials,
     Distribution,
+    Growth,
     JobKey,
     JobReport,
     JobSource,
     JobSpec,
     JobState,
+    KeptToken,
     ModuleTotals,
-    StoredToken,
+    Pause,
     TrackedJob,
 )
 
@@ -141,17 +143,52 @@ def test_a_distribution_counts_what_is_at_or_below_each_bound(bounds: tuple[floa
 
 def test_empty_totals_have_every_end_and_outcome_at_zero() -> None:
     """Counters are there from the first scrape."""
-    assert ModuleTotals.empty((60.0,)) == ModuleTotals(
+    bounds = (60.0, 180.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 14_400.0, 28_800.0)
+    assert ModuleTotals.empty() == ModuleTotals(
         finished={JobState.COMPLETED: 0, JobState.FAILED: 0},
         records={"updated": 0, "failed": 0},
         durations={
-            JobState.COMPLETED: Distribution((60.0,), (0, 0), 0.0),
-            JobState.FAILED: Distribution((60.0,), (0, 0), 0.0),
+            JobState.COMPLETED: Distribution(bounds, (0,) * 11, 0.0),
+            JobState.FAILED: Distribution(bounds, (0,) * 11, 0.0),
         },
     )
 
 
+def test_totals_grow_by_what_a_poll_adds() -> None:
+    """Records are added by outcome, an end is counted once, and took as long as it took."""
+    before = ModuleTotals.empty()
+    running = before.grown(Growth({"updated": 30}))
+    ended = running.grown(Growth({"updated": 18, "failed": 2}, JobState.COMPLETED, 61.0))
+    assert (running.records, running.finished) == (
+        {"updated": 30, "failed": 0},
+        {JobState.COMPLETED: 0, JobState.FAILED: 0},
+    )
+    assert (ended.records, ended.finished) == (
+        {"updated": 48, "failed": 2},
+        {JobState.COMPLETED: 1, JobState.FAILED: 0},
+    )
+    assert ended.durations[JobState.COMPLETED].cumulative()[:2] == ((60.0, 0), (180.0, 1))
+    assert before == ModuleTotals.empty()
+
+
+def test_totals_that_lack_a_word_grow_by_it() -> None:
+    """Counters kept by an older version, or edited by hand, stop no poll."""
+    grown = ModuleTotals({}, {}, {}).grown(Growth({"failed": 2}, JobState.FAILED, 61.0))
+    assert (grown.records, grown.finished) == ({"failed": 2}, {JobState.FAILED: 1})
+    assert grown.durations[JobState.FAILED].cumulative()[-1] == (float("inf"), 1)
+
+
+@pytest.mark.parametrize(
+    ("now", "is_in_force"),
+    [(99.0, False), (100.0, True), (159.0, True), (160.0, False)],
+    ids=["a clock set back to before it", "from its first moment", "until its end", "at its end"],
+)
+def test_pause_lasts_from_its_beginning_to_its_end(now: float, *, is_in_force: bool) -> None:
+    """No clock that is set back lengthens it."""
+    assert Pause("circuit", "", "", since=100.0, until=160.0, in_a_row=1).is_in_force(now) is is_in_force
+
+
 def test_secrets_are_shown_nowhere() -> None:
     """What is kept of tokens and credentials does not stand in their representations."""
-    shown = f"{Credentials('id', 'secret-1', 'secret-2')!r} {StoredToken('secret-3', 1.0, 'https://x', 'f')!r}"
+    shown = f"{Credentials('id', 'secret-1', 'secret-2')!r} {KeptToken('secret-3', 1.0, 'https://x', 'f')!r}"
     assert "secret-" not in shown

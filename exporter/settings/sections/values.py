@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -30,6 +31,7 @@ _TELEMETRY_PATH = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.~-]*)+")
 _OWN_PATHS = ("/-", "/api", "/config", "/explain", "/probe", "/sd")
 _MAX_TEXT = 256
 _LONGEST = 4096
+_MOST_COMPARED = 1000
 _NOTHING: Mapping[str, str] = {}
 
 MOST_CREDITS = 10_000_000
@@ -90,7 +92,7 @@ class UnknownWordError(ValueError):
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Give `; did you mean "…"?` for the nearest of `known`, or nothing when none is near."""
-    by_lower = {name.lower(): name for name in known}
+    by_lower = {name.lower(): name for name in islice(known, _MOST_COMPARED)}
     start = word.lower()
     near = difflib.get_close_matches(start, by_lower, n=1) or [
         name for name in by_lower if start and name.startswith(start)

@@ -8,12 +8,8 @@ from pydantic_settings import BaseSettings, InitSettingsSource
 
 from exporter.settings.sources.tree import Path, Place, Tree
 
-_OTHER_FORM = {
-    "client_secret": "client_secret_file",
-    "client_secret_file": "client_secret",
-    "refresh_token": "refresh_token_file",
-    "refresh_token_file": "refresh_token",
-}
+_SECRETS = ("client_secret", "refresh_token")
+_OTHER_FORM = {name: f"{name}_file" for name in _SECRETS} | {f"{name}_file": name for name in _SECRETS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +77,10 @@ def _unreplaced(own: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _with_misfits(values: dict[str, Any], written: Mapping[str, Any]) -> dict[str, Any]:
+def _with_misfits(value: Any, below: Any) -> Any:  # noqa: ANN401 - whatever was written
     """Keep what the file has where a mapping belongs, so that it is told of even where others replace it."""
-    return {
-        key: value
-        if not isinstance(value, dict) or written.get(key) is None
-        else _with_misfits(value, written[key])
-        if isinstance(written[key], dict)
-        else written[key]
-        for key, value in values.items()
-    }
+    if not isinstance(value, dict) or below is None:
+        return value
+    if not isinstance(below, dict):
+        return below
+    return {key: _with_misfits(inner, below.get(key)) for key, inner in value.items()}

@@ -27,7 +27,8 @@ DEFAULT_ALIAS = "default"
 """The account that the variables describe when `ZOHO_ACCOUNT` is not set."""
 
 _NEAR = 0.8
-_MOST_BYTES = 1024 * 1024
+_MOST_BYTES = 64 * 1024
+_MOST_FOREIGN = 100
 _ENTRY_SHAPES = {2: ("module", "job_id"), 3: ("account", "module", "job_id")}
 _FILE_KEYS = ("client_secret_file", "refresh_token_file")
 
@@ -111,13 +112,13 @@ def _picked(environ: Mapping[str, str | None], *, source: str = "") -> tuple[Lay
     """
     known = {*known_variables(), ACCOUNT, JOBS, SECRETS_DIR}
     layer: dict[str, Written] = {}
-    warnings: list[Problem] = []
+    foreign: list[str] = []
     for name, text in environ.items():
         if name in known and text and text.strip():
             layer[name] = Written(text.strip(), Place(source, entry=name) if source else Place(name))
         elif name.startswith(PREFIX) and name not in known and (text or not source):
-            warnings.extend(_misspelt(name, known, source))
-    return layer, tuple(warnings)
+            foreign.append(name)
+    return layer, tuple(warning for name in foreign[:_MOST_FOREIGN] for warning in _misspelt(name, known, source))
 
 
 def _misspelt(name: str, known: set[str], source: str) -> Iterator[Problem]:
@@ -129,9 +130,13 @@ def _misspelt(name: str, known: set[str], source: str) -> Iterator[Problem]:
 
 
 def _read_dotenv(file: Path | None) -> Mapping[str, str | None]:
-    if file is None or not file.exists() or file.is_dir():
+    try:
+        text = read_text(file, _MOST_BYTES) if file else ""
+    except ConfigurationError as error:
+        if not isinstance(error.__cause__, FileNotFoundError | IsADirectoryError):  # a virtual environment
+            raise
         return {}
-    return dotenv_values(stream=io.StringIO(read_text(file, _MOST_BYTES)))
+    return dotenv_values(stream=io.StringIO(text))
 
 
 def _named_files(file: Tree) -> frozenset[str]:

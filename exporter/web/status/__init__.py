@@ -1,1 +1,5 @@
-"""The page at `/`: what is known of each job and each account, for people. It never asks Zoho for anything."""
+"""The status page: every job and account in words, for people."""
+
+from exporter.web.status.page import StatusPage
+
+__all__ = ["StatusPage"]

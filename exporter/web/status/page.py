@@ -1,4 +1,4 @@
-"""The page as HTML, and the route that gives it. Pure but for the route: a snapshot, filters and the time in, text out.
+"""The page as HTML. Pure but for the answer itself: a snapshot, filters and the time in, text out.
 
 Style and script stand in the page itself, so that it needs nothing else; the content security policy names their
 hashes and lets nothing else run.
@@ -6,16 +6,15 @@ hashes and lets nothing else run.
 
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import Response
 
 from exporter.model import Snapshot, TrackedJob
+from exporter.web.request import Request
 from exporter.web.status.accounts import AccountCard, account_card
 from exporter.web.status.filters import ATTENTION, Choice, Filters, choices
 from exporter.web.status.jobs import JobRow, job_rows
@@ -94,30 +93,14 @@ class StatusPage:
         self._template = environment.get_template("status.html")
         self.headers: Mapping[str, str] = _headers(style, script)
 
+    def answer(self, request: Request, snapshot: Snapshot, now: float) -> Response:
+        """Give the page of what is known now (Unix seconds), with the filters that the query names."""
+        body = self.write(view_of(snapshot, Filters.of(request.query), now))
+        return Response(body, media_type="text/html", headers=self.headers)
+
     def write(self, view: View) -> bytes:
         """Give the page as UTF-8; half characters, which a name from JSON may hold, become question marks."""
         return self._template.render(view=view).encode(errors="replace")
-
-
-def status_route(
-    page: StatusPage, snapshot: Callable[[], Snapshot], clock: Callable[[], float]
-) -> Callable[[Request], Awaitable[Response]]:
-    """Make the handler of `/`.
-
-    Args:
-        page: writes it.
-        snapshot: gives what is known now; must not poll.
-        clock: gives Unix seconds.
-    """
-
-    def write(filters: Filters) -> bytes:
-        return page.write(view_of(snapshot(), filters, clock()))
-
-    async def status(request: Request) -> Response:
-        body = await run_in_threadpool(write, Filters.of(request.query_params))
-        return Response(body, media_type="text/html", headers=page.headers)
-
-    return status
 
 
 def _overview(jobs: tuple[TrackedJob, ...]) -> Overview:

@@ -6,8 +6,8 @@ import pytest
 from samples import FAILURE, LEADS, NOW, report, tracked
 
 from exporter.jobs.explain import explain_account, explain_job
+from exporter.jobs.outcome import note_failure, note_report
 from exporter.jobs.refresh import Plan, Skip
-from exporter.jobs.tracking import note_failure, note_report
 from exporter.model import (
     Account,
     AccountSnapshot,

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import FAILURE, NOW, report, tracked
 
+from exporter.jobs.outcome import note_failure, note_report
 from exporter.jobs.schedule import Schedule
-from exporter.jobs.tracking import note_failure, note_report
 from exporter.model import JobReport, JobState, PollFailure, TrackedJob
 
 SCHEDULE = Schedule()

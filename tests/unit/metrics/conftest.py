@@ -77,7 +77,7 @@ def busy_account() -> AccountSnapshot:
                 refreshes=2,
                 refresh_errors={"invalid_code": 1, "access_denied": 0},
             ),
-            credits=CreditStatus(spent=41, used_24h=640, budget=1000, reserve=500, remaining=2_345),
+            credits=CreditStatus(spent=41, used_24h=640, budget=1000, reserve=500, remaining=2_345, unwritten=3),
             is_up=True,
             is_circuit_open=False,
             in_flight=3,
@@ -89,13 +89,23 @@ def busy_account() -> AccountSnapshot:
             skipped={"fresh": 7, "terminal": 12, "budget": 0, "backoff": 2, "circuit": 0, "deadline": 0},
             coalesced=5,
         ),
-        {"Deals": ModuleTotals.empty((60.0, 3600.0)), "Leads": busy_totals(), "Retired": busy_totals()},
+        {"Deals": empty_totals(), "Leads": busy_totals(), "Retired": busy_totals()},
+    )
+
+
+def empty_totals() -> ModuleTotals:
+    """Give counters at zero, with few buckets."""
+    ends = (JobState.COMPLETED, JobState.FAILED)
+    return ModuleTotals(
+        dict.fromkeys(ends, 0),
+        {"updated": 0, "failed": 0},
+        dict.fromkeys(ends, Distribution.empty((60.0, 3600.0))),
     )
 
 
 def busy_totals() -> ModuleTotals:
     """Give counters of a module that has seen jobs end."""
-    empty = ModuleTotals.empty((60.0, 3600.0))
+    empty = empty_totals()
     durations = empty.durations[JobState.COMPLETED].observe(85.0).observe(7000.0)
     return ModuleTotals(
         finished={JobState.COMPLETED: 2, JobState.FAILED: 0},
@@ -117,7 +127,7 @@ def quiet_account() -> AccountSnapshot:
             durations={},
         ),
         PollTally(skipped={"fresh": 0, "terminal": 0, "budget": 3, "backoff": 0, "circuit": 0, "deadline": 0}),
-        {"Sales_Orders": ModuleTotals.empty((60.0, 3600.0))},
+        {"Sales_Orders": empty_totals()},
     )
 
 
@@ -135,5 +145,6 @@ def snapshot() -> Snapshot:
             scrape_durations=Distribution.empty((0.5, 5.0)).observe(0.2),
             jobs_dropped={"retention": 2, "unknown_retention": 0, "max_jobs": 1},
             store_errors={"save_job": 0, "save_ledger": 4},
+            store_behind_since=NOW + 90,
         ),
     )

@@ -8,7 +8,7 @@ import pytest
 from golden import GoldenCheck
 from samples import NOW
 
-from exporter.jobs.tracking import fade
+from exporter.jobs.outcome import fade
 from exporter.metrics.families import Family, Group, Kind, table
 from exporter.metrics.reference import reference_page
 from exporter.model import Distribution, JobState, Snapshot

@@ -1,6 +1,6 @@
 """Settings from all sources: the values, and which source wins."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -291,3 +291,15 @@ def test_settings_can_be_built_in_python(load: _Load, account: str) -> None:
     settings = load(account)
     copy = settings.model_copy(update={"jobs": (JobSettings(account="acme", module="Leads", job_id="1"),)})
     assert copy.job_specs == (JobSpec(JobKey("acme", "Leads", "1"), JobSource.CONFIG),)
+
+
+@pytest.mark.parametrize(
+    ("version", "is_told"), [("", True), ("v8", True), ("v3", True), ("v2.1", False), ("v2", False)]
+)
+def test_a_module_that_zoho_no_longer_has_is_told(
+    load: _Load, variables: Mapping[str, str], version: str, *, is_told: bool
+) -> None:
+    """`Activities` can't be asked from v3 on: a warning says what to name instead, where the job was written."""
+    warnings = load(None, {**variables, "ZOHO_JOBS": "Activities/7,Leads/7", "ZOHO_API_VERSION": version}).warnings
+    text = "from v3 on Zoho has no module Activities: name Tasks, Calls or Events, or set api_version: v2.1"
+    assert [str(warning) for warning in warnings] == ([f'ZOHO_JOBS: "Activities/7": {text}'] if is_told else [])

@@ -327,6 +327,12 @@ _NO_FILE = {
         {},
         'ZOHO_CLIENT_SECRET_FILE: "nope" does not exist',
     ),
+    "both forms": (
+        {"ZOHO_CLIENT_SECRET_FILE": "nope"},
+        {},
+        "ZOHO_CLIENT_SECRET: give either client_secret or client_secret_file, not both",
+        'ZOHO_CLIENT_SECRET_FILE: "nope" does not exist',
+    ),
     "secret of two words": (
         {"ZOHO_CLIENT_SECRET": "hunter2 hunter2"},
         {},
@@ -358,16 +364,20 @@ _NO_FILE = {
 }
 
 
-@pytest.mark.parametrize(("environ", "flags", "expected"), _NO_FILE.values(), ids=list(_NO_FILE))
+@pytest.mark.parametrize(
+    ("environ", "flags", "expected"),
+    [(environ, flags, said) for environ, flags, *said in _NO_FILE.values()],
+    ids=list(_NO_FILE),
+)
 def test_variable_or_flag_is_refused(
     problems: _Problems,
     variables: dict[str, str],
     environ: dict[str, str],
     flags: dict[str, object],
-    expected: str,
+    expected: list[str],
 ) -> None:
     """Each problem is placed at the variable or the flag."""
-    assert problems(None, variables | environ, flags) == [expected]
+    assert problems(None, variables | environ, flags) == expected
 
 
 def test_equal_durations_are_coherent(load: Callable[..., Settings], account: str) -> None:
@@ -401,7 +411,7 @@ def test_no_account_says_how_to_start(problems: _Problems) -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n", "~", "{}", "accounts:\n"])
+@pytest.mark.parametrize("text", ["", "# nothing\n", "~", "{}", "accounts:\n", "accounts: {}\n"])
 def test_empty_file_is_no_file(problems: _Problems, text: str) -> None:
     """An empty file is allowed; what is missing is an account."""
     (only,) = problems(text)

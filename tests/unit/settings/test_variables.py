@@ -101,3 +101,16 @@ def test_unfit_file_of_the_secrets_directory_is_refused(
         "secrets/zoho_client_secret: is empty",
         'secrets/zoho_log__level: "loud" is not one of debug, info, warning, error',
     ]
+
+
+@pytest.mark.timeout(30)
+def test_many_foreign_variables_cost_no_time(load: _Load, variables: dict[str, str]) -> None:
+    """What each may have been is looked for of the first hundred."""
+    Path(".env").write_text("".join(f"ZOHO_RETENTION_{i}=1\n" for i in range(2_500)), encoding="utf-8")
+    assert len(load(None, variables | {"ZOHO_JOBS": "Leads/1"}).warnings) == 100
+
+
+def test_large_dotenv_is_refused(problems: Callable[..., list[str]], variables: dict[str, str]) -> None:
+    """Nobody writes one."""
+    Path(".env").write_text("#" * 70_000, encoding="utf-8")
+    assert problems(None, variables) == [".env: is larger than 64 KiB"]

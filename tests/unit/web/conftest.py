@@ -7,8 +7,7 @@ import pytest
 from sites import Serve, Site
 from starlette.types import ASGIApp
 
-from exporter.web.connections import Connections
-from exporter.web.server import WebServer, bind
+from exporter.web import Connections, WebServer, bind
 
 
 @pytest.fixture

@@ -2,38 +2,43 @@
 
 from pathlib import Path
 
+import bcrypt
 import pytest
 import requests
 from played import PlayedExporter
-from sites import Serve
+from sites import Serve, token_guard, user_guard
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.errors import Problem
-from exporter.web.access import USER
+from exporter.web import WebOptions, create_gate
 from exporter.web.contract import Readiness
-from exporter.web.options import WebOptions
-from exporter.web.routes import create_routes
 
-WITH_TOKEN = WebOptions(version="1.2.3", read_api_token=lambda: "swordfish")
+OPTIONS = WebOptions(version="1.2.3")
+TOKEN = "swordfish"
+
+
+def gate(exporter: PlayedExporter, token: str = TOKEN) -> ASGIApp:
+    """Give the application, guarded by a token or by none."""
+    return create_gate(OPTIONS, exporter, token_guard(token))
 
 
 def test_unready_exporter_says_why(serve: Serve) -> None:
     """A 503 tells what is missing, account by account."""
     unready = Readiness(is_ready=False, sentences=("account acme: no access token: Zoho refused it",))
-    url = serve(create_routes(WITH_TOKEN, PlayedExporter(ready=unready))).url
+    url = serve(gate(PlayedExporter(ready=unready))).url
     answer = requests.get(f"{url}/-/ready", timeout=10)
     assert (answer.status_code, answer.text) == (503, "account acme: no access token: Zoho refused it\n")
 
 
 def test_ready_exporter_says_so(serve: Serve) -> None:
     """A 200 once it can do its work."""
-    answer = requests.get(f"{serve(create_routes(WITH_TOKEN, PlayedExporter())).url}/-/ready", timeout=10)
+    answer = requests.get(f"{serve(gate(PlayedExporter())).url}/-/ready", timeout=10)
     assert (answer.status_code, answer.text) == (200, "account acme: ready\n")
 
 
 def test_configuration_is_shown(serve: Serve) -> None:
     """`/config` gives YAML."""
-    answer = requests.get(f"{serve(create_routes(WITH_TOKEN, PlayedExporter())).url}/config", timeout=10)
+    answer = requests.get(f"{serve(gate(PlayedExporter())).url}/config", timeout=10)
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert answer.text == "accounts: {}\n"
 
@@ -41,7 +46,7 @@ def test_configuration_is_shown(serve: Serve) -> None:
 def test_local_programs_may_reload(serve: Serve) -> None:
     """A program on the same machine needs no token."""
     exporter = PlayedExporter()
-    answer = requests.post(f"{serve(create_routes(WebOptions('1.2.3'), exporter)).url}/-/reload", timeout=10)
+    answer = requests.post(f"{serve(gate(exporter, '')).url}/-/reload", timeout=10)
     assert (answer.status_code, answer.text, exporter.reloads) == (200, "reloaded\n", 1)
 
 
@@ -49,25 +54,20 @@ def test_wrong_configuration_is_told(serve: Serve, tmp_path: Path) -> None:
     """A reload that fails is a 500 with every problem."""
     file = tmp_path / "zoho.yaml"
     exporter = PlayedExporter(problems=(Problem(f"{file}:3", "acounts: unknown key"),))
-    answer = requests.post(f"{serve(create_routes(WITH_TOKEN, exporter)).url}/-/reload", timeout=10)
+    answer = requests.post(f"{serve(gate(exporter)).url}/-/reload", timeout=10)
     assert answer.status_code == 500
     assert answer.text == (
         f"The configuration is wrong, and the last good one stays in force:\n{file}:3: acounts: unknown key\n"
     )
 
 
-def seen_as(app: ASGIApp, **extra: object) -> ASGIApp:
-    """Let requests come with more in their scope."""
-
-    async def call(scope: Scope, receive: Receive, send: Send) -> None:
-        await app({**scope, **extra}, receive, send)
-
-    return call
-
-
 def from_address(app: ASGIApp, address: str) -> ASGIApp:
     """Let requests come from an address."""
-    return seen_as(app, client=(address, 40_000))
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "client": (address, 40_000)}, receive, send)
+
+    return call
 
 
 @pytest.mark.parametrize(
@@ -84,24 +84,24 @@ def from_address(app: ASGIApp, address: str) -> ASGIApp:
 )
 def test_programs_of_this_machine_are_known_by_address(serve: Serve, address: str, status: int) -> None:
     """Loopback is this machine, however the socket shows it."""
-    url = serve(from_address(create_routes(WITH_TOKEN, PlayedExporter()), address)).url
+    url = serve(from_address(gate(PlayedExporter()), address)).url
     assert requests.post(f"{url}/-/reload", timeout=10).status_code == status
 
 
 @pytest.mark.parametrize(
-    ("options", "headers", "status"),
+    ("token", "headers", "status"),
     [
-        pytest.param(WebOptions("1.2.3"), {}, 403, id="no token configured"),
-        pytest.param(WITH_TOKEN, {}, 401, id="no token sent"),
-        pytest.param(WITH_TOKEN, {"Authorization": "Bearer swordfisch"}, 401, id="wrong token"),
-        pytest.param(WITH_TOKEN, {"Authorization": "Basic swordfish"}, 401, id="wrong scheme"),
-        pytest.param(WITH_TOKEN, {"Authorization": "bearer swordfish"}, 200, id="right token"),
+        pytest.param("", {}, 403, id="no token configured"),
+        pytest.param("swordfish", {}, 401, id="no token sent"),
+        pytest.param("swordfish", {"Authorization": "Bearer swordfisch"}, 401, id="wrong token"),
+        pytest.param("swordfish", {"Authorization": "Basic swordfish"}, 401, id="wrong scheme"),
+        pytest.param("swordfish", {"Authorization": "bearer swordfish"}, 200, id="right token"),
     ],
 )
-def test_others_need_the_token(serve: Serve, options: WebOptions, headers: dict[str, str], status: int) -> None:
+def test_others_need_the_token(serve: Serve, token: str, headers: dict[str, str], status: int) -> None:
     """From another machine a reload takes the API's token."""
     exporter = PlayedExporter()
-    url = serve(from_address(create_routes(options, exporter), "192.0.2.7")).url
+    url = serve(from_address(gate(exporter, token), "192.0.2.7")).url
     assert requests.post(f"{url}/-/reload", headers=headers, timeout=10).status_code == status
     assert exporter.reloads == (1 if status == 200 else 0)
 
@@ -109,7 +109,7 @@ def test_others_need_the_token(serve: Serve, options: WebOptions, headers: dict[
 def test_web_page_may_not_reload(serve: Serve) -> None:
     """A page that a browser on the same machine has open is no local program."""
     exporter = PlayedExporter()
-    url = serve(create_routes(WebOptions("1.2.3"), exporter)).url
+    url = serve(gate(exporter, "")).url
     assert requests.post(f"{url}/-/reload", headers={"Origin": "https://evil.example"}, timeout=10).status_code == 403
     assert exporter.reloads == 0
 
@@ -126,9 +126,11 @@ def test_web_page_may_not_reload(serve: Serve) -> None:
 def test_web_page_may_not_use_a_users_password(serve: Serve, method: str, path: str, status: int) -> None:
     """A browser sends its password along with what another site's page posts; that must change nothing."""
     exporter = PlayedExporter()
-    url = serve(seen_as(create_routes(WITH_TOKEN, exporter), **{USER: "anna"})).url
+    users = {"anna": bcrypt.hashpw(b"right", bcrypt.gensalt(4))}
+    url = serve(create_gate(OPTIONS, exporter, user_guard(users))).url
     body = '{"module": "Leads", "job_id": "1"}'
-    answer = requests.request(method, url + path, data=body, headers={"Origin": "https://evil.example"}, timeout=10)
+    headers = {"Origin": "https://evil.example"}
+    answer = requests.request(method, url + path, data=body, headers=headers, auth=("anna", "right"), timeout=10)
     assert answer.status_code == status
     assert (exporter.reloads, exporter.jobs) == (0, {})
 
@@ -137,14 +139,11 @@ def test_web_page_may_not_use_a_users_password(serve: Serve, method: str, path: 
 def test_strangers_behind_a_local_proxy_may_not_reload(serve: Serve, header: str) -> None:
     """A proxy on the same machine asks for others, whoever they say that they are."""
     exporter = PlayedExporter()
-    url = serve(create_routes(WebOptions("1.2.3"), exporter)).url
+    url = serve(gate(exporter, "")).url
     assert requests.post(f"{url}/-/reload", headers={header: "127.0.0.1"}, timeout=10).status_code == 403
     assert exporter.reloads == 0
 
 
 def test_reload_is_no_get(serve: Serve) -> None:
     """A link can't reload."""
-    assert (
-        requests.get(f"{serve(create_routes(WITH_TOKEN, PlayedExporter())).url}/-/reload", timeout=10).status_code
-        == 405
-    )
+    assert requests.get(f"{serve(gate(PlayedExporter())).url}/-/reload", timeout=10).status_code == 405

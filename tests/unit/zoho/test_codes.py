@@ -128,7 +128,7 @@ def test_the_message_tells_two_rows_of_one_code_apart(message: str, advice: str)
         ("the given module is not supported for this api", "Zoho has no mass updates of this module"),
         ("The given module is not supported for this API.", "Zoho has no mass updates of this module"),
         ("Scheduled Mass Operation feature is not available in your edition", "the organisation's Zoho CRM edition"),
-        ("", "the organisation's Zoho CRM edition"),
+        ("", "Zoho has no mass updates of this module"),
     ],
 )
 def test_what_is_not_supported_is_the_module_or_the_edition(message: str, advice: str) -> None:

@@ -742,6 +742,20 @@ def test_a_kept_connection_that_breaks_before_a_byte_came_is_stale(
     assert transport.get(f"http://{server.address}/", {}, {}, fresh=True).body == b"{}"
 
 
+def test_a_kept_connection_whose_time_is_over_is_stale(transport: Caller, start_server: StartServer) -> None:
+    """A balancer may say so before it closes an idle connection: that is no answer to the request."""
+
+    def run_out(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(HEAD + b"Content-Length: 2\r\n\r\n{}")
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    server = start_server(run_out)
+    transport.get(f"http://{server.address}/", {}, {})
+    assert type(failure(lambda: transport.get(f"http://{server.address}/", {}, {}))) is StaleConnectionError
+
+
 def test_a_kept_connection_that_was_closed_meanwhile_is_not_used(transport: Caller, start_server: StartServer) -> None:
     """A balancer that closes idle connections costs nobody a poll."""
     server = start_server(answering(HEAD + b"Content-Length: 2\r\n\r\n{}"), answering(OK))
@@ -836,6 +850,14 @@ def test_a_head_without_end_is_cut_off(transport: Caller, start_server: StartSer
     """A head of more than a mebibyte is nobody's."""
     error = failure(lambda: transport.get(f"http://{start_server(answering(HEAD + head)).address}/", {}, {}))
     assert (error.code, error.message) == ("invalid_response", "an answer without end was cut off")
+
+
+def test_a_proxy_without_end_was_not_zohos(open_transport: OpenTransport, start_server: StartServer) -> None:
+    """What a proxy pours out instead of a tunnel has cost no credit."""
+    proxy = start_server(answering(HEAD + (b"X: " + b"y" * 60_000 + b"\r\n") * 50))
+    options = TransportOptions(30, 30, {"https": f"http://{proxy.address}"})
+    error = failure(lambda: open_transport(options).get("https://zoho.invalid/", {}, {}))
+    assert (type(error), error.code) == (UnsentError, "connection")
 
 
 def test_chunks_without_end_are_cut_off(transport: Caller, start_server: StartServer) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import quote_plus, unquote
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exporter.errors import DeadTokenError, PassingError, PollError, RefusedError, ThrottledError
@@ -1011,6 +1011,7 @@ def unescaped(escape: re.Match[str]) -> str:
     return chr(int(escape[1][1:], 16)) if len(escape[1]) == 5 else escape[1]
 
 
+@settings(deadline=None)
 @given(body=ECHOED_BODIES, status=STATUSES | st.just(200), kind=ECHOES, asked=ECHOES)
 def test_nothing_that_the_wire_gives_shows_a_secret(body: bytes, status: int, kind: str, asked: str) -> None:
     """Whatever an answer echoes, in any field, case and spelling."""

@@ -1,0 +1,237 @@
+"""The bodies of the job API: what may be sent, what comes back, and their JSON schemas for the OpenAPI document."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from exporter.errors import RegistrationError
+from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, JobSource, JobState, Observation, TrackedJob
+
+MOST_JOBS = 1000
+MOST_FAULTS = 100
+"""How many wrong values of a body are told; a hostile one has tens of thousands."""
+_MOST_KEYS = 100
+"""Of a job or its labels; what has more is not looked at any closer."""
+_LONGEST_KEY = 256
+_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+
+Text = Annotated[str, Field(max_length=256, pattern=_ONE_LINE)]
+Moment = Annotated[datetime, Field(description="UTC, as seen by the exporter.")]
+Count = Annotated[int | None, Field(description="As Zoho answered it last; null where it did not.")]
+
+
+class BodyError(RegistrationError):
+    """A body that can't be used; `errors` tells of each wrong value by its JSON pointer."""
+
+    def __init__(self, errors: Sequence[dict[str, str]]) -> None:
+        super().__init__("the body can't be used")
+        self.errors = tuple(errors)
+
+
+class JobBody(BaseModel):
+    """A mass-update job to watch."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", title="JobToWatch")
+
+    account: Annotated[
+        str, Field(default="", description="Alias of the account; may be left out where there is one account.")
+    ]
+    module: Annotated[str, Field(pattern=f"^{MODULE_PATTERN}$", description="API name of the module, such as Leads.")]
+    job_id: Annotated[
+        str, Field(pattern=f"^{JOB_ID_PATTERN}$", description="The digits that Zoho answered, as a string.")
+    ]
+    name: Annotated[Text, Field(default="", description="Name to show for the job.")]
+    group: Annotated[Text, Field(default="", description="Campaign of several jobs that this one belongs to.")]
+    labels: Annotated[
+        dict[Text, Text], Field(default_factory=dict, description="Labels that the setting job_labels allows.")
+    ]
+
+
+class ErrorView(BaseModel):
+    """Why the last poll of a job failed."""
+
+    code: str
+    message: str
+    advice: str
+
+
+class ObservationView(BaseModel):
+    """What a poll saw when something had changed."""
+
+    at: Moment
+    state: JobState
+    processed_records: Count
+
+
+class JobView(BaseModel):
+    """A job as the exporter knows it."""
+
+    model_config = ConfigDict(title="Job")
+
+    account: str
+    module: str
+    job_id: str
+    name: str
+    group: str
+    labels: dict[str, str]
+    source: JobSource
+    state: JobState
+    updated_records: Count
+    failed_records: Count
+    not_updated_records: Count
+    total_records: Count
+    first_seen_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
+    last_progress_at: Moment | None
+    last_report_at: Moment | None
+    last_poll_at: Moment | None
+    next_poll_at: Moment | None
+    estimated_completion_at: Moment | None
+    error: ErrorView | None
+
+
+class JobWithHistoryView(JobView):
+    """A job with what its polls have seen, oldest first."""
+
+    model_config = ConfigDict(title="JobWithHistory")
+
+    history: list[ObservationView]
+
+
+class JobsView(BaseModel):
+    """All jobs."""
+
+    model_config = ConfigDict(title="Jobs")
+
+    jobs: list[JobView]
+
+
+class FaultView(BaseModel):
+    """One wrong value."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemView(BaseModel):
+    """A refusal, as RFC 9457 tells it."""
+
+    model_config = ConfigDict(title="Problem")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: Annotated[list[FaultView], Field(default_factory=list, description="Each wrong value of the body.")]
+
+
+def parse_bodies(document: object) -> tuple[JobBody, ...]:
+    """Read one job or a list of jobs.
+
+    Raises:
+        BodyError: with every wrong value at once, up to a hundred.
+    """
+    if not isinstance(document, list):
+        return (_parse(document, ()),)
+    if not 1 <= len(document) <= MOST_JOBS:
+        raise BodyError([_fault((), f"A list has 1 to {MOST_JOBS} jobs")])
+    bodies: list[JobBody] = []
+    faults: list[dict[str, str]] = []
+    for number, job in enumerate(document):
+        try:
+            bodies.append(_parse(job, (number,)))
+        except BodyError as error:
+            faults += error.errors
+        if len(faults) >= MOST_FAULTS:
+            break
+    if faults:
+        raise BodyError(faults[:MOST_FAULTS])
+    return tuple(bodies)
+
+
+def _parse(job: object, place: tuple[int, ...]) -> JobBody:
+    _refuse_endless(job, place)
+    faults: list[dict[str, str]] = []
+    try:
+        return JobBody.model_validate(job)
+    except ValidationError as error:
+        details = islice(error.errors(include_url=False, include_input=False), MOST_FAULTS)
+        faults = [_fault((*place, *detail["loc"]), detail["msg"]) for detail in details]
+    # Raised out of the `except`: pydantic's error carries all that was sent.
+    raise BodyError(faults)
+
+
+def _refuse_endless(job: object, place: tuple[int, ...]) -> None:
+    """Refuse what would cost much to validate, and more to tell.
+
+    Raises:
+        BodyError: there are too many keys, or one is too long.
+    """
+    labels = job.get("labels") if isinstance(job, dict) else None
+    places: tuple[tuple[Sequence[int | str], object], ...] = ((place, job), ((*place, "labels"), labels))
+    for steps, keys in places:
+        if not isinstance(keys, dict):
+            continue
+        if len(keys) > _MOST_KEYS:
+            raise BodyError([_fault(steps, f"There may be {_MOST_KEYS} keys at most")])
+        if any(len(key) > _LONGEST_KEY for key in keys):
+            raise BodyError([_fault(steps, f"A key may have {_LONGEST_KEY} characters at most")])
+
+
+def _fault(steps: Sequence[int | str], detail: str) -> dict[str, str]:
+    return {"pointer": _pointer(steps), "detail": detail}
+
+
+def _pointer(steps: Sequence[int | str]) -> str:
+    """Write a JSON pointer. Source: RFC 6901. A wrong key is pointed at like its value."""
+    escaped = (str(step).replace("~", "~0").replace("/", "~1") for step in steps if step != "[key]")
+    return "".join(f"/{step}" for step in escaped)
+
+
+def view_of(job: TrackedJob) -> JobView:
+    """Show a job."""
+    return JobView.model_validate(_fields(job))
+
+
+def view_with_history_of(job: TrackedJob) -> JobWithHistoryView:
+    """Show a job and what its polls have seen."""
+    return JobWithHistoryView.model_validate({**_fields(job), "history": [_seen(seen) for seen in job.history]})
+
+
+def _fields(job: TrackedJob) -> dict[str, object]:
+    spec, report, failure = job.spec, job.report, job.failure
+    return {
+        "account": spec.key.account,
+        "module": spec.key.module,
+        "job_id": spec.key.job_id,
+        "name": spec.name,
+        "group": spec.group,
+        "labels": dict(spec.labels),
+        "source": spec.source,
+        "state": job.state,
+        "updated_records": report.updated if report else None,
+        "failed_records": report.failed if report else None,
+        "not_updated_records": report.not_updated if report else None,
+        "total_records": report.total if report else None,
+        "first_seen_at": _moment(job.first_seen_at),
+        "started_at": _moment(job.started_at),
+        "finished_at": _moment(job.finished_at),
+        "last_progress_at": _moment(job.progressed_at),
+        "last_report_at": _moment(job.reported_at),
+        "last_poll_at": _moment(job.polled_at),
+        "next_poll_at": _moment(job.next_poll_at),
+        "estimated_completion_at": _moment(job.completes_at),
+        "error": {"code": failure.code, "message": failure.message, "advice": failure.advice} if failure else None,
+    }
+
+
+def _seen(seen: Observation) -> dict[str, object]:
+    return {"at": _moment(seen.at), "state": seen.state, "processed_records": seen.processed}
+
+
+def _moment(at: float | None) -> datetime | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC)

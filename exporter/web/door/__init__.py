@@ -1,0 +1,8 @@
+"""The way in: a socket, bounded connections with TLS, and the gate through which requests come to the routes."""
+
+from exporter.web.door.connections import Connections, Patience
+from exporter.web.door.gate import Gate, Route
+from exporter.web.door.places import Kind
+from exporter.web.door.server import WebServer, bind
+
+__all__ = ["Connections", "Gate", "Kind", "Patience", "Route", "WebServer", "bind"]

@@ -1,0 +1,304 @@
+"""Connections that can't be held for nothing: each must get on within its time, and their number is bounded.
+
+asyncio and uvicorn wait for ever for a client that sends its request byte by byte or never reads the answer. Here every
+step has a time limit, and where there are too many connections one of those goes that keep us waiting, of the address
+that has most of them: Prometheus keeps its own, however many of its scrapes we work on. TLS is begun here too, with a
+fresh context for each.
+"""
+
+import asyncio
+import logging
+import resource
+import ssl
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Any
+
+import h11
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from exporter.web.guard import Guard, Tls
+
+_log = logging.getLogger(__name__)
+
+_TLS_FAREWELL_SECONDS = 1.0  # a stop waits for clients that do not answer the end of TLS
+
+
+class Awaited(Enum):
+    """What a connection waits for its client to do."""
+
+    HEAD = auto()
+    BODY = auto()
+    READING = auto()
+    NEXT_REQUEST = auto()
+    FAREWELL = auto()
+
+
+_WORTH = {Awaited.NEXT_REQUEST: 1, None: 3}
+"""Whom to keep: who owes us something (0) is ended before one that rests, and last one that we owe an answer."""
+_WORTH_OF_NEWCOMER = 2
+_OTHER_FILES = 128
+"""How many files are left to everything but connections, those included that come before another one has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a client may take, in seconds, and how many may be connected."""
+
+    head: float = 10.0
+    """From the connection, TLS included, or from a request's first byte, to the end of the request's head."""
+    body: float = 30.0
+    """From the head to the end of the body."""
+    reading: float = 30.0
+    """For an answer that the network's buffers do not hold, also the last one of a connection."""
+    next_request: float = 75.0
+    """Longer than the usual scrape interval of up to a minute, so that Prometheus keeps its connection."""
+    most_connections: int = 256
+    most_unread: int = 32
+    """How many may be slow to read their answers, each of which is kept in memory."""
+
+    def seconds(self, awaited: Awaited) -> float:
+        """Give the time limit of one step."""
+        return self.reading if awaited is Awaited.FAREWELL else float(getattr(self, awaited.name.lower()))
+
+
+class Connections:
+    """All connections of a server. For use in one event loop.
+
+    Args:
+        tls: gives what a new connection's TLS is made with; left out where none is spoken.
+        patience: what clients may take.
+    """
+
+    def __init__(
+        self, tls: Callable[[], Awaitable[Tls | None]] | None = None, patience: Patience | None = None
+    ) -> None:
+        self.tls = tls
+        self.patience = patience or Patience()
+        self._open: set[Connection] = set()
+
+    @classmethod
+    def behind(cls, guard: Guard, max_requests: int) -> "Connections":
+        """Make those of a gate: more than may be inside and wait there, and fewer than there may be files."""
+        most = Patience().most_connections + 6 * max_requests
+        patience = Patience(most_connections=max(min(most, raise_file_limit() - _OTHER_FILES), 16))
+        return cls(guard.tls if guard.speaks_tls else None, patience)
+
+    def protocol(self) -> type["Connection"]:
+        """Give the class of this server's connections, as uvicorn wants it."""
+        return type("OurConnection", (Connection,), {"neighbours": self})
+
+    def enter(self, connection: "Connection") -> None:
+        """Take in a connection, and end another one when there are too many."""
+        self._open.add(connection)
+        if len(self._open) > self.patience.most_connections:
+            self._end_longest(self._open, connection)
+
+    def leave(self, connection: "Connection") -> None:
+        """Forget a connection that has ended."""
+        self._open.discard(connection)
+
+    def note_unread(self) -> None:
+        """End a connection when too many don't read their answers."""
+        unread = {connection for connection in self._open if connection.awaited is Awaited.READING}
+        if len(unread) > self.patience.most_unread:
+            self._end_longest(unread, None)
+
+    def end_all(self) -> None:
+        """End every connection at once."""
+        for connection in tuple(self._open):
+            connection.end()
+
+    def _end_longest(self, candidates: set["Connection"], newcomer: "Connection | None") -> None:
+        waiting = {one for one in candidates if one.awaited is not None and one is not newcomer}
+        among = waiting or candidates
+        shares = Counter(one.address for one in among)
+
+        def worth(one: Connection) -> tuple[int, int, float]:
+            # Of the address that holds most: one client, however eager, does not push out the others.
+            rank = _WORTH_OF_NEWCOMER if one is newcomer else _WORTH.get(one.awaited, 0)
+            return -shares[one.address], rank, one.waiting_since
+
+        victim = min(among, key=worth)
+        self.leave(victim)
+        victim.end()
+
+
+def raise_file_limit() -> int:
+    """Let the process open as many files as it may, and give their number."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return sys.maxsize if most == resource.RLIM_INFINITY else most
+
+
+class Connection(H11Protocol):
+    """One connection: uvicorn's, with a time limit on every step that is the client's."""
+
+    neighbours: Connections
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.address = ""
+        self.awaited: Awaited | None = None
+        self.waiting_since = 0.0
+        self._has_served = False
+        self._limit: asyncio.TimerHandle | None = None
+        self._socket: asyncio.Transport | None = None
+        self._handshake: asyncio.Task[None] | None = None
+        self._early = bytearray()
+        self._is_lost = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin: with TLS where it is spoken, and not without room for another connection."""
+        self._socket = transport
+        self.address = str((transport.get_extra_info("peername") or ("",))[0])
+        self.connections.add(self)
+        self._await(Awaited.HEAD)
+        self.neighbours.enter(self)
+        if self.neighbours.tls is None:
+            super().connection_made(transport)
+            return
+        transport.pause_reading()
+        self._handshake = self.loop.create_task(self._secure(transport, self.neighbours.tls))
+
+    async def _secure(self, transport: asyncio.Transport, newest: Callable[[], Awaitable[Tls | None]]) -> None:
+        tls = await newest()
+        if tls is None or transport.is_closing():
+            transport.abort()
+            return
+        secured: asyncio.Transport | None = None
+        try:
+            secured = await self.loop.start_tls(
+                transport,
+                self,
+                tls.context,
+                server_side=True,
+                ssl_handshake_timeout=self.neighbours.patience.head,
+                ssl_shutdown_timeout=_TLS_FAREWELL_SECONDS,
+            )
+        except (OSError, asyncio.CancelledError) as error:
+            _log.debug("a client failed to begin TLS", extra={"reason": str(error)})
+        if secured is None or self._is_lost or not tls.admits(_certificate(secured)):
+            transport.abort()
+            self._forget()
+            return
+        super().connection_made(secured)
+        if self._early:
+            self.data_received(bytes(self._early))
+            self._early.clear()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the client sent."""
+        if self.transport is None:
+            # With TLS the first bytes may come before the task that waits for the handshake goes on.
+            self._early += data
+            return
+        super().data_received(data)
+        self._watch()
+
+    def handle_events(self) -> None:
+        """Take what has come; a client that sends what fits into no order is left."""
+        try:
+            super().handle_events()
+        except h11.ProtocolError as error:
+            _log.debug("a client spoke out of turn", extra={"reason": str(error)})
+            self.end()
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request."""
+        self._has_served = True
+        super().on_response_complete()
+        self._watch()
+
+    def pause_writing(self) -> None:
+        """Begin to wait for the client to read."""
+        super().pause_writing()
+        self._await(Awaited.READING)
+        self.neighbours.note_unread()
+
+    def resume_writing(self) -> None:
+        """Stop to wait for the client to read."""
+        super().resume_writing()
+        self._await(None)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._is_lost = True
+        self._forget()
+        if self.transport is not None:
+            super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """End with the server: at once, or after the answer that is under way."""
+        if self.scheme is None or self.conn.our_state is h11.ERROR:  # TLS has not begun yet
+            self.end()
+        else:
+            super().shutdown()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP; h11 knows the status that fits. No answer is followed by another."""
+        if self.cycle is not None:
+            if not self.cycle.response_complete and self.cycle.response_started:
+                self.end()
+                return
+            self.cycle.disconnected = True
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            self.transport.close()
+            return
+        status = HTTPStatus(getattr(sys.exception(), "error_status_hint", HTTPStatus.BAD_REQUEST))
+        head = f"HTTP/1.1 {status} {status.phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
+        more = f"x-content-type-options: nosniff\r\nconnection: close\r\ncontent-length: {len(msg) + 1}\r\n\r\n"
+        self.transport.write(f"{head}{more}{msg}\n".encode())
+        self.transport.close()
+
+    def end(self) -> None:
+        """End at once, whatever has not been sent yet."""
+        if self._socket is not None:
+            self._socket.abort()
+
+    def _watch(self) -> None:
+        """Set the time limit of what is awaited now."""
+        if self.transport.is_closing():
+            self._await(Awaited.FAREWELL)
+        elif self.awaited is Awaited.READING:
+            return
+        elif self.conn.their_state is h11.IDLE:
+            has_begun = not self._has_served or bool(self.conn.trailing_data[0])
+            self._await(Awaited.HEAD if has_begun else Awaited.NEXT_REQUEST)
+        elif self.conn.their_state is h11.SEND_BODY:
+            self._await(Awaited.BODY)
+        else:
+            self._await(None)
+
+    def _await(self, awaited: Awaited | None) -> None:
+        if awaited is self.awaited:
+            return
+        self.awaited, self.waiting_since = awaited, self.loop.time()
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
+        if awaited is not None:
+            self._limit = self.loop.call_later(self.neighbours.patience.seconds(awaited), self.end)
+
+    def _forget(self) -> None:
+        self._await(None)
+        self.neighbours.leave(self)
+        self.connections.discard(self)
+
+
+def _certificate(transport: asyncio.Transport) -> Mapping[str, object] | None:
+    session = transport.get_extra_info("ssl_object")
+    return session.getpeercert() if isinstance(session, ssl.SSLObject) else None

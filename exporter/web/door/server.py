@@ -1,0 +1,186 @@
+"""The HTTP server: uvicorn's protocol in an event loop and a thread of its own, on a socket that is bound before it.
+
+Accepting and stopping are our own: asyncio and uvicorn write to the log whatever a client can bring about by them.
+"""
+
+import asyncio
+import errno
+import logging
+import os
+import socket
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.server import ServerState
+
+from exporter.errors import ConfigurationError, Problem
+from exporter.web.door.connections import Connections
+from exporter.web.door.gate import MOST_HEAD_BYTES
+from exporter.web.news import News
+
+_log = logging.getLogger(__name__)
+
+_BACKLOG = 1024
+_ACCEPTED_AT_ONCE = 32
+_REST_SECONDS = 0.5
+"""How long nothing is accepted after it has failed."""
+_FAREWELL_SECONDS = 1.0
+"""How long an answer that says that we stop may take."""
+_LOOK_SECONDS = 0.02
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Listen on an address; an empty host means every address of both IP versions.
+
+    Raises:
+        ConfigurationError: the address can't be had.
+    """
+    try:
+        listener = _listen(host, port)
+    except OSError as error:
+        problem = Problem("--web.listen-address", f"can't listen on {host}:{port}: {_reason(error)}")
+        raise ConfigurationError((problem,)) from error
+    # Every connection inherits it. Without, the second answer of a connection waits 40 ms for the client's system.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if not host and socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+
+
+def _reason(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "another program listens there, perhaps another exporter; stop it or choose another address"
+    # Resolver errors have numbers of their own, below 0, which the system's table does not know.
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return f"{reason}; choose another address"
+
+
+class WebServer:
+    """Serves an application until it is stopped.
+
+    Args:
+        on_exit: called in the server's thread when it ends, for whatever reason.
+        grace_seconds: how long requests under way may take once the server is told to stop.
+        connections: bounds what clients may take, and gives the TLS that is spoken with them.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        listener: socket.socket,
+        *,
+        on_exit: Callable[[], None],
+        grace_seconds: float = 5,
+        connections: Connections | None = None,
+    ) -> None:
+        self._connections = connections or Connections()
+        self._listener = listener
+        self._on_exit = on_exit
+        self._grace_seconds = grace_seconds
+        self._told_to_stop: Future[None] = Future()
+        self._state = ServerState()
+        self._is_news = News()
+        self._accepting: set[asyncio.Task[object]] = set()
+        self._config = uvicorn.Config(
+            app,
+            http=self._connections.protocol(),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",  # all that it tells of is what a client did; our own faults the gate tells
+            access_log=False,
+            proxy_headers=False,
+            timeout_keep_alive=round(self._connections.patience.next_request),
+            h11_max_incomplete_event_size=MOST_HEAD_BYTES,
+        )
+        self._thread = Thread(target=self._serve, name="web", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port that we listen on, also where 0 was asked for."""
+        return int(self._listener.getsockname()[1])
+
+    def start(self) -> None:
+        """Begin to answer. Connections made since `bind` are waiting and are answered too."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the requests under way within the grace, refuse in words those that are late, and close the socket."""
+        if not self._told_to_stop.done():
+            self._told_to_stop.set_result(None)
+        self._thread.join()
+        self._listener.close()
+
+    def _serve(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except Exception:  # noqa: BLE001 - the edge of the thread
+            _log.exception("the web server failed in a way nobody foresaw")
+        finally:
+            self._on_exit()
+
+    async def _main(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._note)
+        self._config.load()
+        self._listener.setblocking(False)
+        loop.add_reader(self._listener, self._accept, loop)
+        await asyncio.wrap_future(self._told_to_stop)
+        loop.remove_reader(self._listener)
+        self._listener.close()
+        await self._take_leave()
+
+    async def _take_leave(self) -> None:
+        for connection in tuple(self._state.connections):
+            connection.shutdown()
+        await self._end(self._grace_seconds)
+        for task in tuple(self._state.tasks):
+            task.cancel()  # the gate then answers with a 503
+        await self._end(_FAREWELL_SECONDS)
+        self._connections.end_all()
+
+    async def _end(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while (self._state.connections or self._state.tasks) and loop.time() < deadline:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _accept(self, loop: asyncio.AbstractEventLoop) -> None:
+        for _ in range(_ACCEPTED_AT_ONCE):
+            try:
+                accepted, _ = self._listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionError):
+                return
+            except OSError as error:
+                self._rest(loop, error)
+                return
+            task = loop.create_task(loop.connect_accepted_socket(self._connection, accepted))
+            self._accepting.add(task)
+            task.add_done_callback(self._accepting.discard)
+
+    def _connection(self) -> asyncio.Protocol:
+        return self._config.http_protocol_class(self._config, self._state, {})  # type: ignore[call-arg] # uvicorn's own
+
+    def _rest(self, loop: asyncio.AbstractEventLoop, error: OSError) -> None:
+        if self._is_news("accept"):
+            _log.error("no connection can be accepted: %s; raise the limit of open files", error.strerror)
+        loop.remove_reader(self._listener)
+        loop.call_later(_REST_SECONDS, self._resume, loop)
+
+    def _resume(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._told_to_stop.done():
+            loop.add_reader(self._listener, self._accept, loop)
+
+    def _note(self, _: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        error = context.get("exception")
+        if self._is_news(f"{context['message']} {type(error)}"):
+            extra = {"what": context["message"], "reason": repr(error)[:200]}
+            _log.error("the web server failed in a way nobody foresaw", extra=extra)

@@ -1,0 +1,201 @@
+"""Who may come in, and what they may do there."""
+
+import asyncio
+import ipaddress
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from enum import Enum, auto
+from http import HTTPStatus
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+
+from exporter.errors import Problem
+from exporter.web.guard.bearer import BearerToken
+from exporter.web.guard.passwords import Passwords, Verdict, parse_login
+from exporter.web.guard.tls import Tls
+from exporter.web.guard.watched import REST_SECONDS
+from exporter.web.guard.web_config import WebConfig
+from exporter.web.news import News
+from exporter.web.problems import API_PATH, problem, refusal
+from exporter.web.request import Request
+from exporter.web.threads import in_thread
+
+_log = logging.getLogger(__name__)
+
+RELOAD_PATH = "/-/reload"
+"""Where the bearer token counts too, beside the API."""
+_FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Real-IP")
+"""Headers by which a proxy says that it asks for somebody else."""
+_LONGEST_LOOK_SECONDS = 0.5
+"""How long a request waits for files that may have changed; a disk that hangs must not hold it up."""
+_CHALLENGE = {"WWW-Authenticate": 'Basic realm="zoho-mass-update-exporter", charset="UTF-8"'}
+_SOON = {"Retry-After": "1"}
+
+API_IS_OFF = (
+    "The job API is off. To switch it on, set web.api_token_file to a file that holds a bearer token, or guard the "
+    "server with basic auth (--web.config.file)."
+)
+NOT_FROM_A_PAGE = "A web page in a browser may not do this: send the request without the header Origin."
+NOT_FROM_ANOTHER_PAGE = "a page of another site may not ask for this: it costs credits. Open the address itself"
+
+
+class Entry(Enum):
+    """Whom a path is for."""
+
+    ANYBODY = auto()
+    """Health checks: no password, and nothing to wait for."""
+    READER = auto()
+    SCRAPER = auto()
+    """As a reader, but no page of another site except by a link that is followed: it may cost credits."""
+    PROBER = auto()
+    """As a reader, but no page of another site at all."""
+    PROGRAM = auto()
+    """With the token or a password; a page in a browser changes nothing."""
+    OPERATOR = auto()
+    """As a program, or from this machine."""
+
+
+class Guard:
+    """Lets requests through, or says why not. For use in one event loop; it reads files in threads.
+
+    Args:
+        web_config: what TLS, passwords and headers there are; without it everybody may read.
+        token: the job API's; without it the API is off, unless there are passwords.
+    """
+
+    def __init__(self, web_config: WebConfig | None = None, token: BearerToken | None = None) -> None:
+        self._web_config = web_config
+        self._token = token
+        self._watched = [watched for watched in (web_config, token) if watched is not None]
+        self._passwords = Passwords()
+        self._looking: asyncio.Task[None] | None = None
+        self._looking_since = 0.0
+        self._is_news = News()
+        self.speaks_tls = web_config is not None and web_config.tls is not None
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The configured headers of every answer."""
+        return self._web_config.headers if self._web_config else {}
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Give what is wrong with the web-config file of now, where an older version is in force. Reads nothing."""
+        return self._web_config.problems if self._web_config else ()
+
+    async def tls(self) -> Tls | None:
+        """Give what a new connection's TLS is made with."""
+        await self._look()
+        return self._web_config.tls if self._web_config else None
+
+    async def refusal(self, request: Request, entry: Entry | None) -> Response | None:
+        """Refuse a request, or give `None` and let it through.
+
+        Args:
+            request: what is asked.
+            entry: whom its path is for; `None` for a path that we do not have.
+        """
+        if entry is Entry.ANYBODY:
+            return None
+        await self._look()
+        users = self._web_config.users if self._web_config else {}
+        has_token = self._token is not None and self._token.matches(request.headers.get("Authorization", ""))
+        # A request has room for one login only: where the API's token counts, it needs no password beside it.
+        takes_token = request.path == RELOAD_PATH or request.path.startswith(API_PATH)
+        if users and not (takes_token and has_token):
+            return await self._unknown(request, users) or self._unfit(request, entry, is_known=True)
+        return self._unfit(request, entry, is_known=has_token)
+
+    async def _look(self) -> None:
+        """Look after the files; what can't be seen in time stays as it was, and is waited for only once."""
+        earlier, now = self._looking, asyncio.get_running_loop().time()
+        is_hung = earlier is not None and not earlier.done() and now - self._looking_since > _LONGEST_LOOK_SECONDS
+        if is_hung or not self._watched:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LONGEST_LOOK_SECONDS):
+                if earlier and not earlier.done():  # it may have missed what has changed since
+                    await asyncio.shield(earlier)
+                if self._looking is earlier or self._looking is None:
+                    self._looking, self._looking_since = asyncio.create_task(self._look_once()), now
+                await asyncio.shield(self._looking)
+
+    async def _look_once(self) -> None:
+        await in_thread(self._look_at_all)
+        if any(watched.will_rest for watched in self._watched):
+            await asyncio.sleep(REST_SECONDS)
+            await in_thread(self._look_at_all)
+
+    def _look_at_all(self) -> None:
+        for watched in self._watched:
+            try:
+                watched.look()
+            except Exception as error:  # noqa: BLE001 - the edge of the thread: the last good one stays, whatever comes
+                if self._is_news(str(type(error))):
+                    _log.error("the files that say who may come in can't be looked at", exc_info=error)
+
+    async def _unknown(self, request: Request, users: Mapping[str, bytes]) -> Response | None:
+        login = parse_login(request.headers.get("Authorization", ""))
+        if login is None:
+            return refusal(request.path, HTTPStatus.UNAUTHORIZED, "a user and a password are needed", _CHALLENGE)
+        match await self._passwords.judge(login, users):
+            case Verdict.ADMITTED:
+                return None
+            case Verdict.REFUSED:
+                text = "this user and password are not known"
+                return refusal(request.path, HTTPStatus.UNAUTHORIZED, text, _CHALLENGE)
+            case Verdict.BUSY:
+                text = "too many passwords are being checked"
+                return refusal(request.path, HTTPStatus.TOO_MANY_REQUESTS, text, _SOON)
+
+    def _unfit(self, request: Request, entry: Entry | None, *, is_known: bool) -> Response | None:
+        match entry:
+            case Entry.PROBER | Entry.SCRAPER if _is_foreign(request, is_link_allowed=entry is Entry.SCRAPER):
+                return refusal(request.path, HTTPStatus.FORBIDDEN, NOT_FROM_ANOTHER_PAGE)
+            case Entry.PROGRAM | Entry.OPERATOR if _is_page(request) and not request.is_read:
+                return problem(403, "Forbidden", NOT_FROM_A_PAGE)
+            case Entry.OPERATOR if _is_local(request):
+                return None
+            case Entry.PROGRAM | Entry.OPERATOR if not is_known:
+                return self._without_token()
+        return None
+
+    def _without_token(self) -> Response:
+        if self._token is None or not self._token.value:
+            return problem(403, "The job API is off", API_IS_OFF)
+        answer = problem(
+            401, "Unauthorized", "Send the header Authorization: Bearer, with the token of api_token_file."
+        )
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
+
+
+def _site(headers: Headers) -> str:
+    """Say from where a browser asks, in its own words; nothing where it is none."""
+    return headers.get("Sec-Fetch-Site", "none").strip().lower()
+
+
+def _is_page(request: Request) -> bool:
+    return "Origin" in request.headers or _site(request.headers) != "none"
+
+
+def _is_foreign(request: Request, *, is_link_allowed: bool) -> bool:
+    """Whether a page of another site asks. Source: W3C, Fetch Metadata Request Headers."""
+    headers = request.headers
+    if "Origin" in headers and headers["Origin"].partition("://")[2].lower() != headers.get("Host", "").lower():
+        return True
+    is_link = (headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest")) == ("navigate", "document")
+    return _site(headers) not in {"none", "same-origin"} and not (is_link_allowed and is_link)
+
+
+def _is_local(request: Request) -> bool:
+    """Whether a program of this machine asks; whoever comes by a proxy may be anybody."""
+    if any(name in request.headers for name in _FORWARDED):
+        return False
+    try:
+        address = ipaddress.ip_address(request.client)
+    except ValueError:
+        return False
+    # A socket for both IP versions shows 127.0.0.1 as ::ffff:127.0.0.1, which is no loopback address to every Python.
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

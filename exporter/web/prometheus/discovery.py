@@ -1,0 +1,79 @@
+"""`/sd/jobs`: each live job as a target of Prometheus' HTTP service discovery, to be scraped as often as it is due."""
+
+import re
+from collections.abc import Iterator
+
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from exporter.model import JobSource, TrackedJob
+from exporter.web.contract import Exporter
+from exporter.web.prometheus.jobs_asked import ACCOUNT, JOB_ID, MODULE
+from exporter.web.request import Request
+
+PROBE_PATH = "/probe"
+STEPS_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120)
+"""The intervals that targets are given: few, so that a target changes seldom; all below Prometheus' five minutes, after
+which a series counts as gone."""
+LONGEST_TIMEOUT_SECONDS = 10
+_OVERDUE_FRACTION = 0.25
+
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
+
+
+class Discovery:
+    """Answers Prometheus' service discovery."""
+
+    def __init__(self, exporter: Exporter) -> None:
+        self._exporter = exporter
+
+    def jobs(self, request: Request) -> Response:
+        """Give a target for each job, at the address under which Prometheus has found us."""
+        address = request.headers.get("Host", "")
+        if not _HOST.fullmatch(address):
+            return PlainTextResponse("Host: expected the exporter's own host and port\n", status_code=400)
+        now = self._exporter.now()
+        jobs = (job for job in self._exporter.snapshot().jobs if self._is_live(job, now))
+        return JSONResponse([target(job, address, request.scheme, now) for job in jobs])
+
+    def _is_live(self, job: TrackedJob, now: float) -> bool:
+        """Tell jobs that still want scrapes: not ended long ago, and not tracked only because somebody probes them."""
+        if job.spec.source is JobSource.PROBE:
+            return False
+        return job.finished_at is None or now - job.finished_at <= self._exporter.discovery_linger_seconds
+
+
+def target(job: TrackedJob, address: str, scheme: str, now: float) -> dict[str, object]:
+    """Give one target group. Source: Prometheus, HTTP service discovery."""
+    return {"targets": [address], "labels": dict(_labels(job, scheme, now))}
+
+
+def _labels(job: TrackedJob, scheme: str, now: float) -> Iterator[tuple[str, str]]:
+    key = job.spec.key
+    interval = scrape_interval_seconds(job, now)
+    yield "__scheme__", scheme
+    yield "__metrics_path__", PROBE_PATH
+    yield f"__param_{ACCOUNT}", key.account
+    yield f"__param_{MODULE}", key.module
+    yield f"__param_{JOB_ID}", key.job_id
+    yield "__scrape_interval__", f"{interval}s"
+    yield "__scrape_timeout__", f"{min(interval, LONGEST_TIMEOUT_SECONDS)}s"
+    yield "instance", str(key)
+
+
+def scrape_interval_seconds(job: TrackedJob, now: float) -> int:
+    """Give the interval that follows the job's own schedule: never longer than the wait for its next poll.
+
+    A job that is due, and that no scrape could poll because credits or a token are lacking, is scraped ever less often:
+    a fleet of them, each scraped every second, would be a flood.
+    """
+    if job.is_terminal:
+        return STEPS_SECONDS[-1]
+    wait_seconds = _wait_seconds(job) or _OVERDUE_FRACTION * (now - (job.polled_at or job.first_seen_at))
+    return max((step for step in STEPS_SECONDS if step <= wait_seconds), default=STEPS_SECONDS[0])
+
+
+def _wait_seconds(job: TrackedJob) -> float:
+    """Give how long the job waits from its last poll to the next; 0 where it is due at once."""
+    if job.polled_at is None or job.next_poll_at is None:
+        return 0.0
+    return job.next_poll_at - job.polled_at

@@ -1,0 +1,28 @@
+"""A request as the routes see it: read whole, and from somebody who may ask."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from starlette.datastructures import Headers, QueryParams
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for. `path` is as it was sent, nothing in it decoded; `names` are the parts of it that vary."""
+
+    method: str
+    path: str
+    headers: Headers
+    query: QueryParams
+    scheme: str
+    client: str
+    """The address that asks; empty where it is not known."""
+    deadline: float
+    """The moment by which the answer must be there, in the seconds of `time.monotonic`."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it is meant to change nothing."""
+        return self.method in {"GET", "HEAD"}

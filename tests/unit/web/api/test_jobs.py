@@ -1,0 +1,249 @@
+"""The job API, over real HTTP."""
+
+import json
+import tracemalloc
+
+import pytest
+import requests
+from played import PlayedExporter
+from samples import DEALS, FAILURE, LEADS, NOW, report, tracked
+from sites import Serve, token_guard
+
+from exporter.jobs.outcome import note_failure, note_report
+from exporter.model import JobSource, JobState
+from exporter.web import WebOptions, create_gate
+
+OPTIONS = WebOptions(version="1.2.3")
+TOKEN = {"Authorization": "Bearer swordfish"}
+BODY = {"account": "acme", "module": "Leads", "job_id": LEADS.job_id}
+
+
+@pytest.fixture
+def exporter() -> PlayedExporter:
+    """Give an exporter that a test can look into."""
+    return PlayedExporter(job_labels=("team",))
+
+
+@pytest.fixture
+def url(serve: Serve, exporter: PlayedExporter) -> str:
+    """Give the address of the jobs."""
+    return serve(create_gate(OPTIONS, exporter, token_guard("swordfish"))).url + "/api/v1/jobs"
+
+
+def post(url: str, body: object) -> requests.Response:
+    """Register, as one who may."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return requests.post(url, data=content, headers=TOKEN, timeout=10)
+
+
+def test_new_job_is_created(url: str, exporter: PlayedExporter) -> None:
+    """A 201 shows the job, which is tracked from now on."""
+    answer = post(url, {**BODY, "name": "Spring", "group": "campaign", "labels": {"team": "sales"}})
+    assert answer.status_code == 201
+    assert answer.json() == {
+        "account": "acme",
+        "module": "Leads",
+        "job_id": "3524033000006027001",
+        "name": "Spring",
+        "group": "campaign",
+        "labels": {"team": "sales"},
+        "source": "api",
+        "state": "UNKNOWN",
+        "updated_records": None,
+        "failed_records": None,
+        "not_updated_records": None,
+        "total_records": None,
+        "first_seen_at": "2026-09-21T14:13:20Z",
+        "started_at": None,
+        "finished_at": None,
+        "last_progress_at": None,
+        "last_report_at": None,
+        "last_poll_at": None,
+        "next_poll_at": None,
+        "estimated_completion_at": None,
+        "error": None,
+    }
+    assert exporter.jobs[LEADS].spec.source is JobSource.API
+
+
+def test_the_only_account_need_not_be_named(url: str, exporter: PlayedExporter) -> None:
+    """A script for one organisation says module and id."""
+    assert post(url, {"module": "Leads", "job_id": LEADS.job_id}).status_code == 201
+    assert set(exporter.jobs) == {LEADS}
+
+
+def test_known_job_is_no_news(url: str) -> None:
+    """Sending a job again is a 200: a script may repeat itself."""
+    assert [post(url, BODY).status_code for _ in range(2)] == [201, 200]
+
+
+def test_many_jobs_come_at_once(url: str, exporter: PlayedExporter) -> None:
+    """A list is answered by a list in the same order."""
+    answer = post(url, [BODY, {**BODY, "module": "Deals", "job_id": DEALS.job_id}])
+    assert answer.status_code == 201
+    assert [job["module"] for job in answer.json()["jobs"]] == ["Leads", "Deals"]
+    assert set(exporter.jobs) == {LEADS, DEALS}
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        pytest.param({}, ["/module", "/job_id"], id="nothing"),
+        pytest.param({**BODY, "job_id": 3524033000006027001}, ["/job_id"], id="id as a number"),
+        pytest.param({**BODY, "job_id": "35x"}, ["/job_id"], id="id with a letter"),
+        pytest.param({**BODY, "job_id": "1\n"}, ["/job_id"], id="id with a line break"),
+        pytest.param({**BODY, "module": "../Deals"}, ["/module"], id="path trick"),
+        pytest.param({**BODY, "nane": "x"}, ["/nane"], id="unknown key"),
+        pytest.param({**BODY, "name": "two\nlines"}, ["/name"], id="two lines"),
+        pytest.param({**BODY, "name": "\ud800"}, ["/name"], id="half a character"),
+        pytest.param({**BODY, "name": "x" * 257}, ["/name"], id="too long"),
+        pytest.param({**BODY, "account": "other"}, [""], id="unknown account"),
+        pytest.param({**BODY, "labels": {"planet": "mars"}}, [""], id="label not allowed"),
+        pytest.param(
+            {**BODY, "labels": {"\ud800": "mars"}}, ["/labels/\ufffd\ufffd\ufffd"], id="half a character as a label"
+        ),
+        pytest.param({**BODY, "a/b~c": 1}, ["/a~1b~0c"], id="key that a pointer escapes"),
+        pytest.param([BODY, {**BODY, "module": 1}], ["/1/module"], id="second of a list"),
+        pytest.param([BODY, {**BODY, "account": "other"}], ["/1"], id="unknown account in a list"),
+        pytest.param([], [""], id="empty list"),
+        pytest.param([BODY] * 1001, [""], id="too many"),
+        pytest.param("Leads", [""], id="a text"),
+        pytest.param(None, [""], id="null"),
+    ],
+)
+def test_wrong_body_is_refused(url: str, exporter: PlayedExporter, body: object, pointers: list[str]) -> None:
+    """Every wrong value is told by its JSON pointer, and nothing is tracked."""
+    answer = post(url, body)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert (answer.status_code, answer.json()["status"]) == (400, 400)
+    assert [error["pointer"] for error in answer.json()["errors"]] == pointers
+    assert exporter.jobs == {}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"{", id="not JSON"),
+        pytest.param(b"\xff\xfe", id="not text"),
+        pytest.param(b"[" * 100_000, id="nested too deeply"),
+    ],
+)
+def test_bytes_that_are_no_body_are_refused(url: str, body: bytes) -> None:
+    """What can't be read is told so."""
+    answer = post(url, body)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json")
+
+
+def test_job_of_the_configuration_is_a_conflict(url: str, exporter: PlayedExporter) -> None:
+    """The configuration has the last word, when a job is registered and when it is let go."""
+    exporter.declared = frozenset({LEADS})
+    assert post(url, BODY).status_code == 409
+    assert requests.delete(f"{url}/{LEADS}", headers=TOKEN, timeout=10).status_code == 409
+
+
+def test_no_room_is_told(url: str, exporter: PlayedExporter) -> None:
+    """A full table is a 429."""
+    exporter.most_jobs = 0
+    answer = post(url, BODY)
+    assert (answer.status_code, answer.json()["detail"]) == (429, "no room.")
+
+
+def test_registration_that_is_not_kept_is_told(url: str, exporter: PlayedExporter) -> None:
+    """Nobody is told that a job is registered when a crash would forget it."""
+    exporter.kept = False
+    answer = post(url, BODY)
+    assert (answer.status_code, answer.json()["title"]) == (503, "Not kept")
+
+
+def test_jobs_are_listed(url: str, exporter: PlayedExporter) -> None:
+    """All jobs come sorted, with their counts."""
+    exporter.jobs = {LEADS: note_report(tracked(), report(), NOW), DEALS: tracked(DEALS)}
+    answer = requests.get(url, headers=TOKEN, timeout=10)
+    assert [(job["module"], job["state"], job["updated_records"]) for job in answer.json()["jobs"]] == [
+        ("Deals", "UNKNOWN", None),
+        ("Leads", "RUNNING", 30),
+    ]
+
+
+def test_one_job_is_shown_with_its_history(url: str, exporter: PlayedExporter) -> None:
+    """What changed, when, and what went wrong last."""
+    job = note_report(tracked(), report(JobState.SCHEDULED, updated=0, not_updated=50), NOW)
+    job = note_failure(note_report(job, report(), NOW + 60), FAILURE, NOW + 120)
+    exporter.jobs = {LEADS: job}
+    shown = requests.get(f"{url}/{LEADS}", headers=TOKEN, timeout=10).json()
+    assert shown["history"] == [
+        {"at": "2026-09-21T14:13:20Z", "state": "SCHEDULED", "processed_records": 0},
+        {"at": "2026-09-21T14:14:20Z", "state": "RUNNING", "processed_records": 30},
+    ]
+    assert shown["error"] == {
+        "code": "timeout",
+        "message": "Zoho fell silent for 8 s",
+        "advice": "check the network",
+    }
+
+
+def test_job_is_let_go(url: str, exporter: PlayedExporter) -> None:
+    """A 204 once, a 404 afterwards."""
+    exporter.jobs = {LEADS: tracked()}
+    statuses = [requests.delete(f"{url}/{LEADS}", headers=TOKEN, timeout=10).status_code for _ in range(2)]
+    assert (statuses, exporter.jobs) == ([204, 404], {})
+
+
+def test_unknown_job_is_not_found(url: str) -> None:
+    """A job that is not tracked is a 404 with a reason."""
+    answer = requests.get(f"{url}/acme/Leads/1", headers=TOKEN, timeout=10)
+    assert (answer.status_code, answer.json()["detail"]) == (404, "acme/Leads/1 is not tracked.")
+
+
+@pytest.mark.parametrize(
+    ("token", "headers", "status"),
+    [
+        pytest.param("", TOKEN, 403, id="the API is off"),
+        pytest.param("swordfish", {}, 401, id="no token"),
+        pytest.param("swordfish", {"Authorization": "Bearer swordfis"}, 401, id="wrong token"),
+        pytest.param("swordfish", {"Authorization": "Bearer ü".encode()}, 401, id="odd token"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_strangers_are_refused(
+    serve: Serve, method: str, token: str, headers: dict[str, str | bytes], status: int
+) -> None:
+    """The API is off until there is a token, and nobody gets in without it."""
+    exporter = PlayedExporter()
+    url = serve(create_gate(OPTIONS, exporter, token_guard(token))).url
+    answer = requests.request(method, f"{url}/api/v1/jobs", headers=headers, json=BODY, timeout=10)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
+    assert answer.headers.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
+    assert exporter.jobs == {}
+
+
+MANY = [{**BODY, "job_id": str(number), "labels": {f"bad {label}": 1 for label in range(60)}} for number in range(700)]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        pytest.param({**BODY, "labels": {f"{label}": 1 for label in range(80_000)}}, "/labels", id="labels"),
+        pytest.param({**BODY, "labels": {"x" * 900_000: "y"}}, "/labels", id="long label"),
+        pytest.param({f"{key}": 1 for key in range(80_000)}, "", id="keys"),
+        pytest.param({"x" * 900_000: 1}, "", id="long key"),
+        pytest.param({**BODY, "account": "x" * 900_000}, "", id="long account"),
+        pytest.param(MANY, "/0/labels/bad 0", id="labels of many jobs"),
+        pytest.param([1] * 300_000, "", id="jobs"),
+        pytest.param([{}] * 1000, "/0/module", id="empty jobs"),
+        pytest.param([[[]]] * 1000, "/0", id="lists"),
+    ],
+)
+def test_hostile_body_is_refused_in_few_words(url: str, exporter: PlayedExporter, body: object, pointer: str) -> None:
+    """What is wrong is told up to a hundred times, so that neither the answer nor the work grows with the body."""
+    tracemalloc.start()
+    answer = post(url, body)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"] == pointer
+    assert len(answer.json()["errors"]) <= 100
+    assert len(answer.content) < 50_000
+    assert peak_bytes < 40 * 1024 * 1024
+    assert exporter.jobs == {}

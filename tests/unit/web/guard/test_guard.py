@@ -1,0 +1,153 @@
+"""Who may ask for what, over real HTTP: pages of other sites, and files that change or hang."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+import bcrypt
+import pytest
+import requests
+from played import PlayedExporter
+from samples import LEADS, tracked
+from sites import Serve
+
+from exporter.errors import ConfigurationError, Problem
+from exporter.model import WebAccess
+from exporter.web import Guard, WebOptions, create_gate
+from exporter.web.guard.bearer import BearerToken
+from exporter.web.guard.web_config import WebConfig
+
+USERS = {name: bcrypt.hashpw(b"right", bcrypt.gensalt(4)) for name in ("old", "new")}
+PROBE = f"/probe?crm_module=Leads&job_id={LEADS.job_id}"
+LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "probe", "metrics"),
+    [
+        pytest.param({}, 200, 200, id="no browser"),
+        pytest.param({"Sec-Fetch-Site": "none"}, 200, 200, id="typed by a person"),
+        pytest.param({"Sec-Fetch-Site": "same-origin"}, 200, 200, id="our own page"),
+        pytest.param({"Sec-Fetch-Site": "cross-site"}, 403, 403, id="another site"),
+        pytest.param({"Sec-Fetch-Site": "same-site"}, 403, 403, id="a neighbour"),
+        pytest.param({"Sec-Fetch-Site": "Cross-Site "}, 403, 403, id="another site, odd spelling"),
+        pytest.param({"Sec-Fetch-Site": "of another time"}, 403, 403, id="unknown word"),
+        pytest.param({**LINK, "Sec-Fetch-Dest": "iframe"}, 403, 403, id="frame of another site"),
+        pytest.param(LINK, 403, 200, id="link on another site"),
+        pytest.param({"Origin": "https://evil.example"}, 403, 403, id="origin of another site"),
+        pytest.param({"Origin": "null"}, 403, 403, id="hidden origin"),
+        pytest.param({"Origin": "http://[x]:y", "Host": "["}, 403, 403, id="no origin at all"),
+        pytest.param({"Origin": ""}, 403, 403, id="empty origin"),
+        pytest.param({"Origin": "http://exporter:10042", "Host": "exporter:10042"}, 200, 200, id="our own origin"),
+        pytest.param({"Origin": "http://exporter:1", "Host": "exporter:10042"}, 403, 403, id="another port"),
+    ],
+)
+def test_pages_of_other_sites_cost_nothing(serve: Serve, headers: dict[str, str], probe: int, metrics: int) -> None:
+    """Any page that is open in an operator's browser can send requests there, and each probe may cost a credit."""
+    exporter = PlayedExporter()
+    url = serve(create_gate(WebOptions("1.2.3"), exporter)).url
+    answers = [requests.get(url + path, headers=headers, timeout=10).status_code for path in (PROBE, "/metrics")]
+    assert answers == [probe, metrics]
+    assert (len(exporter.probes), len(exporter.scrapes)) == (probe == 200, metrics == 200)
+
+
+@pytest.mark.parametrize("path", ["/", "/explain?crm_module=Leads&job_id=1", "/config", "/-/healthy", "/sd/jobs"])
+def test_what_costs_nothing_may_be_linked_to(serve: Serve, path: str) -> None:
+    """From a dashboard or an alert."""
+    url = serve(create_gate(WebOptions("1.2.3"), PlayedExporter())).url
+    assert requests.get(url + path, headers=LINK, timeout=10).status_code in {200, 404}
+
+
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}])
+def test_pages_change_nothing_whoever_they_ask_for(serve: Serve, headers: dict[str, str], tmp_path: Path) -> None:
+    """Not even with the token."""
+    exporter = PlayedExporter(jobs={LEADS: tracked()})
+    guard = Guard(token=BearerToken(tmp_path / "token", lambda _: "swordfish"))
+    url = serve(create_gate(WebOptions("1.2.3"), exporter, guard)).url
+    login = {"Authorization": "Bearer swordfish", **headers}
+    assert (
+        requests.post(
+            f"{url}/api/v1/jobs", json={"module": "Leads", "job_id": "1"}, headers=login, timeout=10
+        ).status_code
+        == 403
+    )
+    assert requests.delete(f"{url}/api/v1/jobs/{LEADS}", headers=login, timeout=10).status_code == 403
+    assert requests.post(f"{url}/-/reload", headers=login, timeout=10).status_code == 403
+    assert (set(exporter.jobs), exporter.reloads) == ({LEADS}, 0)
+
+
+class Disk:
+    """Reads the users' names from a file, and hangs when a test says so."""
+
+    def __init__(self) -> None:
+        self.is_hung = False
+        self.is_broken = False
+        self.times = 0
+        self.released = Event()
+
+    def read(self, path: Path) -> WebAccess:
+        """Give the users that are named."""
+        self.times += 1
+        if self.is_hung:
+            self.released.wait(30)
+        if self.is_broken:
+            raise ZeroDivisionError
+        names = path.read_text().split()
+        if not names:
+            raise ConfigurationError((Problem(str(path), "says nothing"),))
+        return WebAccess(users={name: USERS[name] for name in names})
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    """Give a disk that is let go at the latest when the test ends."""
+    made = Disk()
+    yield made
+    made.released.set()
+
+
+def status(url: str, user: str = "") -> int:
+    """Ask for the metrics as a user, or as nobody."""
+    return requests.get(f"{url}/metrics", auth=(user, "right") if user else None, timeout=10).status_code
+
+
+def test_changed_users_count_at_the_next_request(serve: Serve, disk: Disk, tmp_path: Path) -> None:
+    """However the file is written; and a broken file changes nothing."""
+    file = tmp_path / "web.yml"
+    file.write_text("old\n")
+    guard = Guard(WebConfig(file, disk.read))
+    url = serve(create_gate(WebOptions("1.2.3"), PlayedExporter(), guard)).url
+    assert (status(url), status(url, "old")) == (401, 200)
+    file.write_text("new\n")
+    assert (status(url, "new"), status(url, "old")) == (200, 401)
+    file.write_text("")
+    assert (status(url), status(url, "new")) == (401, 200)
+    assert [problem.message for problem in guard.problems()] == ["says nothing"]
+
+
+def test_disk_that_hangs_holds_up_nobody(serve: Serve, disk: Disk, tmp_path: Path) -> None:
+    """What was last read stays, and one thread waits for the rest."""
+    file = tmp_path / "web.yml"
+    file.write_text("old\n")
+    url = serve(create_gate(WebOptions("1.2.3"), PlayedExporter(), Guard(WebConfig(file, disk.read)))).url
+    disk.is_hung = True
+    file.write_text("new\n")
+    assert [status(url, "old") for _ in range(4)] == [200] * 4
+    assert requests.get(f"{url}/-/healthy", timeout=10).ok
+    assert disk.times == 2
+    disk.is_hung = False
+    disk.released.set()
+
+
+def test_bug_in_the_reader_leaves_the_last_good_file(
+    serve: Serve, disk: Disk, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told once, and nobody is kept out or let in by it."""
+    file = tmp_path / "web.yml"
+    file.write_text("old\n")
+    url = serve(create_gate(WebOptions("1.2.3"), PlayedExporter(), Guard(WebConfig(file, disk.read)))).url
+    disk.is_broken = True
+    file.write_text("new\n")
+    assert [status(url, name) for name in ("old", "", "new")] == [200, 401, 401]
+    [record] = caplog.records
+    assert record.getMessage() == "the files that say who may come in can't be looked at"

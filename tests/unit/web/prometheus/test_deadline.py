@@ -1,0 +1,28 @@
+"""How long a scrape may take."""
+
+import pytest
+from starlette.datastructures import Headers
+
+from exporter.web.prometheus.deadline import granted_seconds
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        pytest.param("15", 14.5, id="less the offset"),
+        pytest.param("10.000000", 9.5, id="as Prometheus writes it"),
+        pytest.param("0.6", 0.3, id="at least half of a short one"),
+        pytest.param("100000", 300.0, id="bounded"),
+        pytest.param(None, 10.0, id="absent"),
+        pytest.param("", 10.0, id="empty"),
+        pytest.param("soon", 10.0, id="no number"),
+        pytest.param("0", 10.0, id="zero"),
+        pytest.param("-3", 10.0, id="negative"),
+        pytest.param("nan", 10.0, id="not a number"),
+        pytest.param("inf", 10.0, id="infinite"),
+    ],
+)
+def test_deadline_follows_the_header(header: str | None, seconds: float) -> None:
+    """Prometheus' own time-out less the offset, or the default where it makes no sense."""
+    headers = Headers({} if header is None else {"X-Prometheus-Scrape-Timeout-Seconds": header})
+    assert granted_seconds(headers, default_seconds=10.0, offset_seconds=0.5) == pytest.approx(seconds)
