@@ -64,7 +64,7 @@ class _Held:
     token: AccessToken | None = None
     since: float = 0.0
     accepted_at: float | None = None
-    is_doubted: bool = False
+    has_excused_nobody: bool = True
 
 
 class TokenSource:
@@ -293,7 +293,8 @@ class TokenSource:
     def _is_excused(self, key: JobKey, asked_at: float) -> bool:
         """Whether a refusal of the token in use is held against the job: with proof, or once where it is the first."""
         accepted_before = self._before.accepted_at
-        is_first, self._held.is_doubted = not self._held.is_doubted and key not in self._suspects, True
+        is_first = self._before.has_excused_nobody and key not in self._suspects
+        self._before.has_excused_nobody = False
         is_alive = accepted_before is not None and (is_first or accepted_before >= asked_at)
         return self._held.accepted_at is not None or is_alive
 

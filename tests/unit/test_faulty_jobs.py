@@ -77,12 +77,16 @@ class Scene:
 @pytest.mark.parametrize("max_concurrency", [1, 5])
 @pytest.mark.parametrize("faulty", [("11",), ("99",), ("11", "12", "99")], ids=["first", "last", "several"])
 def test_faulty_jobs_cost_hardly_a_token_and_disturb_nobody(faulty: Collection[str], max_concurrency: int) -> None:
-    """The others are polled at each scrape, and no token more is minted than one for each faulty job."""
+    """The others are polled at each scrape, and no token more is minted than one for each faulty job.
+
+    Several in a row, at first, may be the account's fault: they may cost it pauses of 15 s and 30 s.
+    """
     scene = Scene(faulty, max_concurrency)
     scene.scrape(only=GOOD)
     scene.scrape(SCRAPES)
-    assert {job_id: scene.polls()[job_id] for job_id in GOOD} == dict.fromkeys(GOOD, SCRAPES + 1)
-    assert len(scene.peer.mints) <= RENEWALS + len(faulty)
+    lost = 0 if len(faulty) == 1 else 3
+    assert min(scene.polls()[job_id] for job_id in GOOD) >= SCRAPES + 1 - lost
+    assert len(scene.peer.mints) <= RENEWALS + len(faulty) + lost
     assert scene.codes() == {("INVALID_TOKEN", False)}
 
 

@@ -455,12 +455,13 @@ def test_below_the_reserve_an_answer_begins_the_hour_anew() -> None:
     assert scene.try_to_poll()
 
 
+@pytest.mark.parametrize("seconds", [0.5, 86_400])
 @pytest.mark.parametrize("is_answered", [True, False])
-def test_below_the_reserve_a_clock_that_is_set_back_allows_one_look(*, is_answered: bool) -> None:
+def test_below_the_reserve_a_clock_that_is_set_back_allows_one_look(seconds: float, *, is_answered: bool) -> None:
     """Neither does the hour become the whole jump, nor is the way free until then."""
     scene = Scene(CreditLimits(10, 500))
     scene.permits.note_remaining(499, NOW)
-    scene.clock.now = NOW - 86_400
+    scene.clock.now = NOW - seconds
     assert scene.try_to_poll()
     if is_answered:
         scene.permits.note_remaining(499, scene.clock.now)

@@ -818,6 +818,35 @@ def test_a_job_at_fault_is_known_when_the_token_is_renewed(scene: Scene) -> None
     assert (len(scene.minted), scene.source.is_cooling_down()) == (26, False)
 
 
+def test_a_job_that_others_proved_at_fault_is_known_when_the_token_is_renewed(scene: Scene) -> None:
+    """Also where its first refusal cost no token."""
+    token = scene.token()
+    scene.source.note_accepted(token, DEALS, scene.watch.now)
+    with pytest.raises(RefusedError):
+        scene.replaced(token)
+    scene.clock.now += 3600
+    assert isinstance(scene.poll_refused(), RefusedError)
+    assert (len(scene.minted), scene.source.is_cooling_down()) == (2, False)
+
+
+def test_a_job_that_is_at_fault_from_now_on_is_known_by_the_token_before(scene: Scene) -> None:
+    """It is the first to use the next hour's token: others were answered with the last one, and nobody pauses."""
+    scene.accept()
+    scene.clock.now += 3600
+    assert isinstance(scene.poll_refused(), RefusedError)
+    assert (len(scene.minted), scene.source.is_cooling_down()) == (3, False)
+
+
+def test_what_was_accepted_before_a_pause_excuses_nobody(scene: Scene) -> None:
+    """The account was found at fault: the next job that fares no better lengthens the pause at once."""
+    scene.accept()
+    for key in JOBS[:2]:
+        scene.poll_refused(key)
+    scene.clock.now = scene.refused().retry_at
+    assert scene.poll_refused(JOBS[2]) is DEAD
+    assert scene.refused().retry_at == scene.clock.now + 30
+
+
 def test_a_job_at_fault_that_is_polled_first_of_all_pauses_the_account_once(scene: Scene) -> None:
     """Nothing tells it from an account whose tokens are not accepted; once others are answered, it is known."""
     assert scene.poll_refused() is DEAD
@@ -968,6 +997,13 @@ def test_a_row_of_rejections_is_one_warning(scene: Scene, warnings: Callable[[],
         "WARNING Zoho's API refused an access token that was just minted",
         "INFO access tokens are accepted again",
     ]
+
+
+def test_an_accepted_token_is_no_news(scene: Scene, warnings: Callable[[], list[str]]) -> None:
+    """The log tells of the end of a trouble, not that there was none."""
+    scene.accept()
+    scene.accept()
+    assert warnings() == []
 
 
 def test_each_change_of_reason_is_a_warning(scene: Scene, warnings: Callable[[], list[str]]) -> None:
