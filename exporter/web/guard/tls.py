@@ -7,8 +7,10 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from exporter.errors import ConfigurationError, Problem
+from exporter.files import read_bytes
 from exporter.model import TlsServer
 
+MOST_BYTES = 1024 * 1024
 _NEVER_ASK = ""
 """The password of a private key: without one, OpenSSL would ask for it on the terminal and wait."""
 
@@ -49,7 +51,7 @@ def open_tls(server: TlsServer) -> Tls:
 
 def _load_certificate(context: ssl.SSLContext, server: TlsServer) -> None:
     for file in (server.cert_file, server.key_file):
-        _open_once(file)
+        read_bytes(file, MOST_BYTES, expected="PEM")  # OpenSSL waits for a pipe, and names no file
     try:
         context.load_cert_chain(server.cert_file, server.key_file, password=_NEVER_ASK)
     except ssl.SSLError as error:
@@ -61,20 +63,11 @@ def _load_certificate(context: ssl.SSLContext, server: TlsServer) -> None:
 
 
 def _load_client_ca(context: ssl.SSLContext, file: Path) -> None:
-    _open_once(file)
+    read_bytes(file, MOST_BYTES, expected="PEM")
     try:
         context.load_verify_locations(file)
     except ssl.SSLError as error:
         raise ConfigurationError((Problem(str(file), "holds no certificates: expected PEM"),)) from error
-
-
-def _open_once(file: Path) -> None:
-    # OpenSSL does not say which of the files it could not open.
-    try:
-        file.open("rb").close()
-    except OSError as error:
-        problem = Problem(str(file), f"can't be read: {error.strerror or type(error).__name__}")
-        raise ConfigurationError((problem,)) from error
 
 
 def _names(certificate: Mapping[str, object]) -> frozenset[str]:
