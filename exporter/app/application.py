@@ -33,6 +33,9 @@ GRACE_SECONDS = 4
 """How long a stop waits for requests and polls under way, and then for the state file: together less than the 10 s that
 Docker grants."""
 
+KEPT_SECONDS = 2.0
+"""How long a registration waits for the state file before it is answered that a restart would forget it."""
+
 Load = Callable[[], Settings]
 
 
@@ -178,8 +181,8 @@ class Application:
         return self._table.forget(key)
 
     def is_kept(self) -> bool:
-        """Whether all that is known would outlive a crash; always so where the operator chose memory."""
-        return not self._store.health().is_failing
+        """Wait a little until all that is known would outlive a crash, and say whether it would."""
+        return self._store.wait_kept(KEPT_SECONDS)
 
     def configuration(self) -> str:
         """Give the settings in force as YAML, secrets masked."""

@@ -56,7 +56,7 @@ class Journal(Protocol):
     def written(self) -> float:
         """The number of the last write that is done."""
 
-    def wait(self, number: int, seconds: float) -> None:
+    def wait(self, number: int, seconds: float) -> object:
         """Wait for a write, no longer than so many seconds."""
 
 

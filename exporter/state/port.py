@@ -146,5 +146,8 @@ class Store(Protocol):
     def health(self) -> Health:
         """Say how well what is known is kept."""
 
+    def wait_kept(self, seconds: float) -> bool:
+        """Wait until all that is known now would outlive a crash, and say whether it would; always so in memory."""
+
     def close(self, grace_seconds: float) -> None:
         """Write what is still to be written, waiting no longer than the grace, and let go of everything."""

@@ -83,6 +83,10 @@ class SqliteStore:
         """Say how well what is known is kept; always well where the operator chose memory."""
         return self._writer.health() if self._writer else Health(dict.fromkeys(OPERATIONS, 0))
 
+    def wait_kept(self, seconds: float) -> bool:
+        """Wait until all that is known now would outlive a crash, and say whether it would; always so in memory."""
+        return self._writer is None or self._writer.wait(self._writer.number, seconds)
+
     def close(self, grace_seconds: float = 5.0) -> None:
         """Write what is still to be written, waiting no longer than the grace, and let go of the file."""
         for alias in self.accounts():
@@ -132,7 +136,7 @@ class Writer:
         self._clock = clock
         self._news = Condition()
         self._pending: Changes = {}
-        self._put = 0
+        self.number = 0
         self._behind_since: float | None = None
         self._is_failing = False
         self._is_closing = False
@@ -150,15 +154,15 @@ class Writer:
         """Take changes, and give the number of the write that will hold them."""
         with self._news:
             self._pending |= changes
-            self._put += 1
+            self.number += 1
             self._behind_since = self._clock() if self._behind_since is None else self._behind_since
             self._news.notify_all()
-            return self._put
+            return self.number
 
-    def wait(self, number: int, seconds: float) -> None:
-        """Wait for a write, no longer than so many seconds."""
+    def wait(self, number: int, seconds: float) -> bool:
+        """Wait for a write, no longer than so many seconds, and say whether it is done."""
         with self._news:
-            self._news.wait_for(lambda: self.written >= number, seconds)
+            return self._news.wait_for(lambda: self.written >= number, seconds)
 
     def health(self) -> Health:
         """Say how well the file follows."""
@@ -179,7 +183,7 @@ class Writer:
             with self._news:
                 self._news.wait_for(self._has_work, LOOK_SECONDS)
                 changes, self._pending = self._pending, {}
-                number, is_last = self._put, self._is_closing
+                number, is_last = self.number, self._is_closing
             is_written = self._write(changes, number)
             if is_last:
                 with suppress(sqlite3.Error, OSError):

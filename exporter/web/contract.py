@@ -86,7 +86,7 @@ class Exporter(Protocol):
         """
 
     def is_kept(self) -> bool:
-        """Whether what was registered so far would outlive a crash."""
+        """Wait a little until what was registered and let go so far would outlive a crash, and say whether it would."""
 
     def reload(self) -> tuple[Problem, ...]:
         """Load the configuration anew, and give what is wrong with it; the last good one then stays in force."""

@@ -138,6 +138,10 @@ class KeptStore:
     def wait(self, number: int, seconds: float) -> None:
         """Wait for nothing."""
 
+    def wait_kept(self, seconds: float) -> bool:
+        """Say that everything is kept."""
+        return seconds > 0
+
     def now(self) -> float:
         """Give the time."""
         return self._clock()

@@ -25,9 +25,7 @@ from exporter.web.request import Request
 
 JOBS_PATH = "/api/v1/jobs"
 JOB_PATH = "/api/v1/jobs/{account}/{module}/{job_id}"
-NOT_KEPT = (
-    "The jobs are watched, but a restart would forget them: the state file can't be written. Send them again later."
-)
+NOT_KEPT = "It is done, but a restart would undo it: the state file can't be written now. Send the request again later."
 
 
 class JobApi:
@@ -53,7 +51,9 @@ class JobApi:
             was_tracked = self._exporter.forget(key)
         except DeclaredJobError as error:
             return problem(409, "Conflict", f"{error}.")
-        return Response(status_code=204) if was_tracked else _not_tracked(key)
+        if not was_tracked:
+            return _not_tracked(key)
+        return Response(status_code=204) if self._exporter.is_kept() else problem(503, "Not kept", NOT_KEPT)
 
     def register(self, request: Request) -> Response:
         """Register one job, or many."""
@@ -78,7 +78,8 @@ class JobApi:
             return problem(429, "Too many jobs", f"{error}.")
         if not self._exporter.is_kept():
             return problem(503, "Not kept", NOT_KEPT)
-        views = [view_of(job) for spec in specs if (job := self._exporter.find(spec.key))]
+        known = {job.spec.key: job for job in self._exporter.snapshot().jobs}
+        views = [view_of(known[spec.key]) for spec in specs if spec.key in known]
         status = 201 if any(is_new) else 200
         return _json(JobsView(jobs=views) if is_list or not views else views[0], status)
 

@@ -89,6 +89,7 @@ def _forget() -> Document:
         "204": {"description": "It is no longer tracked."},
         "404": _refusal("It is not tracked."),
         "409": _refusal("It stands in the configuration."),
+        "503": _refusal("The state file can't be written: a restart would bring it back."),
     }
     return _operation("forgetJob", "Let go of a job", answers) | {"parameters": _identity()}
 
