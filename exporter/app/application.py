@@ -13,13 +13,8 @@ from exporter.app.accounts import Accounts, Clocks
 from exporter.app.readiness import FirstTokens
 from exporter.app.writing import WritingTime
 from exporter.errors import ConfigurationError, Problem
-from exporter.jobs.explain import explain_account, explain_job
-from exporter.jobs.refresh import Refresher
-from exporter.jobs.schedule import Schedule
-from exporter.jobs.table import JobTable, Retention
-from exporter.metrics.families import JOBS, PROBED, SCRAPED, table
-from exporter.metrics.page import Page, Renderer
-from exporter.metrics.telemetry import Telemetry
+from exporter.jobs import JobTable, Refresher, Retention, Schedule, explain_account, explain_job
+from exporter.metrics import JOBS, PROBED, SCRAPED, Page, Renderer, Telemetry, table
 from exporter.model import AccountSnapshot, ExporterSnapshot, JobKey, JobSpec, PollTally, Probe, Snapshot, TrackedJob
 from exporter.redactor import Redactor
 from exporter.settings import JobFiles, Settings, effective_settings, matching

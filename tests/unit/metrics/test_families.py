@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from golden import GoldenCheck
+from reference_page import reference_page
 from samples import NOW
 
 from exporter.jobs.outcome import fade
 from exporter.metrics.families import Family, Group, Kind, table
-from exporter.metrics.reference import reference_page
 from exporter.model import Distribution, JobState, Snapshot
 from exporter.zoho.codes import LABEL_VALUES
 
