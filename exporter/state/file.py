@@ -129,6 +129,7 @@ class StateFile:
         with closing(_connect(new)) as connection:
             _migrate(connection)
             with connection:
+                connection.execute("BEGIN")  # one sync of the disk, not one for each row
                 _write_rows(connection, rows)
         self._put_aside()
         new.replace(self.path)
