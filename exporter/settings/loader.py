@@ -9,8 +9,7 @@ from exporter.errors import Problem
 from exporter.model import JobKey
 from exporter.settings.coherence import incoherences, with_accounts_named
 from exporter.settings.sections.schema import Origin, Settings
-from exporter.settings.sources.flags import flags_source
-from exporter.settings.sources.layers import merged
+from exporter.settings.sources.layers import Source, merged
 from exporter.settings.sources.tree import Finding, Place, Tree
 from exporter.settings.sources.tree import Path as TreePath
 from exporter.settings.sources.variables import JOBS, Variables, environment_jobs
@@ -45,7 +44,7 @@ def load_settings(
     if config_file:
         _base_job_files(file, config_file.parent)
     variables = Variables.read(os.environ if environ is None else environ, dotenv_file, secrets_dir, file)
-    tree = merged(file, (flags_source(overrides), *variables.sources(file)))
+    tree = merged(file, (Source.of_flags(overrides), *variables.sources(file)))
     tree, malformed = _with_environment_jobs(tree, variables)
     tree = with_accounts_named(tree, tree.mapping(("accounts",)))
     found = chain(findings, variables.findings, malformed, incoherences(tree))

@@ -1,15 +1,15 @@
-"""One source over another: pydantic-settings asks each in turn and joins what they say, we keep the places."""
+"""One source over another: the values of each with their places, and the mappings of all joined."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_settings import BaseSettings, InitSettingsSource
-
 from exporter.settings.sources.tree import Path, Place, Tree
 
 _SECRETS = ("client_secret", "refresh_token")
 _OTHER_FORM = {name: f"{name}_file" for name in _SECRETS} | {f"{name}_file": name for name in _SECRETS}
+_FLAGS = {"web.config_file": "--web.config.file"}
+"""The flag that is not named like its setting, but as Prometheus names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,12 @@ class Written:
     place: Place
 
 
-class Source(InitSettingsSource):
+@dataclass(frozen=True, slots=True)
+class Source:
     """What one source says, and where it says it."""
 
-    def __init__(self, values: dict[str, object], places: Mapping[Path, Place]) -> None:
-        super().__init__(BaseSettings, init_kwargs=values)
-        self.places = places
+    values: dict[str, object]
+    places: Mapping[Path, Place]
 
     @classmethod
     def of(cls, written: Mapping[Path, Written]) -> "Source":
@@ -42,45 +42,32 @@ class Source(InitSettingsSource):
             places |= {(*path, index): one.place for index, _ in enumerate(items)}
         return cls(values, places)
 
-    def __call__(self) -> dict[str, Any]:
-        """Give the values, but for the form of a secret of which a higher source has the other."""
-        return _Unshown(_unreplaced(super().__call__(), self.current_state))
+    @classmethod
+    def of_flags(cls, overrides: Mapping[str, object]) -> "Source":
+        """Make a source of flags by dotted setting; `None` is a flag not given."""
+        given = {name: value for name, value in overrides.items() if value is not None}
+        return cls.of({tuple(name.split(".")): _flag(name, value) for name, value in given.items()})
 
 
-class _Unshown(dict[str, Any]):
-    """Values of which pydantic-settings' own debugging, a variable away, shows nothing."""
-
-    def __repr__(self) -> str:
-        return "…"
-
-
-class _Layers(BaseSettings, extra="allow"):
-    """The values of all sources; nothing is validated yet, so that all problems are told at once."""
-
-    def __init__(self, layers: tuple[Source, ...]) -> None:
-        super().__init__(_build_sources=(layers, {}))
+def _flag(name: str, value: object) -> Written:
+    text = [*map(str, value)] if isinstance(value, list | tuple) else str(value)
+    return Written(text, Place(_FLAGS.get(name) or f"--{name.replace('_', '-')}"))
 
 
 def merged(file: Tree, sources: Iterable[Source]) -> Tree:
     """Lay sources, highest first, over a file: mappings are merged, everything else is replaced."""
-    layers = (*sources, Source(file.values, file.places))
-    values = _Layers(layers).model_extra or {}
-    places = {path: place for layer in reversed(layers) for path, place in layer.places.items()}
-    return Tree(_with_misfits(values, file.values), places, file.root)
+    values, places = file.values, dict(file.places)
+    for source in reversed([*sources]):
+        values = _laid_over(source.values, values)
+        places.update(source.places)
+    return Tree(values, places, file.root)
 
 
-def _unreplaced(own: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: _unreplaced(value, above[key]) if isinstance(value, dict) and isinstance(above.get(key), dict) else value
-        for key, value in own.items()
-        if _OTHER_FORM.get(key) not in above
-    }
-
-
-def _with_misfits(value: Any, below: Any) -> Any:  # noqa: ANN401 - whatever was written
-    """Keep what the file has where a mapping belongs, so that it is told of even where others replace it."""
-    if not isinstance(value, dict) or below is None:
-        return value
+def _laid_over(above: Any, below: Any) -> Any:  # noqa: ANN401 - whatever was written
+    """Keep what stands below where a mapping belongs: it is told of even where others replace it."""
+    if not isinstance(above, dict) or below is None:
+        return above
     if not isinstance(below, dict):
         return below
-    return {key: _with_misfits(inner, below.get(key)) for key, inner in value.items()}
+    kept = {name: value for name, value in below.items() if _OTHER_FORM.get(name) not in above}
+    return kept | {name: _laid_over(value, kept.get(name)) for name, value in above.items()}
