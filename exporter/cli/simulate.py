@@ -2,40 +2,23 @@
 
 import signal
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from pathlib import Path
 from threading import Event
 
-from exporter.cli.command import Command
+from exporter.cli.command import Command, setting_flags
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import read_text
 from exporter.settings import ListenAddress, parse_listen_address
 from exporter.simulator import Scenario, ScenarioError, Simulator, demo_scenario, load_scenario
 
-_DEFAULT_ADDRESS = "127.0.0.1:10043"
+_DEFAULTS = {"web.listen_address": "127.0.0.1:10043"}
 _LARGEST_SCENARIO = 4 * 1024 * 1024
-
-
-def _add_flags(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--web.listen-address",
-        dest="listen_address",
-        metavar="HOST:PORT",
-        default=_DEFAULT_ADDRESS,
-        help=f"address to answer on (default {_DEFAULT_ADDRESS})",
-    )
-    parser.add_argument(
-        "--scenario.file",
-        dest="scenario_file",
-        type=Path,
-        metavar="FILE",
-        help="YAML file with the jobs and faults to play (default: the demo's fleet)",
-    )
 
 
 def _execute(options: Namespace) -> int:
     scenario = _scenario(options.scenario_file)
-    address = _address(options.listen_address)
+    address = _address(str((_DEFAULTS | setting_flags(options))["web.listen_address"]))
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -88,6 +71,7 @@ COMMAND = Command(
     name="simulate",
     summary="run a simulated Zoho on this machine",
     description="Run a small simulated Zoho CRM, faults included, that any client can talk to. It knows no secrets.",
-    add_flags=_add_flags,
     execute=_execute,
+    flags=("web.listen_address", "scenario_file"),
+    defaults=_DEFAULTS,
 )

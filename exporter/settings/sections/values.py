@@ -13,7 +13,11 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import GetCoreSchemaHandler, SecretStr
-from pydantic_core.core_schema import CoreSchema, no_info_before_validator_function
+from pydantic_core.core_schema import (
+    CoreSchema,
+    no_info_before_validator_function,
+    plain_serializer_function_ser_schema,
+)
 
 from exporter.settings.sections.redaction import quote
 
@@ -29,20 +33,19 @@ _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?")
 _PORT = re.compile(r"[0-9]{1,5}")
 _TELEMETRY_PATH = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.~-]*)+")
 _OWN_PATHS = ("/-", "/api", "/config", "/explain", "/probe", "/sd")
-_MAX_TEXT = 256
 _LONGEST = 4096
 _MOST_COMPARED = 1000
 _NOTHING: Mapping[str, str] = {}
 
-MOST_CREDITS = 10_000_000
-UNLIMITED = "unlimited"
+MASK = "<secret>"
+"""What is shown instead of a secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parser:
     """Turns what the user wrote into a value; `expected` says in a noun phrase what may be written.
 
-    It is what a field is annotated with. One that `hides` gives a value that no repr shows.
+    It is what a field is annotated with. One that `hides` gives a value that no repr shows, nor the settings in force.
     """
 
     expected: str
@@ -65,7 +68,8 @@ class Parser:
         return SecretStr(str(parsed)) if self.hides else parsed
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return no_info_before_validator_function(self, handler(source))
+        shown = plain_serializer_function_ser_schema(lambda _: MASK) if self.hides else None
+        return no_info_before_validator_function(self, handler(source), serialization=shown)
 
 
 class ListenAddress(NamedTuple):
@@ -100,53 +104,55 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {quote(by_lower[near[0]])}?" if near else ""
 
 
-def pattern(expected: str, regex: str) -> Parser:
-    """Accept exactly the texts that match `regex`, as they are."""
-    compiled = re.compile(regex)
+def accepted(expected: str, is_right: Callable[[str], object]) -> Parser:
+    """Accept exactly the texts that are right, as they are."""
 
     def parse(text: str) -> str:
-        if not compiled.fullmatch(text):
+        if not is_right(text):
             raise ValueError(f"{quote(text)} is not {expected}")
         return text
 
     return Parser(expected, parse)
 
 
-def choice(words: Iterable[str] | Mapping[str, object], refused: Mapping[str, str] = _NOTHING) -> Parser:
-    """Accept one of the words, and give what it stands for; those that are `refused` have a message of their own."""
+def pattern(expected: str, regex: str) -> Parser:
+    """Accept exactly the texts that match `regex`, as they are."""
+    return accepted(expected, re.compile(regex).fullmatch)
+
+
+def choice(
+    words: Iterable[str] | Mapping[str, object], refused: Mapping[str, str] = _NOTHING, *, called: str = ""
+) -> Parser:
+    """Accept one of the words, and give what it stands for; those that are `refused` have a message of their own.
+
+    What the words are `called` stands in messages instead of all of them.
+    """
     meanings = words if isinstance(words, Mapping) else {str(word): word for word in words}
     listed = ", ".join(meanings)
+    expected, otherwise = (called, f"; known: {listed}") if called else (f"one of {listed}", "")
 
     def parse(text: str) -> object:
         if text in refused:
             raise ValueError(refused[text])
         if text not in meanings:
-            raise UnknownWordError(f"{quote(text)} is not one of {listed}", text, meanings)
+            raise UnknownWordError(f"{quote(text)} is not {expected}", text, meanings, otherwise)
         return meanings[text]
 
-    return Parser(f"one of {listed}", parse)
+    return Parser(expected, parse)
 
 
-def whole_number(low: int, high: int) -> Parser:
-    """Accept decimal digits within the range."""
-    expected = f"a whole number from {low} to {high}"
+def whole_number(low: int, high: int, *, unlimited: str = "") -> Parser:
+    """Accept decimal digits within the range, or the word that means no limit, and gives `None`."""
+    expected = f"a whole number from {low} to {high}" + (f", or {unlimited}" if unlimited else "")
 
-    def parse(text: str) -> int:
+    def parse(text: str) -> int | None:
+        if unlimited and text.strip().casefold() == unlimited:
+            return None
         if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
             raise ValueError(f"{quote(text)} is not {expected}")
         return int(text)
 
     return Parser(expected, parse)
-
-
-def parse_budget(text: str) -> int | None:
-    """Read a number of credits, or `unlimited` as `None`."""
-    if text.strip().casefold() == UNLIMITED:
-        return None
-    try:
-        return int(str(whole_number(0, MOST_CREDITS)(text)))
-    except ValueError as error:
-        raise ValueError(f"{error}, or {UNLIMITED}") from None
 
 
 def parse_fraction(text: str) -> float:
@@ -279,18 +285,4 @@ def parse_telemetry_path(text: str) -> str:
         raise ValueError(f"{quote(text)} is a page of the exporter's own: choose another, such as /metrics")
     if not _TELEMETRY_PATH.fullmatch(text):
         raise ValueError(f"{quote(text)} is not a path such as /metrics (not / alone; letters, digits, _ . ~ -)")
-    return text
-
-
-def parse_text(text: str) -> str:
-    """Give a short text for people as it is."""
-    if len(text) > _MAX_TEXT or not text.isprintable():
-        raise ValueError(f"{quote(text)} is not a text of one line with at most {_MAX_TEXT} characters")
-    return text
-
-
-def parse_path(text: str) -> str:
-    """Give a file's path as it is."""
-    if not text or not text.isprintable():
-        raise ValueError(f"{quote(text)} is not a path")
     return text
