@@ -23,7 +23,7 @@ from exporter.settings.sources.yaml_file import read_yaml
 from exporter.settings.validation import validated
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
-_TLS_1_3_SUITES = frozenset({"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"})
+_TLS_1_3_SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 _SUITES = {
     f"TLS_ECDHE_{key}_WITH_{go}": f"ECDHE-{key}-{openssl}"
     for key in ("ECDSA", "RSA")
@@ -203,14 +203,11 @@ def _incoherences(tree: Tree) -> Iterator[Finding]:
         yield _finding(tree, "client_auth_type", "needs client_ca_file beside it: whose certificates are trusted")
     if auth != _REQUIRED and "client_allowed_sans" in written:
         yield _finding(tree, "client_allowed_sans", f"needs client_auth_type: {_REQUIRED}")
+    suites = written.get("cipher_suites")
     if written.get("min_version") == "TLS13":
         if written.get("max_version") == "TLS12":
             yield _finding(tree, "max_version", "is older than min_version")
-    elif (
-        isinstance(suites := written.get("cipher_suites"), list)
-        and suites
-        and _TLS_1_3_SUITES.issuperset(map(str, suites))
-    ):
+    elif isinstance(suites, list) and suites and {*map(str, suites)} <= {*_TLS_1_3_SUITES}:
         yield _finding(tree, "cipher_suites", "names none of TLS 1.2: add one, or set min_version: TLS13")
 
 

@@ -84,25 +84,15 @@ class Variables:
 
 def known_variables(alias: str = DEFAULT_ALIAS) -> Mapping[str, tuple[str, ...]]:
     """Give every variable that stands for one setting, and that setting's path, for the account `alias`."""
-    account = {_variable(name): ("accounts", alias, name) for name in AccountSettings.model_fields}
-    return account | {_variable(*path): path for path in _shared_paths()}
-
-
-def _shared_paths() -> Iterator[tuple[str, ...]]:
-    for name in Settings.model_fields:
-        if name in SECTIONS:
-            yield from ((name, inner) for inner in SECTIONS[name].model_fields)
-        elif name not in {"accounts", "jobs"}:
-            yield (name,)
-
-
-def _variable(*path: str) -> str:
-    return PREFIX + "__".join(path).upper()
+    paths: list[tuple[str, ...]] = [("accounts", alias, name) for name in AccountSettings.model_fields]
+    for name in [name for name in Settings.model_fields if name not in {"accounts", "jobs"}]:
+        paths += [(name, inner) for inner in SECTIONS[name].model_fields] if name in SECTIONS else [(name,)]
+    return {variable_for(path): path for path in paths}
 
 
 def variable_for(path: TreePath) -> str:
-    """Give the variable that sets an account's setting."""
-    return _variable(str(path[-1]))
+    """Give the variable that sets a setting; which account is meant goes without saying."""
+    return PREFIX + "__".join(map(str, path[2:] if path[0] == "accounts" else path)).upper()
 
 
 def _picked(environ: Mapping[str, str | None], *, source: str = "") -> tuple[Layer, tuple[Problem, ...]]:
@@ -152,7 +142,12 @@ def _secrets(directory: Path, taken: frozenset[str], findings: list[Finding]) ->
     """
     layer: dict[str, Written] = {}
     known = {*known_variables(), ACCOUNT, JOBS}
-    for file in _listed(directory, findings):
+    try:
+        files = sorted(directory.iterdir())
+    except OSError as error:
+        findings.append(Finding(Place(SECRETS_DIR), (), f"{quote(directory)} {explain(error, directory)}"))
+        return layer
+    for file in files:
         name, place = file.name.upper(), Place(str(file))
         if name not in known or os.path.realpath(file) in taken:
             continue
@@ -164,14 +159,6 @@ def _secrets(directory: Path, taken: frozenset[str], findings: list[Finding]) ->
         except ConfigurationError as error:
             findings.extend(Finding(place, (), problem.message) for problem in error.problems)
     return layer
-
-
-def _listed(directory: Path, findings: list[Finding]) -> list[Path]:
-    try:
-        return sorted(directory.iterdir())
-    except OSError as error:
-        findings.append(Finding(Place(SECRETS_DIR), (), f"{quote(directory)} {explain(error, directory)}"))
-        return []
 
 
 def environment_jobs(

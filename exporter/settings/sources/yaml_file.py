@@ -1,8 +1,6 @@
 """A YAML file, read node by node, so that every value keeps its digits and its line."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -27,6 +25,7 @@ _PLAIN_TAGS = frozenset(
 _QUOTED = re.compile(r"'[^' ]{3,}'")
 
 Pairs = dict[str, tuple[ScalarNode, yaml.Node]]
+Around = tuple[yaml.Node, ...]
 
 
 def read_yaml(path: Path) -> tuple[Tree, tuple[Finding, ...]]:
@@ -110,7 +109,6 @@ class _Walk:
         self.findings: list[Finding] = []
         self.places: dict[TreePath, Place] = {}
         self._name = name
-        self._open: set[int] = set()
         self._reported: set[int] = set()
         self._visits = 0
 
@@ -120,25 +118,27 @@ class _Walk:
             return {}
         return self._value(root, (), Place(self._name, 1))
 
-    def _value(self, node: yaml.Node, path: TreePath, place: Place) -> object:
+    def _value(self, node: yaml.Node, path: TreePath, place: Place, around: Around = ()) -> object:
         self.places[path] = place
-        with self._inside(node, path, place) as is_new:
-            if not is_new:
-                return None
-            if node.tag not in _PLAIN_TAGS:
-                # The tag is not quoted: it is what YAML makes of a secret that begins with "!".
-                text = "has a YAML tag: put a value that begins with ! in quotes"
-                self.findings.append(Finding(place, path, text))
-            match node:
-                case MappingNode():
-                    pairs = self._pairs(node, path).items()
-                    return {name: self._value(value, (*path, name), self._place(key)) for name, (key, value) in pairs}
-                case SequenceNode(value=values):
-                    return [self._value(item, (*path, i), self._place(item)) for i, item in enumerate(values)]
-                case _:
-                    return None if node.tag == f"{_TAG}null" else str(node.value)
+        if self._is_around(node, path, place, around):
+            return None
+        if node.tag not in _PLAIN_TAGS:
+            # The tag is not quoted: it is what YAML makes of a secret that begins with "!".
+            self.findings.append(Finding(place, path, "has a YAML tag: put a value that begins with ! in quotes"))
+        match node:
+            case MappingNode():
+                inner: Around = (*around, node)
+                pairs = self._pairs(node, path, inner).items()
+                return {
+                    name: self._value(value, (*path, name), self._place(key), inner) for name, (key, value) in pairs
+                }
+            case SequenceNode(value=values):
+                inner = (*around, node)
+                return [self._value(item, (*path, i), self._place(item), inner) for i, item in enumerate(values)]
+            case _:
+                return None if node.tag == f"{_TAG}null" else str(node.value)
 
-    def _pairs(self, node: MappingNode, path: TreePath) -> Pairs:
+    def _pairs(self, node: MappingNode, path: TreePath, around: Around) -> Pairs:
         own: Pairs = {}
         merged: Pairs = {}
         self._visits += len(node.value)
@@ -146,7 +146,7 @@ class _Walk:
             if not isinstance(key, ScalarNode):
                 self._find(key, path, "has a key that is not a plain word")
             elif key.tag == f"{_TAG}merge":
-                self._merge(value, path, merged)
+                self._merge(value, path, merged, around)
             elif key.value in own:
                 first = own[key.value][0].start_mark.line + 1
                 self._find(key, (*path, key.value), f"duplicate key, first on line {first}")
@@ -154,31 +154,24 @@ class _Walk:
                 own[key.value] = (key, value)
         return merged | own
 
-    def _merge(self, node: yaml.Node, path: TreePath, merged: Pairs) -> None:
+    def _merge(self, node: yaml.Node, path: TreePath, merged: Pairs, around: Around) -> None:
         for source in node.value if isinstance(node, SequenceNode) else [node]:
             if not isinstance(source, MappingNode):
                 self._find(source, path, "<<: expects a mapping, or a list of mappings")
-                continue
-            with self._inside(source, path, self._place(source)) as is_new:
-                for name, pair in self._pairs(source, path).items() if is_new else ():
+            elif not self._is_around(source, path, self._place(source), around):
+                for name, pair in self._pairs(source, path, (*around, source)).items():
                     merged.setdefault(name, pair)
 
-    @contextmanager
-    def _inside(self, node: yaml.Node, path: TreePath, place: Place) -> Iterator[bool]:
+    def _is_around(self, node: yaml.Node, path: TreePath, place: Place, around: Around) -> bool:
+        """Whether a node contains itself: it is among those around it."""
         self._visits += 1
         if self._visits > _MOST_NODES:
             raise _refused(self._name, f"its aliases expand to more than {_MOST_NODES} values")
-        if len(self._open) > _DEEPEST:
+        if len(around) > _DEEPEST:
             raise _refused(self._name, "is nested too deeply")
-        if id(node) in self._open:
+        if is_around := any(node is one for one in around):
             self.findings.append(Finding(place, path, "an alias that contains itself"))
-            yield False
-            return
-        self._open.add(id(node))
-        try:
-            yield True
-        finally:
-            self._open.discard(id(node))
+        return is_around
 
     def _find(self, node: yaml.Node, path: TreePath, text: str) -> None:
         # A mapping with several aliases is walked as often, and told of once.
