@@ -2,16 +2,12 @@
 
 import os
 import stat
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from exporter.errors import ConfigurationError, Problem
 
-_KINDS: Mapping[str, Callable[[int], bool]] = {
-    "a pipe": stat.S_ISFIFO,
-    "a socket": stat.S_ISSOCK,
-    "a device": lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode),
-}
+_KINDS = {"p": "a pipe", "s": "a socket", "b": "a device", "c": "a device"}
+"""By the letter that `ls` shows."""
 
 
 def read_text(path: Path, most_bytes: int, *, expected: str = "") -> str:
@@ -73,7 +69,7 @@ def _refuse_kind(mode: int) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError
     if not stat.S_ISREG(mode):
-        kind = next((kind for kind, is_kind in _KINDS.items() if is_kind(mode)), "of another kind")
+        kind = _KINDS.get(stat.filemode(mode)[0], "of another kind")
         raise ValueError(f"is {kind}, not a regular file: put the content into a file, which can be read again")
 
 

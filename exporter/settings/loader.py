@@ -8,16 +8,18 @@ from pathlib import Path
 from exporter.errors import Problem
 from exporter.model import JobKey
 from exporter.settings.coherence import incoherences, with_accounts_named
+from exporter.settings.sections.redaction import quote
 from exporter.settings.sections.schema import Origin, Settings
 from exporter.settings.sources.layers import Source, merged
 from exporter.settings.sources.tree import Finding, Place, Tree
 from exporter.settings.sources.tree import Path as TreePath
-from exporter.settings.sources.variables import JOBS, Variables, environment_jobs
+from exporter.settings.sources.variables import JOBS, Variables
 from exporter.settings.sources.yaml_file import read_yaml
 from exporter.settings.validation import validated
 
 DOTENV = Path(".env")
 _SECRETS_DIR = Path("/run/secrets")
+_ENTRY_SHAPES = {2: ("module", "job_id"), 3: ("account", "module", "job_id")}
 _NO_FLAGS: Mapping[str, object] = {}
 _OTHER_ROADS: tuple[TreePath, ...] = (("job_files",), ("web", "api_token_file"))
 """Settings by which jobs may come later."""
@@ -57,17 +59,23 @@ def _base_job_files(file: Tree, directory: Path) -> None:
     patterns[:] = [str(directory / item) if item and isinstance(item, str) else item for item in patterns]
 
 
-def _with_environment_jobs(tree: Tree, variables: Variables) -> tuple[Tree, tuple[Finding, ...]]:
+def _with_environment_jobs(tree: Tree, variables: Variables) -> tuple[Tree, list[Finding]]:
+    """Add the jobs of `ZOHO_JOBS`: entries `Module/job_id` or `account/Module/job_id`, between commas."""
     written = variables.get(JOBS)
-    listed = tree.find(("jobs",))
-    if written is None or not isinstance(listed, list | None):
-        return tree, ()
-    is_described = variables.alias in tree.mapping(("accounts",))
-    jobs, findings = environment_jobs(written, variables.alias if is_described else None)
-    before = tree.listing(("jobs",))
-    places: dict[TreePath, Place] = {("jobs", len(before) + index): place for index, (_, place) in enumerate(jobs)}
-    values = tree.values | {"jobs": [*before, *(job for job, _ in jobs)]}
-    return Tree(values, {("jobs",): written.place, **tree.places, **places}, tree.root), findings
+    if written is None or not isinstance(tree.find(("jobs",)), list | None):
+        return tree, []
+    default = {"account": variables.alias} if variables.alias in tree.mapping(("accounts",)) else {}
+    jobs, findings = [*tree.listing(("jobs",))], []
+    places = {("jobs",): written.place, **tree.places}
+    for entry in filter(None, map(str.strip, str(written.value).split(","))):
+        place = Place(written.place.name, entry=": ".join(filter(None, (written.place.entry, quote(entry)))))
+        parts = entry.split("/")
+        if len(parts) in _ENTRY_SHAPES:
+            places["jobs", len(jobs)] = place
+            jobs.append(default | dict(zip(_ENTRY_SHAPES[len(parts)], parts, strict=True)))
+        else:
+            findings.append(Finding(place, (), "expected Module/job_id or account/Module/job_id"))
+    return Tree(tree.values | {"jobs": jobs}, places, tree.root), findings
 
 
 def _origin(tree: Tree, warnings: tuple[Problem, ...]) -> Origin:

@@ -21,13 +21,9 @@ from pydantic_core.core_schema import (
 
 from exporter.settings.sections.redaction import quote
 
-_DURATION = re.compile(
-    r"(?:([0-9]+)y)?(?:([0-9]+)w)?(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?(?:([0-9]+)ms)?"
-)
 _SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
-_UNIT_SECONDS = (31_536_000, 604_800, 86_400, 3_600, 60, 1, 0.001)
-_UNITS = ("y", "w", "d", "h", "m", "s", "ms")
-_MAX_DIGITS = 15
+_UNITS = {"y": 31_536_000, "w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
+_DURATION = re.compile("".join(f"(?:([0-9]{{1,15}}){unit})?" for unit in _UNITS))
 _MAX_PORT = 65_535
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?")
 _PORT = re.compile(r"[0-9]{1,5}")
@@ -181,17 +177,16 @@ def parse_duration(text: str) -> float:
     if _SECONDS.fullmatch(text):
         return float(text)
     match = _DURATION.fullmatch(text)
-    if not text or not match or any(len(digits or "") > _MAX_DIGITS for digits in match.groups()):
+    if not text or not match:
         raise ValueError(f"{quote(text)} is not a duration such as 15s, 1m30s, 7d or 500ms")
-    counts = (int(digits or 0) for digits in match.groups())
-    return float(sum(count * unit for count, unit in zip(counts, _UNIT_SECONDS, strict=True)))
+    return float(sum(int(digits or 0) * unit for digits, unit in zip(match.groups(), _UNITS.values(), strict=True)))
 
 
 def format_duration(seconds: float) -> str:
     """Write seconds (0 or more, to the millisecond) as a Prometheus-style duration."""
     left = round(seconds * 1000)
     parts = []
-    for unit, name in zip(_UNIT_SECONDS, _UNITS, strict=True):
+    for name, unit in _UNITS.items():
         count, left = divmod(left, round(unit * 1000))
         parts.append(f"{count}{name}" if count else "")
     return "".join(parts) or "0s"
@@ -258,25 +253,17 @@ def parse_proxy_url(text: str) -> str:
 
 
 def _split_url(text: str) -> SplitResult:
-    parts = _lenient_split(text)
-    host = parts.hostname if parts else None
-    if parts is None or parts.scheme not in {"http", "https"} or not host:
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname if parts.scheme in {"http", "https"} and parts.port != 0 else None
+    except ValueError:  # also that of a port, which is not looked at before
+        host = None
+    # `urlsplit` drops line breaks and tabs silently.
+    if not host or not text.isprintable() or " " in text or "\\" in text:
         raise ValueError(f"{quote(text)} is not a URL such as https://www.zohoapis.eu")
     if not _HOST.fullmatch(host) and not _is_ipv6(host):
         raise ValueError(f"{quote(text)} has no valid host")
-    return parts
-
-
-def _lenient_split(text: str) -> SplitResult | None:
-    # `urlsplit` drops line breaks and tabs silently, and checks the port only when asked for it.
-    if not text.isprintable() or " " in text or "\\" in text:
-        return None
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        return None
-    return None if port == 0 else parts
+    return urlsplit(text)
 
 
 def parse_telemetry_path(text: str) -> str:

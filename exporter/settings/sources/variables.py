@@ -29,7 +29,6 @@ DEFAULT_ALIAS = "default"
 _NEAR = 0.8
 _MOST_BYTES = 64 * 1024
 _MOST_FOREIGN = 100
-_ENTRY_SHAPES = {2: ("module", "job_id"), 3: ("account", "module", "job_id")}
 _FILE_KEYS = ("client_secret_file", "refresh_token_file")
 
 Layer = Mapping[str, Written]
@@ -159,20 +158,3 @@ def _secrets(directory: Path, taken: frozenset[str], findings: list[Finding]) ->
         except ConfigurationError as error:
             findings.extend(Finding(place, (), problem.message) for problem in error.problems)
     return layer
-
-
-def environment_jobs(
-    written: Written, default_account: str | None
-) -> tuple[list[tuple[dict[str, object], Place]], tuple[Finding, ...]]:
-    """Split `ZOHO_JOBS`: entries `Module/job_id` or `account/Module/job_id`, between commas."""
-    jobs: list[tuple[dict[str, object], Place]] = []
-    findings: list[Finding] = []
-    for entry in filter(None, map(str.strip, str(written.value).split(","))):
-        place = Place(written.place.name, entry=": ".join(filter(None, (written.place.entry, quote(entry)))))
-        parts = entry.split("/")
-        if len(parts) not in _ENTRY_SHAPES:
-            findings.append(Finding(place, (), "expected Module/job_id or account/Module/job_id"))
-            continue
-        job: dict[str, object] = {"account": default_account} if default_account else {}
-        jobs.append((job | dict(zip(_ENTRY_SHAPES[len(parts)], parts, strict=True)), place))
-    return jobs, tuple(findings)
