@@ -126,7 +126,7 @@ def _jobs(tree: Tree, aliases: Collection[str]) -> Iterator[Finding]:
 def _repeated_jobs(tree: Tree) -> Iterator[Finding]:
     first: dict[tuple[str | None, ...], int] = {}
     for index in range(len(tree.listing(("jobs",)))):
-        key = tuple(tree.text(("jobs", index, name)) for name in ("account", "module", "job_id"))
+        key = tree.texts(("jobs", index), "account", "module", "job_id")
         if None in key:
             continue
         if key in first:

@@ -10,8 +10,7 @@ from exporter.model import JobKey
 from exporter.settings.coherence import incoherences, with_accounts_named
 from exporter.settings.sections.redaction import quote
 from exporter.settings.sections.schema import Origin, Settings
-from exporter.settings.sources.layers import Source, merged
-from exporter.settings.sources.tree import Finding, Place, Tree
+from exporter.settings.sources.tree import Finding, Place, Source, Tree, merged
 from exporter.settings.sources.tree import Path as TreePath
 from exporter.settings.sources.variables import JOBS, Variables
 from exporter.settings.sources.yaml_file import read_yaml
@@ -67,7 +66,7 @@ def _with_environment_jobs(tree: Tree, variables: Variables) -> tuple[Tree, list
     default = {"account": variables.alias} if variables.alias in tree.mapping(("accounts",)) else {}
     jobs, findings = [*tree.listing(("jobs",))], []
     places = {("jobs",): written.place, **tree.places}
-    for entry in filter(None, map(str.strip, str(written.value).split(","))):
+    for entry in filter(None, map(str.strip, written.value.split(","))):
         place = Place(written.place.name, entry=": ".join(filter(None, (written.place.entry, quote(entry)))))
         parts = entry.split("/")
         if len(parts) in _ENTRY_SHAPES:
@@ -84,7 +83,8 @@ def _origin(tree: Tree, warnings: tuple[Problem, ...]) -> Origin:
         warnings = (*warnings, Problem("jobs", f"no job is configured: list some under jobs, or set {JOBS}"))
     warnings = (*warnings, *(problem for index in range(count) for problem in _outdated(tree, index)))
     by_variable = (index for index in range(count) if tree.place(("jobs", index)).line is None)
-    return Origin(frozenset(_job_key(tree, index) for index in by_variable), warnings)
+    keys = (tree.texts(("jobs", index), "account", "module", "job_id") for index in by_variable)
+    return Origin(frozenset(JobKey(*(text or "" for text in key)) for key in keys), warnings)
 
 
 def _outdated(tree: Tree, index: int) -> Iterator[Problem]:
@@ -94,8 +94,3 @@ def _outdated(tree: Tree, index: int) -> Iterator[Problem]:
     if tree.text(path) == "Activities" and version not in {"v2", "v2.1"}:
         text = "from v3 on Zoho has no module Activities: name Tasks, Calls or Events, or set api_version: v2.1"
         yield tree.finding(path, text).problem()
-
-
-def _job_key(tree: Tree, index: int) -> JobKey:
-    account, module, job_id = (tree.text(("jobs", index, name)) or "" for name in ("account", "module", "job_id"))
-    return JobKey(account, module, job_id)

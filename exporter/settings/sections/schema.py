@@ -109,11 +109,9 @@ class Settings(Section):
     @property
     def job_specs(self) -> tuple[JobSpec, ...]:
         """The jobs in the product's own words, in the order given."""
-        return tuple(job.spec(self._source(job)) for job in self.jobs)
-
-    def _source(self, job: JobSettings) -> JobSource:
-        is_variable = job.key in self._origin.environment_jobs
-        return JobSource.ENVIRONMENT if is_variable else JobSource.CONFIG
+        by_variable = self._origin.environment_jobs
+        sources = (JobSource.ENVIRONMENT if job.key in by_variable else JobSource.CONFIG for job in self.jobs)
+        return tuple(map(JobSettings.spec, self.jobs, sources))
 
     def proxies_for(self, url: str) -> dict[str, str]:
         """Give the proxy for `url` by its scheme; empty for a direct connection."""

@@ -199,18 +199,13 @@ def parse_listen_address(text: str) -> ListenAddress:
         raise ValueError(f"{quote(text)} is not host:port, :port or [IPv6 address]:port")
     if not _PORT.fullmatch(port) or int(port) > _MAX_PORT:
         raise ValueError(f"{quote(text)} has no port from 0 to {_MAX_PORT} after its last colon")
-    if host.startswith("["):
-        return ListenAddress(_bracketed(host, text), int(port))
-    if host and not _HOST.fullmatch(host):
-        raise ValueError(f"{quote(text)} has no valid host name or address before its last colon")
-    return ListenAddress(host, int(port))
-
-
-def _bracketed(host: str, text: str) -> str:
-    address = host.removeprefix("[").removesuffix("]")
-    if not host.endswith("]") or not _is_ipv6(address):
+    is_bracketed = host.startswith("[")
+    address = host[1:-1] if is_bracketed else host
+    if is_bracketed and not (host.endswith("]") and _is_ipv6(address)):
         raise ValueError(f"{quote(text)} has no valid IPv6 address in its brackets")
-    return address
+    if host and not is_bracketed and not _HOST.fullmatch(host):
+        raise ValueError(f"{quote(text)} has no valid host name or address before its last colon")
+    return ListenAddress(address, int(port))
 
 
 def _is_ipv6(text: str) -> bool:

@@ -1,8 +1,8 @@
-"""Values as they were written, nested as YAML nests them, and beside them the place where each was written."""
+"""Values as they were written, nested as YAML nests them, each with its place; and one source of them over another."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from exporter.errors import Problem
 from exporter.settings.sections.redaction import quote
@@ -11,6 +11,10 @@ Path: TypeAlias = tuple[str | int, ...]
 """Where a value stands in the settings: `("accounts", "acme", "data_center")`, `("jobs", 0)`."""
 
 SECRETS = frozenset({"client_secret", "refresh_token", "proxy_url"})
+_TWO_FORMS = ("client_secret", "refresh_token")
+_OTHER_FORM = {name: f"{name}_file" for name in _TWO_FORMS} | {f"{name}_file": name for name in _TWO_FORMS}
+_FLAGS = {"web.config_file": "--web.config.file"}
+"""The flag that is not named like its setting, but as Prometheus names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,10 @@ class Tree:
         found = self.find(path)
         return found if isinstance(found, str) else None
 
+    def texts(self, path: Path, *names: str) -> tuple[str | None, ...]:
+        """Give the texts at some keys of the mapping at `path`."""
+        return tuple(self.text((*path, name)) for name in names)
+
     def mapping(self, path: Path) -> dict[str, object]:
         """Give the mapping at `path`; empty where there is none."""
         found = self.find(path)
@@ -95,6 +103,61 @@ class Tree:
     def finding(self, path: Path, text: str) -> Finding:
         """Tell of what is wrong with what stands at `path`, at its place."""
         return Finding(self.place(path), path, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A value as it was written, and where."""
+
+    value: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What one source says, and where it says it."""
+
+    values: dict[str, object]
+    places: Mapping[Path, Place]
+
+    @classmethod
+    def of(cls, written: Mapping[Path, Written]) -> "Source":
+        """Make a source of single values by their paths."""
+        values: dict[str, Any] = {}
+        places: dict[Path, Place] = {}
+        for path, one in written.items():
+            node = values
+            for step in path[:-1]:
+                node = node.setdefault(str(step), {})
+            node[str(path[-1])] = one.value
+            places[path] = one.place
+        return cls(values, places)
+
+    @classmethod
+    def of_flags(cls, overrides: Mapping[str, object]) -> "Source":
+        """Make a source of flags by dotted setting; `None` is a flag not given."""
+        places = {name: Place(_FLAGS.get(name) or f"--{name.replace('_', '-')}") for name in overrides}
+        given = {name: Written(str(value), places[name]) for name, value in overrides.items() if value is not None}
+        return cls.of({tuple(name.split(".")): written for name, written in given.items()})
+
+
+def merged(file: Tree, sources: Iterable[Source]) -> Tree:
+    """Lay sources, highest first, over a file: mappings are merged, everything else is replaced."""
+    values, places = file.values, dict(file.places)
+    for source in reversed([*sources]):
+        values = _laid_over(source.values, values)
+        places.update(source.places)
+    return Tree(values, places, file.root)
+
+
+def _laid_over(above: Any, below: Any) -> Any:  # noqa: ANN401 - whatever was written
+    """Keep what stands below where a mapping belongs: it is told of even where others replace it."""
+    if not isinstance(above, dict) or below is None:
+        return above
+    if not isinstance(below, dict):
+        return below
+    kept = {name: value for name, value in below.items() if _OTHER_FORM.get(name) not in above}
+    return kept | {name: _laid_over(value, kept.get(name)) for name, value in above.items()}
 
 
 def dotted(path: Path) -> str:

@@ -15,8 +15,7 @@ from exporter.settings.sections.accounts import AccountSettings
 from exporter.settings.sections.redaction import quote
 from exporter.settings.sections.schema import SECTIONS, Settings
 from exporter.settings.sections.secret_files import read_secret_file
-from exporter.settings.sources.layers import Source, Written
-from exporter.settings.sources.tree import Finding, Place, Tree
+from exporter.settings.sources.tree import Finding, Place, Source, Tree, Written
 from exporter.settings.sources.tree import Path as TreePath
 
 PREFIX = "ZOHO_"
@@ -56,7 +55,7 @@ class Variables:
         chosen = environment.get(SECRETS_DIR) or dotenv.get(SECRETS_DIR)
         secrets: Layer = {}
         if chosen or secrets_dir.is_dir():
-            directory = Path(str(chosen.value)) if chosen else secrets_dir
+            directory = Path(chosen.value) if chosen else secrets_dir
             secrets = _secrets(directory, _named_files(file), findings)
         return cls((environment, dotenv, secrets), (*misspelt, *misspelt_too), tuple(findings))
 
@@ -68,7 +67,7 @@ class Variables:
     def alias(self) -> str:
         """The account that the variables describe."""
         written = self.get(ACCOUNT)
-        return str(written.value) if written else DEFAULT_ALIAS
+        return written.value if written else DEFAULT_ALIAS
 
     def sources(self, file: Tree) -> Iterator[Source]:
         """Give each source of variables, jobs apart, to be laid over the file."""

@@ -128,6 +128,8 @@ def test_listen_address_is_split_and_joined(text: str, address: ListenAddress) -
         ("[::g]:1", '"[::g]:1" has no valid IPv6 address in its brackets'),
         ("[::1:1", '"[::1:1" has no valid IPv6 address in its brackets'),
         ("[127.0.0.1]:1", '"[127.0.0.1]:1" has no valid IPv6 address in its brackets'),
+        ("[:1", '"[:1" has no valid IPv6 address in its brackets'),
+        ("a]:1", '"a]:1" has no valid host name or address before its last colon'),
         ("a b:1", '"a b:1" has no valid host name or address before its last colon'),
     ],
 )
