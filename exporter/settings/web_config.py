@@ -154,7 +154,9 @@ def read_web_config(path: Path) -> WebAccess:
         ConfigurationError: with every problem at once, none of which shows a hash or a key.
     """
     tree, findings = read_yaml(path)
-    config = validated(WebConfigFile, tree, chain(findings, _unsaid(tree), _incoherences(tree)))
+    tls = tree.mapping(("tls_server_config",))
+    wrong = (tree.finding(("tls_server_config", name), text) for name, text in _incoherences(tls))
+    config = validated(WebConfigFile, tree, chain(findings, _unsaid(tree), wrong))
     if "basic_auth_users" not in tree.values and not _says_something(tree.values):
         raise ConfigurationError((Problem(str(path), _SAYS_NOTHING),))
     return WebAccess(
@@ -193,23 +195,19 @@ def _says_something(value: object) -> bool:
     return any(map(_says_something, value.values())) if isinstance(value, dict) else True
 
 
-def _incoherences(tree: Tree) -> Iterator[Finding]:
+def _incoherences(section: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """Find what is wrong between keys of `tls_server_config`."""
-    written = {name: value for name, value in tree.mapping(("tls_server_config",)).items() if value is not None}
+    written = {name: value for name, value in section.items() if value is not None}
     auth = written.get("client_auth_type")
     if auth in (None, "NoClientCert") and "client_ca_file" in written:
-        yield _finding(tree, "client_ca_file", f"needs client_auth_type beside it, such as {_REQUIRED}")
+        yield "client_ca_file", f"needs client_auth_type beside it, such as {_REQUIRED}"
     if auth in (_IF_GIVEN, _REQUIRED) and "client_ca_file" not in written:
-        yield _finding(tree, "client_auth_type", "needs client_ca_file beside it: whose certificates are trusted")
+        yield "client_auth_type", "needs client_ca_file beside it: whose certificates are trusted"
     if auth != _REQUIRED and "client_allowed_sans" in written:
-        yield _finding(tree, "client_allowed_sans", f"needs client_auth_type: {_REQUIRED}")
+        yield "client_allowed_sans", f"needs client_auth_type: {_REQUIRED}"
     suites = written.get("cipher_suites")
     if written.get("min_version") == "TLS13":
         if written.get("max_version") == "TLS12":
-            yield _finding(tree, "max_version", "is older than min_version")
+            yield "max_version", "is older than min_version"
     elif isinstance(suites, list) and suites and {*map(str, suites)} <= {*_TLS_1_3_SUITES}:
-        yield _finding(tree, "cipher_suites", "names none of TLS 1.2: add one, or set min_version: TLS13")
-
-
-def _finding(tree: Tree, name: str, text: str) -> Finding:
-    return tree.finding(("tls_server_config", name), text)
+        yield "cipher_suites", "names none of TLS 1.2: add one, or set min_version: TLS13"

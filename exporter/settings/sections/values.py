@@ -13,11 +13,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import GetCoreSchemaHandler, SecretStr
-from pydantic_core.core_schema import (
-    CoreSchema,
-    no_info_before_validator_function,
-    plain_serializer_function_ser_schema,
-)
+from pydantic_core import core_schema
 
 from exporter.settings.sections.redaction import quote
 
@@ -63,9 +59,9 @@ class Parser:
         parsed = self.parse(text)
         return SecretStr(str(parsed)) if self.hides else parsed
 
-    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        shown = plain_serializer_function_ser_schema(lambda _: MASK) if self.hides else None
-        return no_info_before_validator_function(self, handler(source), serialization=shown)
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        shown = core_schema.plain_serializer_function_ser_schema(lambda _: MASK) if self.hides else None
+        return core_schema.no_info_before_validator_function(self, handler(source), serialization=shown)
 
 
 class ListenAddress(NamedTuple):
