@@ -7,8 +7,7 @@ from pathlib import Path
 from threading import Event
 
 from exporter.cli.command import Command, setting_flags
-from exporter.errors import ConfigurationError, Problem
-from exporter.files import read_text
+from exporter.files import read_text, refused
 from exporter.settings import ListenAddress, parse_listen_address
 from exporter.simulator import Scenario, ScenarioError, Simulator, demo_scenario, load_scenario
 
@@ -28,7 +27,7 @@ def _execute(options: Namespace) -> int:
             sys.stdout.flush()
             stop.wait()
     except OSError as error:
-        raise _problem("--web.listen-address", f"can't listen on {address}: {error}") from error
+        raise refused("--web.listen-address", f"can't listen on {address}: {error}") from error
     return 0
 
 
@@ -36,7 +35,7 @@ def _address(text: str) -> ListenAddress:
     try:
         return parse_listen_address(text)
     except ValueError as error:
-        raise _problem("--web.listen-address", str(error)) from error
+        raise refused("--web.listen-address", str(error)) from error
 
 
 def _scenario(file: Path | None) -> Scenario:
@@ -45,11 +44,7 @@ def _scenario(file: Path | None) -> Scenario:
     try:
         return load_scenario(read_text(file, _LARGEST_SCENARIO))
     except ScenarioError as error:
-        raise _problem(str(file), str(error)) from error
-
-
-def _problem(place: str, message: str) -> ConfigurationError:
-    return ConfigurationError((Problem(place, message),))
+        raise refused(file, str(error)) from error
 
 
 def _announcement(url: str, scenario: Scenario) -> str:

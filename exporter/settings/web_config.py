@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from exporter.errors import ConfigurationError, Problem
+from exporter.files import refused
 from exporter.model import TlsServer, WebAccess
 from exporter.settings.sections.redaction import quote
 from exporter.settings.sections.section import FilePath, Section, Text
@@ -158,7 +158,7 @@ def read_web_config(path: Path) -> WebAccess:
     wrong = (tree.finding(("tls_server_config", name), text) for name, text in _incoherences(tls))
     config = validated(WebConfigFile, tree, chain(findings, _unsaid(tree), wrong))
     if "basic_auth_users" not in tree.values and not _says_something(tree.values):
-        raise ConfigurationError((Problem(str(path), _SAYS_NOTHING),))
+        raise refused(path, _SAYS_NOTHING)
     return WebAccess(
         tls=_tls_server(config.tls_server_config, path.parent) if config.tls_server_config else None,
         users={user: secret.get_secret_value().encode() for user, secret in config.basic_auth_users.items()},

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from exporter.errors import ConfigurationError, Problem
-from exporter.files import read_text
+from exporter.files import read_text, refused
 
 _MOST_BYTES = 64 * 1024
 
@@ -18,9 +17,9 @@ def read_secret_file(path: Path) -> str:
     try:
         return refuse_unfit(text)
     except ValueError as error:
-        problem = Problem(str(path), str(error))
+        message = str(error)
     # Raised out of the `except`: the error's frames hold the secret.
-    raise ConfigurationError((problem,))
+    raise refused(path, message)
 
 
 def refuse_unfit(secret: str) -> str:

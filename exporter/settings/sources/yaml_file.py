@@ -10,7 +10,7 @@ from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from yaml.resolver import BaseResolver, Resolver
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.files import read_text
+from exporter.files import read_text, refused
 from exporter.settings.sources.tree import Finding, Place, Tree
 from exporter.settings.sources.tree import Path as TreePath
 
@@ -46,7 +46,7 @@ def read_yaml(path: Path) -> tuple[Tree, tuple[Finding, ...]]:
     if problem:
         raise ConfigurationError((problem,))
     if not isinstance(values, dict):
-        raise _refused(str(path), "expected a mapping at the top level, such as accounts: and jobs:")
+        raise refused(path, "expected a mapping at the top level, such as accounts: and jobs:")
     return Tree(values, walk.places, Place(str(path), 1)), tuple(walk.findings)
 
 
@@ -69,9 +69,9 @@ class _Loader(Composer, BaseResolver, CParser):
         self._nodes += 1
         self._depth += 1
         if self._nodes > _MOST_NODES:
-            raise _refused(self._name, f"has more than {_MOST_NODES} keys and values: split it")
+            raise refused(self._name, f"has more than {_MOST_NODES} keys and values: split it")
         if self._depth > _DEEPEST:
-            raise _refused(self._name, "is nested too deeply")
+            raise refused(self._name, "is nested too deeply")
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
@@ -81,10 +81,6 @@ for _first, _resolvers in Resolver.yaml_implicit_resolvers.items():
     for _tag, _regex in _resolvers:
         if _tag in {f"{_TAG}null", f"{_TAG}merge"}:
             _Loader.add_implicit_resolver(_tag, _regex, [_first])
-
-
-def _refused(name: str, message: str) -> ConfigurationError:
-    return ConfigurationError((Problem(name, message),))
 
 
 def _syntax_problem(error: Exception, name: str, text: str) -> Problem:
@@ -166,9 +162,9 @@ class _Walk:
         """Whether a node contains itself: it is among those around it."""
         self._visits += 1
         if self._visits > _MOST_NODES:
-            raise _refused(self._name, f"its aliases expand to more than {_MOST_NODES} values")
+            raise refused(self._name, f"its aliases expand to more than {_MOST_NODES} values")
         if len(around) > _DEEPEST:
-            raise _refused(self._name, "is nested too deeply")
+            raise refused(self._name, "is nested too deeply")
         if is_around := any(node is one for one in around):
             self.findings.append(Finding(place, path, "an alias that contains itself"))
         return is_around
