@@ -9,13 +9,15 @@ import argparse
 import math
 import statistics
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import accumulate
 from random import Random
+from typing import Any
 
 from exporter.jobs.outcome import note_report
 from exporter.jobs.schedule import Schedule
 from exporter.model import JobKey, JobReport, JobSource, JobSpec, JobState, TrackedJob
+from exporter.settings import Settings
 
 DAY_SECONDS = 86_400.0
 SCRAPE_INTERVAL_SECONDS = 15.0
@@ -170,23 +172,29 @@ class AimAtTheEnd(Schedule):
         return job.polled_at + min(max(left - 5.0 * math.sqrt(left), self.shortest_seconds), self.longest_seconds)
 
 
+_GIVEN: dict[str, Any] = Settings().schedule.model_dump() | {"stale_after": Settings().stale_after}
+_OWN = {field.name: _GIVEN[field.name.removesuffix("_seconds")] for field in fields(Schedule)}
+"""The settings' own defaults, as the schedule names them."""
+DEFAULT = Schedule(**_OWN)
+_SECONDS = [name for name in _OWN if name.endswith("_seconds") and name != "stale_after_seconds"]
+EVERY_SCRAPE = replace(DEFAULT, **dict.fromkeys(_SECONDS, SCRAPE_INTERVAL_SECONDS))
 FRONTIER = (
-    ("default", Schedule()),
-    ("a quarter of the time left", replace(Schedule(), remaining_fraction=0.25)),
-    ("half of the time left", replace(Schedule(), remaining_fraction=0.5)),
-    ("70 % of the time left", replace(Schedule(), remaining_fraction=0.7)),
-    ("90 % of the time left", replace(Schedule(), remaining_fraction=0.9)),
-    ("aimed at the earliest likely end", AimAtTheEnd()),
-    ("half of the time waited", replace(Schedule(), waiting_fraction=0.5)),
-    ("as long as waited", replace(Schedule(), waiting_fraction=1.0)),
-    ("ceiling 60 s", replace(Schedule(), longest_seconds=60.0)),
-    ("ceiling 90 s", replace(Schedule(), longest_seconds=90.0)),
-    ("ceiling 180 s", replace(Schedule(), longest_seconds=180.0)),
-    ("floor 7.5 s: each scrape of both servers", replace(Schedule(), shortest_seconds=7.5)),
-    ("floor 10 s", replace(Schedule(), shortest_seconds=10.0)),
-    ("floor 20 s", replace(Schedule(), shortest_seconds=20.0)),
-    ("floor 30 s", replace(Schedule(), shortest_seconds=30.0)),
-    ("floor 30 s, ceiling 300 s (thrifty)", replace(Schedule(), shortest_seconds=30.0, longest_seconds=300.0)),
+    ("default", DEFAULT),
+    ("a quarter of the time left", replace(DEFAULT, remaining_fraction=0.25)),
+    ("half of the time left", replace(DEFAULT, remaining_fraction=0.5)),
+    ("70 % of the time left", replace(DEFAULT, remaining_fraction=0.7)),
+    ("90 % of the time left", replace(DEFAULT, remaining_fraction=0.9)),
+    ("aimed at the earliest likely end", AimAtTheEnd(**_OWN)),
+    ("half of the time waited", replace(DEFAULT, waiting_fraction=0.5)),
+    ("as long as waited", replace(DEFAULT, waiting_fraction=1.0)),
+    ("ceiling 60 s", replace(DEFAULT, longest_seconds=60.0)),
+    ("ceiling 90 s", replace(DEFAULT, longest_seconds=90.0)),
+    ("ceiling 180 s", replace(DEFAULT, longest_seconds=180.0)),
+    ("floor 7.5 s: each scrape of both servers", replace(DEFAULT, shortest_seconds=7.5)),
+    ("floor 10 s", replace(DEFAULT, shortest_seconds=10.0)),
+    ("floor 20 s", replace(DEFAULT, shortest_seconds=20.0)),
+    ("floor 30 s", replace(DEFAULT, shortest_seconds=30.0)),
+    ("floor 30 s, ceiling 300 s (thrifty)", replace(DEFAULT, shortest_seconds=30.0, longest_seconds=300.0)),
 )
 
 _HEAD = f"{'policy':<46}{'calls/day':>10}{'lag mean':>9}{'p95':>9}{'worst':>9}{'age mean':>9}{'p95':>9}"
@@ -217,9 +225,8 @@ def frontier(days: list[list[tuple[Course, float]]]) -> None:
 def compare(days: list[list[tuple[Course, float]]], jobs: int) -> None:
     """Print a table of an average day, the worst figures of any day, and the average day's as the last line."""
     naive = int(jobs * SERVERS * DAY_SECONDS / SCRAPE_INTERVAL_SECONDS)
-    every_scrape = Schedule.constant(SCRAPE_INTERVAL_SECONDS)
-    ours = [measure(day, Schedule()) for day in days]
-    latch = [measure(day, every_scrape, servers=1) for day in days]
+    ours = [measure(day, DEFAULT) for day in days]
+    latch = [measure(day, EVERY_SCRAPE, servers=1) for day in days]
     print(
         f"{jobs} jobs of 5 to 60 minutes in a day, {SERVERS} servers that scrape every {SCRAPE_INTERVAL_SECONDS:g} s;"
     )
@@ -228,7 +235,7 @@ def compare(days: list[list[tuple[Course, float]]], jobs: int) -> None:
     print(f"{'each scrape polls each job':<46}{naive:>10,}")
     print(average(latch).row("a cache of 15 s that stops at the end"))
     print(average(ours).row("this exporter"))
-    print(f"one job that is always active: {always_active(Schedule()):,} calls a day")
+    print(f"one job that is always active: {always_active(DEFAULT):,} calls a day")
     days_apart = [summary(one, other, naive) for one, other in zip(ours, latch, strict=True)]
     extremes = tuple(
         pick(figures) for pick, figures in zip((min, min, max, max, max), zip(*days_apart, strict=True), strict=True)

@@ -50,7 +50,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory, simulated(SCENARIO) as account:
         settings = settings_for(account, account="acme", **SETTINGS)
         application = Application(settings, SqliteStore(Path(directory) / "state.db"))
-        server = WebServer(create_gate(WebOptions("soak"), application), bind("127.0.0.1", 0), on_exit=lambda: None)
+        options = WebOptions(
+            "soak",
+            settings.web.telemetry_path,
+            settings.scrape_timeout,
+            settings.scrape_timeout_offset,
+            settings.web.max_requests,
+        )
+        server = WebServer(create_gate(options, application), bind("127.0.0.1", 0), on_exit=lambda: None)
         server.start()
         samples = soak(account["ZOHO_API_URL"], application, f"http://127.0.0.1:{server.port}/metrics", minutes * 60)
         server.stop()

@@ -2,16 +2,12 @@
 
 import os
 import stat
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from exporter.errors import ConfigurationError, Problem
 
-_KINDS: Mapping[str, Callable[[int], bool]] = {
-    "a pipe": stat.S_ISFIFO,
-    "a socket": stat.S_ISSOCK,
-    "a device": lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode),
-}
+_KINDS = {"p": "a pipe", "s": "a socket", "b": "a device", "c": "a device"}
+"""By the letter that `ls` shows."""
 
 
 def read_text(path: Path, most_bytes: int, *, expected: str = "") -> str:
@@ -22,7 +18,7 @@ def read_text(path: Path, most_bytes: int, *, expected: str = "") -> str:
     except UnicodeDecodeError:
         pass
     # Raised out of the `except`: the error carries the bytes, which may be a secret.
-    raise _refused(path, "is not UTF-8 text")
+    raise refused(path, "is not UTF-8 text")
 
 
 def read_bytes(path: Path, most_bytes: int, *, expected: str = "") -> bytes:
@@ -34,11 +30,16 @@ def read_bytes(path: Path, most_bytes: int, *, expected: str = "") -> bytes:
     try:
         content = _read(path, most_bytes + 1)
     except (OSError, ValueError) as error:
-        raise _refused(path, explain(error, path)) from error
+        raise refused(path, explain(error, path)) from error
     if len(content) > most_bytes:
         limit = f"{most_bytes >> 20} MiB" if most_bytes >> 20 else f"{most_bytes >> 10} KiB"
-        raise _refused(path, f"is larger than {limit}" + (f": expected {expected}" if expected else ""))
+        raise refused(path, f"is larger than {limit}" + (f": expected {expected}" if expected else ""))
     return content
+
+
+def refused(place: object, message: str) -> ConfigurationError:
+    """Give the error of one problem."""
+    return ConfigurationError((Problem(str(place), message),))
 
 
 def explain(error: Exception, path: Path) -> str:
@@ -73,7 +74,7 @@ def _refuse_kind(mode: int) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError
     if not stat.S_ISREG(mode):
-        kind = next((kind for kind, is_kind in _KINDS.items() if is_kind(mode)), "of another kind")
+        kind = _KINDS.get(stat.filemode(mode)[0], "of another kind")
         raise ValueError(f"is {kind}, not a regular file: put the content into a file, which can be read again")
 
 
@@ -83,7 +84,3 @@ def _ownership(path: Path) -> str:
     except OSError:
         return " (nor may its directory)"
     return f": it belongs to uid {status.st_uid} and its mode is {stat.S_IMODE(status.st_mode):04o}"
-
-
-def _refused(path: Path, message: str) -> ConfigurationError:
-    return ConfigurationError((Problem(str(path), message),))

@@ -1,8 +1,11 @@
 """Small pieces that many tests are built from. Times are Unix seconds around `NOW`."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
 
+from exporter.jobs.schedule import Schedule
 from exporter.model import (
     Account,
     AccountSnapshot,
@@ -21,16 +24,53 @@ from exporter.model import (
     TrackedJob,
     UpstreamStatus,
 )
+from exporter.settings import Settings
+from exporter.web import WebOptions
+from exporter.zoho.transport import TransportOptions
 
 NOW = 1_790_000_000.0
 LEADS = JobKey("acme", "Leads", "3524033000006027001")
 DEALS = JobKey("acme", "Deals", "3524033000006027002")
 FAILURE = PollFailure("timeout", "Zoho fell silent for 8 s", "check the network")
+SETTINGS = Settings()
+"""Every setting as it is by default, of no account."""
 
 
 def within(seconds: float) -> float:
     """Give the deadline that is so many seconds away."""
     return time.monotonic() + seconds
+
+
+def schedule(**changes: float) -> Schedule:
+    """Give the schedule that the settings have by default, but for the changes."""
+    given: dict[str, Any] = SETTINGS.schedule.model_dump() | {"stale_after": SETTINGS.stale_after}
+    own = {field.name: given[field.name.removesuffix("_seconds")] for field in fields(Schedule)}
+    return Schedule(**own | changes)
+
+
+def constant_schedule(seconds: float) -> Schedule:
+    """Poll every live job at the same interval, failing or not."""
+    names = {field.name for field in fields(Schedule) if field.name.endswith("_seconds")}
+    return schedule(**dict.fromkeys(names - {"stale_after_seconds"}, seconds))
+
+
+def transport_options(
+    timeout_seconds: float = SETTINGS.poll_timeout,
+    connect_timeout_seconds: float = SETTINGS.connect_timeout,
+    proxies: Mapping[str, str] | None = None,
+    *,
+    pool_size: int = 5,
+) -> TransportOptions:
+    """Give the transport's options, by default with the settings' time limits."""
+    return TransportOptions(timeout_seconds, connect_timeout_seconds, pool_size, proxies or {})
+
+
+def web_options() -> WebOptions:
+    """Give the web server's options that the settings have by default."""
+    given = SETTINGS.web
+    return WebOptions(
+        "1.2.3", given.telemetry_path, SETTINGS.scrape_timeout, SETTINGS.scrape_timeout_offset, given.max_requests
+    )
 
 
 class Clock:

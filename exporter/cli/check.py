@@ -1,17 +1,12 @@
 """`check`: say whether a configuration is right, without serving."""
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 
 from exporter.app import guard_of
-from exporter.cli.command import Command, add_access_flags, add_config_flag, settings_of
+from exporter.cli.command import Command, settings_of
 from exporter.errors import ConfigurationError
 from exporter.settings import JobFiles, matching
-
-
-def _add_flags(parser: ArgumentParser) -> None:
-    add_config_flag(parser)
-    add_access_flags(parser)
 
 
 def _execute(options: Namespace) -> int:
@@ -43,6 +38,6 @@ COMMAND = Command(
     name="check",
     summary="say whether the configuration is right",
     description="Read the configuration and tell every problem in it at once. Nothing is asked of Zoho yet.",
-    add_flags=_add_flags,
     execute=_execute,
+    flags=("config_file", "web.config_file", "web.max_requests"),
 )

@@ -1,8 +1,8 @@
 """What every command is made of, and the flags that several share."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from exporter.logs import FORMATS, LEVELS, configure_logging
@@ -12,84 +12,54 @@ from exporter.settings import Settings, default_of, load_settings
 PROGRAM = "zoho-mass-update-exporter"
 
 
+_FLAGS = {
+    "config_file": (
+        "--config.file",
+        "FILE",
+        "YAML file with accounts and jobs; without it the environment must describe one account",
+    ),
+    "web.listen_address": ("--web.listen-address", "HOST:PORT", "address to serve on (default {})"),
+    "web.telemetry_path": ("--web.telemetry-path", "PATH", "path of the metrics (default {})"),
+    "web.config_file": (
+        "--web.config.file",
+        "FILE",
+        "YAML file with TLS, users and passwords, in the format of Prometheus' exporter-toolkit",
+    ),
+    "web.max_requests": ("--web.max-requests", "N", "most requests to work on at once (default {})"),
+    "state.path": (
+        "--state.path",
+        "FILE",
+        "file that keeps jobs, counters and spent credits across restarts, or 'memory'; default: {}",
+    ),
+    "log.level": ("--log.level", LEVELS, "least severe event to log (default {})"),
+    "log.format": ("--log.format", FORMATS, "one line per event, for people or as JSON (default {})"),
+    "scenario_file": ("--scenario.file", "FILE", "YAML file with jobs and faults to play (default: the demo's fleet)"),
+}
+"""The flags by what they give, a setting or a file: each with a word for its value, or the words to choose from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command: `execute` gives the exit status and may raise `ConfigurationError`."""
+    """One command: `execute` gives the exit status and may raise `ConfigurationError`.
+
+    `flags` are named by what they give; `defaults` say what some are without the flag, where the settings do not.
+    """
 
     name: str
     summary: str
     description: str
-    add_flags: Callable[[ArgumentParser], None]
     execute: Callable[[Namespace], int]
+    flags: tuple[str, ...]
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
-
-def add_config_flag(parser: ArgumentParser) -> None:
-    """Add the flag that names the configuration file."""
-    parser.add_argument(
-        "--config.file",
-        dest="config_file",
-        type=Path,
-        metavar="FILE",
-        help="YAML file with accounts and jobs; without it the environment must describe one account",
-    )
-
-
-def add_web_flags(parser: ArgumentParser, listen_address: object = default_of("web.listen_address")) -> None:
-    """Add the flags of the web server; `listen_address` is where the command listens without the flag."""
-    parser.add_argument(
-        "--web.listen-address",
-        dest="web.listen_address",
-        metavar="HOST:PORT",
-        help=f"address to serve metrics on (default {listen_address})",
-    )
-    parser.add_argument(
-        "--web.telemetry-path",
-        dest="web.telemetry_path",
-        metavar="PATH",
-        help=f"path of the metrics (default {default_of('web.telemetry_path')})",
-    )
-
-
-def add_access_flags(parser: ArgumentParser) -> None:
-    """Add the flags that say who may come in, and how many at once."""
-    parser.add_argument(
-        "--web.config.file",
-        dest="web.config_file",
-        metavar="FILE",
-        help="YAML file with TLS, users and passwords, in the format of Prometheus' exporter-toolkit",
-    )
-    parser.add_argument(
-        "--web.max-requests",
-        dest="web.max_requests",
-        metavar="N",
-        help=f"most requests to work on at once (default {default_of('web.max_requests')})",
-    )
-
-
-def add_state_flag(parser: ArgumentParser, default: str) -> None:
-    """Add the flag that names the state file; `default` says in words where it is without the flag."""
-    parser.add_argument(
-        "--state.path",
-        dest="state.path",
-        metavar="FILE",
-        help=f"file that keeps jobs, counters and spent credits across restarts, or 'memory'; default: {default}",
-    )
-
-
-def add_log_flags(parser: ArgumentParser) -> None:
-    """Add the flags of the log."""
-    parser.add_argument(
-        "--log.level",
-        dest="log.level",
-        choices=LEVELS,
-        help=f"least severe event to log (default {default_of('log.level')})",
-    )
-    parser.add_argument(
-        "--log.format",
-        dest="log.format",
-        choices=FORMATS,
-        help=f"one line per event, for people or as JSON (default {default_of('log.format')})",
-    )
+    def add_flags(self, parser: ArgumentParser) -> None:
+        """Add the flags to the command's parser."""
+        for name in self.flags:
+            flag, value, words = _FLAGS[name]
+            kind = str if "." in name else Path
+            shown = {"metavar": value} if isinstance(value, str) else {"choices": value}
+            default = self.defaults.get(name) or (default_of(name) if "{}" in words else "")
+            parser.add_argument(flag, dest=name, type=kind, help=words.format(default), **shown)
 
 
 def settings_of(options: Namespace) -> Settings:

@@ -1,18 +1,17 @@
 """`demo`: the exporter and a simulated Zoho in one process, to see what it shows without a Zoho account."""
 
 import sys
-from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from argparse import Namespace
 from functools import partial
 from pathlib import Path
 
 from exporter.app import Source, serve
-from exporter.cli.command import Command, add_log_flags, add_state_flag, add_web_flags, setting_flags, start_logging
+from exporter.cli.command import Command, setting_flags, start_logging
 from exporter.settings import MEMORY, JobSettings, Settings, default_of, load_settings
 from exporter.simulator import DEMO_FLEET, Simulator, demo_scenario
 
 _ALIAS = "demo"
-_LISTEN_ADDRESS = f"127.0.0.1{default_of('web.listen_address')}"
+_DEFAULTS = {"web.listen_address": f"127.0.0.1{default_of('web.listen_address')}", "state.path": MEMORY}
 # The fleet lives through in two minutes what takes real jobs an hour: so is the schedule's time accelerated.
 _ACCELERATED = {
     "ZOHO_SCHEDULE__SHORTEST": "1s",
@@ -27,12 +26,6 @@ _ACCELERATED = {
 }
 
 
-def _add_flags(parser: ArgumentParser) -> None:
-    add_web_flags(parser, _LISTEN_ADDRESS)
-    add_state_flag(parser, MEMORY)
-    add_log_flags(parser)
-
-
 def _execute(options: Namespace) -> int:
     with Simulator(demo_scenario()) as simulator:
         settings = _settings(simulator, setting_flags(options))
@@ -40,7 +33,7 @@ def _execute(options: Namespace) -> int:
         return serve(Source.fixed(settings), redactor=redactor, on_ready=partial(_announce, settings))
 
 
-def _settings(simulator: Simulator, flags: Mapping[str, object]) -> Settings:
+def _settings(simulator: Simulator, flags: dict[str, object]) -> Settings:
     """Give the demo's settings; neither the environment nor a file of the user's is looked at."""
     scenario = simulator.scenario
     account = {
@@ -52,9 +45,8 @@ def _settings(simulator: Simulator, flags: Mapping[str, object]) -> Settings:
         "ZOHO_REFRESH_TOKEN": scenario.refresh_token,
         **_ACCELERATED,
     }
-    overrides = {"web.listen_address": _LISTEN_ADDRESS, "state.path": MEMORY, **flags}
     settings = load_settings(
-        None, overrides=overrides, environ=account, dotenv_file=None, secrets_dir=Path("no secrets directory")
+        None, overrides=_DEFAULTS | flags, environ=account, dotenv_file=None, secrets_dir=Path("no secrets directory")
     )
     jobs = tuple(
         JobSettings(account=_ALIAS, module=job.module, job_id=job.job_id, name=job.name, group=job.group)
@@ -82,6 +74,7 @@ COMMAND = Command(
     name="demo",
     summary="watch made-up jobs; needs no Zoho account",
     description="Serve metrics of a simulated Zoho's mass updates, one of every state, in accelerated time.",
-    add_flags=_add_flags,
     execute=_execute,
+    flags=("web.listen_address", "web.telemetry_path", "state.path", "log.level", "log.format"),
+    defaults=_DEFAULTS,
 )

@@ -1,31 +1,14 @@
 """`run`: serve metrics."""
 
 import logging
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from functools import partial
 
 from exporter.app import Source, serve
-from exporter.cli.command import (
-    Command,
-    add_access_flags,
-    add_config_flag,
-    add_log_flags,
-    add_state_flag,
-    add_web_flags,
-    settings_of,
-    start_logging,
-)
+from exporter.cli.command import Command, settings_of, start_logging
 from exporter.settings import DOTENV
 
 _log = logging.getLogger(__name__)
-
-
-def _add_flags(parser: ArgumentParser) -> None:
-    add_config_flag(parser)
-    add_web_flags(parser)
-    add_access_flags(parser)
-    add_state_flag(parser, "below STATE_DIRECTORY, /var/lib or ~/.local/state, see docs/settings.md")
-    add_log_flags(parser)
 
 
 def _execute(options: Namespace) -> int:
@@ -41,6 +24,10 @@ COMMAND = Command(
     name="run",
     summary="serve metrics (the default command)",
     description="Serve metrics until SIGTERM or Ctrl-C. Zoho is asked only while Prometheus scrapes.",
-    add_flags=_add_flags,
     execute=_execute,
+    flags=(
+        *("config_file", "web.listen_address", "web.telemetry_path", "web.config_file", "web.max_requests"),
+        *("state.path", "log.level", "log.format"),
+    ),
+    defaults={"state.path": "below STATE_DIRECTORY, /var/lib or ~/.local/state, see docs/settings.md"},
 )

@@ -2,40 +2,22 @@
 
 import signal
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from pathlib import Path
 from threading import Event
 
-from exporter.cli.command import Command
-from exporter.errors import ConfigurationError, Problem
-from exporter.files import read_text
+from exporter.cli.command import Command, setting_flags
+from exporter.files import read_text, refused
 from exporter.settings import ListenAddress, parse_listen_address
 from exporter.simulator import Scenario, ScenarioError, Simulator, demo_scenario, load_scenario
 
-_DEFAULT_ADDRESS = "127.0.0.1:10043"
+_DEFAULTS = {"web.listen_address": "127.0.0.1:10043"}
 _LARGEST_SCENARIO = 4 * 1024 * 1024
-
-
-def _add_flags(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--web.listen-address",
-        dest="listen_address",
-        metavar="HOST:PORT",
-        default=_DEFAULT_ADDRESS,
-        help=f"address to answer on (default {_DEFAULT_ADDRESS})",
-    )
-    parser.add_argument(
-        "--scenario.file",
-        dest="scenario_file",
-        type=Path,
-        metavar="FILE",
-        help="YAML file with the jobs and faults to play (default: the demo's fleet)",
-    )
 
 
 def _execute(options: Namespace) -> int:
     scenario = _scenario(options.scenario_file)
-    address = _address(options.listen_address)
+    address = _address(str((_DEFAULTS | setting_flags(options))["web.listen_address"]))
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -45,7 +27,7 @@ def _execute(options: Namespace) -> int:
             sys.stdout.flush()
             stop.wait()
     except OSError as error:
-        raise _problem("--web.listen-address", f"can't listen on {address}: {error}") from error
+        raise refused("--web.listen-address", f"can't listen on {address}: {error}") from error
     return 0
 
 
@@ -53,7 +35,7 @@ def _address(text: str) -> ListenAddress:
     try:
         return parse_listen_address(text)
     except ValueError as error:
-        raise _problem("--web.listen-address", str(error)) from error
+        raise refused("--web.listen-address", str(error)) from error
 
 
 def _scenario(file: Path | None) -> Scenario:
@@ -62,11 +44,7 @@ def _scenario(file: Path | None) -> Scenario:
     try:
         return load_scenario(read_text(file, _LARGEST_SCENARIO))
     except ScenarioError as error:
-        raise _problem(str(file), str(error)) from error
-
-
-def _problem(place: str, message: str) -> ConfigurationError:
-    return ConfigurationError((Problem(place, message),))
+        raise refused(file, str(error)) from error
 
 
 def _announcement(url: str, scenario: Scenario) -> str:
@@ -88,6 +66,7 @@ COMMAND = Command(
     name="simulate",
     summary="run a simulated Zoho on this machine",
     description="Run a small simulated Zoho CRM, faults included, that any client can talk to. It knows no secrets.",
-    add_flags=_add_flags,
     execute=_execute,
+    flags=("web.listen_address", "scenario_file"),
+    defaults=_DEFAULTS,
 )

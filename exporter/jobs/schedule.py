@@ -1,7 +1,7 @@
 """When a job is due. Pure: the job, the time and the draw of the jitter come in as arguments."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from exporter.model import JobState, PollFailure, TrackedJob
 
@@ -25,21 +25,16 @@ class Schedule:
     account is the account's to wait for. `stale_after_seconds` bounds what a scarce budget may stretch.
     """
 
-    shortest_seconds: float = 15.0
-    longest_seconds: float = 120.0
-    remaining_fraction: float = 0.35
-    waiting_fraction: float = 0.25
-    suspended_seconds: float = 300.0
-    fault_shortest_seconds: float = 15.0
-    fault_longest_seconds: float = 600.0
-    refusal_shortest_seconds: float = 900.0
-    refusal_longest_seconds: float = 21_600.0
-    stale_after_seconds: float = 3_600.0
-
-    @classmethod
-    def constant(cls, seconds: float) -> "Schedule":
-        """Poll every live job at the same interval, failing or not."""
-        return cls(**{name: seconds for name in _names_of_seconds() if name != "stale_after_seconds"})
+    shortest_seconds: float
+    longest_seconds: float
+    remaining_fraction: float
+    waiting_fraction: float
+    suspended_seconds: float
+    fault_shortest_seconds: float
+    fault_longest_seconds: float
+    refusal_shortest_seconds: float
+    refusal_longest_seconds: float
+    stale_after_seconds: float
 
     @property
     def fewest_polls_a_day(self) -> float:
@@ -118,10 +113,6 @@ class Schedule:
             return interval
         start = max(interval, 1.0)  # from 0 no ratio leads anywhere
         return min(start * math.pow(self.stale_after_seconds / start, share), self.stale_after_seconds)
-
-
-def _names_of_seconds() -> list[str]:
-    return [field.name for field in fields(Schedule) if field.name.endswith("_seconds")]
 
 
 def _slack(job: TrackedJob, interval: float) -> float:

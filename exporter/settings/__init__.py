@@ -7,7 +7,6 @@ is one field in its section, and its line in docs/settings.md. `web_config` is a
 exporters.
 """
 
-from exporter.settings.effective import effective_settings
 from exporter.settings.job_files import JobFiles, matching
 from exporter.settings.loader import DOTENV, load_settings
 from exporter.settings.sections.accounts import AccountSettings, ApiVersion
@@ -22,7 +21,7 @@ from exporter.settings.sections.operation import (
 )
 from exporter.settings.sections.proxies import proxies_for
 from exporter.settings.sections.redaction import redact
-from exporter.settings.sections.schema import Settings, default_of
+from exporter.settings.sections.schema import Settings, default_of, effective_settings
 from exporter.settings.sections.secret_files import read_secret_file
 from exporter.settings.sections.state_path import MEMORY, state_file
 from exporter.settings.sections.values import ListenAddress, format_duration, parse_duration, parse_listen_address

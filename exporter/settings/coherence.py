@@ -7,7 +7,7 @@ from pathlib import Path
 from exporter.errors import ConfigurationError
 from exporter.files import read_bytes
 from exporter.model import DataCenter
-from exporter.settings.sections.redaction import quote, quote_path
+from exporter.settings.sections.redaction import quote
 from exporter.settings.sections.schema import default_of
 from exporter.settings.sections.secret_files import read_secret_file
 from exporter.settings.sections.values import format_duration, parse_duration, suggestion
@@ -28,6 +28,8 @@ _ORDER = (
     ("scrape_timeout_offset", _SHORTER, "scrape_timeout"),
 )
 _MOST_LISTED = 20
+_PATH_LENGTH = 300
+"""Longer than other values, since its end is what tells files apart."""
 _LARGEST_BUNDLE = 16 * 1024 * 1024
 
 
@@ -92,7 +94,7 @@ def _unreadable(tree: Tree, path: TreePath, read: Callable[[Path], object]) -> I
     file = tree.text(path)
     if not file or not file.isprintable():
         return
-    subject = "" if tree.place(path) == Place(file) else f"{quote_path(file)} "
+    subject = "" if tree.place(path) == Place(file) else f"{quote(file, limit=_PATH_LENGTH)} "
     try:
         read(Path(file))
     except ConfigurationError as error:
@@ -124,7 +126,7 @@ def _jobs(tree: Tree, aliases: Collection[str]) -> Iterator[Finding]:
 def _repeated_jobs(tree: Tree) -> Iterator[Finding]:
     first: dict[tuple[str | None, ...], int] = {}
     for index in range(len(tree.listing(("jobs",)))):
-        key = tuple(tree.text(("jobs", index, name)) for name in ("account", "module", "job_id"))
+        key = tree.texts(("jobs", index), "account", "module", "job_id")
         if None in key:
             continue
         if key in first:

@@ -8,17 +8,17 @@ from pathlib import Path
 from exporter.errors import Problem
 from exporter.model import JobKey
 from exporter.settings.coherence import incoherences, with_accounts_named
+from exporter.settings.sections.redaction import quote
 from exporter.settings.sections.schema import Origin, Settings
-from exporter.settings.sources.flags import flags_source
-from exporter.settings.sources.layers import merged
-from exporter.settings.sources.tree import Finding, Place, Tree
+from exporter.settings.sources.tree import Finding, Place, Source, Tree, merged
 from exporter.settings.sources.tree import Path as TreePath
-from exporter.settings.sources.variables import JOBS, Variables, environment_jobs
+from exporter.settings.sources.variables import JOBS, Variables
 from exporter.settings.sources.yaml_file import read_yaml
 from exporter.settings.validation import validated
 
 DOTENV = Path(".env")
 _SECRETS_DIR = Path("/run/secrets")
+_ENTRY_SHAPES = {2: ("module", "job_id"), 3: ("account", "module", "job_id")}
 _NO_FLAGS: Mapping[str, object] = {}
 _OTHER_ROADS: tuple[TreePath, ...] = (("job_files",), ("web", "api_token_file"))
 """Settings by which jobs may come later."""
@@ -45,7 +45,7 @@ def load_settings(
     if config_file:
         _base_job_files(file, config_file.parent)
     variables = Variables.read(os.environ if environ is None else environ, dotenv_file, secrets_dir, file)
-    tree = merged(file, (flags_source(overrides), *variables.sources(file)))
+    tree = merged(file, (Source.of_flags(overrides), *variables.sources(file)))
     tree, malformed = _with_environment_jobs(tree, variables)
     tree = with_accounts_named(tree, tree.mapping(("accounts",)))
     found = chain(findings, variables.findings, malformed, incoherences(tree))
@@ -58,17 +58,23 @@ def _base_job_files(file: Tree, directory: Path) -> None:
     patterns[:] = [str(directory / item) if item and isinstance(item, str) else item for item in patterns]
 
 
-def _with_environment_jobs(tree: Tree, variables: Variables) -> tuple[Tree, tuple[Finding, ...]]:
+def _with_environment_jobs(tree: Tree, variables: Variables) -> tuple[Tree, list[Finding]]:
+    """Add the jobs of `ZOHO_JOBS`: entries `Module/job_id` or `account/Module/job_id`, between commas."""
     written = variables.get(JOBS)
-    listed = tree.find(("jobs",))
-    if written is None or not isinstance(listed, list | None):
-        return tree, ()
-    is_described = variables.alias in tree.mapping(("accounts",))
-    jobs, findings = environment_jobs(written, variables.alias if is_described else None)
-    before = tree.listing(("jobs",))
-    places: dict[TreePath, Place] = {("jobs", len(before) + index): place for index, (_, place) in enumerate(jobs)}
-    values = tree.values | {"jobs": [*before, *(job for job, _ in jobs)]}
-    return Tree(values, {("jobs",): written.place, **tree.places, **places}, tree.root), findings
+    if written is None or not isinstance(tree.find(("jobs",)), list | None):
+        return tree, []
+    default = {"account": variables.alias} if variables.alias in tree.mapping(("accounts",)) else {}
+    jobs, findings = [*tree.listing(("jobs",))], []
+    places = {("jobs",): written.place, **tree.places}
+    for entry in filter(None, map(str.strip, written.value.split(","))):
+        place = Place(written.place.name, entry=": ".join(filter(None, (written.place.entry, quote(entry)))))
+        parts = entry.split("/")
+        if len(parts) in _ENTRY_SHAPES:
+            places["jobs", len(jobs)] = place
+            jobs.append(default | dict(zip(_ENTRY_SHAPES[len(parts)], parts, strict=True)))
+        else:
+            findings.append(Finding(place, (), "expected Module/job_id or account/Module/job_id"))
+    return Tree(tree.values | {"jobs": jobs}, places, tree.root), findings
 
 
 def _origin(tree: Tree, warnings: tuple[Problem, ...]) -> Origin:
@@ -77,7 +83,8 @@ def _origin(tree: Tree, warnings: tuple[Problem, ...]) -> Origin:
         warnings = (*warnings, Problem("jobs", f"no job is configured: list some under jobs, or set {JOBS}"))
     warnings = (*warnings, *(problem for index in range(count) for problem in _outdated(tree, index)))
     by_variable = (index for index in range(count) if tree.place(("jobs", index)).line is None)
-    return Origin(frozenset(_job_key(tree, index) for index in by_variable), warnings)
+    keys = (tree.texts(("jobs", index), "account", "module", "job_id") for index in by_variable)
+    return Origin(frozenset(JobKey(*(text or "" for text in key)) for key in keys), warnings)
 
 
 def _outdated(tree: Tree, index: int) -> Iterator[Problem]:
@@ -87,8 +94,3 @@ def _outdated(tree: Tree, index: int) -> Iterator[Problem]:
     if tree.text(path) == "Activities" and version not in {"v2", "v2.1"}:
         text = "from v3 on Zoho has no module Activities: name Tasks, Calls or Events, or set api_version: v2.1"
         yield tree.finding(path, text).problem()
-
-
-def _job_key(tree: Tree, index: int) -> JobKey:
-    account, module, job_id = (tree.text(("jobs", index, name)) or "" for name in ("account", "module", "job_id"))
-    return JobKey(account, module, job_id)

@@ -13,18 +13,17 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from exporter.errors import ConfigurationError, Problem
+from exporter.files import refused
 from exporter.model import TlsServer, WebAccess
 from exporter.settings.sections.redaction import quote
 from exporter.settings.sections.section import FilePath, Section, Text
-from exporter.settings.sections.values import Parser, UnknownWordError, choice
+from exporter.settings.sections.values import Parser, accepted, choice, pattern
 from exporter.settings.sources.tree import Finding, Tree
 from exporter.settings.sources.yaml_file import read_yaml
 from exporter.settings.validation import validated
 
-_TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
-_TLS_1_3_SUITES = frozenset({"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"})
+_TLS_1_3_SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 _SUITES = {
     f"TLS_ECDHE_{key}_WITH_{go}": f"ECDHE-{key}-{openssl}"
     for key in ("ECDSA", "RSA")
@@ -35,8 +34,8 @@ _SUITES = {
         ("AES_128_CBC_SHA", "AES128-SHA"),
         ("AES_256_CBC_SHA", "AES256-SHA"),
     )
-}
-"""Go's names of the suites of TLS 1.2, and OpenSSL's."""
+} | dict.fromkeys(_TLS_1_3_SUITES, "")
+"""Go's names of the suites, and OpenSSL's of those of TLS 1.2; those of TLS 1.3 are always there."""
 _CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1"}
 _IF_GIVEN, _REQUIRED = "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"
 _CLIENT_AUTH = {"NoClientCert": ssl.CERT_NONE, _IF_GIVEN: ssl.CERT_OPTIONAL, _REQUIRED: ssl.CERT_REQUIRED}
@@ -59,25 +58,10 @@ _HEADERS: Mapping[str, tuple[str, ...]] = {
     "Strict-Transport-Security": (),
 }
 """The headers that may be set, and their values where those are bounded."""
-_HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,4096}")
 _BCRYPT = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}")
 _COSTS = range(4, 17)
 _OPEN = "basic_auth_users: {}"
 _SAYS_NOTHING = f"says nothing of who may come in: write {_OPEN} to ask nobody, or leave out --web.config.file"
-
-
-def _parse_truth(text: str) -> bool:
-    if text.casefold() not in _TRUTHS:
-        raise ValueError(f"{quote(text)} is not true or false")
-    return _TRUTHS[text.casefold()]
-
-
-def _parse_suite(text: str) -> str:
-    if text in _TLS_1_3_SUITES:
-        return ""
-    if text not in _SUITES:
-        raise UnknownWordError(f"{quote(text)} is not a cipher suite that Go calls secure", text, _SUITES)
-    return _SUITES[text]
 
 
 def _one_at_most(curves: tuple[str, ...]) -> tuple[str, ...]:
@@ -86,30 +70,11 @@ def _one_at_most(curves: tuple[str, ...]) -> tuple[str, ...]:
     return curves
 
 
-def _parse_header_name(text: str) -> str:
-    if text not in _HEADERS:
-        known = f"; known: {', '.join(_HEADERS)}"
-        raise UnknownWordError(f"{quote(text)} is not a header that may be set here", text, _HEADERS, known)
-    return text
-
-
-def _parse_header_value(text: str) -> str:
-    if not _HEADER_VALUE.fullmatch(text):
-        raise ValueError("is not one line of ASCII characters")
-    return text
-
-
 def _refuse_unbounded(headers: Mapping[str, str]) -> Mapping[str, str]:
     for name, value in headers.items():
         if value and _HEADERS[name] and value.lower() not in _HEADERS[name]:
             raise ValueError(f"{name} may be {' or '.join(_HEADERS[name])}, not {quote(value)}")
     return headers
-
-
-def _parse_user(text: str) -> str:
-    if not text or ":" in text or not text.isprintable():
-        raise ValueError(f"{quote(text)} is not a user's name: one word or more on one line, without a colon")
-    return text
 
 
 def _parse_hash(text: str) -> str:
@@ -130,13 +95,19 @@ def _unsupported(reason: str) -> BeforeValidator:
 
 Inline = Annotated[str, _unsupported("put the PEM text into a file and give its path, as the key that ends in _file")]
 RateLimit = Annotated[str, _unsupported("--web.max-requests bounds what is worked on at once")]
-Truth = Annotated[bool, Parser("true or false", _parse_truth)]
+Truth = Annotated[bool, pattern("true or false", "(?i:true|yes|on|false|no|off)")]
 Version = Annotated[ssl.TLSVersion, choice(_VERSIONS, _REFUSED)]
-Suite = Annotated[str, Parser("a cipher suite's name", _parse_suite)]
+Suite = Annotated[str, choice(_SUITES, called="a cipher suite that Go calls secure")]
 Curve = Annotated[str, choice(_CURVES, _REFUSED)]
-HeaderName = Annotated[str, Parser("a header's name", _parse_header_name)]
-HeaderValue = Annotated[str, Parser("a header's value", _parse_header_value)]
-UserName = Annotated[str, Parser("a user's name", _parse_user)]
+HeaderName = Annotated[str, choice(tuple(_HEADERS), called="a header that may be set here")]
+HeaderValue = Annotated[str, pattern("one line of ASCII characters", r"[\x20-\x7e]{0,4096}")]
+UserName = Annotated[
+    str,
+    accepted(
+        "a user's name: one word or more on one line, without a colon",
+        lambda text: text and ":" not in text and text.isprintable(),
+    ),
+]
 PasswordHash = Annotated[SecretStr, Parser("a bcrypt hash", _parse_hash, hides=True)]
 
 
@@ -183,15 +154,13 @@ def read_web_config(path: Path) -> WebAccess:
         ConfigurationError: with every problem at once, none of which shows a hash or a key.
     """
     tree, findings = read_yaml(path)
-    config = validated(WebConfigFile, tree, chain(findings, _unsaid(tree), _incoherences(tree)))
+    tls = tree.mapping(("tls_server_config",))
+    wrong = (tree.finding(("tls_server_config", name), text) for name, text in _incoherences(tls))
+    config = validated(WebConfigFile, tree, chain(findings, _unsaid(tree), wrong))
     if "basic_auth_users" not in tree.values and not _says_something(tree.values):
-        raise ConfigurationError((Problem(str(path), _SAYS_NOTHING),))
-    return _access(config, path.parent)
-
-
-def _access(config: WebConfigFile, directory: Path) -> WebAccess:
+        raise refused(path, _SAYS_NOTHING)
     return WebAccess(
-        tls=_tls_server(config.tls_server_config, directory) if config.tls_server_config else None,
+        tls=_tls_server(config.tls_server_config, path.parent) if config.tls_server_config else None,
         users={user: secret.get_secret_value().encode() for user, secret in config.basic_auth_users.items()},
         headers=dict(config.http_server_config.headers),
     )
@@ -226,26 +195,19 @@ def _says_something(value: object) -> bool:
     return any(map(_says_something, value.values())) if isinstance(value, dict) else True
 
 
-def _incoherences(tree: Tree) -> Iterator[Finding]:
+def _incoherences(section: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """Find what is wrong between keys of `tls_server_config`."""
-    written = {name: value for name, value in tree.mapping(("tls_server_config",)).items() if value is not None}
+    written = {name: value for name, value in section.items() if value is not None}
     auth = written.get("client_auth_type")
     if auth in (None, "NoClientCert") and "client_ca_file" in written:
-        yield _finding(tree, "client_ca_file", f"needs client_auth_type beside it, such as {_REQUIRED}")
+        yield "client_ca_file", f"needs client_auth_type beside it, such as {_REQUIRED}"
     if auth in (_IF_GIVEN, _REQUIRED) and "client_ca_file" not in written:
-        yield _finding(tree, "client_auth_type", "needs client_ca_file beside it: whose certificates are trusted")
+        yield "client_auth_type", "needs client_ca_file beside it: whose certificates are trusted"
     if auth != _REQUIRED and "client_allowed_sans" in written:
-        yield _finding(tree, "client_allowed_sans", f"needs client_auth_type: {_REQUIRED}")
+        yield "client_allowed_sans", f"needs client_auth_type: {_REQUIRED}"
+    suites = written.get("cipher_suites")
     if written.get("min_version") == "TLS13":
         if written.get("max_version") == "TLS12":
-            yield _finding(tree, "max_version", "is older than min_version")
-    elif (
-        isinstance(suites := written.get("cipher_suites"), list)
-        and suites
-        and _TLS_1_3_SUITES.issuperset(map(str, suites))
-    ):
-        yield _finding(tree, "cipher_suites", "names none of TLS 1.2: add one, or set min_version: TLS13")
-
-
-def _finding(tree: Tree, name: str, text: str) -> Finding:
-    return tree.finding(("tls_server_config", name), text)
+            yield "max_version", "is older than min_version"
+    elif isinstance(suites, list) and suites and {*map(str, suites)} <= {*_TLS_1_3_SUITES}:
+        yield "cipher_suites", "names none of TLS 1.2: add one, or set min_version: TLS13"

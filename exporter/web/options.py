@@ -8,8 +8,8 @@ class WebOptions:
     """What the routes need to know. Time-outs in seconds, as `granted_seconds` takes them."""
 
     version: str
-    telemetry_path: str = "/metrics"
-    default_timeout_seconds: float = 10.0
-    timeout_offset_seconds: float = 0.5
-    max_requests: int = 40
+    telemetry_path: str
+    default_timeout_seconds: float
+    timeout_offset_seconds: float
+    max_requests: int
     """How many requests of each kind are worked on at once."""

@@ -65,10 +65,10 @@ class TransportOptions:
     is how many calls there are at once.
     """
 
-    timeout_seconds: float = 8.0
-    connect_timeout_seconds: float = 3.0
+    timeout_seconds: float
+    connect_timeout_seconds: float
+    pool_size: int
     proxies: Mapping[str, str] = field(default_factory=dict)
-    pool_size: int = 5
     user_agent: str = "zoho-mass-update-exporter"
 
 

@@ -16,35 +16,6 @@ _PACKAGE = Path(__file__).parents[2] / "exporter"
 _OF_SETTINGS = frozenset({"settings", "account", "given"})
 """What the rooms above call settings, an account's and a section's."""
 _TAKERS = tuple(f"exporter.{room}" for room in ("app", "jobs", "logs", "metrics", "state", "web", "zoho"))
-_STILL_DOUBLE = {
-    "ClientSetup.limits",
-    "CreditLimits.daily_budget",
-    "CreditLimits.reserve",
-    "Gate.max_requests",
-    "Retention.ended_seconds",
-    "Retention.max_jobs",
-    "Retention.max_probed_jobs",
-    "Retention.probed_seconds",
-    "Retention.unknown_seconds",
-    "Schedule.fault_longest_seconds",
-    "Schedule.fault_shortest_seconds",
-    "Schedule.longest_seconds",
-    "Schedule.refusal_longest_seconds",
-    "Schedule.refusal_shortest_seconds",
-    "Schedule.remaining_fraction",
-    "Schedule.shortest_seconds",
-    "Schedule.stale_after_seconds",
-    "Schedule.suspended_seconds",
-    "Schedule.waiting_fraction",
-    "TransportOptions.connect_timeout_seconds",
-    "TransportOptions.pool_size",
-    "TransportOptions.timeout_seconds",
-    "WebOptions.default_timeout_seconds",
-    "WebOptions.read_api_token",
-    "WebOptions.telemetry_path",
-    "WebOptions.timeout_offset_seconds",
-}
-"""Those that are left; each goes from here together with its second default."""
 
 
 def _reads(node: ast.AST, names: frozenset[str]) -> bool:
@@ -82,7 +53,7 @@ def test_what_takes_a_setting_has_no_default_of_its_own() -> None:
         parts = file.relative_to(_PACKAGE.parent).with_suffix("").parts
         module = importlib.import_module(".".join(part for part in parts if part != "__init__"))
         found |= set(_doubles(module, ast.parse(file.read_text(encoding="utf-8"))))
-    assert found == _STILL_DOUBLE
+    assert not found
 
 
 def test_help_says_the_defaults_of_the_settings() -> None:

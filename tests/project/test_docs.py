@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from played import PlayedExporter
+from samples import web_options
 
-from exporter.web import WebOptions
 from exporter.web.routes import create_routes
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ QUERIES = re.compile(r"(/explain|/probe)\?([^`\s\"]+)")
 def routes() -> dict[str, set[str]]:
     """Give the methods of every path, without those that HTTP adds."""
     methods: dict[str, set[str]] = {}
-    for route in create_routes(WebOptions(version="1.2.3"), PlayedExporter()):
+    for route in create_routes(web_options(), PlayedExporter()):
         methods.setdefault(route.path, set()).add(route.method)
     return methods
 

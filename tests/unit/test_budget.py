@@ -11,12 +11,11 @@ from math import inf
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from samples import NOW, Clock
+from samples import NOW, Clock, schedule
 from zoho_peer import DEAD_TOKEN, RUNNING, Asked, Peer, Reply, open_account
 
 from exporter.errors import HeldBackError, PassingError, PollError, TooManyJobsError
 from exporter.jobs.refresh import Refresher
-from exporter.jobs.schedule import Schedule
 from exporter.jobs.table import JobTable, Retention
 from exporter.model import Growth, JobKey, JobSource, JobSpec, ModuleTotals, Standing, TrackedJob
 from exporter.state import Health, SqliteStore
@@ -209,7 +208,7 @@ class Budget(RuleBasedStateMachine):
         self.refresher = Refresher(
             self.table,
             {"acme": self.account},
-            Schedule(),
+            schedule(),
             clock=self.clock,
             draw=lambda: 0.0,
             stopwatch=self.watch,
@@ -380,7 +379,7 @@ def test_live_jobs_are_polled_within_stale_after_while_the_budget_allows_that() 
     table = JobTable(store, Retention(1e9, 1e9, 1e9, 1000, 1000))
     keys = [JobKey("acme", "Leads", str(number)) for number in range(4)]
     table.declare([JobSpec(key, JobSource.CONFIG) for key in keys], NOW, accounts={"acme"})
-    refresher = Refresher(table, {"acme": account}, Schedule(), clock=clock, stopwatch=watch)
+    refresher = Refresher(table, {"acme": account}, schedule(), clock=clock, stopwatch=watch)
     oldest = 0.0
     for _ in range(3 * DAY // 300):
         refresher.refresh(watch.now + 1000)

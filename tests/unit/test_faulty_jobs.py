@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import pytest
-from samples import NOW, Clock
+from samples import NOW, Clock, constant_schedule, schedule
 from zoho_peer import DEAD_TOKEN, RUNNING, Asked, Peer, Reply, open_account
 
 from exporter.jobs.refresh import Refresher
@@ -28,7 +28,7 @@ class Scene:
 
     faulty: Collection[str]
     max_concurrency: int
-    schedule: Schedule = field(default_factory=lambda: Schedule.constant(15))
+    schedule: Schedule = field(default_factory=lambda: constant_schedule(15))
 
     def __post_init__(self) -> None:
         self.clock = Clock()
@@ -116,7 +116,7 @@ def test_faulty_jobs_that_are_polled_alone_first_are_known_later(faulty: Collect
 
 def test_a_faulty_job_is_polled_as_seldom_as_one_that_is_refused() -> None:
     """It waits a quarter of an hour, then twice as long each time, up to 6 h, and costs a credit each time."""
-    scene = Scene(("11",), 5, Schedule())
+    scene = Scene(("11",), 5, schedule())
     scene.scrape(24 * 240)
     polls = scene.polls()["11"]
     assert 5 <= polls <= 10

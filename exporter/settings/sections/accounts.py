@@ -9,15 +9,9 @@ from pydantic import SecretStr
 from exporter.model import Credentials, DataCenter, Environment
 from exporter.settings.sections.secret_files import read_secret_file, refuse_unfit
 from exporter.settings.sections.section import FilePath, Section
-from exporter.settings.sections.values import (
-    MOST_CREDITS,
-    Parser,
-    choice,
-    parse_base_url,
-    parse_budget,
-    pattern,
-    whole_number,
-)
+from exporter.settings.sections.values import Parser, choice, parse_base_url, pattern, whole_number
+
+_MOST_CREDITS = 10_000_000
 
 
 class ApiVersion(StrEnum):
@@ -58,9 +52,9 @@ class AccountSettings(Section):
     """File that holds the OAuth refresh token; read again at every token refresh."""
     max_concurrency: Annotated[int, whole_number(1, 25)] = 5
     """Calls to Zoho that may be under way at once for this account."""
-    daily_credit_budget: Annotated[int | None, Parser("a number of credits, or unlimited", parse_budget)] = 1000
+    daily_credit_budget: Annotated[int | None, whole_number(0, _MOST_CREDITS, unlimited="unlimited")] = 1000
     """Most API credits that the exporter spends on the account in any 24 hours; 0 for no polling."""
-    credit_reserve: Annotated[int, whole_number(0, MOST_CREDITS)] = 500
+    credit_reserve: Annotated[int, whole_number(0, _MOST_CREDITS)] = 500
     """Credits kept for others: while Zoho says fewer remain, polling stops but for a look each hour."""
     accounts_url: BaseUrl | None = None
     """OAuth server, for a data centre that is not in the list; only together with `api_url`."""

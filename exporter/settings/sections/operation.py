@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Annotated
 
+from pydantic import PlainSerializer
+
 from exporter.settings.sections.section import FilePath, Section
 from exporter.settings.sections.values import (
     ListenAddress,
@@ -66,7 +68,7 @@ class WebSettings(Section):
     """The exporter's own web server."""
 
     listen_address: Annotated[
-        ListenAddress, Parser("host:port, :port or [IPv6 address]:port", parse_listen_address)
+        ListenAddress, Parser("host:port, :port or [IPv6 address]:port", parse_listen_address), PlainSerializer(str)
     ] = ListenAddress("", 10042)
     """Where to listen; without a host on every interface."""
     telemetry_path: Annotated[str, Parser("a path such as /metrics", parse_telemetry_path)] = "/metrics"

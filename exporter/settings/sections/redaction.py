@@ -7,7 +7,6 @@ _URL_QUERY = re.compile(r"\?.*", re.DOTALL)
 # Zoho's tokens and client ids are "1000." and groups of 32 hex digits; its client secrets are 42 hex digits.
 _ZOHO_TOKEN = re.compile(r"1000\.[\w.-]{8,}|[0-9A-Fa-f]{24,}")
 _SHORT = 80
-_PATH_LENGTH = 300
 _LONGEST = 4096
 
 
@@ -25,8 +24,3 @@ def quote(text: object, *, limit: int = _SHORT) -> str:
     """Give the redacted value in double quotes, on one line, safe to write in any encoding of Unicode."""
     printable = (char if char.isprintable() else ascii(char)[1:-1] for char in redact(str(text), limit=limit))
     return '"' + "".join(printable).replace('"', '\\"') + '"'
-
-
-def quote_path(path: object) -> str:
-    """Quote a file's path: longer than other values, since its end is what tells files apart."""
-    return quote(path, limit=_PATH_LENGTH)

@@ -7,9 +7,10 @@ type's parser says what may be written.
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationInfo, model_validator
+import yaml
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr
 
 from exporter.errors import Problem
 from exporter.model import JobKey, JobSource, JobSpec
@@ -96,12 +97,9 @@ class Settings(Section):
 
     _origin: Origin = PrivateAttr(default=Origin())
 
-    @model_validator(mode="after")
-    def keep_origin(self, info: ValidationInfo) -> Self:
+    def model_post_init(self, context: Origin | None, /) -> None:
         """Keep what the loader knows beside the values."""
-        if isinstance(info.context, Origin):
-            self._origin = info.context
-        return self
+        self._origin = context or Origin()
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
@@ -111,11 +109,9 @@ class Settings(Section):
     @property
     def job_specs(self) -> tuple[JobSpec, ...]:
         """The jobs in the product's own words, in the order given."""
-        return tuple(job.spec(self._source(job)) for job in self.jobs)
-
-    def _source(self, job: JobSettings) -> JobSource:
-        is_variable = job.key in self._origin.environment_jobs
-        return JobSource.ENVIRONMENT if is_variable else JobSource.CONFIG
+        by_variable = self._origin.environment_jobs
+        sources = (JobSource.ENVIRONMENT if job.key in by_variable else JobSource.CONFIG for job in self.jobs)
+        return tuple(map(JobSettings.spec, self.jobs, sources))
 
     def proxies_for(self, url: str) -> dict[str, str]:
         """Give the proxy for `url` by its scheme; empty for a direct connection."""
@@ -134,3 +130,9 @@ def default_of(name: str) -> object:
     """Give the default of a setting by its dotted name, such as `web.listen_address`: the one place it is written."""
     section, _, field = name.rpartition(".")
     return (SECTIONS[section] if section else Settings).model_fields[field].default
+
+
+def effective_settings(settings: Settings) -> str:
+    """Give the settings in force as YAML: every default filled in, durations in seconds, every secret masked."""
+    values = settings.model_dump(mode="json")
+    return str(yaml.dump(values, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True))

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from exporter.errors import ConfigurationError, Problem
-from exporter.files import read_text
+from exporter.files import read_text, refused
 
 _MOST_BYTES = 64 * 1024
 
@@ -14,10 +13,13 @@ def read_secret_file(path: Path) -> str:
     Raises:
         ConfigurationError: with one problem, placed at the file, that says what is wrong with it.
     """
-    secret = read_text(path, _MOST_BYTES, expected="a secret alone").strip()
-    if problem := _unfitness(secret):
-        raise ConfigurationError((Problem(str(path), problem),))
-    return secret
+    text = read_text(path, _MOST_BYTES, expected="a secret alone")
+    try:
+        return refuse_unfit(text)
+    except ValueError as error:
+        message = str(error)
+    # Raised out of the `except`: the error's frames hold the secret.
+    raise refused(path, message)
 
 
 def refuse_unfit(secret: str) -> str:
@@ -27,14 +29,8 @@ def refuse_unfit(secret: str) -> str:
         ValueError: when it is empty or several words or lines.
     """
     secret = secret.strip()
-    if problem := _unfitness(secret):
-        raise ValueError(problem)
-    return secret
-
-
-def _unfitness(secret: str) -> str:
     if not secret:
-        return "is empty"
+        raise ValueError("is empty")
     if not secret.isprintable() or " " in secret:
-        return "holds more than one word or line: expected the secret alone"
-    return ""
+        raise ValueError("holds more than one word or line: expected the secret alone")
+    return secret

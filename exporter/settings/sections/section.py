@@ -5,14 +5,17 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from exporter.settings.sections.values import Parser, parse_path, parse_text, pattern
+from exporter.settings.sections.values import accepted, pattern
 
-Alias = Annotated[
+_MOST = 256
+Alias = Annotated[str, pattern("an account alias: 1 to 64 letters, digits, _ . or -", r"[a-zA-Z0-9_.-]{1,64}")]
+Text = Annotated[
     str,
-    pattern("an account alias: 1 to 64 letters, digits, _ . or -", r"[a-zA-Z0-9_.-]{1,64}"),
+    accepted(
+        f"a text of one line with at most {_MOST} characters", lambda text: len(text) <= _MOST and text.isprintable()
+    ),
 ]
-Text = Annotated[str, Parser("a text of one line", parse_text)]
-FilePath = Annotated[Path, Parser("a path", parse_path)]
+FilePath = Annotated[Path, accepted("a path", lambda text: text and text.isprintable())]
 
 
 class Section(BaseModel):

@@ -13,36 +13,31 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import GetCoreSchemaHandler, SecretStr
-from pydantic_core.core_schema import CoreSchema, no_info_before_validator_function
+from pydantic_core import core_schema
 
 from exporter.settings.sections.redaction import quote
 
-_DURATION = re.compile(
-    r"(?:([0-9]+)y)?(?:([0-9]+)w)?(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?(?:([0-9]+)ms)?"
-)
 _SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
-_UNIT_SECONDS = (31_536_000, 604_800, 86_400, 3_600, 60, 1, 0.001)
-_UNITS = ("y", "w", "d", "h", "m", "s", "ms")
-_MAX_DIGITS = 15
+_UNITS = {"y": 31_536_000, "w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
+_DURATION = re.compile("".join(f"(?:([0-9]{{1,15}}){unit})?" for unit in _UNITS))
 _MAX_PORT = 65_535
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?")
 _PORT = re.compile(r"[0-9]{1,5}")
 _TELEMETRY_PATH = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.~-]*)+")
 _OWN_PATHS = ("/-", "/api", "/config", "/explain", "/probe", "/sd")
-_MAX_TEXT = 256
 _LONGEST = 4096
 _MOST_COMPARED = 1000
 _NOTHING: Mapping[str, str] = {}
 
-MOST_CREDITS = 10_000_000
-UNLIMITED = "unlimited"
+MASK = "<secret>"
+"""What is shown instead of a secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parser:
     """Turns what the user wrote into a value; `expected` says in a noun phrase what may be written.
 
-    It is what a field is annotated with. One that `hides` gives a value that no repr shows.
+    It is what a field is annotated with. One that `hides` gives a value that no repr shows, nor the settings in force.
     """
 
     expected: str
@@ -64,8 +59,9 @@ class Parser:
         parsed = self.parse(text)
         return SecretStr(str(parsed)) if self.hides else parsed
 
-    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return no_info_before_validator_function(self, handler(source))
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        shown = core_schema.plain_serializer_function_ser_schema(lambda _: MASK) if self.hides else None
+        return core_schema.no_info_before_validator_function(self, handler(source), serialization=shown)
 
 
 class ListenAddress(NamedTuple):
@@ -100,53 +96,55 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {quote(by_lower[near[0]])}?" if near else ""
 
 
-def pattern(expected: str, regex: str) -> Parser:
-    """Accept exactly the texts that match `regex`, as they are."""
-    compiled = re.compile(regex)
+def accepted(expected: str, is_right: Callable[[str], object]) -> Parser:
+    """Accept exactly the texts that are right, as they are."""
 
     def parse(text: str) -> str:
-        if not compiled.fullmatch(text):
+        if not is_right(text):
             raise ValueError(f"{quote(text)} is not {expected}")
         return text
 
     return Parser(expected, parse)
 
 
-def choice(words: Iterable[str] | Mapping[str, object], refused: Mapping[str, str] = _NOTHING) -> Parser:
-    """Accept one of the words, and give what it stands for; those that are `refused` have a message of their own."""
+def pattern(expected: str, regex: str) -> Parser:
+    """Accept exactly the texts that match `regex`, as they are."""
+    return accepted(expected, re.compile(regex).fullmatch)
+
+
+def choice(
+    words: Iterable[str] | Mapping[str, object], refused: Mapping[str, str] = _NOTHING, *, called: str = ""
+) -> Parser:
+    """Accept one of the words, and give what it stands for; those that are `refused` have a message of their own.
+
+    What the words are `called` stands in messages instead of all of them.
+    """
     meanings = words if isinstance(words, Mapping) else {str(word): word for word in words}
     listed = ", ".join(meanings)
+    expected, otherwise = (called, f"; known: {listed}") if called else (f"one of {listed}", "")
 
     def parse(text: str) -> object:
         if text in refused:
             raise ValueError(refused[text])
         if text not in meanings:
-            raise UnknownWordError(f"{quote(text)} is not one of {listed}", text, meanings)
+            raise UnknownWordError(f"{quote(text)} is not {expected}", text, meanings, otherwise)
         return meanings[text]
 
-    return Parser(f"one of {listed}", parse)
+    return Parser(expected, parse)
 
 
-def whole_number(low: int, high: int) -> Parser:
-    """Accept decimal digits within the range."""
-    expected = f"a whole number from {low} to {high}"
+def whole_number(low: int, high: int, *, unlimited: str = "") -> Parser:
+    """Accept decimal digits within the range, or the word that means no limit, and gives `None`."""
+    expected = f"a whole number from {low} to {high}" + (f", or {unlimited}" if unlimited else "")
 
-    def parse(text: str) -> int:
+    def parse(text: str) -> int | None:
+        if unlimited and text.strip().casefold() == unlimited:
+            return None
         if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
             raise ValueError(f"{quote(text)} is not {expected}")
         return int(text)
 
     return Parser(expected, parse)
-
-
-def parse_budget(text: str) -> int | None:
-    """Read a number of credits, or `unlimited` as `None`."""
-    if text.strip().casefold() == UNLIMITED:
-        return None
-    try:
-        return int(str(whole_number(0, MOST_CREDITS)(text)))
-    except ValueError as error:
-        raise ValueError(f"{error}, or {UNLIMITED}") from None
 
 
 def parse_fraction(text: str) -> float:
@@ -175,17 +173,16 @@ def parse_duration(text: str) -> float:
     if _SECONDS.fullmatch(text):
         return float(text)
     match = _DURATION.fullmatch(text)
-    if not text or not match or any(len(digits or "") > _MAX_DIGITS for digits in match.groups()):
+    if not text or not match:
         raise ValueError(f"{quote(text)} is not a duration such as 15s, 1m30s, 7d or 500ms")
-    counts = (int(digits or 0) for digits in match.groups())
-    return float(sum(count * unit for count, unit in zip(counts, _UNIT_SECONDS, strict=True)))
+    return float(sum(int(digits or 0) * unit for digits, unit in zip(match.groups(), _UNITS.values(), strict=True)))
 
 
 def format_duration(seconds: float) -> str:
     """Write seconds (0 or more, to the millisecond) as a Prometheus-style duration."""
     left = round(seconds * 1000)
     parts = []
-    for unit, name in zip(_UNIT_SECONDS, _UNITS, strict=True):
+    for name, unit in _UNITS.items():
         count, left = divmod(left, round(unit * 1000))
         parts.append(f"{count}{name}" if count else "")
     return "".join(parts) or "0s"
@@ -198,18 +195,13 @@ def parse_listen_address(text: str) -> ListenAddress:
         raise ValueError(f"{quote(text)} is not host:port, :port or [IPv6 address]:port")
     if not _PORT.fullmatch(port) or int(port) > _MAX_PORT:
         raise ValueError(f"{quote(text)} has no port from 0 to {_MAX_PORT} after its last colon")
-    if host.startswith("["):
-        return ListenAddress(_bracketed(host, text), int(port))
-    if host and not _HOST.fullmatch(host):
-        raise ValueError(f"{quote(text)} has no valid host name or address before its last colon")
-    return ListenAddress(host, int(port))
-
-
-def _bracketed(host: str, text: str) -> str:
-    address = host.removeprefix("[").removesuffix("]")
-    if not host.endswith("]") or not _is_ipv6(address):
+    is_bracketed = host.startswith("[")
+    address = host[1:-1] if is_bracketed else host
+    if is_bracketed and not (host.endswith("]") and _is_ipv6(address)):
         raise ValueError(f"{quote(text)} has no valid IPv6 address in its brackets")
-    return address
+    if host and not is_bracketed and not _HOST.fullmatch(host):
+        raise ValueError(f"{quote(text)} has no valid host name or address before its last colon")
+    return ListenAddress(address, int(port))
 
 
 def _is_ipv6(text: str) -> bool:
@@ -252,25 +244,17 @@ def parse_proxy_url(text: str) -> str:
 
 
 def _split_url(text: str) -> SplitResult:
-    parts = _lenient_split(text)
-    host = parts.hostname if parts else None
-    if parts is None or parts.scheme not in {"http", "https"} or not host:
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname if parts.scheme in {"http", "https"} and parts.port != 0 else None
+    except ValueError:  # also that of a port, which is not looked at before
+        host = None
+    # `urlsplit` drops line breaks and tabs silently.
+    if not host or not text.isprintable() or " " in text or "\\" in text:
         raise ValueError(f"{quote(text)} is not a URL such as https://www.zohoapis.eu")
     if not _HOST.fullmatch(host) and not _is_ipv6(host):
         raise ValueError(f"{quote(text)} has no valid host")
-    return parts
-
-
-def _lenient_split(text: str) -> SplitResult | None:
-    # `urlsplit` drops line breaks and tabs silently, and checks the port only when asked for it.
-    if not text.isprintable() or " " in text or "\\" in text:
-        return None
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        return None
-    return None if port == 0 else parts
+    return urlsplit(text)
 
 
 def parse_telemetry_path(text: str) -> str:
@@ -279,18 +263,4 @@ def parse_telemetry_path(text: str) -> str:
         raise ValueError(f"{quote(text)} is a page of the exporter's own: choose another, such as /metrics")
     if not _TELEMETRY_PATH.fullmatch(text):
         raise ValueError(f"{quote(text)} is not a path such as /metrics (not / alone; letters, digits, _ . ~ -)")
-    return text
-
-
-def parse_text(text: str) -> str:
-    """Give a short text for people as it is."""
-    if len(text) > _MAX_TEXT or not text.isprintable():
-        raise ValueError(f"{quote(text)} is not a text of one line with at most {_MAX_TEXT} characters")
-    return text
-
-
-def parse_path(text: str) -> str:
-    """Give a file's path as it is."""
-    if not text or not text.isprintable():
-        raise ValueError(f"{quote(text)} is not a path")
     return text

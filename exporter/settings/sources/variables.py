@@ -15,8 +15,7 @@ from exporter.settings.sections.accounts import AccountSettings
 from exporter.settings.sections.redaction import quote
 from exporter.settings.sections.schema import SECTIONS, Settings
 from exporter.settings.sections.secret_files import read_secret_file
-from exporter.settings.sources.layers import Source, Written
-from exporter.settings.sources.tree import Finding, Place, Tree
+from exporter.settings.sources.tree import Finding, Place, Source, Tree, Written
 from exporter.settings.sources.tree import Path as TreePath
 
 PREFIX = "ZOHO_"
@@ -29,7 +28,6 @@ DEFAULT_ALIAS = "default"
 _NEAR = 0.8
 _MOST_BYTES = 64 * 1024
 _MOST_FOREIGN = 100
-_ENTRY_SHAPES = {2: ("module", "job_id"), 3: ("account", "module", "job_id")}
 _FILE_KEYS = ("client_secret_file", "refresh_token_file")
 
 Layer = Mapping[str, Written]
@@ -57,7 +55,7 @@ class Variables:
         chosen = environment.get(SECRETS_DIR) or dotenv.get(SECRETS_DIR)
         secrets: Layer = {}
         if chosen or secrets_dir.is_dir():
-            directory = Path(str(chosen.value)) if chosen else secrets_dir
+            directory = Path(chosen.value) if chosen else secrets_dir
             secrets = _secrets(directory, _named_files(file), findings)
         return cls((environment, dotenv, secrets), (*misspelt, *misspelt_too), tuple(findings))
 
@@ -69,7 +67,7 @@ class Variables:
     def alias(self) -> str:
         """The account that the variables describe."""
         written = self.get(ACCOUNT)
-        return str(written.value) if written else DEFAULT_ALIAS
+        return written.value if written else DEFAULT_ALIAS
 
     def sources(self, file: Tree) -> Iterator[Source]:
         """Give each source of variables, jobs apart, to be laid over the file."""
@@ -84,25 +82,15 @@ class Variables:
 
 def known_variables(alias: str = DEFAULT_ALIAS) -> Mapping[str, tuple[str, ...]]:
     """Give every variable that stands for one setting, and that setting's path, for the account `alias`."""
-    account = {_variable(name): ("accounts", alias, name) for name in AccountSettings.model_fields}
-    return account | {_variable(*path): path for path in _shared_paths()}
-
-
-def _shared_paths() -> Iterator[tuple[str, ...]]:
-    for name in Settings.model_fields:
-        if name in SECTIONS:
-            yield from ((name, inner) for inner in SECTIONS[name].model_fields)
-        elif name not in {"accounts", "jobs"}:
-            yield (name,)
-
-
-def _variable(*path: str) -> str:
-    return PREFIX + "__".join(path).upper()
+    paths: list[tuple[str, ...]] = [("accounts", alias, name) for name in AccountSettings.model_fields]
+    for name in [name for name in Settings.model_fields if name not in {"accounts", "jobs"}]:
+        paths += [(name, inner) for inner in SECTIONS[name].model_fields] if name in SECTIONS else [(name,)]
+    return {variable_for(path): path for path in paths}
 
 
 def variable_for(path: TreePath) -> str:
-    """Give the variable that sets an account's setting."""
-    return _variable(str(path[-1]))
+    """Give the variable that sets a setting; which account is meant goes without saying."""
+    return PREFIX + "__".join(map(str, path[2:] if path[0] == "accounts" else path)).upper()
 
 
 def _picked(environ: Mapping[str, str | None], *, source: str = "") -> tuple[Layer, tuple[Problem, ...]]:
@@ -152,7 +140,12 @@ def _secrets(directory: Path, taken: frozenset[str], findings: list[Finding]) ->
     """
     layer: dict[str, Written] = {}
     known = {*known_variables(), ACCOUNT, JOBS}
-    for file in _listed(directory, findings):
+    try:
+        files = sorted(directory.iterdir())
+    except OSError as error:
+        findings.append(Finding(Place(SECRETS_DIR), (), f"{quote(directory)} {explain(error, directory)}"))
+        return layer
+    for file in files:
         name, place = file.name.upper(), Place(str(file))
         if name not in known or os.path.realpath(file) in taken:
             continue
@@ -164,28 +157,3 @@ def _secrets(directory: Path, taken: frozenset[str], findings: list[Finding]) ->
         except ConfigurationError as error:
             findings.extend(Finding(place, (), problem.message) for problem in error.problems)
     return layer
-
-
-def _listed(directory: Path, findings: list[Finding]) -> list[Path]:
-    try:
-        return sorted(directory.iterdir())
-    except OSError as error:
-        findings.append(Finding(Place(SECRETS_DIR), (), f"{quote(directory)} {explain(error, directory)}"))
-        return []
-
-
-def environment_jobs(
-    written: Written, default_account: str | None
-) -> tuple[list[tuple[dict[str, object], Place]], tuple[Finding, ...]]:
-    """Split `ZOHO_JOBS`: entries `Module/job_id` or `account/Module/job_id`, between commas."""
-    jobs: list[tuple[dict[str, object], Place]] = []
-    findings: list[Finding] = []
-    for entry in filter(None, map(str.strip, str(written.value).split(","))):
-        place = Place(written.place.name, entry=": ".join(filter(None, (written.place.entry, quote(entry)))))
-        parts = entry.split("/")
-        if len(parts) not in _ENTRY_SHAPES:
-            findings.append(Finding(place, (), "expected Module/job_id or account/Module/job_id"))
-            continue
-        job: dict[str, object] = {"account": default_account} if default_account else {}
-        jobs.append((job | dict(zip(_ENTRY_SHAPES[len(parts)], parts, strict=True)), place))
-    return jobs, tuple(findings)

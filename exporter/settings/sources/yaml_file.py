@@ -1,8 +1,6 @@
 """A YAML file, read node by node, so that every value keeps its digits and its line."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -12,7 +10,7 @@ from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from yaml.resolver import BaseResolver, Resolver
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.files import read_text
+from exporter.files import read_text, refused
 from exporter.settings.sources.tree import Finding, Place, Tree
 from exporter.settings.sources.tree import Path as TreePath
 
@@ -27,6 +25,7 @@ _PLAIN_TAGS = frozenset(
 _QUOTED = re.compile(r"'[^' ]{3,}'")
 
 Pairs = dict[str, tuple[ScalarNode, yaml.Node]]
+Around = tuple[yaml.Node, ...]
 
 
 def read_yaml(path: Path) -> tuple[Tree, tuple[Finding, ...]]:
@@ -47,7 +46,7 @@ def read_yaml(path: Path) -> tuple[Tree, tuple[Finding, ...]]:
     if problem:
         raise ConfigurationError((problem,))
     if not isinstance(values, dict):
-        raise _refused(str(path), "expected a mapping at the top level, such as accounts: and jobs:")
+        raise refused(path, "expected a mapping at the top level, such as accounts: and jobs:")
     return Tree(values, walk.places, Place(str(path), 1)), tuple(walk.findings)
 
 
@@ -70,9 +69,9 @@ class _Loader(Composer, BaseResolver, CParser):
         self._nodes += 1
         self._depth += 1
         if self._nodes > _MOST_NODES:
-            raise _refused(self._name, f"has more than {_MOST_NODES} keys and values: split it")
+            raise refused(self._name, f"has more than {_MOST_NODES} keys and values: split it")
         if self._depth > _DEEPEST:
-            raise _refused(self._name, "is nested too deeply")
+            raise refused(self._name, "is nested too deeply")
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
@@ -82,10 +81,6 @@ for _first, _resolvers in Resolver.yaml_implicit_resolvers.items():
     for _tag, _regex in _resolvers:
         if _tag in {f"{_TAG}null", f"{_TAG}merge"}:
             _Loader.add_implicit_resolver(_tag, _regex, [_first])
-
-
-def _refused(name: str, message: str) -> ConfigurationError:
-    return ConfigurationError((Problem(name, message),))
 
 
 def _syntax_problem(error: Exception, name: str, text: str) -> Problem:
@@ -110,7 +105,6 @@ class _Walk:
         self.findings: list[Finding] = []
         self.places: dict[TreePath, Place] = {}
         self._name = name
-        self._open: set[int] = set()
         self._reported: set[int] = set()
         self._visits = 0
 
@@ -120,25 +114,27 @@ class _Walk:
             return {}
         return self._value(root, (), Place(self._name, 1))
 
-    def _value(self, node: yaml.Node, path: TreePath, place: Place) -> object:
+    def _value(self, node: yaml.Node, path: TreePath, place: Place, around: Around = ()) -> object:
         self.places[path] = place
-        with self._inside(node, path, place) as is_new:
-            if not is_new:
-                return None
-            if node.tag not in _PLAIN_TAGS:
-                # The tag is not quoted: it is what YAML makes of a secret that begins with "!".
-                text = "has a YAML tag: put a value that begins with ! in quotes"
-                self.findings.append(Finding(place, path, text))
-            match node:
-                case MappingNode():
-                    pairs = self._pairs(node, path).items()
-                    return {name: self._value(value, (*path, name), self._place(key)) for name, (key, value) in pairs}
-                case SequenceNode(value=values):
-                    return [self._value(item, (*path, i), self._place(item)) for i, item in enumerate(values)]
-                case _:
-                    return None if node.tag == f"{_TAG}null" else str(node.value)
+        if self._is_around(node, path, place, around):
+            return None
+        if node.tag not in _PLAIN_TAGS:
+            # The tag is not quoted: it is what YAML makes of a secret that begins with "!".
+            self.findings.append(Finding(place, path, "has a YAML tag: put a value that begins with ! in quotes"))
+        match node:
+            case MappingNode():
+                inner: Around = (*around, node)
+                pairs = self._pairs(node, path, inner).items()
+                return {
+                    name: self._value(value, (*path, name), self._place(key), inner) for name, (key, value) in pairs
+                }
+            case SequenceNode(value=values):
+                inner = (*around, node)
+                return [self._value(item, (*path, i), self._place(item), inner) for i, item in enumerate(values)]
+            case _:
+                return None if node.tag == f"{_TAG}null" else str(node.value)
 
-    def _pairs(self, node: MappingNode, path: TreePath) -> Pairs:
+    def _pairs(self, node: MappingNode, path: TreePath, around: Around) -> Pairs:
         own: Pairs = {}
         merged: Pairs = {}
         self._visits += len(node.value)
@@ -146,7 +142,7 @@ class _Walk:
             if not isinstance(key, ScalarNode):
                 self._find(key, path, "has a key that is not a plain word")
             elif key.tag == f"{_TAG}merge":
-                self._merge(value, path, merged)
+                self._merge(value, path, merged, around)
             elif key.value in own:
                 first = own[key.value][0].start_mark.line + 1
                 self._find(key, (*path, key.value), f"duplicate key, first on line {first}")
@@ -154,31 +150,24 @@ class _Walk:
                 own[key.value] = (key, value)
         return merged | own
 
-    def _merge(self, node: yaml.Node, path: TreePath, merged: Pairs) -> None:
+    def _merge(self, node: yaml.Node, path: TreePath, merged: Pairs, around: Around) -> None:
         for source in node.value if isinstance(node, SequenceNode) else [node]:
             if not isinstance(source, MappingNode):
                 self._find(source, path, "<<: expects a mapping, or a list of mappings")
-                continue
-            with self._inside(source, path, self._place(source)) as is_new:
-                for name, pair in self._pairs(source, path).items() if is_new else ():
+            elif not self._is_around(source, path, self._place(source), around):
+                for name, pair in self._pairs(source, path, (*around, source)).items():
                     merged.setdefault(name, pair)
 
-    @contextmanager
-    def _inside(self, node: yaml.Node, path: TreePath, place: Place) -> Iterator[bool]:
+    def _is_around(self, node: yaml.Node, path: TreePath, place: Place, around: Around) -> bool:
+        """Whether a node contains itself: it is among those around it."""
         self._visits += 1
         if self._visits > _MOST_NODES:
-            raise _refused(self._name, f"its aliases expand to more than {_MOST_NODES} values")
-        if len(self._open) > _DEEPEST:
-            raise _refused(self._name, "is nested too deeply")
-        if id(node) in self._open:
+            raise refused(self._name, f"its aliases expand to more than {_MOST_NODES} values")
+        if len(around) > _DEEPEST:
+            raise refused(self._name, "is nested too deeply")
+        if is_around := any(node is one for one in around):
             self.findings.append(Finding(place, path, "an alias that contains itself"))
-            yield False
-            return
-        self._open.add(id(node))
-        try:
-            yield True
-        finally:
-            self._open.discard(id(node))
+        return is_around
 
     def _find(self, node: yaml.Node, path: TreePath, text: str) -> None:
         # A mapping with several aliases is walked as often, and told of once.

@@ -8,7 +8,7 @@ from threading import Barrier, Event, Thread
 from threading import enumerate as threads
 
 import pytest
-from samples import DEALS, FAILURE, LEADS, NOW, Clock, report, tracked
+from samples import DEALS, FAILURE, LEADS, NOW, Clock, constant_schedule, report, schedule, tracked
 from upstreams import Answer, PlayedUpstream
 
 from exporter.errors import (
@@ -21,7 +21,6 @@ from exporter.errors import (
 )
 from exporter.jobs.outcome import note_failure
 from exporter.jobs.refresh import Refresher, Skip
-from exporter.jobs.schedule import Schedule
 from exporter.jobs.table import JobTable, Retention
 from exporter.model import JobKey, JobReport, JobSource, JobSpec, JobState, PollFailure, TrackedJob
 from exporter.state import SqliteStore
@@ -59,7 +58,7 @@ class Scene:
         self.upstream = self.way(answer, pressure=pressure, max_concurrency=max_concurrency)
         self.table = JobTable(self.store, RETENTION)
         self.table.declare([JobSpec(key, JobSource.CONFIG) for key in keys], NOW, accounts={"acme"})
-        self.refresher = Refresher(self.table, {"acme": self.upstream}, Schedule.constant(15), clock=self.clock)
+        self.refresher = Refresher(self.table, {"acme": self.upstream}, constant_schedule(15), clock=self.clock)
 
     def way(self, answer: Answer, *, pressure: float = 0.0, max_concurrency: int = 1) -> PlayedUpstream:
         """Give a way to Zoho."""
@@ -381,7 +380,7 @@ def test_scrape_ends_at_its_deadline() -> None:
     """The deadline is a time on the stopwatch, whatever the clock on the wall does; a late poll is left to land."""
     scene, stopwatch = Scene(keys=(LEADS,)), Clock(100.0)
     refresher = Refresher(
-        scene.table, {"acme": scene.upstream}, Schedule.constant(15), clock=scene.clock, stopwatch=stopwatch
+        scene.table, {"acme": scene.upstream}, constant_schedule(15), clock=scene.clock, stopwatch=stopwatch
     )
     scene.upstream.gate.clear()
     refresher.refresh(100.0)
@@ -474,7 +473,7 @@ def test_poll_under_way_ends_on_its_old_road() -> None:
     scene.refresher.refresh(0)
     assert scene.upstream.begun.wait(PATIENCE_SECONDS)
     wider = scene.way(lambda _: report(updated=31), max_concurrency=2)
-    scene.refresher.reconfigure({"acme": wider}, Schedule.constant(15))
+    scene.refresher.reconfigure({"acme": wider}, constant_schedule(15))
     scene.upstream.gate.set()
     eventually(lambda: scene.watched(DEALS).report == report())
     scene.scrape()
@@ -604,7 +603,7 @@ def test_another_way_and_schedule_are_taken() -> None:
     scene = Scene()
     scene.scrape()
     other = scene.way(lambda _: report(JobState.COMPLETED))
-    scene.refresher.reconfigure({"acme": other}, Schedule.constant(5))
+    scene.refresher.reconfigure({"acme": other}, constant_schedule(5))
     scene.clock.now += 20
     scene.scrape()
     assert (scene.upstream.asked, other.asked) == ([DEALS, LEADS], [DEALS, LEADS])
@@ -614,7 +613,7 @@ def test_another_way_and_schedule_are_taken() -> None:
 def test_jobs_of_an_account_that_is_gone_are_left_alone() -> None:
     """Between a reload and the end of its jobs a scrape finds no way to Zoho, and polls nothing."""
     scene = Scene()
-    scene.refresher.reconfigure({}, Schedule())
+    scene.refresher.reconfigure({}, schedule())
     scene.scrape()
     assert (scene.upstream.asked, scene.refresher.tallies()) == ([], {})
 

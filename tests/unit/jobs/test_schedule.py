@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import FAILURE, NOW, report, tracked
+from samples import FAILURE, NOW, constant_schedule, report, schedule, tracked
 
 from exporter.jobs.outcome import note_failure, note_report
 from exporter.jobs.schedule import Schedule
 from exporter.model import JobReport, JobState, PollFailure, TrackedJob
 
-SCHEDULE = Schedule()
+SCHEDULE = schedule()
 REFUSAL = PollFailure("NO_PERMISSION", "permission denied", "ask", is_passing=False)
 PLENTY = 0.0
 
@@ -231,14 +231,14 @@ def test_stretch_only_lengthens_up_to_the_age_of_stale(
 
 def test_constant_schedule_polls_at_one_interval() -> None:
     """Tests and demonstrations can ask for the same wait in every situation."""
-    constant = Schedule.constant(3)
+    constant = constant_schedule(3)
     for job in (polled(JobState.SUSPENDED), paced(4000), failed(REFUSAL, 5)):
         assert constant.next_poll_at(job, 1.0) == NOW + 3
 
 
 def test_constant_zero_polls_at_each_scrape_until_credits_are_scarce() -> None:
     """Without an interval there is still something to stretch."""
-    constant = Schedule.constant(0)
+    constant = constant_schedule(0)
     job = polled(schedule=constant)
     assert constant.is_due(job, NOW, PLENTY)
     assert constant.due_at(job, 1.0) == NOW + 3600

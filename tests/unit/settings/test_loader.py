@@ -247,7 +247,7 @@ def test_nested_settings_by_variable_and_flag(load: _Load, account: str) -> None
     assert settings.web.listen_address == ListenAddress("", 2)
     assert settings.log.level is LogLevel.WARNING
     assert settings.job_labels == ("team", "region")
-    assert load(text, environ, {"job_labels": ["squad"]}).job_labels == ("squad",)
+    assert load(text, environ, {"job_labels": "squad"}).job_labels == ("squad",)
 
 
 def test_state_path_by_every_source(load: _Load, account: str) -> None:

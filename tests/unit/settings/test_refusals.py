@@ -135,7 +135,7 @@ _AFTER_AN_ACCOUNT = {
     ),
     "null label": (
         "job_labels: team\njobs: [{module: L, job_id: 1, labels: {team: }}]",
-        "8: jobs[0].labels.team: expected a text of one line, got nothing",
+        "8: jobs[0].labels.team: expected a text of one line with at most 256 characters, got nothing",
     ),
     "labels is a list": (
         "jobs: [{module: L, job_id: 1, labels: [a]}]",
@@ -250,7 +250,7 @@ _AFTER_AN_ACCOUNT = {
     ),
     "budget is a mapping": (
         "    daily_credit_budget: {acme: 1}",
-        "7: accounts.acme.daily_credit_budget: expected a number of credits, or unlimited, not a mapping",
+        "7: accounts.acme.daily_credit_budget: expected a whole number from 0 to 10000000, or unlimited, not a mapping",
     ),
     "unlimited reserve": (
         "    credit_reserve: unlimited",

@@ -43,21 +43,6 @@ def test_secrets_are_hidden_in_settings(load: _Load, variables: dict[str, str]) 
     assert settings.proxies_for("https://x") == {"https": "http://user:swordfish@proxy:1"}
 
 
-def test_debugging_of_the_library_shows_no_secret(
-    load: _Load,
-    account: str,
-    variables: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """pydantic-settings logs what each source says, if a variable asks for it."""
-    monkeypatch.setenv("PYDANTIC_SETTINGS_DEBUG", "1")
-    caplog.set_level("DEBUG")
-    load(account, variables, {"proxy_url": "http://user:hunter2@proxy:1"})
-    assert "Source: …" in caplog.text
-    assert not any(secret in caplog.text for secret in ("hunter2", "0123456789abcdef"))
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -158,3 +143,18 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError) as caught:
             read_secret_file(path)
         assert caught.value.problems == (Problem(str(path), message),)
+
+
+def test_debugging_of_the_library_shows_no_secret(
+    load: _Load,
+    account: str,
+    variables: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """pydantic-settings logs what each source says, if a variable asks for it."""
+    monkeypatch.setenv("PYDANTIC_SETTINGS_DEBUG", "1")
+    caplog.set_level("DEBUG")
+    load(account, variables, {"proxy_url": "http://user:hunter2@proxy:1"})
+    assert "Source: …" in caplog.text
+    assert not any(secret in caplog.text for secret in ("hunter2", "0123456789abcdef"))

@@ -3,17 +3,18 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from exporter.settings import ListenAddress, format_duration, parse_duration, parse_listen_address, redact
 from exporter.settings.sections.redaction import quote
+from exporter.settings.sections.section import FilePath
 from exporter.settings.sections.values import (
     is_loopback,
     parse_base_url,
-    parse_budget,
     parse_fraction,
-    parse_path,
     parse_telemetry_path,
     suggestion,
+    whole_number,
 )
 
 
@@ -42,6 +43,9 @@ def test_anything_else_is_no_duration(text: str) -> None:
         parse_duration(text)
 
 
+_BUDGET = whole_number(0, 10_000_000, unlimited="unlimited")
+
+
 @pytest.mark.parametrize(
     ("text", "credits_a_day"),
     [
@@ -54,7 +58,7 @@ def test_anything_else_is_no_duration(text: str) -> None:
 )
 def test_budget_is_a_number_or_unlimited(text: str, credits_a_day: int | None) -> None:
     """No limit is `None`, and 0 is a limit."""
-    assert parse_budget(text) == credits_a_day
+    assert _BUDGET(text) == credits_a_day
 
 
 @pytest.mark.parametrize(
@@ -72,7 +76,7 @@ def test_budget_is_a_number_or_unlimited(text: str, credits_a_day: int | None) -
 def test_anything_else_is_no_budget(text: str, message: str) -> None:
     """The refusal names both ways."""
     with pytest.raises(ValueError, match=r"^") as caught:
-        parse_budget(text)
+        _BUDGET(text)
     assert str(caught.value) == message
 
 
@@ -124,6 +128,8 @@ def test_listen_address_is_split_and_joined(text: str, address: ListenAddress) -
         ("[::g]:1", '"[::g]:1" has no valid IPv6 address in its brackets'),
         ("[::1:1", '"[::1:1" has no valid IPv6 address in its brackets'),
         ("[127.0.0.1]:1", '"[127.0.0.1]:1" has no valid IPv6 address in its brackets'),
+        ("[:1", '"[:1" has no valid IPv6 address in its brackets'),
+        ("a]:1", '"a]:1" has no valid host name or address before its last colon'),
         ("a b:1", '"a b:1" has no valid host name or address before its last colon'),
     ],
 )
@@ -196,7 +202,7 @@ def test_telemetry_path_is_an_absolute_path(path: str) -> None:
 def test_path_names_a_file(path: str) -> None:
     """The operating system would raise something unexpected for these."""
     with pytest.raises(ValueError, match="is not a path"):
-        parse_path(path)
+        TypeAdapter(FilePath).validate_python(path)
 
 
 @pytest.mark.parametrize(

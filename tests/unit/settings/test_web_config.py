@@ -114,7 +114,7 @@ _REFUSALS = {
     "cut in headers": ("http_server_config:\n  headers:", f"2: http_server_config.headers: {_UNSAID}"),
     "cut in a list": (
         f"{TLS}  cipher_suites:\n  -",
-        "5: tls_server_config.cipher_suites[0]: expected a cipher suite's name, got nothing",
+        "5: tls_server_config.cipher_suites[0]: expected a cipher suite that Go calls secure, got nothing",
     ),
     "null word": ("http_server_config: null", f"1: http_server_config: {_UNSAID}"),
     "unknown section": ("tls: {}", '1: tls: unknown key; did you mean "tls_server_config"?'),
@@ -182,7 +182,7 @@ _REFUSALS = {
     ),
     "suite is a list": (
         f"{TLS}  cipher_suites: [[a]]",
-        "4: tls_server_config.cipher_suites[0]: expected a cipher suite's name, not a list",
+        "4: tls_server_config.cipher_suites[0]: expected a cipher suite that Go calls secure, not a list",
     ),
     "suites are a word": (f"{TLS}  cipher_suites: all", "4: tls_server_config.cipher_suites: expected a list"),
     "unknown curve": (
@@ -236,7 +236,7 @@ _REFUSALS = {
     ),
     "header of two lines": (
         'http_server_config: {headers: {X-XSS-Protection: "a\\nb"}}',
-        "1: http_server_config.headers.X-XSS-Protection: is not one line of ASCII characters",
+        '1: http_server_config.headers.X-XSS-Protection: "a\\nb" is not one line of ASCII characters',
     ),
     "plain password": (
         "basic_auth_users: {alice: hunter2hunter2}",

@@ -6,14 +6,15 @@ import bcrypt
 import pytest
 import requests
 from played import PlayedExporter
+from samples import web_options
 from sites import Serve, token_guard, user_guard
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.errors import Problem
-from exporter.web import WebOptions, create_gate
+from exporter.web import create_gate
 from exporter.web.contract import Readiness
 
-OPTIONS = WebOptions(version="1.2.3")
+OPTIONS = web_options()
 TOKEN = "swordfish"
 
 

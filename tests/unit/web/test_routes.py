@@ -7,12 +7,12 @@ from collections.abc import Collection
 import pytest
 import requests
 from played import PlayedExporter, PlayedPage
-from samples import LEADS, tracked
+from samples import LEADS, tracked, web_options
 from sites import Serve
 
-from exporter.web import WebOptions, create_gate
+from exporter.web import create_gate
 
-OPTIONS = WebOptions(version="1.2.3", telemetry_path="/metrics", default_timeout_seconds=10, timeout_offset_seconds=0.5)
+OPTIONS = web_options()
 
 
 @pytest.fixture

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
+from samples import transport_options
 from unit.zoho.loopback import Behaviour, StartServer
 
 from exporter.errors import PollError
 from exporter.model import JobReport, JobState
 from exporter.redactor import Redactor
-from exporter.zoho.transport import StaleConnectionError, Transport, TransportOptions, tls_context
+from exporter.zoho.transport import StaleConnectionError, Transport, tls_context
 from exporter.zoho.wire import Answer, decode_report
 
 TOKEN = "1000.token-7f3a"
@@ -150,7 +151,7 @@ def test_an_answer_is_one_polls_and_the_next_poll_has_its_own(
 ) -> None:
     """However an answer is framed, it means the same, and nothing of it is left for the neighbour."""
     server = start_server(answering(framed(status, body)), answering(declared(200, NEIGHBOUR)))
-    transport = Transport(TransportOptions(), tls_context(None), Redactor())
+    transport = Transport(transport_options(), tls_context(None), Redactor())
     assert outcome(transport, server.address) == expected
     assert outcome(transport, server.address) == "the neighbour's"
     transport.close()
@@ -170,7 +171,7 @@ def test_what_comes_with_an_answer_that_has_no_body_is_nobodys(  # noqa: PLR0917
 ) -> None:
     """Zoho documents a 204 with a body: it says no more than the 204, and never becomes the neighbour's answer."""
     server = start_server(send(framed(status, body)), answering(declared(200, NEIGHBOUR)))
-    transport = Transport(TransportOptions(), tls_context(None), Redactor())
+    transport = Transport(transport_options(), tls_context(None), Redactor())
     assert outcome(transport, server.address) == expected
     assert outcome(transport, server.address) == "the neighbour's"
     transport.close()

@@ -11,7 +11,7 @@ from threading import Event
 import pytest
 import requests
 from requests_mock import Mocker
-from samples import DEALS, LEADS, NOW, Clock
+from samples import DEALS, LEADS, NOW, Clock, transport_options
 
 from exporter.errors import (
     ConfigurationError,
@@ -32,7 +32,7 @@ from exporter.zoho.client import AccountSetup, OpenAccount
 from exporter.zoho.data_centers import Endpoints
 from exporter.zoho.exchanges import Exchanges
 from exporter.zoho.permits import CreditLimits
-from exporter.zoho.transport import StaleConnectionError, Transport, TransportOptions, UnsentError, tls_context
+from exporter.zoho.transport import StaleConnectionError, Transport, UnsentError, tls_context
 from exporter.zoho.wire import Answer
 
 ACCOUNTS = "https://accounts.zoho.com/oauth/v2/token"
@@ -54,7 +54,7 @@ class Noted(Transport):
     """A transport that remembers how it was asked; `pause_seconds` is how long each call takes."""
 
     def __init__(self, redactor: Redactor, clock: Clock, watch: Clock) -> None:
-        super().__init__(TransportOptions(), tls_context(None), redactor, clock=clock, stopwatch=watch)
+        super().__init__(transport_options(), tls_context(None), redactor, clock=clock, stopwatch=watch)
         self.watch = watch
         self.asked: list[tuple[float, bool]] = []
         self.rests = 0

@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier, Event
 
 import pytest
 import requests
 from requests_mock import Mocker
-from samples import NOW, Clock
+from samples import NOW, Clock, transport_options
 from unit.zoho.loopback import Behaviour, Certificate, Inside, StartServer
 
 from exporter.errors import ConfigurationError, PassingError, Problem
@@ -26,8 +27,8 @@ from exporter.zoho.wire import Answer
 URL = "https://www.zohoapis.com/crm/v8/Leads/actions/mass_update"
 SECRET = "1000.token-7f3a"
 MIB = 1024 * 1024
-QUICK = TransportOptions(timeout_seconds=0.3, connect_timeout_seconds=0.3)
-PATIENT = TransportOptions(timeout_seconds=30, connect_timeout_seconds=30)
+QUICK = transport_options(timeout_seconds=0.3, connect_timeout_seconds=0.3)
+PATIENT = transport_options(timeout_seconds=30, connect_timeout_seconds=30)
 
 
 class Caller:
@@ -168,7 +169,7 @@ def test_form_fields_go_into_the_body(transport: Caller, requests_mock: Mocker) 
 def test_the_options_reach_the_request(open_transport: OpenTransport, requests_mock: Mocker) -> None:
     """Proxies and the user agent are the configured ones."""
     requests_mock.get(URL)
-    options = TransportOptions(8, 3, {"https": "http://proxy.example:3128"}, user_agent="exporter/1.2")
+    options = replace(transport_options(8, 3, {"https": "http://proxy.example:3128"}), user_agent="exporter/1.2")
     open_transport(options).get(URL, {}, {})
     request = requests_mock.request_history[0]
     assert request.proxies == {"https": "http://proxy.example:3128"}
@@ -314,7 +315,7 @@ def test_a_lookup_without_an_answer_is_given_up(open_transport: OpenTransport) -
         is_over.wait(30)
         return []
 
-    transport = open_transport(TransportOptions(0.3, 0.3, pool_size=1), resolve=stall)
+    transport = open_transport(transport_options(0.3, 0.3, pool_size=1), resolve=stall)
     first = failure(lambda: transport.get("http://zoho.invalid/", {}, {}))
     threads = [thread for thread in threading.enumerate() if thread.name == "zoho-lookup"]
     second = failure(lambda: transport.get("http://zoho.invalid/", {}, {}))
@@ -353,7 +354,7 @@ def test_a_connection_that_is_never_accepted_was_not_sent(
         for queued in (filler, second_filler):
             queued.setblocking(False)
             queued.connect_ex(address)
-        transport = open_transport(TransportOptions(*limits))
+        transport = open_transport(transport_options(*limits))
         error = failure(lambda: transport.get(f"http://{address[0]}:{address[1]}/", {}, {}))
     assert (type(error), error.code) == (UnsentError, "timeout")
     assert error.message == "no connection to Zoho in time: TimeoutError: timed out"
@@ -521,7 +522,7 @@ def test_a_proxy_whose_answer_trickles_is_given_up(
 ) -> None:
     """The answer to CONNECT is inside the limit."""
     proxy = start_server(dripping(start, b"X: y\r\n" if start == HEAD else b"y"))
-    transport = open_transport(TransportOptions(0.3, 0.3, {"https": f"http://{proxy.address}"}))
+    transport = open_transport(transport_options(0.3, 0.3, {"https": f"http://{proxy.address}"}))
     error = failure(lambda: transport.get("https://zoho.invalid/", {}, {}))
     assert (type(error), error.code) == (UnsentError, "timeout")
 
@@ -557,7 +558,7 @@ def test_tls_within_the_tls_of_a_proxy_that_trickles_is_given_up(
         drip(connection, b"\x00")
 
     proxy = start_server(tunnel, context=certificate.server_context())
-    options = TransportOptions(1, 1, {"https": f"https://{proxy.address}"})
+    options = transport_options(1, 1, {"https": f"https://{proxy.address}"})
     transport = open_transport(options, context=tls_context(certificate.file))
     error = failure(lambda: transport.get("https://127.0.0.1/", {}, {}))
     assert error.code == "timeout"
@@ -577,7 +578,7 @@ def test_an_answer_within_tls_within_the_tls_of_a_proxy_is_taken(
             inside.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
     proxy = start_server(tunnel, context=certificate.server_context())
-    options = TransportOptions(30, 30, {"https": f"https://{proxy.address}"})
+    options = transport_options(30, 30, {"https": f"https://{proxy.address}"})
     transport = open_transport(options, context=tls_context(certificate.file))
     assert [transport.get("https://127.0.0.1/", {}, {}).body for _ in range(2)] == [b"{}"] * 2
     assert proxy.connections == 1
@@ -855,7 +856,7 @@ def test_a_head_without_end_is_cut_off(transport: Caller, start_server: StartSer
 def test_a_proxy_without_end_was_not_zohos(open_transport: OpenTransport, start_server: StartServer) -> None:
     """What a proxy pours out instead of a tunnel has cost no credit."""
     proxy = start_server(answering(HEAD + (b"X: " + b"y" * 60_000 + b"\r\n") * 50))
-    options = TransportOptions(30, 30, {"https": f"http://{proxy.address}"})
+    options = transport_options(30, 30, {"https": f"http://{proxy.address}"})
     error = failure(lambda: open_transport(options).get("https://zoho.invalid/", {}, {}))
     assert (type(error), error.code) == (UnsentError, "connection")
 
@@ -903,7 +904,7 @@ def test_a_proxy_that_echoes_its_password_does_not_show_it(
 ) -> None:
     """In no case and no spelling."""
     proxy = start_server(answering(b"HTTP/1.1 407 who is " + echo + b"\r\nContent-Length: 0\r\n\r\n"))
-    options = TransportOptions(30, 30, {"https": f"http://user:proxy-secret@{proxy.address}"})
+    options = transport_options(30, 30, {"https": f"http://user:proxy-secret@{proxy.address}"})
     error = failure(lambda: open_transport(options).get("https://zoho.invalid/", {}, {}))
     assert "407 who is <secret>" in error.message
 
@@ -912,7 +913,7 @@ def test_a_proxy_hears_its_password(open_transport: OpenTransport, start_server:
     """Credentials of the proxy's URL go to the proxy."""
     heard: list[bytes] = []
     proxy = start_server(answering(OK, heard))
-    options = TransportOptions(30, 30, {"http": f"http://user:p%40ss@{proxy.address}"})
+    options = transport_options(30, 30, {"http": f"http://user:p%40ss@{proxy.address}"})
     open_transport(options).get("http://zoho.invalid/", {}, {})
     assert b"\r\nProxy-Authorization: Basic dXNlcjpwQHNz\r\n" in heard[0]
 
@@ -1089,7 +1090,7 @@ def test_a_configured_proxy_is_used(open_transport: OpenTransport, start_server:
     """A plain request goes to the proxy with the whole URL."""
     heard: list[bytes] = []
     proxy = start_server(answering(OK, heard))
-    options = TransportOptions(30, 30, {"http": f"http://{proxy.address}"})
+    options = transport_options(30, 30, {"http": f"http://{proxy.address}"})
     assert open_transport(options).get("http://zoho.invalid/crm", {}, {}).body == b"{}"
     assert heard[0].startswith(b"GET http://zoho.invalid/crm HTTP/1.1\r\n")
 
@@ -1109,7 +1110,7 @@ def test_https_goes_through_a_tunnel_of_the_proxy_and_is_verified(
             answering(OK, inside)(encrypted)
 
     proxy = start_server(tunnel)
-    options = TransportOptions(30, 30, {"https": f"http://{proxy.address}"})
+    options = transport_options(30, 30, {"https": f"http://{proxy.address}"})
     transport = open_transport(options, context=tls_context(certificate.file))
     assert transport.get("https://127.0.0.1/crm", {}, {"Authorization": SECRET}).body == b"{}"
     assert heard[0].startswith(b"CONNECT 127.0.0.1:443 HTTP/1")
@@ -1123,7 +1124,7 @@ def test_a_proxy_that_refuses_the_tunnel_was_the_end_of_it(
 ) -> None:
     """What a proxy refuses has not reached Zoho; the proxy's password is not shown."""
     proxy = start_server(answering(b"HTTP/1.1 " + word + b"\r\nContent-Length: 0\r\n\r\n"))
-    options = TransportOptions(30, 30, {"https": f"http://user:proxy-secret@{proxy.address}"})
+    options = transport_options(30, 30, {"https": f"http://user:proxy-secret@{proxy.address}"})
     error = failure(lambda: open_transport(options).get("https://zoho.invalid/", {}, {}))
     assert (type(error), error.code) == (UnsentError, "connection")
     assert word.decode() in error.message
@@ -1136,7 +1137,7 @@ def test_a_tls_proxy_is_verified_with_the_configured_bundle(
     """A proxy that itself speaks TLS is vouched for by `ca_bundle`, as everything else."""
     refusal = answering(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
     proxy = start_server(refusal, context=certificate.server_context())
-    options = TransportOptions(30, 30, {"https": f"https://{proxy.address}"})
+    options = transport_options(30, 30, {"https": f"https://{proxy.address}"})
     transport = open_transport(options, context=tls_context(certificate.file))
     error = failure(lambda: transport.get("https://zoho.invalid/", {}, {}))
     assert (error.code, "403 Forbidden" in error.message) == ("connection", True)
@@ -1147,7 +1148,7 @@ def test_a_tls_proxy_that_nobody_vouches_for_is_a_tls_fault(
 ) -> None:
     """The operator is sent to the CA bundle, not to the firewall."""
     proxy = start_server(answering(OK), context=certificate.server_context())
-    options = TransportOptions(30, 30, {"https": f"https://{proxy.address}"})
+    options = transport_options(30, 30, {"https": f"https://{proxy.address}"})
     error = failure(lambda: open_transport(options).get("https://zoho.invalid/", {}, {}))
     assert (type(error), error.code) == (UnsentError, "tls")
     assert "ca_bundle" in error.advice
@@ -1157,7 +1158,7 @@ def test_a_dead_proxy_was_the_end_of_it(open_transport: OpenTransport) -> None:
     """Without its proxy the exporter does not go around it."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port = listener.getsockname()[1]
-    options = TransportOptions(30, 30, {"http": f"http://127.0.0.1:{port}"})
+    options = transport_options(30, 30, {"http": f"http://127.0.0.1:{port}"})
     error = failure(lambda: open_transport(options).get("http://zoho.invalid/", {}, {}))
     assert (type(error), error.code) == (UnsentError, "connection")
 

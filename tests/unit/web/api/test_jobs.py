@@ -6,14 +6,14 @@ import tracemalloc
 import pytest
 import requests
 from played import PlayedExporter
-from samples import DEALS, FAILURE, LEADS, NOW, report, tracked
+from samples import DEALS, FAILURE, LEADS, NOW, report, tracked, web_options
 from sites import Serve, token_guard
 
 from exporter.jobs.outcome import note_failure, note_report
 from exporter.model import JobSource, JobState
-from exporter.web import WebOptions, create_gate
+from exporter.web import create_gate
 
-OPTIONS = WebOptions(version="1.2.3")
+OPTIONS = web_options()
 TOKEN = {"Authorization": "Bearer swordfish"}
 BODY = {"account": "acme", "module": "Leads", "job_id": LEADS.job_id}
 

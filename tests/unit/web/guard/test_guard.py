@@ -8,12 +8,12 @@ import bcrypt
 import pytest
 import requests
 from played import PlayedExporter
-from samples import LEADS, tracked
+from samples import LEADS, tracked, web_options
 from sites import Serve
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.model import WebAccess
-from exporter.web import Guard, WebOptions, create_gate
+from exporter.web import Guard, create_gate
 from exporter.web.guard.bearer import BearerToken
 from exporter.web.guard.web_config import WebConfig
 
@@ -45,7 +45,7 @@ LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch
 def test_pages_of_other_sites_cost_nothing(serve: Serve, headers: dict[str, str], probe: int, metrics: int) -> None:
     """Any page that is open in an operator's browser can send requests there, and each probe may cost a credit."""
     exporter = PlayedExporter()
-    url = serve(create_gate(WebOptions("1.2.3"), exporter)).url
+    url = serve(create_gate(web_options(), exporter)).url
     answers = [requests.get(url + path, headers=headers, timeout=10).status_code for path in (PROBE, "/metrics")]
     assert answers == [probe, metrics]
     assert (len(exporter.probes), len(exporter.scrapes)) == (probe == 200, metrics == 200)
@@ -54,7 +54,7 @@ def test_pages_of_other_sites_cost_nothing(serve: Serve, headers: dict[str, str]
 @pytest.mark.parametrize("path", ["/", "/explain?crm_module=Leads&job_id=1", "/config", "/-/healthy", "/sd/jobs"])
 def test_what_costs_nothing_may_be_linked_to(serve: Serve, path: str) -> None:
     """From a dashboard or an alert."""
-    url = serve(create_gate(WebOptions("1.2.3"), PlayedExporter())).url
+    url = serve(create_gate(web_options(), PlayedExporter())).url
     assert requests.get(url + path, headers=LINK, timeout=10).status_code in {200, 404}
 
 
@@ -63,7 +63,7 @@ def test_pages_change_nothing_whoever_they_ask_for(serve: Serve, headers: dict[s
     """Not even with the token."""
     exporter = PlayedExporter(jobs={LEADS: tracked()})
     guard = Guard(token=BearerToken(tmp_path / "token", lambda _: "swordfish"))
-    url = serve(create_gate(WebOptions("1.2.3"), exporter, guard)).url
+    url = serve(create_gate(web_options(), exporter, guard)).url
     login = {"Authorization": "Bearer swordfish", **headers}
     assert (
         requests.post(
@@ -116,7 +116,7 @@ def test_changed_users_count_at_the_next_request(serve: Serve, disk: Disk, tmp_p
     file = tmp_path / "web.yml"
     file.write_text("old\n")
     guard = Guard(WebConfig(file, disk.read))
-    url = serve(create_gate(WebOptions("1.2.3"), PlayedExporter(), guard)).url
+    url = serve(create_gate(web_options(), PlayedExporter(), guard)).url
     assert (status(url), status(url, "old")) == (401, 200)
     file.write_text("new\n")
     assert (status(url, "new"), status(url, "old")) == (200, 401)
@@ -129,7 +129,7 @@ def test_disk_that_hangs_holds_up_nobody(serve: Serve, disk: Disk, tmp_path: Pat
     """What was last read stays, and one thread waits for the rest."""
     file = tmp_path / "web.yml"
     file.write_text("old\n")
-    url = serve(create_gate(WebOptions("1.2.3"), PlayedExporter(), Guard(WebConfig(file, disk.read)))).url
+    url = serve(create_gate(web_options(), PlayedExporter(), Guard(WebConfig(file, disk.read)))).url
     disk.is_hung = True
     file.write_text("new\n")
     assert [status(url, "old") for _ in range(4)] == [200] * 4
@@ -145,7 +145,7 @@ def test_bug_in_the_reader_leaves_the_last_good_file(
     """It is told once, and nobody is kept out or let in by it."""
     file = tmp_path / "web.yml"
     file.write_text("old\n")
-    url = serve(create_gate(WebOptions("1.2.3"), PlayedExporter(), Guard(WebConfig(file, disk.read)))).url
+    url = serve(create_gate(web_options(), PlayedExporter(), Guard(WebConfig(file, disk.read)))).url
     disk.is_broken = True
     file.write_text("new\n")
     assert [status(url, name) for name in ("old", "", "new")] == [200, 401, 401]

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import requests
 from played import PlayedExporter
-from samples import DEALS, LEADS, NOW, report, tracked
+from samples import DEALS, LEADS, NOW, report, tracked, web_options
 from sites import Serve
 
 from exporter.jobs.outcome import note_report
 from exporter.model import JobSource, JobState, TrackedJob
-from exporter.web import WebOptions, create_gate
+from exporter.web import create_gate
 from exporter.web.prometheus.discovery import scrape_interval_seconds, target
 
 
@@ -75,7 +75,7 @@ def ended(seconds_ago: float) -> TrackedJob:
 )
 def test_live_jobs_are_targets(serve: Serve, job: TrackedJob, is_listed: bool) -> None:  # noqa: FBT001 - a table's cell
     """A job leaves some time after its end, so that its end is scraped; what is only probed needs no discovery."""
-    site = serve(create_gate(WebOptions(version="1.2.3"), PlayedExporter(jobs={LEADS: job})))
+    site = serve(create_gate(web_options(), PlayedExporter(jobs={LEADS: job})))
     answer = requests.get(f"{site.url}/sd/jobs", timeout=10)
     assert answer.headers["Content-Type"] == "application/json"
     addresses = [group["targets"] for group in answer.json()]
@@ -84,9 +84,7 @@ def test_live_jobs_are_targets(serve: Serve, job: TrackedJob, is_listed: bool) -
 
 def test_every_job_has_its_own_target(serve: Serve) -> None:
     """Targets differ by their instance, which Prometheus keeps."""
-    site = serve(
-        create_gate(WebOptions(version="1.2.3"), PlayedExporter(jobs={LEADS: tracked(), DEALS: tracked(DEALS)}))
-    )
+    site = serve(create_gate(web_options(), PlayedExporter(jobs={LEADS: tracked(), DEALS: tracked(DEALS)})))
     groups = requests.get(f"{site.url}/sd/jobs", timeout=10).json()
     assert [group["labels"]["instance"] for group in groups] == [str(DEALS), str(LEADS)]
 
@@ -94,6 +92,6 @@ def test_every_job_has_its_own_target(serve: Serve) -> None:
 @pytest.mark.parametrize("host", ["a b", "<script>", "exporter:port", ""])
 def test_odd_host_is_refused(serve: Serve, host: str) -> None:
     """A host that is none never becomes a target."""
-    site = serve(create_gate(WebOptions(version="1.2.3"), PlayedExporter(jobs={LEADS: tracked()})))
+    site = serve(create_gate(web_options(), PlayedExporter(jobs={LEADS: tracked()})))
     answer = requests.get(f"{site.url}/sd/jobs", headers={"Host": host}, timeout=10)
     assert answer.status_code == 400
