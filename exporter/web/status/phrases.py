@@ -70,6 +70,12 @@ def share(part: int, whole: int) -> str:
     return f"{permille // 10} %" if permille % 10 == 0 else f"{permille // 10}.{permille % 10} %"
 
 
+def bar(part: int, whole: int) -> str:
+    """Give a share as the value of a bar, from 0.0 to 100.0."""
+    permille = 1000 * min(part, whole) // whole
+    return f"{permille // 10}.{permille % 10}"
+
+
 def pace(records_per_second: float) -> str:
     """Give a pace in the largest unit of time that makes it a number above 1."""
     for seconds, unit in ((1, "s"), (_MINUTE, "min")):

@@ -13,7 +13,7 @@ from samples import DEALS, FAILURE, LEADS, NOW, account, report, snapshot_of, tr
 
 from exporter.model import CreditStatus, JobKey, JobSource, JobSpec, JobState, Snapshot, TrackedJob
 from exporter.web.status.filters import Filters
-from exporter.web.status.page import StatusPage, view_of
+from exporter.web.status.page import StatusPage
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 PAGE = StatusPage("/metrics")
@@ -54,7 +54,7 @@ class Reading(HTMLParser):
 
 def read(snapshot: Snapshot, filters: Filters | None = None, now: float = NOW + 60) -> Reading:
     """Write a page and read it."""
-    return Reading(PAGE.write(view_of(snapshot, filters or Filters(), now)).decode())
+    return Reading(PAGE.write(snapshot, filters or Filters(), now).decode())
 
 
 def job(key: JobKey = LEADS, state: JobState = JobState.RUNNING, **spec: str) -> TrackedJob:
@@ -65,7 +65,7 @@ def job(key: JobKey = LEADS, state: JobState = JobState.RUNNING, **spec: str) ->
 
 def test_policy_allows_the_style_and_the_script_of_the_page() -> None:
     """The hashes in the header are those of what stands in the page, to the byte."""
-    text = PAGE.write(view_of(snapshot_of(), Filters(), NOW)).decode()
+    text = PAGE.write(snapshot_of(), Filters(), NOW).decode()
     policy = PAGE.headers["Content-Security-Policy"]
     for tag in ("style", "script"):
         [content] = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
@@ -100,6 +100,41 @@ def test_table_says_what_its_cells_are() -> None:
     assert [bar["value"] for bar in bars] == ["64.0", "60.0", "60.0"]
     assert all(bar["aria-label"] for bar in bars)
     assert reading.texts.count("60 %") == 4
+
+
+def test_row_has_all_that_is_known_of_a_job() -> None:
+    """What the job's own fields say stands beside the words."""
+    busy = replace(
+        job(name="Reassign EMEA leads", group="spring"),
+        report=report(updated=40_000, failed=300, not_updated=9_700, total=50_000),
+        records_per_second=67.2,
+    )
+    reading = read(snapshot_of(busy))
+    start = reading.texts.index("Reassign EMEA leads")
+    assert reading.texts[start : start + 5] == [
+        "Reassign EMEA leads",
+        "acme / Leads /",
+        "3524033000006027001",
+        "spring",
+        "from config",
+    ]
+    start = reading.texts.index("40,000")
+    assert reading.texts[start : start + 6] == ["40,000", "300", "0.7 %", "9,700", "50,000", "67/s"]
+
+
+def test_job_that_was_never_polled_has_dashes() -> None:
+    """There is nothing to show yet, and the row says so."""
+    reading = read(snapshot_of(tracked()))
+    assert "Leads 3524033000006027001" in reading.texts
+    start = reading.texts.index("Not polled yet")
+    assert reading.texts[start + 2 : start + 9] == ["\N{EN DASH}"] * 7
+    assert "blank" in str(reading.named("tbody")[0]["class"])
+
+
+def test_ended_job_is_final() -> None:
+    """Its data will not change any more."""
+    ended = replace(job(state=JobState.COMPLETED), next_poll_at=None, finished_at=NOW)
+    assert "1 min old , final" in " ".join(read(snapshot_of(ended)).texts)
 
 
 def test_title_tells_how_many_jobs_need_attention() -> None:
@@ -204,6 +239,6 @@ def test_thousand_jobs_make_a_page_of_a_megabyte() -> None:
     """The largest fleet still loads on a phone; compressed it is a fortieth of that."""
     keys = [JobKey("production", "Leads", str(3524033000006027000 + number)) for number in range(1000)]
     jobs = [job(key, name="Reassign EMEA leads", group="spring") for key in keys]
-    page = PAGE.write(view_of(snapshot_of(*jobs), Filters(), NOW + 60))
+    page = PAGE.write(snapshot_of(*jobs), Filters(), NOW + 60)
     assert page.count(b"<tbody") == 1000
     assert len(page) < 1_100_000
