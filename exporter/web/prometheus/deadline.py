@@ -13,15 +13,10 @@ def granted_seconds(headers: Headers, *, default_seconds: float, offset_seconds:
 
     At least half of what Prometheus grants is used, however large the offset.
     """
-    granted = _positive(headers.get(HEADER))
-    if granted is None:
+    try:
+        granted = float(headers.get(HEADER, ""))
+    except ValueError:
+        return default_seconds
+    if not 0 < granted < math.inf:
         return default_seconds
     return min(max(granted - offset_seconds, granted / 2), _LONGEST_SECONDS)
-
-
-def _positive(header: str | None) -> float | None:
-    try:
-        seconds = float(header or "")
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) and seconds > 0 else None
