@@ -38,7 +38,7 @@ class JobApi:
 
     def list(self, _: Request) -> Response:
         """List all jobs."""
-        return _json(JobsView(jobs=[JobView.model_validate(job) for job in self._exporter.snapshot().jobs]))
+        return _json(JobsView.model_validate(self._exporter.snapshot()))
 
     def show(self, request: Request) -> Response:
         """Show one job with its history."""

@@ -29,7 +29,13 @@ def openapi_document(version: str, accounts: Collection[str], job_labels: Collec
         "openapi": "3.1.0",
         "info": {"title": "Zoho CRM mass-update exporter: jobs", "version": version},
         "security": [{"bearer": []}, {"basic": []}],
-        "paths": {JOBS_PATH: {"get": _list(), "post": _register()}, JOB_PATH: {"get": _show(), "delete": _forget()}},
+        "paths": {
+            JOBS_PATH: {
+                "get": _operation("listJobs", "List all jobs", {"200": _body("All jobs, sorted.", JobsView)}),
+                "post": _register(),
+            },
+            JOB_PATH: {"get": _show(), "delete": _forget()},
+        },
         "components": {
             "schemas": components,
             "securitySchemes": {
@@ -54,10 +60,6 @@ def _name_configured(body: Document, accounts: Collection[str], job_labels: Coll
     if not is_one:
         del properties["account"]["default"]
         body["required"] = ["account", "module", "job_id"]
-
-
-def _list() -> Document:
-    return _operation("listJobs", "List all jobs", {"200": _body("All jobs, sorted.", JobsView)})
 
 
 def _register() -> Document:

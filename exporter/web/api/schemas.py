@@ -114,7 +114,7 @@ class JobWithHistoryView(JobView):
     history: list[ObservationView]
 
 
-class JobsView(BaseModel):
+class JobsView(_View):
     """All jobs."""
 
     model_config = ConfigDict(title="Jobs")

@@ -110,7 +110,12 @@ class Gate:
             return refused
         content = bytearray()
         try:
-            if refused := await self._refusal_in_time(request, route, receive, content):
+            try:
+                async with asyncio.timeout_at(request.deadline):
+                    refused = await self._refusal(request, route, receive, content)
+            except TimeoutError:
+                refused = _late(request)
+            if refused:
                 return refused
             if route is None:
                 return self._not_found(request)
@@ -121,15 +126,6 @@ class Gate:
             return answer or _late(request)
         finally:
             self._bodies.forget(content)
-
-    async def _refusal_in_time(
-        self, request: Request, route: Route | None, receive: Receive, content: bytearray
-    ) -> Response | None:
-        try:
-            async with asyncio.timeout_at(request.deadline):
-                return await self._refusal(request, route, receive, content)
-        except TimeoutError:
-            return _late(request)
 
     async def _refusal(
         self, request: Request, route: Route | None, receive: Receive, content: bytearray

@@ -77,7 +77,7 @@ class Guard:
     @property
     def headers(self) -> Mapping[str, str]:
         """The configured headers of every answer."""
-        return self._web_config.headers if self._web_config else {}
+        return self._web_config.access.headers if self._web_config else {}
 
     def problems(self) -> tuple[Problem, ...]:
         """Give what is wrong with the web-config file of now, where an older version is in force. Reads nothing."""
@@ -100,7 +100,7 @@ class Guard:
         if entry is Entry.ANYBODY:
             return None
         await self._look()
-        users = self._web_config.users if self._web_config else {}
+        users = self._web_config.access.users if self._web_config else {}
         has_token = self._token is not None and self._token.matches(request.headers.get("Authorization", ""))
         # A request has room for one login only: where the API's token counts, it needs no password beside it.
         takes_token = request.path == RELOAD_PATH or request.path.startswith(API_PATH)
