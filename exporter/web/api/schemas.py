@@ -195,10 +195,6 @@ def _refuse_endless(job: object, place: tuple[int, ...]) -> None:
 
 
 def _fault(steps: Sequence[int | str], detail: str) -> dict[str, str]:
-    return {"pointer": _pointer(steps), "detail": detail}
-
-
-def _pointer(steps: Sequence[int | str]) -> str:
-    """Write a JSON pointer. Source: RFC 6901. A wrong key is pointed at like its value."""
+    """Point at a value by a JSON pointer, at a wrong key like at its value. Source: RFC 6901."""
     escaped = (str(step).replace("~", "~0").replace("/", "~1") for step in steps if step != "[key]")
-    return "".join(f"/{step}" for step in escaped)
+    return {"pointer": "".join(f"/{step}" for step in escaped), "detail": detail}

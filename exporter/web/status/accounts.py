@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from exporter.model import AccountSnapshot, CreditStatus, TokenStatus, UpstreamStatus
-from exporter.web.status.phrases import bar, counted, lasting, number, share
+from exporter.web.status.phrases import Bar, bar, counted, lasting, number
 
 
 class Tone(StrEnum):
@@ -25,21 +25,13 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class CreditBar:
-    """What an account spent in 24 hours, of what it may spend: `percent` for the bar, from 0 to 100."""
-
-    text: str
-    percent: str | None
-    share: str
-
-
-@dataclass(frozen=True, slots=True)
 class AccountCard:
-    """An account in words."""
+    """An account in words; `bar` is what it spent in 24 hours of what it may spend."""
 
     alias: str
     place: str
-    credits: CreditBar
+    credits: str
+    bar: Bar | None
     facts: tuple[Fact, ...]
 
 
@@ -49,7 +41,8 @@ def account_card(account: AccountSnapshot, now: float) -> AccountCard:
     return AccountCard(
         alias=identity.alias,
         place=f"{identity.data_center} · {identity.environment} · {identity.api_version}",
-        credits=_credit_bar(upstream.credits),
+        credits=_spent(upstream.credits),
+        bar=bar(upstream.credits.used_24h, upstream.credits.budget) if upstream.credits.budget else None,
         facts=(_API[upstream.is_up], _token(upstream.token, now), _polling(upstream), _remaining(upstream.credits)),
     )
 
@@ -99,9 +92,12 @@ def _remaining(credit: CreditStatus) -> Fact:
     return Fact("Left at Zoho", f"{left} (reserve {number(credit.reserve)})", tone)
 
 
-def _credit_bar(credit: CreditStatus) -> CreditBar:
-    if not credit.budget:
-        limit = "no limit" if credit.budget is None else "a budget of 0"
-        return CreditBar(f"{number(credit.used_24h)}, {limit}", None, "")
-    text = f"{number(credit.used_24h)} of {number(credit.budget)}"
-    return CreditBar(text, bar(credit.used_24h, credit.budget), share(credit.used_24h, credit.budget))
+def _spent(credit: CreditStatus) -> str:
+    limit = (
+        ", no limit"
+        if credit.budget is None
+        else f" of {number(credit.budget)}"
+        if credit.budget
+        else ", a budget of 0"
+    )
+    return f"{number(credit.used_24h)}{limit}"

@@ -5,18 +5,10 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from exporter.model import JobKey, JobReport, JobState, TrackedJob
-from exporter.web.status.phrases import Moment, ago, ahead, bar, counted, lasting, moment, share
+from exporter.web.status.phrases import Bar, Moment, ago, ahead, bar, counted, lasting, moment, share
 from exporter.web.status.standing import Standing, left_behind, standing_of
 
 EXPLAIN_PATH = "/explain"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a job is: `percent` for the bar, from 0 to 100, and `text` for people."""
-
-    percent: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +31,7 @@ class JobRow:
     """The colour of the state, and the sign beside it."""
     state: str
     note: str
-    progress: Progress | None
+    progress: Bar | None
     failed_share: str
     end: Moment | None
     reported: Moment | None
@@ -95,12 +87,11 @@ def _look(job: TrackedJob, standing: Standing) -> str:
     return "waiting" if job.state is JobState.UNKNOWN and not job.polled_at else job.state.value.casefold()
 
 
-def _progress(report: JobReport | None) -> Progress | None:
+def _progress(report: JobReport | None) -> Bar | None:
     """Count a record as done when it was updated or could not be."""
     if report is None or not report.total or report.updated is None or report.failed is None:
         return None
-    done = min(report.updated + report.failed, report.total)
-    return Progress(bar(done, report.total), share(done, report.total))
+    return bar(min(report.updated + report.failed, report.total), report.total)
 
 
 def _failed_share(report: JobReport | None) -> str:

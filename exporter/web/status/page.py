@@ -6,13 +6,12 @@ hashes and lets nothing else run.
 
 from base64 import b64encode
 from collections import Counter
-from dataclasses import dataclass
 from hashlib import sha256
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
-from exporter.model import Snapshot, TrackedJob
+from exporter.model import Snapshot
 from exporter.web.request import Request
 from exporter.web.status.accounts import account_card
 from exporter.web.status.filters import ATTENTION, Filters, choices
@@ -22,17 +21,6 @@ from exporter.web.status.phrases import moment, number, pace
 from exporter.web.status.standing import Standing, standing_of
 
 DOCS_URL = "https://github.com/zoho-mass-update-exporter/zoho-mass-update-exporter/blob/main"
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """How all jobs stand, whatever is filtered. `details` names what needs attention."""
-
-    attention: int
-    details: str
-    running: int
-    waiting: int
-    completed: int
 
 
 class StatusPage:
@@ -53,7 +41,7 @@ class StatusPage:
             "script": script,
             "telemetry_path": telemetry_path,
             "docs_url": DOCS_URL,
-            "attention": ATTENTION,
+            "attention_filter": ATTENTION,
         }
         environment.filters |= {"number": number, "pace": pace, "explain_url": explain_url}
         self._template = environment.get_template("status.html")
@@ -66,10 +54,12 @@ class StatusPage:
 
     def write(self, snapshot: Snapshot, filters: Filters, now: float) -> bytes:
         """Give the page as UTF-8; half characters, which a name from JSON may hold, become question marks."""
+        standings = Counter(map(standing_of, snapshot.jobs))
         page = self._template.render(
             version=snapshot.exporter.version,
             written=moment(now, moment(now, "").exact.split(" ", 1)[1]),
-            overview=_overview(snapshot.jobs),
+            standings=standings,
+            urgent=[(standing, standings[standing]) for standing in Standing if standing.needs_attention],
             notices=notices(snapshot, now),
             choices=choices(snapshot, filters),
             given=filters.given(),
@@ -82,18 +72,6 @@ class StatusPage:
             ],
         )
         return page.encode(errors="replace")
-
-
-def _overview(jobs: tuple[TrackedJob, ...]) -> Overview:
-    standings = Counter(map(standing_of, jobs))
-    urgent = [(standing, standings[standing]) for standing in Standing if standing.needs_attention]
-    return Overview(
-        attention=sum(count for _, count in urgent),
-        details=", ".join(f"{count} {standing.value}" for standing, count in urgent if count),
-        running=standings[Standing.RUNNING],
-        waiting=standings[Standing.WAITING],
-        completed=standings[Standing.COMPLETED],
-    )
 
 
 def _headers(style: str, script: str) -> dict[str, str]:

@@ -6,8 +6,8 @@ import pytest
 from samples import DEALS, FAILURE, LEADS, NOW, report, tracked
 
 from exporter.model import JobReport, JobSource, JobSpec, JobState, TrackedJob
-from exporter.web.status.jobs import JobRow, Progress, Trouble, explain_url, job_row, job_rows
-from exporter.web.status.phrases import Moment
+from exporter.web.status.jobs import JobRow, Trouble, explain_url, job_row, job_rows
+from exporter.web.status.phrases import Bar, Moment
 from exporter.web.status.standing import Standing
 
 LATER = NOW + 600
@@ -33,7 +33,7 @@ def test_running_job_in_words() -> None:
         look="running",
         state="Running",
         note="for 10 min",
-        progress=Progress("80.6", "80.6 %"),
+        progress=Bar("80.6", "80.6 %"),
         failed_share="0.7 %",
         end=Moment("in 5 min", "2026-09-21T14:28:20Z", "2026-09-21 14:28:20 UTC"),
         reported=Moment("15 s old", "2026-09-21T14:23:05Z", "2026-09-21 14:23:05 UTC"),
@@ -136,12 +136,12 @@ def test_ended_job_is_never_polled_again() -> None:
         pytest.param(report(total=0), None, "", id="nothing to do"),
         pytest.param(report(updated=None, failed=3), None, "", id="no updated count"),
         pytest.param(report(failed=None), None, "", id="no failed count"),
-        pytest.param(report(updated=0, failed=0), Progress("0.0", "0 %"), "", id="not begun"),
-        pytest.param(report(updated=49, failed=1), Progress("100.0", "100 %"), "2 %", id="all processed"),
-        pytest.param(report(updated=70, failed=30), Progress("100.0", "100 %"), "30 %", id="more than there are"),
+        pytest.param(report(updated=0, failed=0), Bar("0.0", "0 %"), "", id="not begun"),
+        pytest.param(report(updated=49, failed=1), Bar("100.0", "100 %"), "2 %", id="all processed"),
+        pytest.param(report(updated=70, failed=30), Bar("100.0", "100 %"), "30 %", id="more than there are"),
     ],
 )
-def test_progress_needs_counts(answer: JobReport, progress: Progress | None, failed_share: str) -> None:
+def test_progress_needs_counts(answer: JobReport, progress: Bar | None, failed_share: str) -> None:
     """The bar stays within its bounds, and is absent where Zoho gave too little."""
     row = job_row(replace(RUNNING, report=answer), LATER)
     assert (row.progress, row.failed_share) == (progress, failed_share)
