@@ -81,7 +81,7 @@ class Connections:
     ) -> None:
         self.tls = tls
         self.patience = patience or Patience()
-        self._open: set[Connection] = set()
+        self.open: set[Connection] = set()
 
     @classmethod
     def behind(cls, guard: Guard, max_requests: int) -> "Connections":
@@ -92,28 +92,24 @@ class Connections:
 
     def enter(self, connection: "Connection") -> None:
         """Take in a connection, and end another one when there are too many."""
-        self._open.add(connection)
-        if len(self._open) > self.patience.most_connections:
-            self._end_longest(self._open, connection)
-
-    def leave(self, connection: "Connection") -> None:
-        """Forget a connection that has ended."""
-        self._open.discard(connection)
+        self.open.add(connection)
+        if len(self.open) > self.patience.most_connections:
+            self._end_longest(self.open, connection)
 
     def note_unread(self) -> None:
         """End a connection when too many don't read their answers."""
-        unread = {connection for connection in self._open if connection.awaited is Awaited.READING}
+        unread = {connection for connection in self.open if connection.awaited is Awaited.READING}
         if len(unread) > self.patience.most_unread:
             self._end_longest(unread, None)
 
     def shut_down(self) -> None:
         """End every connection that is not waiting for an answer, and the others after it."""
-        for connection in tuple(self._open):
+        for connection in tuple(self.open):
             connection.shutdown()
 
     def end_all(self) -> None:
         """End every connection at once."""
-        for connection in tuple(self._open):
+        for connection in tuple(self.open):
             connection.end()
 
     def _end_longest(self, candidates: set["Connection"], newcomer: "Connection | None") -> None:
@@ -127,7 +123,7 @@ class Connections:
             return -shares[one.address], rank, one.waiting_since
 
         victim = min(among, key=worth)
-        self.leave(victim)
+        self.open.discard(victim)
         victim.end()
 
 
@@ -269,7 +265,7 @@ class Connection(H11Protocol):
 
     def _forget(self) -> None:
         self._await(None)
-        self.neighbours.leave(self)
+        self.neighbours.open.discard(self)
 
 
 def _certificate(transport: asyncio.Transport) -> Mapping[str, object] | None:

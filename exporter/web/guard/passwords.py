@@ -126,16 +126,13 @@ class Passwords:
                 self._settle(check, Verdict.BUSY)
                 continue
             is_right = await in_thread(partial(_is_right, check.password, check.password_hash)) and check.is_known
-            self._keep(check, Verdict.ADMITTED if is_right else Verdict.REFUSED)
+            self._settle(check, Verdict.ADMITTED if is_right else Verdict.REFUSED)
 
-    def _keep(self, check: _Check, verdict: Verdict) -> None:
-        digests = self._kept[verdict]
+    def _settle(self, check: _Check, verdict: Verdict) -> None:
+        digests = self._kept.get(verdict, {})
         digests[check.digest] = None
         if len(digests) > _MAX_VERDICTS:
             del digests[next(iter(digests))]
-        self._settle(check, verdict)
-
-    def _settle(self, check: _Check, verdict: Verdict) -> None:
         del self._checks[check.digest]
         check.verdict.set_result(verdict)
 
@@ -145,10 +142,7 @@ class Passwords:
 
     def _digest(self, *parts: bytes) -> bytes:
         # The key is this process's own, so that the digests in its memory tell nobody a password.
-        digest = hashlib.blake2b(key=self._key, digest_size=32)
-        for part in parts:
-            digest.update(len(part).to_bytes(8) + part)
-        return digest.digest()
+        return hashlib.blake2b(repr(parts).encode(), key=self._key, digest_size=32).digest()
 
 
 def _is_right(password: bytes, password_hash: bytes) -> bool:
