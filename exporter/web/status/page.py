@@ -6,6 +6,7 @@ hashes and lets nothing else run.
 
 from base64 import b64encode
 from collections import Counter
+from collections.abc import Callable
 from hashlib import sha256
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,14 +14,32 @@ from starlette.responses import Response
 
 from exporter.model import Snapshot
 from exporter.web.request import Request
+from exporter.web.status import phrases
 from exporter.web.status.accounts import account_card
 from exporter.web.status.filters import ATTENTION, Filters, choices
-from exporter.web.status.jobs import explain_url, job_rows
+from exporter.web.status.jobs import (
+    end,
+    explain_url,
+    failed_share,
+    in_order,
+    look,
+    next_poll,
+    note,
+    progress,
+    state_word,
+)
 from exporter.web.status.notices import notices
-from exporter.web.status.phrases import moment, number, pace
+from exporter.web.status.phrases import moment
 from exporter.web.status.standing import Standing, standing_of
 
 DOCS_URL = "https://github.com/zoho-mass-update-exporter/zoho-mass-update-exporter/blob/main"
+
+
+_WORDS: tuple[Callable[..., object], ...] = (
+    *(phrases.ago, phrases.counted, phrases.lasting, phrases.moment, phrases.number, phrases.pace, standing_of),
+    *(end, explain_url, failed_share, look, next_poll, note, progress, state_word),
+)
+"""What the template may ask."""
 
 
 class StatusPage:
@@ -36,14 +55,14 @@ class StatusPage:
             loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         style, script = (loader.get_source(environment, name)[0] for name in ("status.css", "status.js"))
-        environment.globals = {
+        environment.globals |= {
             "style": style,
             "script": script,
             "telemetry_path": telemetry_path,
             "docs_url": DOCS_URL,
             "attention_filter": ATTENTION,
         }
-        environment.filters |= {"number": number, "pace": pace, "explain_url": explain_url}
+        environment.globals |= {word.__name__: word for word in _WORDS}
         self._template = environment.get_template("status.html")
         self.headers = _headers(style, script)
 
@@ -64,7 +83,8 @@ class StatusPage:
             choices=choices(snapshot, filters),
             given=filters.given(),
             tracked=len(snapshot.jobs),
-            rows=job_rows(tuple(filter(filters.match, snapshot.jobs)), now),
+            rows=in_order(filter(filters.match, snapshot.jobs)),
+            now=now,
             accounts=[
                 account_card(account, now)
                 for account in snapshot.accounts

@@ -161,15 +161,38 @@ def test_overview_counts_all_jobs() -> None:
     assert "1 of 2 jobs, filtered; what needs attention stands first" in reading.texts
 
 
-def test_failure_stands_below_its_job() -> None:
+@pytest.mark.parametrize(
+    ("failures", "message", "told"),
+    [
+        pytest.param(
+            1,
+            "Zoho fell silent for 8 s",
+            ["The last poll failed.", "timeout", "Zoho fell silent for 8 s.", "What to do: check the network."],
+            id="once",
+        ),
+        pytest.param(
+            2,
+            "a timeout of 8 s",
+            ["The last poll failed, 2 polls in a row.", "a timeout of 8 s.", "What to do: check the network."],
+            id="again, and the message has the code",
+        ),
+    ],
+)
+def test_failure_stands_below_its_job(failures: int, message: str, told: list[str]) -> None:
     """The last error is there in words, with what to do."""
-    reading = read(snapshot_of(replace(job(), failure=FAILURE, failures_in_a_row=2)))
-    start = reading.texts.index("The last poll failed, 2 polls in a row.")
-    assert reading.texts[start + 1 : start + 4] == [
-        "timeout",
-        "Zoho fell silent for 8 s.",
-        "What to do: check the network.",
-    ]
+    failure = replace(FAILURE, message=message)
+    reading = read(snapshot_of(replace(job(), failure=failure, failures_in_a_row=failures)))
+    start = reading.texts.index(told[0])
+    assert reading.texts[start : start + len(told)] == told
+
+
+def test_times_of_a_report_and_a_poll() -> None:
+    """Both are there in words and exactly; the exact one once where they are the same."""
+    reading = read(snapshot_of(replace(job(), polled_at=NOW + 15)), now=NOW + 30)
+    titles = [span.get("title") for span in reading.named("span")]
+    assert {"30 s old", "15 s ago"} <= set(reading.texts)
+    assert {"2026-09-21 14:13:20 UTC", "2026-09-21 14:13:35 UTC"} <= set(titles)
+    assert "polled 15 s ago" in read(snapshot_of(job()), now=NOW + 15).texts
 
 
 def test_page_without_jobs_tells_how_to_add_one() -> None:
