@@ -1,10 +1,10 @@
-"""One account as a card of the page. Pure: a snapshot and the time in, words out."""
+"""One account in words. Pure: a snapshot and the time in, words out."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from exporter.model import AccountSnapshot, CreditStatus, TokenStatus, UpstreamStatus
-from exporter.web.status.phrases import Bar, bar, counted, lasting, number
+from exporter.model import CreditStatus, TokenStatus, UpstreamStatus
+from exporter.web.status.phrases import counted, lasting, number
 
 
 class Tone(StrEnum):
@@ -24,27 +24,9 @@ class Fact:
     tone: Tone = Tone.CALM
 
 
-@dataclass(frozen=True, slots=True)
-class AccountCard:
-    """An account in words; `bar` is what it spent in 24 hours of what it may spend."""
-
-    alias: str
-    place: str
-    credits: str
-    bar: Bar | None
-    facts: tuple[Fact, ...]
-
-
-def account_card(account: AccountSnapshot, now: float) -> AccountCard:
-    """Put an account into words at `now` (Unix seconds)."""
-    identity, upstream = account.account, account.upstream
-    return AccountCard(
-        alias=identity.alias,
-        place=f"{identity.data_center} · {identity.environment} · {identity.api_version}",
-        credits=_spent(upstream.credits),
-        bar=bar(upstream.credits.used_24h, upstream.credits.budget) if upstream.credits.budget else None,
-        facts=(_API[upstream.is_up], _token(upstream.token, now), _polling(upstream), _remaining(upstream.credits)),
-    )
+def facts(upstream: UpstreamStatus, now: float) -> tuple[Fact, ...]:
+    """Say how an account is at `now` (Unix seconds)."""
+    return _API[upstream.is_up], _token(upstream.token, now), _polling(upstream), _remaining(upstream.credits)
 
 
 def is_held_back(upstream: UpstreamStatus) -> bool:
@@ -92,7 +74,8 @@ def _remaining(credit: CreditStatus) -> Fact:
     return Fact("Left at Zoho", f"{left} (reserve {number(credit.reserve)})", tone)
 
 
-def _spent(credit: CreditStatus) -> str:
+def spent(credit: CreditStatus) -> str:
+    """Say what an account spent in 24 hours, of what it may spend."""
     limit = (
         ", no limit"
         if credit.budget is None

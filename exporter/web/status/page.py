@@ -15,7 +15,7 @@ from starlette.responses import Response
 from exporter.model import Snapshot
 from exporter.web.request import Request
 from exporter.web.status import phrases
-from exporter.web.status.accounts import account_card
+from exporter.web.status.accounts import facts, spent
 from exporter.web.status.filters import ATTENTION, Filters, choices
 from exporter.web.status.jobs import (
     end,
@@ -36,8 +36,8 @@ DOCS_URL = "https://github.com/zoho-mass-update-exporter/zoho-mass-update-export
 
 
 _WORDS: tuple[Callable[..., object], ...] = (
-    *(phrases.ago, phrases.counted, phrases.lasting, phrases.moment, phrases.number, phrases.pace, standing_of),
-    *(end, explain_url, failed_share, look, next_poll, note, progress, state_word),
+    *(phrases.ago, phrases.bar, phrases.counted, phrases.lasting, phrases.moment, phrases.number, phrases.pace),
+    *(facts, spent, standing_of, end, explain_url, failed_share, look, next_poll, note, progress, state_word),
 )
 """What the template may ask."""
 
@@ -85,11 +85,7 @@ class StatusPage:
             tracked=len(snapshot.jobs),
             rows=in_order(filter(filters.match, snapshot.jobs)),
             now=now,
-            accounts=[
-                account_card(account, now)
-                for account in snapshot.accounts
-                if filters.account in {"", account.account.alias}
-            ],
+            accounts=[one for one in snapshot.accounts if filters.account in {"", one.account.alias}],
         )
         return page.encode(errors="replace")
 

@@ -225,6 +225,24 @@ def test_notices_and_accounts_are_shown() -> None:
     assert "7, no limit" in reading.texts
 
 
+@pytest.mark.parametrize(
+    ("used", "budget", "values"),
+    [
+        pytest.param(640, 1000, [("64.0", "64 %")], id="usual"),
+        pytest.param(1500, 1000, [("100.0", "150 %")], id="a budget that was lowered"),
+        pytest.param(7, None, [], id="no budget"),
+        pytest.param(0, 0, [], id="a budget of nothing"),
+    ],
+)
+def test_bar_of_credits(used: int, budget: int | None, values: list[tuple[str, str]]) -> None:
+    """It stays within its bounds, and is absent where there is nothing to compare with."""
+    spending = account(upstream(credit=CreditStatus(used, used, budget, 500)))
+    reading = read(snapshot_of(accounts=[spending]))
+    assert [bar["value"] for bar in reading.named("progress")] == [value for value, _ in values]
+    assert [text for text in reading.texts if text.endswith(" %")] == [text for _, text in values]
+    assert "eu · production · v8" in reading.texts
+
+
 def test_account_filter_leaves_its_account_alone() -> None:
     """Accounts that were not asked for are not shown."""
     reading = read(snapshot_of(job(), accounts=[account(), account(alias="beta")]), Filters(account="beta"))
