@@ -186,11 +186,10 @@ def _refuse_endless(job: object, place: tuple[int, ...]) -> None:
     labels = job.get("labels") if isinstance(job, dict) else None
     places: tuple[tuple[Sequence[int | str], object], ...] = ((place, job), ((*place, "labels"), labels))
     for steps, keys in places:
-        if not isinstance(keys, dict):
-            continue
-        if len(keys) > _MOST_KEYS:
+        names = keys if isinstance(keys, dict) else ()
+        if len(names) > _MOST_KEYS:
             raise BodyError([_fault(steps, f"There may be {_MOST_KEYS} keys at most")])
-        if any(len(key) > _LONGEST_KEY for key in keys):
+        if any(len(name) > _LONGEST_KEY for name in names):
             raise BodyError([_fault(steps, f"A key may have {_LONGEST_KEY} characters at most")])
 
 

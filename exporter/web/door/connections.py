@@ -10,10 +10,9 @@ import asyncio
 import logging
 import resource
 import socket
-import ssl
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
@@ -170,7 +169,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take what comes, unless the client's certificate is not one of those that may."""
         self._end = transport.abort
-        if self._tls is None or self._tls.admits(_certificate(transport)):
+        if self._tls is None or self._tls.admits(transport.get_extra_info("peercert")):
             super().connection_made(transport)
         else:
             transport.abort()
@@ -266,8 +265,3 @@ class Connection(H11Protocol):
     def _forget(self) -> None:
         self._await(None)
         self.neighbours.open.discard(self)
-
-
-def _certificate(transport: asyncio.Transport) -> Mapping[str, object] | None:
-    session = transport.get_extra_info("ssl_object")
-    return session.getpeercert() if isinstance(session, ssl.SSLObject) else None
