@@ -2,7 +2,6 @@
 
 from exporter.web.door import Connections, WebServer, bind
 from exporter.web.guard import BearerToken, Guard, WebConfig
-from exporter.web.options import WebOptions
-from exporter.web.routes import create_gate
+from exporter.web.routes import WebOptions, create_gate
 
 __all__ = ["BearerToken", "Connections", "Guard", "WebConfig", "WebOptions", "WebServer", "bind", "create_gate"]

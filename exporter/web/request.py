@@ -21,8 +21,3 @@ class Request:
     """The moment by which the answer must be there, in the seconds of `time.monotonic`."""
     names: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
-
-    @property
-    def is_read(self) -> bool:
-        """Whether it is meant to change nothing."""
-        return self.method in {"GET", "HEAD"}

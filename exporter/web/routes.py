@@ -1,5 +1,6 @@
 """Which paths we answer, for whom, and with what. Nothing here knows Zoho or Prometheus' client."""
 
+from dataclasses import dataclass
 from functools import partial
 
 from starlette.responses import JSONResponse, Response
@@ -9,10 +10,21 @@ from exporter.web.contract import Exporter
 from exporter.web.door import Gate, Kind, Route
 from exporter.web.guard import RELOAD_PATH, Entry, Guard
 from exporter.web.operations import HEALTH_PATH, READY_PATH, Operations
-from exporter.web.options import WebOptions
 from exporter.web.prometheus import PROBE_PATH, Discovery, Scrapes, granted_seconds
 from exporter.web.request import Request
 from exporter.web.status import StatusPage
+
+
+@dataclass(frozen=True, slots=True)
+class WebOptions:
+    """What the routes need to know. Time-outs in seconds, as `granted_seconds` takes them."""
+
+    version: str
+    telemetry_path: str
+    default_timeout_seconds: float
+    timeout_offset_seconds: float
+    max_requests: int
+    """How many requests of each kind are worked on at once."""
 
 
 def create_gate(options: WebOptions, exporter: Exporter, guard: Guard | None = None) -> Gate:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import bcrypt
@@ -21,7 +20,6 @@ from samples import Clock
 
 from exporter.settings import read_web_config
 from exporter.web import WebConfig
-from exporter.web.guard.watched import Watched
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "web-config.md"
@@ -250,15 +248,15 @@ def test_file_that_is_cut_off_anywhere_weakens_nothing(web_config: Callable[[str
     whole = f"{STRICT}basic_auth_users:\n  alice: {hashed('a')}\n  bob: {hashed('b')}\n"
     file = web_config(whole)
     clock = Clock(1000.0)
-    config = WebConfig(file, read_web_config, watch=partial(Watched, stopwatch=clock))
-    before = config.tls, config.headers
+    config = WebConfig(file, read_web_config, stopwatch=clock)
+    before = config.tls, config.access.headers
     for length in range(len(whole)):
         file.write_text(whole[:length], encoding="utf-8")
         config.look()
         clock.now += 1
         config.look()
-        assert (config.tls, config.headers) == before, whole[:length]
-        assert "alice" in config.users, whole[:length]
+        assert (config.tls, config.access.headers) == before, whole[:length]
+        assert "alice" in config.access.users, whole[:length]
 
 
 def test_renewed_certificate_is_shown_at_the_next_connection(

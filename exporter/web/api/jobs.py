@@ -14,9 +14,9 @@ from exporter.web.api.schemas import (
     BodyError,
     JobBody,
     JobsView,
+    JobView,
+    JobWithHistoryView,
     parse_bodies,
-    view_of,
-    view_with_history_of,
 )
 from exporter.web.contract import Exporter
 from exporter.web.problems import problem
@@ -36,13 +36,13 @@ class JobApi:
 
     def list(self, _: Request) -> Response:
         """List all jobs."""
-        return _json(JobsView(jobs=[view_of(job) for job in self._exporter.snapshot().jobs]))
+        return _json(JobsView.model_validate(self._exporter.snapshot()))
 
     def show(self, request: Request) -> Response:
         """Show one job with its history."""
         key = JobKey(**request.names)
         job = self._exporter.find(key)
-        return _json(view_with_history_of(job)) if job else _not_tracked(key)
+        return _json(JobWithHistoryView.model_validate(job)) if job else _not_tracked(key)
 
     def forget(self, request: Request) -> Response:
         """Let a job go."""
@@ -79,7 +79,7 @@ class JobApi:
         if not self._exporter.is_kept():
             return problem(503, "Not kept", NOT_KEPT)
         known = {job.spec.key: job for job in self._exporter.snapshot().jobs}
-        views = [view_of(known[spec.key]) for spec in specs if spec.key in known]
+        views = [JobView.model_validate(known[spec.key]) for spec in specs if spec.key in known]
         status = 201 if any(is_new) else 200
         return _json(JobsView(jobs=views) if is_list or not views else views[0], status)
 

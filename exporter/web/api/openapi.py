@@ -29,7 +29,7 @@ def openapi_document(version: str, accounts: Collection[str], job_labels: Collec
         "openapi": "3.1.0",
         "info": {"title": "Zoho CRM mass-update exporter: jobs", "version": version},
         "security": [{"bearer": []}, {"basic": []}],
-        "paths": {JOBS_PATH: {"get": _list(), "post": _register()}, JOB_PATH: {"get": _show(), "delete": _forget()}},
+        "paths": _paths(),
         "components": {
             "schemas": components,
             "securitySchemes": {
@@ -56,54 +56,46 @@ def _name_configured(body: Document, accounts: Collection[str], job_labels: Coll
         body["required"] = ["account", "module", "job_id"]
 
 
-def _list() -> Document:
-    return _operation("listJobs", "List all jobs", {"200": _body("All jobs, sorted.", JobsView)})
-
-
-def _register() -> Document:
+def _paths() -> Document:
     either = {"oneOf": [_reference(JobBody), {"type": "array", "items": _reference(JobBody), "minItems": 1}]}
-    answer = {"oneOf": [_reference(JobView), _reference(JobsView)]}
-    answers = {
-        "201": {"description": "At least one job is new.", "content": {"application/json": {"schema": answer}}},
-        "200": {"description": "All were known.", "content": {"application/json": {"schema": answer}}},
+    taken = {"application/json": {"schema": {"oneOf": [_reference(JobView), _reference(JobsView)]}}}
+    register = {
+        "201": {"description": "At least one job is new.", "content": taken},
+        "200": {"description": "All were known.", "content": taken},
         "400": _refusal("The body can't be used; nothing was registered."),
         "409": _refusal("The configuration describes one of the jobs otherwise."),
         "413": _refusal("The body is too large."),
         "429": _refusal("There is no room for so many jobs."),
         "503": _refusal("The state file can't be written: a restart would forget the jobs."),
     }
-    body = {"required": True, "content": {"application/json": {"schema": either}}}
-    return _operation("registerJobs", "Register one job, or many", answers) | {"requestBody": body}
-
-
-def _show() -> Document:
-    answers = {
-        "200": _body("The job.", JobWithHistoryView),
-        "404": _refusal("It is not tracked."),
-    }
-    return _operation("showJob", "Show a job with its history", answers) | {"parameters": _identity()}
-
-
-def _forget() -> Document:
-    answers = {
+    unknown = {"404": _refusal("It is not tracked.")}
+    show = {"200": _body("The job.", JobWithHistoryView), **unknown}
+    forget = {
         "204": {"description": "It is no longer tracked."},
-        "404": _refusal("It is not tracked."),
+        **unknown,
         "409": _refusal("It stands in the configuration."),
         "503": _refusal("The state file can't be written: a restart would bring it back."),
     }
-    return _operation("forgetJob", "Let go of a job", answers) | {"parameters": _identity()}
+    body = {"required": True, "content": {"application/json": {"schema": either}}}
+    return {
+        JOBS_PATH: {
+            "get": _operation("listJobs", "List all jobs", {"200": _body("All jobs, sorted.", JobsView)}),
+            "post": _operation("registerJobs", "Register one job, or many", register) | {"requestBody": body},
+        },
+        JOB_PATH: {
+            "parameters": [
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+                for name in ("account", "module", "job_id")
+            ],
+            "get": _operation("showJob", "Show a job with its history", show),
+            "delete": _operation("forgetJob", "Let go of a job", forget),
+        },
+    }
 
 
 def _operation(name: str, summary: str, answers: Mapping[str, object]) -> Document:
     refusals = {"401": _refusal("No valid token or password."), "403": _refusal("The API is off.")}
     return {"operationId": name, "summary": summary, "responses": {**answers, **refusals}}
-
-
-def _identity() -> list[Document]:
-    return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in ("account", "module", "job_id")
-    ]
 
 
 def _body(description: str, model: type[BaseModel]) -> Document:

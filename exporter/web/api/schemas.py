@@ -1,14 +1,14 @@
 """The bodies of the job API: what may be sent, what comes back, and their JSON schemas for the OpenAPI document."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
 
 from exporter.errors import RegistrationError
-from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, JobSource, JobState, Observation, TrackedJob
+from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, JobSource, JobState
 
 MOST_JOBS = 1000
 MOST_FAULTS = 100
@@ -50,7 +50,19 @@ class JobBody(BaseModel):
     ]
 
 
-class ErrorView(BaseModel):
+def _at(*path: str) -> Any:  # noqa: ANN401 - as pydantic's own, it stands for a value of any type
+    return Field(validation_alias=AliasPath(*path))
+
+
+def _counted(name: str) -> Any:  # noqa: ANN401 - as above
+    return Field(default=None, validation_alias=AliasPath("report", name))  # there may be no report
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(from_attributes=True, json_schema_serialization_defaults_required=True)
+
+
+class ErrorView(_View):
     """Why the last poll of a job failed."""
 
     code: str
@@ -58,40 +70,40 @@ class ErrorView(BaseModel):
     advice: str
 
 
-class ObservationView(BaseModel):
+class ObservationView(_View):
     """What a poll saw when something had changed."""
 
     at: Moment
     state: JobState
-    processed_records: Count
+    processed_records: Count = _at("processed")
 
 
-class JobView(BaseModel):
+class JobView(_View):
     """A job as the exporter knows it."""
 
     model_config = ConfigDict(title="Job")
 
-    account: str
-    module: str
-    job_id: str
-    name: str
-    group: str
-    labels: dict[str, str]
-    source: JobSource
+    account: str = _at("spec", "key", "account")
+    module: str = _at("spec", "key", "module")
+    job_id: str = _at("spec", "key", "job_id")
+    name: str = _at("spec", "name")
+    group: str = _at("spec", "group")
+    labels: dict[str, str] = _at("spec", "labels")
+    source: JobSource = _at("spec", "source")
     state: JobState
-    updated_records: Count
-    failed_records: Count
-    not_updated_records: Count
-    total_records: Count
+    updated_records: Count = _counted("updated")
+    failed_records: Count = _counted("failed")
+    not_updated_records: Count = _counted("not_updated")
+    total_records: Count = _counted("total")
     first_seen_at: Moment
     started_at: Moment | None
     finished_at: Moment | None
-    last_progress_at: Moment | None
-    last_report_at: Moment | None
-    last_poll_at: Moment | None
+    last_progress_at: Moment | None = _at("progressed_at")
+    last_report_at: Moment | None = _at("reported_at")
+    last_poll_at: Moment | None = _at("polled_at")
     next_poll_at: Moment | None
-    estimated_completion_at: Moment | None
-    error: ErrorView | None
+    estimated_completion_at: Moment | None = _at("completes_at")
+    error: ErrorView | None = _at("failure")
 
 
 class JobWithHistoryView(JobView):
@@ -102,7 +114,7 @@ class JobWithHistoryView(JobView):
     history: list[ObservationView]
 
 
-class JobsView(BaseModel):
+class JobsView(_View):
     """All jobs."""
 
     model_config = ConfigDict(title="Jobs")
@@ -174,64 +186,14 @@ def _refuse_endless(job: object, place: tuple[int, ...]) -> None:
     labels = job.get("labels") if isinstance(job, dict) else None
     places: tuple[tuple[Sequence[int | str], object], ...] = ((place, job), ((*place, "labels"), labels))
     for steps, keys in places:
-        if not isinstance(keys, dict):
-            continue
-        if len(keys) > _MOST_KEYS:
+        names = keys if isinstance(keys, dict) else ()
+        if len(names) > _MOST_KEYS:
             raise BodyError([_fault(steps, f"There may be {_MOST_KEYS} keys at most")])
-        if any(len(key) > _LONGEST_KEY for key in keys):
+        if any(len(name) > _LONGEST_KEY for name in names):
             raise BodyError([_fault(steps, f"A key may have {_LONGEST_KEY} characters at most")])
 
 
 def _fault(steps: Sequence[int | str], detail: str) -> dict[str, str]:
-    return {"pointer": _pointer(steps), "detail": detail}
-
-
-def _pointer(steps: Sequence[int | str]) -> str:
-    """Write a JSON pointer. Source: RFC 6901. A wrong key is pointed at like its value."""
+    """Point at a value by a JSON pointer, at a wrong key like at its value. Source: RFC 6901."""
     escaped = (str(step).replace("~", "~0").replace("/", "~1") for step in steps if step != "[key]")
-    return "".join(f"/{step}" for step in escaped)
-
-
-def view_of(job: TrackedJob) -> JobView:
-    """Show a job."""
-    return JobView.model_validate(_fields(job))
-
-
-def view_with_history_of(job: TrackedJob) -> JobWithHistoryView:
-    """Show a job and what its polls have seen."""
-    return JobWithHistoryView.model_validate({**_fields(job), "history": [_seen(seen) for seen in job.history]})
-
-
-def _fields(job: TrackedJob) -> dict[str, object]:
-    spec, report, failure = job.spec, job.report, job.failure
-    return {
-        "account": spec.key.account,
-        "module": spec.key.module,
-        "job_id": spec.key.job_id,
-        "name": spec.name,
-        "group": spec.group,
-        "labels": dict(spec.labels),
-        "source": spec.source,
-        "state": job.state,
-        "updated_records": report.updated if report else None,
-        "failed_records": report.failed if report else None,
-        "not_updated_records": report.not_updated if report else None,
-        "total_records": report.total if report else None,
-        "first_seen_at": _moment(job.first_seen_at),
-        "started_at": _moment(job.started_at),
-        "finished_at": _moment(job.finished_at),
-        "last_progress_at": _moment(job.progressed_at),
-        "last_report_at": _moment(job.reported_at),
-        "last_poll_at": _moment(job.polled_at),
-        "next_poll_at": _moment(job.next_poll_at),
-        "estimated_completion_at": _moment(job.completes_at),
-        "error": {"code": failure.code, "message": failure.message, "advice": failure.advice} if failure else None,
-    }
-
-
-def _seen(seen: Observation) -> dict[str, object]:
-    return {"at": _moment(seen.at), "state": seen.state, "processed_records": seen.processed}
-
-
-def _moment(at: float | None) -> datetime | None:
-    return None if at is None else datetime.fromtimestamp(at, UTC)
+    return {"pointer": "".join(f"/{step}" for step in escaped), "detail": detail}

@@ -9,14 +9,13 @@ fresh context for each.
 import asyncio
 import logging
 import resource
-import ssl
+import socket
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import Any
 
 import h11
 from uvicorn.config import Config
@@ -81,38 +80,35 @@ class Connections:
     ) -> None:
         self.tls = tls
         self.patience = patience or Patience()
-        self._open: set[Connection] = set()
+        self.open: set[Connection] = set()
 
     @classmethod
     def behind(cls, guard: Guard, max_requests: int) -> "Connections":
         """Make those of a gate: more than may be inside and wait there, and fewer than there may be files."""
         most = Patience().most_connections + 6 * max_requests
         patience = Patience(most_connections=max(min(most, raise_file_limit() - _OTHER_FILES), 16))
-        return cls(guard.tls if guard.speaks_tls else None, patience)
-
-    def protocol(self) -> type["Connection"]:
-        """Give the class of this server's connections, as uvicorn wants it."""
-        return type("OurConnection", (Connection,), {"neighbours": self})
+        return cls(guard.tls, patience)
 
     def enter(self, connection: "Connection") -> None:
         """Take in a connection, and end another one when there are too many."""
-        self._open.add(connection)
-        if len(self._open) > self.patience.most_connections:
-            self._end_longest(self._open, connection)
-
-    def leave(self, connection: "Connection") -> None:
-        """Forget a connection that has ended."""
-        self._open.discard(connection)
+        self.open.add(connection)
+        if len(self.open) > self.patience.most_connections:
+            self._end_longest(self.open, connection)
 
     def note_unread(self) -> None:
         """End a connection when too many don't read their answers."""
-        unread = {connection for connection in self._open if connection.awaited is Awaited.READING}
+        unread = {connection for connection in self.open if connection.awaited is Awaited.READING}
         if len(unread) > self.patience.most_unread:
             self._end_longest(unread, None)
 
+    def shut_down(self) -> None:
+        """End every connection that is not waiting for an answer, and the others after it."""
+        for connection in tuple(self.open):
+            connection.shutdown()
+
     def end_all(self) -> None:
         """End every connection at once."""
-        for connection in tuple(self._open):
+        for connection in tuple(self.open):
             connection.end()
 
     def _end_longest(self, candidates: set["Connection"], newcomer: "Connection | None") -> None:
@@ -126,7 +122,7 @@ class Connections:
             return -shares[one.address], rank, one.waiting_since
 
         victim = min(among, key=worth)
-        self.leave(victim)
+        self.open.discard(victim)
         victim.end()
 
 
@@ -140,71 +136,46 @@ def raise_file_limit() -> int:
 class Connection(H11Protocol):
     """One connection: uvicorn's, with a time limit on every step that is the client's."""
 
-    neighbours: Connections
-
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+    def __init__(self, config: Config, server_state: ServerState, neighbours: Connections) -> None:
+        super().__init__(config, server_state, {})
+        self.neighbours = neighbours
         self.address = ""
         self.awaited: Awaited | None = None
         self.waiting_since = 0.0
         self._has_served = False
         self._limit: asyncio.TimerHandle | None = None
-        self._socket: asyncio.Transport | None = None
-        self._handshake: asyncio.Task[None] | None = None
-        self._early = bytearray()
-        self._is_lost = False
+        self._tls: Tls | None = None
+        self._end: Callable[[], object] = lambda: None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin: with TLS where it is spoken, and not without room for another connection."""
-        self._socket = transport
-        self.address = str((transport.get_extra_info("peername") or ("",))[0])
-        self.connections.add(self)
+    async def begin(self, accepted: socket.socket, address: str) -> None:
+        """Begin, with TLS where it is spoken; in its time, and not without room for another connection."""
+        self.address = address
+        if task := asyncio.current_task():
+            self._end = task.cancel
         self._await(Awaited.HEAD)
         self.neighbours.enter(self)
-        if self.neighbours.tls is None:
-            super().connection_made(transport)
-            return
-        transport.pause_reading()
-        self._handshake = self.loop.create_task(self._secure(transport, self.neighbours.tls))
-
-    async def _secure(self, transport: asyncio.Transport, newest: Callable[[], Awaitable[Tls | None]]) -> None:
-        tls = await newest()
-        if tls is None or transport.is_closing():
-            transport.abort()
-            return
-        secured: asyncio.Transport | None = None
         try:
-            secured = await self.loop.start_tls(
-                transport,
-                self,
-                tls.context,
-                server_side=True,
-                ssl_handshake_timeout=self.neighbours.patience.head,
-                ssl_shutdown_timeout=_TLS_FAREWELL_SECONDS,
-            )
-        except (OSError, asyncio.CancelledError) as error:
+            self._tls = await self.neighbours.tls() if self.neighbours.tls else None
+            context = self._tls.context if self._tls else None
+            farewell = _TLS_FAREWELL_SECONDS if context else None
+            await self.loop.connect_accepted_socket(lambda: self, accepted, ssl=context, ssl_shutdown_timeout=farewell)
+        except OSError as error:
             _log.debug("a client failed to begin TLS", extra={"reason": str(error)})
-        if secured is None or self._is_lost or not tls.admits(_certificate(secured)):
+        finally:
+            if self.transport is None:
+                accepted.close()
+                self._forget()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take what comes, unless the client's certificate is not one of those that may."""
+        self._end = transport.abort
+        if self._tls is None or self._tls.admits(transport.get_extra_info("peercert")):
+            super().connection_made(transport)
+        else:
             transport.abort()
-            self._forget()
-            return
-        super().connection_made(secured)
-        if self._early:
-            self.data_received(bytes(self._early))
-            self._early.clear()
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent."""
-        if self.transport is None:
-            # With TLS the first bytes may come before the task that waits for the handshake goes on.
-            self._early += data
-            return
         super().data_received(data)
         self._watch()
 
@@ -236,14 +207,13 @@ class Connection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
-        self._is_lost = True
         self._forget()
         if self.transport is not None:
             super().connection_lost(exc)
 
     def shutdown(self) -> None:
         """End with the server: at once, or after the answer that is under way."""
-        if self.scheme is None or self.conn.our_state is h11.ERROR:  # TLS has not begun yet
+        if self.scheme is None or self.conn.our_state is h11.ERROR:
             self.end()
         else:
             super().shutdown()
@@ -266,8 +236,7 @@ class Connection(H11Protocol):
 
     def end(self) -> None:
         """End at once, whatever has not been sent yet."""
-        if self._socket is not None:
-            self._socket.abort()
+        self._end()
 
     def _watch(self) -> None:
         """Set the time limit of what is awaited now."""
@@ -295,10 +264,4 @@ class Connection(H11Protocol):
 
     def _forget(self) -> None:
         self._await(None)
-        self.neighbours.leave(self)
-        self.connections.discard(self)
-
-
-def _certificate(transport: asyncio.Transport) -> Mapping[str, object] | None:
-    session = transport.get_extra_info("ssl_object")
-    return session.getpeercert() if isinstance(session, ssl.SSLObject) else None
+        self.neighbours.open.discard(self)

@@ -83,7 +83,7 @@ class Gate:
         """Answer one request."""
         request = self._read_head(scope)
         try:
-            answer = await self._answer(request, receive, _head_bytes(scope))
+            answer = _oversized(request, scope) or await self._answer(request, receive)
         except ClientGoneError:
             return
         except asyncio.CancelledError:
@@ -104,13 +104,16 @@ class Gate:
             deadline=asyncio.get_running_loop().time() + self._granted(headers),
         )
 
-    async def _answer(self, request: Request, receive: Receive, head_bytes: int) -> Response:
+    async def _answer(self, request: Request, receive: Receive) -> Response:
         route, parts = self._find(request)
-        if refused := _oversized(request, head_bytes):
-            return refused
         content = bytearray()
         try:
-            if refused := await self._refusal_in_time(request, route, receive, content):
+            try:
+                async with asyncio.timeout_at(request.deadline):
+                    refused = await self._refusal(request, route, receive, content)
+            except TimeoutError:
+                refused = _late(request)
+            if refused:
                 return refused
             if route is None:
                 return self._not_found(request)
@@ -121,15 +124,6 @@ class Gate:
             return answer or _late(request)
         finally:
             self._bodies.forget(content)
-
-    async def _refusal_in_time(
-        self, request: Request, route: Route | None, receive: Receive, content: bytearray
-    ) -> Response | None:
-        try:
-            async with asyncio.timeout_at(request.deadline):
-                return await self._refusal(request, route, receive, content)
-        except TimeoutError:
-            return _late(request)
 
     async def _refusal(
         self, request: Request, route: Route | None, receive: Receive, content: bytearray
@@ -174,13 +168,9 @@ def _late(request: Request) -> Response:
     return refusal(request.path, HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once", _SOON)
 
 
-def _head_bytes(scope: Scope) -> int:
+def _oversized(request: Request, scope: Scope) -> Response | None:
     lines = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
-    return len(scope["raw_path"]) + len(scope["query_string"]) + lines
-
-
-def _oversized(request: Request, head_bytes: int) -> Response | None:
-    if head_bytes > MOST_HEAD_BYTES:
+    if len(scope["raw_path"]) + len(scope["query_string"]) + lines > MOST_HEAD_BYTES:
         text = f"the request's head is larger than {MOST_HEAD_BYTES // 1024} KiB"
         return refusal(request.path, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text)
     return too_large(request.path) if int(request.headers.get("Content-Length", "0")) > MOST_BODY_BYTES else None

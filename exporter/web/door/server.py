@@ -17,14 +17,13 @@ from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.web.door.connections import Connections
+from exporter.web.door.connections import Connection, Connections
 from exporter.web.door.gate import MOST_HEAD_BYTES
 from exporter.web.news import News
 
 _log = logging.getLogger(__name__)
 
 _BACKLOG = 1024
-_ACCEPTED_AT_ONCE = 32
 _REST_SECONDS = 0.5
 """How long nothing is accepted after it has failed."""
 _FAREWELL_SECONDS = 1.0
@@ -88,10 +87,9 @@ class WebServer:
         self._told_to_stop: Future[None] = Future()
         self._state = ServerState()
         self._is_news = News()
-        self._accepting: set[asyncio.Task[object]] = set()
         self._config = uvicorn.Config(
             app,
-            http=self._connections.protocol(),
+            http="h11",
             ws="none",
             lifespan="off",
             log_config=None,
@@ -132,15 +130,15 @@ class WebServer:
         loop.set_exception_handler(self._note)
         self._config.load()
         self._listener.setblocking(False)
-        loop.add_reader(self._listener, self._accept, loop)
+        accepting = loop.create_task(self._accept(loop))
         await asyncio.wrap_future(self._told_to_stop)
-        loop.remove_reader(self._listener)
+        accepting.cancel()
+        await asyncio.wait([accepting])
         self._listener.close()
         await self._take_leave()
 
     async def _take_leave(self) -> None:
-        for connection in tuple(self._state.connections):
-            connection.shutdown()
+        self._connections.shut_down()
         await self._end(self._grace_seconds)
         for task in tuple(self._state.tasks):
             task.cancel()  # the gate then answers with a 503
@@ -153,31 +151,20 @@ class WebServer:
         while (self._state.connections or self._state.tasks) and loop.time() < deadline:  # noqa: ASYNC110 - no event
             await asyncio.sleep(_LOOK_SECONDS)
 
-    def _accept(self, loop: asyncio.AbstractEventLoop) -> None:
-        for _ in range(_ACCEPTED_AT_ONCE):
+    async def _accept(self, loop: asyncio.AbstractEventLoop) -> None:
+        while True:
+            await asyncio.sleep(0)  # whatever crowd waits to be accepted, the others get their turn
             try:
-                accepted, _ = self._listener.accept()
-            except (BlockingIOError, InterruptedError, ConnectionError):
-                return
+                accepted, address = await loop.sock_accept(self._listener)
+            except ConnectionError:
+                continue
             except OSError as error:
-                self._rest(loop, error)
-                return
-            task = loop.create_task(loop.connect_accepted_socket(self._connection, accepted))
-            self._accepting.add(task)
-            task.add_done_callback(self._accepting.discard)
-
-    def _connection(self) -> asyncio.Protocol:
-        return self._config.http_protocol_class(self._config, self._state, {})  # type: ignore[call-arg] # uvicorn's own
-
-    def _rest(self, loop: asyncio.AbstractEventLoop, error: OSError) -> None:
-        if self._is_news("accept"):
-            _log.error("no connection can be accepted: %s; raise the limit of open files", error.strerror)
-        loop.remove_reader(self._listener)
-        loop.call_later(_REST_SECONDS, self._resume, loop)
-
-    def _resume(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._told_to_stop.done():
-            loop.add_reader(self._listener, self._accept, loop)
+                if self._is_news("accept"):
+                    _log.error("no connection can be accepted: %s; raise the limit of open files", error.strerror)
+                await asyncio.sleep(_REST_SECONDS)
+                continue
+            connection = Connection(self._config, self._state, self._connections)
+            loop.create_task(connection.begin(accepted, address[0]))
 
     def _note(self, _: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         error = context.get("exception")

@@ -73,21 +73,22 @@ class Guard:
         self._looking: asyncio.Task[None] | None = None
         self._looking_since = 0.0
         self._is_news = News()
-        self.speaks_tls = web_config is not None and web_config.tls is not None
 
     @property
     def headers(self) -> Mapping[str, str]:
         """The configured headers of every answer."""
-        return self._web_config.headers if self._web_config else {}
+        return self._web_config.access.headers if self._web_config else {}
 
     def problems(self) -> tuple[Problem, ...]:
         """Give what is wrong with the web-config file of now, where an older version is in force. Reads nothing."""
         return self._web_config.problems if self._web_config else ()
 
     async def tls(self) -> Tls | None:
-        """Give what a new connection's TLS is made with."""
+        """Give what a new connection's TLS is made with; nothing where none is spoken."""
+        if self._web_config is None or self._web_config.tls is None:
+            return None
         await self._look()
-        return self._web_config.tls if self._web_config else None
+        return self._web_config.tls
 
     async def refusal(self, request: Request, entry: Entry | None) -> Response | None:
         """Refuse a request, or give `None` and let it through.
@@ -99,7 +100,7 @@ class Guard:
         if entry is Entry.ANYBODY:
             return None
         await self._look()
-        users = self._web_config.users if self._web_config else {}
+        users = self._web_config.access.users if self._web_config else {}
         has_token = self._token is not None and self._token.matches(request.headers.get("Authorization", ""))
         # A request has room for one login only: where the API's token counts, it needs no password beside it.
         takes_token = request.path == RELOAD_PATH or request.path.startswith(API_PATH)
@@ -153,7 +154,7 @@ class Guard:
         match entry:
             case Entry.PROBER | Entry.SCRAPER if _is_foreign(request, is_link_allowed=entry is Entry.SCRAPER):
                 return refusal(request.path, HTTPStatus.FORBIDDEN, NOT_FROM_ANOTHER_PAGE)
-            case Entry.PROGRAM | Entry.OPERATOR if _is_page(request) and not request.is_read:
+            case Entry.PROGRAM | Entry.OPERATOR if _is_page(request) and request.method not in {"GET", "HEAD"}:
                 return problem(403, "Forbidden", NOT_FROM_A_PAGE)
             case Entry.OPERATOR if _is_local(request):
                 return None

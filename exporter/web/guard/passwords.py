@@ -10,7 +10,6 @@ import base64
 import binascii
 import hashlib
 import secrets
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -82,9 +81,8 @@ class Passwords:
         self._running: _Check | None = None
         self._is_newest_next = True
         self._runner: asyncio.Task[None] | None = None
-        # Two stores: guesses must not push out the passwords that are right.
-        self._right = _Digests()
-        self._wrong = _Digests()
+        # Apart: guesses must not push out the passwords that are right.
+        self._kept: dict[Verdict, dict[bytes, None]] = {Verdict.ADMITTED: {}, Verdict.REFUSED: {}}
 
     async def judge(self, login: Login, users: Mapping[str, bytes]) -> Verdict:
         """Say whether the password is the user's.
@@ -94,10 +92,9 @@ class Passwords:
         known = users.get(login.user)
         password_hash = known or self._somebodys(users, login.user)
         digest = self._digest(login.user.encode(), password_hash, login.password, b"" if known else b"unknown")
-        if digest in self._right:
-            return Verdict.ADMITTED
-        if digest in self._wrong:
-            return Verdict.REFUSED
+        for kept, digests in self._kept.items():
+            if digest in digests:
+                return kept
         check = self._checks.get(digest) or self._enter(
             _Check(digest, login.password, password_hash, known is not None)
         )
@@ -129,10 +126,13 @@ class Passwords:
                 self._settle(check, Verdict.BUSY)
                 continue
             is_right = await in_thread(partial(_is_right, check.password, check.password_hash)) and check.is_known
-            (self._right if is_right else self._wrong).add(check.digest)
             self._settle(check, Verdict.ADMITTED if is_right else Verdict.REFUSED)
 
     def _settle(self, check: _Check, verdict: Verdict) -> None:
+        digests = self._kept.get(verdict, {})
+        digests[check.digest] = None
+        if len(digests) > _MAX_VERDICTS:
+            del digests[next(iter(digests))]
         del self._checks[check.digest]
         check.verdict.set_result(verdict)
 
@@ -142,29 +142,7 @@ class Passwords:
 
     def _digest(self, *parts: bytes) -> bytes:
         # The key is this process's own, so that the digests in its memory tell nobody a password.
-        digest = hashlib.blake2b(key=self._key, digest_size=32)
-        for part in parts:
-            digest.update(len(part).to_bytes(8) + part)
-        return digest.digest()
-
-
-class _Digests:
-    """The digests used last."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[bytes, None] = OrderedDict()
-
-    def __contains__(self, digest: bytes) -> bool:
-        if digest not in self._kept:
-            return False
-        self._kept.move_to_end(digest)
-        return True
-
-    def add(self, digest: bytes) -> None:
-        """Keep one, and drop the one that was used longest ago when there are too many."""
-        self._kept[digest] = None
-        if len(self._kept) > _MAX_VERDICTS:
-            self._kept.popitem(last=False)
+        return hashlib.blake2b(repr(parts).encode(), key=self._key, digest_size=32).digest()
 
 
 def _is_right(password: bytes, password_hash: bytes) -> bool:

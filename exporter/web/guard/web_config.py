@@ -1,9 +1,10 @@
 """What the web-config file and its certificates ask for; each is read again when it changes, and taken for itself."""
 
 import re
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.model import TlsServer, WebAccess
@@ -24,21 +25,21 @@ class WebConfig:
     Args:
         path: the file.
         read: reads it; may raise `ConfigurationError`.
-        watch: makes the watch over some files.
+        stopwatch: gives seconds that never go backwards.
 
     Raises:
         ConfigurationError: the file or one that it names can't be used.
     """
 
     def __init__(
-        self, path: Path, read: Callable[[Path], WebAccess], *, watch: Callable[..., Watched[Any]] = Watched
+        self, path: Path, read: Callable[[Path], WebAccess], *, stopwatch: Callable[[], float] = time.monotonic
     ) -> None:
         self._path = path
         self._reader = read
-        self._watch = watch
+        self._stopwatch = stopwatch
         lament = "the web-config file can't be used, the last good one stays in force"
-        self._file: Watched[_Written] = watch(lament, [path], self._read, self._take_certificates_of)
-        self._certificates = self._open(self._access.tls)
+        self._file = Watched(lament, [path], self._read, self._take_certificates_of, stopwatch=stopwatch)
+        self._certificates = self._open(self.access.tls)
 
     @property
     def tls(self) -> Tls | None:
@@ -46,14 +47,9 @@ class WebConfig:
         return self._certificates.content if self._certificates else None
 
     @property
-    def users(self) -> Mapping[str, bytes]:
-        """The users' bcrypt hashes; none where nobody is asked for a password."""
-        return self._access.users
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers to add to every answer."""
-        return self._access.headers
+    def access(self) -> WebAccess:
+        """What the file asks for."""
+        return self._file.content[1]
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -71,10 +67,6 @@ class WebConfig:
         if self._certificates:
             self._certificates.look()
 
-    @property
-    def _access(self) -> WebAccess:
-        return self._file.content[1]
-
     def _read(self) -> _Written:
         # In this order: what is no regular file the reader refuses, which here would hang.
         access = self._reader(self._path)
@@ -85,7 +77,7 @@ class WebConfig:
 
     def _open(self, server: TlsServer | None) -> Watched[Tls] | None:
         lament = "the certificates can't be used, the last good ones stay in force"
-        return self._watch(lament, server.files, lambda: open_tls(server)) if server else None
+        return Watched(lament, server.files, lambda: open_tls(server), stopwatch=self._stopwatch) if server else None
 
     def _take_certificates_of(self, old: _Written, new: _Written) -> None:
         if fault := _fault(old, new):

@@ -1,7 +1,6 @@
 """`/sd/jobs`: each live job as a target of Prometheus' HTTP service discovery, to be scraped as often as it is due."""
 
 import re
-from collections.abc import Iterator
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -44,20 +43,18 @@ class Discovery:
 
 def target(job: TrackedJob, address: str, scheme: str, now: float) -> dict[str, object]:
     """Give one target group. Source: Prometheus, HTTP service discovery."""
-    return {"targets": [address], "labels": dict(_labels(job, scheme, now))}
-
-
-def _labels(job: TrackedJob, scheme: str, now: float) -> Iterator[tuple[str, str]]:
-    key = job.spec.key
-    interval = scrape_interval_seconds(job, now)
-    yield "__scheme__", scheme
-    yield "__metrics_path__", PROBE_PATH
-    yield f"__param_{ACCOUNT}", key.account
-    yield f"__param_{MODULE}", key.module
-    yield f"__param_{JOB_ID}", key.job_id
-    yield "__scrape_interval__", f"{interval}s"
-    yield "__scrape_timeout__", f"{min(interval, LONGEST_TIMEOUT_SECONDS)}s"
-    yield "instance", str(key)
+    key, interval = job.spec.key, scrape_interval_seconds(job, now)
+    labels = {
+        "__scheme__": scheme,
+        "__metrics_path__": PROBE_PATH,
+        f"__param_{ACCOUNT}": key.account,
+        f"__param_{MODULE}": key.module,
+        f"__param_{JOB_ID}": key.job_id,
+        "__scrape_interval__": f"{interval}s",
+        "__scrape_timeout__": f"{min(interval, LONGEST_TIMEOUT_SECONDS)}s",
+        "instance": str(key),
+    }
+    return {"targets": [address], "labels": labels}
 
 
 def scrape_interval_seconds(job: TrackedJob, now: float) -> int:
@@ -68,12 +65,8 @@ def scrape_interval_seconds(job: TrackedJob, now: float) -> int:
     """
     if job.is_terminal:
         return STEPS_SECONDS[-1]
-    wait_seconds = _wait_seconds(job) or _OVERDUE_FRACTION * (now - (job.polled_at or job.first_seen_at))
+    polled_at = job.polled_at
+    wait_seconds = 0.0 if polled_at is None or job.next_poll_at is None else job.next_poll_at - polled_at
+    if not wait_seconds:
+        wait_seconds = _OVERDUE_FRACTION * (now - (polled_at or job.first_seen_at))
     return max((step for step in STEPS_SECONDS if step <= wait_seconds), default=STEPS_SECONDS[0])
-
-
-def _wait_seconds(job: TrackedJob) -> float:
-    """Give how long the job waits from its last poll to the next; 0 where it is due at once."""
-    if job.polled_at is None or job.next_poll_at is None:
-        return 0.0
-    return job.next_poll_at - job.polled_at

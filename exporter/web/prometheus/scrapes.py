@@ -1,7 +1,9 @@
 """`/metrics` and `/probe`: what Prometheus scrapes. `/explain`: the same job in sentences."""
 
+import math
 from collections.abc import Iterable
 
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 
 from exporter.errors import TooManyJobsError
@@ -10,6 +12,8 @@ from exporter.web.contract import Exporter, Page
 from exporter.web.prometheus.jobs_asked import job_asked
 from exporter.web.request import Request
 
+TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
+_LONGEST_SECONDS = 300.0
 COLLECT = "collect[]"
 GROUPS = {"jobs": "Jobs", "modules": "Modules", "accounts": "Accounts", "exporter": "Exporter"}
 """What `collect[]` may ask for, and the group of families that it means."""
@@ -61,6 +65,20 @@ class Scrapes:
             ("The page", (page.body.decode(errors="replace"),)),
         )
         return "\n".join(f"{title}\n{'-' * len(title)}\n{_text(lines)}" for title, lines in sections)
+
+
+def granted_seconds(headers: Headers, *, default_seconds: float, offset_seconds: float) -> float:
+    """Give the seconds that a request has; the default where the header is absent or makes no sense.
+
+    At least half of what Prometheus grants is used, however large the offset.
+    """
+    try:
+        granted = float(headers.get(TIMEOUT_HEADER, ""))
+    except ValueError:
+        return default_seconds
+    if not 0 < granted < math.inf:
+        return default_seconds
+    return min(max(granted - offset_seconds, granted / 2), _LONGEST_SECONDS)
 
 
 def _accept(request: Request) -> str:

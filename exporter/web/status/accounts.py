@@ -1,10 +1,10 @@
-"""One account as a card of the page. Pure: a snapshot and the time in, words out."""
+"""One account in words. Pure: a snapshot and the time in, words out."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from exporter.model import AccountSnapshot, CreditStatus, TokenStatus, UpstreamStatus
-from exporter.web.status.phrases import counted, lasting, number, share
+from exporter.model import CreditStatus, TokenStatus, UpstreamStatus
+from exporter.web.status.phrases import counted, lasting, number
 
 
 class Tone(StrEnum):
@@ -12,7 +12,6 @@ class Tone(StrEnum):
 
     GOOD = "good"
     CALM = "calm"
-    WARNING = "warning"
     BAD = "bad"
 
 
@@ -25,56 +24,31 @@ class Fact:
     tone: Tone = Tone.CALM
 
 
-@dataclass(frozen=True, slots=True)
-class CreditBar:
-    """What an account spent in 24 hours, of what it may spend: `percent` for the bar, from 0 to 100."""
-
-    text: str
-    percent: str | None
-    share: str
-
-
-@dataclass(frozen=True, slots=True)
-class AccountCard:
-    """An account in words."""
-
-    alias: str
-    place: str
-    credits: CreditBar
-    facts: tuple[Fact, ...]
-
-
-def account_card(account: AccountSnapshot, now: float) -> AccountCard:
-    """Put an account into words at `now` (Unix seconds)."""
-    identity, upstream = account.account, account.upstream
-    return AccountCard(
-        alias=identity.alias,
-        place=f"{identity.data_center} · {identity.environment} · {identity.api_version}",
-        credits=_credit_bar(upstream.credits),
-        facts=(
-            _api(upstream),
-            _token(upstream.token, now),
-            _polling(upstream),
-            _remaining(upstream.credits),
-        ),
-    )
+def facts(upstream: UpstreamStatus, now: float) -> tuple[Fact, ...]:
+    """Say how an account is at `now` (Unix seconds)."""
+    return _API[upstream.is_up], _token(upstream.token, now), _polling(upstream), _remaining(upstream.credits)
 
 
 def is_held_back(upstream: UpstreamStatus) -> bool:
     """Whether the account polls nothing for now, whoever scrapes."""
+    return bool(_why_paused(upstream))
+
+
+def _why_paused(upstream: UpstreamStatus) -> str:
     credit = upstream.credits
+    if upstream.is_circuit_open:
+        return "Zoho asked to slow down, or gives no token"
+    if credit.is_reserve_reached:
+        return "credits are below the reserve; one look an hour"
     is_spent = credit.budget is not None and credit.used_24h >= credit.budget
-    return upstream.is_circuit_open or credit.is_reserve_reached or is_spent
+    return "the day's budget is used up" if is_spent else ""
 
 
-def _api(upstream: UpstreamStatus) -> Fact:
-    match upstream.is_up:
-        case None:
-            return Fact("Zoho's API", "not asked yet")
-        case True:
-            return Fact("Zoho's API", "answers", Tone.GOOD)
-        case False:
-            return Fact("Zoho's API", "no answer", Tone.BAD)
+_API = {
+    None: Fact("Zoho's API", "not asked yet"),
+    True: Fact("Zoho's API", "answers", Tone.GOOD),
+    False: Fact("Zoho's API", "no answer", Tone.BAD),
+}
 
 
 def _token(token: TokenStatus, now: float) -> Fact:
@@ -88,13 +62,8 @@ def _token(token: TokenStatus, now: float) -> Fact:
 
 
 def _polling(upstream: UpstreamStatus) -> Fact:
-    credit = upstream.credits
-    if upstream.is_circuit_open:
-        return Fact("Polling", "paused: Zoho asked to slow down, or gives no token", Tone.BAD)
-    if credit.is_reserve_reached:
-        return Fact("Polling", "paused: credits are below the reserve; one look an hour", Tone.BAD)
-    if credit.budget is not None and credit.used_24h >= credit.budget:
-        return Fact("Polling", "paused: the day's budget is used up", Tone.BAD)
+    if why := _why_paused(upstream):
+        return Fact("Polling", f"paused: {why}", Tone.BAD)
     under_way = f", {counted(upstream.in_flight, 'call')} under way" if upstream.in_flight else ""
     return Fact("Polling", f"at each scrape{under_way}", Tone.GOOD)
 
@@ -105,10 +74,13 @@ def _remaining(credit: CreditStatus) -> Fact:
     return Fact("Left at Zoho", f"{left} (reserve {number(credit.reserve)})", tone)
 
 
-def _credit_bar(credit: CreditStatus) -> CreditBar:
-    if not credit.budget:
-        limit = "no limit" if credit.budget is None else "a budget of 0"
-        return CreditBar(f"{number(credit.used_24h)}, {limit}", None, "")
-    permille = 1000 * min(credit.used_24h, credit.budget) // credit.budget
-    text = f"{number(credit.used_24h)} of {number(credit.budget)}"
-    return CreditBar(text, f"{permille // 10}.{permille % 10}", share(credit.used_24h, credit.budget))
+def spent(credit: CreditStatus) -> str:
+    """Say what an account spent in 24 hours, of what it may spend."""
+    limit = (
+        ", no limit"
+        if credit.budget is None
+        else f" of {number(credit.budget)}"
+        if credit.budget
+        else ", a budget of 0"
+    )
+    return f"{number(credit.used_24h)}{limit}"

@@ -1,7 +1,7 @@
 """Which jobs a reader wants to see: the query parameters of the page. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
 from exporter.model import JobState, Snapshot, TrackedJob
 from exporter.web.status.standing import standing_of
@@ -22,12 +22,11 @@ class Filters:
     @classmethod
     def of(cls, query: Mapping[str, str]) -> "Filters":
         """Read a query. Any value is taken as it is: one that no job has matches none."""
-        return cls(query.get("account", ""), query.get("module", ""), query.get("state", ""), query.get("group", ""))
+        return cls(**{named.name: query.get(named.name, "") for named in fields(cls)})
 
     def given(self) -> dict[str, str]:
         """Give what is filtered by."""
-        named = {"account": self.account, "module": self.module, "state": self.state, "group": self.group}
-        return {name: value for name, value in named.items() if value}
+        return {name: value for name, value in asdict(self).items() if value}
 
     def match(self, job: TrackedJob) -> bool:
         """Whether a job is shown."""
@@ -43,22 +42,14 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
-    """One choice of a filter."""
-
-    value: str
-    text: str
-    is_chosen: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Choice:
-    """One filter of the form."""
+    """One filter of the form: the texts of its values, and the value that is chosen."""
 
     name: str
     label: str
     everything: str
-    options: tuple[Option, ...]
+    texts: Mapping[str, str]
+    chosen: str
 
 
 def choices(snapshot: Snapshot, filters: Filters) -> tuple[Choice, ...]:
@@ -80,5 +71,4 @@ def _same(values: Iterable[str]) -> dict[str, str]:
 
 
 def _choice(name: str, label: str, everything: str, texts: Mapping[str, str], asked: str) -> Choice:
-    shown = texts if asked in texts or not asked else {**texts, asked: asked}
-    return Choice(name, label, everything, tuple(Option(value, text, value == asked) for value, text in shown.items()))
+    return Choice(name, label, everything, texts if asked in texts or not asked else {**texts, asked: asked}, asked)

@@ -19,6 +19,14 @@ class Moment:
     exact: str
 
 
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A share as a bar: `percent` from 0.0 to 100.0, and `text` for people."""
+
+    percent: str
+    text: str
+
+
 def lasting(seconds: float) -> str:
     """Give a duration in at most two units, rounded down; a negative one is none."""
     whole = int(min(max(seconds, 0.0), _LAST_SECOND))
@@ -68,6 +76,12 @@ def share(part: int, whole: int) -> str:
     if permille == 0:
         return "<0.1 %"
     return f"{permille // 10} %" if permille % 10 == 0 else f"{permille // 10}.{permille % 10} %"
+
+
+def bar(part: int, whole: int) -> Bar:
+    """Draw a share."""
+    permille = 1000 * min(part, whole) // whole
+    return Bar(f"{permille // 10}.{permille % 10}", share(part, whole))
 
 
 def pace(records_per_second: float) -> str:

@@ -1,6 +1,5 @@
 """The token of the job API, whose file changes."""
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,6 @@ from samples import Clock
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.web.guard.bearer import BearerToken
-from exporter.web.guard.watched import Watched
 
 
 def read(path: Path) -> str:
@@ -26,7 +24,7 @@ class Scene:
         self.file = folder / "token"
         self.clock = Clock(1000.0)
         self.file.write_text("swordfish\n")
-        self.token = BearerToken(self.file, read, watch=partial(Watched, stopwatch=self.clock))
+        self.token = BearerToken(self.file, read, stopwatch=self.clock)
 
     def settled(self) -> str:
         """Give the token that counts once the file rests."""

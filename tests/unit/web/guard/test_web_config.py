@@ -2,7 +2,6 @@
 
 import logging
 import subprocess
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from samples import Clock
 from exporter.errors import ConfigurationError, Problem
 from exporter.model import TlsServer, WebAccess
 from exporter.web.guard import Tls, open_tls
-from exporter.web.guard.watched import Watched
 from exporter.web.guard.web_config import WebConfig
 
 ALICE = {"alice": b"hash"}
@@ -49,7 +47,7 @@ class Scene:
         """Read the file for the first time."""
         self.file.write_text(text, encoding="utf-8")
         self.reader.access = access or self.reader.access
-        return WebConfig(self.file, self.reader, watch=partial(Watched, stopwatch=self.clock))
+        return WebConfig(self.file, self.reader, stopwatch=self.clock)
 
     def write(self, config: WebConfig, text: str, access: WebAccess | None) -> None:
         """Change the file, and look until it rests."""
@@ -86,7 +84,7 @@ def test_file_is_read_once_while_it_does_not_change(scene: Scene) -> None:
     config = scene.open(access=WebAccess(users=ALICE, headers={"X": "y"}))
     for _ in range(3):
         scene.settle(config)
-    assert (config.users, config.headers, scene.reader.times) == (ALICE, {"X": "y"}, 1)
+    assert (config.access.users, config.access.headers, scene.reader.times) == (ALICE, {"X": "y"}, 1)
 
 
 def test_changed_file_is_read_again_once_it_rests(scene: Scene) -> None:
@@ -95,10 +93,10 @@ def test_changed_file_is_read_again_once_it_rests(scene: Scene) -> None:
     scene.file.write_text("ab")
     scene.reader.access = WebAccess(users={"bob": b"hash"})
     config.look()
-    assert (config.users, config.will_rest) == (ALICE, True)
+    assert (config.access.users, config.will_rest) == (ALICE, True)
     scene.clock.now += 0.2
     config.look()
-    assert (config.users, config.will_rest, config.problems) == ({"bob": b"hash"}, False, ())
+    assert (config.access.users, config.will_rest, config.problems) == ({"bob": b"hash"}, False, ())
 
 
 def test_file_that_is_written_all_the_time_is_never_believed(scene: Scene) -> None:
@@ -109,7 +107,7 @@ def test_file_that_is_written_all_the_time_is_never_believed(scene: Scene) -> No
         scene.file.write_text("b" * (number + 2))
         config.look()
         scene.clock.now += 0.01
-    assert (config.users, scene.reader.times, config.will_rest) == (ALICE, 1, False)
+    assert (config.access.users, scene.reader.times, config.will_rest) == (ALICE, 1, False)
 
 
 def test_file_that_changes_while_it_is_read_is_not_believed(scene: Scene) -> None:
@@ -117,10 +115,10 @@ def test_file_that_changes_while_it_is_read_is_not_believed(scene: Scene) -> Non
     config = scene.open("a")
     scene.reader.is_disturbed = True
     scene.write(config, "b", WebAccess(users={"bob": b"hash"}))
-    assert (config.users, config.problems) == (ALICE, ())
+    assert (config.access.users, config.problems) == (ALICE, ())
     scene.reader.is_disturbed = False
     scene.settle(config)
-    assert config.users == {"bob": b"hash"}
+    assert config.access.users == {"bob": b"hash"}
 
 
 @pytest.mark.parametrize("is_gone", [False, True], ids=["broken", "gone"])
@@ -137,9 +135,9 @@ def test_broken_file_keeps_the_last_good_one(scene: Scene, caplog: pytest.LogCap
     [record] = caplog.records
     assert record.getMessage() == "the web-config file can't be used, the last good one stays in force"
     assert vars(record)["problems"] == f"{scene.file}: is not right"
-    assert (config.users, told(config)) == (ALICE, "is not right")
+    assert (config.access.users, told(config)) == (ALICE, "is not right")
     scene.write(config, "good", WebAccess(users={"bob": b"hash"}))
-    assert (config.users, config.problems) == ({"bob": b"hash"}, ())
+    assert (config.access.users, config.problems) == ({"bob": b"hash"}, ())
 
 
 def test_broken_file_at_the_start_is_refused(scene: Scene) -> None:
@@ -179,14 +177,14 @@ def test_nothing_is_weakened_by_what_is_left_out(
     config = scene.open(WHOLE, WebAccess(users=both, headers={"X": "y"}))
     scene.write(config, text, WebAccess(users=users, headers=headers))
     assert told(config) == said
-    assert (config.users, config.headers) == ((both, {"X": "y"}) if said else (users, headers))
+    assert (config.access.users, config.access.headers) == ((both, {"X": "y"}) if said else (users, headers))
 
 
 def test_tls_goes_on_at_a_start_only(scene: Scene) -> None:
     """Clients would be cut off, or let in, by a file that is half written."""
     config = scene.open("a")
     scene.write(config, "b", WebAccess(SERVER, {"bob": b"hash"}))
-    assert (config.tls, config.users) == (None, ALICE)
+    assert (config.tls, config.access.users) == (None, ALICE)
     assert told(config).startswith("tls_server_config: TLS goes on or off at a start only")
 
 
@@ -196,7 +194,7 @@ def test_tls_goes_off_at_a_start_only(scene: Scene, authority: Authority) -> Non
     config = scene.open("a", WebAccess(TlsServer(identity.file, identity.key), ALICE))
     scene.write(config, "basic_auth_users: {}", WebAccess())
     assert config.tls is not None
-    assert config.users == ALICE
+    assert config.access.users == ALICE
     assert told(config).startswith("tls_server_config: TLS goes on or off at a start only")
 
 
@@ -234,12 +232,12 @@ def test_certificates_are_renewed_while_the_file_is_broken(scene: Scene, tmp_pat
     renew(cert, key, authority, "new")
     scene.settle(config)
     assert config.tls not in {None, before}
-    assert (config.users, told(config)) == (ALICE, "is not right")
+    assert (config.access.users, told(config)) == (ALICE, "is not right")
     renewed = config.tls
     key.write_text("broken too")
     scene.settle(config)
     scene.write(config, "good", WebAccess(server, {"bob": b"hash"}))
-    assert (config.tls, config.users) == (renewed, {"bob": b"hash"})
+    assert (config.tls, config.access.users) == (renewed, {"bob": b"hash"})
     assert told(config) == f"can't be used with {cert}: expected PEM, the key without a password"
 
 

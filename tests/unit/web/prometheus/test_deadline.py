@@ -3,7 +3,7 @@
 import pytest
 from starlette.datastructures import Headers
 
-from exporter.web.prometheus.deadline import granted_seconds
+from exporter.web.prometheus import granted_seconds
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,18 @@ import pytest
 from samples import DEALS, FAILURE, LEADS, NOW, report, tracked
 
 from exporter.model import JobReport, JobSource, JobSpec, JobState, TrackedJob
-from exporter.web.status.jobs import JobRow, Progress, Trouble, job_row, job_rows
-from exporter.web.status.phrases import Moment
-from exporter.web.status.standing import Standing
+from exporter.web.status.jobs import (
+    end,
+    explain_url,
+    failed_share,
+    in_order,
+    look,
+    next_poll,
+    note,
+    progress,
+    state_word,
+)
+from exporter.web.status.phrases import Bar, Moment
 
 LATER = NOW + 600
 RUNNING = replace(
@@ -27,44 +36,21 @@ RUNNING = replace(
 
 def test_running_job_in_words() -> None:
     """A row has all that is known of a job."""
-    assert job_row(RUNNING, LATER) == JobRow(
-        title="Reassign EMEA leads",
-        account="acme",
-        module="Leads",
-        job_id="3524033000006027001",
-        explain_url="/explain?account=acme&crm_module=Leads&job_id=3524033000006027001",
-        group="spring",
-        source="environment",
-        standing=Standing.RUNNING,
-        look="running",
-        state="Running",
-        note="for 10 min",
-        progress=Progress("80.6", "80.6 %"),
-        updated="40,000",
-        failed="300",
-        failed_share="0.7 %",
-        not_updated="9,700",
-        total="50,000",
-        pace="67/s",
-        end=Moment("in 5 min", "2026-09-21T14:28:20Z", "2026-09-21 14:28:20 UTC"),
-        reported=Moment("15 s old", "2026-09-21T14:23:05Z", "2026-09-21 14:23:05 UTC"),
-        polled=Moment("15 s ago", "2026-09-21T14:23:05Z", "2026-09-21 14:23:05 UTC"),
-        next_poll=Moment("next in 45 s", "2026-09-21T14:24:05Z", "2026-09-21 14:24:05 UTC"),
-        is_final=False,
-        is_blank=False,
-        trouble=None,
-    )
+    assert (look(RUNNING), state_word(RUNNING), note(RUNNING, LATER)) == ("running", "Running", "for 10 min")
+    assert progress(RUNNING.report) == Bar("80.6", "80.6 %")
+    assert failed_share(RUNNING.report) == "0.7 %"
+    assert end(RUNNING, LATER) == Moment("in 5 min", "2026-09-21T14:28:20Z", "2026-09-21 14:28:20 UTC")
+    assert next_poll(RUNNING, LATER) == Moment("next in 45 s", "2026-09-21T14:24:05Z", "2026-09-21 14:24:05 UTC")
 
 
 def test_job_that_was_never_polled() -> None:
     """There is nothing to show yet, and the row says so."""
-    row = job_row(tracked(), LATER)
-    assert (row.title, row.state, row.note) == ("Leads 3524033000006027001", "Not polled yet", "for 10 min")
-    assert (row.updated, row.failed, row.not_updated, row.total) == ("\N{EN DASH}",) * 4
-    assert (row.progress, row.end, row.reported, row.polled, row.pace) == (None, None, None, None, "")
-    assert row.is_blank
-    assert row.next_poll is not None
-    assert row.next_poll.text == "due at the next scrape"
+    job = tracked()
+    assert (state_word(job), note(job, LATER)) == ("Not polled yet", "for 10 min")
+    assert (progress(job.report), end(job, LATER)) == (None, None)
+    due = next_poll(job, LATER)
+    assert due is not None
+    assert due.text == "due at the next scrape"
 
 
 ENDED = replace(RUNNING, next_poll_at=None, finished_at=NOW + 300, completes_at=None, records_per_second=None)
@@ -72,7 +58,7 @@ DONE = report(JobState.COMPLETED, updated=50, failed=0, not_updated=0)
 
 
 @pytest.mark.parametrize(
-    ("job", "look", "state", "note"),
+    ("job", "drawn", "state", "noted"),
     [
         pytest.param(replace(ENDED, report=DONE), "completed", "Completed", "took 5 min", id="completed"),
         pytest.param(
@@ -130,67 +116,41 @@ DONE = report(JobState.COMPLETED, updated=50, failed=0, not_updated=0)
         ),
     ],
 )
-def test_states_in_words(job: TrackedJob, look: str, state: str, note: str) -> None:
+def test_states_in_words(job: TrackedJob, drawn: str, state: str, noted: str) -> None:
     """Each state has a word, a look, and a note that says what is odd about it."""
-    row = job_row(job, LATER)
-    assert (row.look, row.state, row.note) == (look, state, note)
+    assert (look(job), state_word(job), note(job, LATER)) == (drawn, state, noted)
 
 
-def test_ended_job_is_final() -> None:
-    """An ended job shows when it ended, and is never polled again."""
-    row = job_row(replace(ENDED, report=DONE), LATER)
-    assert row.is_final
-    assert row.next_poll is None
-    assert row.end is not None
-    assert row.end.text == "5 min ago"
+def test_ended_job_is_never_polled_again() -> None:
+    """An ended job shows when it ended."""
+    job = replace(ENDED, report=DONE)
+    ended = end(job, LATER)
+    assert next_poll(job, LATER) is None
+    assert ended is not None
+    assert ended.text == "5 min ago"
 
 
 @pytest.mark.parametrize(
-    ("answer", "progress", "failed_share"),
+    ("answer", "bar", "failed"),
     [
         pytest.param(report(total=None), None, "", id="no total"),
         pytest.param(report(total=0), None, "", id="nothing to do"),
         pytest.param(report(updated=None, failed=3), None, "", id="no updated count"),
         pytest.param(report(failed=None), None, "", id="no failed count"),
-        pytest.param(report(updated=0, failed=0), Progress("0.0", "0 %"), "", id="not begun"),
-        pytest.param(report(updated=49, failed=1), Progress("100.0", "100 %"), "2 %", id="all processed"),
-        pytest.param(report(updated=70, failed=30), Progress("100.0", "100 %"), "30 %", id="more than there are"),
+        pytest.param(report(updated=0, failed=0), Bar("0.0", "0 %"), "", id="not begun"),
+        pytest.param(report(updated=49, failed=1), Bar("100.0", "100 %"), "2 %", id="all processed"),
+        pytest.param(report(updated=70, failed=30), Bar("100.0", "100 %"), "30 %", id="more than there are"),
     ],
 )
-def test_progress_needs_counts(answer: JobReport, progress: Progress | None, failed_share: str) -> None:
+def test_progress_needs_counts(answer: JobReport, bar: Bar | None, failed: str) -> None:
     """The bar stays within its bounds, and is absent where Zoho gave too little."""
-    row = job_row(replace(RUNNING, report=answer), LATER)
-    assert (row.progress, row.failed_share) == (progress, failed_share)
-
-
-@pytest.mark.parametrize(
-    ("failures", "message", "trouble"),
-    [
-        pytest.param(
-            1,
-            "Zoho fell silent for 8 s",
-            Trouble("timeout", "Zoho fell silent for 8 s", "check the network", ""),
-            id="once",
-        ),
-        pytest.param(
-            3,
-            "a timeout of 8 s",
-            Trouble("", "a timeout of 8 s", "check the network", "3 polls in a row"),
-            id="again, and the message has the code",
-        ),
-    ],
-)
-def test_failure_in_words(failures: int, message: str, trouble: Trouble) -> None:
-    """The last error is told with what to do about it."""
-    job = replace(RUNNING, failure=replace(FAILURE, message=message), failures_in_a_row=failures)
-    assert job_row(job, LATER).trouble == trouble
+    assert (progress(answer), failed_share(answer)) == (bar, failed)
 
 
 def test_links_are_encoded() -> None:
     """Whatever a key holds stays one value of the query."""
     key = replace(LEADS, account='a"b&c=d', module="<Leads>", job_id="1\ud800")
-    row = job_row(replace(tracked(), spec=JobSpec(key, JobSource.CONFIG)), LATER)
-    assert row.explain_url == "/explain?account=a%22b%26c%3Dd&crm_module=%3CLeads%3E&job_id=1%3F"
+    assert explain_url(key) == "/explain?account=a%22b%26c%3Dd&crm_module=%3CLeads%3E&job_id=1%3F"
 
 
 def test_rows_stand_in_the_order_of_need() -> None:
@@ -199,4 +159,4 @@ def test_rows_stand_in_the_order_of_need() -> None:
     late = replace(ENDED, report=DONE, spec=replace(RUNNING.spec, key=DEALS), finished_at=NOW + 400)
     failed = replace(ENDED, report=report(JobState.FAILED))
     jobs = (early, tracked(), RUNNING, late, failed)
-    assert job_rows(jobs, LATER) == tuple(job_row(job, LATER) for job in (failed, RUNNING, tracked(), late, early))
+    assert in_order(jobs) == [failed, RUNNING, tracked(), late, early]

@@ -13,7 +13,7 @@ from samples import DEALS, FAILURE, LEADS, NOW, account, report, snapshot_of, tr
 
 from exporter.model import CreditStatus, JobKey, JobSource, JobSpec, JobState, Snapshot, TrackedJob
 from exporter.web.status.filters import Filters
-from exporter.web.status.page import StatusPage, view_of
+from exporter.web.status.page import StatusPage
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 PAGE = StatusPage("/metrics")
@@ -54,7 +54,7 @@ class Reading(HTMLParser):
 
 def read(snapshot: Snapshot, filters: Filters | None = None, now: float = NOW + 60) -> Reading:
     """Write a page and read it."""
-    return Reading(PAGE.write(view_of(snapshot, filters or Filters(), now)).decode())
+    return Reading(PAGE.write(snapshot, filters or Filters(), now).decode())
 
 
 def job(key: JobKey = LEADS, state: JobState = JobState.RUNNING, **spec: str) -> TrackedJob:
@@ -65,7 +65,7 @@ def job(key: JobKey = LEADS, state: JobState = JobState.RUNNING, **spec: str) ->
 
 def test_policy_allows_the_style_and_the_script_of_the_page() -> None:
     """The hashes in the header are those of what stands in the page, to the byte."""
-    text = PAGE.write(view_of(snapshot_of(), Filters(), NOW)).decode()
+    text = PAGE.write(snapshot_of(), Filters(), NOW).decode()
     policy = PAGE.headers["Content-Security-Policy"]
     for tag in ("style", "script"):
         [content] = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
@@ -102,6 +102,41 @@ def test_table_says_what_its_cells_are() -> None:
     assert reading.texts.count("60 %") == 4
 
 
+def test_row_has_all_that_is_known_of_a_job() -> None:
+    """What the job's own fields say stands beside the words."""
+    busy = replace(
+        job(name="Reassign EMEA leads", group="spring"),
+        report=report(updated=40_000, failed=300, not_updated=9_700, total=50_000),
+        records_per_second=67.2,
+    )
+    reading = read(snapshot_of(busy))
+    start = reading.texts.index("Reassign EMEA leads")
+    assert reading.texts[start : start + 5] == [
+        "Reassign EMEA leads",
+        "acme / Leads /",
+        "3524033000006027001",
+        "spring",
+        "from config",
+    ]
+    start = reading.texts.index("40,000")
+    assert reading.texts[start : start + 6] == ["40,000", "300", "0.7 %", "9,700", "50,000", "67/s"]
+
+
+def test_job_that_was_never_polled_has_dashes() -> None:
+    """There is nothing to show yet, and the row says so."""
+    reading = read(snapshot_of(tracked()))
+    assert "Leads 3524033000006027001" in reading.texts
+    start = reading.texts.index("Not polled yet")
+    assert reading.texts[start + 2 : start + 9] == ["\N{EN DASH}"] * 7
+    assert "blank" in str(reading.named("tbody")[0]["class"])
+
+
+def test_ended_job_is_final() -> None:
+    """Its data will not change any more."""
+    ended = replace(job(state=JobState.COMPLETED), next_poll_at=None, finished_at=NOW)
+    assert "1 min old , final" in " ".join(read(snapshot_of(ended)).texts)
+
+
 def test_title_tells_how_many_jobs_need_attention() -> None:
     """A reader with many tabs sees it."""
     assert "(1) Zoho mass updates" in read(snapshot_of(job(), job(DEALS, JobState.FAILED))).texts
@@ -126,15 +161,38 @@ def test_overview_counts_all_jobs() -> None:
     assert "1 of 2 jobs, filtered; what needs attention stands first" in reading.texts
 
 
-def test_failure_stands_below_its_job() -> None:
+@pytest.mark.parametrize(
+    ("failures", "message", "told"),
+    [
+        pytest.param(
+            1,
+            "Zoho fell silent for 8 s",
+            ["The last poll failed.", "timeout", "Zoho fell silent for 8 s.", "What to do: check the network."],
+            id="once",
+        ),
+        pytest.param(
+            2,
+            "a timeout of 8 s",
+            ["The last poll failed, 2 polls in a row.", "a timeout of 8 s.", "What to do: check the network."],
+            id="again, and the message has the code",
+        ),
+    ],
+)
+def test_failure_stands_below_its_job(failures: int, message: str, told: list[str]) -> None:
     """The last error is there in words, with what to do."""
-    reading = read(snapshot_of(replace(job(), failure=FAILURE, failures_in_a_row=2)))
-    start = reading.texts.index("The last poll failed, 2 polls in a row.")
-    assert reading.texts[start + 1 : start + 4] == [
-        "timeout",
-        "Zoho fell silent for 8 s.",
-        "What to do: check the network.",
-    ]
+    failure = replace(FAILURE, message=message)
+    reading = read(snapshot_of(replace(job(), failure=failure, failures_in_a_row=failures)))
+    start = reading.texts.index(told[0])
+    assert reading.texts[start : start + len(told)] == told
+
+
+def test_times_of_a_report_and_a_poll() -> None:
+    """Both are there in words and exactly; the exact one once where they are the same."""
+    reading = read(snapshot_of(replace(job(), polled_at=NOW + 15)), now=NOW + 30)
+    titles = [span.get("title") for span in reading.named("span")]
+    assert {"30 s old", "15 s ago"} <= set(reading.texts)
+    assert {"2026-09-21 14:13:20 UTC", "2026-09-21 14:13:35 UTC"} <= set(titles)
+    assert "polled 15 s ago" in read(snapshot_of(job()), now=NOW + 15).texts
 
 
 def test_page_without_jobs_tells_how_to_add_one() -> None:
@@ -165,6 +223,24 @@ def test_notices_and_accounts_are_shown() -> None:
     reading = read(snapshot_of(job(), accounts=[idle]), now=NOW + 900)
     assert any("check that Prometheus scrapes this exporter" in text for text in reading.texts)
     assert "7, no limit" in reading.texts
+
+
+@pytest.mark.parametrize(
+    ("used", "budget", "values"),
+    [
+        pytest.param(640, 1000, [("64.0", "64 %")], id="usual"),
+        pytest.param(1500, 1000, [("100.0", "150 %")], id="a budget that was lowered"),
+        pytest.param(7, None, [], id="no budget"),
+        pytest.param(0, 0, [], id="a budget of nothing"),
+    ],
+)
+def test_bar_of_credits(used: int, budget: int | None, values: list[tuple[str, str]]) -> None:
+    """It stays within its bounds, and is absent where there is nothing to compare with."""
+    spending = account(upstream(credit=CreditStatus(used, used, budget, 500)))
+    reading = read(snapshot_of(accounts=[spending]))
+    assert [bar["value"] for bar in reading.named("progress")] == [value for value, _ in values]
+    assert [text for text in reading.texts if text.endswith(" %")] == [text for _, text in values]
+    assert "eu · production · v8" in reading.texts
 
 
 def test_account_filter_leaves_its_account_alone() -> None:
@@ -204,6 +280,6 @@ def test_thousand_jobs_make_a_page_of_a_megabyte() -> None:
     """The largest fleet still loads on a phone; compressed it is a fortieth of that."""
     keys = [JobKey("production", "Leads", str(3524033000006027000 + number)) for number in range(1000)]
     jobs = [job(key, name="Reassign EMEA leads", group="spring") for key in keys]
-    page = PAGE.write(view_of(snapshot_of(*jobs), Filters(), NOW + 60))
+    page = PAGE.write(snapshot_of(*jobs), Filters(), NOW + 60)
     assert page.count(b"<tbody") == 1000
     assert len(page) < 1_100_000
