@@ -1,14 +1,18 @@
-"""What an account's calls to Zoho cost and how they went, for the metrics."""
+"""What an account's calls to Zoho cost and how they went, for the metrics and for those who look into a poll."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
-from exporter.model import Distribution
+from exporter.model import Distribution, Exchange, JobKey
 
 DURATION_BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the request histogram's buckets, seconds."""
+
+MOST_EXCHANGES = 1000
+"""The oldest make room for new ones: they are for looking, not for keeping."""
 
 STATUS, TOKEN = "status", "token"
 ENDPOINTS = (STATUS, TOKEN)
@@ -39,6 +43,7 @@ class Meter:
         self._in_flight = 0
         self._credits_spent = 0
         self._durations = {endpoint: Distribution.empty(DURATION_BOUNDS) for endpoint in ENDPOINTS}
+        self._exchanges: OrderedDict[JobKey, Exchange] = OrderedDict()
 
     @contextmanager
     def measure(self, endpoint: str) -> Iterator[None]:
@@ -63,6 +68,19 @@ class Meter:
         """Say whether the last call got an answer of Zoho's."""
         with self._lock:
             self._is_up = is_up
+
+    def note_exchange(self, key: JobKey, exchange: Exchange) -> None:
+        """Hold what was last asked for a job and what came, in memory."""
+        with self._lock:
+            self._exchanges[key] = exchange
+            self._exchanges.move_to_end(key)
+            if len(self._exchanges) > MOST_EXCHANGES:
+                self._exchanges.popitem(last=False)
+
+    def exchange(self, key: JobKey) -> Exchange | None:
+        """Give a job's last exchange, if it is still held."""
+        with self._lock:
+            return self._exchanges.get(key)
 
     def read(self) -> Reading:
         """Give the readings."""

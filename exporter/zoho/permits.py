@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from threading import Lock
 
 from exporter.errors import DeadTokenError, HeldBackError, RefusedError, ThrottledError
-from exporter.model import JobKey, Pause, Standing, TrackedJob
+from exporter.model import JobKey, JobReport, Pause, Standing, TrackedJob
 from exporter.state.port import AccountState, Claim, Note, Purse
-from exporter.zoho.cooldown import CoolDown
 
 CIRCUIT = "circuit"
 """Why a poll is held back: Zoho asked the account to pause, or there is no access token."""
@@ -27,6 +26,26 @@ HOURS = 24
 """A budget's share of one hour may be spent unwritten while the disk is behind."""
 PROBES_SHARE = 4
 """Jobs that only probes brought get a quarter of the budget while others live."""
+_MOST_DOUBLINGS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class CoolDown:
+    """A pause that begins at `shortest_seconds` and doubles with each refusal in a row up to `longest_seconds`."""
+
+    shortest_seconds: float
+    longest_seconds: float
+
+    def seconds(self, refusals: int) -> float:
+        """Give the pause after so many refusals in a row (1 or more)."""
+        return min(self.longest_seconds, self.shortest_seconds * 2.0 ** min(refusals - 1, _MOST_DOUBLINGS))
+
+    def jittered(self, refusals: int, draw: float) -> float:
+        """Give a pause at the point `draw` (0 to 1) between the shortest and twice the one of `seconds`."""
+        longest = min(self.longest_seconds, 2 * self.seconds(refusals))
+        return self.shortest_seconds + draw * (longest - self.shortest_seconds)
+
+
 SHORT = CoolDown(15, 600)
 DAILY = CoolDown(900, 3600)
 """After a 429 about the day's credits: they come back over hours."""
@@ -40,23 +59,19 @@ class CreditLimits:
     reserve: int
 
 
+@dataclass(slots=True)
 class Permit:
     """The right to poll one job, once, with the credit of its first call. For one thread.
 
-    Args:
-        account: what the credit is booked in.
-        claim: the right.
-        purse: what further calls are paid from.
-        leave: ends the trial that the poll may be.
+    `purse` pays for further calls, `leave` ends the trial that the poll may be.
     """
 
-    def __init__(self, account: AccountState, claim: Claim, purse: Purse, leave: Callable[[JobKey], object]) -> None:
-        self._account = account
-        self._claim = claim
-        self._purse = purse
-        self._leave = leave
-        self._is_paid = True
-        self._is_over = False
+    _account: AccountState
+    _claim: Claim
+    _purse: Purse
+    _leave: Callable[[JobKey], object]
+    _is_paid: bool = True
+    _is_over: bool = False
 
     @property
     def key(self) -> JobKey:
@@ -96,6 +111,19 @@ class Permit:
         """Return the credit of a poll that never came to a call; with its claim it would be out of reach."""
         if self._is_paid:
             self._account.give_back(self._claim)
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """One poll of one job, for which the right was given. For one thread.
+
+    `fetch` asks Zoho: for one credit, or another one where the token or the connection had died. It raises a
+    `HeldBackError` where nothing was sent, and a `PollError` where there is no report.
+    """
+
+    fetch: Callable[[], JobReport]
+    land: Callable[[Note], tuple[TrackedJob, TrackedJob] | None]
+    close: Callable[[], None]
 
 
 class Permits:
