@@ -180,11 +180,11 @@ class OpenAccount:
     def _fetch(self, permit: Permit) -> JobReport:
         setup, key = self._setup, permit.key
         deadline = self._stopwatch() + setup.transport.timeout_seconds
-        token, asked_at = self._known(self._tokens.token(deadline)), self._stopwatch()
+        token, asked_at = self._tokens.token(deadline), self._stopwatch()
         try:
             return self._accepted(setup, permit, token, deadline)
         except DeadTokenError as error:
-            token = self._known(self._tokens.replacement(token, key, asked_at, deadline, error.code))
+            token = self._tokens.replacement(token, key, asked_at, deadline, error.code)
         try:
             return self._accepted(setup, permit, token, deadline)
         except DeadTokenError as error:
@@ -201,10 +201,6 @@ class OpenAccount:
             raise
         self._tokens.note_accepted(token, permit.key, asked_at)
         return report
-
-    def _known(self, token: KeptToken) -> KeptToken:
-        self._redactor.know(token.value)
-        return token
 
     def _credentials(self) -> Credentials:
         credentials = self._setup.credentials()
@@ -230,22 +226,20 @@ class OpenAccount:
             self._permits.note_remaining(None, answer.received_at)
         return report
 
-    def _send(self, transport: Transport, permit: Permit, url: str, token: KeptToken, deadline: float) -> Answer:
-        """Make the call, and again on a fresh connection where one that was kept had died before it brought a byte."""
-        try:
-            return self._call(transport, permit, url, token, deadline, fresh=False)
-        except StaleConnectionError:
-            return self._call(transport, permit, url, token, deadline, fresh=True)
-
-    def _call(
-        self, transport: Transport, permit: Permit, url: str, token: KeptToken, deadline: float, *, fresh: bool
+    def _send(
+        self, transport: Transport, permit: Permit, url: str, token: KeptToken, deadline: float, *, fresh: bool = False
     ) -> Answer:
+        """Make the call, and again on a fresh connection where one that was kept had died before it brought a byte."""
         permit.pay()
         headers = {"Authorization": f"Zoho-oauthtoken {token.value}"}
         is_sent = True
         try:
             with self._meter.measure(STATUS):
                 return transport.get(url, {"job_id": permit.key.job_id}, headers, deadline=deadline, fresh=fresh)
+        except StaleConnectionError:
+            if fresh:
+                raise
+            return self._send(transport, permit, url, token, deadline, fresh=True)
         except UnsentError:
             is_sent = False
             permit.give_back()

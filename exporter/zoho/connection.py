@@ -13,10 +13,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, parse_headers
-from ipaddress import ip_address
 from threading import BoundedSemaphore, Thread
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.ssl_ import is_ipaddress
 
 LARGEST_HEAD_BYTES = 1024 * 1024
 _LARGEST_REST_BYTES = 2 * 1024 * 1024
@@ -72,7 +72,7 @@ class Lookups:
         Raises:
             OSError: there are none; `TimeoutError` where nobody answered, or has not answered earlier calls yet.
         """
-        if _is_address(host):
+        if is_ipaddress(host):
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         if not self._places.acquire(blocking=False):
             raise TimeoutError("too many name lookups are without an answer")
@@ -90,14 +90,6 @@ class Lookups:
             found.set_exception(error)
         finally:
             self._places.release()
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host.strip("[]").partition("%")[0])
-    except ValueError:
-        return False
-    return True
 
 
 class TlsSocket(ssl.SSLSocket):
@@ -217,16 +209,6 @@ class Connection(HTTPConnection):
             return False
         return False
 
-    @property
-    def has_heard(self) -> bool:
-        """Whether a byte of an answer came."""
-        return self.reply is not None and self.reply.has_begun
-
-    @property
-    def has_whole_reply(self) -> bool:
-        """Whether the whole of an answer came, and no more."""
-        return self.reply is not None and self.reply.is_whole
-
     def send(self, data: bytes) -> None:  # type: ignore[override]
         """Send within the limit."""
         if self.sock is not None:
@@ -243,9 +225,6 @@ class Connection(HTTPConnection):
         """Begin to read an answer."""
         self.reply = Reply(*arguments, **keywords, limit=self.limit)  # type: ignore[arg-type]
         return self.reply
-
-    def _left(self) -> float:
-        return self.limit.left()
 
     def connect(self) -> None:
         """Connect, or leave nothing open."""
@@ -276,7 +255,7 @@ class Connection(HTTPConnection):
         super()._tunnel()
         self.sock.settimeout(self.limit.left(self.limit.connect_seconds))
         if isinstance(self.sock, TlsSocket):
-            self.sock.left = self._left
+            self.sock.left = lambda: self.limit.left()  # noqa: PLW0108 - the limit of each call, not of this one
 
 
 class TlsConnection(Connection, HTTPSConnection):

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Lock
 
 from exporter.errors import ConfigurationError, PassingError, RefusedError, TokenRefusedError
@@ -202,20 +203,14 @@ class TokenSource:
         """Refresh in this thread, for all who wait."""
         rechecks = self._rechecks
         try:
-            token = self._refresh(deadline)
+            tell = partial(refresh.set_result, self._refresh(deadline))
         except BaseException as error:  # noqa: BLE001 - whoever waits gets it
             if self._rechecks != rechecks:
                 self._account.stand(_without_curable_pause)  # it is about settings of before
-            self._end_refresh()
-            refresh.set_exception(error)
-        else:
-            self._end_refresh()
-            refresh.set_result(token)
-
-    def _end_refresh(self) -> None:
-        """Let the next refresh begin: before its token is used, for it may be found dead at once."""
+            tell = partial(refresh.set_exception, error)
         with self._lock:
-            self._refreshing = None
+            self._refreshing = None  # before the token is used, for it may be found dead at once
+        tell()
 
     def _refresh(self, deadline: float) -> KeptToken:
         rechecks = self._rechecks

@@ -134,7 +134,7 @@ class Transport:
             "Connection": "keep-alive",
         }
         self._adapter = _Adapter(context, Lookups(options.pool_size, resolve))
-        self._session = _open_session(self._adapter)
+        self._session = _Session(self._adapter)
         self._proxy_secrets = [secret for proxy in options.proxies.values() for secret in _proxy_secrets(proxy)]
 
     @property
@@ -251,6 +251,14 @@ class _Call:
 class _Session(requests.Session):
     """A session that leaves redirects alone: even one not followed would be parsed."""
 
+    def __init__(self, adapter: BaseAdapter) -> None:
+        super().__init__()
+        # A .netrc entry would replace our Authorization header, and the environment's proxies ours.
+        self.trust_env = False
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
     def resolve_redirects(self, *_args: object, **_keywords: object) -> Iterator[Response]:
         """Give nothing to follow."""
         return iter(())
@@ -280,19 +288,19 @@ class _Adapter(BaseAdapter):
         idle = None if call.is_fresh else self._take(route)
         connection = idle or self._open(route, call.limit)
         call.failure = PassingError
-        connection.limit, connection.reply = call.limit, None
         response = None
         try:
-            response = _exchange(connection, request, route)
+            response = _exchange(connection, request, route, call.limit)
             if idle and response.status_code == HTTPStatus.REQUEST_TIMEOUT:
                 call.failure = StaleConnectionError
                 raise ConnectionError("HTTP 408")
         except _FAULTS as error:
-            if idle and not connection.has_heard and not isinstance(error, TimeoutError):
+            has_heard = connection.reply and connection.reply.has_begun
+            if idle and not has_heard and not isinstance(error, TimeoutError):
                 call.failure = StaleConnectionError
             raise
         finally:
-            is_sound = connection.has_whole_reply and response is not None and response.content
+            is_sound = response is not None and response.content and connection.reply and connection.reply.is_whole
             self._put(route, connection, call.season if is_sound else None)
         return response
 
@@ -358,8 +366,9 @@ class _Adapter(BaseAdapter):
         return Connection(host, port, **proxy)
 
 
-def _exchange(connection: Connection, request: PreparedRequest, route: _Route) -> Response:
+def _exchange(connection: Connection, request: PreparedRequest, route: _Route, limit: Limit) -> Response:
     """Send a request and read its answer, all of it but for what a redirect or an answer without a body has."""
+    connection.limit, connection.reply = limit, None
     is_forwarded = bool(route.proxy) and route.scheme == "http"
     target = request.url if is_forwarded else request.path_url
     headers = {**request.headers, **(_proxy_headers(route.proxy) if is_forwarded else {})}
@@ -394,16 +403,6 @@ def _proxy_secrets(proxy: str) -> tuple[str, str]:
 def _proxy_headers(proxy: str) -> dict[str, str]:
     pair = _proxy_secrets(proxy)[1]
     return {"Proxy-Authorization": make_headers(basic_auth=pair)["authorization"]} if pair != ":" else {}
-
-
-def _open_session(adapter: _Adapter) -> requests.Session:
-    session = _Session()
-    # A .netrc entry would replace our Authorization header, and the environment's proxies ours.
-    session.trust_env = False
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
 
 
 def _root(error: BaseException) -> BaseException:
