@@ -226,14 +226,6 @@ class Connection(HTTPConnection):
         self.reply = Reply(*arguments, **keywords, limit=self.limit)  # type: ignore[arg-type]
         return self.reply
 
-    def connect(self) -> None:
-        """Connect, or leave nothing open."""
-        try:
-            super().connect()
-        except BaseException:
-            self.discard()
-            raise
-
     def _new_conn(self) -> socket.socket:
         """Connect to the first address that takes us."""
         failure: OSError = socket.gaierror(socket.EAI_NONAME, "it has no address")

@@ -28,8 +28,6 @@ MINT_WINDOW_SECONDS = 600.0
 """Zoho's limit: tokens per refresh token. Source: Zoho accounts, token limits."""
 UNPROVEN_SECONDS = 600.0
 """How long a job that is held to be at fault has no token replaced that nobody else tried yet."""
-DEAD = "INVALID_TOKEN"
-"""Zoho's usual word for a token that it does not accept."""
 MOST_SUSPECTS = 1000
 """How many jobs are remembered whose own fault a refused token may be."""
 
@@ -116,9 +114,7 @@ class TokenSource:
             late = "no access token came in time"
             raise PassingError("timeout", late, advice="it is asked for again at the next poll") from None
 
-    def replacement(
-        self, token: KeptToken, key: JobKey, asked_at: float, deadline: float, code: str = DEAD
-    ) -> KeptToken:
+    def replacement(self, token: KeptToken, key: JobKey, asked_at: float, deadline: float, code: str) -> KeptToken:
         """Give another token than one that Zoho did not accept for a job, in a call begun at `asked_at` (stopwatch).
 
         `code` is Zoho's word for it.
@@ -135,7 +131,7 @@ class TokenSource:
                 self._forget()
         return self.token(deadline)
 
-    def doubt(self, token: KeptToken, key: JobKey, asked_at: float, code: str = DEAD) -> None:
+    def doubt(self, token: KeptToken, key: JobKey, asked_at: float, code: str) -> None:
         """Say that Zoho refused the token in place of a dead one too, for a job's poll begun at `asked_at`.
 
         Where the token before was accepted, the job is at fault until another one fares no better. Otherwise the

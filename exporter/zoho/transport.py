@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
@@ -286,11 +287,13 @@ class _Adapter(BaseAdapter):
         call.failure = UnsentError
         route = _route(request, proxies)
         idle = None if call.is_fresh else self._take(route)
-        connection = idle or self._open(route, call.limit)
-        call.failure = PassingError
-        response = None
+        connection = idle or self._build(route)
+        connection.limit, response = call.limit, None
         try:
-            response = _exchange(connection, request, route, call.limit)
+            if not idle:
+                _connect(connection)
+            call.failure = PassingError
+            response = _exchange(connection, request, route)
             if idle and response.status_code == HTTPStatus.REQUEST_TIMEOUT:
                 call.failure = StaleConnectionError
                 raise ConnectionError("HTTP 408")
@@ -331,18 +334,10 @@ class _Adapter(BaseAdapter):
         with self._lock:
             is_kept = season == self.season and not self._is_closed
             if is_kept:
+                connection.reply = None
                 self._resting[route].append(connection)
         if not is_kept:
             connection.discard()
-
-    def _open(self, route: _Route, limit: Limit) -> Connection:
-        connection = self._build(route)
-        connection.lookups, connection.limit = self._lookups, limit
-        connection.connect()
-        if not connection.is_silent:
-            connection.discard()
-            raise UnsentError("invalid_response", "what answers there speaks before it is asked", advice=_PEER_ADVICE)
-        return connection
 
     def _build(self, route: _Route) -> Connection:
         if not route.proxy:
@@ -361,14 +356,21 @@ class _Adapter(BaseAdapter):
         return connection
 
     def _connection(self, scheme: str, host: str, port: int | None, **proxy: Any) -> Connection:  # noqa: ANN401 - urllib3's
-        if scheme == "https":
-            return TlsConnection(host, port, ssl_context=self._context, **proxy)
-        return Connection(host, port, **proxy)
+        is_tls = scheme == "https"
+        make = partial(TlsConnection, ssl_context=self._context) if is_tls else Connection
+        connection = make(host, port, **proxy)
+        connection.lookups = self._lookups
+        return connection
 
 
-def _exchange(connection: Connection, request: PreparedRequest, route: _Route, limit: Limit) -> Response:
+def _connect(connection: Connection) -> None:
+    connection.connect()
+    if not connection.is_silent:
+        raise UnsentError("invalid_response", "what answers there speaks before it is asked", advice=_PEER_ADVICE)
+
+
+def _exchange(connection: Connection, request: PreparedRequest, route: _Route) -> Response:
     """Send a request and read its answer, all of it but for what a redirect or an answer without a body has."""
-    connection.limit, connection.reply = limit, None
     is_forwarded = bool(route.proxy) and route.scheme == "http"
     target = request.url if is_forwarded else request.path_url
     headers = {**request.headers, **(_proxy_headers(route.proxy) if is_forwarded else {})}

@@ -85,12 +85,12 @@ class Scene:
 
     def replaced(self, token: KeptToken, key: JobKey = LEADS) -> KeptToken:
         """Ask for another token in place of one that Zoho did not accept for a job, in a call that is begun now."""
-        return self.source.replacement(token, key, self.watch.now, self.watch.now + 8)
+        return self.source.replacement(token, key, self.watch.now, self.watch.now + 8, DEAD.code)
 
     def doubt(self, token: KeptToken, key: JobKey = LEADS, asked_at: float | None = None) -> PollError:
         """Say that Zoho did not accept a new token either, and give what the poll ends with."""
         try:
-            self.source.doubt(token, key, self.watch.now if asked_at is None else asked_at)
+            self.source.doubt(token, key, self.watch.now if asked_at is None else asked_at, DEAD.code)
         except RefusedError as error:
             return error
         return DEAD
@@ -725,7 +725,7 @@ def test_a_refusal_of_settings_of_before_does_not_outlive_a_reload(
 def test_a_refresh_gets_the_deadline_of_who_asked(scene: Scene) -> None:
     """One limit holds the whole poll, its token included."""
     dead = scene.source.token(104.5)
-    scene.source.replacement(dead, LEADS, 100.0, 107.0)
+    scene.source.replacement(dead, LEADS, 100.0, 107.0, DEAD.code)
     assert scene.deadlines == [104.5, 107.0]
 
 
@@ -753,7 +753,7 @@ def test_a_call_that_was_only_answered_later_proves_nothing(scene: Scene) -> Non
     slow, scene.watch.now = scene.watch.now, scene.watch.now + 1
     asked_at, scene.watch.now = scene.watch.now, scene.watch.now + 1
     scene.source.note_accepted(token, DEALS, slow)
-    assert scene.source.replacement(token, LEADS, asked_at, 110.0).value == "1000.token-2"
+    assert scene.source.replacement(token, LEADS, asked_at, 110.0, DEAD.code).value == "1000.token-2"
 
 
 def test_an_older_answer_takes_no_newer_one_back(scene: Scene) -> None:
@@ -762,7 +762,7 @@ def test_an_older_answer_takes_no_newer_one_back(scene: Scene) -> None:
     scene.source.note_accepted(token, DEALS, 102.0)
     scene.source.note_accepted(token, JOBS[0], 100.0)
     with pytest.raises(RefusedError):
-        scene.source.replacement(token, LEADS, 102.0, 110.0)
+        scene.source.replacement(token, LEADS, 102.0, 110.0, DEAD.code)
 
 
 def test_a_job_at_fault_costs_one_token(scene: Scene) -> None:
