@@ -89,10 +89,8 @@ def tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
     """
     bundle = ca_bundle or Path(DEFAULT_CA_BUNDLE_PATH)
     try:
-        is_folder = bundle.is_dir()
-        context = ssl.create_default_context(
-            capath=str(bundle) if is_folder else None, cafile=None if is_folder else str(bundle)
-        )
+        folder, file = (str(bundle), None) if bundle.is_dir() else (None, str(bundle))
+        context = ssl.create_default_context(capath=folder, cafile=file)
     except OSError as error:
         message = f"{bundle} can't be used as CA certificates: {error.strerror or error}; expected PEM files"
         raise ConfigurationError((Problem("ca_bundle", message),)) from error
