@@ -84,6 +84,8 @@ class OpenAccount:
             clock=clock,
             draw=draw,
         )
+        self.expect, self.pressure = self._permits.expect, self._permits.pressure
+        self.last_exchange = self._meter.exchange
         self._ignored_domain = ""
 
     @property
@@ -115,14 +117,6 @@ class OpenAccount:
         """
         self._tokens.token(self._stopwatch() + self._setup.transport.timeout_seconds)
 
-    def last_exchange(self, key: JobKey) -> Exchange | None:
-        """Give what was last asked of Zoho for a job, and what came; `None` where nothing was since the start."""
-        return self._meter.exchange(key)
-
-    def expect(self, calls: int) -> None:
-        """Book the credits of calls that are about to be made, so that they share one write."""
-        self._permits.expect(calls)
-
     def take(self, key: JobKey, *, is_probe: bool, are_others_live: bool, is_overdue: bool) -> Poll:
         """Ask for the right to poll a job, as `Permits.take` says.
 
@@ -131,10 +125,6 @@ class OpenAccount:
         """
         permit = self._permits.take(key, is_probe=is_probe, are_others_live=are_others_live, is_overdue=is_overdue)
         return Poll(partial(self._poll, permit), permit.land, permit.close)
-
-    def pressure(self, needed: float) -> float:
-        """Give how scarce credits are: 0 for plenty, 1 for none but the `needed` ones, a day of the slowest polling."""
-        return self._permits.pressure(needed)
 
     def rest(self) -> None:
         """Let go of idle connections and of credits that nobody spent: the last call has ended."""

@@ -78,7 +78,7 @@ class Meter:
                 self._exchanges.popitem(last=False)
 
     def exchange(self, key: JobKey) -> Exchange | None:
-        """Give a job's last exchange, if it is still held."""
+        """Give what was last asked of Zoho for a job, and what came; `None` where nothing is held."""
         with self._lock:
             return self._exchanges.get(key)
 

@@ -123,7 +123,14 @@ def decode_report(answer: Answer, module: str) -> JobReport:
             message = _message(candidate)
             meant = UNKNOWN_JOB if code == "INVALID_DATA" and _is_about_job_id(candidate, message) else code
             raise _error(meant, f"{quote(code)} {quote(message)}".strip(), answer, candidate, module)
-    raise _undocumented_error(answer, document, module)
+    if code := _implied_code(answer, document):
+        raise _error(code, answer.describe(), answer, document, module)
+    raise PassingError(
+        "invalid_response",
+        f"expected a mass-update status as JSON, got {answer.describe()}",
+        advice="asked again later; if it lasts, check the data centre, a proxy in between, Zoho's status page",
+        retry_after_seconds=retry_after_seconds(answer, document),
+    )
 
 
 def parse_object(body: bytes) -> Mapping[str, object]:
@@ -188,18 +195,6 @@ def _is_about_job_id(error: Mapping[str, object], message: str) -> bool:
     details = error.get("details")
     words = [message, *details.values()] if isinstance(details, dict) else [message]
     return any("jobid" in re.sub(r"[ _]", "", str(word)).casefold() for word in words)
-
-
-def _undocumented_error(answer: Answer, document: Mapping[str, object], module: str) -> PollError:
-    """Judge an answer without a code by its status, and by what it has instead of a report."""
-    if code := _implied_code(answer, document):
-        return _error(code, answer.describe(), answer, document, module)
-    return PassingError(
-        "invalid_response",
-        f"expected a mass-update status as JSON, got {answer.describe()}",
-        advice="asked again later; if it lasts, check the data centre, a proxy in between, Zoho's status page",
-        retry_after_seconds=retry_after_seconds(answer, document),
-    )
 
 
 def _implied_code(answer: Answer, document: Mapping[str, object]) -> str:
