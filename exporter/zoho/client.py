@@ -15,7 +15,7 @@ from exporter.state.port import AccountState
 from exporter.zoho.data_centers import Endpoints
 from exporter.zoho.meter import STATUS, TOKEN, Meter
 from exporter.zoho.oauth import mint
-from exporter.zoho.permits import CreditLimits, Permit, Permits, Poll
+from exporter.zoho.permits import CreditLimits, Permit, Permits
 from exporter.zoho.tokens import TokenSource
 from exporter.zoho.transport import StaleConnectionError, Transport, UnsentError
 from exporter.zoho.wire import Answer, Credits, credits_remaining, decode_report, quote
@@ -117,14 +117,15 @@ class OpenAccount:
         """
         self._tokens.token(self._stopwatch() + self._setup.transport.timeout_seconds)
 
-    def take(self, key: JobKey, *, is_probe: bool, are_others_live: bool, is_overdue: bool) -> Poll:
+    def take(self, key: JobKey, *, is_probe: bool, are_others_live: bool, is_overdue: bool) -> Permit:
         """Ask for the right to poll a job, as `Permits.take` says.
 
         Raises:
             HeldBackError: not now.
         """
         permit = self._permits.take(key, is_probe=is_probe, are_others_live=are_others_live, is_overdue=is_overdue)
-        return Poll(partial(self._poll, permit), permit.land, permit.close)
+        permit.fetch = partial(self._poll, permit)
+        return permit
 
     def rest(self) -> None:
         """Let go of idle connections and of credits that nobody spent: the last call has ended."""
@@ -141,7 +142,7 @@ class OpenAccount:
                 used_24h=self._state.used(),
                 budget=limits.daily_budget,
                 reserve=limits.reserve,
-                remaining=self._permits.remaining,
+                remaining=self._state.standing.credits_remaining,
                 is_reserve_reached=self._permits.is_reserve_reached,
                 unwritten=self._state.unwritten(),
             ),

@@ -139,25 +139,18 @@ class Reply(HTTPResponse):
 
     def __init__(self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, *, limit: Limit) -> None:
         super().__init__(sock, debuglevel, method)
-        self._source = _Bytes(self.fp.detach(), sock, limit)
-        self.fp = io.BufferedReader(self._source)
+        self.source = _Bytes(self.fp.detach(), sock, limit)
+        self.fp = io.BufferedReader(self.source)
         self._has_rest = False
 
     def begin(self) -> None:
         """Read the head."""
         super().begin()
-        self._source.left = _LARGEST_REST_BYTES
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether a byte of it came."""
-        return self._source.has_begun
+        self.source.left = _LARGEST_REST_BYTES
 
     @property
     def is_whole(self) -> bool:
         """Whether it came to its own declared end, and nothing behind it, so that another may follow it."""
-        if self.msg is None:
-            return False
         is_sound = self.version == 11 and not self.msg.defects  # noqa: PLR2004 - http.client's number for HTTP/1.1
         says_close = any("close" in word.lower() for word in self.msg.get_all("connection", []))
         return is_sound and self._is_framed() and self.isclosed() and not self._has_rest and not says_close
@@ -172,7 +165,7 @@ class Reply(HTTPResponse):
 
     def _close_conn(self) -> None:
         """Look what is left in the buffer: http.client throws it away with the buffer."""
-        self._source.is_over = True
+        self.source.is_over = True
         self._has_rest = bool(self.fp.peek(1))
         super()._close_conn()  # type: ignore[misc]
 
@@ -198,21 +191,16 @@ class Connection(HTTPConnection):
     @property
     def is_silent(self) -> bool:
         """Whether it is open, and nothing came on it that nobody asked for."""
-        if self.sock is None:
-            return False
         self.sock.settimeout(0)
         try:
             self.sock.recv(1)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return True
-        except OSError:
-            return False
+        except OSError as error:
+            return isinstance(error, BlockingIOError | ssl.SSLWantReadError)
         return False
 
     def send(self, data: bytes) -> None:  # type: ignore[override]
         """Send within the limit."""
-        if self.sock is not None:
-            self.sock.settimeout(self.limit.left())
+        self.sock.settimeout(self.limit.left())
         super().send(data)
 
     def discard(self) -> None:

@@ -5,7 +5,7 @@ unwritten, are Zoho's remaining ones below the reserve, is there budget, does no
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from exporter.errors import DeadTokenError, HeldBackError, RefusedError, ThrottledError
@@ -72,6 +72,11 @@ class Permit:
     _leave: Callable[[JobKey], object]
     _is_paid: bool = True
     _is_over: bool = False
+    fetch: Callable[[], JobReport] = field(init=False)
+    """Asks Zoho, for one credit, or another one where the token or the connection had died; the account sets it.
+
+    It raises a `HeldBackError` where nothing was sent, and a `PollError` where there is no report.
+    """
 
     @property
     def key(self) -> JobKey:
@@ -111,19 +116,6 @@ class Permit:
         """Return the credit of a poll that never came to a call; with its claim it would be out of reach."""
         if self._is_paid:
             self._account.give_back(self._claim)
-
-
-@dataclass(frozen=True, slots=True)
-class Poll:
-    """One poll of one job, for which the right was given. For one thread.
-
-    `fetch` asks Zoho: for one credit, or another one where the token or the connection had died. It raises a
-    `HeldBackError` where nothing was sent, and a `PollError` where there is no report.
-    """
-
-    fetch: Callable[[], JobReport]
-    land: Callable[[Note], tuple[TrackedJob, TrackedJob] | None]
-    close: Callable[[], None]
 
 
 class Permits:
@@ -209,14 +201,10 @@ class Permits:
         self._account.stand(lambda standing: replace(standing, credits_remaining=remaining, answered_at=answered_at))
 
     @property
-    def remaining(self) -> int | None:
-        """What Zoho said last is left of the day's credits; `None` while it says nothing."""
-        return self._account.standing.credits_remaining
-
-    @property
     def is_reserve_reached(self) -> bool:
         """Whether fewer credits are left to the organisation than are to be left to others."""
-        return self.remaining is not None and self.remaining < self.limits.reserve
+        remaining = self._account.standing.credits_remaining
+        return remaining is not None and remaining < self.limits.reserve
 
     def pressure(self, needed: float = 0.0) -> float:
         """Give how scarce credits are: 0 while there are plenty, 1 when none are free.

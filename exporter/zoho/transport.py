@@ -296,7 +296,7 @@ class _Adapter(BaseAdapter):
                 call.failure = StaleConnectionError
                 raise ConnectionError("HTTP 408")
         except _FAULTS as error:
-            has_heard = connection.reply and connection.reply.has_begun
+            has_heard = connection.reply and connection.reply.source.has_begun
             if idle and not has_heard and not isinstance(error, TimeoutError):
                 call.failure = StaleConnectionError
             raise
