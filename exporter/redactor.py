@@ -51,18 +51,14 @@ class Redactor:
                 elif len(secret) >= SHORTEST_SECRET:
                     self._forms[secret] = tuple(dict.fromkeys(_forms(secret)))
                     for form in self._forms[secret]:
-                        self._set(form, (*self._alike(form), form))
+                        start = form[:SHORTEST_SECRET]
+                        self._needles[start] = (*self._needles.get(start, ()), form)
             while len(self._forms) > _MOST_SECRETS:
                 for form in self._forms.popitem(last=False)[1]:
-                    self._set(form, tuple(each for each in self._alike(form) if each is not form))
-
-    def _alike(self, form: str) -> tuple[str, ...]:
-        return self._needles.get(form[:SHORTEST_SECRET], ())
-
-    def _set(self, form: str, alike: tuple[str, ...]) -> None:
-        self._needles[form[:SHORTEST_SECRET]] = alike
-        if not alike:
-            del self._needles[form[:SHORTEST_SECRET]]
+                    start = form[:SHORTEST_SECRET]
+                    self._needles[start] = tuple(each for each in self._needles[start] if each is not form)
+                    if not self._needles[start]:
+                        del self._needles[start]
 
     def clean(self, text: str) -> str:
         """Give `text` with `<secret>` in place of each known secret; the very same object where it holds none."""

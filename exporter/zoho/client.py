@@ -9,13 +9,12 @@ from functools import partial
 
 from exporter.errors import DeadTokenError, PassingError, PollError, RefusedError, TokenRefusedError
 from exporter.kinds import MASS_UPDATE
-from exporter.model import Account, Credentials, CreditStatus, Exchange, JobKey, JobReport, UpstreamStatus
+from exporter.model import Account, Credentials, CreditStatus, Exchange, JobKey, JobReport, KeptToken, UpstreamStatus
 from exporter.redactor import Redactor
 from exporter.state.port import AccountState
 from exporter.zoho.data_centers import Endpoints
-from exporter.zoho.exchanges import Exchanges
 from exporter.zoho.meter import STATUS, TOKEN, Meter
-from exporter.zoho.oauth import AccessToken, mint
+from exporter.zoho.oauth import mint
 from exporter.zoho.permits import CreditLimits, Permit, Permits
 from exporter.zoho.tokens import TokenSource
 from exporter.zoho.transport import StaleConnectionError, Transport, UnsentError
@@ -69,7 +68,6 @@ class OpenAccount:
         self._clock = clock
         self._stopwatch = stopwatch
         self._meter = Meter(stopwatch)
-        self._exchanges = Exchanges()
         self._tokens = TokenSource(
             setup.account.alias,
             mint=self._mint,
@@ -86,6 +84,8 @@ class OpenAccount:
             clock=clock,
             draw=draw,
         )
+        self.expect, self.pressure = self._permits.expect, self._permits.pressure
+        self.last_exchange = self._meter.exchange
         self._ignored_domain = ""
 
     @property
@@ -117,43 +117,15 @@ class OpenAccount:
         """
         self._tokens.token(self._stopwatch() + self._setup.transport.timeout_seconds)
 
-    def last_exchange(self, key: JobKey) -> Exchange | None:
-        """Give what was last asked of Zoho for a job, and what came; `None` where nothing was since the start."""
-        return self._exchanges.get(key)
-
-    def expect(self, calls: int) -> None:
-        """Book the credits of calls that are about to be made, so that they share one write."""
-        self._permits.expect(calls)
-
-    def take(self, key: JobKey, *, is_probe: bool, are_others_live: bool, is_overdue: bool) -> "Poll":
+    def take(self, key: JobKey, *, is_probe: bool, are_others_live: bool, is_overdue: bool) -> Permit:
         """Ask for the right to poll a job, as `Permits.take` says.
 
         Raises:
             HeldBackError: not now.
         """
         permit = self._permits.take(key, is_probe=is_probe, are_others_live=are_others_live, is_overdue=is_overdue)
-        return Poll(self, permit)
-
-    def fetch(self, permit: Permit) -> JobReport:
-        """Poll one job: one credit, or another one where the token or the connection had died.
-
-        Raises:
-            HeldBackError: the account may not call now; nothing was sent.
-            PollError: there is no report; the class says what a caller can do.
-        """
-        failure: Exception | None = None
-        try:
-            return self._fetch(permit)
-        except Exception as error:
-            failure = error
-            raise
-        finally:
-            self._permits.leave(permit.key, failure)
-            self._note_up(failure)
-
-    def pressure(self, needed: float) -> float:
-        """Give how scarce credits are: 0 for plenty, 1 for none but the `needed` ones, a day of the slowest polling."""
-        return self._permits.pressure(needed)
+        permit.fetch = partial(self._poll, permit)
+        return permit
 
     def rest(self) -> None:
         """Let go of idle connections and of credits that nobody spent: the last call has ended."""
@@ -170,7 +142,7 @@ class OpenAccount:
                 used_24h=self._state.used(),
                 budget=limits.daily_budget,
                 reserve=limits.reserve,
-                remaining=self._permits.remaining,
+                remaining=self._state.standing.credits_remaining,
                 is_reserve_reached=self._permits.is_reserve_reached,
                 unwritten=self._state.unwritten(),
             ),
@@ -184,21 +156,33 @@ class OpenAccount:
         """Close idle connections."""
         self._setup.transport.close()
 
+    def _poll(self, permit: Permit) -> JobReport:
+        failure: Exception | None = None
+        try:
+            return self._fetch(permit)
+        except Exception as error:
+            failure = error
+            raise
+        finally:
+            self._permits.leave(permit.key, failure)
+            if failure is None or isinstance(failure, PollError):
+                self._meter.note_up(is_up=not isinstance(failure, PassingError | TokenRefusedError))
+
     def _fetch(self, permit: Permit) -> JobReport:
         setup, key = self._setup, permit.key
         deadline = self._stopwatch() + setup.transport.timeout_seconds
-        token, asked_at = self._known(self._tokens.token(deadline)), self._stopwatch()
+        token, asked_at = self._tokens.token(deadline), self._stopwatch()
         try:
             return self._accepted(setup, permit, token, deadline)
         except DeadTokenError as error:
-            token = self._known(self._tokens.replacement(token, key, asked_at, deadline, error.code))
+            token = self._tokens.replacement(token, key, asked_at, deadline, error.code)
         try:
             return self._accepted(setup, permit, token, deadline)
         except DeadTokenError as error:
             self._tokens.doubt(token, key, asked_at, error.code)
             raise
 
-    def _accepted(self, setup: AccountSetup, permit: Permit, token: AccessToken, deadline: float) -> JobReport:
+    def _accepted(self, setup: AccountSetup, permit: Permit, token: KeptToken, deadline: float) -> JobReport:
         """Ask; whatever Zoho answers but that the token is dead tells that it accepts the token."""
         asked_at = self._stopwatch()
         try:
@@ -209,29 +193,21 @@ class OpenAccount:
         self._tokens.note_accepted(token, permit.key, asked_at)
         return report
 
-    def _known(self, token: AccessToken) -> AccessToken:
-        self._redactor.know(token.value)
-        return token
-
     def _credentials(self) -> Credentials:
         credentials = self._setup.credentials()
         self._redactor.know(credentials.client_secret, credentials.refresh_token)
         return credentials
 
-    def _note_up(self, failure: Exception | None) -> None:
-        if failure is None or isinstance(failure, PollError):
-            self._meter.note_up(is_up=not isinstance(failure, PassingError | TokenRefusedError))
-
-    def _ask(self, setup: AccountSetup, permit: Permit, token: AccessToken, deadline: float) -> JobReport:
+    def _ask(self, setup: AccountSetup, permit: Permit, token: KeptToken, deadline: float) -> JobReport:
         key = permit.key
         url = f"{self._api_url(setup, token)}/crm/{setup.account.api_version}/{key.module}/{MASS_UPDATE.path}"
         asked, asked_at = f"GET {url}?job_id={key.job_id}", self._clock()
         try:
             answer = self._send(setup.transport, permit, url, token, deadline)
         except PollError as error:
-            self._exchanges.note(key, Exchange(asked, asked_at, f"no answer: {error.message}"))
+            self._meter.note_exchange(key, Exchange(asked, asked_at, f"no answer: {error.message}"))
             raise
-        self._exchanges.note(key, Exchange(asked, asked_at, answer.excerpt()))
+        self._meter.note_exchange(key, Exchange(asked, asked_at, answer.excerpt()))
         remaining = credits_remaining(answer)
         if isinstance(remaining, int):
             self._permits.note_remaining(remaining, answer.received_at)
@@ -241,22 +217,20 @@ class OpenAccount:
             self._permits.note_remaining(None, answer.received_at)
         return report
 
-    def _send(self, transport: Transport, permit: Permit, url: str, token: AccessToken, deadline: float) -> Answer:
-        """Make the call, and again on a fresh connection where one that was kept had died before it brought a byte."""
-        try:
-            return self._call(transport, permit, url, token, deadline, fresh=False)
-        except StaleConnectionError:
-            return self._call(transport, permit, url, token, deadline, fresh=True)
-
-    def _call(
-        self, transport: Transport, permit: Permit, url: str, token: AccessToken, deadline: float, *, fresh: bool
+    def _send(
+        self, transport: Transport, permit: Permit, url: str, token: KeptToken, deadline: float, *, fresh: bool = False
     ) -> Answer:
+        """Make the call, and again on a fresh connection where one that was kept had died before it brought a byte."""
         permit.pay()
         headers = {"Authorization": f"Zoho-oauthtoken {token.value}"}
         is_sent = True
         try:
             with self._meter.measure(STATUS):
                 return transport.get(url, {"job_id": permit.key.job_id}, headers, deadline=deadline, fresh=fresh)
+        except StaleConnectionError:
+            if fresh:
+                raise
+            return self._send(transport, permit, url, token, deadline, fresh=True)
         except UnsentError:
             is_sent = False
             permit.give_back()
@@ -265,7 +239,7 @@ class OpenAccount:
             if is_sent:
                 self._meter.spend_credit()
 
-    def _mint(self, credentials: Credentials, deadline: float) -> AccessToken:
+    def _mint(self, credentials: Credentials, deadline: float) -> KeptToken:
         setup = self._setup
         with self._meter.measure(TOKEN):
             post_form = partial(setup.transport.post_form, deadline=deadline)
@@ -273,7 +247,7 @@ class OpenAccount:
         _log.info("access token minted", extra={"account": setup.account.alias, "expires_at": int(token.expires_at)})
         return token
 
-    def _api_url(self, setup: AccountSetup, token: AccessToken) -> str:
+    def _api_url(self, setup: AccountSetup, token: KeptToken) -> str:
         """Choose the host: Zoho's `api_domain` only where it is the configured one, with or without its `www.`.
 
         A token never moves the exporter to a host that the user has not named, nor to another environment.
@@ -286,24 +260,6 @@ class OpenAccount:
             _log.warning(
                 "the token names another API host than the configured one, which is kept: "
                 "check data_center and environment",
-                extra={
-                    "account": setup.account.alias,
-                    "named": quote(domain),
-                    "kept": setup.endpoints.api_url,
-                },
+                extra={"account": setup.account.alias, "named": quote(domain), "kept": setup.endpoints.api_url},
             )
         return setup.endpoints.api_url
-
-
-class Poll:
-    """One poll of one job, for which the right was given. For one thread."""
-
-    def __init__(self, account: OpenAccount, permit: Permit) -> None:
-        self._account = account
-        self._permit = permit
-        self.land = permit.land
-        self.close = permit.close
-
-    def fetch(self) -> JobReport:
-        """Ask Zoho, as `OpenAccount.fetch` says."""
-        return self._account.fetch(self._permit)

@@ -13,10 +13,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, parse_headers
-from ipaddress import ip_address
 from threading import BoundedSemaphore, Thread
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.ssl_ import is_ipaddress
 
 LARGEST_HEAD_BYTES = 1024 * 1024
 _LARGEST_REST_BYTES = 2 * 1024 * 1024
@@ -72,7 +72,7 @@ class Lookups:
         Raises:
             OSError: there are none; `TimeoutError` where nobody answered, or has not answered earlier calls yet.
         """
-        if _is_address(host):
+        if is_ipaddress(host):
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         if not self._places.acquire(blocking=False):
             raise TimeoutError("too many name lookups are without an answer")
@@ -90,14 +90,6 @@ class Lookups:
             found.set_exception(error)
         finally:
             self._places.release()
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host.strip("[]").partition("%")[0])
-    except ValueError:
-        return False
-    return True
 
 
 class TlsSocket(ssl.SSLSocket):
@@ -147,25 +139,18 @@ class Reply(HTTPResponse):
 
     def __init__(self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, *, limit: Limit) -> None:
         super().__init__(sock, debuglevel, method)
-        self._source = _Bytes(self.fp.detach(), sock, limit)
-        self.fp = io.BufferedReader(self._source)
+        self.source = _Bytes(self.fp.detach(), sock, limit)
+        self.fp = io.BufferedReader(self.source)
         self._has_rest = False
 
     def begin(self) -> None:
         """Read the head."""
         super().begin()
-        self._source.left = _LARGEST_REST_BYTES
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether a byte of it came."""
-        return self._source.has_begun
+        self.source.left = _LARGEST_REST_BYTES
 
     @property
     def is_whole(self) -> bool:
         """Whether it came to its own declared end, and nothing behind it, so that another may follow it."""
-        if self.msg is None:
-            return False
         is_sound = self.version == 11 and not self.msg.defects  # noqa: PLR2004 - http.client's number for HTTP/1.1
         says_close = any("close" in word.lower() for word in self.msg.get_all("connection", []))
         return is_sound and self._is_framed() and self.isclosed() and not self._has_rest and not says_close
@@ -180,7 +165,7 @@ class Reply(HTTPResponse):
 
     def _close_conn(self) -> None:
         """Look what is left in the buffer: http.client throws it away with the buffer."""
-        self._source.is_over = True
+        self.source.is_over = True
         self._has_rest = bool(self.fp.peek(1))
         super()._close_conn()  # type: ignore[misc]
 
@@ -206,31 +191,16 @@ class Connection(HTTPConnection):
     @property
     def is_silent(self) -> bool:
         """Whether it is open, and nothing came on it that nobody asked for."""
-        if self.sock is None:
-            return False
         self.sock.settimeout(0)
         try:
             self.sock.recv(1)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return True
-        except OSError:
-            return False
+        except OSError as error:
+            return isinstance(error, BlockingIOError | ssl.SSLWantReadError)
         return False
-
-    @property
-    def has_heard(self) -> bool:
-        """Whether a byte of an answer came."""
-        return self.reply is not None and self.reply.has_begun
-
-    @property
-    def has_whole_reply(self) -> bool:
-        """Whether the whole of an answer came, and no more."""
-        return self.reply is not None and self.reply.is_whole
 
     def send(self, data: bytes) -> None:  # type: ignore[override]
         """Send within the limit."""
-        if self.sock is not None:
-            self.sock.settimeout(self.limit.left())
+        self.sock.settimeout(self.limit.left())
         super().send(data)
 
     def discard(self) -> None:
@@ -243,17 +213,6 @@ class Connection(HTTPConnection):
         """Begin to read an answer."""
         self.reply = Reply(*arguments, **keywords, limit=self.limit)  # type: ignore[arg-type]
         return self.reply
-
-    def _left(self) -> float:
-        return self.limit.left()
-
-    def connect(self) -> None:
-        """Connect, or leave nothing open."""
-        try:
-            super().connect()
-        except BaseException:
-            self.discard()
-            raise
 
     def _new_conn(self) -> socket.socket:
         """Connect to the first address that takes us."""
@@ -276,7 +235,7 @@ class Connection(HTTPConnection):
         super()._tunnel()
         self.sock.settimeout(self.limit.left(self.limit.connect_seconds))
         if isinstance(self.sock, TlsSocket):
-            self.sock.left = self._left
+            self.sock.left = lambda: self.limit.left()  # noqa: PLW0108 - the limit of each call, not of this one
 
 
 class TlsConnection(Connection, HTTPSConnection):

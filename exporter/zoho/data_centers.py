@@ -7,11 +7,7 @@ from dataclasses import dataclass
 
 from exporter.model import DataCenter, Environment
 
-_PREFIXES = {
-    Environment.PRODUCTION: "www",
-    Environment.SANDBOX: "sandbox",
-    Environment.DEVELOPER: "developer",
-}
+_PREFIXES = {Environment.PRODUCTION: "www", Environment.SANDBOX: "sandbox", Environment.DEVELOPER: "developer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +26,23 @@ class Endpoints:
         return api_domain.isascii() and api_domain.lower().removesuffix("/") in ours
 
 
-@dataclass(frozen=True, slots=True)
-class _Domains:
-    accounts: str
-    api: str
-
-
-# Canada's accounts live under another name than its API. Sandbox and developer hosts of UK and AE are inferred.
+# The accounts' domain, and the API's: Canada's accounts live under another name than its API.
+# Sandbox and developer hosts of UK and AE are inferred.
 _DOMAINS = {
-    DataCenter.US: _Domains("accounts.zoho.com", "zohoapis.com"),
-    DataCenter.EU: _Domains("accounts.zoho.eu", "zohoapis.eu"),
-    DataCenter.IN: _Domains("accounts.zoho.in", "zohoapis.in"),
-    DataCenter.AU: _Domains("accounts.zoho.com.au", "zohoapis.com.au"),
-    DataCenter.CN: _Domains("accounts.zoho.com.cn", "zohoapis.com.cn"),
-    DataCenter.JP: _Domains("accounts.zoho.jp", "zohoapis.jp"),
-    DataCenter.CA: _Domains("accounts.zohocloud.ca", "zohoapis.ca"),
-    DataCenter.SA: _Domains("accounts.zoho.sa", "zohoapis.sa"),
-    DataCenter.UK: _Domains("accounts.zoho.uk", "zohoapis.uk"),
-    DataCenter.AE: _Domains("accounts.zoho.ae", "zohoapis.ae"),
+    DataCenter.US: ("accounts.zoho.com", "zohoapis.com"),
+    DataCenter.EU: ("accounts.zoho.eu", "zohoapis.eu"),
+    DataCenter.IN: ("accounts.zoho.in", "zohoapis.in"),
+    DataCenter.AU: ("accounts.zoho.com.au", "zohoapis.com.au"),
+    DataCenter.CN: ("accounts.zoho.com.cn", "zohoapis.com.cn"),
+    DataCenter.JP: ("accounts.zoho.jp", "zohoapis.jp"),
+    DataCenter.CA: ("accounts.zohocloud.ca", "zohoapis.ca"),
+    DataCenter.SA: ("accounts.zoho.sa", "zohoapis.sa"),
+    DataCenter.UK: ("accounts.zoho.uk", "zohoapis.uk"),
+    DataCenter.AE: ("accounts.zoho.ae", "zohoapis.ae"),
 }
 
 
 def endpoints_of(data_center: DataCenter, environment: Environment) -> Endpoints:
     """Give the base URLs of a data centre's environment; the accounts host serves all three environments."""
-    domains = _DOMAINS[data_center]
-    return Endpoints(f"https://{domains.accounts}", f"https://{_PREFIXES[environment]}.{domains.api}")
+    accounts, api = _DOMAINS[data_center]
+    return Endpoints(f"https://{accounts}", f"https://{_PREFIXES[environment]}.{api}")

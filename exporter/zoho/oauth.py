@@ -6,11 +6,11 @@ so the body is judged, not the status.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from exporter.errors import ExporterError
-from exporter.model import Credentials
+from exporter.model import Credentials, KeptToken
 from exporter.zoho.wire import Answer, SealedAnswer, parse_object, quote, retry_after_seconds, seconds_of
 
 _DEFAULT_LIFETIME_SECONDS = 3600.0  # `expires_in` has been missing in real answers
@@ -23,15 +23,6 @@ MINT_LIMIT = "mint_limit"
 """Reason of a refresh that our own governor held back."""
 BAD_CREDENTIALS = "credentials_unreadable"
 """Reason of a refresh whose secrets could not be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccessToken:
-    """A minted token; `expires_at` in Unix seconds, `api_domain` the base URL that Zoho names, or empty."""
-
-    value: str = field(repr=False)
-    expires_at: float
-    api_domain: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +75,7 @@ class RefreshError(ExporterError):
 
 def mint(
     post_form: Callable[[str, Mapping[str, str]], SealedAnswer], accounts_url: str, credentials: Credentials
-) -> AccessToken:
+) -> KeptToken:
     """Ask for one access token. It counts towards Zoho's 10 tokens in 10 minutes.
 
     Raises:
@@ -103,7 +94,7 @@ def mint(
     return decode_token(sealed)
 
 
-def decode_token(sealed: SealedAnswer) -> AccessToken:
+def decode_token(sealed: SealedAnswer) -> KeptToken:
     """Read the token endpoint's answer.
 
     Raises:
@@ -114,11 +105,8 @@ def decode_token(sealed: SealedAnswer) -> AccessToken:
     document = parse_object(answer.body)
     if value and _TOKEN_SHAPE.fullmatch(value):
         api_domain = document.get("api_domain")
-        return AccessToken(
-            value,
-            answer.received_at + _lifetime_seconds(document),
-            api_domain if isinstance(api_domain, str) else "",
-        )
+        named = api_domain if isinstance(api_domain, str) else ""
+        return KeptToken(value, answer.received_at + _lifetime_seconds(document), named, fingerprint="")
     raise _refusal(answer, document)
 
 

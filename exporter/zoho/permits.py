@@ -5,13 +5,12 @@ unwritten, are Zoho's remaining ones below the reserve, is there budget, does no
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from exporter.errors import DeadTokenError, HeldBackError, RefusedError, ThrottledError
-from exporter.model import JobKey, Pause, Standing, TrackedJob
+from exporter.model import JobKey, JobReport, Pause, Standing, TrackedJob
 from exporter.state.port import AccountState, Claim, Note, Purse
-from exporter.zoho.cooldown import CoolDown
 
 CIRCUIT = "circuit"
 """Why a poll is held back: Zoho asked the account to pause, or there is no access token."""
@@ -27,6 +26,26 @@ HOURS = 24
 """A budget's share of one hour may be spent unwritten while the disk is behind."""
 PROBES_SHARE = 4
 """Jobs that only probes brought get a quarter of the budget while others live."""
+_MOST_DOUBLINGS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class CoolDown:
+    """A pause that begins at `shortest_seconds` and doubles with each refusal in a row up to `longest_seconds`."""
+
+    shortest_seconds: float
+    longest_seconds: float
+
+    def seconds(self, refusals: int) -> float:
+        """Give the pause after so many refusals in a row (1 or more)."""
+        return min(self.longest_seconds, self.shortest_seconds * 2.0 ** min(refusals - 1, _MOST_DOUBLINGS))
+
+    def jittered(self, refusals: int, draw: float) -> float:
+        """Give a pause at the point `draw` (0 to 1) between the shortest and twice the one of `seconds`."""
+        longest = min(self.longest_seconds, 2 * self.seconds(refusals))
+        return self.shortest_seconds + draw * (longest - self.shortest_seconds)
+
+
 SHORT = CoolDown(15, 600)
 DAILY = CoolDown(900, 3600)
 """After a 429 about the day's credits: they come back over hours."""
@@ -40,23 +59,24 @@ class CreditLimits:
     reserve: int
 
 
+@dataclass(slots=True)
 class Permit:
     """The right to poll one job, once, with the credit of its first call. For one thread.
 
-    Args:
-        account: what the credit is booked in.
-        claim: the right.
-        purse: what further calls are paid from.
-        leave: ends the trial that the poll may be.
+    `purse` pays for further calls, `leave` ends the trial that the poll may be.
     """
 
-    def __init__(self, account: AccountState, claim: Claim, purse: Purse, leave: Callable[[JobKey], object]) -> None:
-        self._account = account
-        self._claim = claim
-        self._purse = purse
-        self._leave = leave
-        self._is_paid = True
-        self._is_over = False
+    _account: AccountState
+    _claim: Claim
+    _purse: Purse
+    _leave: Callable[[JobKey], object]
+    _is_paid: bool = True
+    _is_over: bool = False
+    fetch: Callable[[], JobReport] = field(init=False)
+    """Asks Zoho, for one credit, or another one where the token or the connection had died; the account sets it.
+
+    It raises a `HeldBackError` where nothing was sent, and a `PollError` where there is no report.
+    """
 
     @property
     def key(self) -> JobKey:
@@ -181,14 +201,10 @@ class Permits:
         self._account.stand(lambda standing: replace(standing, credits_remaining=remaining, answered_at=answered_at))
 
     @property
-    def remaining(self) -> int | None:
-        """What Zoho said last is left of the day's credits; `None` while it says nothing."""
-        return self._account.standing.credits_remaining
-
-    @property
     def is_reserve_reached(self) -> bool:
         """Whether fewer credits are left to the organisation than are to be left to others."""
-        return self.remaining is not None and self.remaining < self.limits.reserve
+        remaining = self._account.standing.credits_remaining
+        return remaining is not None and remaining < self.limits.reserve
 
     def pressure(self, needed: float = 0.0) -> float:
         """Give how scarce credits are: 0 while there are plenty, 1 when none are free.

@@ -10,25 +10,14 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Lock
 
-from exporter.errors import (
-    ConfigurationError,
-    PassingError,
-    RefusedError,
-    TokenRefusedError,
-)
+from exporter.errors import ConfigurationError, PassingError, RefusedError, TokenRefusedError
 from exporter.model import Credentials, JobKey, KeptToken, Pause, Standing, TokenStatus
 from exporter.state.port import AccountState
-from exporter.zoho.cooldown import CoolDown
-from exporter.zoho.oauth import (
-    BAD_CREDENTIALS,
-    MINT_LIMIT,
-    REASONS,
-    AccessToken,
-    RefreshError,
-    Refusal,
-)
+from exporter.zoho.oauth import BAD_CREDENTIALS, MINT_LIMIT, REASONS, RefreshError, Refusal
+from exporter.zoho.permits import CoolDown
 
 _log = logging.getLogger(__name__)
 
@@ -39,8 +28,6 @@ MINT_WINDOW_SECONDS = 600.0
 """Zoho's limit: tokens per refresh token. Source: Zoho accounts, token limits."""
 UNPROVEN_SECONDS = 600.0
 """How long a job that is held to be at fault has no token replaced that nobody else tried yet."""
-DEAD = "INVALID_TOKEN"
-"""Zoho's usual word for a token that it does not accept."""
 MOST_SUSPECTS = 1000
 """How many jobs are remembered whose own fault a refused token may be."""
 
@@ -61,7 +48,7 @@ _MINT_LIMIT = Refusal(MINT_LIMIT, is_passing=True, advice="tokens die too early:
 class _Held:
     """A token, since when it is used, and when the last call was begun that Zoho accepted with it (stopwatch)."""
 
-    token: AccessToken | None = None
+    token: KeptToken | None = None
     since: float = 0.0
     accepted_at: float | None = None
     has_excused_nobody: bool = True
@@ -84,7 +71,7 @@ class TokenSource:
         self,
         alias: str,
         *,
-        mint: Callable[[Credentials, float], AccessToken],
+        mint: Callable[[Credentials, float], KeptToken],
         credentials: Callable[[], Credentials],
         account: AccountState,
         clock: Callable[[], float],
@@ -97,7 +84,7 @@ class TokenSource:
         self._clock = clock
         self._stopwatch = stopwatch
         self._lock = Lock()
-        self._refreshing: Future[AccessToken] | None = None
+        self._refreshing: Future[KeptToken] | None = None
         self._held = _Held()
         self._before = _Held()
         self._suspects: dict[JobKey, None] = {}
@@ -106,7 +93,7 @@ class TokenSource:
         self._refreshes = 0
         self._errors = Counter(dict.fromkeys(REASONS, 0))
 
-    def token(self, deadline: float) -> AccessToken:
+    def token(self, deadline: float) -> KeptToken:
         """Give a token that is good for at least `EARLY_SECONDS`, minting one if need be; wait until `deadline` only.
 
         Raises:
@@ -115,9 +102,9 @@ class TokenSource:
         """
         with self._lock:
             held = self._held.token
-            if held and self._clock() < held.expires_at - EARLY_SECONDS:
+            if held and self._is_good(held):
                 return held
-            refresh, is_mine = self._refreshing or Future[AccessToken](), self._refreshing is None
+            refresh, is_mine = self._refreshing or Future[KeptToken](), self._refreshing is None
             self._refreshing = refresh
         if is_mine:
             self._run(refresh, deadline)
@@ -127,9 +114,7 @@ class TokenSource:
             late = "no access token came in time"
             raise PassingError("timeout", late, advice="it is asked for again at the next poll") from None
 
-    def replacement(
-        self, token: AccessToken, key: JobKey, asked_at: float, deadline: float, code: str = DEAD
-    ) -> AccessToken:
+    def replacement(self, token: KeptToken, key: JobKey, asked_at: float, deadline: float, code: str) -> KeptToken:
         """Give another token than one that Zoho did not accept for a job, in a call begun at `asked_at` (stopwatch).
 
         `code` is Zoho's word for it.
@@ -146,7 +131,7 @@ class TokenSource:
                 self._forget()
         return self.token(deadline)
 
-    def doubt(self, token: AccessToken, key: JobKey, asked_at: float, code: str = DEAD) -> None:
+    def doubt(self, token: KeptToken, key: JobKey, asked_at: float, code: str) -> None:
         """Say that Zoho refused the token in place of a dead one too, for a job's poll begun at `asked_at`.
 
         Where the token before was accepted, the job is at fault until another one fares no better. Otherwise the
@@ -170,7 +155,7 @@ class TokenSource:
         message = "Zoho's API refused an access token that was just minted"
         self._pause(_REJECTED, message, self._fingerprint(), rejections)
 
-    def note_accepted(self, token: AccessToken, key: JobKey, asked_at: float) -> None:
+    def note_accepted(self, token: KeptToken, key: JobKey, asked_at: float) -> None:
         """Say that Zoho accepted a token for a job, in a call begun at `asked_at`: the row of rejections is over."""
         with self._lock:
             for held in (self._held, self._before):
@@ -210,26 +195,20 @@ class TokenSource:
             refresh_errors=dict(self._errors),
         )
 
-    def _run(self, refresh: "Future[AccessToken]", deadline: float) -> None:
+    def _run(self, refresh: "Future[KeptToken]", deadline: float) -> None:
         """Refresh in this thread, for all who wait."""
         rechecks = self._rechecks
         try:
-            token = self._refresh(deadline)
+            tell = partial(refresh.set_result, self._refresh(deadline))
         except BaseException as error:  # noqa: BLE001 - whoever waits gets it
             if self._rechecks != rechecks:
                 self._account.stand(_without_curable_pause)  # it is about settings of before
-            self._end_refresh()
-            refresh.set_exception(error)
-        else:
-            self._end_refresh()
-            refresh.set_result(token)
-
-    def _end_refresh(self) -> None:
-        """Let the next refresh begin: before its token is used, for it may be found dead at once."""
+            tell = partial(refresh.set_exception, error)
         with self._lock:
-            self._refreshing = None
+            self._refreshing = None  # before the token is used, for it may be found dead at once
+        tell()
 
-    def _refresh(self, deadline: float) -> AccessToken:
+    def _refresh(self, deadline: float) -> KeptToken:
         rechecks = self._rechecks
         try:
             credentials = self._credentials()
@@ -246,16 +225,19 @@ class TokenSource:
                 self._held = _Held(token, self._stopwatch())
         return token
 
-    def _minted(self, credentials: Credentials, fingerprint: str, deadline: float) -> AccessToken:
+    def _minted(self, credentials: Credentials, fingerprint: str, deadline: float) -> KeptToken:
         try:
             self._book_mint()
-            token = self._mint(credentials, deadline)
+            token = replace(self._mint(credentials, deadline), fingerprint=fingerprint)
         except RefreshError as error:
             raise self._refused(error.refusal, error.message, fingerprint, error.retry_after_seconds) from error
         except PassingError as error:
             refusal = Refusal(error.code, is_passing=True, advice=error.advice)
             raise self._refused(refusal, f"no token: {error.message}", fingerprint) from error
-        self._accept(token, fingerprint)
+        pause = self._account.standing.token_pause
+        if pause and pause.reason != _REJECTED.reason:
+            _log.info("token refresh works again", extra={"account": self._alias})
+        self._account.stand(lambda standing: replace(standing, token=token, token_pause=None))
         return token
 
     def _book_mint(self) -> None:
@@ -268,19 +250,13 @@ class TokenSource:
             raise RefreshError(_MINT_LIMIT, message, next_at - self._clock())
         self._refreshes += 1
 
-    def _accept(self, token: AccessToken, fingerprint: str) -> None:
-        pause = self._account.standing.token_pause
-        if pause and pause.reason != _REJECTED.reason:
-            _log.info("token refresh works again", extra={"account": self._alias})
-        kept = KeptToken(token.value, token.expires_at, token.api_domain, fingerprint)
-        self._account.stand(lambda standing: replace(standing, token=kept, token_pause=None))
-
-    def _kept(self, fingerprint: str) -> AccessToken | None:
+    def _kept(self, fingerprint: str) -> KeptToken | None:
         """Give the token that an earlier process minted with the same credentials, if it is still good."""
         kept = self._account.standing.token
-        if kept is None or kept.fingerprint != fingerprint or self._clock() >= kept.expires_at - EARLY_SECONDS:
-            return None
-        return AccessToken(kept.value, kept.expires_at, kept.api_domain)
+        return kept if kept and kept.fingerprint == fingerprint and self._is_good(kept) else None
+
+    def _is_good(self, token: KeptToken) -> bool:
+        return self._clock() < token.expires_at - EARLY_SECONDS
 
     def _is_accepted_for_others(self, key: JobKey, asked_at: float) -> bool:
         """Whether a job's refusal says nothing of the token in use, for other jobs' calls tell that it lives."""

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
@@ -19,14 +19,14 @@ from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
-from urllib3.connection import ProxyConfig
+from urllib3.connection import ProxyConfig, port_by_scheme
 from urllib3.exceptions import DecodeError, HTTPError
 from urllib3.util import make_headers, parse_url
 
@@ -36,7 +36,6 @@ from exporter.zoho.connection import Connection, EndlessError, Limit, Lookups, R
 from exporter.zoho.wire import Answer, SealedAnswer, quote
 
 LARGEST_BODY_BYTES = 1024 * 1024
-_PORTS = {"http": 80, "https": 443}
 _BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 _PUBLIC_FIELDS = ("grant_type", "client_id")
 _NETWORK_ADVICE = "check the network, DNS, the firewall and the proxy between the exporter and Zoho"
@@ -55,6 +54,13 @@ class StaleConnectionError(PassingError):
 
     The request may have cost a credit.
     """
+
+
+_FAILED = {
+    UnsentError: "no connection to Zoho",
+    StaleConnectionError: "a connection to Zoho was closed at the other end",
+    PassingError: "the connection to Zoho broke",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +89,8 @@ def tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
     """
     bundle = ca_bundle or Path(DEFAULT_CA_BUNDLE_PATH)
     try:
-        is_folder = bundle.is_dir()
-        context = ssl.create_default_context(
-            capath=str(bundle) if is_folder else None, cafile=None if is_folder else str(bundle)
-        )
+        folder, file = (str(bundle), None) if bundle.is_dir() else (None, str(bundle))
+        context = ssl.create_default_context(capath=folder, cafile=file)
     except OSError as error:
         message = f"{bundle} can't be used as CA certificates: {error.strerror or error}; expected PEM files"
         raise ConfigurationError((Problem("ca_bundle", message),)) from error
@@ -122,14 +126,14 @@ class Transport:
         self._redactor = redactor
         self._clock = clock
         self._stopwatch = stopwatch
-        self._idle = _IdleConnections()
         self._headers = {
             "User-Agent": options.user_agent,
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             "Connection": "keep-alive",
         }
-        self._session = _open_session(_Adapter(context, Lookups(options.pool_size, resolve), self._idle))
+        self._adapter = _Adapter(context, Lookups(options.pool_size, resolve))
+        self._session = _Session(self._adapter)
         self._proxy_secrets = [secret for proxy in options.proxies.values() for secret in _proxy_secrets(proxy)]
 
     @property
@@ -154,8 +158,8 @@ class Transport:
             PassingError: no whole answer came: `timeout`, `connection`, `tls` or `invalid_response`.
         """
         self._redactor.know(headers.get("Authorization", "").rpartition(" ")[2])
-        request = self._prepare("GET", url, params, headers)
-        return self._send(request, deadline, is_fresh=fresh, is_kept=True).open()
+        request = requests.Request("GET", url, {**self._headers, **headers}, params=params)
+        return self._send(request, deadline, season=self._adapter.season, is_fresh=fresh).open()
 
     def post_form(self, url: str, fields: Mapping[str, str], *, deadline: float) -> SealedAnswer:
         """Post form fields, in the body, where proxies and access logs don't see them. The connection is not kept.
@@ -164,39 +168,32 @@ class Transport:
             PassingError: as `get`.
         """
         self._redactor.know(*(value for name, value in fields.items() if name not in _PUBLIC_FIELDS))
-        request = self._prepare("POST", url, {}, {})
-        request.prepare_body(dict(fields), None)
-        return self._send(request, deadline, is_fresh=True, is_kept=False)
+        request = requests.Request("POST", url, self._headers, data=dict(fields))
+        return self._send(request, deadline, season=None, is_fresh=True)
 
     def rest(self) -> None:
         """Close idle connections, and those in flight once they have their answer: a refresh is over."""
-        self._idle.rest()
+        self._adapter.rest()
 
     def close(self) -> None:
         """Close idle connections, and keep none any more; a request in flight ends on its own time limit."""
-        self._idle.close()
+        self._adapter.close()
 
-    def _prepare(self, method: str, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> PreparedRequest:
-        request = PreparedRequest()
-        try:
-            request.prepare_method(method)
-            request.url = f"{_checked(url)}?{urlencode(params)}" if params else _checked(url)
-            request.prepare_headers({**self._headers, **headers})
-        except requests.RequestException as error:
-            said = f"nothing can be asked for there: {_describe(error, self._redactor.clean)}"
-            raise UnsentError("connection", said, advice="check api_url and accounts_url") from error
-        return request
-
-    def _send(self, request: PreparedRequest, deadline: float, *, is_fresh: bool, is_kept: bool) -> SealedAnswer:
+    def _send(self, request: requests.Request, deadline: float, *, season: int | None, is_fresh: bool) -> SealedAnswer:
         self._redactor.know(*self._proxy_secrets)
-        limit = Limit(deadline, self._options.connect_timeout_seconds, self._stopwatch)
-        season = self._idle.season if is_kept else None
-        call = _Call(limit, self.timeout_seconds, self._redactor.clean, season, is_fresh=is_fresh)
+        try:
+            prepared = request.prepare()
+        except requests.RequestException as error:
+            said = f"nothing can be asked for there: {self._said(error)}"
+            raise UnsentError("connection", said, advice="check api_url and accounts_url") from error
+        call = _Call(Limit(deadline, self._options.connect_timeout_seconds, self._stopwatch), season, is_fresh=is_fresh)
         proxies = dict(self._options.proxies)
         try:
-            response = self._session.send(request, allow_redirects=False, proxies=proxies, call=call)
-        except requests.RequestException as error:
-            raise _broken(error, call) from error
+            response = self._session.send(prepared, allow_redirects=False, proxies=proxies, call=call)
+        except _FAULTS as error:
+            if not call.failure and not isinstance(error, requests.RequestException):
+                raise  # nothing went out yet: it is a fault of our own
+            raise self._failure(error, call.failure or PassingError) from error
         if response.is_redirect:
             raise PassingError(
                 "invalid_response",
@@ -206,6 +203,26 @@ class Transport:
         headers = {name.lower(): value for name, value in response.headers.items()}
         answer = Answer(response.status_code, headers, response.content, self._clock())
         return SealedAnswer(answer, self._redactor)
+
+    def _failure(self, error: Exception, kind: type[PassingError]) -> PassingError:
+        root, is_unsent = _root(error), kind is UnsentError
+        match root:
+            case _ if isinstance(error, DecodeError):
+                return kind("invalid_response", "the answer's compression is damaged", advice=_PEER_ADVICE)
+            case TimeoutError() if not is_unsent:
+                said = f"Zoho gave no whole answer within {self.timeout_seconds:g} s"
+                return kind("timeout", said, advice=_NETWORK_ADVICE)
+            case EndlessError() if not is_unsent:
+                return kind("invalid_response", str(root), advice=_PEER_ADVICE)
+            case TimeoutError():
+                return kind("timeout", f"no connection to Zoho in time: {self._said(root)}", advice=_NETWORK_ADVICE)
+            case ssl.SSLError() if is_unsent:
+                return kind("tls", f"TLS to Zoho failed: {self._said(root)}", advice=_TLS_ADVICE)
+            case _:
+                return kind("connection", f"{_FAILED[kind]}: {self._said(root)}", advice=_NETWORK_ADVICE)
+
+    def _said(self, error: BaseException) -> str:
+        return quote(self._redactor.clean(f"{type(error).__name__}: {error}".strip()))
 
 
 class _Route(NamedTuple):
@@ -217,46 +234,79 @@ class _Route(NamedTuple):
     proxy: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Call:
-    """How one request is sent. `season` is when its connection may be kept, `None` for never."""
+    """How one request is sent, and what a failure is by how far it came.
+
+    `season` is when its connection may be kept, `None` for never.
+    """
 
     limit: Limit
-    seconds: float
-    clean: Callable[[str], str]
     season: int | None
     is_fresh: bool
+    failure: type[PassingError] | None = None
 
 
-class _IdleConnections:
-    """The connections between the calls of one season, which `rest` ends. Thread-safe."""
+class _Session(requests.Session):
+    """A session that leaves redirects alone: even one not followed would be parsed."""
 
-    def __init__(self) -> None:
+    def __init__(self, adapter: BaseAdapter) -> None:
+        super().__init__()
+        # A .netrc entry would replace our Authorization header, and the environment's proxies ours.
+        self.trust_env = False
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def resolve_redirects(self, *_args: object, **_keywords: object) -> Iterator[Response]:
+        """Give nothing to follow."""
+        return iter(())
+
+
+class _Adapter(BaseAdapter):
+    """Sends a session's requests, each over a connection of which all that came before was asked for. Thread-safe.
+
+    Between the calls of one season, which `rest` ends, it keeps their connections.
+    """
+
+    def __init__(self, context: ssl.SSLContext, lookups: Lookups) -> None:
+        super().__init__()
+        self._context = context
+        self._lookups = lookups
         self._lock = Lock()
         self._resting: defaultdict[_Route, list[Connection]] = defaultdict(list)
         self._is_closed = False
         self.season = 0
 
-    def take(self, route: _Route) -> Connection | None:
-        """Give one that is open and on which nothing came unasked."""
-        while True:
-            with self._lock:
-                connection = self._resting[route].pop() if self._resting[route] else None
-            if connection is None or connection.is_silent:
-                return connection
-            connection.discard()
-
-    def put(self, route: _Route, connection: Connection, season: int | None) -> None:
-        """Keep a connection, or close it where its season is over."""
-        with self._lock:
-            is_kept = season == self.season and not self._is_closed
-            if is_kept:
-                self._resting[route].append(connection)
-        if not is_kept:
-            connection.discard()
+    def send(  # type: ignore[override]
+        self, request: PreparedRequest, *, proxies: Mapping[str, str], call: _Call, **_: object
+    ) -> Response:
+        """Send one request, and give its answer with all of its body."""
+        call.failure = UnsentError
+        route = _route(request, proxies)
+        idle = None if call.is_fresh else self._take(route)
+        connection = idle or self._build(route)
+        connection.limit, response = call.limit, None
+        try:
+            if not idle:
+                _connect(connection)
+            call.failure = PassingError
+            response = _exchange(connection, request, route)
+            if idle and response.status_code == HTTPStatus.REQUEST_TIMEOUT:
+                call.failure = StaleConnectionError
+                raise ConnectionError("HTTP 408")
+        except _FAULTS as error:
+            has_heard = connection.reply and connection.reply.source.has_begun
+            if idle and not has_heard and not isinstance(error, TimeoutError):
+                call.failure = StaleConnectionError
+            raise
+        finally:
+            is_sound = response is not None and response.content and connection.reply and connection.reply.is_whole
+            self._put(route, connection, call.season if is_sound else None)
+        return response
 
     def rest(self) -> None:
-        """Close them all."""
+        """Close all that are between two calls."""
         with self._lock:
             self.season += 1
             resting, self._resting = self._resting, defaultdict(list)
@@ -268,59 +318,24 @@ class _IdleConnections:
         self._is_closed = True
         self.rest()
 
-
-class _Session(requests.Session):
-    """A session that leaves redirects alone: even one not followed would be parsed."""
-
-    def resolve_redirects(self, *_args: object, **_keywords: object) -> Iterator[Response]:
-        """Give nothing to follow."""
-        return iter(())
-
-
-class _Adapter(BaseAdapter):
-    """Sends a session's requests, each over a connection of which all that came before was asked for."""
-
-    def __init__(self, context: ssl.SSLContext, lookups: Lookups, idle: _IdleConnections) -> None:
-        super().__init__()
-        self._context = context
-        self._lookups = lookups
-        self._idle = idle
-
-    def send(  # type: ignore[override]
-        self, request: PreparedRequest, *, proxies: Mapping[str, str], call: _Call, **_: object
-    ) -> Response:
-        """Send one request, and give its answer with all of its body."""
-        route = _route(request, proxies)
-        idle = None if call.is_fresh else self._idle.take(route)
-        connection = idle or self._open(route, call)
-        connection.limit, connection.reply = call.limit, None
-        response = None
-        try:
-            response = _exchange(connection, request, route)
-        except _FAULTS as error:
-            is_stale = idle and not connection.has_heard and not isinstance(error, TimeoutError)
-            raise (_stale(error, call) if is_stale else _broken(error, call)) from error
-        finally:
-            is_sound = connection.has_whole_reply and response is not None and response.content
-            self._idle.put(route, connection, call.season if is_sound else None)
-        if idle and response.status_code == HTTPStatus.REQUEST_TIMEOUT:
-            raise _stale(ConnectionError("HTTP 408"), call)
-        return response
-
-    def close(self) -> None:
-        """Close nothing: the transport does."""
-
-    def _open(self, route: _Route, call: _Call) -> Connection:
-        try:
-            connection = self._build(route)
-            connection.lookups, connection.limit = self._lookups, call.limit
-            connection.connect()
-        except _FAULTS as error:
-            raise _unsent(error, call) from error
-        if not connection.is_silent:
+    def _take(self, route: _Route) -> Connection | None:
+        """Give one that is open and on which nothing came unasked."""
+        while True:
+            with self._lock:
+                connection = self._resting[route].pop() if self._resting[route] else None
+            if connection is None or connection.is_silent:
+                return connection
             connection.discard()
-            raise UnsentError("invalid_response", "what answers there speaks before it is asked", advice=_PEER_ADVICE)
-        return connection
+
+    def _put(self, route: _Route, connection: Connection, season: int | None) -> None:
+        """Keep a connection, or close it where its season is over."""
+        with self._lock:
+            is_kept = season == self.season and not self._is_closed
+            if is_kept:
+                connection.reply = None
+                self._resting[route].append(connection)
+        if not is_kept:
+            connection.discard()
 
     def _build(self, route: _Route) -> Connection:
         if not route.proxy:
@@ -330,7 +345,7 @@ class _Adapter(BaseAdapter):
         connection = self._connection(
             route.scheme if is_tunnel else proxy.scheme,
             proxy.hostname or "",
-            proxy.port or _PORTS.get(proxy.scheme),
+            proxy.port or port_by_scheme.get(proxy.scheme),
             proxy=parse_url(route.proxy),
             proxy_config=ProxyConfig(self._context, False, None, None),
         )
@@ -339,9 +354,17 @@ class _Adapter(BaseAdapter):
         return connection
 
     def _connection(self, scheme: str, host: str, port: int | None, **proxy: Any) -> Connection:  # noqa: ANN401 - urllib3's
-        if scheme == "https":
-            return TlsConnection(host, port, ssl_context=self._context, **proxy)
-        return Connection(host, port, **proxy)
+        is_tls = scheme == "https"
+        make = partial(TlsConnection, ssl_context=self._context) if is_tls else Connection
+        connection = make(host, port, **proxy)
+        connection.lookups = self._lookups
+        return connection
+
+
+def _connect(connection: Connection) -> None:
+    connection.connect()
+    if not connection.is_silent:
+        raise UnsentError("invalid_response", "what answers there speaks before it is asked", advice=_PEER_ADVICE)
 
 
 def _exchange(connection: Connection, request: PreparedRequest, route: _Route) -> Response:
@@ -368,7 +391,7 @@ def _route(request: PreparedRequest, proxies: Mapping[str, str]) -> _Route:
     proxy = select_proxy(str(request.url), proxies) or ""
     if proxy and "://" not in proxy:
         proxy = f"http://{proxy}"
-    return _Route(url.scheme, url.hostname or "", url.port or _PORTS[url.scheme], proxy)
+    return _Route(url.scheme, url.hostname or "", url.port or port_by_scheme[url.scheme], proxy)
 
 
 def _proxy_secrets(proxy: str) -> tuple[str, str]:
@@ -380,59 +403,6 @@ def _proxy_secrets(proxy: str) -> tuple[str, str]:
 def _proxy_headers(proxy: str) -> dict[str, str]:
     pair = _proxy_secrets(proxy)[1]
     return {"Proxy-Authorization": make_headers(basic_auth=pair)["authorization"]} if pair != ":" else {}
-
-
-@lru_cache(maxsize=64)
-def _checked(url: str) -> str:
-    """Give a URL as `requests` spells it, checked once and not for each poll."""
-    request = PreparedRequest()
-    request.prepare_url(url, None)
-    return str(request.url)
-
-
-def _open_session(adapter: _Adapter) -> requests.Session:
-    session = _Session()
-    # A .netrc entry would replace our Authorization header, and the environment's proxies ours.
-    session.trust_env = False
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
-
-
-def _unsent(error: Exception, call: _Call) -> UnsentError:
-    said = _describe(error, call.clean)
-    match error:
-        case TimeoutError():
-            return UnsentError("timeout", f"no connection to Zoho in time: {said}", advice=_NETWORK_ADVICE)
-        case ssl.SSLError():
-            return UnsentError("tls", f"TLS to Zoho failed: {said}", advice=_TLS_ADVICE)
-        case _:
-            return UnsentError("connection", f"no connection to Zoho: {said}", advice=_NETWORK_ADVICE)
-
-
-def _stale(error: Exception, call: _Call) -> StaleConnectionError:
-    said = f"a connection to Zoho was closed at the other end: {_describe(error, call.clean)}"
-    return StaleConnectionError("connection", said, advice=_NETWORK_ADVICE)
-
-
-def _broken(error: Exception, call: _Call) -> PassingError:
-    if isinstance(error, DecodeError):
-        return PassingError("invalid_response", "the answer's compression is damaged", advice=_PEER_ADVICE)
-    match _root(error):
-        case TimeoutError():
-            said = f"Zoho gave no whole answer within {call.seconds:g} s"
-            return PassingError("timeout", said, advice=_NETWORK_ADVICE)
-        case EndlessError() as endless:
-            return PassingError("invalid_response", str(endless), advice=_PEER_ADVICE)
-        case _:
-            said = f"the connection to Zoho broke: {_describe(error, call.clean)}"
-            return PassingError("connection", said, advice=_NETWORK_ADVICE)
-
-
-def _describe(error: BaseException, clean: Callable[[str], str]) -> str:
-    root = _root(error)
-    return quote(clean(f"{type(root).__name__}: {root}".strip()))
 
 
 def _root(error: BaseException) -> BaseException:

@@ -120,8 +120,17 @@ def decode_report(answer: Answer, module: str) -> JobReport:
         return _report(element)
     for candidate in (document, element):
         if code := _code_of(candidate):
-            raise _documented_error(code, candidate, answer, module)
-    raise _undocumented_error(answer, document, module)
+            message = _message(candidate)
+            meant = UNKNOWN_JOB if code == "INVALID_DATA" and _is_about_job_id(candidate, message) else code
+            raise _error(meant, f"{quote(code)} {quote(message)}".strip(), answer, candidate, module)
+    if code := _implied_code(answer, document):
+        raise _error(code, answer.describe(), answer, document, module)
+    raise PassingError(
+        "invalid_response",
+        f"expected a mass-update status as JSON, got {answer.describe()}",
+        advice="asked again later; if it lasts, check the data centre, a proxy in between, Zoho's status page",
+        retry_after_seconds=retry_after_seconds(answer, document),
+    )
 
 
 def parse_object(body: bytes) -> Mapping[str, object]:
@@ -143,11 +152,10 @@ def retry_after_seconds(answer: Answer, document: Mapping[str, object]) -> float
     """
     details = document.get("details")
     asked = [
-        _header_seconds(answer),
+        *(_part_seconds(part.strip(), answer) for part in _HEADER_PARTS.findall(answer.headers.get("retry-after", ""))),
         seconds_of(details.get("retry_after")) if isinstance(details, dict) else None,
     ]
-    longest = max((seconds for seconds in asked if seconds is not None), default=None)
-    return None if longest is None else min(longest, _LONGEST_PAUSE_SECONDS)
+    return max((min(seconds, _LONGEST_PAUSE_SECONDS) for seconds in asked if seconds is not None), default=None)
 
 
 def _load(body: bytes) -> object:
@@ -178,12 +186,6 @@ def _code_of(candidate: Mapping[str, object]) -> str:
     return ""
 
 
-def _documented_error(code: str, error: Mapping[str, object], answer: Answer, module: str) -> PollError:
-    message = _message(error)
-    meant = UNKNOWN_JOB if code == "INVALID_DATA" and _is_about_job_id(error, message) else code
-    return _error(meant, f"{quote(code)} {quote(message)}".strip(), answer, error, module)
-
-
 def _message(error: Mapping[str, object]) -> str:
     said = error.get("message", error.get("error_info"))
     return said if isinstance(said, str) else ""
@@ -193,18 +195,6 @@ def _is_about_job_id(error: Mapping[str, object], message: str) -> bool:
     details = error.get("details")
     words = [message, *details.values()] if isinstance(details, dict) else [message]
     return any("jobid" in re.sub(r"[ _]", "", str(word)).casefold() for word in words)
-
-
-def _undocumented_error(answer: Answer, document: Mapping[str, object], module: str) -> PollError:
-    """Judge an answer without a code by its status, and by what it has instead of a report."""
-    if code := _implied_code(answer, document):
-        return _error(code, answer.describe(), answer, document, module)
-    return PassingError(
-        "invalid_response",
-        f"expected a mass-update status as JSON, got {answer.describe()}",
-        advice="asked again later; if it lasts, check the data centre, a proxy in between, Zoho's status page",
-        retry_after_seconds=retry_after_seconds(answer, document),
-    )
 
 
 def _implied_code(answer: Answer, document: Mapping[str, object]) -> str:
@@ -284,19 +274,13 @@ def seconds_of(value: object) -> float | None:
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
-def _header_seconds(answer: Answer) -> float | None:
-    parts = _HEADER_PARTS.findall(answer.headers.get("retry-after", ""))
-    asked = [_part_seconds(part.strip(), answer.received_at) for part in parts]
-    return max((seconds for seconds in asked if seconds is not None), default=None)
-
-
-def _part_seconds(part: str, received_at: float) -> float | None:
+def _part_seconds(part: str, answer: Answer) -> float | None:
     seconds = seconds_of(part)
     if seconds is not None:
         return seconds
     try:
         date = parsedate_to_datetime(part)
         until = date if date.tzinfo else date.replace(tzinfo=UTC)  # HTTP dates are UTC, also where they don't say so
-        return max(0.0, until.timestamp() - received_at)
+        return max(0.0, until.timestamp() - answer.received_at)
     except (ValueError, OverflowError):
         return None

@@ -25,12 +25,11 @@ from exporter.errors import (
     ThrottledError,
     TokenRefusedError,
 )
-from exporter.model import Account, Credentials, Exchange, JobKey, JobReport, JobState
+from exporter.model import Account, Credentials, JobKey, JobReport, JobState
 from exporter.redactor import Redactor
 from exporter.state import SqliteStore, Store
 from exporter.zoho.client import AccountSetup, OpenAccount
 from exporter.zoho.data_centers import Endpoints
-from exporter.zoho.exchanges import Exchanges
 from exporter.zoho.permits import CreditLimits
 from exporter.zoho.transport import StaleConnectionError, Transport, UnsentError, tls_context
 from exporter.zoho.wire import Answer
@@ -630,14 +629,6 @@ def test_poll_held_back_is_no_exchange(open_scene: OpenScene) -> None:
     scene = open_scene(limits=CreditLimits(0, 0))
     assert isinstance(scene.failure(), HeldBackError)
     assert scene.client.last_exchange(LEADS) is None
-
-
-def test_oldest_exchange_makes_room() -> None:
-    """Memory stays bounded, whatever number of jobs is polled."""
-    exchanges = Exchanges(most=1)
-    for key in (LEADS, DEALS):
-        exchanges.note(key, Exchange("GET", NOW, "HTTP 200"))
-    assert (exchanges.get(LEADS), exchanges.get(DEALS)) == (None, Exchange("GET", NOW, "HTTP 200"))
 
 
 def test_first_token_costs_no_credit(scene: Scene) -> None:

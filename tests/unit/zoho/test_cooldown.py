@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.zoho.cooldown import CoolDown
+from exporter.zoho.permits import CoolDown
 
 
 @pytest.mark.parametrize(

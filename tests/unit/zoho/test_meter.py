@@ -3,9 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from samples import Clock
+from samples import DEALS, LEADS, NOW, Clock
 
-from exporter.model import Distribution
+from exporter.model import Distribution, Exchange, JobKey
 from exporter.zoho.meter import Meter, Reading
 
 BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -87,6 +87,14 @@ def test_the_last_word_on_up_counts(meter: Meter) -> None:
     assert meter.read().is_up is True
     meter.note_up(is_up=False)
     assert meter.read().is_up is False
+
+
+def test_the_oldest_exchange_makes_room(meter: Meter) -> None:
+    """Memory stays bounded, whatever number of jobs is polled."""
+    exchange = Exchange("GET", NOW, "HTTP 200")
+    for key in (DEALS, LEADS, *(JobKey("acme", "Contacts", str(number)) for number in range(999)), LEADS):
+        meter.note_exchange(key, exchange)
+    assert (meter.exchange(DEALS), meter.exchange(LEADS)) == (None, exchange)
 
 
 def test_a_reading_does_not_change_with_the_meter(meter: Meter) -> None:

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import PassingError
-from exporter.model import Credentials
+from exporter.model import Credentials, KeptToken
 from exporter.redactor import Redactor
-from exporter.zoho.oauth import REASONS, AccessToken, RefreshError, decode_token, mint
+from exporter.zoho.oauth import REASONS, RefreshError, decode_token, mint
 from exporter.zoho.wire import Answer, SealedAnswer
 
 RECEIVED_AT = 1_790_000_000.0
@@ -39,28 +39,28 @@ def refusal(body: str, status: int = 200, headers: Mapping[str, str] | None = No
         pytest.param(
             f'{{"access_token":"{TOKEN}","scope":"ZohoCRM.mass_update.READ",'
             '"api_domain":"https://www.zohoapis.com","token_type":"Bearer","expires_in":3600}',
-            AccessToken(TOKEN, 1_790_003_600.0, "https://www.zohoapis.com"),
+            KeptToken(TOKEN, 1_790_003_600.0, "https://www.zohoapis.com", ""),
             id="as-documented",
         ),
         pytest.param(
             f'{{"access_token":"{TOKEN}","api_domain":"https://www.zohoapis.com","expires_in":3600}}',
-            AccessToken(TOKEN, 1_790_003_600.0, "https://www.zohoapis.com"),
+            KeptToken(TOKEN, 1_790_003_600.0, "https://www.zohoapis.com", ""),
             id="scope-missing",
         ),
         pytest.param(
             f'{{"access_token":"{TOKEN}","expires_in":3600}}',
-            AccessToken(TOKEN, 1_790_003_600.0, ""),
+            KeptToken(TOKEN, 1_790_003_600.0, "", ""),
             id="api-domain-missing",
         ),
         pytest.param(
             f'{{"access_token":"{TOKEN}","expires_in":3600,"api_domain":7}}',
-            AccessToken(TOKEN, 1_790_003_600.0, ""),
+            KeptToken(TOKEN, 1_790_003_600.0, "", ""),
             id="api-domain-a-number",
         ),
-        pytest.param(f'{{"access_token":"{TOKEN}"}}', AccessToken(TOKEN, 1_790_003_600.0, ""), id="token-alone"),
+        pytest.param(f'{{"access_token":"{TOKEN}"}}', KeptToken(TOKEN, 1_790_003_600.0, "", ""), id="token-alone"),
     ],
 )
-def test_a_token_answer_is_read(body: str, expected: AccessToken) -> None:
+def test_a_token_answer_is_read(body: str, expected: KeptToken) -> None:
     """A minted token has its value, its end and the host that Zoho names, if it does."""
     assert decode_token(answer(body)) == expected
 
@@ -250,7 +250,7 @@ DOCUMENTS = st.fixed_dictionaries(
 )
 
 
-def outcome(given_answer: SealedAnswer) -> AccessToken | RefreshError:
+def outcome(given_answer: SealedAnswer) -> KeptToken | RefreshError:
     """Give what an answer means, a token or a refusal."""
     try:
         return decode_token(given_answer)

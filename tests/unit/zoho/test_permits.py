@@ -433,7 +433,7 @@ def test_below_the_reserve_there_is_one_look_an_hour() -> None:
     scene.permits.note_remaining(500, NOW)
     assert not scene.permits.is_reserve_reached
     scene.permits.note_remaining(499, NOW)
-    assert (scene.permits.is_reserve_reached, scene.permits.remaining) == (True, 499)
+    assert (scene.permits.is_reserve_reached, scene.account.standing.credits_remaining) == (True, 499)
     seen = []
     for seconds in (0.0, 3599.9, 3600.0, 3600.0, 7199.9, 7200.0):
         scene.clock.now = NOW + seconds
@@ -473,10 +473,11 @@ def test_what_is_left_is_not_forgotten_by_a_restart(tmp_path: Path) -> None:
     clock = Clock()
     for kept in (None, 499):
         store = SqliteStore(tmp_path / "state.db", clock)
+        account = store.account("acme")
         permits = Permits(
-            store.account("acme"), CreditLimits(10, 500), lambda: False, lease_seconds=10, clock=clock, draw=lambda: 0.0
+            account, CreditLimits(10, 500), lambda: False, lease_seconds=10, clock=clock, draw=lambda: 0.0
         )
-        assert (permits.remaining, permits.is_open) == (kept, kept is not None)
+        assert (account.standing.credits_remaining, permits.is_open) == (kept, kept is not None)
         permits.note_remaining(499, NOW)
         permits.leave(LEADS, THROTTLED)
         store.close(30)

@@ -23,7 +23,7 @@ from exporter.errors import (
 )
 from exporter.model import Credentials, JobKey, KeptToken, Pause, Standing, TokenStatus
 from exporter.state import SqliteStore
-from exporter.zoho.oauth import REFUSALS, AccessToken, RefreshError, Refusal
+from exporter.zoho.oauth import REFUSALS, RefreshError, Refusal
 from exporter.zoho.tokens import TokenSource
 
 CREDENTIALS = Credentials("1000.CLIENT", "client-secret-0a1b", "1000.refresh-2c3d")
@@ -65,7 +65,7 @@ class Scene:
             stopwatch=self.watch,
         )
 
-    def token(self) -> AccessToken:
+    def token(self) -> KeptToken:
         """Ask for a token, with 8 s to wait for it."""
         return self.source.token(self.watch.now + 8)
 
@@ -83,19 +83,19 @@ class Scene:
             return False
         return True
 
-    def replaced(self, token: AccessToken, key: JobKey = LEADS) -> AccessToken:
+    def replaced(self, token: KeptToken, key: JobKey = LEADS) -> KeptToken:
         """Ask for another token in place of one that Zoho did not accept for a job, in a call that is begun now."""
-        return self.source.replacement(token, key, self.watch.now, self.watch.now + 8)
+        return self.source.replacement(token, key, self.watch.now, self.watch.now + 8, DEAD.code)
 
-    def doubt(self, token: AccessToken, key: JobKey = LEADS, asked_at: float | None = None) -> PollError:
+    def doubt(self, token: KeptToken, key: JobKey = LEADS, asked_at: float | None = None) -> PollError:
         """Say that Zoho did not accept a new token either, and give what the poll ends with."""
         try:
-            self.source.doubt(token, key, self.watch.now if asked_at is None else asked_at)
+            self.source.doubt(token, key, self.watch.now if asked_at is None else asked_at, DEAD.code)
         except RefusedError as error:
             return error
         return DEAD
 
-    def accept(self, key: JobKey = DEALS) -> AccessToken:
+    def accept(self, key: JobKey = DEALS) -> KeptToken:
         """Let Zoho accept the token for a job, and give it; time goes on."""
         token = self.token()
         self.source.note_accepted(token, key, self.watch.now)
@@ -110,12 +110,14 @@ class Scene:
         except PollError as error:
             return error
 
-    def _mint(self, credentials: Credentials, deadline: float) -> AccessToken:
+    def _mint(self, credentials: Credentials, deadline: float) -> KeptToken:
         self.minted.append((self.clock.now, credentials))
         self.deadlines.append(deadline)
         if self.fault:
             raise self.fault
-        return AccessToken(f"1000.token-{len(self.minted)}", self.clock.now + self.lifetime, "https://www.zohoapis.com")
+        return KeptToken(
+            f"1000.token-{len(self.minted)}", self.clock.now + self.lifetime, "https://www.zohoapis.com", ""
+        )
 
     def _read_secrets(self) -> Credentials:
         if isinstance(self.secrets, ConfigurationError):
@@ -153,7 +155,7 @@ def test_polls_that_need_a_token_at_once_share_one_refresh(scene: Scene) -> None
     """Eight threads that start together cause one refresh."""
     barrier = Barrier(8)
 
-    def ask() -> AccessToken:
+    def ask() -> KeptToken:
         barrier.wait(30)
         return scene.token()
 
@@ -168,7 +170,7 @@ def test_polls_whose_token_died_at_once_share_one_new_token(scene: Scene) -> Non
     dead = scene.token()
     barrier = Barrier(8)
 
-    def replace_it() -> AccessToken:
+    def replace_it() -> KeptToken:
         barrier.wait(30)
         return scene.replaced(dead)
 
@@ -622,7 +624,7 @@ class Silence:
             stopwatch=self.watch,
         )
 
-    def _mint(self, credentials: Credentials, deadline: float) -> AccessToken:
+    def _mint(self, credentials: Credentials, deadline: float) -> KeptToken:
         del credentials, deadline
         self.mints += 1
         value = f"1000.token-{self.mints}"
@@ -630,7 +632,7 @@ class Silence:
         assert self.may_end.wait(30)
         if self.fault:
             raise self.fault
-        return AccessToken(value, NOW + 3600)
+        return KeptToken(value, NOW + 3600, "", "")
 
 
 @pytest.fixture
@@ -723,7 +725,7 @@ def test_a_refusal_of_settings_of_before_does_not_outlive_a_reload(
 def test_a_refresh_gets_the_deadline_of_who_asked(scene: Scene) -> None:
     """One limit holds the whole poll, its token included."""
     dead = scene.source.token(104.5)
-    scene.source.replacement(dead, LEADS, 100.0, 107.0)
+    scene.source.replacement(dead, LEADS, 100.0, 107.0, DEAD.code)
     assert scene.deadlines == [104.5, 107.0]
 
 
@@ -751,7 +753,7 @@ def test_a_call_that_was_only_answered_later_proves_nothing(scene: Scene) -> Non
     slow, scene.watch.now = scene.watch.now, scene.watch.now + 1
     asked_at, scene.watch.now = scene.watch.now, scene.watch.now + 1
     scene.source.note_accepted(token, DEALS, slow)
-    assert scene.source.replacement(token, LEADS, asked_at, 110.0).value == "1000.token-2"
+    assert scene.source.replacement(token, LEADS, asked_at, 110.0, DEAD.code).value == "1000.token-2"
 
 
 def test_an_older_answer_takes_no_newer_one_back(scene: Scene) -> None:
@@ -760,7 +762,7 @@ def test_an_older_answer_takes_no_newer_one_back(scene: Scene) -> None:
     scene.source.note_accepted(token, DEALS, 102.0)
     scene.source.note_accepted(token, JOBS[0], 100.0)
     with pytest.raises(RefusedError):
-        scene.source.replacement(token, LEADS, 102.0, 110.0)
+        scene.source.replacement(token, LEADS, 102.0, 110.0, DEAD.code)
 
 
 def test_a_job_at_fault_costs_one_token(scene: Scene) -> None:
