@@ -10,10 +10,16 @@ from exporter.model import Account
 from exporter.redactor import Redactor
 from exporter.settings import AccountSettings, Settings
 from exporter.state import Store
-from exporter.zoho.client import AccountSetup, OpenAccount
-from exporter.zoho.data_centers import Endpoints, endpoints_of
-from exporter.zoho.permits import CreditLimits
-from exporter.zoho.transport import Transport, TransportOptions, tls_context
+from exporter.zoho import (
+    AccountSetup,
+    CreditLimits,
+    Endpoints,
+    OpenAccount,
+    Transport,
+    TransportOptions,
+    endpoints_of,
+    tls_context,
+)
 
 
 @dataclass(frozen=True, slots=True)

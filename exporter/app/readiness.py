@@ -5,7 +5,7 @@ from threading import Lock, Thread
 from exporter.app.accounts import Accounts
 from exporter.errors import PollError
 from exporter.web.contract import Readiness
-from exporter.zoho.client import OpenAccount
+from exporter.zoho import OpenAccount
 
 
 class FirstTokens:
