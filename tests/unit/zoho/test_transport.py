@@ -759,9 +759,18 @@ def test_a_kept_connection_whose_time_is_over_is_stale(transport: Caller, start_
 
 def test_a_kept_connection_that_was_closed_meanwhile_is_not_used(transport: Caller, start_server: StartServer) -> None:
     """A balancer that closes idle connections costs nobody a poll."""
-    server = start_server(answering(HEAD + b"Content-Length: 2\r\n\r\n{}"), answering(OK))
-    for _ in range(2):
-        assert transport.get(f"http://{server.address}/", {}, {}).body == b"{}"
+    is_closed = Event()
+
+    def answer_and_close(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(HEAD + b"Content-Length: 2\r\n\r\n{}")
+        connection.shutdown(socket.SHUT_RDWR)
+        is_closed.set()
+
+    server = start_server(answer_and_close, answering(OK))
+    assert transport.get(f"http://{server.address}/", {}, {}).body == b"{}"
+    assert is_closed.wait(30)
+    assert transport.get(f"http://{server.address}/", {}, {}).body == b"{}"
     assert server.connections == 2
 
 
