@@ -103,11 +103,13 @@ class StateFile:
         self._seen = self._look()
 
     def is_lost(self) -> bool:
-        """Whether the file, its log or its lock was deleted, replaced, cut or written over since we wrote it last."""
-        (file, log), (seen_file, seen_log) = self._look(), self._seen
-        # Others that write to the database as we do let the log grow, and touch the file only where they shorten that.
-        is_log_lost = seen_log is not None and (log is None or log[:2] != seen_log[:2] or log[2] < seen_log[2])
-        is_changed = file != seen_file or is_log_lost
+        """Whether the file, what is beside it or its lock was deleted, replaced, cut or written over meanwhile.
+
+        Others that write to the database as we do let the log and its index grow, and touch the file only where they
+        shorten the log.
+        """
+        (file, *beside), (seen_file, *seen_beside) = self._look(), self._seen
+        is_changed = file != seen_file or any(map(_is_less, beside, seen_beside))
         return is_changed or not self._is_open or not _is_at(self._lock, _beside(self.path, ".lock"))
 
     def renew(self, rows: Iterable[tuple[str, str, str, str | None]]) -> None:
@@ -117,6 +119,7 @@ class StateFile:
             sqlite3.Error, OSError: there is no new file yet.
         """
         self._is_open = False  # until there is a new one, whatever stands in the old one's place
+        self._restore_index()
         with suppress(sqlite3.Error):
             self._connection.close()
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -155,8 +158,14 @@ class StateFile:
         self._seen = self._look()
         self._is_open = True
 
-    def _look(self) -> tuple[_Stamp, _Stamp]:
-        return _stamp(self.path), _stamp(_beside(self.path, "-wal"))
+    def _look(self) -> tuple[_Stamp, _Stamp, _Stamp]:
+        return _stamp(self.path), _stamp(_beside(self.path, "-wal")), _stamp(_beside(self.path, "-shm"))
+
+    def _restore_index(self) -> None:
+        """Give the log's index its length back: SQLite has it in its memory, where a part that was cut off ends us."""
+        index, seen = _stamp(_beside(self.path, "-shm")), self._seen[2]
+        if index and seen and index[:2] == seen[:2] and index[2] < seen[2]:
+            os.truncate(_beside(self.path, "-shm"), seen[2])
 
     def _put_aside(self) -> None:
         there = _stamp(self.path)
@@ -213,6 +222,10 @@ def _is_at(file: IO[str], path: Path) -> bool:
     there = _stamp(path)
     held = os.fstat(file.fileno())
     return there is not None and there[:2] == (held.st_dev, held.st_ino)
+
+
+def _is_less(now: _Stamp, seen: _Stamp) -> bool:
+    return seen is not None and (now is None or now[:2] != seen[:2] or now[2] < seen[2])
 
 
 def _stamp(path: Path) -> _Stamp:
