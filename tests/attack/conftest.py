@@ -145,7 +145,9 @@ def start(build: list[str], peer: Peer, tmp_path: Path) -> Iterator[Callable[...
                 arguments = (f"--config.file={config}", *arguments)
             variables |= {"ZOHO_WEB__API_TOKEN_FILE": str(token_file), **(environment or {})}
             variables["PYTHONPATH"] = os.environ.get("PYTHONPATH")
-            environ = bare_environment(**{name: value for name, value in variables.items() if value is not None})
+            environ = bare_environment(
+                is_measured=False, **{name: value for name, value in variables.items() if value is not None}
+            )
             command = [*build, f"--web.listen-address=127.0.0.1:{free_port()}", "--log.format=json", *arguments]
             return stack.enter_context(launch(command, environ, tmp_path, state))
 

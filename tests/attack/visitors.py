@@ -215,7 +215,9 @@ def doorstep(build: list[str], peer: Peer, folder: Path, **variables: str | None
         "PYTHONPATH": os.environ.get("PYTHONPATH"),
         **variables,
     }
-    return Doorstep(build, bare_environment(**{k: v for k, v in given.items() if v is not None}), folder)
+    return Doorstep(
+        build, bare_environment(is_measured=False, **{k: v for k, v in given.items() if v is not None}), folder
+    )
 
 
 def peak_mib(pid: int) -> float:
