@@ -106,14 +106,15 @@ def started(command: list[str], environment: Mapping[str, str], directory: Path)
             running.stop(signal.SIGTERM)
 
 
-def bare_environment(*, is_measured: bool = True, **variables: str) -> dict[str, str]:
-    """Give an environment without the tester's own settings and proxies.
-
-    Coverage of subprocesses goes on where `is_measured`: it makes them several times as slow.
-    """
-    names = {"PATH", "HOME"}
-    kept = {name: value for name, value in os.environ.items() if name in names or (is_measured and name[:3] == "COV")}
+def bare_environment(**variables: str) -> dict[str, str]:
+    """Give an environment without the tester's own settings and proxies; coverage of subprocesses goes on."""
+    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"} or name.startswith("COV")}
     return {**kept, **variables}
+
+
+def unmeasured_environment(**variables: str) -> dict[str, str]:
+    """Give a bare environment in which a process runs at its own speed, without coverage."""
+    return {name: value for name, value in bare_environment(**variables).items() if not name.startswith("COV")}
 
 
 def exporter_command(*arguments: str) -> list[str]:

@@ -19,7 +19,7 @@ from types import MappingProxyType
 import pytest
 from attack.attacked import Attacked, launch
 from attack.peer import Peer
-from processes import bare_environment
+from processes import unmeasured_environment
 from programs import Program
 
 CLIENT_SECRET = "c11e57a9d3b84f6e9a0c2d4f6b8e1a3c5d7f"
@@ -145,9 +145,7 @@ def start(build: list[str], peer: Peer, tmp_path: Path) -> Iterator[Callable[...
                 arguments = (f"--config.file={config}", *arguments)
             variables |= {"ZOHO_WEB__API_TOKEN_FILE": str(token_file), **(environment or {})}
             variables["PYTHONPATH"] = os.environ.get("PYTHONPATH")
-            environ = bare_environment(
-                is_measured=False, **{name: value for name, value in variables.items() if value is not None}
-            )
+            environ = unmeasured_environment(**{name: value for name, value in variables.items() if value is not None})
             command = [*build, f"--web.listen-address=127.0.0.1:{free_port()}", "--log.format=json", *arguments]
             return stack.enter_context(launch(command, environ, tmp_path, state))
 

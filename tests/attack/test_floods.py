@@ -33,7 +33,7 @@ from attack.visitors import (
     trusting,
 )
 from certificates import Authority, open_authority
-from processes import bare_environment
+from processes import unmeasured_environment
 from programs import Program
 
 Start = Callable[..., Attacked]
@@ -305,7 +305,7 @@ def test_a7_pipes_for_files_hang_no_start(
     def begun(name: str) -> Ended:
         folder = tmp_path / name.replace("/", "-")
         folder.mkdir()
-        step = Doorstep(build, bare_environment(is_measured=False, **furnished(folder, peer, authority)), folder)
+        step = Doorstep(build, unmeasured_environment(**furnished(folder, peer, authority)), folder)
         put(folder / name, make)
         return step.run("--config.file=zoho.yaml", visit=visited)
 
@@ -408,7 +408,7 @@ def test_a9_huge_files_are_refused_soon(build: list[str], peer: Peer, authority:
     def begun(place: str, shape: str) -> Ended:
         folder = tmp_path / f"{place}-{shape}".replace("/", "-")
         folder.mkdir()
-        step = Doorstep(build, bare_environment(is_measured=False, **furnished(folder, peer, authority)), folder)
+        step = Doorstep(build, unmeasured_environment(**furnished(folder, peer, authority)), folder)
         (folder / place).write_text(HUGE[shape](), encoding="utf-8")
         return step.run("--config.file=zoho.yaml")
 

@@ -10,7 +10,7 @@ import pytest
 from attack.attacked import Attacked, Page
 from attack.conftest import SCHEDULE, kind_account
 from attack.peer import Call, End, Peer, Script, Step, answer, chunked, error, head, report
-from processes import bare_environment
+from processes import unmeasured_environment
 
 Start = Callable[..., Attacked]
 
@@ -187,7 +187,7 @@ def test_o5_the_advised_scope_exists_at_zoho(start: Start, peer: Peer) -> None:
 def test_o6_check_says_that_activities_cannot_be_asked(build: list[str], peer: Peer, version: str, told: str) -> None:
     """From version v3 on there is no module Activities, and `check` says so."""
     variables = {**kind_account(peer), **SCHEDULE, "ZOHO_API_VERSION": version, "ZOHO_JOBS": "Activities/7,Leads/7"}
-    environment = bare_environment(is_measured=False, **variables)
+    environment = unmeasured_environment(**variables)
     ran = subprocess.run([*build, "check"], env=environment, capture_output=True, text=True, check=False)
     said = ran.stdout + ran.stderr
     assert ("Activities" if "Activities" in said else "") == told

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from attack.conftest import free_port, kind_account
 from attack.peer import Peer
-from processes import bare_environment
+from processes import unmeasured_environment
 
 T = TypeVar("T")
 
@@ -215,9 +215,7 @@ def doorstep(build: list[str], peer: Peer, folder: Path, **variables: str | None
         "PYTHONPATH": os.environ.get("PYTHONPATH"),
         **variables,
     }
-    return Doorstep(
-        build, bare_environment(is_measured=False, **{k: v for k, v in given.items() if v is not None}), folder
-    )
+    return Doorstep(build, unmeasured_environment(**{k: v for k, v in given.items() if v is not None}), folder)
 
 
 def peak_mib(pid: int) -> float:
