@@ -14,6 +14,13 @@ SECRET = "1000.token-7f3a/x"
 Logs = Callable[..., io.StringIO]
 
 
+@pytest.fixture(autouse=True)
+def hear_uvicorn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take back what a server that another test has run in this process says of its own logger."""
+    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "level", logging.NOTSET)
+    logging.getLogger("uvicorn.error").manager._clear_cache()  # type: ignore[attr-defined]  # noqa: SLF001
+
+
 @pytest.fixture
 def open_logs() -> Iterator[Logs]:
     """Give a function that configures the logs, and what they write; afterwards all is as it was."""

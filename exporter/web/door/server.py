@@ -8,6 +8,7 @@ import errno
 import logging
 import os
 import socket
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Thread
@@ -22,6 +23,9 @@ from exporter.web.door.gate import MOST_HEAD_BYTES
 from exporter.web.news import News
 
 _log = logging.getLogger(__name__)
+
+# Each connection's TLS begins with a buffer of so much: of 256 KiB, a crowd that says nothing would take all memory.
+SSLProtocol.max_size = 16 * 1024
 
 _BACKLOG = 1024
 _REST_SECONDS = 0.5
