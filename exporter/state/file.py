@@ -13,7 +13,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TypeAlias
 
-from exporter.errors import ConfigurationError, Problem
+from exporter.errors import ConfigurationError
+from exporter.files import refused
 from exporter.state import takeover
 from exporter.state.documents import LARGEST_DOCUMENT
 from exporter.state.schema import APPLICATION_ID, DOCUMENTS_VERSION, MIGRATIONS
@@ -195,7 +196,7 @@ def advise(error: Exception) -> str:
 
 
 def _refusal(path: Path, message: str) -> ConfigurationError:
-    return ConfigurationError((Problem(PLACE, f"the state file {path} can't be used: {message}"),))
+    return refused(PLACE, f"the state file {path} can't be used: {message}")
 
 
 def _locked(path: Path) -> IO[str]:

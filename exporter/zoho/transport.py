@@ -30,7 +30,8 @@ from urllib3.connection import ProxyConfig, port_by_scheme
 from urllib3.exceptions import DecodeError, HTTPError
 from urllib3.util import make_headers, parse_url
 
-from exporter.errors import ConfigurationError, PassingError, Problem
+from exporter.errors import PassingError
+from exporter.files import refused
 from exporter.redactor import Redactor
 from exporter.zoho.connection import Connection, EndlessError, Limit, Lookups, Resolve, TlsConnection, TlsSocket
 from exporter.zoho.wire import Answer, SealedAnswer, quote
@@ -93,7 +94,7 @@ def tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
         context = ssl.create_default_context(capath=folder, cafile=file)
     except OSError as error:
         message = f"{bundle} can't be used as CA certificates: {error.strerror or error}; expected PEM files"
-        raise ConfigurationError((Problem("ca_bundle", message),)) from error
+        raise refused("ca_bundle", message) from error
     context.sslsocket_class = TlsSocket
     return context
 

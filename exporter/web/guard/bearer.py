@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from exporter.errors import ConfigurationError, Problem
+from exporter.files import refused
 from exporter.web.guard.watched import Watched
 
 
@@ -40,4 +40,4 @@ class BearerToken(Watched[str]):
 
 def _refuse_cut_off(path: Path, old: str, new: str) -> None:
     if old != new and old.startswith(new):
-        raise ConfigurationError((Problem(str(path), "holds the beginning of the last token: is it cut off?"),))
+        raise refused(path, "holds the beginning of the last token: is it cut off?")

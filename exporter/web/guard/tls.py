@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-from exporter.errors import ConfigurationError, Problem
-from exporter.files import read_bytes
+from exporter.files import read_bytes, refused
 from exporter.model import TlsServer
 
 MOST_BYTES = 1024 * 1024
@@ -59,7 +58,7 @@ def _load_certificate(context: ssl.SSLContext, server: TlsServer) -> None:
             message = f"is not the key of the certificate in {server.cert_file}"
         else:
             message = f"can't be used with {server.cert_file}: expected PEM, the key without a password"
-        raise ConfigurationError((Problem(str(server.key_file), message),)) from error
+        raise refused(server.key_file, message) from error
 
 
 def _load_client_ca(context: ssl.SSLContext, file: Path) -> None:
@@ -67,7 +66,7 @@ def _load_client_ca(context: ssl.SSLContext, file: Path) -> None:
     try:
         context.load_verify_locations(file)
     except ssl.SSLError as error:
-        raise ConfigurationError((Problem(str(file), "holds no certificates: expected PEM"),)) from error
+        raise refused(file, "holds no certificates: expected PEM") from error
 
 
 def _names(certificate: Mapping[str, object]) -> frozenset[str]:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from exporter.errors import ConfigurationError, Problem
+from exporter.errors import Problem
+from exporter.files import refused
 from exporter.model import TlsServer, WebAccess
 from exporter.web.guard.tls import Tls, open_tls
 from exporter.web.guard.watched import Watched
@@ -73,7 +74,7 @@ class WebConfig:
         try:
             return self._path.read_text(encoding="utf-8", errors="replace"), access
         except OSError as error:
-            raise ConfigurationError((Problem(str(self._path), f"can't be read: {error.strerror}"),)) from error
+            raise refused(self._path, f"can't be read: {error.strerror}") from error
 
     def _open(self, server: TlsServer | None) -> Watched[Tls] | None:
         lament = "the certificates can't be used, the last good ones stay in force"
@@ -81,7 +82,7 @@ class WebConfig:
 
     def _take_certificates_of(self, old: _Written, new: _Written) -> None:
         if fault := _fault(old, new):
-            raise ConfigurationError((Problem(str(self._path), fault),))
+            raise refused(self._path, fault)
         if old[1].tls != new[1].tls:
             self._certificates = self._open(new[1].tls)
 
