@@ -8,88 +8,84 @@ import io
 import re
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, parse_headers
 from threading import BoundedSemaphore, Thread
+from typing import Any, cast
 
+from urllib3 import HTTPResponse as Content
+from urllib3 import PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.util.ssl_ import is_ipaddress
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ClosedPoolError, HTTPError
+from urllib3.util.connection import create_connection
 
-LARGEST_HEAD_BYTES = 1024 * 1024
+FAULTS = (OSError, HTTPException, HTTPError, ValueError)
+"""What a connection, http.client and urllib3 raise, a `ValueError` for what they can't read or write."""
+
+LARGEST_BODY_BYTES = 1024 * 1024
+_LARGEST_HEAD_BYTES = 1024 * 1024
 _LARGEST_REST_BYTES = 2 * 1024 * 1024
 _MOST_INTERIM = 8
-_WHOLE_NUMBER = re.compile(r"[0-9]+")
-
-Address = tuple[int, int, int, str, tuple[object, ...]]
-Resolve = Callable[..., Sequence[Address]]
-"""What `socket.getaddrinfo` does."""
+_BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+_FRAMING = re.compile(r"[0-9]+|chunked", re.IGNORECASE)
 
 
-class EndlessError(HTTPException):
-    """More came than any answer of Zoho's has."""
+class OddError(HTTPException):
+    """What came is nothing that Zoho sends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """How long one call may take: until `deadline` on the stopwatch, and `connect_seconds` for each address in it."""
+@dataclass(eq=False)
+class Call(Timeout):
+    """How one request is sent, and how far it came; `requests` takes it for a time-out and hands it on to `Pool`.
 
-    deadline: float
+    It ends by `deadline` on the stopwatch, and tries each address for `connect_seconds`. `lookups` has a place for each
+    name lookup that may stand at once. A call that `is_fresh` has a connection of its own.
+    """
+
     connect_seconds: float
     stopwatch: Callable[[], float]
+    lookups: BoundedSemaphore
+    deadline: float
+    is_fresh: bool
+    is_unsent: bool | None = None
+    """`None` as long as it has not come to the network."""
+    is_kept: bool = False
+    """Whether its connection served another call before."""
+    has_heard: bool = False
+    bytes_left: int = _LARGEST_HEAD_BYTES
 
     def left(self, most: float = float("inf")) -> float:
-        """Give the seconds that are left, but no more than `most`.
-
-        Raises:
-            TimeoutError: none are.
-        """
+        """Give the seconds that are left, but no more than `most`, or raise a `TimeoutError` where none are."""
         seconds = min(self.deadline - self.stopwatch(), most)
         if seconds <= 0:
             raise TimeoutError("the time limit is over")
         return seconds
 
-
-class Lookups:
-    """Asks for the addresses of names. Thread-safe.
-
-    A lookup can't be ended: it stands in a thread that nobody has to wait for.
-
-    Args:
-        most: how many may stand at once.
-        resolve: asks, and gives the addresses or raises an `OSError`.
-    """
-
-    def __init__(self, most: int, resolve: Resolve) -> None:
-        self._places = BoundedSemaphore(most)
-        self._resolve = resolve
-
-    def addresses(self, host: str, port: int, limit: Limit) -> Sequence[Address]:
-        """Give the addresses of a host; one that is itself an address is not asked for.
-
-        Raises:
-            OSError: there are none; `TimeoutError` where nobody answered, or has not answered earlier calls yet.
-        """
-        if is_ipaddress(host):
-            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-        if not self._places.acquire(blocking=False):
+    def addresses(self, host: str, port: int) -> "list[tuple[Any, ...]]":
+        """Look a host up, in a thread that nobody has to wait for: a lookup can't be ended."""
+        if not self.lookups.acquire(blocking=False):
             raise TimeoutError("too many name lookups are without an answer")
-        found: Future[Sequence[Address]] = Future()
-        Thread(target=self._ask, args=(found, host, port), name="zoho-lookup", daemon=True).start()
+        found: Future[list[tuple[Any, ...]]] = Future()
+        Thread(target=self._look_up, args=(found, host, port), name="zoho-lookup", daemon=True).start()
         try:
-            return found.result(limit.left())
+            return found.result(self.left())
         except TimeoutError:
             raise TimeoutError("the name lookup is without an answer") from None
 
-    def _ask(self, found: "Future[Sequence[Address]]", host: str, port: int) -> None:
+    def _look_up(self, found: "Future[list[tuple[Any, ...]]]", host: str, port: int) -> None:
         try:
-            found.set_result(self._resolve(host, port, type=socket.SOCK_STREAM))
+            try:
+                answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            finally:
+                self.lookups.release()
+            found.set_result([address for *_, address in answers])
         except (OSError, ValueError) as error:
             found.set_exception(error)
-        finally:
-            self._places.release()
 
 
 class TlsSocket(ssl.SSLSocket):
@@ -105,14 +101,12 @@ class TlsSocket(ssl.SSLSocket):
 
 
 class _Bytes(io.RawIOBase):
-    """What comes off a socket while the limit lasts, and no more than is sane."""
+    """What comes off a socket while the call lasts, and no more than is sane."""
 
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, limit: Limit) -> None:
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, call: Call) -> None:
         self._raw = raw
         self._sock = sock
-        self._limit = limit
-        self.left = LARGEST_HEAD_BYTES
-        self.has_begun = False
+        self._call = call
         self.is_over = False
 
     def readable(self) -> bool:
@@ -121,12 +115,12 @@ class _Bytes(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         if self.is_over:
             return 0
-        self._sock.settimeout(self._limit.left())
+        self._sock.settimeout(self._call.left())
         count = self._raw.readinto(buffer) or 0
-        self.has_begun = self.has_begun or count > 0
-        self.left -= count
-        if self.left < 0:
-            raise EndlessError("an answer without end was cut off")
+        self._call.has_heard = self._call.has_heard or count > 0
+        self._call.bytes_left -= count
+        if self._call.bytes_left < 0:
+            raise OddError("an answer without end was cut off")
         return count
 
     def close(self) -> None:
@@ -137,35 +131,30 @@ class _Bytes(io.RawIOBase):
 class Reply(HTTPResponse):
     """An answer as http.client reads it, from the first final status line on."""
 
-    def __init__(self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, *, limit: Limit) -> None:
+    def __init__(self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, *, call: Call) -> None:
         super().__init__(sock, debuglevel, method)
-        self.source = _Bytes(self.fp.detach(), sock, limit)
-        self.fp = io.BufferedReader(self.source)
+        self._call = call
+        self._source = _Bytes(self.fp.detach(), sock, call)
+        self.fp = io.BufferedReader(self._source)
         self._has_rest = False
 
     def begin(self) -> None:
         """Read the head."""
         super().begin()
-        self.source.left = _LARGEST_REST_BYTES
+        self._call.bytes_left = _LARGEST_REST_BYTES
 
     @property
     def is_whole(self) -> bool:
-        """Whether it came to its own declared end, and nothing behind it, so that another may follow it."""
+        """Whether its length is told once, it came to that end, and nothing behind it, so that another may follow."""
+        framing = [*self.msg.get_all("content-length", []), *self.msg.get_all("transfer-encoding", [])]
+        is_framed = len(framing) == 1 and _FRAMING.fullmatch(framing[0]) is not None
+        says_close = self.will_close or "close" in ",".join(self.msg.get_all("connection", [])).lower()
         is_sound = self.version == 11 and not self.msg.defects  # noqa: PLR2004 - http.client's number for HTTP/1.1
-        says_close = any("close" in word.lower() for word in self.msg.get_all("connection", []))
-        return is_sound and self._is_framed() and self.isclosed() and not self._has_rest and not says_close
-
-    def _is_framed(self) -> bool:
-        """Whether its length is told once, in one way."""
-        lengths = self.msg.get_all("content-length", [])
-        codings = [coding.lower() for coding in self.msg.get_all("transfer-encoding", [])]
-        if codings:
-            return codings == ["chunked"] and not lengths
-        return len(lengths) == 1 and _WHOLE_NUMBER.fullmatch(lengths[0]) is not None
+        return is_sound and is_framed and self.isclosed() and not self._has_rest and not says_close
 
     def _close_conn(self) -> None:
         """Look what is left in the buffer: http.client throws it away with the buffer."""
-        self.source.is_over = True
+        self._source.is_over = True
         self._has_rest = bool(self.fp.peek(1))
         super()._close_conn()  # type: ignore[misc]
 
@@ -182,14 +171,13 @@ class Reply(HTTPResponse):
 
 
 class Connection(HTTPConnection):
-    """A connection whose calls have a limit each. `limit` and `lookups` are set before it is used."""
+    """A connection, and the call that it serves."""
 
-    limit: Limit
-    lookups: Lookups
+    call: Call
     reply: Reply | None = None
 
     @property
-    def is_silent(self) -> bool:
+    def is_connected(self) -> bool:
         """Whether it is open, and nothing came on it that nobody asked for."""
         self.sock.settimeout(0)
         try:
@@ -198,10 +186,11 @@ class Connection(HTTPConnection):
             return isinstance(error, BlockingIOError | ssl.SSLWantReadError)
         return False
 
-    def send(self, data: bytes) -> None:  # type: ignore[override]
-        """Send within the limit."""
-        self.sock.settimeout(self.limit.left())
-        super().send(data)
+    def connect(self) -> None:
+        """Connect to a server that waits for a request."""
+        super().connect()
+        if not self.is_connected:
+            raise OddError("what answers there speaks before it is asked")
 
     def discard(self) -> None:
         """Close it, and the answer that it may have handed its socket to."""
@@ -211,32 +200,91 @@ class Connection(HTTPConnection):
 
     def response_class(self, *arguments: object, **keywords: object) -> Reply:  # type: ignore[override]
         """Begin to read an answer."""
-        self.reply = Reply(*arguments, **keywords, limit=self.limit)  # type: ignore[arg-type]
+        self.reply = Reply(*arguments, **keywords, call=self.call)  # type: ignore[arg-type]
         return self.reply
 
     def _new_conn(self) -> socket.socket:
         """Connect to the first address that takes us."""
+        call = self.call
         failure: OSError = socket.gaierror(socket.EAI_NONAME, "it has no address")
-        for family, kind, protocol, _, address in self.lookups.addresses(self._dns_host, self.port, self.limit):
-            sock = socket.socket(family, kind, protocol)
+        for address in call.addresses(self._dns_host, self.port):
             try:
-                sock.settimeout(self.limit.left(self.limit.connect_seconds))
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sock.connect(address)
-                sock.settimeout(self.limit.left(self.limit.connect_seconds))
+                return create_connection(address[:2], call.left(call.connect_seconds))
             except OSError as error:
-                sock.close()
                 failure = error
-            else:
-                return sock
         raise failure
 
     def _tunnel(self) -> None:
         super()._tunnel()
-        self.sock.settimeout(self.limit.left(self.limit.connect_seconds))
         if isinstance(self.sock, TlsSocket):
-            self.sock.left = lambda: self.limit.left()  # noqa: PLW0108 - the limit of each call, not of this one
+            self.sock.left = lambda: self.call.left()  # noqa: PLW0108 - the limit of each call, not of this one
 
 
 class TlsConnection(Connection, HTTPSConnection):
     """The same over TLS."""
+
+
+class Pool(HTTPConnectionPool):
+    """The connections to one host, on each of which all that came before was asked for. Thread-safe."""
+
+    ConnectionCls = Connection
+
+    def urlopen(  # type: ignore[override]
+        self, method: str, url: str, body: str | None, headers: Mapping[str, str], *, timeout: Call, **_: object
+    ) -> Content:
+        """Send a request, and give its answer with the body read, as much of it as is sane."""
+        call, connection, is_sound = timeout, self._take(timeout), False
+        is_forwarded = not url.startswith("/")
+        try:
+            if self.proxy and not call.is_kept and not is_forwarded:
+                self._prepare_proxy(connection)
+            elif not call.is_kept:
+                connection.connect()
+            call.is_unsent, connection.timeout = False, call.left()
+            # A server may answer, and close, before it has read the request.
+            with suppress(ConnectionError):
+                sent = {**headers, **self.proxy_headers} if is_forwarded else headers
+                connection.request(method, url, body, sent, preload_content=False)
+            answer = _read(connection)
+            is_whole = connection.reply is not None and connection.reply.is_whole
+            is_sound = is_whole and bool(answer.data) and not call.is_fresh
+        finally:
+            if is_sound:
+                self._put_conn(connection)
+            else:
+                connection.discard()
+        return answer
+
+    def _take(self, call: Call) -> Connection:
+        try:
+            connection = cast("Connection", self._new_conn() if call.is_fresh else self._get_conn())
+        except ClosedPoolError:  # a refresh ended just now
+            connection = cast("Connection", self._new_conn())
+        connection.call, connection.reply = call, None
+        call.is_kept, call.is_unsent = not connection.is_closed, True
+        return connection
+
+
+def _read(connection: Connection) -> Content:
+    raw, body = connection.getresponse(), b""
+    if connection.call.is_kept and raw.status == HTTPStatus.REQUEST_TIMEOUT:
+        connection.call.has_heard = False  # it is about the time before
+        raise ConnectionError("HTTP 408")
+    if raw.status not in _BODILESS and not isinstance(raw.get_redirect_location(), str):
+        body = raw.read(LARGEST_BODY_BYTES + 1)
+    if len(body) > LARGEST_BODY_BYTES:
+        raise OddError(f"an answer of more than {LARGEST_BODY_BYTES} bytes was cut off (HTTP {raw.status})")
+    return Content(body, raw.headers, raw.status)
+
+
+class TlsPool(Pool, HTTPSConnectionPool):
+    """The same over TLS."""
+
+    ConnectionCls = TlsConnection
+
+
+def adopt(manager: PoolManager) -> PoolManager:
+    """Let a manager give pools of ours, and close those that it drops."""
+    manager.pool_classes_by_scheme = {"http": Pool, "https": TlsPool}
+    manager.pools.dispose_func = HTTPConnectionPool.close
+    return manager

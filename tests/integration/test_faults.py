@@ -20,7 +20,7 @@ from exporter.app import Application
 from exporter.settings import Settings
 from exporter.simulator import Endpoint, Fault, FaultKind, OAuthError, Simulator, ThrottleShape
 from exporter.state import SqliteStore
-from exporter.zoho.transport import LARGEST_BODY_BYTES
+from exporter.zoho.connection import LARGEST_BODY_BYTES
 
 JOB_ID = "3524033000006027001"
 JOB = f'account="acme",job_id="{JOB_ID}",module="Leads"'

@@ -5,12 +5,13 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from threading import Barrier, Event
+from typing import Any
 
 import pytest
 import requests
@@ -20,7 +21,7 @@ from unit.zoho.loopback import Behaviour, Certificate, Inside, StartServer
 
 from exporter.errors import ConfigurationError, PassingError, Problem
 from exporter.redactor import Redactor
-from exporter.zoho.connection import Address, Connection, Resolve
+from exporter.zoho.connection import Connection
 from exporter.zoho.transport import StaleConnectionError, Transport, TransportOptions, UnsentError, tls_context
 from exporter.zoho.wire import Answer
 
@@ -72,9 +73,8 @@ def open_transport(
         *,
         context: ssl.SSLContext = public_context,
         stopwatch: Callable[[], float] = time.monotonic,
-        resolve: Resolve = socket.getaddrinfo,
     ) -> Caller:
-        transport = Transport(options, context, Redactor(), clock=Clock(), stopwatch=stopwatch, resolve=resolve)
+        transport = Transport(options, context, Redactor(), clock=Clock(), stopwatch=stopwatch)
         opened.append(transport)
         return Caller(transport, stopwatch)
 
@@ -295,27 +295,48 @@ def test_a_refused_connection_was_not_sent(transport: Caller) -> None:
     assert "refused" in error.message
 
 
-def unknown(*_arguments: object, **_keywords: object) -> Sequence[Address]:
-    """Know no name."""
-    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+Resolve = Callable[[Callable[[], list[int]]], None]
+"""Sets what is asked for the ports, on loopback, of `zoho.invalid`."""
 
 
-def test_an_unknown_host_was_not_sent(open_transport: OpenTransport) -> None:
+@pytest.fixture
+def resolve(monkeypatch: pytest.MonkeyPatch) -> Resolve:
+    """Give a function that sets how the system resolves `zoho.invalid`."""
+    ask_system = socket.getaddrinfo
+
+    def resolve_by(ports: Callable[[], list[int]]) -> None:
+        def ask(host: str, *arguments: object, **keywords: object) -> list[Any]:
+            if host != "zoho.invalid":
+                return ask_system(host, *arguments, **keywords)  # type: ignore[arg-type]
+            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port)) for port in ports()]
+
+        monkeypatch.setattr(socket, "getaddrinfo", ask)
+
+    return resolve_by
+
+
+def test_an_unknown_host_was_not_sent(transport: Caller, resolve: Resolve) -> None:
     """A name that does not resolve is a fault of the network, and no time-out."""
-    error = failure(lambda: open_transport(resolve=unknown).get("http://zoho.invalid/", {}, {}))
+
+    def know_none() -> list[int]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    resolve(know_none)
+    error = failure(lambda: transport.get("http://zoho.invalid/", {}, {}))
     assert (type(error), error.code) == (UnsentError, "connection")
     assert "Name or service not known" in error.message
 
 
-def test_a_lookup_without_an_answer_is_given_up(open_transport: OpenTransport) -> None:
+def test_a_lookup_without_an_answer_is_given_up(open_transport: OpenTransport, resolve: Resolve) -> None:
     """It stands in a thread that the process does not wait for, and no more of them than there are calls."""
     is_over = Event()
 
-    def stall(*_arguments: object, **_keywords: object) -> Sequence[Address]:
+    def stall() -> list[int]:
         is_over.wait(30)
         return []
 
-    transport = open_transport(transport_options(0.3, 0.3, pool_size=1), resolve=stall)
+    resolve(stall)
+    transport = open_transport(transport_options(0.3, 0.3, pool_size=1))
     first = failure(lambda: transport.get("http://zoho.invalid/", {}, {}))
     threads = [thread for thread in threading.enumerate() if thread.name == "zoho-lookup"]
     second = failure(lambda: transport.get("http://zoho.invalid/", {}, {}))
@@ -329,17 +350,13 @@ def test_a_lookup_without_an_answer_is_given_up(open_transport: OpenTransport) -
     assert third.code == "connection"
 
 
-def test_the_next_address_is_tried(open_transport: OpenTransport, start_server: StartServer) -> None:
+def test_the_next_address_is_tried(transport: Caller, start_server: StartServer, resolve: Resolve) -> None:
     """A host whose first address refuses us may be there at the second."""
     with closing(socket.create_server(("127.0.0.1", 0))) as dead:
         refused = dead.getsockname()[1]
     server = start_server(answering(OK))
-
-    def two(*_arguments: object, **_keywords: object) -> Sequence[Address]:
-        kind = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
-        return [(*kind, ("127.0.0.1", refused)), (*kind, ("127.0.0.1", server.port))]
-
-    assert open_transport(resolve=two).get("http://zoho.invalid/", {}, {}).body == b"{}"
+    resolve(lambda: [refused, server.port])
+    assert transport.get("http://zoho.invalid/", {}, {}).body == b"{}"
 
 
 @pytest.mark.parametrize("limits", [(0.3, 30), (30, 0.3)], ids=["of-the-call", "of-connecting"])
@@ -714,9 +731,9 @@ def test_a_server_that_speaks_first_is_not_silent() -> None:
     connection = Connection("127.0.0.1", 80)
     connection.sock, peer = socket.socketpair()
     with closing(peer), closing(connection):
-        assert connection.is_silent
+        assert connection.is_connected
         peer.sendall(OK)
-        assert not connection.is_silent
+        assert not connection.is_connected
 
 
 def kept(connection: socket.socket) -> None:
@@ -867,7 +884,7 @@ def test_a_proxy_without_end_was_not_zohos(open_transport: OpenTransport, start_
     proxy = start_server(answering(HEAD + (b"X: " + b"y" * 60_000 + b"\r\n") * 50))
     options = transport_options(30, 30, {"https": f"http://{proxy.address}"})
     error = failure(lambda: open_transport(options).get("https://zoho.invalid/", {}, {}))
-    assert (type(error), error.code) == (UnsentError, "connection")
+    assert (type(error), error.code) == (UnsentError, "invalid_response")
 
 
 def test_chunks_without_end_are_cut_off(transport: Caller, start_server: StartServer) -> None:
