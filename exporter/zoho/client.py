@@ -159,7 +159,8 @@ class OpenAccount:
     def _poll(self, permit: Permit) -> JobReport:
         failure: Exception | None = None
         try:
-            return self._fetch(permit)
+            setup = self._setup
+            return self._fetch(setup, permit, self._stopwatch() + setup.transport.timeout_seconds)
         except Exception as error:
             failure = error
             raise
@@ -168,30 +169,24 @@ class OpenAccount:
             if failure is None or isinstance(failure, PollError):
                 self._meter.note_up(is_up=not isinstance(failure, PassingError | TokenRefusedError))
 
-    def _fetch(self, permit: Permit) -> JobReport:
-        setup, key = self._setup, permit.key
-        deadline = self._stopwatch() + setup.transport.timeout_seconds
-        token, asked_at = self._tokens.token(deadline), self._stopwatch()
-        try:
-            return self._accepted(setup, permit, token, deadline)
-        except DeadTokenError as error:
-            token = self._tokens.replacement(token, key, asked_at, deadline, error.code)
-        try:
-            return self._accepted(setup, permit, token, deadline)
-        except DeadTokenError as error:
-            self._tokens.doubt(token, key, asked_at, error.code)
-            raise
+    def _fetch(self, setup: AccountSetup, permit: Permit, deadline: float, first_at: float | None = None) -> JobReport:
+        """Ask, and once more with another token where the first one, asked with at `first_at`, turns out to be dead.
 
-    def _accepted(self, setup: AccountSetup, permit: Permit, token: KeptToken, deadline: float) -> JobReport:
-        """Ask; whatever Zoho answers but that the token is dead tells that it accepts the token."""
-        asked_at = self._stopwatch()
+        Whatever Zoho answers but that the token is dead tells that it accepts the token.
+        """
+        key, token, asked_at = permit.key, self._tokens.token(deadline), self._stopwatch()
+        begun_at, is_second = (asked_at, False) if first_at is None else (first_at, True)
         try:
             report = self._ask(setup, permit, token, deadline)
+        except DeadTokenError as error:
+            self._tokens.reject(token, key, begun_at, error, is_second=is_second)
         except RefusedError:
-            self._tokens.note_accepted(token, permit.key, asked_at)
+            self._tokens.note_accepted(key, asked_at)
             raise
-        self._tokens.note_accepted(token, permit.key, asked_at)
-        return report
+        else:
+            self._tokens.note_accepted(key, asked_at)
+            return report
+        return self._fetch(setup, permit, deadline, asked_at)
 
     def _credentials(self) -> Credentials:
         credentials = self._setup.credentials()
