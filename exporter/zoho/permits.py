@@ -71,7 +71,6 @@ class Permit:
     _purse: Purse
     _leave: Callable[[JobKey], object]
     _is_paid: bool = True
-    _is_over: bool = False
     fetch: Callable[[], JobReport] = field(init=False)
     """Asks Zoho, for one credit, or another one where the token or the connection had died; the account sets it.
 
@@ -101,16 +100,13 @@ class Permit:
     def land(self, note: Note) -> tuple[TrackedJob, TrackedJob] | None:
         """Put what the poll gave, and give the job before and after; `None` where it is not tracked any more."""
         self._return_unused()
-        landed = self._account.land(self._claim, note)
-        self._is_over = landed is not None
-        return landed
+        return self._account.land(self._claim, note)
 
     def close(self) -> None:
         """Give up the right, and the credit if nothing was sent."""
         self._leave(self.key)
         self._return_unused()
-        if not self._is_over:
-            self._account.release(self._claim)
+        self._account.release(self._claim)
 
     def _return_unused(self) -> None:
         """Return the credit of a poll that never came to a call; with its claim it would be out of reach."""
@@ -148,7 +144,6 @@ class Permits:
         self._draw = draw
         self._lock = Lock()
         self._trial: JobKey | None = None
-        self._looked_at = 0.0
 
     def take(self, key: JobKey, *, is_probe: bool, are_others_live: bool, is_overdue: bool) -> Permit:
         """Give the right to poll a job.
@@ -248,16 +243,15 @@ class Permits:
 
     def _check_reserve(self) -> None:
         """Hold polls back below the reserve, but for one look an hour, whether that is answered or not."""
-        if not self.is_reserve_reached:
-            return
-        with self._lock:
-            now = self._clock()
-            # A look of the future is one of before a clock was set back: nobody knows how long ago.
-            if any(
-                0 <= now - at < RESERVE_LOOK_SECONDS for at in (self._account.standing.answered_at, self._looked_at)
-            ):
-                raise HeldBackError(BUDGET, f"fewer than {self.limits.reserve} credits are left to the organisation")
-            self._looked_at = now
+        if self.is_reserve_reached:
+            self._account.stand(self._looked)
+
+    def _looked(self, standing: Standing) -> Standing:
+        now = self._clock()
+        # A look of the future is one of before a clock was set back: nobody knows how long ago.
+        if 0 <= now - standing.answered_at < RESERVE_LOOK_SECONDS:
+            raise HeldBackError(BUDGET, f"fewer than {self.limits.reserve} credits are left to the organisation")
+        return replace(standing, answered_at=now)
 
     def _check_unwritten(self, *, is_overdue: bool) -> None:
         if is_overdue or not self._is_too_much_unwritten():
