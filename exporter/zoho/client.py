@@ -18,7 +18,7 @@ from exporter.zoho.oauth import mint
 from exporter.zoho.permits import CreditLimits, Permit, Permits
 from exporter.zoho.tokens import TokenSource
 from exporter.zoho.transport import StaleConnectionError, Transport, UnsentError
-from exporter.zoho.wire import Answer, Credits, credits_remaining, decode_report, quote
+from exporter.zoho.wire import CREDITS_HEADER, Answer, credits_remaining, decode_report, quote
 
 _log = logging.getLogger(__name__)
 
@@ -203,12 +203,11 @@ class OpenAccount:
             self._meter.note_exchange(key, Exchange(asked, asked_at, f"no answer: {error.message}"))
             raise
         self._meter.note_exchange(key, Exchange(asked, asked_at, answer.excerpt()))
-        remaining = credits_remaining(answer)
-        if isinstance(remaining, int):
+        if (remaining := credits_remaining(answer)) is not None:
             self._permits.note_remaining(remaining, answer.received_at)
         report = decode_report(answer, key.module)
         # Only a report without the header means that more than half is left: a fault or a proxy says nothing of it.
-        if remaining is Credits.UNSAID:
+        if CREDITS_HEADER not in answer.headers:
             self._permits.note_remaining(None, answer.received_at)
         return report
 
