@@ -14,7 +14,7 @@ from exporter.redactor import Redactor
 from exporter.state.port import AccountState
 from exporter.zoho.data_centers import Endpoints
 from exporter.zoho.meter import STATUS, TOKEN, Meter
-from exporter.zoho.oauth import mint
+from exporter.zoho.oauth import decode_token, refresh_grant
 from exporter.zoho.permits import CreditLimits, Permit, Permits
 from exporter.zoho.tokens import TokenSource
 from exporter.zoho.transport import StaleConnectionError, Transport, UnsentError
@@ -235,9 +235,13 @@ class OpenAccount:
 
     def _mint(self, credentials: Credentials, deadline: float) -> KeptToken:
         setup = self._setup
-        with self._meter.measure(TOKEN):
-            post_form = partial(setup.transport.post_form, deadline=deadline)
-            token = mint(post_form, setup.endpoints.accounts_url, credentials)
+        url = f"{setup.endpoints.accounts_url}/oauth/v2/token"
+        try:
+            with self._meter.measure(TOKEN):
+                sealed = setup.transport.post_form(url, refresh_grant(credentials), deadline=deadline)
+        except PassingError as error:
+            raise PassingError(error.code, f"no token: {error.message}", advice=error.advice) from error
+        token = decode_token(sealed)
         _log.info("access token minted", extra={"account": setup.account.alias, "expires_at": int(token.expires_at)})
         return token
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from threading import Lock, Semaphore
 
-from exporter.errors import ConfigurationError, DeadTokenError, PassingError, RefusedError, TokenRefusedError
+from exporter.errors import ConfigurationError, DeadTokenError, PassingError, PollError, RefusedError, TokenRefusedError
 from exporter.model import Credentials, JobKey, KeptToken, Pause, Standing, TokenStatus
 from exporter.state.port import AccountState
-from exporter.zoho.oauth import BAD_CREDENTIALS, MINT_LIMIT, REASONS, RefreshError, Refusal
+from exporter.zoho.oauth import ACCESS_DENIED, BAD_CREDENTIALS, MINT_LIMIT, REASONS
 from exporter.zoho.permits import CoolDown
 
 _log = logging.getLogger(__name__)
@@ -33,13 +33,8 @@ _THROTTLE = CoolDown(180, 900)
 _PASSING = CoolDown(15, 600)
 _PERMANENT = CoolDown(900, 21_600)
 
-_REJECTED = Refusal(
-    "rejected",
-    is_passing=True,
-    advice="Zoho's API does not accept even a new access token: check environment, data_center and api_url",
-)
-_MINT_LIMIT = Refusal(MINT_LIMIT, is_passing=True, advice="tokens die too early: see what else uses this refresh token")
-_UNREADABLE = Refusal(BAD_CREDENTIALS, is_passing=True, advice="make the secret files readable again")
+_REJECTED = "rejected"
+"""Reason of a pause after an access token that Zoho gave and did not accept."""
 
 
 class TokenSource:
@@ -47,7 +42,7 @@ class TokenSource:
 
     Args:
         alias: the account, for the log.
-        mint: asks Zoho for a token, by a deadline on the stopwatch; raises `RefreshError` or `PassingError`.
+        mint: asks Zoho for a token, by a deadline on the stopwatch; raises `PollError`.
         credentials: reads the secrets, anew at each refresh; raises `ConfigurationError`.
         account: keeps the token, the pauses and when tokens were asked for, so that a restart neither mints one nor
             forgets the limit.
@@ -121,7 +116,10 @@ class TokenSource:
         if is_second:
             if is_in_use:
                 message = "Zoho's API refused an access token that was just minted"
-                self._refused(_REJECTED, message, token.fingerprint)
+                advice = (
+                    "Zoho's API does not accept even a new access token: check environment, data_center and api_url"
+                )
+                self._refused(PassingError(_REJECTED, message, advice=advice), token.fingerprint)
             raise error
 
     def note_accepted(self, key: JobKey, asked_at: float) -> None:
@@ -131,7 +129,7 @@ class TokenSource:
             self._has_excuse = True
             self._suspects.pop(key, None)
         pause = self._account.standing.token_pause
-        if pause and pause.reason == _REJECTED.reason:
+        if pause and pause.reason == _REJECTED:
             self._account.stand(lambda standing: replace(standing, token_pause=None))
             _log.info("access tokens are accepted again", extra={"account": self._alias})
 
@@ -173,9 +171,9 @@ class TokenSource:
             raise TokenRefusedError(pause.reason, pause.message, advice=pause.advice, retry_at=pause.until)
         try:
             token = self._good(fingerprint) or self._minted(deadline)
-        except RefreshError as error:
-            self._errors[error.refusal.reason] += 1
-            refused = self._refused(error.refusal, error.message, fingerprint, error.retry_after_seconds)
+        except PollError as error:
+            self._errors[error.code] += 1
+            refused = self._refused(error, fingerprint)
             if self._rechecks != rechecks:
                 self._account.stand(_without_curable_pause)  # it is about settings of before
             raise refused from error
@@ -187,15 +185,13 @@ class TokenSource:
     def _minted(self, deadline: float) -> KeptToken:
         try:
             credentials = self._credentials()
-            self._book_mint()
-            token = replace(self._mint(credentials, deadline), fingerprint=_fingerprint(credentials))
         except ConfigurationError as error:
-            raise RefreshError(_UNREADABLE, str(error)) from error
-        except PassingError as error:
-            refusal = Refusal(error.code, is_passing=True, advice=error.advice)
-            raise RefreshError(refusal, f"no token: {error.message}") from error
+            advice = "make the secret files readable again"
+            raise PassingError(BAD_CREDENTIALS, str(error), advice=advice) from error
+        self._book_mint()
+        token = replace(self._mint(credentials, deadline), fingerprint=_fingerprint(credentials))
         pause = self._account.standing.token_pause
-        if pause and pause.reason != _REJECTED.reason:
+        if pause and pause.reason != _REJECTED:
             pause = None
             _log.info("token refresh works again", extra={"account": self._alias})
         self._minted_at = self._stopwatch()
@@ -209,7 +205,8 @@ class TokenSource:
         if next_at is not None:
             minutes = MINT_WINDOW_SECONDS / 60
             message = f"{MINTS_PER_WINDOW} tokens were asked for within {minutes:g} minutes, which is Zoho's limit"
-            raise RefreshError(_MINT_LIMIT, message, next_at - self._clock())
+            advice = "tokens die too early: see what else uses this refresh token"
+            raise PassingError(MINT_LIMIT, message, advice=advice, retry_after_seconds=next_at - self._clock())
         self._refreshes += 1
 
     def _judge(self, key: JobKey, asked_at: float, error: DeadTokenError, *, is_second: bool) -> None:
@@ -248,34 +245,31 @@ class TokenSource:
         is_in_force = pause is not None and pause.is_in_force(self._clock())
         return pause if pause and is_in_force and pause.fingerprint == self._fingerprint() else None
 
-    def _refused(
-        self, refusal: Refusal, message: str, fingerprint: str, asked_seconds: float | None = None
-    ) -> TokenRefusedError:
+    def _refused(self, error: PollError, fingerprint: str) -> TokenRefusedError:
         """Start a cool-down, which new credentials end, tell of it unless it only goes on, and give the error."""
-        last = self._account.standing.token_pause
-        is_same = last is not None and (last.reason, last.fingerprint) == (refusal.reason, fingerprint)
+        last, reason, advice = self._account.standing.token_pause, error.code, error.advice
+        is_same = last is not None and (last.reason, last.fingerprint) == (reason, fingerprint)
         in_a_row = last.in_a_row + 1 if last and is_same else 1
         since = self._clock()
-        until = since + max(_cool_down(refusal).seconds(in_a_row), asked_seconds or 0.0)
-        pause = Pause(refusal.reason, message, refusal.advice, since, until, in_a_row, fingerprint)
+        until = since + max(_cool_down(error).seconds(in_a_row), error.retry_after_seconds or 0.0)
+        pause = Pause(reason, error.message, advice, since, until, in_a_row, fingerprint)
         self._account.stand(lambda standing: replace(standing, token_pause=pause))
         if in_a_row == 1:
-            details = {"account": self._alias, "reason": refusal.reason, "advice": refusal.advice}
-            _log.warning("%s", message, extra=details)
-        return TokenRefusedError(refusal.reason, message, advice=refusal.advice, retry_at=until)
+            _log.warning("%s", error.message, extra={"account": self._alias, "reason": reason, "advice": advice})
+        return TokenRefusedError(reason, error.message, advice=advice, retry_at=until)
 
 
 def _without_curable_pause(standing: Standing) -> Standing:
     """End a pause that other settings may have cured; no setting lifts a throttle."""
     pause = standing.token_pause
-    is_throttle = pause is not None and pause.reason in {"access_denied", MINT_LIMIT}
+    is_throttle = pause is not None and pause.reason in {ACCESS_DENIED, MINT_LIMIT}
     return standing if is_throttle else replace(standing, token_pause=None)
 
 
-def _cool_down(refusal: Refusal) -> CoolDown:
-    if refusal.reason == "access_denied":
+def _cool_down(error: PollError) -> CoolDown:
+    if error.code == ACCESS_DENIED:
         return _THROTTLE
-    return _PASSING if refusal.is_passing else _PERMANENT
+    return _PASSING if isinstance(error, PassingError) else _PERMANENT
 
 
 def _job_refused(key: JobKey, code: str) -> RefusedError:

@@ -23,16 +23,24 @@ from exporter.errors import (
 )
 from exporter.model import Credentials, JobKey, KeptToken, Pause, Standing, TokenStatus
 from exporter.state import SqliteStore
-from exporter.zoho.oauth import REFUSALS, RefreshError, Refusal
+from exporter.zoho.oauth import PASSING_REFUSALS, REFUSALS
 from exporter.zoho.tokens import TokenSource
 
 CREDENTIALS = Credentials("1000.CLIENT", "client-secret-0a1b", "1000.refresh-2c3d")
 NEW_CREDENTIALS = replace(CREDENTIALS, refresh_token="1000.refresh-new-4e5f")
 UNREADABLE = ConfigurationError((Problem("/run/secrets/refresh_token", "permission denied"),))
-THROTTLED = RefreshError(REFUSALS["access denied"], "Zoho refused to refresh the token: Access Denied (HTTP 400)")
-GENERAL = RefreshError(REFUSALS["general_error"], "Zoho refused to refresh the token: general_error (HTTP 200)")
-REVOKED = RefreshError(REFUSALS["invalid_code"], "Zoho refused to refresh the token: invalid_code (HTTP 200)")
-TIMEOUT = PassingError("timeout", "Zoho fell silent for 8 s", advice="check the network")
+
+
+def refusal(reason: str, message: str = "refused", seconds: float | None = None) -> PollError:
+    """Give a refusal of the accounts host."""
+    kind = PassingError if reason in PASSING_REFUSALS else RefusedError
+    return kind(reason, message, advice=REFUSALS[reason], retry_after_seconds=seconds)
+
+
+THROTTLED = refusal("access_denied", "Zoho refused to refresh the token: Access Denied (HTTP 400)")
+GENERAL = refusal("general_error", "Zoho refused to refresh the token: general_error (HTTP 200)")
+REVOKED = refusal("invalid_code", "Zoho refused to refresh the token: invalid_code (HTTP 200)")
+TIMEOUT = PassingError("timeout", "no token: Zoho fell silent for 8 s", advice="check the network")
 DEAD = DeadTokenError("INVALID_TOKEN", "Zoho answered INVALID_TOKEN invalid oauth token (HTTP 401)")
 SECRETS = ("client-secret-0a1b", "refresh-2c3d", "refresh-new-4e5f", "1000.token")
 
@@ -301,7 +309,7 @@ def test_a_success_ends_the_row_of_refusals(scene: Scene) -> None:
 @pytest.mark.parametrize(("asked", "pause"), [(600.0, 600), (20.0, 180), (None, 180)])
 def test_zohos_own_pause_wins_when_it_is_longer(scene: Scene, asked: float | None, pause: float) -> None:
     """`Retry-After` lengthens a pause and never shortens it."""
-    scene.fault = RefreshError(REFUSALS["access denied"], "Access Denied", asked)
+    scene.fault = refusal("access_denied", "Access Denied", asked)
     assert scene.refused().retry_at == NOW + pause
 
 
@@ -319,7 +327,7 @@ def test_new_credentials_end_a_pause(scene: Scene, fault: Exception) -> None:
 @pytest.mark.parametrize(
     ("fault", "is_cured"),
     [
-        pytest.param(RefreshError(REFUSALS["invalid_client"], "invalid_client"), True, id="data-centre"),
+        pytest.param(refusal("invalid_client"), True, id="data-centre"),
         pytest.param(TIMEOUT, True, id="network"),
         pytest.param(THROTTLED, False, id="throttled"),
     ],
@@ -1050,7 +1058,7 @@ def test_a_warning_names_account_reason_and_advice(scene: Scene, caplog: pytest.
 
 def test_a_refusal_shows_no_secret(scene: Scene) -> None:
     """Neither the error nor what caused it holds a secret."""
-    scene.fault = RefreshError(Refusal("other", is_passing=False, advice="see Zoho's word"), "refused")
+    scene.fault = RefusedError("other", "refused", advice="see Zoho's word")
     error = scene.refused()
     assert error.__cause__ is scene.fault
     assert not any(secret in f"{error!r} {error.__cause__!r} {error.advice}" for secret in SECRETS)

@@ -26,7 +26,7 @@ from exporter.errors import (
 from exporter.model import JobReport, JobState
 from exporter.redactor import Redactor
 from exporter.zoho.codes import LABEL_VALUES
-from exporter.zoho.oauth import RefreshError, decode_token
+from exporter.zoho.oauth import decode_token
 from exporter.zoho.wire import (
     Answer,
     SealedAnswer,
@@ -1030,8 +1030,8 @@ def test_nothing_that_the_wire_gives_shows_a_secret(body: bytes, status: int, ki
         shown += [result.message, result.advice, result.code]
     try:
         shown.append(decode_token(sealed).api_domain)
-    except RefreshError as error:
-        shown += [error.message, str(error), error.refusal.reason]
+    except PollError as error:
+        shown += [error.message, str(error), error.code]
     for text in shown:
         assert not any(secret.upper() in plain(text) for secret in SECRETS)
         assert not any(base64.b64encode(secret.encode()).decode()[:-4] in text for secret in SECRETS)
