@@ -5,11 +5,10 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from exporter.errors import DeadTokenError, PassingError, PollError, RefusedError, TokenRefusedError
 from exporter.kinds import MASS_UPDATE
-from exporter.model import Account, Credentials, CreditStatus, Exchange, JobKey, JobReport, KeptToken, UpstreamStatus
+from exporter.model import Account, Credentials, CreditStatus, Exchange, JobReport, KeptToken, UpstreamStatus
 from exporter.redactor import Redactor
 from exporter.state.port import AccountState
 from exporter.zoho.data_centers import Endpoints
@@ -80,11 +79,12 @@ class OpenAccount:
             state,
             setup.limits,
             self._tokens.is_cooling_down,
+            self._poll,
             lease_seconds=setup.transport.timeout_seconds + LEASE_MARGIN_SECONDS,
             clock=clock,
             draw=draw,
         )
-        self.expect, self.pressure = self._permits.expect, self._permits.pressure
+        self.take, self.expect, self.pressure = self._permits.take, self._permits.expect, self._permits.pressure
         self.last_exchange = self._meter.exchange
         self._ignored_domain = ""
 
@@ -117,16 +117,6 @@ class OpenAccount:
         """
         self._tokens.token(self._stopwatch() + self._setup.transport.timeout_seconds)
 
-    def take(self, key: JobKey, *, is_probe: bool, are_others_live: bool, is_overdue: bool) -> Permit:
-        """Ask for the right to poll a job, as `Permits.take` says.
-
-        Raises:
-            HeldBackError: not now.
-        """
-        permit = self._permits.take(key, is_probe=is_probe, are_others_live=are_others_live, is_overdue=is_overdue)
-        permit.fetch = partial(self._poll, permit)
-        return permit
-
     def rest(self) -> None:
         """Let go of idle connections and of credits that nobody spent: the last call has ended."""
         self._state.rest()
@@ -134,11 +124,11 @@ class OpenAccount:
 
     def status(self) -> UpstreamStatus:
         """Give what the metrics show of this account's calls."""
-        reading, limits = self._meter.read(), self._setup.limits
+        meter, limits = self._meter, self._setup.limits
         return UpstreamStatus(
             token=self._tokens.status(),
             credits=CreditStatus(
-                spent=reading.credits_spent,
+                spent=meter.credits_spent,
                 used_24h=self._state.used(),
                 budget=limits.daily_budget,
                 reserve=limits.reserve,
@@ -146,10 +136,10 @@ class OpenAccount:
                 is_reserve_reached=self._permits.is_reserve_reached,
                 unwritten=self._state.unwritten(),
             ),
-            is_up=reading.is_up,
+            is_up=meter.is_up,
             is_circuit_open=self._permits.is_open or self._tokens.is_cooling_down(),
-            in_flight=reading.in_flight,
-            durations=reading.durations,
+            in_flight=meter.in_flight,
+            durations=meter.durations,
         )
 
     def close(self) -> None:
@@ -167,7 +157,7 @@ class OpenAccount:
         finally:
             self._permits.leave(permit.key, failure)
             if failure is None or isinstance(failure, PollError):
-                self._meter.note_up(is_up=not isinstance(failure, PassingError | TokenRefusedError))
+                self._meter.is_up = not isinstance(failure, PassingError | TokenRefusedError)
 
     def _fetch(self, setup: AccountSetup, permit: Permit, deadline: float, first_at: float | None = None) -> JobReport:
         """Ask, and once more with another token where the first one, asked with at `first_at`, turns out to be dead.
@@ -217,21 +207,16 @@ class OpenAccount:
         """Make the call, and again on a fresh connection where one that was kept had died before it brought a byte."""
         permit.pay()
         headers = {"Authorization": f"Zoho-oauthtoken {token.value}"}
-        is_sent = True
         try:
             with self._meter.measure(STATUS):
                 return transport.get(url, {"job_id": permit.key.job_id}, headers, deadline=deadline, fresh=fresh)
         except StaleConnectionError:
             if fresh:
                 raise
-            return self._send(transport, permit, url, token, deadline, fresh=True)
         except UnsentError:
-            is_sent = False
             permit.give_back()
             raise
-        finally:
-            if is_sent:
-                self._meter.spend_credit()
+        return self._send(transport, permit, url, token, deadline, fresh=True)
 
     def _mint(self, credentials: Credentials, deadline: float) -> KeptToken:
         setup = self._setup

@@ -5,7 +5,7 @@ unwritten, are Zoho's remaining ones below the reserve, is there budget, does no
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from exporter.errors import DeadTokenError, HeldBackError, OutOfCreditsError, RefusedError, ThrottledError
@@ -63,24 +63,29 @@ class CreditLimits:
 class Permit:
     """The right to poll one job, once, with the credit of its first call. For one thread.
 
-    `purse` pays for further calls, `leave` ends the trial that the poll may be.
+    `purse` pays for further calls, `ask` makes them, `leave` ends the trial that the poll may be.
     """
 
     _account: AccountState
     _claim: Claim
     _purse: Purse
+    _ask: "Callable[[Permit], JobReport]"
     _leave: Callable[[JobKey], object]
     _is_paid: bool = True
-    fetch: Callable[[], JobReport] = field(init=False)
-    """Asks Zoho, for one credit, or another one where the token or the connection had died; the account sets it.
-
-    It raises a `HeldBackError` where nothing was sent, and a `PollError` where there is no report.
-    """
 
     @property
     def key(self) -> JobKey:
         """The job."""
         return self._claim.key
+
+    def fetch(self) -> JobReport:
+        """Ask Zoho, for one credit, or another one where the token or the connection had died.
+
+        Raises:
+            HeldBackError: nothing was sent.
+            PollError: there is no report.
+        """
+        return self._ask(self)
 
     def pay(self) -> None:
         """Have a credit booked for the next call, so that no crash forgets it.
@@ -121,6 +126,7 @@ class Permits:
         account: what is kept of the account.
         limits: what it may spend.
         is_cooling_down: whether the next access token would be refused without asking Zoho.
+        ask: makes the poll of a permit.
         lease_seconds: how long a poll may take.
         clock: gives Unix seconds.
         draw: gives a number from 0 to 1, so that the exporters of one organisation do not try again together.
@@ -131,6 +137,7 @@ class Permits:
         account: AccountState,
         limits: CreditLimits,
         is_cooling_down: Callable[[], bool],
+        ask: Callable[[Permit], JobReport],
         *,
         lease_seconds: float,
         clock: Callable[[], float],
@@ -140,6 +147,7 @@ class Permits:
         self.limits = limits
         self.lease_seconds = lease_seconds
         self._is_cooling_down = is_cooling_down
+        self._ask = ask
         self._clock = clock
         self._draw = draw
         self._lock = Lock()
@@ -169,7 +177,7 @@ class Permits:
         except BaseException:
             self._leave_trial(key)
             raise
-        return Permit(self._account, claim, purse, self._leave_trial)
+        return Permit(self._account, claim, purse, self._ask, self._leave_trial)
 
     def expect(self, calls: int) -> None:
         """Book the credits of calls that are about to be made, so that they share one write."""
