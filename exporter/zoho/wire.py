@@ -35,9 +35,8 @@ _LONGEST_EXCERPT = 2000
 _LONGEST_PAUSE_SECONDS = 86_400.0
 _LARGEST_COUNT = 2**53  # the largest that Prometheus' float64 samples hold exactly
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE)
+_COUNT = re.compile(r"[0-9]{1,19}")
 _CREDITS = re.compile(r"-?[0-9]{1,15}")
-_HEADER_PARTS = re.compile(r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,)?[^,]+", re.IGNORECASE)
-"""What a header sent several times holds: its values, joined by commas, as a date also has one."""
 _OTHER = ErrorCode(OTHER, RefusedError, "an undocumented error: see Zoho's message", source="")
 _NO_REPORT = ErrorCode(
     "invalid_response",
@@ -144,7 +143,8 @@ def retry_after_seconds(answer: Answer, document: Mapping[str, object]) -> float
     """
     details = document.get("details")
     asked = [
-        *(_part_seconds(part.strip(), answer) for part in _HEADER_PARTS.findall(answer.headers.get("retry-after", ""))),
+        # A date has a comma of its own, behind its weekday, which says nothing of when.
+        *(_part_seconds(part.strip(), answer) for part in answer.headers.get("retry-after", "").split(",")),
         seconds_of(details.get("retry_after")) if isinstance(details, dict) else None,
     ]
     return max((min(seconds, _LONGEST_PAUSE_SECONDS) for seconds in asked if seconds is not None), default=None)
@@ -239,30 +239,15 @@ def _report(element: Mapping[str, object]) -> JobReport:
 
 def _count(value: object) -> int | None:
     """Read a count, also as a numeric string; what can't be a number of records is `None`: absent beats wrong."""
-    match value:
-        case bool():
-            return None
-        case int():
-            count = value
-        case float() if value.is_integer():
-            count = int(value)
-        case str() if value.strip().isascii() and value.strip().isdigit() and len(value) < 20:  # noqa: PLR2004 - int64 has 19
-            count = int(value)
-        case _:
-            return None
-    return count if 0 <= count <= _LARGEST_COUNT else None
+    text = str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
+    return int(text) if _COUNT.fullmatch(text) and int(text) <= _LARGEST_COUNT else None
 
 
 def seconds_of(value: object) -> float | None:
     """Read a number of seconds, 0 or more, also as text; `None` for anything else."""
-    is_number = _SECONDS.fullmatch(value.strip()) if isinstance(value, str) else isinstance(value, int | float)
-    if isinstance(value, bool) or not is_number:
-        return None
-    try:
-        seconds = float(str(value))
-    except (ValueError, OverflowError):
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+    text = str(value).strip()
+    seconds = float(text) if _SECONDS.fullmatch(text) else math.inf
+    return seconds if math.isfinite(seconds) else None
 
 
 def _part_seconds(part: str, answer: Answer) -> float | None:
