@@ -322,7 +322,7 @@ class Standing:
     credits_remaining: int | None = None
     """What Zoho said last is left to the organisation; `None` while it says nothing, which means plenty."""
     answered_at: float = 0.0
-    """When Zoho last answered a status call; 0 for never."""
+    """When Zoho last said so, or was asked while fewer are left than the reserve; 0 for never."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,20 +5,19 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from exporter.errors import DeadTokenError, PassingError, PollError, RefusedError, TokenRefusedError
 from exporter.kinds import MASS_UPDATE
-from exporter.model import Account, Credentials, CreditStatus, Exchange, JobKey, JobReport, KeptToken, UpstreamStatus
+from exporter.model import Account, Credentials, CreditStatus, Exchange, JobReport, KeptToken, UpstreamStatus
 from exporter.redactor import Redactor
 from exporter.state.port import AccountState
 from exporter.zoho.data_centers import Endpoints
 from exporter.zoho.meter import STATUS, TOKEN, Meter
-from exporter.zoho.oauth import mint
+from exporter.zoho.oauth import decode_token, refresh_grant
 from exporter.zoho.permits import CreditLimits, Permit, Permits
 from exporter.zoho.tokens import TokenSource
 from exporter.zoho.transport import StaleConnectionError, Transport, UnsentError
-from exporter.zoho.wire import Answer, Credits, credits_remaining, decode_report, quote
+from exporter.zoho.wire import CREDITS_HEADER, Answer, credits_remaining, decode_report, quote
 
 _log = logging.getLogger(__name__)
 
@@ -80,11 +79,12 @@ class OpenAccount:
             state,
             setup.limits,
             self._tokens.is_cooling_down,
+            self._poll,
             lease_seconds=setup.transport.timeout_seconds + LEASE_MARGIN_SECONDS,
             clock=clock,
             draw=draw,
         )
-        self.expect, self.pressure = self._permits.expect, self._permits.pressure
+        self.take, self.expect, self.pressure = self._permits.take, self._permits.expect, self._permits.pressure
         self.last_exchange = self._meter.exchange
         self._ignored_domain = ""
 
@@ -117,16 +117,6 @@ class OpenAccount:
         """
         self._tokens.token(self._stopwatch() + self._setup.transport.timeout_seconds)
 
-    def take(self, key: JobKey, *, is_probe: bool, are_others_live: bool, is_overdue: bool) -> Permit:
-        """Ask for the right to poll a job, as `Permits.take` says.
-
-        Raises:
-            HeldBackError: not now.
-        """
-        permit = self._permits.take(key, is_probe=is_probe, are_others_live=are_others_live, is_overdue=is_overdue)
-        permit.fetch = partial(self._poll, permit)
-        return permit
-
     def rest(self) -> None:
         """Let go of idle connections and of credits that nobody spent: the last call has ended."""
         self._state.rest()
@@ -134,11 +124,11 @@ class OpenAccount:
 
     def status(self) -> UpstreamStatus:
         """Give what the metrics show of this account's calls."""
-        reading, limits = self._meter.read(), self._setup.limits
+        meter, limits = self._meter, self._setup.limits
         return UpstreamStatus(
             token=self._tokens.status(),
             credits=CreditStatus(
-                spent=reading.credits_spent,
+                spent=meter.credits_spent,
                 used_24h=self._state.used(),
                 budget=limits.daily_budget,
                 reserve=limits.reserve,
@@ -146,10 +136,10 @@ class OpenAccount:
                 is_reserve_reached=self._permits.is_reserve_reached,
                 unwritten=self._state.unwritten(),
             ),
-            is_up=reading.is_up,
+            is_up=meter.is_up,
             is_circuit_open=self._permits.is_open or self._tokens.is_cooling_down(),
-            in_flight=reading.in_flight,
-            durations=reading.durations,
+            in_flight=meter.in_flight,
+            durations=meter.durations,
         )
 
     def close(self) -> None:
@@ -159,39 +149,34 @@ class OpenAccount:
     def _poll(self, permit: Permit) -> JobReport:
         failure: Exception | None = None
         try:
-            return self._fetch(permit)
+            setup = self._setup
+            return self._fetch(setup, permit, self._stopwatch() + setup.transport.timeout_seconds)
         except Exception as error:
             failure = error
             raise
         finally:
             self._permits.leave(permit.key, failure)
             if failure is None or isinstance(failure, PollError):
-                self._meter.note_up(is_up=not isinstance(failure, PassingError | TokenRefusedError))
+                self._meter.is_up = not isinstance(failure, PassingError | TokenRefusedError)
 
-    def _fetch(self, permit: Permit) -> JobReport:
-        setup, key = self._setup, permit.key
-        deadline = self._stopwatch() + setup.transport.timeout_seconds
-        token, asked_at = self._tokens.token(deadline), self._stopwatch()
-        try:
-            return self._accepted(setup, permit, token, deadline)
-        except DeadTokenError as error:
-            token = self._tokens.replacement(token, key, asked_at, deadline, error.code)
-        try:
-            return self._accepted(setup, permit, token, deadline)
-        except DeadTokenError as error:
-            self._tokens.doubt(token, key, asked_at, error.code)
-            raise
+    def _fetch(self, setup: AccountSetup, permit: Permit, deadline: float, first_at: float | None = None) -> JobReport:
+        """Ask, and once more with another token where the first one, asked with at `first_at`, turns out to be dead.
 
-    def _accepted(self, setup: AccountSetup, permit: Permit, token: KeptToken, deadline: float) -> JobReport:
-        """Ask; whatever Zoho answers but that the token is dead tells that it accepts the token."""
-        asked_at = self._stopwatch()
+        Whatever Zoho answers but that the token is dead tells that it accepts the token.
+        """
+        key, token, asked_at = permit.key, self._tokens.token(deadline), self._stopwatch()
+        begun_at, is_second = (asked_at, False) if first_at is None else (first_at, True)
         try:
             report = self._ask(setup, permit, token, deadline)
+        except DeadTokenError as error:
+            self._tokens.reject(token, key, begun_at, error, is_second=is_second)
         except RefusedError:
-            self._tokens.note_accepted(token, permit.key, asked_at)
+            self._tokens.note_accepted(key, asked_at)
             raise
-        self._tokens.note_accepted(token, permit.key, asked_at)
-        return report
+        else:
+            self._tokens.note_accepted(key, asked_at)
+            return report
+        return self._fetch(setup, permit, deadline, asked_at)
 
     def _credentials(self) -> Credentials:
         credentials = self._setup.credentials()
@@ -208,12 +193,11 @@ class OpenAccount:
             self._meter.note_exchange(key, Exchange(asked, asked_at, f"no answer: {error.message}"))
             raise
         self._meter.note_exchange(key, Exchange(asked, asked_at, answer.excerpt()))
-        remaining = credits_remaining(answer)
-        if isinstance(remaining, int):
+        if (remaining := credits_remaining(answer)) is not None:
             self._permits.note_remaining(remaining, answer.received_at)
         report = decode_report(answer, key.module)
         # Only a report without the header means that more than half is left: a fault or a proxy says nothing of it.
-        if remaining is Credits.UNSAID:
+        if CREDITS_HEADER not in answer.headers:
             self._permits.note_remaining(None, answer.received_at)
         return report
 
@@ -223,27 +207,26 @@ class OpenAccount:
         """Make the call, and again on a fresh connection where one that was kept had died before it brought a byte."""
         permit.pay()
         headers = {"Authorization": f"Zoho-oauthtoken {token.value}"}
-        is_sent = True
         try:
             with self._meter.measure(STATUS):
                 return transport.get(url, {"job_id": permit.key.job_id}, headers, deadline=deadline, fresh=fresh)
         except StaleConnectionError:
             if fresh:
                 raise
-            return self._send(transport, permit, url, token, deadline, fresh=True)
         except UnsentError:
-            is_sent = False
             permit.give_back()
             raise
-        finally:
-            if is_sent:
-                self._meter.spend_credit()
+        return self._send(transport, permit, url, token, deadline, fresh=True)
 
     def _mint(self, credentials: Credentials, deadline: float) -> KeptToken:
         setup = self._setup
-        with self._meter.measure(TOKEN):
-            post_form = partial(setup.transport.post_form, deadline=deadline)
-            token = mint(post_form, setup.endpoints.accounts_url, credentials)
+        url = f"{setup.endpoints.accounts_url}/oauth/v2/token"
+        try:
+            with self._meter.measure(TOKEN):
+                sealed = setup.transport.post_form(url, refresh_grant(credentials), deadline=deadline)
+        except PassingError as error:
+            raise PassingError(error.code, f"no token: {error.message}", advice=error.advice) from error
+        token = decode_token(sealed)
         _log.info("access token minted", extra={"account": setup.account.alias, "expires_at": int(token.expires_at)})
         return token
 

@@ -5,10 +5,10 @@ unwritten, are Zoho's remaining ones below the reserve, is there budget, does no
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from threading import Lock
 
-from exporter.errors import DeadTokenError, HeldBackError, RefusedError, ThrottledError
+from exporter.errors import DeadTokenError, HeldBackError, OutOfCreditsError, RefusedError, ThrottledError
 from exporter.model import JobKey, JobReport, Pause, Standing, TrackedJob
 from exporter.state.port import AccountState, Claim, Note, Purse
 
@@ -63,25 +63,29 @@ class CreditLimits:
 class Permit:
     """The right to poll one job, once, with the credit of its first call. For one thread.
 
-    `purse` pays for further calls, `leave` ends the trial that the poll may be.
+    `purse` pays for further calls, `ask` makes them, `leave` ends the trial that the poll may be.
     """
 
     _account: AccountState
     _claim: Claim
     _purse: Purse
+    _ask: "Callable[[Permit], JobReport]"
     _leave: Callable[[JobKey], object]
     _is_paid: bool = True
-    _is_over: bool = False
-    fetch: Callable[[], JobReport] = field(init=False)
-    """Asks Zoho, for one credit, or another one where the token or the connection had died; the account sets it.
-
-    It raises a `HeldBackError` where nothing was sent, and a `PollError` where there is no report.
-    """
 
     @property
     def key(self) -> JobKey:
         """The job."""
         return self._claim.key
+
+    def fetch(self) -> JobReport:
+        """Ask Zoho, for one credit, or another one where the token or the connection had died.
+
+        Raises:
+            HeldBackError: nothing was sent.
+            PollError: there is no report.
+        """
+        return self._ask(self)
 
     def pay(self) -> None:
         """Have a credit booked for the next call, so that no crash forgets it.
@@ -101,16 +105,13 @@ class Permit:
     def land(self, note: Note) -> tuple[TrackedJob, TrackedJob] | None:
         """Put what the poll gave, and give the job before and after; `None` where it is not tracked any more."""
         self._return_unused()
-        landed = self._account.land(self._claim, note)
-        self._is_over = landed is not None
-        return landed
+        return self._account.land(self._claim, note)
 
     def close(self) -> None:
         """Give up the right, and the credit if nothing was sent."""
         self._leave(self.key)
         self._return_unused()
-        if not self._is_over:
-            self._account.release(self._claim)
+        self._account.release(self._claim)
 
     def _return_unused(self) -> None:
         """Return the credit of a poll that never came to a call; with its claim it would be out of reach."""
@@ -125,6 +126,7 @@ class Permits:
         account: what is kept of the account.
         limits: what it may spend.
         is_cooling_down: whether the next access token would be refused without asking Zoho.
+        ask: makes the poll of a permit.
         lease_seconds: how long a poll may take.
         clock: gives Unix seconds.
         draw: gives a number from 0 to 1, so that the exporters of one organisation do not try again together.
@@ -135,6 +137,7 @@ class Permits:
         account: AccountState,
         limits: CreditLimits,
         is_cooling_down: Callable[[], bool],
+        ask: Callable[[Permit], JobReport],
         *,
         lease_seconds: float,
         clock: Callable[[], float],
@@ -144,11 +147,11 @@ class Permits:
         self.limits = limits
         self.lease_seconds = lease_seconds
         self._is_cooling_down = is_cooling_down
+        self._ask = ask
         self._clock = clock
         self._draw = draw
         self._lock = Lock()
         self._trial: JobKey | None = None
-        self._looked_at = 0.0
 
     def take(self, key: JobKey, *, is_probe: bool, are_others_live: bool, is_overdue: bool) -> Permit:
         """Give the right to poll a job.
@@ -174,7 +177,7 @@ class Permits:
         except BaseException:
             self._leave_trial(key)
             raise
-        return Permit(self._account, claim, purse, self._leave_trial)
+        return Permit(self._account, claim, purse, self._ask, self._leave_trial)
 
     def expect(self, calls: int) -> None:
         """Book the credits of calls that are about to be made, so that they share one write."""
@@ -241,23 +244,22 @@ class Permits:
         if standing.circuit and not is_trial:
             return standing  # calls that went out beside the one that began the pause
         in_a_row = standing.circuit.in_a_row + 1 if standing.circuit else 1
-        cool_down, now = DAILY if error.is_daily else SHORT, self._clock()
+        cool_down, now = DAILY if isinstance(error, OutOfCreditsError) else SHORT, self._clock()
         seconds = max(cool_down.jittered(in_a_row, self._draw()), error.retry_after_seconds or 0.0)
         message = "Zoho asked the account to pause"
         return replace(standing, circuit=Pause(CIRCUIT, message, error.advice, now, now + seconds, in_a_row))
 
     def _check_reserve(self) -> None:
         """Hold polls back below the reserve, but for one look an hour, whether that is answered or not."""
-        if not self.is_reserve_reached:
-            return
-        with self._lock:
-            now = self._clock()
-            # A look of the future is one of before a clock was set back: nobody knows how long ago.
-            if any(
-                0 <= now - at < RESERVE_LOOK_SECONDS for at in (self._account.standing.answered_at, self._looked_at)
-            ):
-                raise HeldBackError(BUDGET, f"fewer than {self.limits.reserve} credits are left to the organisation")
-            self._looked_at = now
+        if self.is_reserve_reached:
+            self._account.stand(self._looked)
+
+    def _looked(self, standing: Standing) -> Standing:
+        now = self._clock()
+        # A look of the future is one of before a clock was set back: nobody knows how long ago.
+        if 0 <= now - standing.answered_at < RESERVE_LOOK_SECONDS:
+            raise HeldBackError(BUDGET, f"fewer than {self.limits.reserve} credits are left to the organisation")
+        return replace(standing, answered_at=now)
 
     def _check_unwritten(self, *, is_overdue: bool) -> None:
         if is_overdue or not self._is_too_much_unwritten():

@@ -8,15 +8,13 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from functools import partial
-from threading import Lock
+from dataclasses import replace
+from threading import Lock, Semaphore
 
-from exporter.errors import ConfigurationError, PassingError, RefusedError, TokenRefusedError
+from exporter.errors import ConfigurationError, DeadTokenError, PassingError, PollError, RefusedError, TokenRefusedError
 from exporter.model import Credentials, JobKey, KeptToken, Pause, Standing, TokenStatus
 from exporter.state.port import AccountState
-from exporter.zoho.oauth import BAD_CREDENTIALS, MINT_LIMIT, REASONS, RefreshError, Refusal
+from exporter.zoho.oauth import ACCESS_DENIED, BAD_CREDENTIALS, MINT_LIMIT, REASONS
 from exporter.zoho.permits import CoolDown
 
 _log = logging.getLogger(__name__)
@@ -27,31 +25,16 @@ MINTS_PER_WINDOW = 10
 MINT_WINDOW_SECONDS = 600.0
 """Zoho's limit: tokens per refresh token. Source: Zoho accounts, token limits."""
 UNPROVEN_SECONDS = 600.0
-"""How long a job that is held to be at fault has no token replaced that nobody else tried yet."""
+"""How long a job that may be at fault itself has no token replaced that nobody else tried yet."""
 MOST_SUSPECTS = 1000
 """How many jobs are remembered whose own fault a refused token may be."""
 
-_LONGEST_PAUSE_SECONDS = 86_400.0
-THROTTLE = CoolDown(180, 900)
-PASSING = CoolDown(15, 600)
-PERMANENT = CoolDown(900, 21_600)
+_THROTTLE = CoolDown(180, 900)
+_PASSING = CoolDown(15, 600)
+_PERMANENT = CoolDown(900, 21_600)
 
-_REJECTED = Refusal(
-    "rejected",
-    is_passing=True,
-    advice="Zoho's API does not accept even a new access token: check environment, data_center and api_url",
-)
-_MINT_LIMIT = Refusal(MINT_LIMIT, is_passing=True, advice="tokens die too early: see what else uses this refresh token")
-
-
-@dataclass(slots=True)
-class _Held:
-    """A token, since when it is used, and when the last call was begun that Zoho accepted with it (stopwatch)."""
-
-    token: KeptToken | None = None
-    since: float = 0.0
-    accepted_at: float | None = None
-    has_excused_nobody: bool = True
+_REJECTED = "rejected"
+"""Reason of a pause after an access token that Zoho gave and did not accept."""
 
 
 class TokenSource:
@@ -59,7 +42,7 @@ class TokenSource:
 
     Args:
         alias: the account, for the log.
-        mint: asks Zoho for a token, by a deadline on the stopwatch; raises `RefreshError` or `PassingError`.
+        mint: asks Zoho for a token, by a deadline on the stopwatch; raises `PollError`.
         credentials: reads the secrets, anew at each refresh; raises `ConfigurationError`.
         account: keeps the token, the pauses and when tokens were asked for, so that a restart neither mints one nor
             forgets the limit.
@@ -83,15 +66,20 @@ class TokenSource:
         self._account = account
         self._clock = clock
         self._stopwatch = stopwatch
-        self._lock = Lock()
-        self._refreshing: Future[KeptToken] | None = None
-        self._held = _Held()
-        self._before = _Held()
-        self._suspects: dict[JobKey, None] = {}
-        self._rejections = 0
-        self._rechecks = 0
+        self._turn = Semaphore()
+        """Whose turn it is to refresh: all others wait for it, until their own deadlines."""
         self._refreshes = 0
         self._errors = Counter(dict.fromkeys(REASONS, 0))
+        self._lock = Lock()
+        self._rechecks = 0
+        self._known = ""
+        """The credentials whose token is used, by their fingerprint."""
+        self._minted_at = 0.0
+        """When the token in use was minted, and when the last call was begun that Zoho accepted (stopwatch)."""
+        self._accepted_at: float | None = None
+        self._has_excuse = False
+        """Whether a job may be held to be at fault because Zoho accepted the token before the one in use."""
+        self._suspects: dict[JobKey, None] = {}
 
     def token(self, deadline: float) -> KeptToken:
         """Give a token that is good for at least `EARLY_SECONDS`, minting one if need be; wait until `deadline` only.
@@ -100,70 +88,49 @@ class TokenSource:
             TokenRefusedError: there is none, and when we shall ask again.
             PassingError: there is none yet.
         """
-        with self._lock:
-            held = self._held.token
-            if held and self._is_good(held):
-                return held
-            refresh, is_mine = self._refreshing or Future[KeptToken](), self._refreshing is None
-            self._refreshing = refresh
-        if is_mine:
-            self._run(refresh, deadline)
-        try:
-            return refresh.result(max(0.0, deadline - self._stopwatch()))
-        except TimeoutError:
+        if token := self._good(self._known):
+            return token
+        if not self._turn.acquire(timeout=max(0.0, deadline - self._stopwatch())):
             late = "no access token came in time"
-            raise PassingError("timeout", late, advice="it is asked for again at the next poll") from None
+            raise PassingError("timeout", late, advice="it is asked for again at the next poll")
+        try:
+            return self._good(self._known) or self._refreshed(deadline)
+        finally:
+            self._turn.release()
 
-    def replacement(self, token: KeptToken, key: JobKey, asked_at: float, deadline: float, code: str) -> KeptToken:
-        """Give another token than one that Zoho did not accept for a job, in a call begun at `asked_at` (stopwatch).
+    def reject(self, token: KeptToken, key: JobKey, asked_at: float, error: DeadTokenError, *, is_second: bool) -> None:
+        """Judge a token that Zoho refused for a job, in a poll begun at `asked_at` (stopwatch): `token` gives another.
 
-        `code` is Zoho's word for it.
-
-        Raises:
-            RefusedError: it is the job's own fault, since Zoho accepts the token for others.
-            TokenRefusedError, PassingError: as `token`.
-        """
-        with self._lock:
-            if self._held.token is token:
-                if self._is_accepted_for_others(key, asked_at):
-                    self._suspect(key)
-                    raise _job_refused(key, code)
-                self._forget()
-        return self.token(deadline)
-
-    def doubt(self, token: KeptToken, key: JobKey, asked_at: float, code: str) -> None:
-        """Say that Zoho refused the token in place of a dead one too, for a job's poll begun at `asked_at`.
-
-        Where the token before was accepted, the job is at fault until another one fares no better. Otherwise the
-        account pauses: each further token pushes one out of whoever else uses the refresh token. The pause doubles
-        until `note_accepted`.
+        That is, unless the job may be at fault itself. Where the poll `is_second` to meet with that, and nothing
+        speaks for the token, the account pauses: each further token pushes one out of whoever else uses the refresh
+        token. The pause doubles until Zoho accepts one.
 
         Raises:
-            RefusedError: it is the job's own fault.
+            RefusedError: it is the job's own fault, since Zoho accepts tokens for others.
+            DeadTokenError: no other token is worth a try now.
         """
         with self._lock:
-            if self._held.token is not token:
-                return  # others have drawn their conclusion
-            is_excused = self._is_excused(key, asked_at)
-            self._suspect(key)
-            if is_excused:
-                raise _job_refused(key, code)
-            self._forget()
-            self._before = _Held()
-            self._rejections += 1
-            rejections = self._rejections
-        message = "Zoho's API refused an access token that was just minted"
-        self._pause(_REJECTED, message, self._fingerprint(), rejections)
+            is_in_use = self._account.standing.token == token  # else others have drawn their conclusion
+            if is_in_use:
+                self._judge(key, asked_at, error, is_second=is_second)
+        if is_second:
+            if is_in_use:
+                message = "Zoho's API refused an access token that was just minted"
+                advice = (
+                    "Zoho's API does not accept even a new access token: check environment, data_center and api_url"
+                )
+                self._refused(PassingError(_REJECTED, message, advice=advice), token.fingerprint)
+            raise error
 
-    def note_accepted(self, token: KeptToken, key: JobKey, asked_at: float) -> None:
+    def note_accepted(self, key: JobKey, asked_at: float) -> None:
         """Say that Zoho accepted a token for a job, in a call begun at `asked_at`: the row of rejections is over."""
         with self._lock:
-            for held in (self._held, self._before):
-                if held.token is token:
-                    held.accepted_at = max(asked_at, held.accepted_at or 0.0)
+            self._accepted_at = max(asked_at, self._accepted_at or 0.0)
+            self._has_excuse = True
             self._suspects.pop(key, None)
-            has_been_rejected, self._rejections = self._rejections > 0, 0
-        if has_been_rejected:
+        pause = self._account.standing.token_pause
+        if pause and pause.reason == _REJECTED:
+            self._account.stand(lambda standing: replace(standing, token_pause=None))
             _log.info("access tokens are accepted again", extra={"account": self._alias})
 
     def recheck(self) -> None:
@@ -174,20 +141,17 @@ class TokenSource:
         fingerprint = self._fingerprint()
         with self._lock:
             self._rechecks += 1
-            self._rejections = 0
-            kept = self._account.standing.token
-            if fingerprint and (kept is None or kept.fingerprint != fingerprint):
-                self._held, self._before = _Held(), _Held()
-            self._account.stand(_without_curable_pause)
+            if fingerprint and fingerprint != self._known:
+                self._known, self._accepted_at = fingerprint, None
+        self._account.stand(_without_curable_pause)
 
     def is_cooling_down(self) -> bool:
         """Whether the next token would be refused without asking Zoho, because of the last refusal."""
-        pause = self._account.standing.token_pause
-        return pause is not None and pause.is_in_force(self._clock()) and pause.fingerprint == self._fingerprint()
+        return self._cool_down() is not None
 
     def status(self) -> TokenStatus:
         """Give the state for the metrics. Never waits for a refresh in flight."""
-        token = self._held.token or self._account.standing.token
+        token = self._account.standing.token
         return TokenStatus(
             is_valid=token is not None and self._clock() < token.expires_at,
             expires_at=token.expires_at if token else None,
@@ -195,49 +159,43 @@ class TokenSource:
             refresh_errors=dict(self._errors),
         )
 
-    def _run(self, refresh: "Future[KeptToken]", deadline: float) -> None:
-        """Refresh in this thread, for all who wait."""
-        rechecks = self._rechecks
+    def _good(self, fingerprint: str) -> KeptToken | None:
+        """Give the token that was minted with such credentials, in this process or an earlier one, if it is good."""
+        token = self._account.standing.token
+        is_ours = token is not None and token.fingerprint == fingerprint
+        return token if token and is_ours and self._clock() < token.expires_at - EARLY_SECONDS else None
+
+    def _refreshed(self, deadline: float) -> KeptToken:
+        rechecks, fingerprint = self._rechecks, self._fingerprint()
+        if pause := self._cool_down():
+            raise TokenRefusedError(pause.reason, pause.message, advice=pause.advice, retry_at=pause.until)
         try:
-            tell = partial(refresh.set_result, self._refresh(deadline))
-        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            token = self._good(fingerprint) or self._minted(deadline)
+        except PollError as error:
+            self._errors[error.code] += 1
+            refused = self._refused(error, fingerprint)
             if self._rechecks != rechecks:
                 self._account.stand(_without_curable_pause)  # it is about settings of before
-            tell = partial(refresh.set_exception, error)
+            raise refused from error
         with self._lock:
-            self._refreshing = None  # before the token is used, for it may be found dead at once
-        tell()
+            if self._rechecks == rechecks:
+                self._known = token.fingerprint
+        return token
 
-    def _refresh(self, deadline: float) -> KeptToken:
-        rechecks = self._rechecks
+    def _minted(self, deadline: float) -> KeptToken:
         try:
             credentials = self._credentials()
         except ConfigurationError as error:
-            self._check_cool_down("")
-            unreadable = Refusal(BAD_CREDENTIALS, is_passing=True, advice="make the secret files readable again")
-            raise self._refused(unreadable, str(error), "") from error
-        fingerprint = _fingerprint(credentials)
-        self._check_cool_down(fingerprint)
-        token = self._kept(fingerprint) or self._minted(credentials, fingerprint, deadline)
-        with self._lock:
-            if self._rechecks == rechecks:
-                self._retire()
-                self._held = _Held(token, self._stopwatch())
-        return token
-
-    def _minted(self, credentials: Credentials, fingerprint: str, deadline: float) -> KeptToken:
-        try:
-            self._book_mint()
-            token = replace(self._mint(credentials, deadline), fingerprint=fingerprint)
-        except RefreshError as error:
-            raise self._refused(error.refusal, error.message, fingerprint, error.retry_after_seconds) from error
-        except PassingError as error:
-            refusal = Refusal(error.code, is_passing=True, advice=error.advice)
-            raise self._refused(refusal, f"no token: {error.message}", fingerprint) from error
+            advice = "make the secret files readable again"
+            raise PassingError(BAD_CREDENTIALS, str(error), advice=advice) from error
+        self._book_mint()
+        token = replace(self._mint(credentials, deadline), fingerprint=_fingerprint(credentials))
         pause = self._account.standing.token_pause
-        if pause and pause.reason != _REJECTED.reason:
+        if pause and pause.reason != _REJECTED:
+            pause = None
             _log.info("token refresh works again", extra={"account": self._alias})
-        self._account.stand(lambda standing: replace(standing, token=token, token_pause=None))
+        self._minted_at = self._stopwatch()
+        self._account.stand(lambda standing: replace(standing, token=token, token_pause=pause))
         return token
 
     def _book_mint(self) -> None:
@@ -247,47 +205,32 @@ class TokenSource:
         if next_at is not None:
             minutes = MINT_WINDOW_SECONDS / 60
             message = f"{MINTS_PER_WINDOW} tokens were asked for within {minutes:g} minutes, which is Zoho's limit"
-            raise RefreshError(_MINT_LIMIT, message, next_at - self._clock())
+            advice = "tokens die too early: see what else uses this refresh token"
+            raise PassingError(MINT_LIMIT, message, advice=advice, retry_after_seconds=next_at - self._clock())
         self._refreshes += 1
 
-    def _kept(self, fingerprint: str) -> KeptToken | None:
-        """Give the token that an earlier process minted with the same credentials, if it is still good."""
-        kept = self._account.standing.token
-        return kept if kept and kept.fingerprint == fingerprint and self._is_good(kept) else None
-
-    def _is_good(self, token: KeptToken) -> bool:
-        return self._clock() < token.expires_at - EARLY_SECONDS
-
-    def _is_accepted_for_others(self, key: JobKey, asked_at: float) -> bool:
-        """Whether a job's refusal says nothing of the token in use, for other jobs' calls tell that it lives."""
-        accepted_at = self._held.accepted_at
-        if key not in self._suspects:
-            return accepted_at is not None and accepted_at >= asked_at
-        is_new = self._stopwatch() - self._held.since < UNPROVEN_SECONDS
-        return accepted_at is not None or (is_new and self._before.accepted_at is not None)
-
-    def _is_excused(self, key: JobKey, asked_at: float) -> bool:
-        """Whether a refusal of the token in use is held against the job: with proof, or once where it is the first."""
-        accepted_before = self._before.accepted_at
-        is_first = self._before.has_excused_nobody and key not in self._suspects
-        self._before.has_excused_nobody = False
-        is_alive = accepted_before is not None and (is_first or accepted_before >= asked_at)
-        return self._held.accepted_at is not None or is_alive
+    def _judge(self, key: JobKey, asked_at: float, error: DeadTokenError, *, is_second: bool) -> None:
+        """Let go of the token in use, unless the job that it was refused for is, or may be, at fault itself."""
+        accepted_at, is_suspect = self._accepted_at, key in self._suspects
+        is_unproven = is_suspect and not is_second and self._stopwatch() - self._minted_at < UNPROVEN_SECONDS
+        is_excused = is_second and not is_suspect and self._has_excuse
+        # Of a suspect, or of two tokens, a call that Zoho accepted with the one in use tells enough, whenever begun.
+        proof_at = min(asked_at, self._minted_at) if is_second or is_suspect else asked_at
+        is_own_fault = accepted_at is not None and (accepted_at >= proof_at or is_unproven or is_excused)
+        if is_own_fault or is_second:
+            self._suspect(key)
+        self._has_excuse = self._has_excuse and not is_second
+        if is_own_fault:
+            raise _job_refused(key, error.code)
+        if is_unproven:
+            raise error
+        self._account.stand(lambda standing: replace(standing, token=None))
+        self._accepted_at = None if is_second else accepted_at
 
     def _suspect(self, key: JobKey) -> None:
         self._suspects[key] = None
         if len(self._suspects) > MOST_SUSPECTS:
             del self._suspects[next(iter(self._suspects))]
-
-    def _forget(self) -> None:
-        self._retire()
-        self._account.stand(lambda standing: replace(standing, token=None))
-
-    def _retire(self) -> None:
-        """Use the token no more; remembered is the last that was accepted, or one that may yet turn out to be."""
-        if self._held.token and (self._held.accepted_at is not None or self._before.accepted_at is None):
-            self._before = self._held
-        self._held = _Held()
 
     def _fingerprint(self) -> str:
         """Tell the credentials of now apart from others; empty where they can't be read."""
@@ -296,46 +239,37 @@ class TokenSource:
         except ConfigurationError:
             return ""
 
-    def _check_cool_down(self, fingerprint: str) -> None:
+    def _cool_down(self) -> Pause | None:
+        """Give the pause that is in force, and about the credentials of now."""
         pause = self._account.standing.token_pause
-        if pause and pause.fingerprint == fingerprint and pause.is_in_force(self._clock()):
-            raise TokenRefusedError(pause.reason, pause.message, advice=pause.advice, retry_at=pause.until)
+        is_in_force = pause is not None and pause.is_in_force(self._clock())
+        return pause if pause and is_in_force and pause.fingerprint == self._fingerprint() else None
 
-    def _refused(
-        self, refusal: Refusal, message: str, fingerprint: str, asked_seconds: float | None = None
-    ) -> TokenRefusedError:
-        """Start a cool-down, which new credentials end, and give the error that says why there is no token."""
-        last = self._account.standing.token_pause
-        is_same = last is not None and last.reason == refusal.reason and last.fingerprint == fingerprint
-        self._errors[refusal.reason] += 1
-        until = self._pause(refusal, message, fingerprint, last.in_a_row + 1 if last and is_same else 1, asked_seconds)
-        return TokenRefusedError(refusal.reason, message, advice=refusal.advice, retry_at=until)
-
-    def _pause(
-        self, refusal: Refusal, message: str, fingerprint: str, in_a_row: int, asked_seconds: float | None = None
-    ) -> float:
-        """Start a cool-down, tell of it unless it only goes on, and give its end."""
+    def _refused(self, error: PollError, fingerprint: str) -> TokenRefusedError:
+        """Start a cool-down, which new credentials end, tell of it unless it only goes on, and give the error."""
+        last, reason, advice = self._account.standing.token_pause, error.code, error.advice
+        is_same = last is not None and (last.reason, last.fingerprint) == (reason, fingerprint)
+        in_a_row = last.in_a_row + 1 if last and is_same else 1
         since = self._clock()
-        until = since + max(_cool_down(refusal).seconds(in_a_row), min(asked_seconds or 0.0, _LONGEST_PAUSE_SECONDS))
-        pause = Pause(refusal.reason, message, refusal.advice, since, until, in_a_row, fingerprint)
+        until = since + max(_cool_down(error).seconds(in_a_row), error.retry_after_seconds or 0.0)
+        pause = Pause(reason, error.message, advice, since, until, in_a_row, fingerprint)
         self._account.stand(lambda standing: replace(standing, token_pause=pause))
         if in_a_row == 1:
-            details = {"account": self._alias, "reason": refusal.reason, "advice": refusal.advice}
-            _log.warning("%s", message, extra=details)
-        return until
+            _log.warning("%s", error.message, extra={"account": self._alias, "reason": reason, "advice": advice})
+        return TokenRefusedError(reason, error.message, advice=advice, retry_at=until)
 
 
 def _without_curable_pause(standing: Standing) -> Standing:
     """End a pause that other settings may have cured; no setting lifts a throttle."""
     pause = standing.token_pause
-    is_throttle = pause is not None and pause.reason in {"access_denied", MINT_LIMIT}
+    is_throttle = pause is not None and pause.reason in {ACCESS_DENIED, MINT_LIMIT}
     return standing if is_throttle else replace(standing, token_pause=None)
 
 
-def _cool_down(refusal: Refusal) -> CoolDown:
-    if refusal.reason == "access_denied":
-        return THROTTLE
-    return PASSING if refusal.is_passing else PERMANENT
+def _cool_down(error: PollError) -> CoolDown:
+    if error.code == ACCESS_DENIED:
+        return _THROTTLE
+    return _PASSING if isinstance(error, PassingError) else _PERMANENT
 
 
 def _job_refused(key: JobKey, code: str) -> RefusedError:

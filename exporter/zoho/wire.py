@@ -11,10 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from enum import Enum, auto
 from http import HTTPStatus
 
-from exporter.errors import UNKNOWN_JOB, DeadTokenError, PassingError, PollError, RefusedError, ThrottledError
+from exporter.errors import (
+    UNKNOWN_JOB,
+    DeadTokenError,
+    OutOfCreditsError,
+    PassingError,
+    PollError,
+    RefusedError,
+    ThrottledError,
+)
 from exporter.kinds import MASS_UPDATE
 from exporter.model import JobReport, JobState
 from exporter.redactor import Redactor
@@ -22,15 +29,21 @@ from exporter.zoho.codes import DEAD_TOKEN, OTHER, SCOPE_MISMATCH, TOO_MANY_REQU
 
 _STATES = {state.value: state for state in JobState if state is not JobState.UNKNOWN}
 _DAILY_WORDS = ("24 hours", "credit", "per day", "daily")
-_CREDITS_HEADER = "x-api-credits-remaining"
+CREDITS_HEADER = "x-api-credits-remaining"
 _LONGEST_QUOTE = 120
 _LONGEST_EXCERPT = 2000
 _LONGEST_PAUSE_SECONDS = 86_400.0
 _LARGEST_COUNT = 2**53  # the largest that Prometheus' float64 samples hold exactly
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE)
+_COUNT = re.compile(r"[0-9]{1,19}")
 _CREDITS = re.compile(r"-?[0-9]{1,15}")
-_HEADER_PARTS = re.compile(r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,)?[^,]+", re.IGNORECASE)
-"""What a header sent several times holds: its values, joined by commas, as a date also has one."""
+_OTHER = ErrorCode(OTHER, RefusedError, "an undocumented error: see Zoho's message", source="")
+_NO_REPORT = ErrorCode(
+    "invalid_response",
+    PassingError,
+    "asked again later; if it lasts, check the data centre, a proxy in between, Zoho's status page",
+    source="",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +102,13 @@ class SealedAnswer:
         return replace(answer, headers=headers, body=body, hidden_bytes=len(answer.body) - len(body))
 
 
-class Credits(Enum):
-    """What an answer says of the day's credits where it gives no number."""
+def credits_remaining(answer: Answer) -> int | None:
+    """Read how many credits Zoho says are left today: never fewer than 0, of several numbers the smallest.
 
-    UNSAID = auto()
-    """Nothing: in a report, more than half of them are left."""
-    UNREADABLE = auto()
-    """Something that is no number of credits: what was known before still holds."""
-
-
-def credits_remaining(answer: Answer) -> int | Credits:
-    """Read how many credits Zoho says are left today: never fewer than 0, of several numbers the smallest."""
-    if _CREDITS_HEADER not in answer.headers:
-        return Credits.UNSAID
-    words = [word.strip() for word in answer.headers[_CREDITS_HEADER].split(", ")]
-    if not all(_CREDITS.fullmatch(word) for word in words):
-        return Credits.UNREADABLE
-    return max(0, min(map(int, words)))
+    `None` where it says no number: in a report without `CREDITS_HEADER`, more than half of them are left.
+    """
+    words = [word.strip() for word in answer.headers.get(CREDITS_HEADER, "").split(", ")]
+    return max(0, min(map(int, words))) if all(_CREDITS.fullmatch(word) for word in words) else None
 
 
 def decode_report(answer: Answer, module: str) -> JobReport:
@@ -118,19 +121,7 @@ def decode_report(answer: Answer, module: str) -> JobReport:
     element = _first_element(document)
     if answer.status == HTTPStatus.OK and isinstance(element.get(MASS_UPDATE.status), str):
         return _report(element)
-    for candidate in (document, element):
-        if code := _code_of(candidate):
-            message = _message(candidate)
-            meant = UNKNOWN_JOB if code == "INVALID_DATA" and _is_about_job_id(candidate, message) else code
-            raise _error(meant, f"{quote(code)} {quote(message)}".strip(), answer, candidate, module)
-    if code := _implied_code(answer, document):
-        raise _error(code, answer.describe(), answer, document, module)
-    raise PassingError(
-        "invalid_response",
-        f"expected a mass-update status as JSON, got {answer.describe()}",
-        advice="asked again later; if it lasts, check the data centre, a proxy in between, Zoho's status page",
-        retry_after_seconds=retry_after_seconds(answer, document),
-    )
+    raise _error(answer, element if _code_of(element) and not _code_of(document) else document, module)
 
 
 def parse_object(body: bytes) -> Mapping[str, object]:
@@ -152,7 +143,8 @@ def retry_after_seconds(answer: Answer, document: Mapping[str, object]) -> float
     """
     details = document.get("details")
     asked = [
-        *(_part_seconds(part.strip(), answer) for part in _HEADER_PARTS.findall(answer.headers.get("retry-after", ""))),
+        # A date has a comma of its own, behind its weekday, which says nothing of when.
+        *(_part_seconds(part.strip(), answer) for part in answer.headers.get("retry-after", "").split(",")),
         seconds_of(details.get("retry_after")) if isinstance(details, dict) else None,
     ]
     return max((min(seconds, _LONGEST_PAUSE_SECONDS) for seconds in asked if seconds is not None), default=None)
@@ -197,43 +189,42 @@ def _is_about_job_id(error: Mapping[str, object], message: str) -> bool:
     return any("jobid" in re.sub(r"[ _]", "", str(word)).casefold() for word in words)
 
 
-def _implied_code(answer: Answer, document: Mapping[str, object]) -> str:
-    """Give the code that Zoho would have written; a page of somebody else's at 404 has none."""
-    match answer.status:
-        case HTTPStatus.NO_CONTENT:
-            return UNKNOWN_JOB
-        case HTTPStatus.OK if document.get("data") in ([], {}):
-            return UNKNOWN_JOB
-        case HTTPStatus.NOT_FOUND if not answer.body.strip() or _load(answer.body) is not None:
-            return UNKNOWN_JOB
-        case HTTPStatus.UNAUTHORIZED:
-            return DEAD_TOKEN
-        case HTTPStatus.TOO_MANY_REQUESTS:
-            return TOO_MANY_REQUESTS
-        case _:
-            return ""
-
-
-def _error(code: str, description: str, answer: Answer, error: Mapping[str, object], module: str) -> PollError:
-    text = f"Zoho answered {description} (HTTP {answer.status})"
-    seconds = retry_after_seconds(answer, error)
-    row = _row(code, _message(error), answer.status)
-    if row is None:
-        kind = PassingError if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR else RefusedError
-        return kind(OTHER, text, advice="an undocumented error: see Zoho's message", retry_after_seconds=seconds)
+def _error(answer: Answer, error: Mapping[str, object], module: str) -> PollError:
+    code, message = _code_of(error), _message(error)
+    row = _row(answer, error, code, message)
+    kind = row.raises
+    if kind is ThrottledError and any(word in message.casefold() for word in _DAILY_WORDS):
+        kind = OutOfCreditsError
+    said = f"{quote(code)} {quote(message)}".strip() if code else answer.describe()
+    text = f"Zoho answered {said} (HTTP {answer.status})"
+    if row is _NO_REPORT:
+        text = f"expected a mass-update status as JSON, got {said}"
     advice = row.advice.format(scope=MASS_UPDATE.scope_for(module))
-    if row.raises is ThrottledError:
-        is_daily = any(word in _message(error).casefold() for word in _DAILY_WORDS)
-        return ThrottledError(row.code, text, advice=advice, retry_after_seconds=seconds, is_daily=is_daily)
-    return row.raises(row.code, text, advice=advice, retry_after_seconds=seconds)
+    return kind(row.code, text, advice=advice, retry_after_seconds=retry_after_seconds(answer, error))
 
 
-def _row(code: str, message: str, status: int) -> ErrorCode | None:
+def _row(answer: Answer, error: Mapping[str, object], code: str, message: str) -> ErrorCode:
     """Find what an error means: of all that come with a 401, a new token can only not cure a lack of scope."""
-    row = find_error_code(code, message)
-    if status == HTTPStatus.UNAUTHORIZED and code != SCOPE_MISMATCH:
-        return row if row and row.raises is DeadTokenError else find_error_code(DEAD_TOKEN, "")
-    return row or (find_error_code(TOO_MANY_REQUESTS, "") if status == HTTPStatus.TOO_MANY_REQUESTS else None)
+    is_unknown_job = code == "INVALID_DATA" and _is_about_job_id(error, message) if code else _is_empty(answer, error)
+    row = find_error_code(UNKNOWN_JOB if is_unknown_job else code, message)
+    if answer.status == HTTPStatus.UNAUTHORIZED and code != SCOPE_MISMATCH:
+        row = row if row and row.raises is DeadTokenError else find_error_code(DEAD_TOKEN, "")
+    elif answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        row = row or find_error_code(TOO_MANY_REQUESTS, "")
+    is_passing = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    other = replace(_OTHER, raises=PassingError) if is_passing else _OTHER
+    return row or (other if code else _NO_REPORT)
+
+
+def _is_empty(answer: Answer, document: Mapping[str, object]) -> bool:
+    """Whether an answer without a code tells of no job; a page of somebody else's at 404 does not."""
+    match answer.status:
+        case HTTPStatus.OK:
+            return document.get("data") in ([], {})
+        case HTTPStatus.NOT_FOUND:
+            return not answer.body.strip() or _load(answer.body) is not None
+        case status:
+            return status == HTTPStatus.NO_CONTENT
 
 
 def _report(element: Mapping[str, object]) -> JobReport:
@@ -248,30 +239,15 @@ def _report(element: Mapping[str, object]) -> JobReport:
 
 def _count(value: object) -> int | None:
     """Read a count, also as a numeric string; what can't be a number of records is `None`: absent beats wrong."""
-    match value:
-        case bool():
-            return None
-        case int():
-            count = value
-        case float() if value.is_integer():
-            count = int(value)
-        case str() if value.strip().isascii() and value.strip().isdigit() and len(value) < 20:  # noqa: PLR2004 - int64 has 19
-            count = int(value)
-        case _:
-            return None
-    return count if 0 <= count <= _LARGEST_COUNT else None
+    text = str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
+    return int(text) if _COUNT.fullmatch(text) and int(text) <= _LARGEST_COUNT else None
 
 
 def seconds_of(value: object) -> float | None:
     """Read a number of seconds, 0 or more, also as text; `None` for anything else."""
-    is_number = _SECONDS.fullmatch(value.strip()) if isinstance(value, str) else isinstance(value, int | float)
-    if isinstance(value, bool) or not is_number:
-        return None
-    try:
-        seconds = float(str(value))
-    except (ValueError, OverflowError):
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+    text = str(value).strip()
+    seconds = float(text) if _SECONDS.fullmatch(text) else math.inf
+    return seconds if math.isfinite(seconds) else None
 
 
 def _part_seconds(part: str, answer: Answer) -> float | None:

@@ -350,7 +350,7 @@ def test_a_refresh_that_gets_no_answer_is_no_credit(scene: Scene) -> None:
     scene.http.post(ACCOUNTS, exc=unsent())
     error = scene.failure()
     assert isinstance(error, TokenRefusedError)
-    assert error.reason == "connection"
+    assert (error.reason, error.message) == ("connection", "no token: no connection to Zoho: refused")
     credits_ = scene.client.status().credits
     assert (credits_.spent, credits_.used_24h) == (0, 0)
 

@@ -1,12 +1,15 @@
 """What an account's calls cost and how they went."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from samples import DEALS, LEADS, NOW, Clock
 
+from exporter.errors import PassingError
 from exporter.model import Distribution, Exchange, JobKey
-from exporter.zoho.meter import Meter, Reading
+from exporter.zoho.meter import Meter
+from exporter.zoho.transport import UnsentError
 
 BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 NOTHING = Distribution(BOUNDS, (0, 0, 0, 0, 0, 0, 0, 0, 0), 0.0)
@@ -26,19 +29,15 @@ def meter(watch: Clock) -> Meter:
 
 def test_a_new_meter_has_both_endpoints_at_zero(meter: Meter) -> None:
     """Every series is there from the first scrape, and what is not known is absent."""
-    assert meter.read() == Reading(
-        is_up=None,
-        in_flight=0,
-        credits_spent=0,
-        durations={"status": NOTHING, "token": NOTHING},
-    )
+    assert (meter.is_up, meter.in_flight, meter.credits_spent) == (None, 0, 0)
+    assert meter.durations == {"status": NOTHING, "token": NOTHING}
 
 
 def test_a_call_is_in_flight_while_it_lasts(meter: Meter) -> None:
     """Calls that overlap are all counted."""
     with meter.measure("status"), meter.measure("token"):
-        assert meter.read().in_flight == 2
-    assert meter.read().in_flight == 0
+        assert meter.in_flight == 2
+    assert meter.in_flight == 0
 
 
 @pytest.mark.parametrize(
@@ -57,7 +56,7 @@ def test_a_call_is_observed_under_its_endpoint(
     """How long a call took falls into its bucket, and into no other endpoint's."""
     with meter.measure("token"):
         watch.now = seconds
-    assert meter.read().durations == {"status": NOTHING, "token": Distribution(BOUNDS, counts, seconds)}
+    assert meter.durations == {"status": NOTHING, "token": Distribution(BOUNDS, counts, seconds)}
 
 
 def test_a_call_that_fails_is_observed_too(meter: Meter, watch: Clock) -> None:
@@ -70,23 +69,26 @@ def test_a_call_that_fails_is_observed_too(meter: Meter, watch: Clock) -> None:
 
     with pytest.raises(TimeoutError):
         fail()
-    reading = meter.read()
-    assert (reading.in_flight, reading.durations["status"].total) == (0, 8.0)
+    assert (meter.in_flight, meter.durations["status"].total) == (0, 8.0)
 
 
-def test_credits_are_counted(meter: Meter) -> None:
-    """Each call costs one credit."""
-    meter.spend_credit()
-    meter.spend_credit()
-    assert meter.read().credits_spent == 2
-
-
-def test_the_last_word_on_up_counts(meter: Meter) -> None:
-    """Up and down follow the last call."""
-    meter.note_up(is_up=True)
-    assert meter.read().is_up is True
-    meter.note_up(is_up=False)
-    assert meter.read().is_up is False
+@pytest.mark.parametrize(
+    ("endpoint", "fault", "credits_spent"),
+    [
+        ("status", None, 1),
+        ("status", PassingError("timeout", "silent"), 1),
+        ("status", UnsentError("connection", "refused"), 0),
+        ("token", None, 0),
+    ],
+)
+def test_a_status_call_that_may_have_reached_zoho_costs_a_credit(
+    meter: Meter, endpoint: str, fault: PassingError | None, credits_spent: int
+) -> None:
+    """However it ended; a token refresh costs none."""
+    with suppress(PassingError), meter.measure(endpoint):
+        if fault:
+            raise fault
+    assert meter.credits_spent == credits_spent
 
 
 def test_the_oldest_exchange_makes_room(meter: Meter) -> None:
@@ -97,12 +99,12 @@ def test_the_oldest_exchange_makes_room(meter: Meter) -> None:
     assert (meter.exchange(DEALS), meter.exchange(LEADS)) == (None, exchange)
 
 
-def test_a_reading_does_not_change_with_the_meter(meter: Meter) -> None:
+def test_what_was_read_does_not_change_with_the_meter(meter: Meter) -> None:
     """A scrape reads a snapshot."""
-    before = meter.read()
+    before = meter.durations
     with meter.measure("status"):
-        meter.spend_credit()
-    assert (before.credits_spent, before.durations["status"]) == (0, NOTHING)
+        pass
+    assert (before["status"], sum(meter.durations["status"].counts)) == (NOTHING, 1)
 
 
 def test_readings_of_many_threads_add_up(meter: Meter) -> None:
@@ -111,10 +113,9 @@ def test_readings_of_many_threads_add_up(meter: Meter) -> None:
     def call() -> None:
         for _ in range(200):
             with meter.measure("status"):
-                meter.spend_credit()
+                pass
 
     with ThreadPoolExecutor(8) as pool:
         for future in [pool.submit(call) for _ in range(8)]:
             future.result(30)
-    reading = meter.read()
-    assert (reading.credits_spent, reading.in_flight, reading.durations["status"].counts[0]) == (1600, 0, 1600)
+    assert (meter.credits_spent, meter.in_flight, meter.durations["status"].counts[0]) == (1600, 0, 1600)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import DEALS, LEADS, NOW, Clock
 
-from exporter.errors import DeadTokenError, HeldBackError, PassingError, RefusedError, ThrottledError
-from exporter.model import Growth, JobKey, JobSource, JobSpec, Pause, Standing, TrackedJob
+from exporter.errors import DeadTokenError, HeldBackError, OutOfCreditsError, PassingError, RefusedError, ThrottledError
+from exporter.model import Growth, JobKey, JobReport, JobSource, JobSpec, JobState, Pause, Standing, TrackedJob
 from exporter.state import Claim, Purse, SqliteStore
 from exporter.state.account import Changes, Contents, Kind, MemoryAccount
 from exporter.zoho.permits import CreditLimits, Permit, Permits
@@ -21,8 +21,9 @@ from exporter.zoho.permits import CreditLimits, Permit, Permits
 MINUTE = 29_833_333
 """The minute of `NOW`, which is 20 s old then."""
 THROTTLED = ThrottledError("TOO_MANY_REQUESTS", "slow down", advice="lower max_concurrency")
-DAILY = ThrottledError("TOO_MANY_REQUESTS", "past 24 hours", is_daily=True)
+DAILY = OutOfCreditsError("TOO_MANY_REQUESTS", "past 24 hours")
 PAUSE = Pause("circuit", "Zoho asked the account to pause", "wait", NOW, NOW + 100, 1)
+REPORT = JobReport(JobState.RUNNING, updated=30, failed=0, not_updated=20, total=50)
 OTHERS = tuple(JobKey("acme", "Contacts", str(number)) for number in range(30))
 
 
@@ -88,6 +89,7 @@ class Scene:
             self.account,
             self.limits,
             self._look_at_tokens,
+            lambda _: REPORT,
             lease_seconds=10,
             clock=self.clock,
             draw=lambda: self.draw,
@@ -475,7 +477,13 @@ def test_what_is_left_is_not_forgotten_by_a_restart(tmp_path: Path) -> None:
         store = SqliteStore(tmp_path / "state.db", clock)
         account = store.account("acme")
         permits = Permits(
-            account, CreditLimits(10, 500), lambda: False, lease_seconds=10, clock=clock, draw=lambda: 0.0
+            account,
+            CreditLimits(10, 500),
+            lambda: False,
+            lambda _: REPORT,
+            lease_seconds=10,
+            clock=clock,
+            draw=lambda: 0.0,
         )
         assert (account.standing.credits_remaining, permits.is_open) == (kept, kept is not None)
         permits.note_remaining(499, NOW)
