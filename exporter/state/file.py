@@ -17,13 +17,22 @@ from exporter.errors import ConfigurationError
 from exporter.files import refused
 from exporter.state import takeover
 from exporter.state.documents import LARGEST_DOCUMENT
-from exporter.state.schema import APPLICATION_ID, DOCUMENTS_VERSION, MIGRATIONS
 
 _log = logging.getLogger(__name__)
 
 PLACE = "state.path"
 MOVE_AWAY = "move it away and start again; losing it costs one poll per live job"
 
+APPLICATION_ID = 0x5A4D5545
+"""Marks the file as ours in its header: "ZMUE", the exporter's initials."""
+VERSION = 2
+"""Of the schema. Version 1 had a column for each value: `takeover` makes documents of them."""
+_SCHEMA = """
+    CREATE TABLE documents (
+        account TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, document TEXT NOT NULL,
+        PRIMARY KEY (account, kind, key)
+    ) WITHOUT ROWID;
+"""
 _PATIENCE_SECONDS = 1.0  # a sqlite3 shell that is just being left holds the file for a moment
 _DELETE = "DELETE FROM documents WHERE account = ? AND kind = ? AND key = ?"
 _SELECT = "SELECT account, kind, key, iif(length(document) <= ?, document, '') FROM documents ORDER BY 1, 2, 3"
@@ -248,8 +257,8 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> None:
     (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application_id != APPLICATION_ID and (application_id or objects):
         raise _refusal(path, f"it is another program's database: choose another path, or {MOVE_AWAY}")
-    if version > len(MIGRATIONS):
-        made_by = f"a newer version of the exporter made it (schema {version}, known here: up to {len(MIGRATIONS)})"
+    if version > VERSION:
+        made_by = f"a newer version of the exporter made it (schema {version}, known here: up to {VERSION})"
         raise _refusal(path, f"{made_by}: run that version, or {MOVE_AWAY}")
     (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if finding != "ok":
@@ -280,15 +289,15 @@ def _tune(connection: sqlite3.Connection) -> None:
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    """Bring the schema up to date, one version in one transaction: a process killed on the way goes on from there."""
+    """Bring the schema up to date in one transaction: a process killed on the way begins anew."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-        connection.executescript(f"BEGIN IMMEDIATE; {script}")
-        if number == DOCUMENTS_VERSION:
-            _write_rows(connection, takeover.documents(connection))
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {number}")
-        connection.execute("COMMIT")
+    if version == VERSION:
+        return
+    connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}")
+    if version:
+        _write_rows(connection, takeover.documents(connection))
+    for statement in (f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {VERSION}", "COMMIT"):
+        connection.execute(statement)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
