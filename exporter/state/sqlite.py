@@ -9,20 +9,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
-from math import inf
 from pathlib import Path
 from signal import SIG_BLOCK, SIG_SETMASK, pthread_sigmask, valid_signals
 from threading import Condition, Lock, Thread
 
 from exporter.model import JobKey, ModuleTotals, Standing, TrackedJob
-from exporter.state.account import Changes, Contents, Kind, MemoryAccount
+from exporter.state.account import Changes, Contents, Journal, Kind, MemoryAccount
 from exporter.state.documents import decode, encode
 from exporter.state.file import StateFile, advise
-from exporter.state.port import Health
+from exporter.state.port import OPERATIONS, Health
 
 _log = logging.getLogger(__name__)
 
-OPERATIONS = ("load", "save_job", "forget_jobs", "save_ledger", "renew", "close")
 LOOK_SECONDS = 5.0
 """How often the file is looked at while nothing is to be written."""
 RETRY_SECONDS = 1.0
@@ -52,13 +50,13 @@ class SqliteStore:
         self._clock = clock
         self._lock = Lock()
         self._accounts: dict[str, MemoryAccount] = {}
-        self._writer: Writer | None = None
+        self._journal = Journal()
         if path:
             file = open_file(path)
             contents, unreadable = _load(file)
-            self._writer = Writer(file, self._everything, clock, unreadable)
+            self._journal = Writer(file, self._everything, clock, unreadable)
             self._accounts = {alias: self._open(alias, kept) for alias, kept in contents.items()}
-            self._writer.start()
+            self._journal.start()
 
     def now(self) -> float:
         """Give the time, Unix seconds."""
@@ -81,21 +79,20 @@ class SqliteStore:
 
     def health(self) -> Health:
         """Say how well what is known is kept; always well where the operator chose memory."""
-        return self._writer.health() if self._writer else Health(dict.fromkeys(OPERATIONS, 0))
+        return self._journal.health()
 
     def wait_kept(self, seconds: float) -> bool:
         """Wait until all that is known now would outlive a crash, and say whether it would; always so in memory."""
-        return self._writer is None or self._writer.wait(self._writer.number, seconds)
+        return self._journal.wait(self._journal.number, seconds)
 
     def close(self, grace_seconds: float = 5.0) -> None:
         """Write what is still to be written, waiting no longer than the grace, and let go of the file."""
         for alias in self.accounts():
             self._accounts[alias].rest()
-        if self._writer:
-            self._writer.close(grace_seconds)
+        self._journal.close(grace_seconds)
 
     def _open(self, alias: str, contents: Contents) -> MemoryAccount:
-        return MemoryAccount(alias, contents, self._writer or Nowhere(), self._clock)
+        return MemoryAccount(alias, contents, self._journal, self._clock)
 
     def _everything(self) -> Changes:
         changes: Changes = {}
@@ -104,21 +101,7 @@ class SqliteStore:
         return changes
 
 
-class Nowhere:
-    """Keeps nothing, and is never behind."""
-
-    written = inf
-
-    def put(self, changes: Changes) -> int:
-        """Take changes."""
-        del changes
-        return 0
-
-    def wait(self, number: int, seconds: float) -> None:
-        """Wait for nothing."""
-
-
-class Writer:
+class Writer(Journal):
     """Writes changes in a thread of its own, all that wait in one transaction, so that nobody waits for the disk.
 
     Args:
@@ -129,20 +112,19 @@ class Writer:
     """
 
     def __init__(
-        self, file: StateFile, everything: Callable[[], Changes], clock: Callable[[], float], unreadable: int = 0
+        self, file: StateFile, everything: Callable[[], Changes], clock: Callable[[], float], unreadable: int
     ) -> None:
         self._file = file
+        self._where = {"path": str(file.path)}
         self._everything = everything
         self._clock = clock
         self._news = Condition()
         self._pending: Changes = {}
-        self.number = 0
         self._behind_since: float | None = None
         self._is_failing = False
         self._is_closing = False
         self._thread = Thread(target=self._run, name="state", daemon=True)
         self._errors = Counter(dict.fromkeys(OPERATIONS, 0) | {"load": unreadable})
-        self.written: float = 0
 
     def start(self) -> None:
         """Begin to write, and to look after the file. Signals stay with the threads that wait for them."""
@@ -181,7 +163,7 @@ class Writer:
     def _run(self) -> None:
         while True:
             with self._news:
-                self._news.wait_for(self._has_work, LOOK_SECONDS)
+                self._news.wait_for(lambda: self._pending or self._is_closing, LOOK_SECONDS)
                 changes, self._pending = self._pending, {}
                 number, is_last = self.number, self._is_closing
             is_written = self._write(changes, number)
@@ -191,9 +173,6 @@ class Writer:
                 return
             if not is_written:
                 time.sleep(RETRY_SECONDS)
-
-    def _has_work(self) -> bool:
-        return bool(self._pending) or self._is_closing
 
     def _write(self, changes: Changes, number: int) -> bool:
         try:
@@ -211,8 +190,7 @@ class Writer:
         with self._news:
             self._errors["renew"] += 1
         if not self._is_failing:
-            details = {"path": str(self._file.path)}
-            _log.error("the state file was deleted, replaced or cut: it is written whole again", extra=details)
+            _log.error("the state file was deleted, replaced or cut: it is written whole again", extra=self._where)
         self._file.renew(_rows(self._everything()))
 
     def _note_success(self, number: int) -> None:
@@ -222,8 +200,7 @@ class Writer:
             has_failed, self._is_failing = self._is_failing, False
             self._news.notify_all()
         if has_failed:
-            details = {"path": str(self._file.path)}
-            _log.info("the state file is written again, with all that it missed", extra=details)
+            _log.info("the state file is written again, with all that it missed", extra=self._where)
 
     def _note_failure(self, changes: Changes, error: Exception) -> None:
         with self._news:
@@ -232,7 +209,7 @@ class Writer:
             self._errors.update({_operation(kind, is_gone=value is None) for (_, kind, _), value in changes.items()})
             has_failed, self._is_failing = self._is_failing, True
         if not has_failed:
-            details = {"path": str(self._file.path), "advice": advise(error)}
+            details = {**self._where, "advice": advise(error)}
             _log.error("the state file can't be written; a restart would forget news: %s", error, extra=details)
 
 
@@ -243,45 +220,41 @@ def _operation(kind: Kind, *, is_gone: bool) -> str:
 
 
 def _rows(changes: Changes) -> Iterator[tuple[str, str, str, str | None]]:
-    for (account, kind, key), value in changes.items():
-        yield account, kind.value, key, None if value is None else encode(value)
+    return ((*row, None if value is None else encode(value)) for row, value in changes.items())
 
 
 def _load(file: StateFile) -> tuple[dict[str, Contents], int]:
     """Read every row. One that can't be read, edited by hand perhaps, is logged, left out and counted."""
     contents: dict[str, Contents] = {}
     unreadable = 0
-    for account, kind, key, document in file.rows():
+    for row in file.rows():
         try:
-            _check_text(account, kind, key, document)
-            _take_in(contents.setdefault(account, Contents()), account, kind, key, document)
+            _take_in(contents, *row)
         except ValueError as error:
             unreadable += 1
-            where = {"account": account, "kind": kind, "key": key}
+            where = dict(zip(("account", "kind", "key"), row, strict=False))
             _log.warning("a row of the state file can't be read and is left out: %s", error, extra=where)
     return contents, unreadable
 
 
-def _check_text(*cells: object) -> None:
-    if not all(isinstance(cell, str) for cell in cells):
+def _take_in(contents: dict[str, Contents], account: str, kind: str, key: str, document: str) -> None:
+    if not all(isinstance(cell, str) for cell in (account, kind, key, document)):
         raise ValueError("a cell that is no text")
-
-
-def _take_in(contents: Contents, account: str, kind: str, key: str, document: str) -> None:
+    known = contents.setdefault(account, Contents())
     match Kind(kind):
         case Kind.JOB:
             job = decode(document, TrackedJob)
-            if f"{job.spec.key.account}/{key}" != str(job.spec.key) or job.spec.key.account != account:
+            if f"{account}/{key}" != str(job.spec.key) or job.spec.key.account != account:
                 raise ValueError("it is another job's document")
-            contents.jobs[job.spec.key] = job
+            known.jobs[job.spec.key] = job
         case Kind.RETIRED:
             module, _, job_id = key.partition("/")
-            contents.retired.add(JobKey(account, module, job_id))
+            known.retired.add(JobKey(account, module, job_id))
         case Kind.TOTALS:
-            contents.totals[key] = decode(document, ModuleTotals)
+            known.totals[key] = decode(document, ModuleTotals)
         case Kind.CREDITS:
-            contents.credits[int(key)] = decode(document, int)
+            known.credits[int(key)] = decode(document, int)
         case Kind.PROBE_CREDITS:
-            contents.probe_credits[int(key)] = decode(document, int)
+            known.probe_credits[int(key)] = decode(document, int)
         case Kind.STANDING:
-            contents.standing = decode(document, Standing)
+            known.standing = decode(document, Standing)

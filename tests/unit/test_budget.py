@@ -19,7 +19,7 @@ from exporter.jobs.refresh import Refresher
 from exporter.jobs.table import JobTable, Retention
 from exporter.model import Growth, JobKey, JobSource, JobSpec, ModuleTotals, Standing, TrackedJob
 from exporter.state import Health, SqliteStore
-from exporter.state.account import Changes, Contents, Kind, MemoryAccount
+from exporter.state.account import Changes, Contents, Journal, Kind, MemoryAccount
 from exporter.state.documents import decode, encode
 from exporter.zoho.permits import CreditLimits
 from exporter.zoho.transport import StaleConnectionError, UnsentError
@@ -115,10 +115,8 @@ class Zoho(Peer):
         return answers[self.answer]
 
 
-class KeptStore:
+class KeptStore(Journal):
     """A store of one account that keeps documents in memory, each written before the next line runs."""
-
-    written = inf
 
     def __init__(self, rows: Mapping[tuple[str, ...], object], clock: Clock) -> None:
         self.rows = dict(rows)
@@ -133,9 +131,6 @@ class KeptStore:
             else:
                 self.rows[row] = value
         return 0
-
-    def wait(self, number: int, seconds: float) -> None:
-        """Wait for nothing."""
 
     def wait_kept(self, seconds: float) -> bool:
         """Say that everything is kept."""

@@ -15,7 +15,7 @@ from samples import DEALS, LEADS, NOW, Clock
 from exporter.errors import DeadTokenError, HeldBackError, PassingError, RefusedError, ThrottledError
 from exporter.model import Growth, JobKey, JobSource, JobSpec, Pause, Standing, TrackedJob
 from exporter.state import Claim, Purse, SqliteStore
-from exporter.state.account import Changes, Contents, Kind, MemoryAccount
+from exporter.state.account import Changes, Contents, Journal, Kind, MemoryAccount
 from exporter.zoho.permits import CreditLimits, Permit, Permits
 
 MINUTE = 29_833_333
@@ -26,12 +26,12 @@ PAUSE = Pause("circuit", "Zoho asked the account to pause", "wait", NOW, NOW + 1
 OTHERS = tuple(JobKey("acme", "Contacts", str(number)) for number in range(30))
 
 
-class Disk:
+class Disk(Journal):
     """A journal that a test stops: it writes at once, only what is waited for, or nothing."""
 
     def __init__(self) -> None:
         self.put_so_far = 0
-        self.written: float = 0
+        self.written = 0
         self.is_stopped = False
         self.is_merely_slow = False
 
@@ -43,11 +43,11 @@ class Disk:
             self.written = self.put_so_far
         return self.put_so_far
 
-    def wait(self, number: int, seconds: float) -> None:
+    def wait(self, number: int, seconds: float) -> bool:
         """Write what is waited for, or give up at once."""
-        del seconds
         if not self.is_stopped:
             self.written = number
+        return super().wait(number, seconds)
 
 
 class Account(MemoryAccount):
