@@ -1,78 +1,25 @@
-"""One account in memory, which is the truth; every change is handed to a journal that mirrors it."""
+"""One account in memory, which is the truth; every change is handed to a writer that mirrors it."""
 
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from itertools import count
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 from exporter.errors import HeldBackError
 from exporter.model import Growth, JobKey, JobSource, JobSpec, ModuleTotals, Standing, TrackedJob
+from exporter.state.documents import Changes, Kind, Row, Value
 from exporter.state.ledger import Ledger
-from exporter.state.port import OPERATIONS, Claim, Health, Note, Purse
+from exporter.state.port import Claim, Note, Purse
+from exporter.state.writer import Writer
 
 WRITE_PATIENCE_SECONDS = 0.25
 """How long a call waits until its credit is written; then it goes out all the same."""
 BUDGET = "budget"
 """Why a poll is held back: the account's own budget, or Zoho's remaining credits."""
 CLAIMED = "circuit"
-
-Value = TrackedJob | ModuleTotals | Standing | int
-
-
-class Kind(StrEnum):
-    """What a document tells of."""
-
-    JOB = "job"
-    RETIRED = "retired"
-    TOTALS = "totals"
-    CREDITS = "credits"
-    PROBE_CREDITS = "probe_credits"
-    STANDING = "standing"
-
-
-class Row(NamedTuple):
-    """Which document: of what kind, and of which job, module or minute."""
-
-    account: str
-    kind: Kind
-    key: str
-
-
-Changes = dict[Row, Value | None]
-"""What documents become; `None` for gone."""
-
-
-class Journal:
-    """Mirrors changes, in the order they are put; this one keeps nothing, and is never behind.
-
-    Does not raise, and does not wait for a disk.
-    """
-
-    number = 0
-    """Of the last write that was asked for."""
-    written = 0
-    """The number of the last write that is done."""
-
-    def put(self, changes: Changes) -> int:
-        """Take changes, and give the number of the write that will hold them."""
-        del changes
-        return self.number
-
-    def wait(self, number: int, seconds: float) -> bool:
-        """Wait for a write, no longer than so many seconds, and say whether it is done."""
-        del seconds
-        return self.written >= number
-
-    def health(self) -> Health:
-        """Say how well what is known is kept."""
-        return Health(dict.fromkeys(OPERATIONS, 0))
-
-    def close(self, grace_seconds: float) -> None:
-        """Write what is left, waiting no longer than the grace."""
 
 
 @dataclass(slots=True)
@@ -93,13 +40,13 @@ class MemoryAccount:
     Args:
         alias: the account.
         contents: what was kept of it; taken over, not copied.
-        journal: mirrors every change.
+        writer: mirrors every change.
         now: gives Unix seconds.
     """
 
-    def __init__(self, alias: str, contents: Contents, journal: Journal, now: Callable[[], float]) -> None:
+    def __init__(self, alias: str, contents: Contents, writer: Writer, now: Callable[[], float]) -> None:
         self._alias = alias
-        self._journal = journal
+        self._writer = writer
         self._now = now
         self._lock = Lock()
         self._jobs, self._retired, self._totals = contents.jobs, contents.retired, contents.totals
@@ -219,7 +166,7 @@ class MemoryAccount:
         """Wait a little until the credits booked so far would outlive a crash."""
         if self.unwritten():
             number, (_, since) = self._last_booking, self._unwritten[0]
-            self._journal.wait(number, since + WRITE_PATIENCE_SECONDS - time.monotonic())
+            self._writer.wait(number, since + WRITE_PATIENCE_SECONDS - time.monotonic())
 
     def give_back(self, claim: Claim) -> None:
         """Return the credit of a call that never reached Zoho."""
@@ -264,7 +211,7 @@ class MemoryAccount:
     def unwritten(self) -> int:
         """Give how many credits a crash would now forget."""
         with self._lock:
-            written = self._journal.written
+            written = self._writer.written
             while self._unwritten and self._unwritten[0][0] <= written:
                 self._unwritten.popleft()
             return len(self._unwritten)
@@ -328,4 +275,4 @@ class MemoryAccount:
             for minute, credits_ in ledger.changes().items():
                 self._note(kind, minute, credits_ or None)
         news, self._news = self._news, {}
-        return self._journal.put(news) if news else self._last_booking
+        return self._writer.put(news) if news else self._last_booking

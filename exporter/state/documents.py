@@ -5,14 +5,39 @@ A new field of a kept dataclass needs nothing here: it has a default, and an old
 
 import json
 import re
+from enum import StrEnum
 from functools import cache
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from exporter.model import MOST_OBSERVATIONS, TOKEN_PATTERN, Distribution, KeptToken, ModuleTotals, Standing, TrackedJob
 
+Value: TypeAlias = TrackedJob | ModuleTotals | Standing | int
+
+
+class Kind(StrEnum):
+    """What a document tells of."""
+
+    JOB = "job"
+    RETIRED = "retired"
+    TOTALS = "totals"
+    CREDITS = "credits"
+    PROBE_CREDITS = "probe_credits"
+    STANDING = "standing"
+
+
+class Row(NamedTuple):
+    """Which document: of what kind, and of which job, module or minute."""
+
+    account: str
+    kind: Kind
+    key: str
+
+
+Changes: TypeAlias = dict[Row, Value | None]
+"""What documents become; `None` for gone."""
 T = TypeVar("T", TrackedJob, ModuleTotals, Standing, int)
 
 LATEST = 253_402_300_799.0
@@ -24,7 +49,7 @@ LONGEST_WAIT_SECONDS = 31 * 86_400.0
 _LARGEST_NUMBER = 2.0**53
 
 
-def encode(value: TrackedJob | ModuleTotals | Standing | int) -> str:
+def encode(value: Value) -> str:
     """Write a document. Half characters, which JSON can express and a database refuses, are replaced."""
     plain = _adapter(type(value).__name__).dump_python(value, mode="json", exclude_defaults=True)
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode(errors="replace").decode()
@@ -66,7 +91,7 @@ def _check(number: str) -> None:
         raise ValueError("no sound number")
 
 
-def _unsound(value: TrackedJob | ModuleTotals | Standing | int) -> str:
+def _unsound(value: Value) -> str:
     if any(at is not None and at > LATEST for at in _times(value)):
         return "a time that can't be"
     if any(end - begin > LONGEST_WAIT_SECONDS for begin, end in _waits(value)):
