@@ -51,7 +51,7 @@ class MemoryAccount:
         self._lock = Lock()
         self._jobs, self._retired, self._totals = contents.jobs, contents.retired, contents.totals
         self._spent, self._spent_on_probes = Ledger(contents.credits), Ledger(contents.probe_credits)
-        self._standing = contents.standing
+        self.standing = contents.standing
         self._claims: dict[JobKey, Claim] = {}
         self._tokens = count(1)
         self._booked_under: dict[int, int] = {}
@@ -60,24 +60,19 @@ class MemoryAccount:
         self._unwritten: deque[tuple[int, float]] = deque()
         """Credits that a crash would forget: until which write, and since when (monotonic seconds)."""
 
-    @property
-    def standing(self) -> Standing:
-        """How the account stands with Zoho."""
-        return self._standing
-
     def stand(self, change: Callable[[Standing], Standing]) -> Standing:
         """Replace the standing by what `change` makes of it; no other change comes between."""
         with self._lock:
-            return self._stand(change(self._standing))
+            return self._stand(change(self.standing))
 
     def book_mint(self, most: int, window_seconds: float) -> float | None:
         """Count one access token asked for, or say when the next may be."""
         with self._lock:
             now = self._now()
             # Those of the future are of before a clock was set back: they count as made now.
-            recent = sorted(min(at, now) for at in self._standing.mints if now - min(at, now) < window_seconds)
+            recent = sorted(min(at, now) for at in self.standing.mints if now - min(at, now) < window_seconds)
             is_full = len(recent) >= most
-            self._stand(replace(self._standing, mints=tuple(recent if is_full else [*recent, now])))
+            self._stand(replace(self.standing, mints=tuple(recent if is_full else [*recent, now])))
             return recent[0] + window_seconds if is_full else None
 
     def jobs(self) -> Mapping[JobKey, TrackedJob]:
@@ -225,13 +220,13 @@ class MemoryAccount:
                 Kind.TOTALS: self._totals,
                 Kind.CREDITS: self._spent.kept(),
                 Kind.PROBE_CREDITS: self._spent_on_probes.kept(),
-                Kind.STANDING: {"": self._standing},
+                Kind.STANDING: {"": self.standing},
             }
             return {self._row(kind, key): value for kind, values in kept.items() for key, value in values.items()}
 
     def _stand(self, standing: Standing) -> Standing:
-        if standing != self._standing:
-            self._standing = standing
+        if standing != self.standing:
+            self.standing = standing
             self._note(Kind.STANDING, "", standing)
             self._put()
         return standing

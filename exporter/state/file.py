@@ -37,7 +37,7 @@ _PATIENCE_SECONDS = 1.0  # a sqlite3 shell that is just being left holds the fil
 _DELETE = "DELETE FROM documents WHERE account = ? AND kind = ? AND key = ?"
 _SELECT = "SELECT account, kind, key, iif(length(document) <= ?, document, '') FROM documents ORDER BY 1, 2, 3"
 _REPLACE = "REPLACE INTO documents (account, kind, key, document) VALUES (?, ?, ?, ?)"
-Row: TypeAlias = tuple[str, str, str, str | None]
+Cells: TypeAlias = tuple[str, str, str, str | None]
 """Account, kind, key and document; `None` for one that goes."""
 _BESIDE = ("-wal", "-shm", ".lock")
 _Stamp: TypeAlias = tuple[int, int, int, int]
@@ -104,13 +104,14 @@ class StateFile:
             self.close()
             raise
 
-    def write(self, rows: Iterable[Row]) -> None:
+    def write(self, rows: Iterable[Cells]) -> None:
         """Write rows in one transaction.
 
         Raises:
             sqlite3.Error, OSError: nothing is written.
         """
-        _write(self._connection, rows)
+        with _transaction(self._connection):
+            _put(self._connection, rows)
         now = self._look()
         if not self._lacks(now):  # what went while this was written is for `is_lost` to see
             self._seen = now
@@ -124,7 +125,7 @@ class StateFile:
         now = self._look()
         return not self._is_open or now[""] != self._seen[""] or self._lacks(now)
 
-    def renew(self, rows: Iterable[Row]) -> None:
+    def renew(self, rows: Iterable[Cells]) -> None:
         """Write the file whole again, in the place of what is there; another file's content is put aside.
 
         Raises:
@@ -146,7 +147,8 @@ class StateFile:
         new.unlink(missing_ok=True)
         with closing(_connect(new)) as connection:
             _migrate(connection)
-            _write(connection, rows)
+            with _transaction(connection):  # one sync of the disk, not one for each row
+                _put(connection, rows)
         self._put_aside()
         new.replace(self.path)
         self._open()
@@ -161,7 +163,10 @@ class StateFile:
         try:
             _recognise(self._connection, self.path)
             _hide(self.path)
-            _tune(self._connection)
+            self._connection.execute("PRAGMA journal_mode = WAL")  # readers read while we write
+            # Writes wait for no disk: FULL would cost each poll a sync to save what one more poll brings back. A killed
+            # process loses nothing it committed, only a power cut can take the last transactions, and takes them whole.
+            self._connection.execute("PRAGMA synchronous = NORMAL")
             _migrate(self._connection)
         except BaseException:
             self._connection.close()
@@ -256,25 +261,12 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> None:
 
 def _hide(path: Path) -> None:
     """Let none but the owner read the token, whoever copied the file here. SQLite gives new side files its mode."""
-    for name in ("", "-wal", "-shm"):
-        try:
-            _beside(path, name).chmod(0o600)
-        except FileNotFoundError:
-            pass
-        except PermissionError:  # a restored volume, or a platform that gives each process a user of its own
-            _log.warning("the state file belongs to another user: its mode stays", extra={"path": str(path)})
-            return
-
-
-def _tune(connection: sqlite3.Connection) -> None:
-    """Let readers read while we write, and writes wait for no disk.
-
-    With a write-ahead log, NORMAL never damages the file and a killed process loses nothing it committed, for that is
-    in the kernel's hands; only a power cut can take the last transactions back, whole. FULL would cost each poll a
-    sync of the disk to save what one more poll brings back.
-    """
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        for name in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                _beside(path, name).chmod(0o600)
+    except PermissionError:  # a restored volume, or a platform that gives each process a user of its own
+        _log.warning("the state file belongs to another user: its mode stays", extra={"path": str(path)})
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
@@ -282,11 +274,12 @@ def _migrate(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == VERSION:
         return
-    connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}")
-    if version:
-        _write_rows(connection, takeover.documents(connection))
-    for statement in (f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {VERSION}", "COMMIT"):
-        connection.execute(statement)
+    with _transaction(connection):
+        connection.execute(_SCHEMA)
+        if version:
+            _put(connection, takeover.documents(connection))
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -299,16 +292,16 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _write(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
-    """Write rows in one transaction, so that they cost one sync of the disk at most."""
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        _write_rows(connection, rows)
+        yield
 
 
-def _write_rows(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
-    for account, kind, key, document in rows:
+def _put(connection: sqlite3.Connection, rows: Iterable[Cells]) -> None:
+    for *row, document in rows:
         if document is None:
-            connection.execute(_DELETE, (account, kind, key))
+            connection.execute(_DELETE, row)
         else:
-            connection.execute(_REPLACE, (account, kind, key, document))
+            connection.execute(_REPLACE, (*row, document))

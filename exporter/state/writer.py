@@ -10,7 +10,7 @@ from signal import SIG_BLOCK, SIG_SETMASK, pthread_sigmask, valid_signals
 from threading import Condition, Thread
 
 from exporter.state.documents import Changes, Kind, encode
-from exporter.state.file import StateFile, advise
+from exporter.state.file import Cells, StateFile, advise
 from exporter.state.port import OPERATIONS, Health
 
 _log = logging.getLogger(__name__)
@@ -148,5 +148,5 @@ def _operation(kind: Kind, *, is_gone: bool) -> str:
     return "forget_jobs" if is_gone or kind is Kind.RETIRED else "save_job"
 
 
-def _rows(changes: Changes) -> Iterator[tuple[str, str, str, str | None]]:
+def _rows(changes: Changes) -> Iterator[Cells]:
     return ((*row, None if value is None else encode(value)) for row, value in changes.items())
