@@ -4,8 +4,7 @@ The account is the unit: its jobs, totals, credits, token and pauses stand toget
 accounts. Times are Unix seconds by the store's own clock.
 """
 
-from exporter.state.ledger import WINDOW_SECONDS
 from exporter.state.port import AccountState, Claim, Health, Purse, Store
-from exporter.state.sqlite import OPERATIONS, SqliteStore
+from exporter.state.sqlite import SqliteStore
 
-__all__ = ["OPERATIONS", "WINDOW_SECONDS", "AccountState", "Claim", "Health", "Purse", "SqliteStore", "Store"]
+__all__ = ["AccountState", "Claim", "Health", "Purse", "SqliteStore", "Store"]

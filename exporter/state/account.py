@@ -1,63 +1,25 @@
-"""One account in memory, which is the truth; every change is handed to a journal that mirrors it."""
+"""One account in memory, which is the truth; every change is handed to a writer that mirrors it."""
 
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from itertools import count
 from threading import Lock
-from typing import NamedTuple, Protocol
+from typing import Any
 
 from exporter.errors import HeldBackError
-from exporter.model import JobKey, JobSource, JobSpec, ModuleTotals, Standing, TrackedJob
+from exporter.model import Growth, JobKey, JobSource, JobSpec, ModuleTotals, Standing, TrackedJob
+from exporter.state.documents import Changes, Kind, Row, Value
 from exporter.state.ledger import Ledger
 from exporter.state.port import Claim, Note, Purse
+from exporter.state.writer import Writer
 
 WRITE_PATIENCE_SECONDS = 0.25
 """How long a call waits until its credit is written; then it goes out all the same."""
 BUDGET = "budget"
 """Why a poll is held back: the account's own budget, or Zoho's remaining credits."""
 CLAIMED = "circuit"
-
-Value = TrackedJob | ModuleTotals | Standing | int
-
-
-class Kind(StrEnum):
-    """What a document tells of."""
-
-    JOB = "job"
-    RETIRED = "retired"
-    TOTALS = "totals"
-    CREDITS = "credits"
-    PROBE_CREDITS = "probe_credits"
-    STANDING = "standing"
-
-
-class Row(NamedTuple):
-    """Which document: of what kind, and of which job, module or minute."""
-
-    account: str
-    kind: Kind
-    key: str = ""
-
-
-Changes = dict[Row, Value | None]
-"""What documents become; `None` for gone."""
-
-
-class Journal(Protocol):
-    """Mirrors changes, in the order they are put. Does not raise, and does not wait for a disk."""
-
-    def put(self, changes: Changes) -> int:
-        """Take changes, and give the number of the write that will hold them."""
-
-    @property
-    def written(self) -> float:
-        """The number of the last write that is done."""
-
-    def wait(self, number: int, seconds: float) -> object:
-        """Wait for a write, no longer than so many seconds."""
 
 
 @dataclass(slots=True)
@@ -72,57 +34,45 @@ class Contents:
     standing: Standing = field(default_factory=Standing)
 
 
-class _Booking(NamedTuple):
-    """Credits that a crash would forget until a write is done, and since when (monotonic seconds)."""
-
-    write: int
-    credits: int
-    since: float
-
-
 class MemoryAccount:
     """Holds an account, as `AccountState` says. One lock, which is never held over I/O.
 
     Args:
         alias: the account.
         contents: what was kept of it; taken over, not copied.
-        journal: mirrors every change.
+        writer: mirrors every change.
         now: gives Unix seconds.
     """
 
-    def __init__(self, alias: str, contents: Contents, journal: Journal, now: Callable[[], float]) -> None:
+    def __init__(self, alias: str, contents: Contents, writer: Writer, now: Callable[[], float]) -> None:
         self._alias = alias
-        self._journal = journal
+        self._writer = writer
         self._now = now
         self._lock = Lock()
         self._jobs, self._retired, self._totals = contents.jobs, contents.retired, contents.totals
         self._spent, self._spent_on_probes = Ledger(contents.credits), Ledger(contents.probe_credits)
-        self._standing = contents.standing
+        self.standing = contents.standing
         self._claims: dict[JobKey, Claim] = {}
         self._tokens = count(1)
         self._booked_under: dict[int, int] = {}
-        self._expected = Ledger()
-        self._unwritten: deque[_Booking] = deque()
         self._last_booking = 0
-
-    @property
-    def standing(self) -> Standing:
-        """How the account stands with Zoho."""
-        return self._standing
+        self._news: Changes = {}
+        self._unwritten: deque[tuple[int, float]] = deque()
+        """Credits that a crash would forget: until which write, and since when (monotonic seconds)."""
 
     def stand(self, change: Callable[[Standing], Standing]) -> Standing:
         """Replace the standing by what `change` makes of it; no other change comes between."""
         with self._lock:
-            return self._stand(change(self._standing))
+            return self._stand(change(self.standing))
 
     def book_mint(self, most: int, window_seconds: float) -> float | None:
         """Count one access token asked for, or say when the next may be."""
         with self._lock:
             now = self._now()
             # Those of the future are of before a clock was set back: they count as made now.
-            recent = sorted(min(at, now) for at in self._standing.mints if now - min(at, now) < window_seconds)
+            recent = sorted(min(at, now) for at in self.standing.mints if now - min(at, now) < window_seconds)
             is_full = len(recent) >= most
-            self._stand(replace(self._standing, mints=tuple(recent if is_full else [*recent, now])))
+            self._stand(replace(self.standing, mints=tuple(recent if is_full else [*recent, now])))
             return recent[0] + window_seconds if is_full else None
 
     def jobs(self) -> Mapping[JobKey, TrackedJob]:
@@ -152,45 +102,42 @@ class MemoryAccount:
         """Track a job from now on, or take what is newly said of one that is tracked; it is retired no more."""
         with self._lock:
             job = self._jobs.get(spec.key)
-            changes: Changes = {}
             if spec.source is not JobSource.PROBE:  # the module of a probe may be made up: it counts once Zoho knows it
-                changes |= self._with_totals(spec.key.module)
+                self._count(spec.key.module, Growth())
             if spec.key in self._retired:
                 self._retired.discard(spec.key)
-                changes[self._row(Kind.RETIRED, spec.key)] = None
+                self._note(Kind.RETIRED, spec.key, None)
             if job is None or job.spec != spec:
-                changes |= self._with_job(replace(job, spec=spec) if job else TrackedJob(spec, first_seen_at=now))
-            self._put(changes)
+                self._keep(replace(job, spec=spec) if job else TrackedJob(spec, first_seen_at=now))
+            self._put()
 
     def change(self, key: JobKey, change: Callable[[TrackedJob], TrackedJob]) -> None:
         """Change what is known of a job that is tracked, beside its polls."""
         with self._lock:
             if job := self._jobs.get(key):
-                self._put(self._with_job(change(job)))
+                self._keep(change(job))
+                self._put()
 
     def forget(self, keys: Iterable[JobKey], *, retired: bool = False) -> None:
         """Let go of jobs, and of the memory of retired ones; `retired` ones are remembered as such."""
         with self._lock:
-            changes: Changes = {}
             for key in keys:
                 if self._jobs.pop(key, None):
-                    changes[self._row(Kind.JOB, key)] = None
+                    self._note(Kind.JOB, key, None)
                 if retired or key in self._retired:
-                    changes[self._row(Kind.RETIRED, key)] = 1 if retired else None
+                    self._note(Kind.RETIRED, key, 1 if retired else None)
                 (self._retired.add if retired else self._retired.discard)(key)
                 self._claims.pop(key, None)
-            self._put(changes)
+            self._put()
 
     def expect_calls(self, count: int, purse: Purse) -> None:
         """Book credits for calls that are about to be claimed, as many as there are, so that they share one write."""
         with self._lock:
             now = self._now()
-            used, expected = self._used(now), self._expected.used(now)
-            new = (count if purse.limit is None else min(count, purse.limit - used)) - expected
-            if new > 0:
-                self._expected.add(now, new)
-                self._spent.add(now, new)
-                self._last_booking = self._put(self._with_credits())
+            expected = count if purse.limit is None else min(count, purse.limit - self._spent.used(now))
+            if expected > self._spent.expected:
+                self._spent.expect(now, expected)
+                self._last_booking = self._put()
 
     def claim(self, key: JobKey, purse: Purse, lease_seconds: float, *, is_probe: bool = False) -> Claim:
         """Take the right to poll a job, and book the credit of its call."""
@@ -212,13 +159,9 @@ class MemoryAccount:
 
     def wait_written(self) -> None:
         """Wait a little until the credits booked so far would outlive a crash."""
-        with self._lock:
-            self._forget_written()
-            number = self._last_booking
-            since = self._unwritten[0].since if self._unwritten else 0.0
-        left = since + WRITE_PATIENCE_SECONDS - time.monotonic()
-        if number > self._journal.written and left > 0:
-            self._journal.wait(number, left)
+        if self.unwritten():
+            number, (_, since) = self._last_booking, self._unwritten[0]
+            self._writer.wait(number, since + WRITE_PATIENCE_SECONDS - time.monotonic())
 
     def give_back(self, claim: Claim) -> None:
         """Return the credit of a call that never reached Zoho."""
@@ -228,7 +171,7 @@ class MemoryAccount:
                 self._spent.take_back(minute)
                 if claim.is_probe:
                     self._spent_on_probes.take_back(minute)
-                self._put(self._with_credits())
+                self._put()
 
     def land(self, claim: Claim, note: Note) -> tuple[TrackedJob, TrackedJob] | None:
         """Take what a poll gave, end its claim, and give the job before and after."""
@@ -237,12 +180,10 @@ class MemoryAccount:
             if not self._end(claim) or before is None:
                 return None
             after, growth = note(before)
-            module, changes = claim.key.module, self._with_job(after)
-            if after.report is not None:
-                changes |= self._with_totals(module)
-            if growth.records or growth.ended:
-                changes[self._row(Kind.TOTALS, module)] = self._totals[module] = self._totals[module].grown(growth)
-            self._put(changes)
+            self._keep(after)
+            if after.report or growth.records:
+                self._count(claim.key.module, growth)
+            self._put()
             return before, after
 
     def release(self, claim: Claim) -> None:
@@ -253,68 +194,53 @@ class MemoryAccount:
     def rest(self) -> None:
         """Return what was booked by `expect_calls` and not claimed."""
         with self._lock:
-            self._used(self._now())
-            for minute, credits_ in self._expected.by_minute().items():
-                self._spent.take_back(minute, credits_)
-            self._expected = Ledger()
-            self._put(self._with_credits())
+            if self._spent.expected:
+                self._spent.expect(self._now(), 0)
+            self._put()
 
     def used(self, *, by_probes: bool = False) -> int:
         """Give the credits spent in the last 24 hours, or those of them that went on probed jobs."""
         with self._lock:
-            now = self._now()
-            return self._spent_on_probes.used(now) if by_probes else self._used(now)
+            return (self._spent_on_probes if by_probes else self._spent).used(self._now())
 
     def unwritten(self) -> int:
         """Give how many credits a crash would now forget."""
         with self._lock:
-            self._forget_written()
-            return sum(booking.credits for booking in self._unwritten)
+            written = self._writer.written
+            while self._unwritten and self._unwritten[0][0] <= written:
+                self._unwritten.popleft()
+            return len(self._unwritten)
 
     def everything(self) -> Changes:
         """Give every document, for a file that has lost them."""
         with self._lock:
-            changes: Changes = {self._row(Kind.JOB, key): job for key, job in self._jobs.items()}
-            changes |= {self._row(Kind.RETIRED, key): 1 for key in self._retired}
-            changes |= {self._row(Kind.TOTALS, module): totals for module, totals in self._totals.items()}
-            changes |= {self._row(Kind.CREDITS, minute): sum_ for minute, sum_ in self._spent.by_minute().items()}
-            changes |= {
-                self._row(Kind.PROBE_CREDITS, minute): sum_
-                for minute, sum_ in self._spent_on_probes.by_minute().items()
+            kept: dict[Kind, Mapping[Any, Value]] = {
+                Kind.JOB: self._jobs,
+                Kind.RETIRED: dict.fromkeys(self._retired, 1),
+                Kind.TOTALS: self._totals,
+                Kind.CREDITS: self._spent.kept(),
+                Kind.PROBE_CREDITS: self._spent_on_probes.kept(),
+                Kind.STANDING: {"": self.standing},
             }
-            return changes | {self._row(Kind.STANDING): self._standing}
+            return {self._row(kind, key): value for kind, values in kept.items() for key, value in values.items()}
 
     def _stand(self, standing: Standing) -> Standing:
-        if standing != self._standing:
-            self._standing = standing
-            self._put({self._row(Kind.STANDING): standing})
+        if standing != self.standing:
+            self.standing = standing
+            self._note(Kind.STANDING, "", standing)
+            self._put()
         return standing
 
     def _book(self, claim: Claim, purse: Purse, now: float) -> None:
-        """Take a credit: one of those that are expected, or a further one."""
-        self._check(claim, purse, now)
-        minute, expected = self._spent.minute(now), self._expected.oldest()
-        self._expected.take_back(expected)
-        if expected != minute:
-            self._spent.take_back(expected)
-            self._spent.add(now)
-        if claim.is_probe:
-            self._spent_on_probes.add(now)
-        self._booked_under[claim.token] = minute
-        if changes := self._with_credits():
-            self._last_booking = self._put(changes)
-        self._unwritten.append(_Booking(self._last_booking, 1, time.monotonic()))
-
-    def _check(self, claim: Claim, purse: Purse, now: float) -> None:
-        used = self._used(now)
-        if purse.limit is not None and used >= purse.limit:
+        if purse.limit is not None and self._spent.used(now) >= purse.limit:
             raise HeldBackError(BUDGET, f"all {purse.limit} credits of the last 24 hours' budget are spent")
         if claim.is_probe and purse.for_probes is not None and self._spent_on_probes.used(now) >= purse.for_probes:
             raise HeldBackError(BUDGET, f"all {purse.for_probes} credits for jobs that only probes brought are spent")
-
-    def _used(self, now: float) -> int:
-        """Give what was spent. The two ledgers follow the clock together, for none is asked without the other."""
-        return self._spent.used(now) - self._expected.used(now)
+        self._booked_under[claim.token] = self._spent.add(now)
+        if claim.is_probe:
+            self._spent_on_probes.add(now)
+        self._last_booking = self._put()
+        self._unwritten.append((self._last_booking, time.monotonic()))
 
     def _end(self, claim: Claim) -> bool:
         self._booked_under.pop(claim.token, None)
@@ -323,29 +249,25 @@ class MemoryAccount:
             del self._claims[claim.key]
         return is_good
 
-    def _forget_written(self) -> None:
-        written = self._journal.written
-        while self._unwritten and self._unwritten[0].write <= written:
-            self._unwritten.popleft()
-
-    def _with_job(self, job: TrackedJob) -> Changes:
+    def _keep(self, job: TrackedJob) -> None:
         self._jobs[job.spec.key] = job
-        return {self._row(Kind.JOB, job.spec.key): job}
+        self._note(Kind.JOB, job.spec.key, job)
 
-    def _with_totals(self, module: str) -> Changes:
-        if module in self._totals:
-            return {}
-        self._totals[module] = ModuleTotals.empty()
-        return {self._row(Kind.TOTALS, module): self._totals[module]}
+    def _count(self, module: str, growth: Growth) -> None:
+        known = self._totals.get(module)
+        self._totals[module] = totals = (known or ModuleTotals.empty()).grown(growth)
+        if totals != known:
+            self._note(Kind.TOTALS, module, totals)
 
-    def _with_credits(self) -> Changes:
-        changes: Changes = {}
-        for kind, ledger in ((Kind.CREDITS, self._spent), (Kind.PROBE_CREDITS, self._spent_on_probes)):
-            changes |= {self._row(kind, minute): credits_ or None for minute, credits_ in ledger.changes().items()}
-        return changes
+    def _note(self, kind: Kind, key: JobKey | str | int, value: Value | None) -> None:
+        self._news[self._row(kind, key)] = value
 
-    def _row(self, kind: Kind, key: JobKey | str | int = "") -> Row:
+    def _row(self, kind: Kind, key: JobKey | str | int) -> Row:
         return Row(self._alias, kind, f"{key.module}/{key.job_id}" if isinstance(key, JobKey) else str(key))
 
-    def _put(self, changes: Changes) -> int:
-        return self._journal.put(changes) if changes else self._last_booking
+    def _put(self) -> int:
+        for kind, ledger in ((Kind.CREDITS, self._spent), (Kind.PROBE_CREDITS, self._spent_on_probes)):
+            for minute, credits_ in ledger.changes().items():
+                self._note(kind, minute, credits_ or None)
+        news, self._news = self._news, {}
+        return self._writer.put(news) if news else self._last_booking

@@ -17,19 +17,31 @@ from exporter.errors import ConfigurationError
 from exporter.files import refused
 from exporter.state import takeover
 from exporter.state.documents import LARGEST_DOCUMENT
-from exporter.state.schema import APPLICATION_ID, DOCUMENTS_VERSION, MIGRATIONS
 
 _log = logging.getLogger(__name__)
 
 PLACE = "state.path"
 MOVE_AWAY = "move it away and start again; losing it costs one poll per live job"
 
+APPLICATION_ID = 0x5A4D5545
+"""Marks the file as ours in its header: "ZMUE", the exporter's initials."""
+VERSION = 2
+"""Of the schema. Version 1 had a column for each value: `takeover` makes documents of them."""
+_SCHEMA = """
+    CREATE TABLE documents (
+        account TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, document TEXT NOT NULL,
+        PRIMARY KEY (account, kind, key)
+    ) WITHOUT ROWID;
+"""
 _PATIENCE_SECONDS = 1.0  # a sqlite3 shell that is just being left holds the file for a moment
 _DELETE = "DELETE FROM documents WHERE account = ? AND kind = ? AND key = ?"
 _SELECT = "SELECT account, kind, key, iif(length(document) <= ?, document, '') FROM documents ORDER BY 1, 2, 3"
 _REPLACE = "REPLACE INTO documents (account, kind, key, document) VALUES (?, ?, ?, ?)"
-_Stamp: TypeAlias = tuple[int, int, int, int] | None
-"""Device, inode, size and time of the last change of a file that is there."""
+Cells: TypeAlias = tuple[str, str, str, str | None]
+"""Account, kind, key and document; `None` for one that goes."""
+_BESIDE = ("-wal", "-shm", ".lock")
+_Stamp: TypeAlias = tuple[int, int, int, int]
+"""Device, inode, size and time of the last change of a file; zeros where there is none."""
 _MAKE_WRITABLE = "let the exporter's user write there, or choose another path"
 _FREE_SPACE = "the disk is full: free some space"
 _CHECK_DISK = "check the disk, its file system and the system's log"
@@ -92,16 +104,17 @@ class StateFile:
             self.close()
             raise
 
-    def write(self, rows: Iterable[tuple[str, str, str, str | None]]) -> None:
-        """Write rows in one transaction; those without a document go.
+    def write(self, rows: Iterable[Cells]) -> None:
+        """Write rows in one transaction.
 
         Raises:
             sqlite3.Error, OSError: nothing is written.
         """
-        with self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
-            _write_rows(self._connection, rows)
-        self._seen = self._look()
+        with _transaction(self._connection):
+            _put(self._connection, rows)
+        now = self._look()
+        if not self._lacks(now):  # what went while this was written is for `is_lost` to see
+            self._seen = now
 
     def is_lost(self) -> bool:
         """Whether the file, what is beside it or its lock was deleted, replaced, cut or written over meanwhile.
@@ -109,32 +122,33 @@ class StateFile:
         Others that write to the database as we do let the log and its index grow, and touch the file only where they
         shorten the log.
         """
-        (file, *beside), (seen_file, *seen_beside) = self._look(), self._seen
-        is_changed = file != seen_file or any(map(_is_less, beside, seen_beside))
-        return is_changed or not self._is_open or not _is_at(self._lock, _beside(self.path, ".lock"))
+        now = self._look()
+        return not self._is_open or now[""] != self._seen[""] or self._lacks(now)
 
-    def renew(self, rows: Iterable[tuple[str, str, str, str | None]]) -> None:
+    def renew(self, rows: Iterable[Cells]) -> None:
         """Write the file whole again, in the place of what is there; another file's content is put aside.
 
         Raises:
             sqlite3.Error, OSError: there is no new file yet.
         """
         self._is_open = False  # until there is a new one, whatever stands in the old one's place
-        self._restore_index()
+        index, seen = _stamp(_beside(self.path, "-shm")), self._seen["-shm"]
+        if index[:2] == seen[:2] and index[2] < seen[2]:
+            # SQLite has the log's index in its memory, where a part that was cut off would end the process.
+            os.truncate(_beside(self.path, "-shm"), seen[2])
         with suppress(sqlite3.Error):
             self._connection.close()
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not _is_at(self._lock, _beside(self.path, ".lock")):
+        lock = os.fstat(self._lock.fileno())
+        if _stamp(_beside(self.path, ".lock"))[:2] != (lock.st_dev, lock.st_ino):
             held, self._lock = self._lock, _locked(self.path)
             held.close()
         new = _beside(self.path, ".new")
         new.unlink(missing_ok=True)
-        os.close(_open_private(new))
         with closing(_connect(new)) as connection:
             _migrate(connection)
-            with connection:
-                connection.execute("BEGIN")  # one sync of the disk, not one for each row
-                _write_rows(connection, rows)
+            with _transaction(connection):  # one sync of the disk, not one for each row
+                _put(connection, rows)
         self._put_aside()
         new.replace(self.path)
         self._open()
@@ -145,13 +159,14 @@ class StateFile:
         self._lock.close()
 
     def _open(self) -> None:
-        # Only before SQLite opens it: closing any descriptor of the file would drop the locks that SQLite holds on it.
-        os.close(_open_private(self.path))
         self._connection = _connect(self.path)
         try:
             _recognise(self._connection, self.path)
             _hide(self.path)
-            _tune(self._connection)
+            self._connection.execute("PRAGMA journal_mode = WAL")  # readers read while we write
+            # Writes wait for no disk: FULL would cost each poll a sync to save what one more poll brings back. A killed
+            # process loses nothing it committed, only a power cut can take the last transactions, and takes them whole.
+            self._connection.execute("PRAGMA synchronous = NORMAL")
             _migrate(self._connection)
         except BaseException:
             self._connection.close()
@@ -159,18 +174,16 @@ class StateFile:
         self._seen = self._look()
         self._is_open = True
 
-    def _look(self) -> tuple[_Stamp, _Stamp, _Stamp]:
-        return _stamp(self.path), _stamp(_beside(self.path, "-wal")), _stamp(_beside(self.path, "-shm"))
+    def _look(self) -> dict[str, _Stamp]:
+        return {name: _stamp(_beside(self.path, name)) for name in ("", *_BESIDE)}
 
-    def _restore_index(self) -> None:
-        """Give the log's index its length back: SQLite has it in its memory, where a part that was cut off ends us."""
-        index, seen = _stamp(_beside(self.path, "-shm")), self._seen[2]
-        if index and seen and index[:2] == seen[:2] and index[2] < seen[2]:
-            os.truncate(_beside(self.path, "-shm"), seen[2])
+    def _lacks(self, now: dict[str, _Stamp]) -> bool:
+        pairs = ((now[name], seen) for name, seen in self._seen.items() if any(seen))
+        return any(there[:2] != seen[:2] or there[2] < seen[2] for there, seen in pairs)
 
     def _put_aside(self) -> None:
         there = _stamp(self.path)
-        if there is not None and self._seen[0] is not None and there[:2] != self._seen[0][:2] and there[2]:
+        if there[2] and there[:2] != self._seen[""][:2]:
             self.path.replace(_beside(self.path, ".replaced"))
         for name in ("-wal", "-shm"):
             _beside(self.path, name).unlink(missing_ok=True)
@@ -219,21 +232,11 @@ def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(f"{path.name}{suffix}")
 
 
-def _is_at(file: IO[str], path: Path) -> bool:
-    there = _stamp(path)
-    held = os.fstat(file.fileno())
-    return there is not None and there[:2] == (held.st_dev, held.st_ino)
-
-
-def _is_less(now: _Stamp, seen: _Stamp) -> bool:
-    return seen is not None and (now is None or now[:2] != seen[:2] or now[2] < seen[2])
-
-
 def _stamp(path: Path) -> _Stamp:
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        return None
+        return 0, 0, 0, 0
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
@@ -248,8 +251,8 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> None:
     (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application_id != APPLICATION_ID and (application_id or objects):
         raise _refusal(path, f"it is another program's database: choose another path, or {MOVE_AWAY}")
-    if version > len(MIGRATIONS):
-        made_by = f"a newer version of the exporter made it (schema {version}, known here: up to {len(MIGRATIONS)})"
+    if version > VERSION:
+        made_by = f"a newer version of the exporter made it (schema {version}, known here: up to {VERSION})"
         raise _refusal(path, f"{made_by}: run that version, or {MOVE_AWAY}")
     (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if finding != "ok":
@@ -258,54 +261,47 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> None:
 
 def _hide(path: Path) -> None:
     """Let none but the owner read the token, whoever copied the file here. SQLite gives new side files its mode."""
-    for name in ("", "-wal", "-shm"):
-        try:
-            _beside(path, name).chmod(0o600)
-        except FileNotFoundError:
-            pass
-        except PermissionError:  # a restored volume, or a platform that gives each process a user of its own
-            _log.warning("the state file belongs to another user: its mode stays", extra={"path": str(path)})
-            return
-
-
-def _tune(connection: sqlite3.Connection) -> None:
-    """Let readers read while we write, and writes wait for no disk.
-
-    With a write-ahead log, NORMAL never damages the file and a killed process loses nothing it committed, for that is
-    in the kernel's hands; only a power cut can take the last transactions back, whole. FULL would cost each poll a
-    sync of the disk to save what one more poll brings back.
-    """
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        for name in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                _beside(path, name).chmod(0o600)
+    except PermissionError:  # a restored volume, or a platform that gives each process a user of its own
+        _log.warning("the state file belongs to another user: its mode stays", extra={"path": str(path)})
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    """Bring the schema up to date, one version in one transaction: a process killed on the way goes on from there."""
+    """Bring the schema up to date in one transaction: a process killed on the way begins anew."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-        connection.executescript(f"BEGIN IMMEDIATE; {script}")
-        if number == DOCUMENTS_VERSION:
-            _write_rows(connection, takeover.documents(connection))
+    if version == VERSION:
+        return
+    with _transaction(connection):
+        connection.execute(_SCHEMA)
+        if version:
+            _put(connection, takeover.documents(connection))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {number}")
-        connection.execute("COMMIT")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     """Connect as the writer needs it: transactions are begun by hand, and one thread after another may use it."""
+    # Only before SQLite opens it: closing any descriptor of the file would drop the locks that SQLite holds on it.
+    os.close(_open_private(path))
     connection = sqlite3.connect(path, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False)
-    connection.text_factory = _text
+    # A file that was edited by hand may hold what is no UTF-8: it shows as such, and stops nothing.
+    connection.text_factory = lambda content: content.decode(errors="replace")
     return connection
 
 
-def _text(content: bytes) -> str:
-    """Read text as a person would who finds the file edited: what is no UTF-8 shows as such and stops nothing."""
-    return content.decode(errors="replace")
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
 
 
-def _write_rows(connection: sqlite3.Connection, rows: Iterable[tuple[str, str, str, str | None]]) -> None:
-    for account, kind, key, document in rows:
+def _put(connection: sqlite3.Connection, rows: Iterable[Cells]) -> None:
+    for *row, document in rows:
         if document is None:
-            connection.execute(_DELETE, (account, kind, key))
+            connection.execute(_DELETE, row)
         else:
-            connection.execute(_REPLACE, (account, kind, key, document))
+            connection.execute(_REPLACE, (*row, document))

@@ -16,64 +16,71 @@ class Ledger:
         by_minute: credits by the minute (Unix time // 60) they are booked under.
     """
 
-    def __init__(self, by_minute: Mapping[int, int] | None = None) -> None:
-        self._minutes = dict(sorted((by_minute or {}).items()))
+    def __init__(self, by_minute: Mapping[int, int]) -> None:
+        self._minutes = dict(sorted(by_minute.items()))
         self._sum = sum(self._minutes.values())
         self._changed: set[int] = set()
-
-    @staticmethod
-    def minute(now: float) -> int:
-        """Give the minute that credits are booked under now."""
-        return int(now // MINUTE_SECONDS)
+        self._expected_in = 0
+        self.expected = 0
+        """Credits that are kept as if they were spent, for calls that are about to come."""
 
     def used(self, now: float) -> int:
         """Give the credits that are not back yet."""
-        self._drop_returned(now)
+        self._follow(now)
         return self._sum
 
-    def add(self, now: float, count: int = 1) -> int:
-        """Book credits, and give the minute they are booked under."""
-        self._drop_returned(now)
-        minute = self.minute(now)
-        self._set(minute, self._minutes.get(minute, 0) + count)
+    def expect(self, now: float, count: int) -> None:
+        """Keep so many credits beside those that are spent, until the calls come that they are for."""
+        self._changed |= {self._expected_in, _minute(now)}
+        self._expected_in, self.expected = _minute(now), count
+
+    def add(self, now: float) -> int:
+        """Book a credit, one of those expected if there are any, and give the minute it is booked under."""
+        self._follow(now)
+        minute, changed = _minute(now), set(self._changed)
+        self._move(minute, 1)
+        if self.expected:
+            self.expected -= 1
+            # Nothing changes in what is kept of a minute that the credit was expected in.
+            self._changed = changed | ({minute} ^ {self._expected_in})
         return minute
 
-    def take_back(self, minute: int | None, count: int = 1) -> None:
-        """Return credits of a minute, as many as it still holds."""
-        if minute in self._minutes:
-            self._set(minute, max(0, self._minutes[minute] - count))
+    def take_back(self, minute: int) -> None:
+        """Return a credit of a minute, if it still holds one."""
+        if self._minutes.get(minute):
+            self._move(minute, -1)
 
-    def oldest(self) -> int | None:
-        """Give the first minute that holds a credit."""
-        return next(iter(self._minutes), None)
-
-    def by_minute(self) -> dict[int, int]:
-        """Give all that is booked."""
-        return dict(self._minutes)
+    def kept(self) -> dict[int, int]:
+        """Give all that is to be kept."""
+        minutes = self._minutes.keys() | {self._expected_in}
+        return {minute: count for minute in minutes if (count := self._kept(minute))}
 
     def changes(self) -> dict[int, int]:
-        """Give the minutes that have changed since the last call, 0 for those that are gone."""
+        """Give what is to be kept of the minutes that have changed since the last call, 0 for those that are gone."""
         changed, self._changed = self._changed, set()
-        return {minute: self._minutes.get(minute, 0) for minute in changed}
+        return {minute: self._kept(minute) for minute in changed}
 
-    def _drop_returned(self, now: float) -> None:
+    def _follow(self, now: float) -> None:
+        """Drop what is back, and move credits of before a clock was set back to now: they would come back too late."""
         while self._minutes and (first := next(iter(self._minutes))) <= (now - WINDOW_SECONDS) / MINUTE_SECONDS - 1:
-            self._set(first, 0)
-        this_minute = self.minute(now)
-        if self._minutes and next(reversed(self._minutes)) > this_minute:
-            self._count_as_new(this_minute)
+            self._move(first, -self._minutes[first])
+        future = 0
+        while self._minutes and (last := next(reversed(self._minutes))) > _minute(now):
+            future += self._minutes[last]
+            self._move(last, -self._minutes[last])
+        if future:
+            self._move(_minute(now), future)
 
-    def _count_as_new(self, this_minute: int) -> None:
-        """Move credits of the future, of before a clock was set back, to now: they would else come back too late."""
-        future = {minute: count for minute, count in self._minutes.items() if minute > this_minute}
-        for minute in future:
-            self._set(minute, 0)
-        self._set(this_minute, self._minutes.get(this_minute, 0) + sum(future.values()))
-
-    def _set(self, minute: int, count: int) -> None:
-        self._sum += count - self._minutes.get(minute, 0)
+    def _move(self, minute: int, count: int) -> None:
+        self._sum += count
+        self._minutes[minute] = self._minutes.get(minute, 0) + count
+        if not self._minutes[minute]:
+            del self._minutes[minute]
         self._changed.add(minute)
-        if count:
-            self._minutes[minute] = count
-        else:
-            self._minutes.pop(minute, None)
+
+    def _kept(self, minute: int) -> int:
+        return self._minutes.get(minute, 0) + (self.expected if minute == self._expected_in else 0)
+
+
+def _minute(now: float) -> int:
+    return int(now // MINUTE_SECONDS)

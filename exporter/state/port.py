@@ -11,6 +11,8 @@ from typing import Protocol
 
 from exporter.model import Growth, JobKey, JobSpec, ModuleTotals, Standing, TrackedJob
 
+OPERATIONS = ("load", "save_job", "forget_jobs", "save_ledger", "renew", "close")
+"""What may fail, as `Health` counts it."""
 Note = Callable[[TrackedJob], tuple[TrackedJob, Growth]]
 """What a poll makes of a job, and what that adds to the totals. Pure: it may be called more than once."""
 

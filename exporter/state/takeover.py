@@ -6,16 +6,15 @@ Each row becomes a document by itself, so that an odd one stops nothing: whoever
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias, TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from exporter.model import Standing
-from exporter.state.documents import decode
+from exporter.state.documents import decode, encode
 
 T = TypeVar("T", dict[str, Any], list[Any])
-Rows: TypeAlias = Iterator[tuple[str, str, str, str]]
-"""Account, kind, key and document."""
+Read = Callable[[sqlite3.Row], object]
 
-_TABLES = ("jobs", "retired", "totals", "credits", "tokens", "mints")
 _REPORT = ("state", "undocumented_word", "updated", "failed", "not_updated", "total")
 _TOKEN = ("value", "expires_at", "api_domain", "fingerprint")
 _KEPT_AS_THEY_ARE = (
@@ -24,28 +23,33 @@ _KEPT_AS_THEY_ARE = (
 )
 
 
-def documents(connection: sqlite3.Connection) -> Rows:
-    """Give the rows of version 1 as documents, and then drop their tables."""
-    for row in _rows(connection, "jobs"):
-        yield row["account"], "job", f"{row['module']}/{row['job_id']}", _written(row, _job)
-    for row in _rows(connection, "retired"):
-        yield row["account"], "retired", f"{row['module']}/{row['job_id']}", "1"
-    for row in _rows(connection, "totals"):
-        yield row["account"], "totals", row["module"], _written(row, _totals)
-    for row in _rows(connection, "credits"):
-        yield row["account"], "credits", str(row["minute"]), _written(row, lambda one: one["credits"])
-    yield from _standings(connection)
-    for table in _TABLES:
+def documents(connection: sqlite3.Connection) -> Iterator[tuple[str, str, str, str]]:
+    """Give account, kind, key and document of all that a file of version 1 holds, and drop its tables."""
+    standings: dict[str, Standing] = {}
+    for table, (kind, key, read) in _TABLES.items():
+        cursor = connection.cursor()
+        cursor.row_factory = sqlite3.Row
+        for row in cursor.execute(f"SELECT *, {key} AS key FROM {table}").fetchall():  # noqa: S608 - names of our own
+            document = _written(row, read)
+            if kind != "standing" or not _take_in(standings, row["account"], document):
+                yield row["account"], kind, row["key"], document
         connection.execute(f"DROP TABLE {table}")
+    for account, standing in standings.items():
+        yield account, "standing", "", encode(standing)
 
 
-def _rows(connection: sqlite3.Connection, table: str) -> list[sqlite3.Row]:
-    cursor = connection.cursor()
-    cursor.row_factory = sqlite3.Row
-    return cursor.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - names of our own
+def _take_in(standings: dict[str, Standing], account: str, document: str) -> bool:
+    """Join an account's token and mints in one document. What is odd stays one by itself, of no known kind."""
+    try:
+        one = decode(document, Standing)
+    except ValueError:
+        return False
+    known = standings.get(account, Standing())
+    standings[account] = replace(known, token=one.token or known.token, mints=(*known.mints, *one.mints))
+    return True
 
 
-def _written(row: sqlite3.Row, read: Callable[[sqlite3.Row], object]) -> str:
+def _written(row: sqlite3.Row, read: Read) -> str:
     """Write what a row says as a document; where it says nothing sound, one that is none of any kind."""
     try:
         return json.dumps(read(row))
@@ -67,19 +71,10 @@ def _job(row: sqlite3.Row) -> object:
 def _failure(row: sqlite3.Row) -> object:
     if row["failure_code"] is None:
         return None
+    failure = {name: row[f"failure_{name}"] for name in ("code", "message", "advice", "retry_at")}
     yes_or_no = {0: False, 1: True}
-    return {
-        "code": row["failure_code"],
-        "message": row["failure_message"],
-        "advice": row["failure_advice"],
-        "is_passing": yes_or_no.get(row["failure_is_passing"]),
-        "is_account_wide": yes_or_no.get(row["failure_is_account_wide"]),
-        "retry_at": row["failure_retry_at"],
-    }
-
-
-def _totals(row: sqlite3.Row) -> object:
-    return {name: _parsed(row[name], dict) for name in ("finished", "records", "durations")}
+    truths = {name: yes_or_no.get(row[f"failure_{name}"]) for name in ("is_passing", "is_account_wide")}
+    return {**failure, **truths}
 
 
 def _parsed(cell: object, kind: type[T]) -> T:
@@ -89,30 +84,16 @@ def _parsed(cell: object, kind: type[T]) -> T:
     return parsed
 
 
-def _standings(connection: sqlite3.Connection) -> Rows:
-    """Give each account's token and mints in one document, and those that are odd in one each, of no known kind."""
-    known: dict[str, dict[str, object]] = {}
-    for row in _rows(connection, "tokens"):
-        token = _written(row, lambda one: {"token": {name: one[name] for name in _TOKEN}})
-        if _is_sound(token):
-            known.setdefault(row["account"], {}).update(json.loads(token))
-        else:
-            yield row["account"], "token", "", token
-    mints: dict[str, list[float]] = {}
-    for row in _rows(connection, "mints"):
-        mint = _written(row, lambda one: {"mints": [one["minted_at"]]})
-        if _is_sound(mint):
-            mints.setdefault(row["account"], []).append(row["minted_at"])
-        else:
-            yield row["account"], "mint", str(row["position"]), mint
-    for account in known.keys() | mints.keys():
-        standing = {**known.get(account, {}), "mints": sorted(mints.get(account, []))}
-        yield account, "standing", "", json.dumps(standing)
-
-
-def _is_sound(document: str) -> bool:
-    try:
-        decode(document, Standing)
-    except ValueError:
-        return False
-    return True
+_TABLES: dict[str, tuple[str, str, Read]] = {
+    "jobs": ("job", "module || '/' || job_id", _job),
+    "retired": ("retired", "module || '/' || job_id", lambda _: 1),
+    "totals": (
+        "totals",
+        "module",
+        lambda row: {name: _parsed(row[name], dict) for name in ("finished", "records", "durations")},
+    ),
+    "credits": ("credits", "minute", lambda row: row["credits"]),
+    "tokens": ("standing", "'token'", lambda row: {"token": {name: row[name] for name in _TOKEN}}),
+    "mints": ("standing", "position", lambda row: {"mints": [row["minted_at"]]}),
+}
+"""What each table becomes: documents of a kind, under a key that SQL gives."""

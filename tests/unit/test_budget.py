@@ -19,8 +19,9 @@ from exporter.jobs.refresh import Refresher
 from exporter.jobs.table import JobTable, Retention
 from exporter.model import Growth, JobKey, JobSource, JobSpec, ModuleTotals, Standing, TrackedJob
 from exporter.state import Health, SqliteStore
-from exporter.state.account import Changes, Contents, Kind, MemoryAccount
-from exporter.state.documents import decode, encode
+from exporter.state.account import Contents, MemoryAccount
+from exporter.state.documents import Changes, Kind, decode, encode
+from exporter.state.writer import Writer
 from exporter.zoho.permits import CreditLimits
 from exporter.zoho.transport import StaleConnectionError, UnsentError
 from exporter.zoho.wire import Answer, SealedAnswer
@@ -115,14 +116,12 @@ class Zoho(Peer):
         return answers[self.answer]
 
 
-class KeptStore:
+class KeptStore(Writer):
     """A store of one account that keeps documents in memory, each written before the next line runs."""
 
-    written = inf
-
     def __init__(self, rows: Mapping[tuple[str, ...], object], clock: Clock) -> None:
+        super().__init__(dict, clock)
         self.rows = dict(rows)
-        self._clock = clock
         self._account = MemoryAccount("acme", self._contents(), self, clock)
 
     def put(self, changes: Changes) -> int:
@@ -133,9 +132,6 @@ class KeptStore:
             else:
                 self.rows[row] = value
         return 0
-
-    def wait(self, number: int, seconds: float) -> None:
-        """Wait for nothing."""
 
     def wait_kept(self, seconds: float) -> bool:
         """Say that everything is kept."""

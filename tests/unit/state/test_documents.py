@@ -68,7 +68,7 @@ def jobs(draw: st.DrawFn) -> TrackedJob:
 @st.composite
 def distributions(draw: st.DrawFn) -> Distribution:
     """Draw a histogram's content."""
-    bounds = draw(st.lists(st.floats(-1e9, 1e9), max_size=4, unique=True).map(sorted))
+    bounds = draw(st.lists(st.floats(0, 1e9), max_size=4, unique=True).map(sorted))
     slots = draw(st.lists(counts, min_size=len(bounds) + 1, max_size=len(bounds) + 1))
     return Distribution(tuple(bounds), tuple(slots), draw(st.floats(0, 1e12)))
 

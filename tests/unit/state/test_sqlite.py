@@ -495,6 +495,19 @@ def test_nobody_waits_for_a_slow_disk(slow: Slow) -> None:
     store.close()
 
 
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", ".lock"], ids=["file", "log", "index", "lock"])
+def test_file_that_goes_during_a_write_is_noticed_after_it(slow: Slow, suffix: str) -> None:
+    """A write that takes its time takes nobody's eyes off the file."""
+    fill(slow.account)
+    slow.hold()
+    delete_all(slow.path, suffix)
+    slow.file.free.set()
+    slow.account.forget({DEALS})
+    eventually(lambda: slow.store.health().errors["renew"] == 1)
+    eventually(lambda: is_written(slow.store))
+    assert slow.account.job_count() == 1
+
+
 def test_slow_disk_is_told(slow: Slow) -> None:
     """Since when the file is behind, and how many credits a crash would forget; it is no failure."""
     slow.clock.now += 5

@@ -15,7 +15,9 @@ from samples import DEALS, LEADS, NOW, Clock
 from exporter.errors import DeadTokenError, HeldBackError, OutOfCreditsError, PassingError, RefusedError, ThrottledError
 from exporter.model import Growth, JobKey, JobReport, JobSource, JobSpec, JobState, Pause, Standing, TrackedJob
 from exporter.state import Claim, Purse, SqliteStore
-from exporter.state.account import Changes, Contents, Kind, MemoryAccount
+from exporter.state.account import Contents, MemoryAccount
+from exporter.state.documents import Changes, Kind
+from exporter.state.writer import Writer
 from exporter.zoho.permits import CreditLimits, Permit, Permits
 
 MINUTE = 29_833_333
@@ -27,12 +29,13 @@ REPORT = JobReport(JobState.RUNNING, updated=30, failed=0, not_updated=20, total
 OTHERS = tuple(JobKey("acme", "Contacts", str(number)) for number in range(30))
 
 
-class Disk:
-    """A journal that a test stops: it writes at once, only what is waited for, or nothing."""
+class Disk(Writer):
+    """A writer that a test stops: it writes at once, only what is waited for, or nothing."""
 
     def __init__(self) -> None:
+        super().__init__(dict, Clock())
         self.put_so_far = 0
-        self.written: float = 0
+        self.written = 0
         self.is_stopped = False
         self.is_merely_slow = False
 
@@ -44,11 +47,12 @@ class Disk:
             self.written = self.put_so_far
         return self.put_so_far
 
-    def wait(self, number: int, seconds: float) -> None:
+    def wait(self, number: int, seconds: float) -> bool:
         """Write what is waited for, or give up at once."""
         del seconds
         if not self.is_stopped:
             self.written = number
+        return self.written >= number
 
 
 class Account(MemoryAccount):
