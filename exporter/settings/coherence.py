@@ -5,13 +5,11 @@ from itertools import chain, islice
 from pathlib import Path
 
 from exporter.errors import ConfigurationError
-from exporter.files import read_bytes
-from exporter.model import DataCenter
-from exporter.settings.sections.redaction import quote
-from exporter.settings.sections.schema import default_of
-from exporter.settings.sections.secret_files import read_secret_file
-from exporter.settings.sections.values import format_duration, parse_duration, suggestion
-from exporter.settings.sources.tree import Finding, Place, Tree
+from exporter.files import read_bytes, read_secret_file
+from exporter.model import DataCenter, JobKey
+from exporter.settings.sections.schema import default_of, split_at_commas
+from exporter.settings.sections.values import format_duration, parse_duration, quote, suggestion
+from exporter.settings.sources.tree import TWO_FORMS, Finding, Place, Tree, path_of
 from exporter.settings.sources.tree import Path as TreePath
 from exporter.settings.sources.variables import ACCOUNT, variable_for
 
@@ -35,22 +33,39 @@ _LARGEST_BUNDLE = 16 * 1024 * 1024
 
 def incoherences(tree: Tree) -> Iterator[Finding]:
     """Find what is wrong between settings."""
-    labels = tree.text(("job_labels",))
-    listed = labels.split(",") if labels else tree.listing(("job_labels",))
-    allowed = {name.strip() for name in listed if isinstance(name, str)}
+    labels = split_at_commas(tree.find(("job_labels",)))
+    allowed = set(map(str, labels)) if isinstance(labels, list) else set()
     jobs = job_incoherences(tree, tree.mapping(("accounts",)), allowed)
-    return chain(_accounts(tree), jobs, _files(tree), _durations(tree))
+    bundle = _unreadable(tree, ("ca_bundle",), _read_bundle)
+    token = _unreadable(tree, ("web", "api_token_file"), read_secret_file)
+    return chain(_accounts(tree), jobs, bundle, token, _durations(tree))
 
 
 def job_incoherences(tree: Tree, aliases: Collection[str], labels: Collection[str]) -> Iterator[Finding]:
     """Find what is wrong between jobs, and between them and the accounts and labels."""
-    return chain(_jobs(tree, aliases), _repeated_jobs(tree), _labels(tree, labels))
+    first: dict[JobKey, Place] = {}
+    for index in range(len(tree.listing(("jobs",)))):
+        path, key = ("jobs", index), job_key(tree, index)
+        if aliases:
+            yield from _account_of(tree, path, aliases)
+        if key in first:
+            yield tree.finding(path, f"{quote(key)} is listed twice, first at {first[key]}")
+        elif key.account and key.module and key.job_id:
+            first[key] = tree.place(path)
+        for label in tree.mapping((*path, "labels")):
+            if label not in labels:
+                yield tree.finding((*path, "labels", label), "is not in job_labels: add it there to allow it")
+
+
+def job_key(tree: Tree, index: int) -> JobKey:
+    """Give what identifies a job; empty where it is no text."""
+    return JobKey(*(tree.text(("jobs", index, name)) or "" for name in ("account", "module", "job_id")))
 
 
 def missing(tree: Tree, path: TreePath, text: str) -> Finding:
     """Place what is not there: where the file has its surroundings, or at the variable that would give it."""
-    place = tree.place(path[:-1])
-    if place.line is not None:
+    place = tree.places.get(path[:-1])
+    if place and place.line is not None:
         return Finding(place, path, text)
     alias = str(path[1])
     others = ", ".join(islice((name for name in tree.mapping(("accounts",)) if name != alias), _MOST_LISTED))
@@ -65,7 +80,7 @@ def with_accounts_named(tree: Tree, aliases: Collection[str]) -> Tree:
         return tree
     (alias,) = aliases
     named = [{**job, "account": alias} if isinstance(job, dict) and job.get("account") is None else job for job in jobs]
-    return Tree(tree.values | {"jobs": named}, tree.places, tree.root)
+    return Tree(tree.values | {"jobs": named}, tree.places)
 
 
 def _accounts(tree: Tree) -> Iterator[Finding]:
@@ -73,21 +88,28 @@ def _accounts(tree: Tree) -> Iterator[Finding]:
         yield Finding(Place("accounts"), (), NO_ACCOUNT)
     for alias, account in tree.mapping(("accounts",)).items():
         if isinstance(account, dict | None):
-            yield from _secret(tree, ("accounts", alias, "client_secret"))
-            yield from _secret(tree, ("accounts", alias, "refresh_token"))
-            yield from _urls(tree, ("accounts", alias))
+            given = {name for name, value in (account or {}).items() if value is not None}
+            yield from _secrets(tree, ("accounts", alias), given)
+            yield from _urls(tree, ("accounts", alias), given)
 
 
-def _secret(tree: Tree, path: TreePath) -> Iterator[Finding]:
-    name = str(path[-1])
-    file_path = (*path[:-1], f"{name}_file")
-    if tree.find(file_path) is None:
-        if tree.find(path) is None:
-            yield missing(tree, path, f"{name} or {name}_file is required")
-        return
-    if tree.find(path) is not None:
-        yield tree.finding(path, f"give either {name} or {name}_file, not both")
-    yield from _unreadable(tree, file_path, read_secret_file)
+def _secrets(tree: Tree, account: TreePath, given: set[str]) -> Iterator[Finding]:
+    for name in TWO_FORMS:
+        file = f"{name}_file"
+        if not given & {name, file}:
+            yield missing(tree, (*account, name), f"{name} or {file} is required")
+        if given >= {name, file}:
+            yield tree.finding((*account, name), f"give either {name} or {file}, not both")
+        yield from _unreadable(tree, (*account, file), read_secret_file)
+
+
+def _urls(tree: Tree, account: TreePath, given: set[str]) -> Iterator[Finding]:
+    for name, other in (("accounts_url", "api_url"), ("api_url", "accounts_url")):
+        if name in given and other not in given:
+            yield tree.finding((*account, name), f"needs {other} beside it")
+    if not given & {"accounts_url", "api_url", "data_center"}:
+        words = ", ".join(DataCenter)
+        yield missing(tree, (*account, "data_center"), f"one of {words} (or accounts_url and api_url) is required")
 
 
 def _unreadable(tree: Tree, path: TreePath, read: Callable[[Path], object]) -> Iterator[Finding]:
@@ -101,53 +123,6 @@ def _unreadable(tree: Tree, path: TreePath, read: Callable[[Path], object]) -> I
         yield from (tree.finding(path, f"{subject}{problem.message}") for problem in error.problems)
 
 
-def _urls(tree: Tree, account: TreePath) -> Iterator[Finding]:
-    given = {name: tree.find((*account, name)) is not None for name in ("accounts_url", "api_url")}
-    for name, other in (("accounts_url", "api_url"), ("api_url", "accounts_url")):
-        if given[name] and not given[other]:
-            yield tree.finding((*account, name), f"needs {other} beside it")
-    if not any(given.values()) and tree.find((*account, "data_center")) is None:
-        words = ", ".join(DataCenter)
-        yield missing(tree, (*account, "data_center"), f"one of {words} (or accounts_url and api_url) is required")
-
-
-def _jobs(tree: Tree, aliases: Collection[str]) -> Iterator[Finding]:
-    listed = ", ".join(map(quote, islice(aliases, _MOST_LISTED)))
-    for index, job in enumerate(tree.listing(("jobs",)) if aliases else ()):
-        path = ("jobs", index, "account")
-        account = tree.text(path)
-        if account is not None and account not in aliases:
-            known = suggestion(account, aliases) or f"; known: {listed}"
-            yield tree.finding(path, f"{quote(account)} is no account{known}")
-        elif isinstance(job, dict) and job.get("account") is None:
-            yield tree.finding(path, f"is required, as there are several: {listed}")
-
-
-def _repeated_jobs(tree: Tree) -> Iterator[Finding]:
-    first: dict[tuple[str | None, ...], int] = {}
-    for index in range(len(tree.listing(("jobs",)))):
-        key = tree.texts(("jobs", index), "account", "module", "job_id")
-        if None in key:
-            continue
-        if key in first:
-            place = tree.place(("jobs", first[key]))
-            text = f"{quote('/'.join(map(str, key)))} is listed twice, first at {place}"
-            yield tree.finding(("jobs", index), text)
-        first.setdefault(key, index)
-
-
-def _labels(tree: Tree, allowed: Collection[str]) -> Iterator[Finding]:
-    for index in range(len(tree.listing(("jobs",)))):
-        for label in tree.mapping(("jobs", index, "labels")):
-            if label not in allowed:
-                yield tree.finding(("jobs", index, "labels", label), "is not in job_labels: add it there to allow it")
-
-
-def _files(tree: Tree) -> Iterator[Finding]:
-    yield from _unreadable(tree, ("ca_bundle",), _read_bundle)
-    yield from _unreadable(tree, ("web", "api_token_file"), read_secret_file)
-
-
 def _read_bundle(path: Path) -> None:
     try:
         read_bytes(path, _LARGEST_BUNDLE)
@@ -156,19 +131,33 @@ def _read_bundle(path: Path) -> None:
             raise
 
 
+def _account_of(tree: Tree, job: TreePath, aliases: Collection[str]) -> Iterator[Finding]:
+    path = (*job, "account")
+    account = tree.text(path)
+    if account is not None and account not in aliases:
+        known = suggestion(account, aliases) or f"; known: {_listed(aliases)}"
+        yield tree.finding(path, f"{quote(account)} is no account{known}")
+    elif tree.find(path) is None and isinstance(tree.find(job), dict):
+        yield tree.finding(path, f"is required, as there are several: {_listed(aliases)}")
+
+
+def _listed(aliases: Collection[str]) -> str:
+    return ", ".join(map(quote, islice(aliases, _MOST_LISTED)))
+
+
 def _durations(tree: Tree) -> Iterator[Finding]:
     for name, relation, other in _ORDER:
         seconds, said = _length(tree, name)
         most, said_too = _length(tree, other)
         if seconds > most or (seconds == most and relation == _SHORTER):
             # Only one of the two may have been written: a default has no place.
-            path = _path(name) if tree.find(_path(name)) is not None else _path(other)
+            path = path_of(name if tree.find(path_of(name)) is not None else other)
             yield tree.finding(path, f"{name} ({said}) {relation} {other} ({said_too})")
 
 
 def _length(tree: Tree, name: str) -> tuple[float, str]:
     """Give a duration in seconds and in words; not-a-number is neither shorter nor longer than anything."""
-    text = tree.text(_path(name))
+    text = tree.text(path_of(name))
     if not text:
         default = float(str(default_of(name)))
         return default, f"{format_duration(default)} by default"
@@ -176,7 +165,3 @@ def _length(tree: Tree, name: str) -> tuple[float, str]:
         return parse_duration(text), text
     except ValueError:  # told of by the model
         return float("nan"), text
-
-
-def _path(name: str) -> TreePath:
-    return tuple(name.split("."))

@@ -9,8 +9,8 @@ from pydantic_core import ErrorDetails
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.settings.coherence import missing
-from exporter.settings.sections.section import Section
-from exporter.settings.sections.values import UnknownWordError, suggestion
+from exporter.settings.sections.schema import Section
+from exporter.settings.sections.values import suggestion
 from exporter.settings.sources.tree import Finding, Tree
 from exporter.settings.sources.tree import Path as TreePath
 
@@ -69,8 +69,10 @@ def _described(
 def _wording(detail: ErrorDetails, model: type[Section], path: TreePath) -> str:
     match detail["type"]:
         case "value_error":
-            error = detail["ctx"]["error"]
-            return f"{error}{error.advice() if isinstance(error, UnknownWordError) else ''}"
+            return str(detail["ctx"]["error"])
+        case "unknown_word":
+            said = detail["ctx"]
+            return f"{said['said']}{suggestion(said['word'], said['known']) or said['otherwise']}"
         case "extra_forbidden":
             return f"unknown key{_advice(model, path)}"
         case "model_type":

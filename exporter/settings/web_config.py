@@ -15,9 +15,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from exporter.files import refused
 from exporter.model import TlsServer, WebAccess
-from exporter.settings.sections.redaction import quote
-from exporter.settings.sections.section import FilePath, Section, Text
-from exporter.settings.sections.values import Parser, accepted, choice, pattern
+from exporter.settings.sections.schema import FilePath, Section, Text
+from exporter.settings.sections.values import Parser, accepted, choice, pattern, quote
 from exporter.settings.sources.tree import Finding, Tree
 from exporter.settings.sources.yaml_file import read_yaml
 from exporter.settings.validation import validated
@@ -108,7 +107,7 @@ UserName = Annotated[
         lambda text: text and ":" not in text and text.isprintable(),
     ),
 ]
-PasswordHash = Annotated[SecretStr, Parser("a bcrypt hash", _parse_hash, hides=True)]
+PasswordHash = Annotated[SecretStr, Parser("a bcrypt hash", _parse_hash)]
 
 
 class TlsSection(Section):

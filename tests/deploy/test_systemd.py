@@ -3,8 +3,7 @@
 import re
 from pathlib import Path
 
-from exporter.settings import load_settings
-from exporter.settings.sections.state_path import state_file
+from exporter.settings import load_settings, state_file
 
 ROOT = Path(__file__).parents[2]
 UNIT = (ROOT / "deploy" / "systemd" / "zoho-mass-update-exporter.service").read_text(encoding="utf-8")
