@@ -2,9 +2,8 @@
 
 `sections` say what may be set: a model for each group of settings, and parsers of what may be written. `sources` say
 where it is written: the YAML file, variables (environment, `.env`, secrets directory) and flags, each value with its
-place. The loader lays them over each other; `validation` and `coherence` tell every problem at once. The next setting
-is one field in its section, and its line in docs/settings.md. `web_config` is a file of its own, in the format of other
-exporters.
+place. The loader lays them over each other; `validation` tells every problem at once. The next setting is one field in
+its section, and its line in docs/settings.md. `web_config` is a file of its own, in the format of other exporters.
 """
 
 from exporter.settings.loader import DOTENV, JobFiles, load_settings, matching

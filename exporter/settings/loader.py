@@ -8,25 +8,23 @@ from itertools import chain
 from pathlib import Path
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.model import JobSource, JobSpec
-from exporter.settings.coherence import incoherences, job_incoherences, job_key, with_accounts_named
+from exporter.model import EMPTY, JobSource, JobSpec
 from exporter.settings.sections.schema import JobFile, Origin, Settings
 from exporter.settings.sections.values import quote
 from exporter.settings.sources.tree import Finding, Place, Tree, flags, merged
 from exporter.settings.sources.variables import JOBS, Variables
 from exporter.settings.sources.yaml_file import read_yaml
-from exporter.settings.validation import validated
+from exporter.settings.validation import incoherences, job_incoherences, job_key, validated, with_accounts_named
 
 DOTENV = Path(".env")
 _SECRETS_DIR = Path("/run/secrets")
 _ENTRY_SHAPES = {2: ("module", "job_id"), 3: ("account", "module", "job_id")}
-_NO_FLAGS: Mapping[str, object] = {}
 
 
 def load_settings(
     config_file: Path | None,
     *,
-    overrides: Mapping[str, object] = _NO_FLAGS,
+    overrides: Mapping[str, object] = EMPTY,
     environ: Mapping[str, str] | None = None,
     dotenv_file: Path | None = DOTENV,
     secrets_dir: Path = _SECRETS_DIR,
@@ -83,7 +81,7 @@ def _origin(tree: Tree, warnings: tuple[Problem, ...]) -> Origin:
         warnings = (*warnings, Problem("jobs", f"no job is configured: list some under jobs, or set {JOBS}"))
     warnings = (*warnings, *(problem for index in jobs for problem in _outdated(tree, index)))
     by_variable = (index for index in jobs if tree.place(("jobs", index)).line is None)
-    return Origin(frozenset(job_key(tree, index) for index in by_variable), warnings)
+    return frozenset(job_key(tree, index) for index in by_variable), warnings
 
 
 def _outdated(tree: Tree, index: int) -> Iterator[Problem]:

@@ -7,22 +7,12 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, get_args
+from typing import Annotated, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    PrivateAttr,
-    SecretStr,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSerializer, SecretStr, model_validator
 
 from exporter.errors import Problem
 from exporter.files import read_secret_file, refuse_unfit
@@ -94,6 +84,8 @@ BaseUrl = Annotated[str, Parser("a URL of scheme and host", parse_base_url)]
 ProxyUrl = Annotated[SecretStr, Parser("a URL, http or https", parse_proxy_url), _MASK]
 Secret = Annotated[SecretStr, Parser("a secret", refuse_unfit), _MASK]
 Fraction = Annotated[float, Parser("a fraction above 0, at most 1", parse_fraction)]
+Origin: TypeAlias = tuple[frozenset[JobKey], tuple[Problem, ...]]
+"""What the values alone don't say: which jobs came by a variable, and what deserves a warning."""
 ApiVersion = Literal["v2", "v2.1", "v3", "v4", "v5", "v6", "v7", "v8"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["logfmt", "json"]
@@ -102,7 +94,7 @@ LogFormat = Literal["logfmt", "json"]
 class Section(BaseModel):
     """A group of settings that stand together; an empty key is the same as none."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+    model_config = {"frozen": True, "extra": "forbid", "hide_input_in_errors": True, "use_attribute_docstrings": True}
 
     @model_validator(mode="before")
     @classmethod
@@ -256,13 +248,6 @@ class LogSettings(Section):
     """How a line is written: for people or for machines."""
 
 
-class Origin(NamedTuple):
-    """What the values alone don't say: which jobs came by a variable, and what deserves a warning."""
-
-    environment_jobs: frozenset[JobKey] = frozenset()
-    warnings: tuple[Problem, ...] = ()
-
-
 class Settings(Section):
     """Every setting. Durations are seconds."""
 
@@ -311,21 +296,21 @@ class Settings(Section):
     log: LogSettings = LogSettings()
     """The exporter's log."""
 
-    _origin: Origin = PrivateAttr(default=Origin())
+    _origin: Origin = (frozenset(), ())
 
     def model_post_init(self, context: Origin | None, /) -> None:
         """Keep what the loader knows beside the values."""
-        self._origin = context or Origin()
+        self._origin = context or self._origin
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
         """What is allowed and yet probably not meant."""
-        return self._origin.warnings
+        return self._origin[1]
 
     @property
     def job_specs(self) -> tuple[JobSpec, ...]:
         """The jobs in the product's own words, in the order given."""
-        by_variable = self._origin.environment_jobs
+        by_variable, _ = self._origin
         sources = (JobSource.ENVIRONMENT if job.key in by_variable else JobSource.CONFIG for job in self.jobs)
         return tuple(map(JobSettings.spec, self.jobs, sources))
 

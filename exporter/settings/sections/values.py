@@ -5,16 +5,18 @@ secret, nothing long and nothing unprintable.
 """
 
 import difflib
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import islice
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import GetCoreSchemaHandler, SecretStr
 from pydantic_core import PydanticCustomError, core_schema
+
+from exporter.model import EMPTY
 
 _URL_CREDENTIALS = re.compile(r"//.*@", re.DOTALL)
 _URL_QUERY = re.compile(r"\?.*", re.DOTALL)
@@ -32,7 +34,6 @@ _OWN_PATHS = ("/-", "/api", "/config", "/explain", "/probe", "/sd")
 _LONGEST = 4096
 _MOST_COMPARED = 1000
 _NO_TEXT = {type(None): "got nothing", dict: "not a mapping", list: "not a list"}
-_NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def pattern(expected: str, regex: str) -> Parser:
 
 
 def choice(
-    words: Iterable[str] | Mapping[str, object], refused: Mapping[str, str] = _NOTHING, *, called: str = ""
+    words: Iterable[str] | Mapping[str, object], refused: Mapping[str, str] = EMPTY, *, called: str = ""
 ) -> Parser:
     """Accept one of the words, and give what it stands for; those that are `refused` have a message of their own.
 
@@ -197,15 +198,11 @@ def parse_listen_address(text: str) -> ListenAddress:
         raise ValueError(f"{quote(text)} has no port from 0 to {_MAX_PORT} after its last colon")
     is_bracketed = host.startswith("[")
     address = host[1:-1] if is_bracketed else host
-    if is_bracketed and not (host.endswith("]") and _is_ipv6(address)):
+    if is_bracketed and not (host.endswith("]") and isinstance(_address(address), IPv6Address)):
         raise ValueError(f"{quote(text)} has no valid IPv6 address in its brackets")
     if host and not is_bracketed and not _HOST.fullmatch(host):
         raise ValueError(f"{quote(text)} has no valid host name or address before its last colon")
     return ListenAddress(address, int(port))
-
-
-def _is_ipv6(text: str) -> bool:
-    return isinstance(_address(text), ipaddress.IPv6Address)
 
 
 def is_loopback(host: str) -> bool:
@@ -214,9 +211,9 @@ def is_loopback(host: str) -> bool:
     return host.lower().rstrip(".") == "localhost" or (address is not None and address.is_loopback)
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _address(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        return ipaddress.ip_address(text)
+        return ip_address(text)
     except ValueError:
         return None
 
@@ -252,7 +249,7 @@ def _split_url(text: str) -> SplitResult:
     # `urlsplit` drops line breaks and tabs silently.
     if not host or not text.isprintable() or " " in text or "\\" in text:
         raise ValueError(f"{quote(text)} is not a URL such as https://www.zohoapis.eu")
-    if not _HOST.fullmatch(host) and not _is_ipv6(host):
+    if not _HOST.fullmatch(host) and not isinstance(_address(host), IPv6Address):
         raise ValueError(f"{quote(text)} has no valid host")
     return urlsplit(text)
 

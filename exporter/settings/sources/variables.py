@@ -6,6 +6,7 @@ import os
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -95,17 +96,16 @@ def _picked(environ: Mapping[str, str | None], *, source: str = "") -> tuple[dic
         for name, text in environ.items()
         if name in known and text and text.strip()
     }
-    foreign = [name for name, text in environ.items() if name.startswith(PREFIX) and (text or not source)]
-    unknown = [name for name in foreign if name not in known][:_MOST_FOREIGN]
+    foreign = (name for name, text in environ.items() if name.startswith(PREFIX) and (text or not source))
+    unknown = islice((name for name in foreign if name not in known), _MOST_FOREIGN)
     return picked, [warning for name in unknown for warning in _misspelt(name, source)]
 
 
 def _misspelt(name: str, source: str) -> Iterator[Problem]:
     # Platforms inject variables of their own (ZOHO_EXPORTER_PORT_10042_TCP): only a near miss is worth a word.
+    place = Place(source, entry=quote(name)) if source else Place(quote(name)[1:-1])
     for near in difflib.get_close_matches(name, _KNOWN, n=1, cutoff=_NEAR):
-        place = source or quote(name).strip('"')
-        prefix = f"{quote(name)}: " if source else ""
-        yield Problem(place, f"{prefix}not a variable of ours and ignored; did you mean {near}?")
+        yield Finding(place, (), f"not a variable of ours and ignored; did you mean {near}?").problem()
 
 
 def _read_dotenv(file: Path | None) -> Mapping[str, str | None]:
