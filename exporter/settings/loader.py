@@ -14,7 +14,7 @@ from exporter.settings.sections.values import quote
 from exporter.settings.sources.tree import Finding, Place, Tree, flags, merged
 from exporter.settings.sources.variables import JOBS, Variables
 from exporter.settings.sources.yaml_file import read_yaml
-from exporter.settings.validation import incoherences, job_incoherences, job_key, validated, with_accounts_named
+from exporter.settings.validation import incoherences, job_incoherences, job_key, name_accounts, validated
 
 DOTENV = Path(".env")
 _SECRETS_DIR = Path("/run/secrets")
@@ -43,8 +43,8 @@ def load_settings(
         _base_job_files(file, config_file.parent)
     variables = Variables.read(os.environ if environ is None else environ, dotenv_file, secrets_dir, file)
     tree = merged(file, (flags(overrides), *variables.layers(file)))
-    tree, malformed = _with_environment_jobs(tree, variables)
-    tree = with_accounts_named(tree, tree.mapping(("accounts",)))
+    malformed = _add_environment_jobs(tree, variables)
+    name_accounts(tree, tree.mapping(("accounts",)))
     found = chain(findings, variables.findings, malformed, incoherences(tree))
     return validated(Settings, tree, found, _origin(tree, variables.warnings))
 
@@ -55,23 +55,24 @@ def _base_job_files(file: Tree, directory: Path) -> None:
     patterns[:] = [str(directory / item) if item and isinstance(item, str) else item for item in patterns]
 
 
-def _with_environment_jobs(tree: Tree, variables: Variables) -> tuple[Tree, list[Finding]]:
+def _add_environment_jobs(tree: Tree, variables: Variables) -> list[Finding]:
     """Add the jobs of `ZOHO_JOBS`: entries `Module/job_id` or `account/Module/job_id`, between commas."""
     written = variables.written.get(JOBS)
-    if written is None or not isinstance(tree.find(("jobs",)), list | None):
-        return tree, []
+    if written is None or not isinstance(jobs := tree.find(("jobs",)), list | None):
+        return []
     default = {"account": variables.alias} if variables.alias in tree.mapping(("accounts",)) else {}
-    jobs, findings = [*tree.listing(("jobs",))], []
-    places = {("jobs",): written.place, **tree.places}
+    findings = []
+    tree.places.setdefault(("jobs",), written.place)
+    tree.values["jobs"] = jobs = jobs or []
     for entry in filter(None, map(str.strip, str(written.value).split(","))):
         place = Place(written.place.name, entry=": ".join(filter(None, (written.place.entry, quote(entry)))))
         parts = entry.split("/")
         if len(parts) in _ENTRY_SHAPES:
-            places["jobs", len(jobs)] = place
+            tree.places["jobs", len(jobs)] = place
             jobs.append(default | dict(zip(_ENTRY_SHAPES[len(parts)], parts, strict=True)))
         else:
             findings.append(Finding(place, (), "expected Module/job_id or account/Module/job_id"))
-    return Tree(tree.values | {"jobs": jobs}, places), findings
+    return findings
 
 
 def _origin(tree: Tree, warnings: tuple[Problem, ...]) -> Origin:
@@ -131,7 +132,7 @@ def matching(patterns: Iterable[str]) -> tuple[Path, ...]:
 
 def _specs(file: Path, settings: Settings) -> tuple[JobSpec, ...]:
     """Give the jobs of a file that holds nothing but a `jobs` list, for the accounts and labels of the settings."""
-    written, findings = read_yaml(file)
-    tree = with_accounts_named(written, settings.accounts)
+    tree, findings = read_yaml(file)
+    name_accounts(tree, settings.accounts)
     found = chain(findings, job_incoherences(tree, settings.accounts, frozenset(settings.job_labels)))
     return tuple(job.spec(JobSource.FILE) for job in validated(JobFile, tree, found).jobs)

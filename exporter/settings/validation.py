@@ -173,14 +173,11 @@ def missing(tree: Tree, path: TreePath, text: str) -> Finding:
     return Finding(Place(variable_for(path)), path, f"{text} by account {quote(alias)}{hint}")
 
 
-def with_accounts_named(tree: Tree, aliases: Collection[str]) -> Tree:
+def name_accounts(tree: Tree, aliases: Collection[str]) -> None:
     """Name the account of jobs that leave it out, when there is exactly one account."""
-    jobs = tree.find(("jobs",))
-    if len(aliases) != 1 or not isinstance(jobs, list):
-        return tree
-    (alias,) = aliases
-    named = [{**job, "account": alias} if isinstance(job, dict) and job.get("account") is None else job for job in jobs]
-    return Tree(tree.values | {"jobs": named}, tree.places)
+    for job in tree.listing(("jobs",)) if len(aliases) == 1 else ():
+        if isinstance(job, dict) and job.get("account") is None:
+            (job["account"],) = aliases
 
 
 def _accounts(tree: Tree) -> Iterator[Finding]:
@@ -257,11 +254,9 @@ def _durations(tree: Tree) -> Iterator[Finding]:
 
 def _length(tree: Tree, name: str) -> tuple[float, str]:
     """Give a duration in seconds and in words; not-a-number is neither shorter nor longer than anything."""
-    text = tree.text(path_of(name))
-    if not text:
-        default = float(str(default_of(name)))
-        return default, f"{format_duration(default)} by default"
+    default = format_duration(float(str(default_of(name))))
+    text = tree.text(path_of(name)) or default
     try:
-        return parse_duration(text), text
+        return parse_duration(text), text if text is not default else f"{default} by default"
     except ValueError:  # told of by the model
         return float("nan"), text

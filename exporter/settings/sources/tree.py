@@ -56,7 +56,7 @@ class Tree:
     """
 
     values: dict[str, object]
-    places: Mapping[Path, Place]
+    places: dict[Path, Place]
 
     def find(self, path: Path, absent: object = None) -> object:
         """Give what stands at `path`."""
