@@ -44,14 +44,14 @@ def load_settings(
     variables = Variables.read(os.environ if environ is None else environ, dotenv_file, secrets_dir, file)
     tree = merged(file, (flags(overrides), *variables.layers(file)))
     malformed = _add_environment_jobs(tree, variables)
-    name_accounts(tree, tree.mapping(("accounts",)))
+    name_accounts(tree, tree.at(("accounts",), dict))
     found = chain(findings, variables.findings, malformed, incoherences(tree))
     return validated(Settings, tree, found, _origin(tree, variables.warnings))
 
 
 def _base_job_files(file: Tree, directory: Path) -> None:
     """Let the patterns of job files start from the settings file's own directory, where they are looked for."""
-    patterns = file.listing(("job_files",))
+    patterns = file.at(("job_files",), list)
     patterns[:] = [str(directory / item) if item and isinstance(item, str) else item for item in patterns]
 
 
@@ -60,7 +60,7 @@ def _add_environment_jobs(tree: Tree, variables: Variables) -> list[Finding]:
     written = variables.written.get(JOBS)
     if written is None or not isinstance(jobs := tree.find(("jobs",)), list | None):
         return []
-    default = {"account": variables.alias} if variables.alias in tree.mapping(("accounts",)) else {}
+    default = {"account": variables.alias} if variables.alias in tree.at(("accounts",), dict) else {}
     findings = []
     tree.places.setdefault(("jobs",), written.place)
     tree.values["jobs"] = jobs = jobs or []
@@ -76,7 +76,7 @@ def _add_environment_jobs(tree: Tree, variables: Variables) -> list[Finding]:
 
 
 def _origin(tree: Tree, warnings: tuple[Problem, ...]) -> Origin:
-    jobs = range(len(tree.listing(("jobs",))))
+    jobs = range(len(tree.at(("jobs",), list)))
     roads = (*jobs, tree.find(("job_files",)), tree.find(("web", "api_token_file")))
     if all(road is None for road in roads):
         warnings = (*warnings, Problem("jobs", f"no job is configured: list some under jobs, or set {JOBS}"))
@@ -88,7 +88,7 @@ def _origin(tree: Tree, warnings: tuple[Problem, ...]) -> Origin:
 def _outdated(tree: Tree, index: int) -> Iterator[Problem]:
     """Warn of a job whose module Zoho's API no longer has. Source: Zoho CRM v3, Get Mass Update Status."""
     key = job_key(tree, index)
-    version = tree.text(("accounts", key.account, "api_version"))
+    version = tree.at(("accounts", key.account, "api_version"), str)
     if key.module == "Activities" and version not in {"v2", "v2.1"}:
         text = "from v3 on Zoho has no module Activities: name Tasks, Calls or Events, or set api_version: v2.1"
         yield tree.finding(("jobs", index, "module"), text).problem()

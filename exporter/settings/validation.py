@@ -135,7 +135,7 @@ def incoherences(tree: Tree) -> Iterator[Finding]:
     """Find what is wrong between settings."""
     labels = split_at_commas(tree.find(("job_labels",)))
     allowed = set(map(str, labels)) if isinstance(labels, list) else set()
-    jobs = job_incoherences(tree, tree.mapping(("accounts",)), allowed)
+    jobs = job_incoherences(tree, tree.at(("accounts",), dict), allowed)
     bundle = _unreadable(tree, ("ca_bundle",), _read_bundle)
     token = _unreadable(tree, ("web", "api_token_file"), read_secret_file)
     return chain(_accounts(tree), jobs, bundle, token, _durations(tree))
@@ -144,7 +144,7 @@ def incoherences(tree: Tree) -> Iterator[Finding]:
 def job_incoherences(tree: Tree, aliases: Collection[str], labels: Collection[str]) -> Iterator[Finding]:
     """Find what is wrong between jobs, and between them and the accounts and labels."""
     first: dict[JobKey, Place] = {}
-    for index in range(len(tree.listing(("jobs",)))):
+    for index in range(len(tree.at(("jobs",), list))):
         path, key = ("jobs", index), job_key(tree, index)
         if aliases:
             yield from _account_of(tree, path, aliases)
@@ -152,14 +152,14 @@ def job_incoherences(tree: Tree, aliases: Collection[str], labels: Collection[st
             yield tree.finding(path, f"{quote(key)} is listed twice, first at {first[key]}")
         elif key.account and key.module and key.job_id:
             first[key] = tree.place(path)
-        for label in tree.mapping((*path, "labels")):
+        for label in tree.at((*path, "labels"), dict):
             if label not in labels:
                 yield tree.finding((*path, "labels", label), "is not in job_labels: add it there to allow it")
 
 
 def job_key(tree: Tree, index: int) -> JobKey:
     """Give what identifies a job; empty where it is no text."""
-    return JobKey(*(tree.text(("jobs", index, name)) or "" for name in ("account", "module", "job_id")))
+    return JobKey(*(tree.at(("jobs", index, name), str) for name in ("account", "module", "job_id")))
 
 
 def missing(tree: Tree, path: TreePath, text: str) -> Finding:
@@ -168,14 +168,14 @@ def missing(tree: Tree, path: TreePath, text: str) -> Finding:
     if place and place.line is not None:
         return Finding(place, path, text)
     alias = str(path[1])
-    others = ", ".join(islice((name for name in tree.mapping(("accounts",)) if name != alias), _MOST_LISTED))
+    others = ", ".join(islice((name for name in tree.at(("accounts",), dict) if name != alias), _MOST_LISTED))
     hint = f"; to complete another account by variables set {ACCOUNT} to its alias: {others}" if others else ""
     return Finding(Place(variable_for(path)), path, f"{text} by account {quote(alias)}{hint}")
 
 
 def name_accounts(tree: Tree, aliases: Collection[str]) -> None:
     """Name the account of jobs that leave it out, when there is exactly one account."""
-    for job in tree.listing(("jobs",)) if len(aliases) == 1 else ():
+    for job in tree.at(("jobs",), list) if len(aliases) == 1 else ():
         if isinstance(job, dict) and job.get("account") is None:
             (job["account"],) = aliases
 
@@ -183,7 +183,7 @@ def name_accounts(tree: Tree, aliases: Collection[str]) -> None:
 def _accounts(tree: Tree) -> Iterator[Finding]:
     if tree.find(("accounts",)) in (None, {}):
         yield Finding(Place("accounts"), (), NO_ACCOUNT)
-    for alias, account in tree.mapping(("accounts",)).items():
+    for alias, account in tree.at(("accounts",), dict).items():
         if isinstance(account, dict | None):
             given = {name for name, value in (account or {}).items() if value is not None}
             yield from _secrets(tree, ("accounts", alias), given)
@@ -210,7 +210,7 @@ def _urls(tree: Tree, account: TreePath, given: set[str]) -> Iterator[Finding]:
 
 
 def _unreadable(tree: Tree, path: TreePath, read: Callable[[Path], object]) -> Iterator[Finding]:
-    file = tree.text(path)
+    file = tree.at(path, str)
     if not file or not file.isprintable():
         return
     subject = "" if tree.place(path) == Place(file) else f"{quote(file, limit=_PATH_LENGTH)} "
@@ -230,11 +230,11 @@ def _read_bundle(path: Path) -> None:
 
 def _account_of(tree: Tree, job: TreePath, aliases: Collection[str]) -> Iterator[Finding]:
     path = (*job, "account")
-    account = tree.text(path)
-    if account is not None and account not in aliases:
+    account = tree.find(path)
+    if isinstance(account, str) and account not in aliases:
         known = suggestion(account, aliases) or f"; known: {_listed(aliases)}"
         yield tree.finding(path, f"{quote(account)} is no account{known}")
-    elif tree.find(path) is None and isinstance(tree.find(job), dict):
+    elif account is None and isinstance(tree.find(job), dict):
         yield tree.finding(path, f"is required, as there are several: {_listed(aliases)}")
 
 
@@ -255,7 +255,7 @@ def _durations(tree: Tree) -> Iterator[Finding]:
 def _length(tree: Tree, name: str) -> tuple[float, str]:
     """Give a duration in seconds and in words; not-a-number is neither shorter nor longer than anything."""
     default = format_duration(float(str(default_of(name))))
-    text = tree.text(path_of(name)) or default
+    text = tree.at(path_of(name), str) or default
     try:
         return parse_duration(text), text if text is not default else f"{default} by default"
     except ValueError:  # told of by the model

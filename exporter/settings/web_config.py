@@ -153,7 +153,7 @@ def read_web_config(path: Path) -> WebAccess:
         ConfigurationError: with every problem at once, none of which shows a hash or a key.
     """
     tree, findings = read_yaml(path)
-    tls = tree.mapping(("tls_server_config",))
+    tls = tree.at(("tls_server_config",), dict)
     wrong = (tree.finding(("tls_server_config", name), text) for name, text in _incoherences(tls))
     config = validated(WebConfigFile, tree, chain(findings, _unsaid(tree), wrong))
     if "basic_auth_users" not in tree.values and not _says_something(tree.values):
@@ -184,7 +184,7 @@ def _unsaid(tree: Tree) -> Iterator[Finding]:
     """Find keys without a value: they may be all that is left of a file that keeps somebody out."""
     sections = (((), WebConfigFile), (("tls_server_config",), TlsSection), (("http_server_config",), HttpSection))
     for path, section in sections:
-        for name, value in tree.mapping(path).items():
+        for name, value in tree.at(path, dict).items():
             if value is None and name in section.model_fields:
                 advice = f"{_OPEN} asks nobody" if name == "basic_auth_users" else "write one, or leave out the key"
                 yield tree.finding((*path, name), f"has no value: {advice}")

@@ -349,22 +349,18 @@ def effective_settings(settings: Settings) -> str:
     return str(yaml.dump(values, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True))
 
 
-def state_file(
-    path: Path | None, environ: Mapping[str, str] | None = None, system: Path = Path("/var/lib") / _PROGRAM
-) -> Path | None:
+def state_file(path: Path | None, system: Path = Path("/var/lib") / _PROGRAM) -> Path | None:
     """Give the state file, right for a service, a container and a laptop; `None` for memory only.
 
     Args:
         path: what the settings say, if they do.
-        environ: the process's environment unless given; `STATE_DIRECTORY` is systemd's, the others a desktop's.
         system: the directory of a container's volume, used where it exists and can be written.
     """
     if path is not None:
         return None if str(path) == MEMORY else path
-    environ = os.environ if environ is None else environ
-    if service := environ.get("STATE_DIRECTORY", "").split(":")[0]:
+    if service := os.environ.get("STATE_DIRECTORY", "").split(":")[0]:  # systemd's
         return Path(service) / _STATE_FILE
     if system.is_dir() and os.access(system, os.W_OK):
         return system / _STATE_FILE
-    home = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME") or Path.cwd()) / ".local" / "state")
+    home = os.environ.get("XDG_STATE_HOME") or str(Path(os.environ.get("HOME") or Path.cwd()) / ".local" / "state")
     return Path(home) / _PROGRAM / _STATE_FILE

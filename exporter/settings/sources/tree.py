@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from pydantic_settings import BaseSettings, InitSettingsSource
 
@@ -11,6 +11,8 @@ from exporter.settings.sections.values import quote
 
 Path: TypeAlias = tuple[str | int, ...]
 """Where a value stands in the settings: `("accounts", "acme", "data_center")`, `("jobs", 0)`."""
+
+Kind = TypeVar("Kind")
 
 TWO_FORMS = ("client_secret", "refresh_token")
 """The secrets that may also be given as a file, under a name that ends in `_file`."""
@@ -78,20 +80,10 @@ class Tree:
             path = path[:-1]
         return self.places[path]
 
-    def text(self, path: Path) -> str | None:
-        """Give the text at `path`; `None` where there is none, or something else than a text."""
+    def at(self, path: Path, kind: type[Kind]) -> Kind:
+        """Give what stands at `path` if it is of that kind, an empty one otherwise."""
         found = self.find(path)
-        return found if isinstance(found, str) else None
-
-    def mapping(self, path: Path) -> dict[str, object]:
-        """Give the mapping at `path`; empty where there is none."""
-        found = self.find(path)
-        return found if isinstance(found, dict) else {}
-
-    def listing(self, path: Path) -> list[object]:
-        """Give the list at `path`; empty where there is none."""
-        found = self.find(path)
-        return found if isinstance(found, list) else []
+        return found if isinstance(found, kind) else kind()
 
     def finding(self, path: Path, text: str) -> Finding:
         """Tell of what is wrong with what stands at `path`, at its place."""

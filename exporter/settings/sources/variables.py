@@ -120,8 +120,8 @@ def _read_dotenv(file: Path | None) -> Mapping[str, str | None]:
 
 def _named_files(file: Tree) -> frozenset[str]:
     """Give the real paths of the files that an account names itself, by whatever links."""
-    aliases = file.mapping(("accounts",))
-    named = (file.text(("accounts", alias, f"{name}_file")) for alias in aliases for name in TWO_FORMS)
+    aliases = file.at(("accounts",), dict)
+    named = (file.at(("accounts", alias, f"{name}_file"), str) for alias in aliases for name in TWO_FORMS)
     return frozenset(os.path.realpath(name) for name in named if name and name.isprintable())
 
 

@@ -36,12 +36,13 @@ def read_yaml(path: Path) -> tuple[Tree, tuple[Finding, ...]]:
     text = read_text(path, _MOST_BYTES)
     walk = _Walk(str(path))
     try:
-        values = walk.values(_Loader(text, str(path)).get_single_node())
+        root = _Loader(text, str(path)).get_single_node()
+        values = None if root is None else walk.value(root, (), root)
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         problem = _syntax_problem(error, str(path), text)
     else:
-        if isinstance(values, dict):
-            return Tree(values, walk.places), tuple(walk.findings.values())
+        if isinstance(values, dict | None):
+            return Tree(values or {}, walk.places), tuple(walk.findings.values())
         problem = Problem(str(path), "expected a mapping at the top level, such as accounts: and jobs:")
     # Raised out of the `except`: the parser's error shows the line it failed on.
     raise ConfigurationError((problem,))
@@ -97,13 +98,8 @@ class _Walk:
         self._name = name
         self._visits = 0
 
-    def values(self, root: yaml.Node | None) -> object:
-        """Give the values of a whole document."""
-        if root is None or (isinstance(root, ScalarNode) and root.tag == _NULL):
-            return {}
-        return self._value(root, (), root, ())
-
-    def _value(self, node: yaml.Node, path: TreePath, written_at: yaml.Node, around: Around) -> object:
+    def value(self, node: yaml.Node, path: TreePath, written_at: yaml.Node, around: Around = ()) -> object:
+        """Give a node's value; `around` are the nodes that it is in."""
         self.places.setdefault(path, self._place(written_at))
         if self._is_around(node, path, around):
             return None
@@ -114,9 +110,9 @@ class _Walk:
         match node:
             case MappingNode():
                 pairs = self._pairs(node, path, around)
-                return {name: self._value(value, (*path, name), key, around) for name, (key, value) in pairs.items()}
+                return {name: self.value(value, (*path, name), key, around) for name, (key, value) in pairs.items()}
             case SequenceNode(value=items):
-                return [self._value(item, (*path, index), item, around) for index, item in enumerate(items)]
+                return [self.value(item, (*path, index), item, around) for index, item in enumerate(items)]
             case _:
                 return None if node.tag == _NULL else str(node.value)
 
