@@ -9,12 +9,12 @@ from pathlib import Path
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.model import EMPTY, JobSource, JobSpec
-from exporter.settings.sections.schema import JobFile, Origin, Settings
+from exporter.settings.sections.schema import JobFile, Settings
 from exporter.settings.sections.values import quote
 from exporter.settings.sources.tree import Finding, Place, Tree, flags, merged
 from exporter.settings.sources.variables import JOBS, Variables
 from exporter.settings.sources.yaml_file import read_yaml
-from exporter.settings.validation import incoherences, job_incoherences, job_key, name_accounts, validated
+from exporter.settings.validation import incoherences, job_incoherences, jobs_of, name_accounts, validated
 
 DOTENV = Path(".env")
 _SECRETS_DIR = Path("/run/secrets")
@@ -40,19 +40,16 @@ def load_settings(
     """
     file, findings = read_yaml(config_file) if config_file else (Tree({}, {(): Place("environment")}), ())
     if config_file:
-        _base_job_files(file, config_file.parent)
-    variables = Variables.read(os.environ if environ is None else environ, dotenv_file, secrets_dir, file)
+        # The patterns of job files start from the settings file's own directory, where they are looked for.
+        patterns = file.at(("job_files",), list)
+        patterns[:] = [str(config_file.parent / item) if item and isinstance(item, str) else item for item in patterns]
+    variables = Variables(os.environ if environ is None else environ, dotenv_file, secrets_dir, file)
     tree = merged(file, (flags(overrides), *variables.layers(file)))
     malformed = _add_environment_jobs(tree, variables)
     name_accounts(tree, tree.at(("accounts",), dict))
     found = chain(findings, variables.findings, malformed, incoherences(tree))
-    return validated(Settings, tree, found, _origin(tree, variables.warnings))
-
-
-def _base_job_files(file: Tree, directory: Path) -> None:
-    """Let the patterns of job files start from the settings file's own directory, where they are looked for."""
-    patterns = file.at(("job_files",), list)
-    patterns[:] = [str(directory / item) if item and isinstance(item, str) else item for item in patterns]
+    by_variable = frozenset(key for path, key in jobs_of(tree) if tree.place(path).line is None)
+    return validated(Settings, tree, found, (by_variable, (*variables.warnings, *_warnings(tree))))
 
 
 def _add_environment_jobs(tree: Tree, variables: Variables) -> list[Finding]:
@@ -75,23 +72,18 @@ def _add_environment_jobs(tree: Tree, variables: Variables) -> list[Finding]:
     return findings
 
 
-def _origin(tree: Tree, warnings: tuple[Problem, ...]) -> Origin:
-    jobs = range(len(tree.at(("jobs",), list)))
-    roads = (*jobs, tree.find(("job_files",)), tree.find(("web", "api_token_file")))
+def _warnings(tree: Tree) -> Iterator[Problem]:
+    """Warn of no job by any road, and of one whose module Zoho's API no longer has.
+
+    Source: Zoho CRM v3, Get Mass Update Status.
+    """
+    roads = tree.at(("jobs",), list) or (tree.find(("job_files",)), tree.find(("web", "api_token_file")))
     if all(road is None for road in roads):
-        warnings = (*warnings, Problem("jobs", f"no job is configured: list some under jobs, or set {JOBS}"))
-    warnings = (*warnings, *(problem for index in jobs for problem in _outdated(tree, index)))
-    by_variable = (index for index in jobs if tree.place(("jobs", index)).line is None)
-    return frozenset(job_key(tree, index) for index in by_variable), warnings
-
-
-def _outdated(tree: Tree, index: int) -> Iterator[Problem]:
-    """Warn of a job whose module Zoho's API no longer has. Source: Zoho CRM v3, Get Mass Update Status."""
-    key = job_key(tree, index)
-    version = tree.at(("accounts", key.account, "api_version"), str)
-    if key.module == "Activities" and version not in {"v2", "v2.1"}:
-        text = "from v3 on Zoho has no module Activities: name Tasks, Calls or Events, or set api_version: v2.1"
-        yield tree.finding(("jobs", index, "module"), text).problem()
+        yield Problem("jobs", f"no job is configured: list some under jobs, or set {JOBS}")
+    for path, key in jobs_of(tree):
+        if key.module == "Activities" and tree.find(("accounts", key.account, "api_version")) not in ("v2", "v2.1"):
+            text = "from v3 on Zoho has no module Activities: name Tasks, Calls or Events, or set api_version: v2.1"
+            yield tree.finding((*path, "module"), text).problem()
 
 
 @dataclass(frozen=True, slots=True)

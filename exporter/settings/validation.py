@@ -144,8 +144,7 @@ def incoherences(tree: Tree) -> Iterator[Finding]:
 def job_incoherences(tree: Tree, aliases: Collection[str], labels: Collection[str]) -> Iterator[Finding]:
     """Find what is wrong between jobs, and between them and the accounts and labels."""
     first: dict[JobKey, Place] = {}
-    for index in range(len(tree.at(("jobs",), list))):
-        path, key = ("jobs", index), job_key(tree, index)
+    for path, key in jobs_of(tree):
         if aliases:
             yield from _account_of(tree, path, aliases)
         if key in first:
@@ -157,9 +156,11 @@ def job_incoherences(tree: Tree, aliases: Collection[str], labels: Collection[st
                 yield tree.finding((*path, "labels", label), "is not in job_labels: add it there to allow it")
 
 
-def job_key(tree: Tree, index: int) -> JobKey:
-    """Give what identifies a job; empty where it is no text."""
-    return JobKey(*(tree.at(("jobs", index, name), str) for name in ("account", "module", "job_id")))
+def jobs_of(tree: Tree) -> Iterator[tuple[TreePath, JobKey]]:
+    """Give each job's path and what identifies it, empty where it is no text."""
+    for index in range(len(tree.at(("jobs",), list))):
+        path = ("jobs", index)
+        yield path, JobKey(*(tree.at((*path, name), str) for name in ("account", "module", "job_id")))
 
 
 def missing(tree: Tree, path: TreePath, text: str) -> Finding:

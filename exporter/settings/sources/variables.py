@@ -5,7 +5,6 @@ import io
 import os
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -30,29 +29,23 @@ _MOST_BYTES = 64 * 1024
 _MOST_FOREIGN = 100
 
 
-@dataclass(frozen=True, slots=True)
 class Variables:
-    """What the variables say; those of the highest source come first."""
+    """What the variables say; those of the highest source come first in `written`.
 
-    written: ChainMap[str, Written]
-    warnings: tuple[Problem, ...]
-    findings: tuple[Finding, ...]
+    Files that the settings file names are its own, and no variables.
 
-    @classmethod
-    def read(cls, environ: Mapping[str, str], dotenv_file: Path | None, secrets_dir: Path, file: Tree) -> "Variables":
-        """Read every variable; files that the settings file names are its own, and no variables.
+    Raises:
+        ConfigurationError: the `.env` file is there and can't be read.
+    """
 
-        Raises:
-            ConfigurationError: the `.env` file is there and can't be read.
-        """
-        environment, misspelt = _picked(environ)
-        dotenv, misspelt_too = _picked(_read_dotenv(dotenv_file), source=str(dotenv_file))
-        findings: list[Finding] = []
-        secrets: dict[str, Written] = {}
-        chosen = environment.get(SECRETS_DIR) or dotenv.get(SECRETS_DIR)
+    def __init__(self, environ: Mapping[str, str], dotenv_file: Path | None, secrets_dir: Path, file: Tree) -> None:
+        self.warnings: list[Problem] = []
+        self.findings: list[Finding] = []
+        self.written = ChainMap(self._picked(environ), self._picked(_read_dotenv(dotenv_file), source=str(dotenv_file)))
+        chosen = self.written.get(SECRETS_DIR)
         if chosen or secrets_dir.is_dir():
-            secrets = _secrets(Path(str(chosen.value)) if chosen else secrets_dir, _named_files(file), findings)
-        return cls(ChainMap(environment, dotenv, secrets), (*misspelt, *misspelt_too), tuple(findings))
+            directory = Path(str(chosen.value)) if chosen else secrets_dir
+            self.written.maps.append(self._secrets(directory, _named_files(file)))
 
     @property
     def alias(self) -> str:
@@ -68,6 +61,48 @@ class Variables:
         if ACCOUNT in self.written and path not in file.places:
             yield {path: Written({}, self.written[ACCOUNT].place)}
 
+    def _picked(self, environ: Mapping[str, str | None], *, source: str = "") -> dict[str, Written]:
+        """Pick our variables, and warn of those that look misspelt. An empty variable is the same as none.
+
+        `source` is the file that the variables stand in, if they are not the environment's own.
+        """
+        foreign = (name for name, text in environ.items() if name.startswith(PREFIX) and (text or not source))
+        for name in islice((name for name in foreign if name not in _KNOWN), _MOST_FOREIGN):
+            # Platforms inject variables of their own (ZOHO_EXPORTER_PORT_10042_TCP): only a near miss is worth a word.
+            place = Place(source, entry=quote(name)) if source else Place(quote(name)[1:-1])
+            for near in difflib.get_close_matches(name, _KNOWN, n=1, cutoff=_NEAR):
+                text = f"not a variable of ours and ignored; did you mean {near}?"
+                self.warnings.append(Finding(place, (), text).problem())
+        return {
+            name: Written(text.strip(), Place(source, entry=name) if source else Place(name))
+            for name, text in environ.items()
+            if name in _KNOWN and text and text.strip()
+        }
+
+    def _secrets(self, directory: Path, taken: frozenset[str]) -> dict[str, Written]:
+        """Take the files of a directory that are named like variables, whatever the case of their letters.
+
+        A secret is kept as the file's path, so that it is read again when it changes.
+        """
+        layer: dict[str, Written] = {}
+        try:
+            files = sorted(directory.iterdir())
+        except OSError as error:
+            self.findings.append(Finding(Place(SECRETS_DIR), (), f"{quote(directory)} {explain(error, directory)}"))
+            files = []
+        for file in files:
+            name, place = file.name.upper(), Place(str(file))
+            if name not in _KNOWN or name == SECRETS_DIR or os.path.realpath(file) in taken:
+                continue
+            if f"{name}_FILE" in _KNOWN:
+                layer[f"{name}_FILE"] = Written(str(file), place)
+                continue
+            try:
+                layer[name] = Written(read_secret_file(file), place)
+            except ConfigurationError as error:
+                self.findings.extend(Finding(place, (), problem.message) for problem in error.problems)
+        return layer
+
 
 def known_variables(alias: str = DEFAULT_ALIAS) -> Mapping[str, tuple[str, ...]]:
     """Give every variable that stands for one setting, and that setting's path, for the account `alias`."""
@@ -82,30 +117,7 @@ def variable_for(path: TreePath) -> str:
     return PREFIX + "__".join(map(str, path[2:] if path[0] == "accounts" else path)).upper()
 
 
-_KNOWN = sorted({*known_variables(), ACCOUNT, JOBS, SECRETS_DIR})
-
-
-def _picked(environ: Mapping[str, str | None], *, source: str = "") -> tuple[dict[str, Written], list[Problem]]:
-    """Pick our variables, and warn of those that look misspelt. An empty variable is the same as none.
-
-    `source` is the file that the variables stand in, if they are not the environment's own.
-    """
-    known = frozenset(_KNOWN)
-    picked = {
-        name: Written(text.strip(), Place(source, entry=name) if source else Place(name))
-        for name, text in environ.items()
-        if name in known and text and text.strip()
-    }
-    foreign = (name for name, text in environ.items() if name.startswith(PREFIX) and (text or not source))
-    unknown = islice((name for name in foreign if name not in known), _MOST_FOREIGN)
-    return picked, [warning for name in unknown for warning in _misspelt(name, source)]
-
-
-def _misspelt(name: str, source: str) -> Iterator[Problem]:
-    # Platforms inject variables of their own (ZOHO_EXPORTER_PORT_10042_TCP): only a near miss is worth a word.
-    place = Place(source, entry=quote(name)) if source else Place(quote(name)[1:-1])
-    for near in difflib.get_close_matches(name, _KNOWN, n=1, cutoff=_NEAR):
-        yield Finding(place, (), f"not a variable of ours and ignored; did you mean {near}?").problem()
+_KNOWN = dict.fromkeys(sorted({*known_variables(), ACCOUNT, JOBS, SECRETS_DIR}))
 
 
 def _read_dotenv(file: Path | None) -> Mapping[str, str | None]:
@@ -123,28 +135,3 @@ def _named_files(file: Tree) -> frozenset[str]:
     aliases = file.at(("accounts",), dict)
     named = (file.at(("accounts", alias, f"{name}_file"), str) for alias in aliases for name in TWO_FORMS)
     return frozenset(os.path.realpath(name) for name in named if name and name.isprintable())
-
-
-def _secrets(directory: Path, taken: frozenset[str], findings: list[Finding]) -> dict[str, Written]:
-    """Take the files of a directory that are named like variables, whatever the case of their letters.
-
-    A secret is kept as the file's path, so that it is read again when it changes.
-    """
-    layer: dict[str, Written] = {}
-    try:
-        files = sorted(directory.iterdir())
-    except OSError as error:
-        findings.append(Finding(Place(SECRETS_DIR), (), f"{quote(directory)} {explain(error, directory)}"))
-        return layer
-    for file in files:
-        name, place = file.name.upper(), Place(str(file))
-        if name not in _KNOWN or name == SECRETS_DIR or os.path.realpath(file) in taken:
-            continue
-        if f"{name}_FILE" in _KNOWN:
-            layer[f"{name}_FILE"] = Written(str(file), place)
-            continue
-        try:
-            layer[name] = Written(read_secret_file(file), place)
-        except ConfigurationError as error:
-            findings.extend(Finding(place, (), problem.message) for problem in error.problems)
-    return layer
