@@ -25,11 +25,6 @@ Model = TypeVar("Model", bound=Section)
 
 _MOST_TOLD = 100
 _HOMES = {"accounts": "accounts, below the account's alias"}
-_EXPECTED = {
-    "dict_type": "expected a mapping",
-    "mapping_type": "expected a mapping",
-    "tuple_type": "expected a list",
-}
 NO_ACCOUNT = """no account is configured; start with one of
   - environment variables: ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_REFRESH_TOKEN and ZOHO_DATA_CENTER
   - a file with an accounts section: --config.file=zoho.yaml
@@ -100,14 +95,15 @@ def _wording(detail: ErrorDetails, model: type[Section], path: TreePath) -> str:
             return f"unknown key{_advice(model, path)}"
         case "model_type":
             return f"expected a mapping of settings{_known(_section_at(model, path))}"
-        case kind:
-            return _EXPECTED.get(kind, detail["msg"])
+        case "dict_type" | "mapping_type" | "tuple_type" as kind:
+            return f"expected a {'list' if kind == 'tuple_type' else 'mapping'}"
+        case _:
+            return detail["msg"]
 
 
 def _advice(model: type[Section], path: TreePath) -> str:
     section, name = _section_at(model, path[:-1]), str(path[-1])
-    homes = section.model_fields.items() if len(path) == 1 else ()
-    for home, field in homes:
+    for home, field in section.model_fields.items() if len(path) == 1 else ():
         if (inner := _section_in(field.annotation)) and name in inner.model_fields:
             return f"; it belongs under {_HOMES.get(home, home)}"
     return suggestion(name, section.model_fields) or _known(section)

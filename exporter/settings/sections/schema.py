@@ -45,7 +45,6 @@ from exporter.settings.sections.values import (
 MEMORY = "memory"
 """What is written instead of a state file's path to keep nothing."""
 _PROGRAM = "zoho-mass-update-exporter"
-_STATE_FILE = "state.db"
 _MOST_CREDITS = 10_000_000
 _LONGEST_TEXT = 256
 _MASK = PlainSerializer(lambda _: "<secret>")
@@ -358,9 +357,11 @@ def state_file(path: Path | None, system: Path = Path("/var/lib") / _PROGRAM) ->
     """
     if path is not None:
         return None if str(path) == MEMORY else path
-    if service := os.environ.get("STATE_DIRECTORY", "").split(":")[0]:  # systemd's
-        return Path(service) / _STATE_FILE
-    if system.is_dir() and os.access(system, os.W_OK):
-        return system / _STATE_FILE
-    home = os.environ.get("XDG_STATE_HOME") or str(Path(os.environ.get("HOME") or Path.cwd()) / ".local" / "state")
-    return Path(home) / _PROGRAM / _STATE_FILE
+    if service := os.environ.get("STATE_DIRECTORY", "").split(":")[0]:
+        directory = Path(service)
+    elif system.is_dir() and os.access(system, os.W_OK):
+        directory = system
+    else:
+        home = Path(os.environ.get("HOME") or Path.cwd())
+        directory = Path(os.environ.get("XDG_STATE_HOME") or home / ".local" / "state") / _PROGRAM
+    return directory / "state.db"
