@@ -1,13 +1,73 @@
-"""Read files that somebody else names: only regular ones, only so much of them, and without waiting for a writer."""
+"""Files that somebody else names: only regular ones are read, only so much of them, without waiting for a writer."""
 
 import os
 import stat
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from exporter.errors import ConfigurationError, Problem
 
 _KINDS = {"p": "a pipe", "s": "a socket", "b": "a device", "c": "a device"}
 """By the letter that `ls` shows."""
+_LARGEST_SECRET = 64 * 1024
+
+
+class Watch:
+    """Remembers how files looked by time, size and identity, which every file system and mount has. Not thread-safe.
+
+    Args:
+        files: gives the files to look at, anew at each look; some may not exist.
+        is_news: whether what is there at the start is news: whoever has read it before may have missed a change.
+    """
+
+    def __init__(self, files: Callable[[], Iterable[Path]], *, is_news: bool = False) -> None:
+        self._files = files
+        self._seen = {} if is_news else self._look()
+
+    def has_changed(self) -> bool:
+        """Whether any file has changed, come or gone since the last call, or since the start."""
+        before, self._seen = self._seen, self._look()
+        return self._seen != before
+
+    def _look(self) -> dict[Path, tuple[int, int, int] | None]:
+        return {file: _signature(file) for file in self._files()}
+
+
+def _signature(file: Path) -> tuple[int, int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def read_secret_file(path: Path) -> str:
+    """Give the secret in a file, without the white space around it. Reads the file anew at each call.
+
+    Raises:
+        ConfigurationError: with one problem, placed at the file, that says what is wrong with it.
+    """
+    text = read_text(path, _LARGEST_SECRET, expected="a secret alone")
+    try:
+        return refuse_unfit(text)
+    except ValueError as error:
+        message = str(error)
+    # Raised out of the `except`: the error's frames hold the secret.
+    raise refused(path, message)
+
+
+def refuse_unfit(secret: str) -> str:
+    """Give a secret without the white space around it.
+
+    Raises:
+        ValueError: when it is empty or several words or lines.
+    """
+    secret = secret.strip()
+    if not secret:
+        raise ValueError("is empty")
+    if not secret.isprintable() or " " in secret:
+        raise ValueError("holds more than one word or line: expected the secret alone")
+    return secret
 
 
 def read_text(path: Path, most_bytes: int, *, expected: str = "") -> str:

@@ -9,8 +9,9 @@ from threading import Event, Thread, main_thread
 
 from exporter import __version__
 from exporter.app.application import GRACE_SECONDS, Application, Load
+from exporter.files import Watch, read_secret_file
 from exporter.redactor import Redactor
-from exporter.settings import Settings, Watch, read_secret_file, read_web_config, state_file
+from exporter.settings import Settings, read_web_config, state_file
 from exporter.state import SqliteStore
 from exporter.web import BearerToken, Connections, Guard, WebConfig, WebOptions, WebServer, bind, create_gate
 
@@ -104,7 +105,7 @@ class Follower:
     def __init__(self, application: Application, watch: Watch) -> None:
         self._application = application
         self._watch = watch
-        self._job_files = Watch.of_unseen(application.job_files)
+        self._job_files = Watch(application.job_files, is_news=True)
         self._wake = Event()
         self._is_stopped = False
         self._thread = Thread(target=self._run, name="configuration", daemon=True)

@@ -1,33 +1,30 @@
-"""From sources to settings: read each, lay the higher over the lower, validate, and tell every problem at once."""
+"""From sources to settings, and from job files to jobs: every problem is told at once."""
 
+import glob
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from exporter.errors import Problem
-from exporter.model import JobKey
-from exporter.settings.coherence import incoherences, with_accounts_named
-from exporter.settings.sections.redaction import quote
-from exporter.settings.sections.schema import Origin, Settings
-from exporter.settings.sources.tree import Finding, Place, Source, Tree, merged
-from exporter.settings.sources.tree import Path as TreePath
+from exporter.errors import ConfigurationError, Problem
+from exporter.model import EMPTY, JobSource, JobSpec
+from exporter.settings.sections.schema import JobFile, Settings
+from exporter.settings.sections.values import quote
+from exporter.settings.sources.tree import Finding, Place, Tree, flags, merged
 from exporter.settings.sources.variables import JOBS, Variables
 from exporter.settings.sources.yaml_file import read_yaml
-from exporter.settings.validation import validated
+from exporter.settings.validation import incoherences, job_incoherences, jobs_of, name_accounts, validated
 
 DOTENV = Path(".env")
 _SECRETS_DIR = Path("/run/secrets")
 _ENTRY_SHAPES = {2: ("module", "job_id"), 3: ("account", "module", "job_id")}
-_NO_FLAGS: Mapping[str, object] = {}
-_OTHER_ROADS: tuple[TreePath, ...] = (("job_files",), ("web", "api_token_file"))
-"""Settings by which jobs may come later."""
 
 
 def load_settings(
     config_file: Path | None,
     *,
-    overrides: Mapping[str, object] = _NO_FLAGS,
+    overrides: Mapping[str, object] = EMPTY,
     environ: Mapping[str, str] | None = None,
     dotenv_file: Path | None = DOTENV,
     secrets_dir: Path = _SECRETS_DIR,
@@ -41,56 +38,93 @@ def load_settings(
     Raises:
         ConfigurationError: with every problem at once.
     """
-    file, findings = read_yaml(config_file) if config_file else (Tree({}, {}, Place("environment")), ())
+    file, findings = read_yaml(config_file) if config_file else (Tree({}, {(): Place("environment")}), ())
     if config_file:
-        _base_job_files(file, config_file.parent)
-    variables = Variables.read(os.environ if environ is None else environ, dotenv_file, secrets_dir, file)
-    tree = merged(file, (Source.of_flags(overrides), *variables.sources(file)))
-    tree, malformed = _with_environment_jobs(tree, variables)
-    tree = with_accounts_named(tree, tree.mapping(("accounts",)))
+        # The patterns of job files start from the settings file's own directory, where they are looked for.
+        patterns = file.at(("job_files",), list)
+        patterns[:] = [str(config_file.parent / item) if item and isinstance(item, str) else item for item in patterns]
+    variables = Variables(os.environ if environ is None else environ, dotenv_file, secrets_dir, file)
+    tree = merged(file, (flags(overrides), *variables.layers(file)))
+    malformed = _add_environment_jobs(tree, variables)
+    name_accounts(tree, tree.at(("accounts",), dict))
     found = chain(findings, variables.findings, malformed, incoherences(tree))
-    return validated(Settings, tree, found, _origin(tree, variables.warnings))
+    by_variable = frozenset(key for path, key in jobs_of(tree) if tree.place(path).line is None)
+    return validated(Settings, tree, found, (by_variable, (*variables.warnings, *_warnings(tree))))
 
 
-def _base_job_files(file: Tree, directory: Path) -> None:
-    """Let the patterns of job files start from the settings file's own directory, where they are looked for."""
-    patterns = file.listing(("job_files",))
-    patterns[:] = [str(directory / item) if item and isinstance(item, str) else item for item in patterns]
-
-
-def _with_environment_jobs(tree: Tree, variables: Variables) -> tuple[Tree, list[Finding]]:
+def _add_environment_jobs(tree: Tree, variables: Variables) -> list[Finding]:
     """Add the jobs of `ZOHO_JOBS`: entries `Module/job_id` or `account/Module/job_id`, between commas."""
-    written = variables.get(JOBS)
-    if written is None or not isinstance(tree.find(("jobs",)), list | None):
-        return tree, []
-    default = {"account": variables.alias} if variables.alias in tree.mapping(("accounts",)) else {}
-    jobs, findings = [*tree.listing(("jobs",))], []
-    places = {("jobs",): written.place, **tree.places}
-    for entry in filter(None, map(str.strip, written.value.split(","))):
+    written = variables.written.get(JOBS)
+    if written is None or not isinstance(jobs := tree.find(("jobs",)), list | None):
+        return []
+    default = {"account": variables.alias} if variables.alias in tree.at(("accounts",), dict) else {}
+    findings = []
+    tree.places.setdefault(("jobs",), written.place)
+    tree.values["jobs"] = jobs = jobs or []
+    for entry in filter(None, map(str.strip, str(written.value).split(","))):
         place = Place(written.place.name, entry=": ".join(filter(None, (written.place.entry, quote(entry)))))
         parts = entry.split("/")
         if len(parts) in _ENTRY_SHAPES:
-            places["jobs", len(jobs)] = place
+            tree.places["jobs", len(jobs)] = place
             jobs.append(default | dict(zip(_ENTRY_SHAPES[len(parts)], parts, strict=True)))
         else:
             findings.append(Finding(place, (), "expected Module/job_id or account/Module/job_id"))
-    return Tree(tree.values | {"jobs": jobs}, places, tree.root), findings
+    return findings
 
 
-def _origin(tree: Tree, warnings: tuple[Problem, ...]) -> Origin:
-    count = len(tree.listing(("jobs",)))
-    if not count and not any(tree.find(path) is not None for path in _OTHER_ROADS):
-        warnings = (*warnings, Problem("jobs", f"no job is configured: list some under jobs, or set {JOBS}"))
-    warnings = (*warnings, *(problem for index in range(count) for problem in _outdated(tree, index)))
-    by_variable = (index for index in range(count) if tree.place(("jobs", index)).line is None)
-    keys = (tree.texts(("jobs", index), "account", "module", "job_id") for index in by_variable)
-    return Origin(frozenset(JobKey(*(text or "" for text in key)) for key in keys), warnings)
+def _warnings(tree: Tree) -> Iterator[Problem]:
+    """Warn of no job by any road, and of one whose module Zoho's API no longer has.
+
+    Source: Zoho CRM v3, Get Mass Update Status.
+    """
+    roads = tree.at(("jobs",), list) or (tree.find(("job_files",)), tree.find(("web", "api_token_file")))
+    if all(road is None for road in roads):
+        yield Problem("jobs", f"no job is configured: list some under jobs, or set {JOBS}")
+    for path, key in jobs_of(tree):
+        if key.module == "Activities" and tree.find(("accounts", key.account, "api_version")) not in ("v2", "v2.1"):
+            text = "from v3 on Zoho has no module Activities: name Tasks, Calls or Events, or set api_version: v2.1"
+            yield tree.finding((*path, "module"), text).problem()
 
 
-def _outdated(tree: Tree, index: int) -> Iterator[Problem]:
-    """Warn of a job whose module Zoho's API no longer has. Source: Zoho CRM v3, Get Mass Update Status."""
-    path, account = ("jobs", index, "module"), tree.text(("jobs", index, "account")) or ""
-    version = tree.text(("accounts", account, "api_version"))
-    if tree.text(path) == "Activities" and version not in {"v2", "v2.1"}:
-        text = "from v3 on Zoho has no module Activities: name Tasks, Calls or Events, or set api_version: v2.1"
-        yield tree.finding(path, text).problem()
+@dataclass(frozen=True, slots=True)
+class JobFilesReading:
+    """What the job files say now. `is_complete` is false where a broken file's jobs are not known from before."""
+
+    specs: tuple[JobSpec, ...]
+    problems: tuple[Problem, ...]
+    is_complete: bool
+
+
+class JobFiles:
+    """Reads the watched job files again and again; a broken one keeps the jobs that it last had. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._good: dict[Path, tuple[JobSpec, ...]] = {}
+
+    def read(self, settings: Settings) -> JobFilesReading:
+        """Read every file; one that can't be used keeps its last good jobs, and is told of."""
+        problems: list[Problem] = []
+        good: dict[Path, tuple[JobSpec, ...]] = {}
+        files = matching(settings.job_files)
+        for file in files:
+            try:
+                good[file] = _specs(file, settings)
+            except ConfigurationError as error:
+                problems += error.problems
+                good |= {file: self._good[file]} if file in self._good else {}
+        self._good = good
+        specs = tuple(chain.from_iterable(good.values()))
+        return JobFilesReading(specs, tuple(problems), is_complete=len(good) == len(files))
+
+
+def matching(patterns: Iterable[str]) -> tuple[Path, ...]:
+    """Give the files that match any of the patterns, each once, sorted."""
+    return tuple(sorted({Path(name) for pattern in patterns for name in glob.glob(pattern)}))  # noqa: PTH207 - Path.glob takes no absolute pattern
+
+
+def _specs(file: Path, settings: Settings) -> tuple[JobSpec, ...]:
+    """Give the jobs of a file that holds nothing but a `jobs` list, for the accounts and labels of the settings."""
+    tree, findings = read_yaml(file)
+    name_accounts(tree, settings.accounts)
+    found = chain(findings, job_incoherences(tree, settings.accounts, frozenset(settings.job_labels)))
+    return tuple(job.spec(JobSource.FILE) for job in validated(JobFile, tree, found).jobs)

@@ -1,28 +1,46 @@
-"""From values to a model, or to every problem at once: pydantic's findings in our words, each with its place."""
+"""From values to a model, or to every problem at once, each with its place.
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+Pydantic's findings are told in our words. What settings ask of each other and of the file system is found on what was
+written, so beside every other problem.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
 from typing import TypeVar, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.settings.coherence import missing
-from exporter.settings.sections.section import Section
-from exporter.settings.sections.values import UnknownWordError, suggestion
-from exporter.settings.sources.tree import Finding, Tree
+from exporter.files import read_bytes, read_secret_file
+from exporter.model import DataCenter, JobKey
+from exporter.settings.sections.schema import Section, default_of, split_at_commas
+from exporter.settings.sections.values import format_duration, parse_duration, quote, suggestion
+from exporter.settings.sources.tree import TWO_FORMS, Finding, Place, Tree, path_of
 from exporter.settings.sources.tree import Path as TreePath
+from exporter.settings.sources.variables import ACCOUNT, variable_for
 
 Model = TypeVar("Model", bound=Section)
 
 _MOST_TOLD = 100
 _HOMES = {"accounts": "accounts, below the account's alias"}
-_EXPECTED = {
-    "dict_type": "expected a mapping",
-    "mapping_type": "expected a mapping",
-    "tuple_type": "expected a list",
-}
+NO_ACCOUNT = """no account is configured; start with one of
+  - environment variables: ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_REFRESH_TOKEN and ZOHO_DATA_CENTER
+  - a file with an accounts section: --config.file=zoho.yaml
+  - the demo, which needs no account at Zoho: zoho-mass-update-exporter demo"""
+_SHORTER, _NOT_LONGER = "must be shorter than", "must not be longer than"
+_ORDER = (
+    ("schedule.longest", _NOT_LONGER, "stale_after"),
+    ("schedule.shortest", _NOT_LONGER, "schedule.longest"),
+    ("schedule.fault_shortest", _NOT_LONGER, "schedule.fault_longest"),
+    ("schedule.refusal_shortest", _NOT_LONGER, "schedule.refusal_longest"),
+    ("scrape_timeout_offset", _SHORTER, "scrape_timeout"),
+)
+_MOST_LISTED = 20
+_PATH_LENGTH = 300
+"""Longer than other values, since its end is what tells files apart."""
+_LARGEST_BUNDLE = 16 * 1024 * 1024
 
 
 def validated(model: type[Model], tree: Tree, findings: Iterable[Finding], context: object = None) -> Model:
@@ -32,16 +50,16 @@ def validated(model: type[Model], tree: Tree, findings: Iterable[Finding], conte
         ConfigurationError: with every problem, and those of the `findings`; with the first ones where they are many.
     """
     found = list(islice(findings, _MOST_TOLD + 1))
-    valid: Model | None = None
     try:
         valid = model.model_validate(tree.values, context=context)
     except ValidationError as error:
         told = frozenset(finding.path for finding in found)
         found.extend(islice(_described(error, model, tree, told), _MOST_TOLD + 1))
+    else:
+        if not found:
+            return valid
     # Raised out of the `except`: pydantic's error carries what was written, secrets too.
-    if valid is None or found:
-        raise _refusal(found)
-    return valid
+    raise _refusal(found)
 
 
 def _refusal(found: list[Finding]) -> ConfigurationError:
@@ -69,20 +87,23 @@ def _described(
 def _wording(detail: ErrorDetails, model: type[Section], path: TreePath) -> str:
     match detail["type"]:
         case "value_error":
-            error = detail["ctx"]["error"]
-            return f"{error}{error.advice() if isinstance(error, UnknownWordError) else ''}"
+            return str(detail["ctx"]["error"])
+        case "unknown_word":
+            said = detail["ctx"]
+            return f"{said['said']}{suggestion(said['word'], said['known']) or said['otherwise']}"
         case "extra_forbidden":
             return f"unknown key{_advice(model, path)}"
         case "model_type":
             return f"expected a mapping of settings{_known(_section_at(model, path))}"
-        case kind:
-            return _EXPECTED.get(kind, detail["msg"])
+        case "dict_type" | "mapping_type" | "tuple_type" as kind:
+            return f"expected a {'list' if kind == 'tuple_type' else 'mapping'}"
+        case _:
+            return detail["msg"]
 
 
 def _advice(model: type[Section], path: TreePath) -> str:
     section, name = _section_at(model, path[:-1]), str(path[-1])
-    homes = section.model_fields.items() if len(path) == 1 else ()
-    for home, field in homes:
+    for home, field in section.model_fields.items() if len(path) == 1 else ():
         if (inner := _section_in(field.annotation)) and name in inner.model_fields:
             return f"; it belongs under {_HOMES.get(home, home)}"
     return suggestion(name, section.model_fields) or _known(section)
@@ -104,3 +125,135 @@ def _section_in(annotation: object) -> type[Section] | None:
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return annotation
     return next(filter(None, map(_section_in, get_args(annotation))), None)
+
+
+def incoherences(tree: Tree) -> Iterator[Finding]:
+    """Find what is wrong between settings."""
+    labels = split_at_commas(tree.find(("job_labels",)))
+    allowed = set(map(str, labels)) if isinstance(labels, list) else set()
+    jobs = job_incoherences(tree, tree.at(("accounts",), dict), allowed)
+    bundle = _unreadable(tree, ("ca_bundle",), _read_bundle)
+    token = _unreadable(tree, ("web", "api_token_file"), read_secret_file)
+    return chain(_accounts(tree), jobs, bundle, token, _durations(tree))
+
+
+def job_incoherences(tree: Tree, aliases: Collection[str], labels: Collection[str]) -> Iterator[Finding]:
+    """Find what is wrong between jobs, and between them and the accounts and labels."""
+    first: dict[JobKey, Place] = {}
+    for path, key in jobs_of(tree):
+        if aliases:
+            yield from _account_of(tree, path, aliases)
+        if key in first:
+            yield tree.finding(path, f"{quote(key)} is listed twice, first at {first[key]}")
+        elif key.account and key.module and key.job_id:
+            first[key] = tree.place(path)
+        for label in tree.at((*path, "labels"), dict):
+            if label not in labels:
+                yield tree.finding((*path, "labels", label), "is not in job_labels: add it there to allow it")
+
+
+def jobs_of(tree: Tree) -> Iterator[tuple[TreePath, JobKey]]:
+    """Give each job's path and what identifies it, empty where it is no text."""
+    for index in range(len(tree.at(("jobs",), list))):
+        path = ("jobs", index)
+        yield path, JobKey(*(tree.at((*path, name), str) for name in ("account", "module", "job_id")))
+
+
+def missing(tree: Tree, path: TreePath, text: str) -> Finding:
+    """Place what is not there: where the file has its surroundings, or at the variable that would give it."""
+    place = tree.places.get(path[:-1])
+    if place and place.line is not None:
+        return Finding(place, path, text)
+    alias = str(path[1])
+    others = ", ".join(islice((name for name in tree.at(("accounts",), dict) if name != alias), _MOST_LISTED))
+    hint = f"; to complete another account by variables set {ACCOUNT} to its alias: {others}" if others else ""
+    return Finding(Place(variable_for(path)), path, f"{text} by account {quote(alias)}{hint}")
+
+
+def name_accounts(tree: Tree, aliases: Collection[str]) -> None:
+    """Name the account of jobs that leave it out, when there is exactly one account."""
+    for job in tree.at(("jobs",), list) if len(aliases) == 1 else ():
+        if isinstance(job, dict) and job.get("account") is None:
+            (job["account"],) = aliases
+
+
+def _accounts(tree: Tree) -> Iterator[Finding]:
+    if tree.find(("accounts",)) in (None, {}):
+        yield Finding(Place("accounts"), (), NO_ACCOUNT)
+    for alias, account in tree.at(("accounts",), dict).items():
+        if isinstance(account, dict | None):
+            given = {name for name, value in (account or {}).items() if value is not None}
+            yield from _secrets(tree, ("accounts", alias), given)
+            yield from _urls(tree, ("accounts", alias), given)
+
+
+def _secrets(tree: Tree, account: TreePath, given: set[str]) -> Iterator[Finding]:
+    for name in TWO_FORMS:
+        file = f"{name}_file"
+        if not given & {name, file}:
+            yield missing(tree, (*account, name), f"{name} or {file} is required")
+        if given >= {name, file}:
+            yield tree.finding((*account, name), f"give either {name} or {file}, not both")
+        yield from _unreadable(tree, (*account, file), read_secret_file)
+
+
+def _urls(tree: Tree, account: TreePath, given: set[str]) -> Iterator[Finding]:
+    for name, other in (("accounts_url", "api_url"), ("api_url", "accounts_url")):
+        if name in given and other not in given:
+            yield tree.finding((*account, name), f"needs {other} beside it")
+    if not given & {"accounts_url", "api_url", "data_center"}:
+        words = ", ".join(DataCenter)
+        yield missing(tree, (*account, "data_center"), f"one of {words} (or accounts_url and api_url) is required")
+
+
+def _unreadable(tree: Tree, path: TreePath, read: Callable[[Path], object]) -> Iterator[Finding]:
+    file = tree.at(path, str)
+    if not file or not file.isprintable():
+        return
+    subject = "" if tree.place(path) == Place(file) else f"{quote(file, limit=_PATH_LENGTH)} "
+    try:
+        read(Path(file))
+    except ConfigurationError as error:
+        yield from (tree.finding(path, f"{subject}{problem.message}") for problem in error.problems)
+
+
+def _read_bundle(path: Path) -> None:
+    try:
+        read_bytes(path, _LARGEST_BUNDLE)
+    except ConfigurationError as error:
+        if not isinstance(error.__cause__, IsADirectoryError):  # a directory of certificates is as good
+            raise
+
+
+def _account_of(tree: Tree, job: TreePath, aliases: Collection[str]) -> Iterator[Finding]:
+    path = (*job, "account")
+    account = tree.find(path)
+    if isinstance(account, str) and account not in aliases:
+        known = suggestion(account, aliases) or f"; known: {_listed(aliases)}"
+        yield tree.finding(path, f"{quote(account)} is no account{known}")
+    elif account is None and isinstance(tree.find(job), dict):
+        yield tree.finding(path, f"is required, as there are several: {_listed(aliases)}")
+
+
+def _listed(aliases: Collection[str]) -> str:
+    return ", ".join(map(quote, islice(aliases, _MOST_LISTED)))
+
+
+def _durations(tree: Tree) -> Iterator[Finding]:
+    for name, relation, other in _ORDER:
+        seconds, said = _length(tree, name)
+        most, said_too = _length(tree, other)
+        if seconds > most or (seconds == most and relation == _SHORTER):
+            # Only one of the two may have been written: a default has no place.
+            path = path_of(name if tree.find(path_of(name)) is not None else other)
+            yield tree.finding(path, f"{name} ({said}) {relation} {other} ({said_too})")
+
+
+def _length(tree: Tree, name: str) -> tuple[float, str]:
+    """Give a duration in seconds and in words; not-a-number is neither shorter nor longer than anything."""
+    default = format_duration(float(str(default_of(name))))
+    text = tree.at(path_of(name), str) or default
+    try:
+        return parse_duration(text), text if text is not default else f"{default} by default"
+    except ValueError:  # told of by the model
+        return float("nan"), text

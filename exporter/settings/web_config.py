@@ -15,9 +15,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from exporter.files import refused
 from exporter.model import TlsServer, WebAccess
-from exporter.settings.sections.redaction import quote
-from exporter.settings.sections.section import FilePath, Section, Text
-from exporter.settings.sections.values import Parser, accepted, choice, pattern
+from exporter.settings.sections.schema import FilePath, Section, Text
+from exporter.settings.sections.values import Parser, accepted, choice, pattern, quote
 from exporter.settings.sources.tree import Finding, Tree
 from exporter.settings.sources.yaml_file import read_yaml
 from exporter.settings.validation import validated
@@ -108,7 +107,7 @@ UserName = Annotated[
         lambda text: text and ":" not in text and text.isprintable(),
     ),
 ]
-PasswordHash = Annotated[SecretStr, Parser("a bcrypt hash", _parse_hash, hides=True)]
+PasswordHash = Annotated[SecretStr, Parser("a bcrypt hash", _parse_hash)]
 
 
 class TlsSection(Section):
@@ -154,7 +153,7 @@ def read_web_config(path: Path) -> WebAccess:
         ConfigurationError: with every problem at once, none of which shows a hash or a key.
     """
     tree, findings = read_yaml(path)
-    tls = tree.mapping(("tls_server_config",))
+    tls = tree.at(("tls_server_config",), dict)
     wrong = (tree.finding(("tls_server_config", name), text) for name, text in _incoherences(tls))
     config = validated(WebConfigFile, tree, chain(findings, _unsaid(tree), wrong))
     if "basic_auth_users" not in tree.values and not _says_something(tree.values):
@@ -185,7 +184,7 @@ def _unsaid(tree: Tree) -> Iterator[Finding]:
     """Find keys without a value: they may be all that is left of a file that keeps somebody out."""
     sections = (((), WebConfigFile), (("tls_server_config",), TlsSection), (("http_server_config",), HttpSection))
     for path, section in sections:
-        for name, value in tree.mapping(path).items():
+        for name, value in tree.at(path, dict).items():
             if value is None and name in section.model_fields:
                 advice = f"{_OPEN} asks nobody" if name == "basic_auth_users" else "write one, or leave out the key"
                 yield tree.finding((*path, name), f"has no value: {advice}")

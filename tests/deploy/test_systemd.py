@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-from exporter.settings import load_settings
-from exporter.settings.sections.state_path import state_file
+import pytest
+
+from exporter.settings import load_settings, state_file
 
 ROOT = Path(__file__).parents[2]
 UNIT = (ROOT / "deploy" / "systemd" / "zoho-mass-update-exporter.service").read_text(encoding="utf-8")
@@ -31,12 +32,11 @@ def test_the_secrets_reach_the_account(tmp_path: Path) -> None:
     )
 
 
-def test_the_state_is_in_the_state_directory() -> None:
+def test_the_state_is_in_the_state_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     """The unit's state directory is where docs/install.md says that the state is."""
     [name] = re.findall(r"^StateDirectory=(\S+)$", UNIT, re.MULTILINE)
-    assert state_file(None, {"STATE_DIRECTORY": f"/var/lib/{name}"}) == Path(
-        "/var/lib/zoho-mass-update-exporter/state.db"
-    )
+    monkeypatch.setenv("STATE_DIRECTORY", f"/var/lib/{name}")
+    assert state_file(None) == Path("/var/lib/zoho-mass-update-exporter/state.db")
     assert f"`/var/lib/{name}`" in INSTALL
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.files import explain, read_bytes, read_text
-from exporter.settings import JobFiles, Settings, load_settings, read_secret_file, read_web_config
+from exporter.files import Watch, explain, read_bytes, read_secret_file, read_text
+from exporter.settings import JobFiles, Settings, load_settings, read_web_config
 
 _ADVICE = "not a regular file: put the content into a file, which can be read again"
 _ACCOUNT = {
@@ -149,3 +149,37 @@ def test_permission_is_explained(tmp_path: Path) -> None:
     assert explain(PermissionError(), tmp_path / "x") == f"may not be read by uid {who} (nor may its directory)"
     assert explain(OSError(5, "Input/output error"), file) == "can't be read: Input/output error"
     assert explain(OSError(), file) == "can't be read: OSError"
+
+
+def test_change_is_noticed_once(tmp_path: Path) -> None:
+    """A file that comes, changes, is replaced by one of the same size and time, or goes, is noticed, and then known."""
+    file = tmp_path / "zoho.yaml"
+    watch = Watch(lambda: [file])
+    seen = [watch.has_changed()]
+    file.write_text("a")
+    seen += [watch.has_changed(), watch.has_changed()]
+    file.write_text("ab")
+    seen += [watch.has_changed(), watch.has_changed()]
+    other = tmp_path / "other"
+    other.write_text("xy")
+    status = file.stat()
+    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+    other.replace(file)
+    seen += [watch.has_changed(), watch.has_changed()]
+    file.unlink()
+    seen += [watch.has_changed(), watch.has_changed()]
+    assert seen == [False, True, False, True, False, True, False, True, False]
+
+
+def test_file_that_was_read_before_is_news_once(tmp_path: Path) -> None:
+    """A watch that begins after the files were read takes them for changed."""
+    (tmp_path / "a.yaml").write_text("")
+    watch = Watch(lambda: tmp_path.glob("*.yaml"), is_news=True)
+    assert [watch.has_changed(), watch.has_changed()] == [True, False]
+
+
+def test_new_file_of_a_pattern_is_noticed(tmp_path: Path) -> None:
+    """The files are listed anew at each look."""
+    watch = Watch(lambda: tmp_path.glob("*.yaml"))
+    (tmp_path / "a.yaml").write_text("")
+    assert [watch.has_changed(), watch.has_changed()] == [True, False]

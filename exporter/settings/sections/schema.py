@@ -1,28 +1,57 @@
 """The settings as the rest of the exporter sees them: one field for each setting, one model for each section.
 
-The sections stand in `accounts`, `jobs` and `operation`. A field's description is its line in docs/settings.md; its
-type's parser says what may be written.
+A field's description is its line in docs/settings.md; its type's parser says what may be written.
 """
 
+import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias, get_args
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import yaml
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSerializer, SecretStr, model_validator
 
 from exporter.errors import Problem
-from exporter.model import JobKey, JobSource, JobSpec
-from exporter.settings.sections.accounts import AccountSettings
-from exporter.settings.sections.jobs import JobSettings
-from exporter.settings.sections.operation import LogSettings, ScheduleSettings, StateSettings, WebSettings
-from exporter.settings.sections.proxies import proxies_for
-from exporter.settings.sections.section import Alias, FilePath, Section, Text
-from exporter.settings.sections.values import Parser, duration, parse_proxy_url, pattern, whole_number
+from exporter.files import read_secret_file, refuse_unfit
+from exporter.model import (
+    JOB_ID_PATTERN,
+    MODULE_PATTERN,
+    Credentials,
+    DataCenter,
+    Environment,
+    JobKey,
+    JobSource,
+    JobSpec,
+)
+from exporter.settings.sections.values import (
+    ListenAddress,
+    Parser,
+    accepted,
+    choice,
+    duration,
+    is_loopback,
+    parse_base_url,
+    parse_fraction,
+    parse_listen_address,
+    parse_proxy_url,
+    parse_telemetry_path,
+    pattern,
+    whole_number,
+)
+
+MEMORY = "memory"
+"""What is written instead of a state file's path to keep nothing."""
+_PROGRAM = "zoho-mass-update-exporter"
+_MOST_CREDITS = 10_000_000
+_LONGEST_TEXT = 256
+_MASK = PlainSerializer(lambda _: "<secret>")
 
 
-def _split_at_commas(value: object) -> object:
+def split_at_commas(value: object) -> object:
+    """Give the names in a text that lists them; what is no text as it is."""
     return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
 
 
@@ -32,19 +61,190 @@ def _refuse_repeated(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+Alias = Annotated[str, pattern("an account alias: 1 to 64 letters, digits, _ . or -", r"[a-zA-Z0-9_.-]{1,64}")]
+Text = Annotated[
+    str,
+    accepted(
+        f"a text of one line with at most {_LONGEST_TEXT} characters",
+        lambda text: len(text) <= _LONGEST_TEXT and text.isprintable(),
+    ),
+]
+FilePath = Annotated[Path, accepted("a path", lambda text: text and text.isprintable())]
 LabelName = Annotated[
     str,
     pattern("a label name: letters, digits or _, no digit first, no __ first", r"(?!__)[a-zA-Z_][a-zA-Z0-9_]{0,99}"),
 ]
-ProxyUrl = Annotated[SecretStr, Parser("a URL, http or https", parse_proxy_url, hides=True)]
+ModuleName = Annotated[
+    str,
+    pattern("a module's API name: a letter, then letters, digits or _, such as Leads", MODULE_PATTERN),
+]
+JobId = Annotated[str, pattern("a job id: digits only, exactly as Zoho gave them", JOB_ID_PATTERN)]
+BaseUrl = Annotated[str, Parser("a URL of scheme and host", parse_base_url)]
+ProxyUrl = Annotated[SecretStr, Parser("a URL, http or https", parse_proxy_url), _MASK]
+Secret = Annotated[SecretStr, Parser("a secret", refuse_unfit), _MASK]
+Fraction = Annotated[float, Parser("a fraction above 0, at most 1", parse_fraction)]
+Origin: TypeAlias = tuple[frozenset[JobKey], tuple[Problem, ...]]
+"""What the values alone don't say: which jobs came by a variable, and what deserves a warning."""
+ApiVersion = Literal["v2", "v2.1", "v3", "v4", "v5", "v6", "v7", "v8"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["logfmt", "json"]
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What the values alone don't say: which jobs came by a variable, and what deserves a warning."""
+class Section(BaseModel):
+    """A group of settings that stand together; an empty key is the same as none."""
 
-    environment_jobs: frozenset[JobKey] = frozenset()
-    warnings: tuple[Problem, ...] = ()
+    model_config = {"frozen": True, "extra": "forbid", "hide_input_in_errors": True, "use_attribute_docstrings": True}
+
+    @model_validator(mode="before")
+    @classmethod
+    def drop_unset(cls, data: object) -> object:
+        """Read YAML's null as "not set", for a setting and for a whole section."""
+        if not isinstance(data, dict):
+            return {} if data is None else data
+        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
+
+
+class AccountSettings(Section):
+    """One Zoho CRM organisation and environment, and the OAuth client that reads it."""
+
+    data_center: Annotated[DataCenter, choice(DataCenter)] | None = None
+    """Where the organisation's data lives. Required, unless `accounts_url` and `api_url` are given."""
+    environment: Annotated[Environment, choice(Environment)] = Environment.PRODUCTION
+    """Which copy of the organisation the refresh token belongs to."""
+    api_version: Annotated[ApiVersion, choice(get_args(ApiVersion))] = "v8"
+    """Version of Zoho CRM's API to call."""
+    client_id: Annotated[str, pattern("a client id: one word, without spaces", r"[!-~]{1,200}")]
+    """The OAuth client's id, from Zoho's API console. Required."""
+    client_secret: Secret | None = None
+    """The OAuth client's secret. Exactly one of `client_secret` and `client_secret_file` is required."""
+    client_secret_file: FilePath | None = None
+    """File that holds the OAuth client's secret; read again at every token refresh."""
+    refresh_token: Secret | None = None
+    """The OAuth refresh token. Exactly one of `refresh_token` and `refresh_token_file` is required."""
+    refresh_token_file: FilePath | None = None
+    """File that holds the OAuth refresh token; read again at every token refresh."""
+    max_concurrency: Annotated[int, whole_number(1, 25)] = 5
+    """Calls to Zoho that may be under way at once for this account."""
+    daily_credit_budget: Annotated[int | None, whole_number(0, _MOST_CREDITS, unlimited="unlimited")] = 1000
+    """Most API credits that the exporter spends on the account in any 24 hours; 0 for no polling."""
+    credit_reserve: Annotated[int, whole_number(0, _MOST_CREDITS)] = 500
+    """Credits kept for others: while Zoho says fewer remain, polling stops but for a look each hour."""
+    accounts_url: BaseUrl | None = None
+    """OAuth server, for a data centre that is not in the list; only together with `api_url`."""
+    api_url: BaseUrl | None = None
+    """API server, for a data centre that is not in the list; only together with `accounts_url`."""
+
+    @property
+    def data_center_name(self) -> str:
+        """The data centre to show: its word, or `custom` when only URLs are given."""
+        return self.data_center or "custom"
+
+    def credentials(self) -> Credentials:
+        """Give the credentials as they are now; secret files are read anew at each call.
+
+        Raises:
+            ConfigurationError: when a secret file can't be read at this moment.
+        """
+        return Credentials(
+            client_id=self.client_id,
+            client_secret=_reveal(self.client_secret, self.client_secret_file),
+            refresh_token=_reveal(self.refresh_token, self.refresh_token_file),
+        )
+
+
+def _reveal(secret: SecretStr | None, file: Path | None) -> str:
+    if secret is not None:
+        return secret.get_secret_value()
+    return read_secret_file(file) if file else ""
+
+
+class JobSettings(Section):
+    """One mass update to watch."""
+
+    account: Alias = ""
+    """Alias of the job's account. May be left out when there is exactly one account."""
+    module: ModuleName
+    """API name of the module that the job updates. Required."""
+    job_id: JobId
+    """The id that Zoho answered when the job was scheduled. Required."""
+    name: Text = ""
+    """Name to show for the job."""
+    group: Text = ""
+    """Campaign of several jobs that this one belongs to."""
+    labels: Mapping[str, Text] = Field(default_factory=dict)
+    """Further labels of the job's info metric; their names must be in `job_labels`."""
+
+    @property
+    def key(self) -> JobKey:
+        """The job's identity."""
+        return JobKey(self.account, self.module, self.job_id)
+
+    def spec(self, source: JobSource) -> JobSpec:
+        """Give the job in the product's own words."""
+        return JobSpec(self.key, source, self.name, self.group, self.labels)
+
+
+class JobFile(Section):
+    """A watched file of jobs."""
+
+    jobs: tuple[JobSettings, ...]
+    """The mass updates to watch."""
+
+
+class ScheduleSettings(Section):
+    """How often jobs are polled."""
+
+    shortest: Annotated[float, duration("0s", "1d")] = 15.0
+    """Shortest time between two polls of a job; also that of a job in an unknown state."""
+    longest: Annotated[float, duration("0s", "1d")] = 120.0
+    """Longest time between two polls of a job that runs or waits to run."""
+    remaining_fraction: Fraction = 0.35
+    """Share of a running job's estimated time left after which it is polled again."""
+    waiting_fraction: Fraction = 0.25
+    """Share of the time since its last change after which any other job is polled again."""
+    suspended: Annotated[float, duration("0s", "1d")] = 300.0
+    """Time between two polls of a suspended job."""
+    fault_shortest: Annotated[float, duration("0s", "1d")] = 15.0
+    """Shortest time to the next attempt after a passing fault; doubles, with jitter."""
+    fault_longest: Annotated[float, duration("0s", "1d")] = 600.0
+    """Longest time to the next attempt after repeated passing faults."""
+    refusal_shortest: Annotated[float, duration("0s", "30d")] = 900.0
+    """Time to the next attempt after a refusal that a person must cure; doubles."""
+    refusal_longest: Annotated[float, duration("0s", "30d")] = 21_600.0
+    """Longest time to the next attempt after repeated refusals."""
+
+
+class StateSettings(Section):
+    """What is kept across restarts."""
+
+    path: FilePath | None = None
+    """State file, or `memory` for none. Where it is by default is said below this table."""
+
+
+class WebSettings(Section):
+    """The exporter's own web server."""
+
+    listen_address: Annotated[
+        ListenAddress, Parser("host:port, :port or [IPv6 address]:port", parse_listen_address), PlainSerializer(str)
+    ] = ListenAddress("", 10042)
+    """Where to listen; without a host on every interface."""
+    telemetry_path: Annotated[str, Parser("a path such as /metrics", parse_telemetry_path)] = "/metrics"
+    """Path of the metrics page."""
+    api_token_file: FilePath | None = None
+    """File that holds the job API's bearer token, read anew at each change; without it or basic auth the API is off."""
+    config_file: FilePath | None = None
+    """File that says who may come in: TLS, users and passwords. See [web-config.md](web-config.md)."""
+    max_requests: Annotated[int, whole_number(1, 1000)] = 40
+    """Most requests to work on at once; further ones are answered with 503."""
+
+
+class LogSettings(Section):
+    """The exporter's log."""
+
+    level: Annotated[LogLevel, choice(get_args(LogLevel))] = "info"
+    """Least severe line to log."""
+    format: Annotated[LogFormat, choice(get_args(LogFormat))] = "logfmt"
+    """How a line is written: for people or for machines."""
 
 
 class Settings(Section):
@@ -55,10 +255,10 @@ class Settings(Section):
     jobs: tuple[JobSettings, ...] = ()
     """The mass updates to watch. `ZOHO_JOBS` adds to those of the file."""
     job_labels: Annotated[
-        tuple[LabelName, ...], BeforeValidator(_split_at_commas), AfterValidator(_refuse_repeated)
+        tuple[LabelName, ...], BeforeValidator(split_at_commas), AfterValidator(_refuse_repeated)
     ] = ()
     """Names of the labels that jobs may carry."""
-    job_files: Annotated[tuple[Text, ...], BeforeValidator(_split_at_commas)] = ()
+    job_files: Annotated[tuple[Text, ...], BeforeValidator(split_at_commas)] = ()
     """Files with further jobs, as patterns (`jobs.d/*.yaml`), read again when they change."""
     stale_after: Annotated[float, duration("1s", "365d")] = 3600.0
     """A job's counts disappear once its last good report is older; at least `schedule.longest`."""
@@ -95,27 +295,37 @@ class Settings(Section):
     log: LogSettings = LogSettings()
     """The exporter's log."""
 
-    _origin: Origin = PrivateAttr(default=Origin())
+    _origin: Origin = (frozenset(), ())
 
     def model_post_init(self, context: Origin | None, /) -> None:
         """Keep what the loader knows beside the values."""
-        self._origin = context or Origin()
+        self._origin = context or self._origin
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
         """What is allowed and yet probably not meant."""
-        return self._origin.warnings
+        return self._origin[1]
 
     @property
     def job_specs(self) -> tuple[JobSpec, ...]:
         """The jobs in the product's own words, in the order given."""
-        by_variable = self._origin.environment_jobs
+        by_variable, _ = self._origin
         sources = (JobSource.ENVIRONMENT if job.key in by_variable else JobSource.CONFIG for job in self.jobs)
         return tuple(map(JobSettings.spec, self.jobs, sources))
 
     def proxies_for(self, url: str) -> dict[str, str]:
-        """Give the proxy for `url` by its scheme; empty for a direct connection."""
-        return proxies_for(url, self.proxy_url.get_secret_value() if self.proxy_url else None)
+        """Give the proxy for `url` by its scheme; empty for a direct connection.
+
+        Without the setting `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment decide. Loopback
+        is never proxied.
+        """
+        parts, proxies = urlsplit(url), getproxies()
+        proxy = proxies.get(parts.scheme) or proxies.get("all")
+        if self.proxy_url:
+            proxy = self.proxy_url.get_secret_value()
+        elif proxy_bypass(parts.netloc.rpartition("@")[2]):
+            proxy = None
+        return {parts.scheme: proxy} if proxy and not is_loopback(parts.hostname or "") else {}
 
 
 SECTIONS: Mapping[str, type[Section]] = {
@@ -136,3 +346,22 @@ def effective_settings(settings: Settings) -> str:
     """Give the settings in force as YAML: every default filled in, durations in seconds, every secret masked."""
     values = settings.model_dump(mode="json")
     return str(yaml.dump(values, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True))
+
+
+def state_file(path: Path | None, system: Path = Path("/var/lib") / _PROGRAM) -> Path | None:
+    """Give the state file, right for a service, a container and a laptop; `None` for memory only.
+
+    Args:
+        path: what the settings say, if they do.
+        system: the directory of a container's volume, used where it exists and can be written.
+    """
+    if path is not None:
+        return None if str(path) == MEMORY else path
+    if service := os.environ.get("STATE_DIRECTORY", "").split(":")[0]:
+        directory = Path(service)
+    elif system.is_dir() and os.access(system, os.W_OK):
+        directory = system
+    else:
+        home = Path(os.environ.get("HOME") or Path.cwd())
+        directory = Path(os.environ.get("XDG_STATE_HOME") or home / ".local" / "state") / _PROGRAM
+    return directory / "state.db"

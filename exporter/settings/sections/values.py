@@ -1,22 +1,28 @@
 """What may be written as a setting's value: one parser for each kind, from text to value.
 
-What may not be written is refused by a `ValueError` with a message for the operator.
+What may not be written is refused by a `ValueError` with a message for the operator, which quotes nothing shaped like a
+secret, nothing long and nothing unprintable.
 """
 
 import difflib
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import islice
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import GetCoreSchemaHandler, SecretStr
-from pydantic_core import core_schema
+from pydantic_core import PydanticCustomError, core_schema
 
-from exporter.settings.sections.redaction import quote
+from exporter.model import EMPTY
 
+_URL_CREDENTIALS = re.compile(r"//.*@", re.DOTALL)
+_URL_QUERY = re.compile(r"\?.*", re.DOTALL)
+# Zoho's tokens and client ids are "1000." and groups of 32 hex digits; its client secrets are 42 hex digits.
+_ZOHO_TOKEN = re.compile(r"1000\.[\w.-]{8,}|[0-9A-Fa-f]{24,}")
+_SHORT = 80
 _SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 _UNITS = {"y": 31_536_000, "w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
 _DURATION = re.compile("".join(f"(?:([0-9]{{1,15}}){unit})?" for unit in _UNITS))
@@ -27,41 +33,32 @@ _TELEMETRY_PATH = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.~-]*)+")
 _OWN_PATHS = ("/-", "/api", "/config", "/explain", "/probe", "/sd")
 _LONGEST = 4096
 _MOST_COMPARED = 1000
-_NOTHING: Mapping[str, str] = {}
-
-MASK = "<secret>"
-"""What is shown instead of a secret."""
+_NO_TEXT = {type(None): "got nothing", dict: "not a mapping", list: "not a list"}
 
 
 @dataclass(frozen=True, slots=True)
 class Parser:
     """Turns what the user wrote into a value; `expected` says in a noun phrase what may be written.
 
-    It is what a field is annotated with. One that `hides` gives a value that no repr shows, nor the settings in force.
+    It is what a field is annotated with.
     """
 
     expected: str
     parse: Callable[[str], object]
-    hides: bool = False
 
     def __call__(self, value: object) -> object:
         """Parse `value`: a text, or the value itself when it comes from Python."""
-        match value:
-            case None:
-                raise ValueError(f"expected {self.expected}, got nothing")
-            case dict() | list():
-                raise ValueError(f"expected {self.expected}, not a {'mapping' if isinstance(value, dict) else 'list'}")
-            case SecretStr():
-                return value
+        if isinstance(value, SecretStr):
+            return value
+        if type(value) in _NO_TEXT:
+            raise ValueError(f"expected {self.expected}, {_NO_TEXT[type(value)]}")
         text = str(value)
         if len(text) > _LONGEST:
             raise ValueError(f"is longer than {_LONGEST} characters: expected {self.expected}")
-        parsed = self.parse(text)
-        return SecretStr(str(parsed)) if self.hides else parsed
+        return self.parse(text)
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        shown = core_schema.plain_serializer_function_ser_schema(lambda _: MASK) if self.hides else None
-        return core_schema.no_info_before_validator_function(self, handler(source), serialization=shown)
+        return core_schema.no_info_before_validator_function(self, handler(source))
 
 
 class ListenAddress(NamedTuple):
@@ -74,16 +71,18 @@ class ListenAddress(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-class UnknownWordError(ValueError):
-    """A word that is none of the `known`. What it may have been takes long to find: it is asked for when it is told."""
+def quote(text: object, *, limit: int = _SHORT) -> str:
+    """Give `text` in double quotes, on one line, without what looks like a credential, in at most `limit` characters.
 
-    def __init__(self, message: str, word: str, known: Iterable[str], otherwise: str = "") -> None:
-        super().__init__(message)
-        self._word, self._known, self._otherwise = word, known, otherwise
-
-    def advice(self) -> str:
-        """Say what the word may have been."""
-        return suggestion(self._word, self._known) or self._otherwise
+    It is safe to write in any encoding of Unicode.
+    """
+    shown = str(text)
+    if len(shown) > _LONGEST:
+        shown = f"{shown[:_LONGEST]}…@"  # what is cut off may be the end of a URL's credentials
+    shown = _ZOHO_TOKEN.sub("***", _URL_QUERY.sub("?***", _URL_CREDENTIALS.sub("//***@", shown)))
+    shown = shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
+    printable = (char if char.isprintable() else ascii(char)[1:-1] for char in shown)
+    return '"' + "".join(printable).replace('"', '\\"') + '"'
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
@@ -113,7 +112,7 @@ def pattern(expected: str, regex: str) -> Parser:
 
 
 def choice(
-    words: Iterable[str] | Mapping[str, object], refused: Mapping[str, str] = _NOTHING, *, called: str = ""
+    words: Iterable[str] | Mapping[str, object], refused: Mapping[str, str] = EMPTY, *, called: str = ""
 ) -> Parser:
     """Accept one of the words, and give what it stands for; those that are `refused` have a message of their own.
 
@@ -127,7 +126,9 @@ def choice(
         if text in refused:
             raise ValueError(refused[text])
         if text not in meanings:
-            raise UnknownWordError(f"{quote(text)} is not {expected}", text, meanings, otherwise)
+            # What it may have been takes long to find: that is left to whoever tells of it.
+            said = {"said": f"{quote(text)} is not {expected}", "word": text, "known": meanings, "otherwise": otherwise}
+            raise PydanticCustomError("unknown_word", "{said}", said)
         return meanings[text]
 
     return Parser(expected, parse)
@@ -197,15 +198,11 @@ def parse_listen_address(text: str) -> ListenAddress:
         raise ValueError(f"{quote(text)} has no port from 0 to {_MAX_PORT} after its last colon")
     is_bracketed = host.startswith("[")
     address = host[1:-1] if is_bracketed else host
-    if is_bracketed and not (host.endswith("]") and _is_ipv6(address)):
+    if is_bracketed and not (host.endswith("]") and isinstance(_address(address), IPv6Address)):
         raise ValueError(f"{quote(text)} has no valid IPv6 address in its brackets")
     if host and not is_bracketed and not _HOST.fullmatch(host):
         raise ValueError(f"{quote(text)} has no valid host name or address before its last colon")
     return ListenAddress(address, int(port))
-
-
-def _is_ipv6(text: str) -> bool:
-    return isinstance(_address(text), ipaddress.IPv6Address)
 
 
 def is_loopback(host: str) -> bool:
@@ -214,9 +211,9 @@ def is_loopback(host: str) -> bool:
     return host.lower().rstrip(".") == "localhost" or (address is not None and address.is_loopback)
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _address(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        return ipaddress.ip_address(text)
+        return ip_address(text)
     except ValueError:
         return None
 
@@ -252,7 +249,7 @@ def _split_url(text: str) -> SplitResult:
     # `urlsplit` drops line breaks and tabs silently.
     if not host or not text.isprintable() or " " in text or "\\" in text:
         raise ValueError(f"{quote(text)} is not a URL such as https://www.zohoapis.eu")
-    if not _HOST.fullmatch(host) and not _is_ipv6(host):
+    if not _HOST.fullmatch(host) and not isinstance(_address(host), IPv6Address):
         raise ValueError(f"{quote(text)} has no valid host")
     return urlsplit(text)
 

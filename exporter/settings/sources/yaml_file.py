@@ -4,10 +4,8 @@ import re
 from pathlib import Path
 
 import yaml
-from yaml._yaml import CParser
 from yaml.composer import Composer
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
-from yaml.resolver import BaseResolver, Resolver
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import read_text, refused
@@ -18,6 +16,7 @@ _MOST_BYTES = 4 * 1024 * 1024
 _MOST_NODES = 200_000
 _DEEPEST = 50
 _TAG = "tag:yaml.org,2002:"
+_NULL, _MERGE = f"{_TAG}null", f"{_TAG}merge"
 _PLAIN_TAGS = frozenset(
     f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge", "map", "seq")
 )
@@ -36,30 +35,25 @@ def read_yaml(path: Path) -> tuple[Tree, tuple[Finding, ...]]:
     """
     text = read_text(path, _MOST_BYTES)
     walk = _Walk(str(path))
-    problem: Problem | None = None
-    values: object = None
     try:
-        values = walk.values(_Loader(text, str(path)).get_single_node())
+        root = _Loader(text, str(path)).get_single_node()
+        values = None if root is None else walk.value(root, (), root)
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         problem = _syntax_problem(error, str(path), text)
+    else:
+        if isinstance(values, dict | None):
+            return Tree(values or {}, walk.places), tuple(walk.findings.values())
+        problem = Problem(str(path), "expected a mapping at the top level, such as accounts: and jobs:")
     # Raised out of the `except`: the parser's error shows the line it failed on.
-    if problem:
-        raise ConfigurationError((problem,))
-    if not isinstance(values, dict):
-        raise refused(path, "expected a mapping at the top level, such as accounts: and jobs:")
-    return Tree(values, walk.places, Place(str(path), 1)), tuple(walk.findings)
+    raise ConfigurationError((problem,))
 
 
-class _Loader(Composer, BaseResolver, CParser):
-    """libyaml's parser, several times faster than Python's, and a composer that stops where nobody writes any more.
-
-    Only null and merge keys are told from texts: no number, truth or date is made of them.
-    """
+class _Loader(Composer, yaml.CSafeLoader):
+    """libyaml's parser, several times faster than Python's, and a composer that stops where nobody writes any more."""
 
     def __init__(self, text: str, name: str) -> None:
-        CParser.__init__(self, text)
+        yaml.CSafeLoader.__init__(self, text)
         Composer.__init__(self)
-        BaseResolver.__init__(self)
         self._name = name
         self._nodes = 0
         self._depth = 0
@@ -75,12 +69,6 @@ class _Loader(Composer, BaseResolver, CParser):
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
-
-
-for _first, _resolvers in Resolver.yaml_implicit_resolvers.items():
-    for _tag, _regex in _resolvers:
-        if _tag in {f"{_TAG}null", f"{_TAG}merge"}:
-            _Loader.add_implicit_resolver(_tag, _regex, [_first])
 
 
 def _syntax_problem(error: Exception, name: str, text: str) -> Problem:
@@ -99,40 +87,34 @@ def _syntax_problem(error: Exception, name: str, text: str) -> Problem:
 
 
 class _Walk:
-    """One walk over the nodes of a file; `findings` and `places` grow on the way."""
+    """One walk over the nodes of a file; `places` and `findings` grow on the way.
+
+    A node with several aliases is walked as often, and told of once.
+    """
 
     def __init__(self, name: str) -> None:
-        self.findings: list[Finding] = []
-        self.places: dict[TreePath, Place] = {}
+        self.places: dict[TreePath, Place] = {(): Place(name, 1)}
+        self.findings: dict[int, Finding] = {}
         self._name = name
-        self._reported: set[int] = set()
         self._visits = 0
 
-    def values(self, root: yaml.Node | None) -> object:
-        """Give the values of a whole document."""
-        if root is None or (isinstance(root, ScalarNode) and root.tag == f"{_TAG}null"):
-            return {}
-        return self._value(root, (), Place(self._name, 1))
-
-    def _value(self, node: yaml.Node, path: TreePath, place: Place, around: Around = ()) -> object:
-        self.places[path] = place
-        if self._is_around(node, path, place, around):
+    def value(self, node: yaml.Node, path: TreePath, written_at: yaml.Node, around: Around = ()) -> object:
+        """Give a node's value; `around` are the nodes that it is in."""
+        self.places.setdefault(path, self._place(written_at))
+        if self._is_around(node, path, around):
             return None
         if node.tag not in _PLAIN_TAGS:
             # The tag is not quoted: it is what YAML makes of a secret that begins with "!".
-            self.findings.append(Finding(place, path, "has a YAML tag: put a value that begins with ! in quotes"))
+            self._find(node, path, "has a YAML tag: put a value that begins with ! in quotes", self.places[path])
+        around = (*around, node)
         match node:
             case MappingNode():
-                inner: Around = (*around, node)
-                pairs = self._pairs(node, path, inner).items()
-                return {
-                    name: self._value(value, (*path, name), self._place(key), inner) for name, (key, value) in pairs
-                }
-            case SequenceNode(value=values):
-                inner = (*around, node)
-                return [self._value(item, (*path, i), self._place(item), inner) for i, item in enumerate(values)]
+                pairs = self._pairs(node, path, around)
+                return {name: self.value(value, (*path, name), key, around) for name, (key, value) in pairs.items()}
+            case SequenceNode(value=items):
+                return [self.value(item, (*path, index), item, around) for index, item in enumerate(items)]
             case _:
-                return None if node.tag == f"{_TAG}null" else str(node.value)
+                return None if node.tag == _NULL else str(node.value)
 
     def _pairs(self, node: MappingNode, path: TreePath, around: Around) -> Pairs:
         own: Pairs = {}
@@ -141,7 +123,7 @@ class _Walk:
         for key, value in node.value:
             if not isinstance(key, ScalarNode):
                 self._find(key, path, "has a key that is not a plain word")
-            elif key.tag == f"{_TAG}merge":
+            elif key.tag == _MERGE:
                 self._merge(value, path, merged, around)
             elif key.value in own:
                 first = own[key.value][0].start_mark.line + 1
@@ -154,26 +136,23 @@ class _Walk:
         for source in node.value if isinstance(node, SequenceNode) else [node]:
             if not isinstance(source, MappingNode):
                 self._find(source, path, "<<: expects a mapping, or a list of mappings")
-            elif not self._is_around(source, path, self._place(source), around):
+            elif not self._is_around(source, path, around):
                 for name, pair in self._pairs(source, path, (*around, source)).items():
                     merged.setdefault(name, pair)
 
-    def _is_around(self, node: yaml.Node, path: TreePath, place: Place, around: Around) -> bool:
+    def _is_around(self, node: yaml.Node, path: TreePath, around: Around) -> bool:
         """Whether a node contains itself: it is among those around it."""
         self._visits += 1
         if self._visits > _MOST_NODES:
             raise refused(self._name, f"its aliases expand to more than {_MOST_NODES} values")
         if len(around) > _DEEPEST:
             raise refused(self._name, "is nested too deeply")
-        if is_around := any(node is one for one in around):
-            self.findings.append(Finding(place, path, "an alias that contains itself"))
-        return is_around
+        if node in around:
+            self._find(node, path, "an alias that contains itself", self.places[path])
+        return node in around
 
-    def _find(self, node: yaml.Node, path: TreePath, text: str) -> None:
-        # A mapping with several aliases is walked as often, and told of once.
-        if id(node) not in self._reported:
-            self._reported.add(id(node))
-            self.findings.append(Finding(self._place(node), path, text))
+    def _find(self, node: yaml.Node, path: TreePath, text: str, place: Place | None = None) -> None:
+        self.findings.setdefault(id(node), Finding(place or self._place(node), path, text))
 
     def _place(self, node: yaml.Node) -> Place:
         return Place(self._name, node.start_mark.line + 1)

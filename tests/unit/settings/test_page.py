@@ -10,20 +10,16 @@ from typing import Annotated, Union, get_args, get_origin
 import pytest
 from pydantic.fields import FieldInfo
 
-from exporter.settings import (
-    AccountSettings,
-    JobSettings,
+from exporter.settings import AccountSettings, JobSettings, Settings, load_settings
+from exporter.settings.sections.schema import (
+    SECTIONS,
     LogSettings,
     ScheduleSettings,
-    Settings,
+    Section,
     StateSettings,
     WebSettings,
-    format_duration,
-    load_settings,
 )
-from exporter.settings.sections.schema import SECTIONS
-from exporter.settings.sections.section import Section
-from exporter.settings.sections.values import Parser
+from exporter.settings.sections.values import Parser, format_duration
 from exporter.settings.sources.variables import ACCOUNT, JOBS, SECRETS_DIR, known_variables
 
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"

@@ -1,8 +1,11 @@
 """Which proxy a call goes through."""
 
 import pytest
+from pydantic import SecretStr
 
-from exporter.settings import proxies_for
+from exporter.settings import Settings
+
+_PROXY = SecretStr("http://proxy:3128")
 
 
 @pytest.fixture(autouse=True)
@@ -15,23 +18,23 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("url", ["http://localhost:1", "http://127.0.0.1", "https://[::1]:8"])
 def test_loopback_is_never_proxied(url: str) -> None:
     """Not even when a proxy is set."""
-    assert proxies_for(url, "http://proxy:3128") == {}
+    assert Settings(proxy_url=_PROXY).proxies_for(url) == {}
 
 
 def test_setting_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """And over its exceptions."""
     monkeypatch.setenv("HTTPS_PROXY", "http://other:1")
     monkeypatch.setenv("NO_PROXY", "*")
-    assert proxies_for("https://www.zohoapis.eu", "http://proxy:3128") == {"https": "http://proxy:3128"}
+    assert Settings(proxy_url=_PROXY).proxies_for("https://www.zohoapis.eu") == {"https": "http://proxy:3128"}
 
 
 def test_environment_decides_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     """By scheme, with NO_PROXY's exceptions and ALL_PROXY last."""
-    assert proxies_for("https://www.zohoapis.eu") == {}
+    assert Settings().proxies_for("https://www.zohoapis.eu") == {}
     monkeypatch.setenv("ALL_PROXY", "http://all:1")
-    assert proxies_for("https://www.zohoapis.eu") == {"https": "http://all:1"}
+    assert Settings().proxies_for("https://www.zohoapis.eu") == {"https": "http://all:1"}
     monkeypatch.setenv("HTTPS_PROXY", "http://other:1")
-    assert proxies_for("https://www.zohoapis.eu") == {"https": "http://other:1"}
+    assert Settings().proxies_for("https://www.zohoapis.eu") == {"https": "http://other:1"}
     monkeypatch.setenv("NO_PROXY", "zohoapis.eu")
-    assert proxies_for("https://www.zohoapis.eu") == {}
-    assert proxies_for("https://accounts.zoho.eu") == {"https": "http://other:1"}
+    assert Settings().proxies_for("https://www.zohoapis.eu") == {}
+    assert Settings().proxies_for("https://accounts.zoho.eu") == {"https": "http://other:1"}

@@ -11,8 +11,8 @@ from hypothesis import settings as trials
 from hypothesis import strategies as st
 
 from exporter.errors import ConfigurationError, Problem
+from exporter.files import read_secret_file
 from exporter.settings import Settings, load_settings
-from exporter.settings.sections.secret_files import read_secret_file
 
 _Load = Callable[..., Settings]
 

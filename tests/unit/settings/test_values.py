@@ -5,14 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from exporter.settings import ListenAddress, format_duration, parse_duration, parse_listen_address, redact
-from exporter.settings.sections.redaction import quote
-from exporter.settings.sections.section import FilePath
+from exporter.settings import ListenAddress, parse_listen_address
+from exporter.settings.sections.schema import FilePath
 from exporter.settings.sections.values import (
+    format_duration,
     is_loopback,
     parse_base_url,
+    parse_duration,
     parse_fraction,
     parse_telemetry_path,
+    quote,
     suggestion,
     whole_number,
 )
@@ -227,7 +229,7 @@ def test_loopback_is_this_machine_only(host: str, is_local: bool) -> None:  # no
 )
 def test_redaction_masks_what_looks_like_a_secret(text: str, redacted: str) -> None:
     """Ordinary values stay as they are."""
-    assert redact(text) == redacted
+    assert quote(text) == f'"{redacted}"'
 
 
 def test_quotes_stay_on_one_line() -> None:
