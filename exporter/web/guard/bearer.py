@@ -3,7 +3,6 @@
 import hmac
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from exporter.files import refused
@@ -16,15 +15,19 @@ class BearerToken(Watched[str]):
     Args:
         path: its file.
         read: reads the file; may raise `ConfigurationError`.
-        stopwatch: gives seconds that never go backwards.
+        pause: waits some seconds.
     """
 
     def __init__(
-        self, path: Path, read: Callable[[Path], str], *, stopwatch: Callable[[], float] = time.monotonic
+        self, path: Path, read: Callable[[Path], str], *, pause: Callable[[float], object] = time.sleep
     ) -> None:
-        check = partial(_refuse_cut_off, path)
-        lament = "the API's token can't be read: {}"
-        super().__init__(lament, [path], partial(read, path), check, start="", stopwatch=stopwatch)
+        def read_whole(old: str | None) -> str:
+            new = read(path)
+            if old and old != new and old.startswith(new):
+                raise refused(path, "holds the beginning of the last token: is it cut off?")
+            return new
+
+        super().__init__("the API's token can't be read: {}", [path], read_whole, start="", pause=pause)
 
     @property
     def value(self) -> str:
@@ -36,8 +39,3 @@ class BearerToken(Watched[str]):
         scheme, _, given = header.partition(" ")
         is_equal = hmac.compare_digest(given.strip().encode(), self.value.encode())
         return scheme.lower() == "bearer" and is_equal and bool(self.value)
-
-
-def _refuse_cut_off(path: Path, old: str, new: str) -> None:
-    if old != new and old.startswith(new):
-        raise refused(path, "holds the beginning of the last token: is it cut off?")

@@ -15,7 +15,6 @@ from exporter.errors import Problem
 from exporter.web.guard.bearer import BearerToken
 from exporter.web.guard.passwords import Passwords, Verdict, parse_login
 from exporter.web.guard.tls import Tls
-from exporter.web.guard.watched import REST_SECONDS
 from exporter.web.guard.web_config import WebConfig
 from exporter.web.news import News
 from exporter.web.problems import API_PATH, problem, refusal
@@ -70,8 +69,9 @@ class Guard:
         self._token = token
         self._watched = [watched for watched in (web_config, token) if watched is not None]
         self._passwords = Passwords()
+        self._turn = asyncio.Lock()
         self._looking: asyncio.Task[None] | None = None
-        self._looking_since = 0.0
+        self._looked_at = 0.0
         self._is_news = News()
 
     @property
@@ -110,23 +110,15 @@ class Guard:
 
     async def _look(self) -> None:
         """Look after the files; what can't be seen in time stays as it was, and is waited for only once."""
-        earlier, now = self._looking, asyncio.get_running_loop().time()
-        is_hung = earlier is not None and not earlier.done() and now - self._looking_since > _LONGEST_LOOK_SECONDS
-        if is_hung or not self._watched:
-            return
+        loop = asyncio.get_running_loop()
+        arrived_at = loop.time()
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LONGEST_LOOK_SECONDS):
-                if earlier and not earlier.done():  # it may have missed what has changed since
-                    await asyncio.shield(earlier)
-                if self._looking is earlier or self._looking is None:
-                    self._looking, self._looking_since = asyncio.create_task(self._look_once()), now
-                await asyncio.shield(self._looking)
-
-    async def _look_once(self) -> None:
-        await in_thread(self._look_at_all)
-        if any(watched.will_rest for watched in self._watched):
-            await asyncio.sleep(REST_SECONDS)
-            await in_thread(self._look_at_all)
+            async with asyncio.timeout(_LONGEST_LOOK_SECONDS), self._turn:
+                # A look that began before may have missed what has changed since.
+                if self._watched and self._looked_at <= arrived_at and (not self._looking or self._looking.done()):
+                    self._looked_at = loop.time()
+                    self._looking = loop.create_task(in_thread(self._look_at_all))
+                    await asyncio.shield(self._looking)
 
     def _look_at_all(self) -> None:
         for watched in self._watched:
