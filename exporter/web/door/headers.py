@@ -1,13 +1,10 @@
 """The headers that every answer gets, unless it has its own; and the compression of those who accept it."""
 
 import gzip
-import time
 from collections.abc import Mapping
 from email.utils import formatdate
 
-from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
-from starlette.types import Message, Send
 
 _DEFAULTS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -20,19 +17,12 @@ _DEFAULTS: Mapping[str, str] = {
 _SMALLEST_GZIP_BYTES = 1024
 
 
-def with_headers(send: Send, configured: Mapping[str, str]) -> Send:
-    """Give a `send` that adds the configured headers, and ours where nothing is configured."""
-    added = {name: value for name, value in {**_DEFAULTS, **configured}.items() if value}
-
-    async def send_with_headers(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            headers["Date"] = formatdate(time.time(), usegmt=True)
-            for name, value in added.items():
-                headers.setdefault(name, value)
-        await send(message)
-
-    return send_with_headers
+def add_headers(answer: Response, configured: Mapping[str, str]) -> None:
+    """Add the configured headers, and ours where nothing is configured. One that is configured empty is left out."""
+    answer.headers["Date"] = formatdate(usegmt=True)
+    for name, value in {**_DEFAULTS, **configured}.items():
+        if value:
+            answer.headers.setdefault(name, value)
 
 
 def compressed(answer: Response, accepted: str) -> Response:

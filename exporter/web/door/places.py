@@ -4,23 +4,14 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
-from enum import Enum, auto
+from http import HTTPStatus
 from typing import TypeVar
+
+from starlette.exceptions import HTTPException
 
 from exporter.web.threads import in_thread
 
 T = TypeVar("T")
-
-
-class Kind(Enum):
-    """What a request is about, and so for whose places it asks."""
-
-    HEALTH = auto()
-    """Needs no place and no thread: the answer is a constant."""
-    READINESS = auto()
-    METRICS = auto()
-    PROBE = auto()
-    OTHER = auto()
 
 
 class Places:
@@ -42,10 +33,14 @@ class Places:
         self._waiting: list[tuple[str, asyncio.Future[bool]]] = []
         """The addresses, and whether they get a place."""
 
-    async def work(self, call: Callable[[], T], address: str, deadline: float) -> T | None:
-        """Call it for an address; `None` where no place becomes free by the deadline, in `time.monotonic` seconds."""
+    async def work(self, call: Callable[[], T], address: str, deadline: float) -> T:
+        """Call it for an address.
+
+        Raises:
+            HTTPException: no place becomes free by the deadline, in `time.monotonic` seconds.
+        """
         if time.monotonic() >= deadline or not await self._enter(address, deadline):
-            return None
+            raise late()
         try:
             return await in_thread(call)
         finally:
@@ -74,3 +69,8 @@ class Places:
         self._waiting.remove(turn)
         self._inside[turn[0]] += has_place
         turn[1].set_result(has_place)
+
+
+def late() -> HTTPException:
+    """Refuse a request that nobody can work on in time."""
+    return HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once", {"Retry-After": "1"})

@@ -14,7 +14,7 @@ from sites import Serve, Site, user_guard
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from exporter.web import Guard
-from exporter.web.door import Gate, Kind, Route
+from exporter.web.door import Gate, Route
 from exporter.web.guard import Entry
 from exporter.web.request import Request
 
@@ -73,11 +73,11 @@ def site(serve: Serve, held: Held) -> Callable[..., Site]:
         Route("GET", "/own", own_headers),
         Route("GET", "/large", large),
         Route("GET", "/held", held.answer),
-        Route("GET", "/held/probe", held.answer, kind=Kind.PROBE),
-        Route("GET", "/held/ready", held.answer, Entry.ANYBODY, Kind.READINESS),
-        Route("GET", "/metrics", echo, kind=Kind.METRICS),
-        Route("GET", "/-/healthy", echo, Entry.ANYBODY, Kind.HEALTH),
-        Route("GET", "/-/ready", echo, Entry.ANYBODY, Kind.HEALTH),
+        Route("GET", "/held/probe", held.answer, Entry.PROBER),
+        Route("GET", "/held/ready", held.answer, Entry.READINESS),
+        Route("GET", "/metrics", echo, Entry.SCRAPER),
+        Route("GET", "/-/healthy", echo, Entry.HEALTH),
+        Route("GET", "/-/ready", echo, Entry.HEALTH),
     ]
 
     def start(guard: Guard | None = None, max_requests: int = 40, seconds: float = 30.0) -> Site:
