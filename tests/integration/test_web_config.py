@@ -246,11 +246,11 @@ def test_file_that_is_cut_off_anywhere_weakens_nothing(web_config: Callable[[str
     """Wherever a disk is full or a write has stopped: TLS, passwords and the clients' certificates stay asked for."""
     whole = f"{STRICT}basic_auth_users:\n  alice: {hashed('a')}\n  bob: {hashed('b')}\n"
     file = web_config(whole)
-    config = WebConfig(file, read_web_config, pause=lambda _: None)
+    config = WebConfig(file, read_web_config)
     before = config.tls, config.access.headers
     for length in range(len(whole)):
         file.write_text(whole[:length], encoding="utf-8")
-        config.look()
+        config.look(lambda _: None)
         assert (config.tls, config.access.headers) == before, whole[:length]
         assert "alice" in config.access.users, whole[:length]
 

@@ -1,7 +1,6 @@
 """The token of the job API, and no token at all while its file can't be trusted."""
 
 import hmac
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,24 +9,16 @@ from exporter.web.guard.watched import Watched
 
 
 class BearerToken(Watched[str]):
-    """Knows the token. `look` is for one thread at a time.
+    """Knows the token that stands in a file. `look` is for one thread at a time."""
 
-    Args:
-        path: its file.
-        read: reads the file; may raise `ConfigurationError`.
-        pause: waits some seconds.
-    """
-
-    def __init__(
-        self, path: Path, read: Callable[[Path], str], *, pause: Callable[[float], object] = time.sleep
-    ) -> None:
+    def __init__(self, path: Path, read: Callable[[Path], str]) -> None:
         def read_whole(old: str | None) -> str:
             new = read(path)
             if old and old != new and old.startswith(new):
                 raise refused(path, "holds the beginning of the last token: is it cut off?")
             return new
 
-        super().__init__("the API's token can't be read: {}", [path], read_whole, start="", pause=pause)
+        super().__init__("the API's token can't be read: {}", [path], read_whole, start="")
 
     @property
     def value(self) -> str:

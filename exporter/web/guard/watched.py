@@ -27,25 +27,17 @@ class Watched(Generic[T]):
         paths: where they are.
         read: reads them, given the last good content; may raise `ConfigurationError`.
         start: what counts while there was no good version; without it the files must be good.
-        pause: waits some seconds.
 
     Raises:
         ConfigurationError: they can't be used.
     """
 
     def __init__(
-        self,
-        lament: str,
-        paths: Collection[Path],
-        read: Callable[[T | None], T],
-        *,
-        start: T | None = None,
-        pause: Callable[[float], object] = time.sleep,
+        self, lament: str, paths: Collection[Path], read: Callable[[T | None], T], start: T | None = None
     ) -> None:
         self._lament = lament
         self._paths = paths
         self._read = read
-        self._pause = pause
         self._taken = self._stamps()
         self.problems: tuple[Problem, ...] = ()
         self.is_moving = False
@@ -54,13 +46,13 @@ class Watched(Generic[T]):
         if start is not None:
             self._take(self._taken)
 
-    def look(self) -> None:
-        """Read what has changed and rests, which takes a moment. Costs a look at each file's date otherwise."""
+    def look(self, pause: Callable[[float], object] = time.sleep) -> None:
+        """Read what has changed and rests, for which it pauses some seconds. Costs a look at each file otherwise."""
         stamps = self._stamps()
         self.is_moving = stamps != self._taken
         if not self.is_moving:
             return
-        self._pause(_REST_SECONDS)
+        pause(_REST_SECONDS)
         if self._stamps() == stamps:
             self._take(stamps)
             if not self.is_moving and not self.problems:

@@ -32,20 +32,16 @@ class WebConfig:
     Args:
         path: the file.
         read: reads it; may raise `ConfigurationError`.
-        pause: waits some seconds.
 
     Raises:
         ConfigurationError: the file or one that it names can't be used.
     """
 
-    def __init__(
-        self, path: Path, read: Callable[[Path], WebAccess], *, pause: Callable[[float], object] = time.sleep
-    ) -> None:
+    def __init__(self, path: Path, read: Callable[[Path], WebAccess]) -> None:
         self._path = path
         self._reader = read
-        self._pause = pause
         lament = "the web-config file can't be used, the last good one stays in force"
-        self._file = Watched(lament, [path], self._read, pause=pause)
+        self._file = Watched(lament, [path], self._read)
 
     @property
     def tls(self) -> Tls | None:
@@ -62,10 +58,10 @@ class WebConfig:
         """What is wrong with the files' latest version; nothing while what is in force is what they say."""
         return self._file.problems + self._file.content.certificates.problems
 
-    def look(self) -> None:
-        """Read what has changed and rests."""
-        self._file.look()
-        self._file.content.certificates.look()
+    def look(self, pause: Callable[[float], object] = time.sleep) -> None:
+        """Read what has changed and rests, for which it pauses some seconds."""
+        self._file.look(pause)
+        self._file.content.certificates.look(pause)
 
     def _read(self, old: _InForce | None) -> _InForce:
         # In this order: the reader's refusals say what should stand in the file.
@@ -73,14 +69,13 @@ class WebConfig:
         text = read_text(self._path, _MOST_BYTES)
         if old and (fault := _fault(old, text, access)):
             raise refused(self._path, fault)
-        if old and old.access.tls == access.tls:
-            return _InForce(text, access, old.certificates)
-        return _InForce(text, access, self._open(access.tls))
+        is_same = old is not None and old.access.tls == access.tls
+        return _InForce(text, access, old.certificates if old and is_same else _watch_certificates(access.tls))
 
-    def _open(self, server: TlsServer | None) -> Watched[Tls | None]:
-        lament = "the certificates can't be used, the last good ones stay in force"
-        files = server.files if server else ()
-        return Watched(lament, files, lambda _: open_tls(server) if server else None, pause=self._pause)
+
+def _watch_certificates(server: TlsServer | None) -> Watched[Tls | None]:
+    lament = "the certificates can't be used, the last good ones stay in force"
+    return Watched(lament, server.files if server else (), lambda _: open_tls(server) if server else None)
 
 
 def _fault(old: _InForce, text: str, access: WebAccess) -> str:

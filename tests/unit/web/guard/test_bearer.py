@@ -23,11 +23,11 @@ class Scene:
         self.file = folder / "token"
         self.file.write_text("swordfish\n")
         self.rested: list[str] = []
-        self.token = BearerToken(self.file, read, pause=lambda _: self.rested.append(self.token.value))
+        self.token = BearerToken(self.file, read)
 
     def settled(self) -> str:
         """Give the token that counts once the file rests."""
-        self.token.look()
+        self.token.look(lambda _: self.rested.append(self.token.value))
         return self.token.value
 
 

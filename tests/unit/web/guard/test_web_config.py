@@ -47,13 +47,17 @@ class Scene:
         """Read the file for the first time."""
         self.file.write_text(text, encoding="utf-8")
         self.reader.access = access or self.reader.access
-        return WebConfig(self.file, self.reader, pause=lambda _: self.meanwhile())
+        return WebConfig(self.file, self.reader)
 
     def write(self, config: WebConfig, text: str, access: WebAccess | None) -> None:
         """Change the file, and look."""
         self.file.write_text(text, encoding="utf-8")
         self.reader.access = access
-        config.look()
+        self.look(config)
+
+    def look(self, config: WebConfig) -> None:
+        """Look, and let happen what happens meanwhile."""
+        config.look(lambda _: self.meanwhile())
 
 
 @pytest.fixture
@@ -77,7 +81,7 @@ def test_file_is_read_once_while_it_does_not_change(scene: Scene) -> None:
     """A look at its date is all that a request costs."""
     config = scene.open(access=WebAccess(users=ALICE, headers={"X": "y"}))
     for _ in range(3):
-        config.look()
+        scene.look(config)
     assert (config.access.users, config.access.headers, scene.reader.times) == (ALICE, {"X": "y"}, 1)
 
 
@@ -107,7 +111,7 @@ def test_file_that_changes_while_it_is_read_is_not_believed(scene: Scene) -> Non
     scene.write(config, "b", WebAccess(users={"bob": b"hash"}))
     assert (config.access.users, config.problems) == (ALICE, ())
     scene.reader.is_disturbed = False
-    config.look()
+    scene.look(config)
     assert config.access.users == {"bob": b"hash"}
 
 
@@ -121,7 +125,7 @@ def test_broken_file_keeps_the_last_good_one(scene: Scene, caplog: pytest.LogCap
         scene.file.unlink()
     with caplog.at_level(logging.INFO):
         for _ in range(3):
-            config.look()
+            scene.look(config)
     [record] = caplog.records
     assert record.getMessage() == "the web-config file can't be used, the last good one stays in force"
     assert vars(record)["problems"] == f"{scene.file}: is not right"
@@ -202,11 +206,11 @@ def test_changed_certificates_are_read_again(scene: Scene, tmp_path: Path, autho
     config = scene.open("a", WebAccess(TlsServer(cert, key)))
     before, second = config.tls, authority.issue("second")
     cert.write_text(second.file.read_text())
-    config.look()
+    scene.look(config)
     assert config.tls is before
     assert told(config) == f"is not the key of the certificate in {cert}"
     key.write_text(second.key.read_text())
-    config.look()
+    scene.look(config)
     assert config.tls not in {None, before}
     assert config.problems == ()
 
@@ -220,12 +224,12 @@ def test_certificates_are_renewed_while_the_file_is_broken(scene: Scene, tmp_pat
     before = config.tls
     scene.write(config, "broken", None)
     renew(cert, key, authority, "new")
-    config.look()
+    scene.look(config)
     assert config.tls not in {None, before}
     assert (config.access.users, told(config)) == (ALICE, "is not right")
     renewed = config.tls
     key.write_text("broken too")
-    config.look()
+    scene.look(config)
     scene.write(config, "good", WebAccess(server, {"bob": b"hash"}))
     assert (config.tls, config.access.users) == (renewed, {"bob": b"hash"})
     assert told(config) == f"can't be used with {cert}: expected PEM, the key without a password"
