@@ -100,8 +100,8 @@ class Connections:
         def worth(one: Connection) -> tuple[int, bool, bool, float]:
             # Of the address that holds most: one client, however eager, does not push out the others. Whoever owes us
             # something is ended before one that rests, and last one that we owe an answer.
-            is_owed = one.awaited is None
-            return -shares[one.address], is_owed, one.awaited is Awaited.NEXT_REQUEST, one.waiting_since
+            is_resting = one.awaited is Awaited.NEXT_REQUEST
+            return -shares[one.address], one.awaited is None, is_resting, one.waiting_since
 
         victim = min(among, key=worth)
         self.open.discard(victim)
@@ -151,9 +151,8 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take what comes, unless the client's certificate is not one of those that may."""
         self._end = transport.abort
-        if self._tls is None or self._tls.admits(transport.get_extra_info("peercert")):
-            super().connection_made(transport)
-        else:
+        super().connection_made(transport)
+        if self._tls and not self._tls.admits(transport.get_extra_info("peercert")):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -182,16 +181,7 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         self._forget()
-        if self.transport is not None:
-            super().connection_lost(exc)
-
-    def shutdown(self) -> None:
-        """End with the server: at once, or after the answer that is under way."""
-        if self.cycle is not None:
-            self.cycle.keep_alive = False
-            if not self.cycle.response_complete:
-                return
-        self.transport.close()
+        super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP; h11 knows the status that fits. No answer is followed by another."""
