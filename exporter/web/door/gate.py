@@ -5,10 +5,12 @@ we are healthy it says by itself: a crowd at the gate is not to be mistaken for 
 """
 
 import asyncio
+import gzip
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from email.utils import formatdate
 from functools import cached_property, partial
 from http import HTTPStatus
 from traceback import extract_tb
@@ -20,7 +22,6 @@ from starlette.requests import Request as Incoming
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from exporter.web.door.headers import add_headers, compressed
 from exporter.web.door.places import Places, late
 from exporter.web.guard import Entry, Guard
 from exporter.web.news import News
@@ -36,6 +37,15 @@ _PART = r"[A-Za-z0-9_.-]{1,128}"
 _BUSY_THREADS = 8
 _CHECKS_AT_ONCE = 1000
 _SOON = {"Retry-After": "1"}
+_DEFAULTS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "deny",
+}
+_SMALLEST_GZIP_BYTES = 1024
 
 
 @dataclass(frozen=True)
@@ -100,7 +110,7 @@ class Gate:
             answer = refusal(request.path, stopping)
         except Exception as error:  # noqa: BLE001 - the edge of a request: one bug must not end the others
             answer = self._failed(request, error)
-        add_headers(answer, self._guard.headers)
+        _add_headers(answer, self._guard.headers)
         await answer(scope, receive, send)
 
     def _read_head(self, scope: Scope) -> Request:
@@ -161,7 +171,16 @@ class Gate:
 
 
 def _respond(route: Route, request: Request) -> Response:
-    return compressed(route.answer(request), request.headers.get("Accept-Encoding", ""))
+    answer = route.answer(request)
+    if len(answer.body) < _SMALLEST_GZIP_BYTES:
+        return answer
+    answer.headers.add_vary_header("Accept-Encoding")
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        # Level 1: six times faster than the default for a page a quarter larger.
+        answer.body = gzip.compress(bytes(answer.body), compresslevel=1, mtime=0)
+        answer.headers["Content-Encoding"] = "gzip"
+        answer.headers["Content-Length"] = str(len(answer.body))
+    return answer
 
 
 def _missing(routes: Sequence[Route]) -> HTTPException:
@@ -183,3 +202,11 @@ def _refuse_large(body_bytes: int) -> None:
     if body_bytes > _MOST_BODY_BYTES:
         text = f"the request's body is larger than {_MOST_BODY_BYTES // 1024 // 1024} MiB"
         raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
+
+
+def _add_headers(answer: Response, configured: Mapping[str, str]) -> None:
+    # An empty one that is configured is left out.
+    answer.headers["Date"] = formatdate(usegmt=True)
+    for name, value in {**_DEFAULTS, **configured}.items():
+        if value:
+            answer.headers.setdefault(name, value)
