@@ -28,7 +28,8 @@ RELOAD_PATH = "/-/reload"
 _FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Real-IP")
 """Headers by which a proxy says that it asks for somebody else."""
 _LONGEST_LOOK_SECONDS = 0.5
-"""How long a request waits for files that may have changed; a disk that hangs must not hold it up."""
+"""How long a request waits for files that may have changed; a disk that hangs must not hold it up. As long none waits
+again for files that did not rest."""
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="zoho-mass-update-exporter", charset="UTF-8"'}
 _SOON = {"Retry-After": "1"}
 
@@ -124,6 +125,8 @@ class Guard:
                     self._looked_at = loop.time()
                     self._looking = loop.create_task(in_thread(self._look_at_all))
                     await asyncio.shield(self._looking)
+                    if any(watched.is_moving for watched in self._watched):
+                        self._looked_at += _LONGEST_LOOK_SECONDS
 
     def _look_at_all(self) -> None:
         for watched in self._watched:

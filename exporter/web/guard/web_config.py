@@ -58,6 +58,11 @@ class WebConfig:
         """What is wrong with the files' latest version; nothing while what is in force is what they say."""
         return self._file.problems + self._file.content.certificates.problems
 
+    @property
+    def is_moving(self) -> bool:
+        """Whether the files have changed, and what they say now is not known yet."""
+        return self._file.is_moving or self._file.content.certificates.is_moving
+
     def look(self, pause: Callable[[float], object] = time.sleep) -> None:
         """Read what has changed and rests, for which it pauses some seconds."""
         self._file.look(pause)
