@@ -1,8 +1,9 @@
 """Refusals as RFC 9457 tells them: `application/problem+json`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 API_PATH = "/api/"
@@ -18,10 +19,10 @@ def problem(status: int, title: str, detail: str, errors: Sequence[dict[str, str
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE)
 
 
-def refusal(path: str, status: HTTPStatus, text: str, headers: Mapping[str, str] | None = None) -> Response:
+def refusal(path: str, error: HTTPException) -> Response:
     """Refuse a request for a path: as a problem below the API's, else in plain text."""
     if not path.startswith(API_PATH):
-        return PlainTextResponse(f"{text}\n", status_code=status, headers=headers)
-    answer = problem(status, status.phrase, f"{text}.")
-    answer.headers.update(headers or {})
+        return PlainTextResponse(f"{error.detail}\n", error.status_code, error.headers)
+    answer = problem(error.status_code, HTTPStatus(error.status_code).phrase, f"{error.detail}.")
+    answer.headers.update(error.headers or {})
     return answer

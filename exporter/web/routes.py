@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from exporter.web.api import JOB_PATH, JOBS_PATH, OPENAPI_PATH, JobApi, openapi_document
 from exporter.web.contract import Exporter
-from exporter.web.door import Gate, Kind, Route
+from exporter.web.door import Gate, Route
 from exporter.web.guard import RELOAD_PATH, Entry, Guard
 from exporter.web.operations import HEALTH_PATH, READY_PATH, Operations
 from exporter.web.prometheus import PROBE_PATH, Discovery, Scrapes, granted_seconds
@@ -49,8 +49,8 @@ def create_routes(options: WebOptions, exporter: Exporter) -> tuple[Route, ...]:
         return JSONResponse(openapi_document(options.version, exporter.accounts, exporter.job_labels))
 
     return (
-        Route("GET", options.telemetry_path, scrapes.metrics, Entry.SCRAPER, Kind.METRICS),
-        Route("GET", PROBE_PATH, scrapes.probe, Entry.PROBER, Kind.PROBE),
+        Route("GET", options.telemetry_path, scrapes.metrics, Entry.SCRAPER),
+        Route("GET", PROBE_PATH, scrapes.probe, Entry.PROBER),
         Route("GET", "/explain", scrapes.explain),
         Route("GET", "/sd/jobs", Discovery(exporter).jobs),
         Route("GET", JOBS_PATH, api.list, Entry.PROGRAM),
@@ -60,7 +60,7 @@ def create_routes(options: WebOptions, exporter: Exporter) -> tuple[Route, ...]:
         Route("GET", OPENAPI_PATH, openapi),
         Route("GET", "/config", operations.configuration),
         Route("POST", RELOAD_PATH, operations.reload, Entry.OPERATOR),
-        Route("GET", HEALTH_PATH, operations.healthy, Entry.ANYBODY, Kind.HEALTH),
-        Route("GET", READY_PATH, operations.ready, Entry.ANYBODY, Kind.READINESS),
+        Route("GET", HEALTH_PATH, operations.healthy, Entry.HEALTH),
+        Route("GET", READY_PATH, operations.ready, Entry.READINESS),
         Route("GET", "/", status),
     )

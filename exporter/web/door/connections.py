@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import StrEnum, auto
 from http import HTTPStatus
 
 import h11
@@ -29,19 +29,15 @@ _log = logging.getLogger(__name__)
 _TLS_FAREWELL_SECONDS = 1.0  # a stop waits for clients that do not answer the end of TLS
 
 
-class Awaited(Enum):
-    """What a connection waits for its client to do."""
+class Awaited(StrEnum):
+    """What a connection waits for its client to do; `Patience` says how long."""
 
     HEAD = auto()
     BODY = auto()
     READING = auto()
     NEXT_REQUEST = auto()
-    FAREWELL = auto()
 
 
-_WORTH = {Awaited.NEXT_REQUEST: 1, None: 3}
-"""Whom to keep: who owes us something (0) is ended before one that rests, and last one that we owe an answer."""
-_WORTH_OF_NEWCOMER = 2
 _OTHER_FILES = 128
 """How many files are left to everything but connections, those included that come before another one has ended."""
 
@@ -61,10 +57,6 @@ class Patience:
     most_connections: int = 256
     most_unread: int = 32
     """How many may be slow to read their answers, each of which is kept in memory."""
-
-    def seconds(self, awaited: Awaited) -> float:
-        """Give the time limit of one step."""
-        return self.reading if awaited is Awaited.FAREWELL else float(getattr(self, awaited.name.lower()))
 
 
 class Connections:
@@ -101,25 +93,15 @@ class Connections:
         if len(unread) > self.patience.most_unread:
             self._end_longest(unread, None)
 
-    def shut_down(self) -> None:
-        """End every connection that is not waiting for an answer, and the others after it."""
-        for connection in tuple(self.open):
-            connection.shutdown()
-
-    def end_all(self) -> None:
-        """End every connection at once."""
-        for connection in tuple(self.open):
-            connection.end()
-
     def _end_longest(self, candidates: set["Connection"], newcomer: "Connection | None") -> None:
-        waiting = {one for one in candidates if one.awaited is not None and one is not newcomer}
-        among = waiting or candidates
+        among = {one for one in candidates if one.awaited is not None and one is not newcomer} or candidates
         shares = Counter(one.address for one in among)
 
-        def worth(one: Connection) -> tuple[int, int, float]:
-            # Of the address that holds most: one client, however eager, does not push out the others.
-            rank = _WORTH_OF_NEWCOMER if one is newcomer else _WORTH.get(one.awaited, 0)
-            return -shares[one.address], rank, one.waiting_since
+        def worth(one: Connection) -> tuple[int, bool, bool, float]:
+            # Of the address that holds most: one client, however eager, does not push out the others. Whoever owes us
+            # something is ended before one that rests, and last one that we owe an answer.
+            is_resting = one.awaited is Awaited.NEXT_REQUEST
+            return -shares[one.address], one.awaited is None, is_resting, one.waiting_since
 
         victim = min(among, key=worth)
         self.open.discard(victim)
@@ -169,23 +151,14 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take what comes, unless the client's certificate is not one of those that may."""
         self._end = transport.abort
-        if self._tls is None or self._tls.admits(transport.get_extra_info("peercert")):
-            super().connection_made(transport)
-        else:
+        super().connection_made(transport)
+        if self._tls and not self._tls.admits(transport.get_extra_info("peercert")):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent."""
         super().data_received(data)
         self._watch()
-
-    def handle_events(self) -> None:
-        """Take what has come; a client that sends what fits into no order is left."""
-        try:
-            super().handle_events()
-        except h11.ProtocolError as error:
-            _log.debug("a client spoke out of turn", extra={"reason": str(error)})
-            self.end()
 
     def on_response_complete(self) -> None:
         """Go on to the next request."""
@@ -208,30 +181,17 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         self._forget()
-        if self.transport is not None:
-            super().connection_lost(exc)
-
-    def shutdown(self) -> None:
-        """End with the server: at once, or after the answer that is under way."""
-        if self.scheme is None or self.conn.our_state is h11.ERROR:
-            self.end()
-        else:
-            super().shutdown()
+        super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP; h11 knows the status that fits. No answer is followed by another."""
         if self.cycle is not None:
-            if not self.cycle.response_complete and self.cycle.response_started:
-                self.end()
-                return
             self.cycle.disconnected = True
-        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
-            self.transport.close()
-            return
-        status = HTTPStatus(getattr(sys.exception(), "error_status_hint", HTTPStatus.BAD_REQUEST))
-        head = f"HTTP/1.1 {status} {status.phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
-        more = f"x-content-type-options: nosniff\r\nconnection: close\r\ncontent-length: {len(msg) + 1}\r\n\r\n"
-        self.transport.write(f"{head}{more}{msg}\n".encode())
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            status = HTTPStatus(getattr(sys.exception(), "error_status_hint", HTTPStatus.BAD_REQUEST))
+            head = f"HTTP/1.1 {status} {status.phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
+            more = f"x-content-type-options: nosniff\r\nconnection: close\r\ncontent-length: {len(msg) + 1}\r\n\r\n"
+            self.transport.write(f"{head}{more}{msg}\n".encode())
         self.transport.close()
 
     def end(self) -> None:
@@ -241,7 +201,7 @@ class Connection(H11Protocol):
     def _watch(self) -> None:
         """Set the time limit of what is awaited now."""
         if self.transport.is_closing():
-            self._await(Awaited.FAREWELL)
+            self._await(Awaited.READING)
         elif self.awaited is Awaited.READING:
             return
         elif self.conn.their_state is h11.IDLE:
@@ -260,7 +220,7 @@ class Connection(H11Protocol):
             self._limit.cancel()
             self._limit = None
         if awaited is not None:
-            self._limit = self.loop.call_later(self.neighbours.patience.seconds(awaited), self.end)
+            self._limit = self.loop.call_later(getattr(self.neighbours.patience, awaited), self.end)
 
     def _forget(self) -> None:
         self._await(None)

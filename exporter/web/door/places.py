@@ -4,29 +4,21 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
-from enum import Enum, auto
+from http import HTTPStatus
 from typing import TypeVar
+
+from starlette.exceptions import HTTPException
 
 from exporter.web.threads import in_thread
 
 T = TypeVar("T")
 
 
-class Kind(Enum):
-    """What a request is about, and so for whose places it asks."""
-
-    HEALTH = auto()
-    """Needs no place and no thread: the answer is a constant."""
-    READINESS = auto()
-    METRICS = auto()
-    PROBE = auto()
-    OTHER = auto()
-
-
 class Places:
-    """The places of one kind. For use in one event loop.
+    """The places of one kind, shared out by address. For use in one event loop.
 
-    Where too many wait, one of those is turned away whose address has most of them, the newest first.
+    A free one goes to the address that has fewest. Where too many wait, one of those is turned away whose address has
+    most of them, the newest first.
 
     Args:
         most: how many requests may be worked on at once, each in a thread of its own.
@@ -34,42 +26,51 @@ class Places:
     """
 
     def __init__(self, most: int, most_waiting: int) -> None:
-        self._free = most
+        self._most = most
         self._most_waiting = most_waiting
+        self._inside: Counter[str] = Counter()
+        """How many of each address are worked on."""
         self._waiting: list[tuple[str, asyncio.Future[bool]]] = []
         """The addresses, and whether they get a place."""
 
-    async def work(self, call: Callable[[], T], address: str, deadline: float) -> T | None:
-        """Call it for an address; `None` where no place becomes free by the deadline, in `time.monotonic` seconds."""
+    async def work(self, call: Callable[[], T], address: str, deadline: float) -> T:
+        """Call it for an address.
+
+        Raises:
+            HTTPException: no place becomes free by the deadline, in `time.monotonic` seconds.
+        """
         if time.monotonic() >= deadline or not await self._enter(address, deadline):
-            return None
+            raise late()
         try:
             return await in_thread(call)
         finally:
-            self._leave()
+            self._leave(address)
 
     async def _enter(self, address: str, deadline: float) -> bool:
-        if self._free:
-            self._free -= 1
+        if self._inside.total() < self._most:
+            self._inside[address] += 1
             return True
         turn: tuple[str, asyncio.Future[bool]] = (address, asyncio.get_running_loop().create_future())
         self._waiting.append(turn)
         if len(self._waiting) > self._most_waiting:
-            self._turn_away()
+            shares = Counter(address for address, _ in self._waiting)
+            self._settle(max(reversed(self._waiting), key=lambda turn: shares[turn[0]]), has_place=False)
         await asyncio.wait(turn[1:], timeout=deadline - time.monotonic())
-        if turn[1].done():
-            return turn[1].result()
-        self._waiting.remove(turn)
-        return False
+        if not turn[1].done():
+            self._settle(turn, has_place=False)
+        return turn[1].result()
 
-    def _leave(self) -> None:
+    def _leave(self, address: str) -> None:
         if self._waiting:
-            self._waiting.pop(0)[1].set_result(True)
-        else:
-            self._free += 1
+            self._settle(min(self._waiting, key=lambda turn: self._inside[turn[0]]), has_place=True)
+        self._inside -= Counter((address,))
 
-    def _turn_away(self) -> None:
-        shares = Counter(address for address, _ in self._waiting)
-        victim = max(reversed(self._waiting), key=lambda turn: shares[turn[0]])
-        self._waiting.remove(victim)
-        victim[1].set_result(False)
+    def _settle(self, turn: tuple[str, asyncio.Future[bool]], *, has_place: bool) -> None:
+        self._waiting.remove(turn)
+        self._inside[turn[0]] += has_place
+        turn[1].set_result(has_place)
+
+
+def late() -> HTTPException:
+    """Refuse a request that nobody can work on in time."""
+    return HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once", {"Retry-After": "1"})

@@ -11,6 +11,7 @@ import socket
 from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import Thread
 
 import uvicorn
@@ -132,7 +133,6 @@ class WebServer:
     async def _main(self) -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._note)
-        self._config.load()
         self._listener.setblocking(False)
         accepting = loop.create_task(self._accept(loop))
         await asyncio.wrap_future(self._told_to_stop)
@@ -142,18 +142,17 @@ class WebServer:
         await self._take_leave()
 
     async def _take_leave(self) -> None:
-        self._connections.shut_down()
-        await self._end(self._grace_seconds)
-        for task in tuple(self._state.tasks):
-            task.cancel()  # the gate then answers with a 503
-        await self._end(_FAREWELL_SECONDS)
-        self._connections.end_all()
-
-    async def _end(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        while (self._state.connections or self._state.tasks) and loop.time() < deadline:  # noqa: ASYNC110 - no event
-            await asyncio.sleep(_LOOK_SECONDS)
+        for connection in tuple(self._state.connections):
+            connection.shutdown()
+        for seconds in (self._grace_seconds, _FAREWELL_SECONDS):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    while self._state.connections or self._state.tasks:  # noqa: ASYNC110 - no event
+                        await asyncio.sleep(_LOOK_SECONDS)
+            for task in tuple(self._state.tasks):
+                task.cancel()  # the gate then answers with a 503
+        for connection in tuple(self._connections.open):
+            connection.end()
 
     async def _accept(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:

@@ -1,9 +1,7 @@
 """The token of the job API, and no token at all while its file can't be trusted."""
 
 import hmac
-import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from exporter.files import refused
@@ -11,20 +9,16 @@ from exporter.web.guard.watched import Watched
 
 
 class BearerToken(Watched[str]):
-    """Knows the token. `look` is for one thread at a time.
+    """Knows the token that stands in a file. `look` is for one thread at a time."""
 
-    Args:
-        path: its file.
-        read: reads the file; may raise `ConfigurationError`.
-        stopwatch: gives seconds that never go backwards.
-    """
+    def __init__(self, path: Path, read: Callable[[Path], str]) -> None:
+        def read_whole(old: str | None) -> str:
+            new = read(path)
+            if old and old != new and old.startswith(new):
+                raise refused(path, "holds the beginning of the last token: is it cut off?")
+            return new
 
-    def __init__(
-        self, path: Path, read: Callable[[Path], str], *, stopwatch: Callable[[], float] = time.monotonic
-    ) -> None:
-        check = partial(_refuse_cut_off, path)
-        lament = "the API's token can't be read: {}"
-        super().__init__(lament, [path], partial(read, path), check, start="", stopwatch=stopwatch)
+        super().__init__("the API's token can't be read: {}", [path], read_whole, start="")
 
     @property
     def value(self) -> str:
@@ -36,8 +30,3 @@ class BearerToken(Watched[str]):
         scheme, _, given = header.partition(" ")
         is_equal = hmac.compare_digest(given.strip().encode(), self.value.encode())
         return scheme.lower() == "bearer" and is_equal and bool(self.value)
-
-
-def _refuse_cut_off(path: Path, old: str, new: str) -> None:
-    if old != new and old.startswith(new):
-        raise refused(path, "holds the beginning of the last token: is it cut off?")

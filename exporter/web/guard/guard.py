@@ -9,16 +9,15 @@ from enum import Enum, auto
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
-from starlette.responses import Response
+from starlette.exceptions import HTTPException
 
 from exporter.errors import Problem
 from exporter.web.guard.bearer import BearerToken
 from exporter.web.guard.passwords import Passwords, Verdict, parse_login
 from exporter.web.guard.tls import Tls
-from exporter.web.guard.watched import REST_SECONDS
 from exporter.web.guard.web_config import WebConfig
 from exporter.web.news import News
-from exporter.web.problems import API_PATH, problem, refusal
+from exporter.web.problems import API_PATH
 from exporter.web.request import Request
 from exporter.web.threads import in_thread
 
@@ -29,23 +28,27 @@ RELOAD_PATH = "/-/reload"
 _FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Real-IP")
 """Headers by which a proxy says that it asks for somebody else."""
 _LONGEST_LOOK_SECONDS = 0.5
-"""How long a request waits for files that may have changed; a disk that hangs must not hold it up."""
+"""How long a request waits for files that may have changed; a disk that hangs must not hold it up. As long none waits
+again for files that did not rest."""
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="zoho-mass-update-exporter", charset="UTF-8"'}
 _SOON = {"Retry-After": "1"}
 
 API_IS_OFF = (
-    "The job API is off. To switch it on, set web.api_token_file to a file that holds a bearer token, or guard the "
-    "server with basic auth (--web.config.file)."
+    "the job API is off. To switch it on, set web.api_token_file to a file that holds a bearer token, or guard the "
+    "server with basic auth (--web.config.file)"
 )
-NOT_FROM_A_PAGE = "A web page in a browser may not do this: send the request without the header Origin."
+SEND_BEARER = "send the header Authorization: Bearer, with the token of api_token_file"
+NOT_FROM_A_PAGE = "a web page in a browser may not do this: send the request without the header Origin"
 NOT_FROM_ANOTHER_PAGE = "a page of another site may not ask for this: it costs credits. Open the address itself"
 
 
 class Entry(Enum):
-    """Whom a path is for."""
+    """Whom a path is for. Scrapers, probers and those who ask whether we are ready keep none of the others out."""
 
-    ANYBODY = auto()
-    """Health checks: no password, and nothing to wait for."""
+    HEALTH = auto()
+    """Anybody, without a password, a thread or anything to wait for: the answer is a constant."""
+    READINESS = auto()
+    """Anybody, without a password."""
     READER = auto()
     SCRAPER = auto()
     """As a reader, but no page of another site except by a link that is followed: it may cost credits."""
@@ -70,8 +73,9 @@ class Guard:
         self._token = token
         self._watched = [watched for watched in (web_config, token) if watched is not None]
         self._passwords = Passwords()
+        self._turn = asyncio.Lock()
         self._looking: asyncio.Task[None] | None = None
-        self._looking_since = 0.0
+        self._looked_at = 0.0
         self._is_news = News()
 
     @property
@@ -90,43 +94,39 @@ class Guard:
         await self._look()
         return self._web_config.tls
 
-    async def refusal(self, request: Request, entry: Entry | None) -> Response | None:
-        """Refuse a request, or give `None` and let it through.
+    async def admit(self, request: Request, entry: Entry | None) -> None:
+        """Let a request through.
 
         Args:
             request: what is asked.
             entry: whom its path is for; `None` for a path that we do not have.
+
+        Raises:
+            HTTPException: whoever asks may not.
         """
-        if entry is Entry.ANYBODY:
-            return None
         await self._look()
         users = self._web_config.access.users if self._web_config else {}
-        has_token = self._token is not None and self._token.matches(request.headers.get("Authorization", ""))
+        login = request.headers.get("Authorization", "")
         # A request has room for one login only: where the API's token counts, it needs no password beside it.
         takes_token = request.path == RELOAD_PATH or request.path.startswith(API_PATH)
-        if users and not (takes_token and has_token):
-            return await self._unknown(request, users) or self._unfit(request, entry, is_known=True)
-        return self._unfit(request, entry, is_known=has_token)
+        has_token = takes_token and self._token is not None and self._token.matches(login)
+        if users and not has_token:
+            await self._check_password(login, users)
+        self._check_entry(request, entry, is_known=has_token or bool(users))
 
     async def _look(self) -> None:
         """Look after the files; what can't be seen in time stays as it was, and is waited for only once."""
-        earlier, now = self._looking, asyncio.get_running_loop().time()
-        is_hung = earlier is not None and not earlier.done() and now - self._looking_since > _LONGEST_LOOK_SECONDS
-        if is_hung or not self._watched:
-            return
+        loop = asyncio.get_running_loop()
+        arrived_at = loop.time()
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LONGEST_LOOK_SECONDS):
-                if earlier and not earlier.done():  # it may have missed what has changed since
-                    await asyncio.shield(earlier)
-                if self._looking is earlier or self._looking is None:
-                    self._looking, self._looking_since = asyncio.create_task(self._look_once()), now
-                await asyncio.shield(self._looking)
-
-    async def _look_once(self) -> None:
-        await in_thread(self._look_at_all)
-        if any(watched.will_rest for watched in self._watched):
-            await asyncio.sleep(REST_SECONDS)
-            await in_thread(self._look_at_all)
+            async with asyncio.timeout(_LONGEST_LOOK_SECONDS), self._turn:
+                # A look that began before may have missed what has changed since.
+                if self._watched and self._looked_at <= arrived_at and (not self._looking or self._looking.done()):
+                    self._looked_at = loop.time()
+                    self._looking = loop.create_task(in_thread(self._look_at_all))
+                    await asyncio.shield(self._looking)
+                    if any(watched.is_moving for watched in self._watched):
+                        self._looked_at += _LONGEST_LOOK_SECONDS
 
     def _look_at_all(self) -> None:
         for watched in self._watched:
@@ -136,40 +136,28 @@ class Guard:
                 if self._is_news(str(type(error))):
                     _log.error("the files that say who may come in can't be looked at", exc_info=error)
 
-    async def _unknown(self, request: Request, users: Mapping[str, bytes]) -> Response | None:
-        login = parse_login(request.headers.get("Authorization", ""))
+    async def _check_password(self, header: str, users: Mapping[str, bytes]) -> None:
+        login = parse_login(header)
         if login is None:
-            return refusal(request.path, HTTPStatus.UNAUTHORIZED, "a user and a password are needed", _CHALLENGE)
+            raise HTTPException(HTTPStatus.UNAUTHORIZED, "a user and a password are needed", _CHALLENGE)
         match await self._passwords.judge(login, users):
-            case Verdict.ADMITTED:
-                return None
             case Verdict.REFUSED:
-                text = "this user and password are not known"
-                return refusal(request.path, HTTPStatus.UNAUTHORIZED, text, _CHALLENGE)
+                raise HTTPException(HTTPStatus.UNAUTHORIZED, "this user and password are not known", _CHALLENGE)
             case Verdict.BUSY:
-                text = "too many passwords are being checked"
-                return refusal(request.path, HTTPStatus.TOO_MANY_REQUESTS, text, _SOON)
+                raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, "too many passwords are being checked", _SOON)
 
-    def _unfit(self, request: Request, entry: Entry | None, *, is_known: bool) -> Response | None:
+    def _check_entry(self, request: Request, entry: Entry | None, *, is_known: bool) -> None:
         match entry:
             case Entry.PROBER | Entry.SCRAPER if _is_foreign(request, is_link_allowed=entry is Entry.SCRAPER):
-                return refusal(request.path, HTTPStatus.FORBIDDEN, NOT_FROM_ANOTHER_PAGE)
+                raise HTTPException(HTTPStatus.FORBIDDEN, NOT_FROM_ANOTHER_PAGE)
             case Entry.PROGRAM | Entry.OPERATOR if _is_page(request) and request.method not in {"GET", "HEAD"}:
-                return problem(403, "Forbidden", NOT_FROM_A_PAGE)
+                raise HTTPException(HTTPStatus.FORBIDDEN, NOT_FROM_A_PAGE)
             case Entry.OPERATOR if _is_local(request):
-                return None
+                return
             case Entry.PROGRAM | Entry.OPERATOR if not is_known:
-                return self._without_token()
-        return None
-
-    def _without_token(self) -> Response:
-        if self._token is None or not self._token.value:
-            return problem(403, "The job API is off", API_IS_OFF)
-        answer = problem(
-            401, "Unauthorized", "Send the header Authorization: Bearer, with the token of api_token_file."
-        )
-        answer.headers["WWW-Authenticate"] = "Bearer"
-        return answer
+                if self._token is None or not self._token.value:
+                    raise HTTPException(HTTPStatus.FORBIDDEN, API_IS_OFF)
+                raise HTTPException(HTTPStatus.UNAUTHORIZED, SEND_BEARER, {"WWW-Authenticate": "Bearer"})
 
 
 def _site(headers: Headers) -> str:

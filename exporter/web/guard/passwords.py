@@ -11,9 +11,8 @@ import binascii
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
-from functools import partial
 from typing import NamedTuple
 
 import bcrypt
@@ -55,15 +54,12 @@ def parse_login(header: str) -> Login | None:
     return Login(user.decode("utf-8", "replace"), password) if colon else None
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class _Check:
-    """A check that waits or runs, and how many requests ask for it."""
+    """A check that waits or runs, what came of it, and how many requests ask for it."""
 
-    digest: bytes
-    password: bytes
-    password_hash: bytes
-    is_known: bool
-    verdict: "asyncio.Future[Verdict]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    is_right: Callable[[], bool]
+    verdict: "asyncio.Future[Verdict]"
     asked: int = 0
 
 
@@ -78,7 +74,8 @@ class Passwords:
         self._pause = pause
         self._key = secrets.token_bytes(32)
         self._checks: dict[bytes, _Check] = {}
-        self._running: _Check | None = None
+        """By what is checked, the oldest first."""
+        self._running = b""
         self._is_newest_next = True
         self._runner: asyncio.Task[None] | None = None
         # Apart: guesses must not push out the passwords that are right.
@@ -92,12 +89,12 @@ class Passwords:
         known = users.get(login.user)
         password_hash = known or self._somebodys(users, login.user)
         digest = self._digest(login.user.encode(), password_hash, login.password, b"" if known else b"unknown")
-        for kept, digests in self._kept.items():
+        for verdict, digests in self._kept.items():
             if digest in digests:
-                return kept
-        check = self._checks.get(digest) or self._enter(
-            _Check(digest, login.password, password_hash, known is not None)
-        )
+                return verdict
+        if digest not in self._checks:
+            self._enter(digest, lambda: _is_right(login.password, password_hash) and known is not None)
+        check = self._checks[digest]
         check.asked += 1
         try:
             verdict = await asyncio.shield(check.verdict)
@@ -107,34 +104,34 @@ class Passwords:
             await self._pause(_PAUSE_SECONDS * len(self._checks))
         return verdict
 
-    def _enter(self, check: _Check) -> _Check:
-        waiting = [one for one in self._checks.values() if one is not self._running]
+    def _enter(self, digest: bytes, is_right: Callable[[], bool]) -> None:
+        waiting = [one for one in self._checks if one != self._running]
         if len(waiting) >= MOST_WAITING:
-            self._settle(min(waiting, key=lambda one: one.asked), Verdict.BUSY)  # of several the oldest
-        self._checks[check.digest] = check
+            self._settle(min(waiting, key=self._asked), Verdict.BUSY)  # of several the oldest
+        self._checks[digest] = _Check(is_right, asyncio.get_running_loop().create_future())
         if self._runner is None or self._runner.done():
             self._runner = asyncio.create_task(self._run())
-        return check
 
     async def _run(self) -> None:
         while self._checks:
             self._is_newest_next = not self._is_newest_next
-            checks = self._checks.values()
-            check = max(reversed(checks) if self._is_newest_next else checks, key=lambda one: one.asked)
-            self._running = check
-            if not check.asked:  # whoever asked has given up
-                self._settle(check, Verdict.BUSY)
+            checks = reversed(self._checks) if self._is_newest_next else iter(self._checks)
+            self._running = max(checks, key=self._asked)
+            if not self._asked(self._running):  # whoever asked has given up
+                self._settle(self._running, Verdict.BUSY)
                 continue
-            is_right = await in_thread(partial(_is_right, check.password, check.password_hash)) and check.is_known
-            self._settle(check, Verdict.ADMITTED if is_right else Verdict.REFUSED)
+            is_right = await in_thread(self._checks[self._running].is_right)
+            self._settle(self._running, Verdict.ADMITTED if is_right else Verdict.REFUSED)
 
-    def _settle(self, check: _Check, verdict: Verdict) -> None:
-        digests = self._kept.get(verdict, {})
-        digests[check.digest] = None
-        if len(digests) > _MAX_VERDICTS:
-            del digests[next(iter(digests))]
-        del self._checks[check.digest]
-        check.verdict.set_result(verdict)
+    def _asked(self, digest: bytes) -> int:
+        return self._checks[digest].asked
+
+    def _settle(self, digest: bytes, verdict: Verdict) -> None:
+        kept = self._kept.get(verdict, {})
+        kept[digest] = None
+        if len(kept) > _MAX_VERDICTS:
+            del kept[next(iter(kept))]
+        self._checks.pop(digest).verdict.set_result(verdict)
 
     def _somebodys(self, users: Mapping[str, bytes], user: str) -> bytes:
         hashes = sorted(users.values())

@@ -4,20 +4,26 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple
 
 from exporter.errors import Problem
-from exporter.files import refused
+from exporter.files import read_text, refused
 from exporter.model import TlsServer, WebAccess
 from exporter.web.guard.tls import Tls, open_tls
 from exporter.web.guard.watched import Watched
 
+_MOST_BYTES = 4 * 1024 * 1024
 _NOBODY = re.compile(r"""(?:^|[{,])\s*["']?basic_auth_users["']?\s*:\s*\{\s*\}""", re.MULTILINE)
 """The explicit word that nobody is asked for a password."""
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 
-_Written: TypeAlias = tuple[str, WebAccess]
-"""The file's text, and what it asks for."""
+
+class _InForce(NamedTuple):
+    """The file's text, what it asks for, and what TLS is made with."""
+
+    text: str
+    access: WebAccess
+    certificates: Watched[Tls | None]
 
 
 class WebConfig:
@@ -26,75 +32,65 @@ class WebConfig:
     Args:
         path: the file.
         read: reads it; may raise `ConfigurationError`.
-        stopwatch: gives seconds that never go backwards.
 
     Raises:
         ConfigurationError: the file or one that it names can't be used.
     """
 
-    def __init__(
-        self, path: Path, read: Callable[[Path], WebAccess], *, stopwatch: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, path: Path, read: Callable[[Path], WebAccess]) -> None:
         self._path = path
         self._reader = read
-        self._stopwatch = stopwatch
         lament = "the web-config file can't be used, the last good one stays in force"
-        self._file = Watched(lament, [path], self._read, self._take_certificates_of, stopwatch=stopwatch)
-        self._certificates = self._open(self.access.tls)
+        self._file = Watched(lament, [path], self._read)
 
     @property
     def tls(self) -> Tls | None:
         """What TLS is made with; nothing where none is spoken."""
-        return self._certificates.content if self._certificates else None
+        return self._file.content.certificates.content
 
     @property
     def access(self) -> WebAccess:
         """What the file asks for."""
-        return self._file.content[1]
+        return self._file.content.access
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong with the files' latest version; nothing while what is in force is what they say."""
-        return (*self._file.problems, *(self._certificates.problems if self._certificates else ()))
+        return self._file.problems + self._file.content.certificates.problems
 
     @property
-    def will_rest(self) -> bool:
-        """Whether a new version is about to be believed."""
-        return self._file.will_rest or (self._certificates is not None and self._certificates.will_rest)
+    def is_moving(self) -> bool:
+        """Whether the files have changed, and what they say now is not known yet."""
+        return self._file.is_moving or self._file.content.certificates.is_moving
 
-    def look(self) -> None:
-        """Read what has changed and rests."""
-        self._file.look()
-        if self._certificates:
-            self._certificates.look()
+    def look(self, pause: Callable[[float], object] = time.sleep) -> None:
+        """Read what has changed and rests, for which it pauses some seconds."""
+        self._file.look(pause)
+        self._file.content.certificates.look(pause)
 
-    def _read(self) -> _Written:
-        # In this order: what is no regular file the reader refuses, which here would hang.
+    def _read(self, old: _InForce | None) -> _InForce:
+        # In this order: the reader's refusals say what should stand in the file.
         access = self._reader(self._path)
-        try:
-            return self._path.read_text(encoding="utf-8", errors="replace"), access
-        except OSError as error:
-            raise refused(self._path, f"can't be read: {error.strerror}") from error
-
-    def _open(self, server: TlsServer | None) -> Watched[Tls] | None:
-        lament = "the certificates can't be used, the last good ones stay in force"
-        return Watched(lament, server.files, lambda: open_tls(server), stopwatch=self._stopwatch) if server else None
-
-    def _take_certificates_of(self, old: _Written, new: _Written) -> None:
-        if fault := _fault(old, new):
+        text = read_text(self._path, _MOST_BYTES)
+        if old and (fault := _fault(old, text, access)):
             raise refused(self._path, fault)
-        if old[1].tls != new[1].tls:
-            self._certificates = self._open(new[1].tls)
+        is_same = old is not None and old.access.tls == access.tls
+        return _InForce(text, access, old.certificates if old and is_same else _watch_certificates(access.tls))
 
 
-def _fault(old: _Written, new: _Written) -> str:
+def _watch_certificates(server: TlsServer | None) -> Watched[Tls | None]:
+    lament = "the certificates can't be used, the last good ones stay in force"
+    return Watched(lament, server.files if server else (), lambda _: open_tls(server) if server else None)
+
+
+def _fault(old: _InForce, text: str, access: WebAccess) -> str:
     """Say what a person would not write, but a file that is being written, emptied or cut off may well say."""
-    (old_text, before), (text, access) = old, new
+    before = old.access
     if (before.tls is None) is not (access.tls is None):
         return "tls_server_config: TLS goes on or off at a start only: restart the exporter, or write it as it was"
     if before.users and not access.users and not _NOBODY.search(_COMMENT.sub("", text)):
         return "basic_auth_users: is gone; to ask nobody for a password write basic_auth_users: {}"
-    is_beginning = old_text.startswith(text) and old_text.strip() != text.strip()
+    is_beginning = old.text.startswith(text) and old.text.strip() != text.strip()
     asks_less = (access.tls, access.headers) != (before.tls, before.headers)
     # A person who takes away the last user leaves a whole line before it.
     if is_beginning and (asks_less or not text.endswith("\n")):

@@ -14,7 +14,7 @@ from sites import Serve, Site, user_guard
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from exporter.web import Guard
-from exporter.web.door import Gate, Kind, Route
+from exporter.web.door import Gate, Route
 from exporter.web.guard import Entry
 from exporter.web.request import Request
 
@@ -58,6 +58,11 @@ def own_headers(_: Request) -> Response:
     return PlainTextResponse("own", headers={"Content-Security-Policy": "own", "X-Frame-Options": "own"})
 
 
+def large(_: Request) -> Response:
+    """Answer with more than the network's buffers hold."""
+    return Response(b"x" * 32 * MIB)
+
+
 @pytest.fixture
 def site(serve: Serve, held: Held) -> Callable[..., Site]:
     """Give a function that serves some routes behind a gate."""
@@ -66,12 +71,13 @@ def site(serve: Serve, held: Held) -> Callable[..., Site]:
         Route("POST", "/echo", echo),
         Route("GET", "/echo/{name}", echo),
         Route("GET", "/own", own_headers),
+        Route("GET", "/large", large),
         Route("GET", "/held", held.answer),
-        Route("GET", "/held/probe", held.answer, kind=Kind.PROBE),
-        Route("GET", "/held/ready", held.answer, Entry.ANYBODY, Kind.READINESS),
-        Route("GET", "/metrics", echo, kind=Kind.METRICS),
-        Route("GET", "/-/healthy", echo, Entry.ANYBODY, Kind.HEALTH),
-        Route("GET", "/-/ready", echo, Entry.ANYBODY, Kind.HEALTH),
+        Route("GET", "/held/probe", held.answer, Entry.PROBER),
+        Route("GET", "/held/ready", held.answer, Entry.READINESS),
+        Route("GET", "/metrics", echo, Entry.SCRAPER),
+        Route("GET", "/-/healthy", echo, Entry.HEALTH),
+        Route("GET", "/-/ready", echo, Entry.HEALTH),
     ]
 
     def start(guard: Guard | None = None, max_requests: int = 40, seconds: float = 30.0) -> Site:
@@ -298,6 +304,16 @@ def test_slow_body_takes_no_place(site: Callable[..., Site]) -> None:
         assert requests.get(f"{url}/echo", timeout=30).ok
         slow.sendall(b"345")
         assert b'{"bytes":5}' in b"".join(iter(lambda: slow.recv(65536), b""))
+
+
+def test_answer_that_is_not_read_takes_no_place(site: Callable[..., Site]) -> None:
+    """Whoever leaves a page in the network holds up nobody."""
+    url = site(max_requests=1).url
+    host, _, port = url.removeprefix("http://").partition(":")
+    with closing(socket.create_connection((host, int(port)), timeout=30)) as slow:
+        slow.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert slow.recv(1).startswith(b"H")
+        assert requests.get(f"{url}/echo", timeout=30).ok
 
 
 def test_api_is_refused_in_its_own_words(site: Callable[..., Site]) -> None:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from samples import Clock
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.web.guard.bearer import BearerToken
@@ -18,19 +17,17 @@ def read(path: Path) -> str:
 
 
 class Scene:
-    """A token's file, and the time that stands still."""
+    """A token's file, and what counted while it should rest."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "token"
-        self.clock = Clock(1000.0)
         self.file.write_text("swordfish\n")
-        self.token = BearerToken(self.file, read, stopwatch=self.clock)
+        self.rested: list[str] = []
+        self.token = BearerToken(self.file, read)
 
     def settled(self) -> str:
         """Give the token that counts once the file rests."""
-        self.token.look()
-        self.clock.now += 0.2
-        self.token.look()
+        self.token.look(lambda _: self.rested.append(self.token.value))
         return self.token.value
 
 
@@ -59,9 +56,7 @@ def test_token_is_compared(scene: Scene, header: str, *, is_right: bool) -> None
 def test_new_token_counts_once_the_file_rests(scene: Scene) -> None:
     """Until then no other counts."""
     scene.file.write_text("sturgeon")
-    scene.token.look()
-    assert (scene.token.value, scene.token.will_rest) == ("", True)
-    assert scene.settled() == "sturgeon"
+    assert (scene.settled(), scene.rested) == ("sturgeon", [""])
 
 
 @pytest.mark.parametrize(
@@ -75,9 +70,8 @@ def test_file_that_is_emptied_or_cut_off_closes_the_api(
         scene.file.unlink()
     else:
         scene.file.write_text(text)
-    scene.token.look()
-    assert scene.token.value == ""
     assert [scene.settled() for _ in range(3)] == [""] * 3
+    assert scene.rested == [""]
     assert not scene.token.matches("Bearer ")
     assert len(caplog.records) == 1
     scene.file.write_text("swordfish\n")

@@ -2,12 +2,12 @@
 
 import logging
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from certificates import Authority, open_authority
 from programs import Program
-from samples import Clock
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.model import TlsServer, WebAccess
@@ -36,30 +36,28 @@ class Reader:
 
 
 class Scene:
-    """A web-config file in a folder, what is read from it, and the time that stands still."""
+    """A web-config file in a folder, what is read from it, and what happens while it should rest."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "web.yml"
-        self.clock = Clock(1000.0)
+        self.meanwhile: Callable[[], object] = lambda: None
         self.reader = Reader(WebAccess(users=ALICE))
 
     def open(self, text: str = "", access: WebAccess | None = None) -> WebConfig:
         """Read the file for the first time."""
         self.file.write_text(text, encoding="utf-8")
         self.reader.access = access or self.reader.access
-        return WebConfig(self.file, self.reader, stopwatch=self.clock)
+        return WebConfig(self.file, self.reader)
 
     def write(self, config: WebConfig, text: str, access: WebAccess | None) -> None:
-        """Change the file, and look until it rests."""
+        """Change the file, and look."""
         self.file.write_text(text, encoding="utf-8")
         self.reader.access = access
-        self.settle(config)
+        self.look(config)
 
-    def settle(self, config: WebConfig) -> None:
-        """Look twice, with a while in between."""
-        config.look()
-        self.clock.now += 0.2
-        config.look()
+    def look(self, config: WebConfig) -> None:
+        """Look, and let happen what happens meanwhile."""
+        config.look(lambda _: self.meanwhile())
 
 
 @pytest.fixture
@@ -83,31 +81,27 @@ def test_file_is_read_once_while_it_does_not_change(scene: Scene) -> None:
     """A look at its date is all that a request costs."""
     config = scene.open(access=WebAccess(users=ALICE, headers={"X": "y"}))
     for _ in range(3):
-        scene.settle(config)
+        scene.look(config)
     assert (config.access.users, config.access.headers, scene.reader.times) == (ALICE, {"X": "y"}, 1)
 
 
 def test_changed_file_is_read_again_once_it_rests(scene: Scene) -> None:
     """Half of a file may be valid too, and say less than the whole."""
     config = scene.open("a")
-    scene.file.write_text("ab")
-    scene.reader.access = WebAccess(users={"bob": b"hash"})
-    config.look()
-    assert (config.access.users, config.will_rest) == (ALICE, True)
-    scene.clock.now += 0.2
-    config.look()
-    assert (config.access.users, config.will_rest, config.problems) == ({"bob": b"hash"}, False, ())
+    rested: list[object] = []
+    scene.meanwhile = lambda: rested.append(config.access.users)
+    scene.write(config, "ab", WebAccess(users={"bob": b"hash"}))
+    assert (rested, config.access.users, config.problems) == ([ALICE], {"bob": b"hash"}, ())
 
 
 def test_file_that_is_written_all_the_time_is_never_believed(scene: Scene) -> None:
-    """And it is waited for only a moment."""
+    """And it is waited for only a moment each time."""
     config = scene.open("a")
-    scene.reader.access = WebAccess()
-    for number in range(100):
-        scene.file.write_text("b" * (number + 2))
-        config.look()
-        scene.clock.now += 0.01
-    assert (config.access.users, scene.reader.times, config.will_rest) == (ALICE, 1, False)
+    rested: list[int] = []
+    scene.meanwhile = lambda: rested.append(scene.file.write_text("b" * (len(rested) + 2)))
+    for _ in range(100):
+        scene.write(config, "b", WebAccess())
+    assert (config.access.users, scene.reader.times, len(rested)) == (ALICE, 1, 100)
 
 
 def test_file_that_changes_while_it_is_read_is_not_believed(scene: Scene) -> None:
@@ -117,7 +111,7 @@ def test_file_that_changes_while_it_is_read_is_not_believed(scene: Scene) -> Non
     scene.write(config, "b", WebAccess(users={"bob": b"hash"}))
     assert (config.access.users, config.problems) == (ALICE, ())
     scene.reader.is_disturbed = False
-    scene.settle(config)
+    scene.look(config)
     assert config.access.users == {"bob": b"hash"}
 
 
@@ -131,7 +125,7 @@ def test_broken_file_keeps_the_last_good_one(scene: Scene, caplog: pytest.LogCap
         scene.file.unlink()
     with caplog.at_level(logging.INFO):
         for _ in range(3):
-            scene.settle(config)
+            scene.look(config)
     [record] = caplog.records
     assert record.getMessage() == "the web-config file can't be used, the last good one stays in force"
     assert vars(record)["problems"] == f"{scene.file}: is not right"
@@ -212,11 +206,11 @@ def test_changed_certificates_are_read_again(scene: Scene, tmp_path: Path, autho
     config = scene.open("a", WebAccess(TlsServer(cert, key)))
     before, second = config.tls, authority.issue("second")
     cert.write_text(second.file.read_text())
-    scene.settle(config)
+    scene.look(config)
     assert config.tls is before
     assert told(config) == f"is not the key of the certificate in {cert}"
     key.write_text(second.key.read_text())
-    scene.settle(config)
+    scene.look(config)
     assert config.tls not in {None, before}
     assert config.problems == ()
 
@@ -230,12 +224,12 @@ def test_certificates_are_renewed_while_the_file_is_broken(scene: Scene, tmp_pat
     before = config.tls
     scene.write(config, "broken", None)
     renew(cert, key, authority, "new")
-    scene.settle(config)
+    scene.look(config)
     assert config.tls not in {None, before}
     assert (config.access.users, told(config)) == (ALICE, "is not right")
     renewed = config.tls
     key.write_text("broken too")
-    scene.settle(config)
+    scene.look(config)
     scene.write(config, "good", WebAccess(server, {"bob": b"hash"}))
     assert (config.tls, config.access.users) == (renewed, {"bob": b"hash"})
     assert told(config) == f"can't be used with {cert}: expected PEM, the key without a password"
