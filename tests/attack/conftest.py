@@ -6,7 +6,6 @@ Nothing here imports the exporter: the same attacks run against any build, see `
 import json
 import os
 import shlex
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -116,7 +115,7 @@ def faults(faults_library: Path, tmp_path: Path) -> Faults:
 
 @pytest.fixture
 def start(build: list[str], peer: Peer, tmp_path: Path) -> Iterator[Callable[..., Attacked]]:
-    """Give a function that starts the exporter on a free loopback port and waits until it serves.
+    """Give a function that starts the exporter on a loopback port and waits until it serves.
 
     It takes further arguments, and `environment`: variables over those that point it at the peer (None takes one
     away). `accounts` are aliases of accounts of their own, each with these `jobs` (module and id) and the
@@ -146,8 +145,7 @@ def start(build: list[str], peer: Peer, tmp_path: Path) -> Iterator[Callable[...
             variables |= {"ZOHO_WEB__API_TOKEN_FILE": str(token_file), **(environment or {})}
             variables["PYTHONPATH"] = os.environ.get("PYTHONPATH")
             environ = unmeasured_environment(**{name: value for name, value in variables.items() if value is not None})
-            command = [*build, f"--web.listen-address=127.0.0.1:{free_port()}", "--log.format=json", *arguments]
-            return stack.enter_context(launch(command, environ, tmp_path, state))
+            return stack.enter_context(launch([*build, *arguments], environ, tmp_path, state))
 
         yield starter
 
@@ -180,9 +178,3 @@ def account(peer: Peer, alias: str) -> dict[str, str]:
         "refresh_token": REFRESH_TOKEN,
         "daily_credit_budget": "unlimited",
     }
-
-
-def free_port() -> int:
-    """Give a loopback port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

@@ -19,7 +19,7 @@ from processes import eventually
 
 Start = Callable[..., Attacked]
 
-ROUNDS = int(os.environ.get("ATTACK_STOPS", "20"))
+ROUNDS = int(os.environ.get("ATTACK_STOPS", "10"))
 """How many processes get SIGHUP and SIGTERM back to back; 200 is a good number by hand."""
 STOP_SECONDS = 15.0
 """Generous bound of a stop while nothing else is under way."""
