@@ -403,6 +403,7 @@ CASES = [("zoho.yaml", shape) for shape in HUGE] + [
 ]
 
 
+@pytest.mark.timeout(600)  # as many starts as there are cases, each of which may take its time of the processor
 def test_a9_huge_files_are_refused_soon(build: list[str], peer: Peer, authority: Authority, tmp_path: Path) -> None:
     """A start with a file of far too much is refused, in bounded time and memory, with a few lines."""
 
@@ -421,6 +422,7 @@ def test_a9_huge_files_are_refused_soon(build: list[str], peer: Peer, authority:
     assert "Traceback" not in "".join(end.log for end in ends.values())
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("place", ["zoho.yaml", "web.yml", "jobs.d/spring.yaml", ".env", "api-token", SECRET])
 def test_a9_huge_files_hold_up_no_server(
     start: Start, peer: Peer, authority: Authority, tmp_path: Path, place: str
