@@ -120,7 +120,7 @@ def start(build: list[str], peer: Peer, tmp_path: Path) -> Iterator[Callable[...
     It takes further arguments, and `environment`: variables over those that point it at the peer (None takes one
     away). `accounts` are aliases of accounts of their own, each with these `jobs` (module and id) and the
     settings of `each`. `state` is the state file, by default one for the whole test, so that a second start is a
-    restart. What was started is killed by its pid when the test is over.
+    restart. `at` is another peer than the test's own. What was started is killed by its pid when the test is over.
     """
     token_file = tmp_path / "api-token"
     token_file.write_text(API_TOKEN)
@@ -130,17 +130,18 @@ def start(build: list[str], peer: Peer, tmp_path: Path) -> Iterator[Callable[...
             *arguments: str,
             environment: dict[str, str | None] | None = None,
             state: Path | None = None,
+            at: Peer = peer,
             accounts: Iterable[str] = (),
             jobs: Iterable[tuple[str, object]] = (),
             each: Mapping[str, object] = MappingProxyType({}),
         ) -> Attacked:
             state = state or tmp_path / "state" / "state.db"
-            state.parent.mkdir(exist_ok=True)
+            state.parent.mkdir(parents=True, exist_ok=True)
             variables: dict[str, str | None] = {**SCHEDULE, "ZOHO_STATE__PATH": str(state)}
-            variables |= {} if accounts else kind_account(peer)
+            variables |= {} if accounts else kind_account(at)
             if accounts:
                 config = tmp_path / "accounts.yaml"
-                config.write_text(json.dumps(kind_accounts(peer, accounts, jobs, each)))
+                config.write_text(json.dumps(kind_accounts(at, accounts, jobs, each)))
                 arguments = (f"--config.file={config}", *arguments)
             variables |= {"ZOHO_WEB__API_TOKEN_FILE": str(token_file), **(environment or {})}
             variables["PYTHONPATH"] = os.environ.get("PYTHONPATH")

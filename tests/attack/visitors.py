@@ -104,7 +104,9 @@ class Visitor:
         with self.connected(patience) as connection:
             client = http.client.HTTPConnection(LOOPBACK, self.port, patience)
             client.sock = connection
-            client.request(method, path, body, {"Connection": "close", **self.headers, **headers})
+            # Whoever is refused before the whole body was sent may still read why.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                client.request(method, path, body, {"Connection": "close", **self.headers, **headers})
             answer = client.getresponse()
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
 
