@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 # Also where Go's own installer puts it, which not every PATH has.
 GO = $(firstword $(shell command -v go) $(wildcard /usr/local/go/bin/go))
 WHEEL_VENV := .venv-wheel
+WHEEL_TESTS := tests/project tests/sdk tests/integration \
+	--ignore=tests/integration/test_abuse.py --ignore=tests/integration/test_faults.py --ignore=tests/integration/test_kills.py
 # --no-deps: the lock is complete. --only-binary: a source build would fetch what the lock does not pin.
 INSTALL := -m pip install --quiet --no-deps
 LOCKED := --require-hashes --only-binary :all:
@@ -42,14 +44,15 @@ test: programs $(DEV) ## run every test, with branch coverage; installs Debian's
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=95
 
-test-wheel: programs dist ## run every test but the attacks against the built wheel, in a fresh environment of its own
+test-wheel: programs dist ## run the journeys against the built wheel, in a fresh environment of its own: is it whole?
 	@rm -rf $(WHEEL_VENV)
 	@scripts/create-venv "$(PYTHON)" $(WHEEL_VENV)
 	@$(WHEEL_VENV)/bin/python $(INSTALL) $(LOCKED) --requirement requirements/dev.txt
 	@$(WHEEL_VENV)/bin/python $(INSTALL) --no-index dist/*.whl
 	@# The safe path keeps the checkout, where this runs, from being imported by python -c and -m.
-	@# The attacks take ten minutes and know no package: make test has run them.
-	PYTHONSAFEPATH=1 $(WHEEL_VENV)/bin/pytest --wheel --ignore=tests/attack $(ARGS)
+	@# Only what can differ in the wheel: its files, its imports, its command, and the program whole. make test has run
+	@# the rest on the same code.
+	PYTHONSAFEPATH=1 $(WHEEL_VENV)/bin/pytest --wheel $(WHEEL_TESTS) $(ARGS)
 
 dist: $(DEV) ## build the sdist and the wheel
 	@rm -rf dist

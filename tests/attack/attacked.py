@@ -3,8 +3,10 @@
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -131,17 +133,6 @@ class Attacked:
         """End the process as a crash does."""
         self.stop(signal.SIGKILL)
 
-    def serves(self) -> bool:
-        """Say whether it answers, or fail if it has ended."""
-        if self.process.poll() is not None:
-            pytest.fail(f"the exporter ended with {self.process.returncode}: {self.log}")
-        try:
-            return bool(self.ask("/-/healthy").status)
-        except ConnectionRefusedError:
-            return False
-        except (OSError, http.client.HTTPException):
-            return True  # it speaks TLS
-
 
 def parsed(text: str) -> Samples:
     """Read a page of metrics."""
@@ -151,17 +142,32 @@ def parsed(text: str) -> Samples:
 
 @contextmanager
 def launch(command: list[str], environment: Mapping[str, str], directory: Path, state: Path) -> Iterator[Attacked]:
-    """Start the exporter, wait until it serves, and kill it with the block."""
-    port = int(next(word for word in command if word.startswith("--web.listen-address=")).rpartition(":")[2])
-    log_path = directory / f"log-{port}"
-    with log_path.open("wb") as log:
+    """Start the exporter on a port that the system chooses, wait until it serves, and kill it with the block."""
+    with tempfile.NamedTemporaryFile(prefix="log-", dir=directory, delete=False) as log:
         process = subprocess.Popen(
-            command, env=environment, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            [*command, "--web.listen-address=127.0.0.1:0", "--log.format=json"],
+            env=environment,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
-    attacked = Attacked(process, port, log_path, state)
+    log_path = Path(log.name)
+
+    def port() -> int | None:
+        said = log_path.read_text(errors="replace")
+        if process.poll() is not None:
+            pytest.fail(f"the exporter ended with {process.returncode}: {said}")
+        return served_port(said)
+
     try:
-        eventually(attacked.serves, "the exporter does not serve")
-        yield attacked
+        yield Attacked(process, eventually(port, "the exporter does not serve"), log_path, state)
     finally:
         process.kill()
         process.wait()
+
+
+def served_port(log: str) -> int | None:
+    """Give the port that a JSON log says is served, or None."""
+    found = re.search(r'"event": "serving metrics".*"port": (\d+)', log)
+    return int(found[1]) if found else None

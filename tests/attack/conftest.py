@@ -6,7 +6,6 @@ Nothing here imports the exporter: the same attacks run against any build, see `
 import json
 import os
 import shlex
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -116,12 +115,12 @@ def faults(faults_library: Path, tmp_path: Path) -> Faults:
 
 @pytest.fixture
 def start(build: list[str], peer: Peer, tmp_path: Path) -> Iterator[Callable[..., Attacked]]:
-    """Give a function that starts the exporter on a free loopback port and waits until it serves.
+    """Give a function that starts the exporter on a loopback port and waits until it serves.
 
     It takes further arguments, and `environment`: variables over those that point it at the peer (None takes one
     away). `accounts` are aliases of accounts of their own, each with these `jobs` (module and id) and the
     settings of `each`. `state` is the state file, by default one for the whole test, so that a second start is a
-    restart. What was started is killed by its pid when the test is over.
+    restart. `at` is another peer than the test's own. What was started is killed by its pid when the test is over.
     """
     token_file = tmp_path / "api-token"
     token_file.write_text(API_TOKEN)
@@ -131,23 +130,23 @@ def start(build: list[str], peer: Peer, tmp_path: Path) -> Iterator[Callable[...
             *arguments: str,
             environment: dict[str, str | None] | None = None,
             state: Path | None = None,
+            at: Peer = peer,
             accounts: Iterable[str] = (),
             jobs: Iterable[tuple[str, object]] = (),
             each: Mapping[str, object] = MappingProxyType({}),
         ) -> Attacked:
             state = state or tmp_path / "state" / "state.db"
-            state.parent.mkdir(exist_ok=True)
+            state.parent.mkdir(parents=True, exist_ok=True)
             variables: dict[str, str | None] = {**SCHEDULE, "ZOHO_STATE__PATH": str(state)}
-            variables |= {} if accounts else kind_account(peer)
+            variables |= {} if accounts else kind_account(at)
             if accounts:
                 config = tmp_path / "accounts.yaml"
-                config.write_text(json.dumps(kind_accounts(peer, accounts, jobs, each)))
+                config.write_text(json.dumps(kind_accounts(at, accounts, jobs, each)))
                 arguments = (f"--config.file={config}", *arguments)
             variables |= {"ZOHO_WEB__API_TOKEN_FILE": str(token_file), **(environment or {})}
             variables["PYTHONPATH"] = os.environ.get("PYTHONPATH")
             environ = unmeasured_environment(**{name: value for name, value in variables.items() if value is not None})
-            command = [*build, f"--web.listen-address=127.0.0.1:{free_port()}", "--log.format=json", *arguments]
-            return stack.enter_context(launch(command, environ, tmp_path, state))
+            return stack.enter_context(launch([*build, *arguments], environ, tmp_path, state))
 
         yield starter
 
@@ -180,9 +179,3 @@ def account(peer: Peer, alias: str) -> dict[str, str]:
         "refresh_token": REFRESH_TOKEN,
         "daily_credit_budget": "unlimited",
     }
-
-
-def free_port() -> int:
-    """Give a loopback port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

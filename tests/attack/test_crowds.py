@@ -51,21 +51,34 @@ def under_way(calls: Sequence[Callable[[], Answer]]) -> Iterator[list[Answer]]:
         answers.extend(call.result() for call in waiting)
 
 
-@pytest.mark.parametrize(("crowd", "declared"), [(25, 25), (25, 1), (39, 39), (90, 1)])
-def test_t5_hung_probes_keep_nobody_out(start: Start, peer: Peer, crowd: int, declared: int) -> None:
+CROWDS = [(25, 25), (25, 1), (39, 39), (90, 1)]
+"""How many probes wait, and how many of their jobs are declared."""
+
+
+def test_t5_hung_probes_keep_nobody_out(start: Start, peer: Peer) -> None:
     """While Zoho is silent and probes of one address wait, its /metrics and the health checks are answered."""
     peer.status = silent
-    ids = range(1, crowd + 1)
-    environment = {"ZOHO_POLL_TIMEOUT": "6s", "ZOHO_JOBS": listed(range(1, declared + 1))}
-    visitor = Visitor(start(environment=environment).port)
-    with under_way([partial(visitor.scrape, 5, probe(job_id)) for job_id in ids]) as probed:
+    exporters = [start(environment={"ZOHO_JOBS": listed(range(1, n + 1)), **HUNG}) for _, n in CROWDS]
+    calls = [
+        partial(crowded, Visitor(exporter.port), crowd) for exporter, (crowd, _) in zip(exporters, CROWDS, strict=True)
+    ]
+    for case, (pages, health, probed) in zip(CROWDS, all_at_once(calls), strict=True):
+        assert [page.status for page in pages] == [200, 200], case
+        assert [page.seconds for page in pages if page.seconds > 2 + LATENESS_SECONDS] == [], case
+        assert [check.status for check in health if check.status == 0 or check.seconds > LATENESS_SECONDS] == [], case
+        assert {check.status for check in health[::2]} == {200}, case
+        assert {page.status for page in probed} <= ({200} if case[0] < 40 else {200, 503}), case
+
+
+HUNG = {"ZOHO_POLL_TIMEOUT": "6s", "ZOHO_STATE__PATH": "memory"}
+
+
+def crowded(visitor: Visitor, crowd: int) -> tuple[list[Answer], list[Answer], list[Answer]]:
+    """Let a crowd of probes wait, and give what pages, health checks and at last the probes were answered."""
+    with under_way([partial(visitor.scrape, 5, probe(job_id)) for job_id in range(1, crowd + 1)]) as probed:
         pages = all_at_once([partial(visitor.scrape, 2), partial(visitor.scrape, 2, "/metrics?collect[]=exporter")])
         health = [visitor.ask(path) for path in ("/-/healthy", "/-/ready") * 3]
-    assert [page.status for page in pages] == [200, 200]
-    assert [page.seconds for page in pages if page.seconds > 2 + LATENESS_SECONDS] == []
-    assert [check.status for check in health if check.status == 0 or check.seconds > LATENESS_SECONDS] == []
-    assert {check.status for check in health[::2]} == {200}
-    assert {page.status for page in probed} <= ({200} if crowd < 40 else {200, 503})
+    return pages, health, probed
 
 
 def test_t5_slow_readers_and_hung_probes_keep_nobody_out(start: Start, peer: Peer) -> None:
@@ -82,13 +95,15 @@ def test_t5_slow_readers_and_hung_probes_keep_nobody_out(start: Start, peer: Pee
     assert {page.status for page in probed} == {200}
 
 
-@pytest.mark.parametrize("path", [probe(7), "/metrics", None], ids=["one job", "metrics", "a job each"])
-def test_t6_hundred_at_once_keep_their_deadline(start: Start, peer: Peer, path: str | None) -> None:
+@pytest.mark.parametrize(
+    ("path", "watched"), [(probe(7), 100), ("/metrics", 20), (None, 100)], ids=["one job", "metrics", "a job each"]
+)
+def test_t6_hundred_at_once_keep_their_deadline(start: Start, peer: Peer, path: str | None, watched: int) -> None:
     """A hundred scrapes at once that the flag lets in are all answered in the time that each was granted."""
     peer.status = silent
     ids = range(1, 101)
-    exporter = start("--web.max-requests=400", environment={"ZOHO_JOBS": listed(ids), "ZOHO_POLL_TIMEOUT": "8s"})
-    visitor = Visitor(exporter.port)
+    environment = {"ZOHO_JOBS": listed(range(1, watched + 1)), "ZOHO_POLL_TIMEOUT": "8s"}
+    visitor = Visitor(start("--web.max-requests=400", environment=environment).port)
     answers = all_at_once([partial(visitor.scrape, 5, path or probe(job_id)) for job_id in ids])
     assert {page.status for page in answers} == {200}
     assert max(page.seconds for page in answers) < 5 + LATENESS_SECONDS
@@ -105,7 +120,7 @@ def test_t6_late_crowd_is_counted_from_its_arrival(start: Start, peer: Peer) -> 
     assert max(page.seconds for page in late) < 3 + LATENESS_SECONDS
 
 
-JOBS = 8_000
+JOBS = 4_000
 
 
 def test_t7_big_pages_hold_up_no_health_check(start: Start) -> None:
@@ -120,11 +135,10 @@ def test_t7_big_pages_hold_up_no_health_check(start: Start) -> None:
     for path in ("/config", "/api/v1/jobs", "/sd/jobs", "/api/v1/openapi.json", "/", "/metrics?collect[]=jobs", "POST"):
         health: list[float] = []
         with meanwhile(partial(check_health, visitor, health)):
-            for _ in range(2):
-                if path == "POST":
-                    assert register(visitor, [next(more) for _ in range(1000)]) == 201
-                else:
-                    assert visitor.ask(path).status == 200, path
+            if path == "POST":
+                assert register(visitor, [next(more) for _ in range(1000)]) == 201
+            else:
+                assert visitor.ask(path).status == 200, path
         assert max(health) < max(1.0, 50 * median(idle)), path
 
 
@@ -151,8 +165,8 @@ def test_t8_pages_of_many_jobs_come_in_time(start: Start, peer: Peer, pace: str)
     visitor = Visitor(exporter.port, headers=BEARER)
     for first in range(1, 3000, 1000):
         assert register(visitor, range(first, first + 1000)) == 201
-    pages = [visitor.scrape(5) for _ in range(4)]
-    assert [page.status for page in pages] == [200] * 4
+    pages = [visitor.scrape(5) for _ in range(3)]
+    assert [page.status for page in pages] == [200] * 3
     assert [round(page.seconds, 1) for page in pages if page.seconds > 5 + 0.5] == []
 
 
@@ -237,7 +251,7 @@ def test_a10_many_connections_write_no_log(start: Start, limit: str) -> None:
                 for number in range(600):
                     visitor = Visitor(exporter.port, address=f"127.0.0.{1 + number % 8}")
                     stack.enter_context(visitor.connected(2)).sendall(b"GET /metr" if number % 2 else b"")
-            time.sleep(3)
+            time.sleep(1)
             if limit == "256:4096":
                 assert Visitor(exporter.port, address="127.0.0.99").ask("/-/healthy", patience=10).status == 200
         deadline = time.monotonic() + 15

@@ -8,18 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from attack.attacked import Attacked
 from attack.conftest import API_TOKEN
-from attack.peer import Call, End, Peer, Step, Trickle, answer, head, report
-from attack.visitors import Answer, Visitor, all_at_once
+from attack.peer import Call, End, Peer, Script, Step, Trickle, answer, head, report
+from attack.visitors import Visitor, all_at_once
 from processes import eventually
 
 Start = Callable[..., Attacked]
 
-ROUNDS = int(os.environ.get("ATTACK_STOPS", "20"))
+ROUNDS = int(os.environ.get("ATTACK_STOPS", "10"))
 """How many processes get SIGHUP and SIGTERM back to back; 200 is a good number by hand."""
 STOP_SECONDS = 15.0
 """Generous bound of a stop while nothing else is under way."""
@@ -130,42 +129,37 @@ GRANTED = {"X-Prometheus-Scrape-Timeout-Seconds": "30"}
 PATHS = ("/metrics", "/probe?crm_module=Leads&job_id=2", "/probe?crm_module=Leads&job_id=77&debug=true")
 
 
-@pytest.mark.parametrize(("script", "number"), [(silent, TERM), (trickling, INT), (late, TERM)])
-def test_t9_scrape_under_way_at_a_stop_is_answered(
-    start: Start, peer: Peer, script: Callable[[Call], list[Step]], number: int
-) -> None:
+STOPPED: dict[str, tuple[str, Script, int]] = {
+    "silent": ("status", silent, TERM),
+    "trickling": ("status", trickling, INT),
+    "late": ("status", late, TERM),
+    "no token": ("tokens", silent, TERM),
+}
+"""Which calls wait when a stop comes, in what manner, and the signal that stops."""
+
+
+def test_t9_scrape_under_way_at_a_stop_is_answered(start: Start, tmp_path: Path) -> None:
     """Scrapes that wait for longer than a stop does get their page or a 503 with words, and the stop is ordinary."""
-    peer.status = script
-    exporter = start(environment={"ZOHO_JOBS": "Leads/1,Leads/2,Leads/3", "ZOHO_POLL_TIMEOUT": "7s"})
-    visitor = Visitor(exporter.port, headers=GRANTED)
-    answers: list[Answer] = []
-    crowd = Thread(target=lambda: answers.extend(all_at_once([partial(visitor.ask, path) for path in PATHS * 2])))
-    crowd.start()
-    eventually(lambda: len(peer.polls) >= 3, "no poll is under way")
-    seconds = exporter.stop(number)
-    crowd.join()
-    assert seconds < 7 + STOP_SECONDS
-    assert exporter.process.returncode == 0
-    assert [a.status for a in answers if a.status not in {200, 503} or len(a.body) < 10] == []
-    assert "Traceback" not in exporter.log
-    assert '"level": "error"' not in exporter.log
+    jobs = {"ZOHO_JOBS": "Leads/1,Leads/2,Leads/3", "ZOHO_POLL_TIMEOUT": "7s"}
 
+    def stopped(name: str) -> None:
+        call, script, number = STOPPED[name]
+        with Peer() as zoho:
+            setattr(zoho, call, script)
+            exporter = start(environment=jobs, state=tmp_path / name / "state.db", at=zoho)
+            visitor = Visitor(exporter.port, headers=GRANTED)
+            with ThreadPoolExecutor(len(PATHS) * 2) as pool:
+                crowd = [pool.submit(visitor.ask, path) for path in PATHS * 2]
+                eventually(lambda: zoho.refreshes if call == "tokens" else len(zoho.polls) >= 3, f"{name}: no call")
+                seconds = exporter.stop(number)
+                answers = [answer.result() for answer in crowd]
+            assert seconds < 7 + STOP_SECONDS, name
+            assert exporter.process.returncode == 0, name
+            assert [a.status for a in answers if a.status not in {200, 503} or len(a.body) < 10] == [], name
+            assert "Traceback" not in exporter.log, name
+            assert '"level": "error"' not in exporter.log or call == "tokens", name
 
-def test_t9_first_token_under_way_at_a_stop(start: Start, peer: Peer) -> None:
-    """A scrape that waits for its account's first token is answered as well."""
-    peer.tokens = silent
-    exporter = start(environment={"ZOHO_JOBS": "Leads/1", "ZOHO_POLL_TIMEOUT": "7s"})
-    visitor = Visitor(exporter.port, headers=GRANTED)
-    answers: list[Answer] = []
-    crowd = Thread(target=lambda: answers.extend(all_at_once([partial(visitor.ask, path) for path in PATHS])))
-    crowd.start()
-    eventually(lambda: peer.refreshes, "no token is asked for")
-    seconds = exporter.stop()
-    crowd.join()
-    assert seconds < 7 + STOP_SECONDS
-    assert exporter.process.returncode == 0
-    assert [a.status for a in answers if a.status not in {200, 503} or len(a.body) < 10] == []
-    assert "Traceback" not in exporter.log
+    all_at_once([partial(stopped, name) for name in STOPPED])
 
 
 def test_t9_stop_waits_for_no_client(start: Start) -> None:

@@ -268,10 +268,15 @@ def throttled(*headers: str, details: object = None) -> Script:
     return lambda _: [answer(error("TOO_MANY_REQUESTS", details=details), "429 Too Many Requests", *headers)]
 
 
+def throttled_until_a_date(call: Call) -> Iterable[Step]:
+    """Refuse with a date that is two minutes ahead whenever that is asked."""
+    return throttled("Retry-After: " + email.utils.formatdate(time.time() + 120, usegmt=True))(call)
+
+
 PAUSES: dict[str, tuple[Script, float]] = {
     "none": (throttled(), 0),
     "seconds": (throttled("Retry-After: 120"), 100),
-    "date": (throttled("Retry-After: " + email.utils.formatdate(time.time() + 900, usegmt=True)), 100),
+    "date": (throttled_until_a_date, 100),
     "past_date": (throttled("Retry-After: Sun, 06 Nov 1994 08:49:37 GMT"), 0),
     "twice": (throttled("Retry-After: 120", "Retry-After: 120"), 100),
     "twice_differing": (throttled("Retry-After: 120", "Retry-After: 100"), 90),

@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,8 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TypeVar
 
-from attack.conftest import free_port, kind_account
+from attack.attacked import served_port
+from attack.conftest import kind_account
 from attack.peer import Peer
 from processes import unmeasured_environment
 
@@ -27,8 +29,8 @@ NO_ANSWER = 0
 """Status of a request that got no answer: refused, cut off or given up."""
 HANGS = 124
 """Status of a start that neither ends nor is ended."""
-SERVING = b"serving metrics"
-"""What the log says once the exporter serves."""
+CPU_SECONDS = 20.0
+"""How much of the processor a start may take, whoever else uses the machine."""
 KIB, MIB = 1024, 1024 * 1024
 
 
@@ -102,7 +104,9 @@ class Visitor:
         with self.connected(patience) as connection:
             client = http.client.HTTPConnection(LOOPBACK, self.port, patience)
             client.sock = connection
-            client.request(method, path, body, {"Connection": "close", **self.headers, **headers})
+            # Whoever is refused before the whole body was sent may still read why.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                client.request(method, path, body, {"Connection": "close", **self.headers, **headers})
             answer = client.getresponse()
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
 
@@ -157,7 +161,6 @@ class Ended:
     status: int
     served: bool
     log: str
-    seconds: float
     peak_mib: float
 
     @property
@@ -174,37 +177,40 @@ class Doorstep:
     environment: Mapping[str, str]
     folder: Path
 
-    def run(
-        self,
-        *arguments: str,
-        patience: float = 20.0,
-        visit: Callable[[Visitor], object] | None = None,
-        also: Mapping[str, str] | None = None,
-    ) -> Ended:
-        """Start, and once it serves, visit it and end it with SIGTERM; kill it when patience ends (status `HANGS`)."""
-        port = free_port()
-        command = [*self.build, f"--web.listen-address={LOOPBACK}:{port}", "--log.format=json", *arguments]
-        log = self.folder / f"start-{port}.log"
-        environment = {**self.environment, **(also or {})}
+    def run(self, *arguments: str, visit: Callable[[Visitor], object] | None = None) -> Ended:
+        """Start, and once it serves, visit it and end it with SIGTERM.
+
+        Killed (status `HANGS`) when it took more than `CPU_SECONDS`, or neither served nor ended for a minute.
+        """
+        command = [*self.build, f"--web.listen-address={LOOPBACK}:0", "--log.format=json", *arguments]
         began, peak, served = time.monotonic(), 0.0, False
-        with log.open("wb") as output:
+        with tempfile.NamedTemporaryFile(prefix="start-", dir=self.folder, delete=False) as output:
             process = subprocess.Popen(
-                command, env=environment, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                command,
+                env=self.environment,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
             )
-        while process.poll() is None and time.monotonic() - began < patience:
+        log = Path(output.name)
+        while process.poll() is None and time.monotonic() - began < 60:
             with contextlib.suppress(OSError, StopIteration):
                 peak = max(peak, peak_mib(process.pid))
-            if not served and SERVING in log.read_bytes():
+                if cpu_seconds(process.pid) > CPU_SECONDS:
+                    break
+            port = None if served else served_port(log.read_text(errors="replace"))
+            if port:
                 served = True
                 if visit is not None:
                     visit(Visitor(port))
                 process.terminate()
                 began = time.monotonic()
             time.sleep(0.02)
-        seconds, status = time.monotonic() - began, process.poll()
+        status = process.poll()
         process.kill()
         process.wait()
-        return Ended(HANGS if status is None else status, served, log.read_text(errors="replace"), seconds, peak)
+        return Ended(HANGS if status is None else status, served, log.read_text(errors="replace"), peak)
 
 
 def doorstep(build: list[str], peer: Peer, folder: Path, **variables: str | None) -> Doorstep:
@@ -216,6 +222,12 @@ def doorstep(build: list[str], peer: Peer, folder: Path, **variables: str | None
         **variables,
     }
     return Doorstep(build, unmeasured_environment(**{k: v for k, v in given.items() if v is not None}), folder)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Give how much of the processor a process has taken, in seconds."""
+    words = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_mib(pid: int) -> float:

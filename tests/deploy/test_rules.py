@@ -67,6 +67,7 @@ def test_promtool_accepts_the_example_configuration(program: Program) -> None:
     assert "2 rule files found" in check.stdout
 
 
+@pytest.mark.timeout(600)  # a day in steps of a minute takes promtool half a minute of its own
 @pytest.mark.parametrize("file", CASE_FILES, ids=lambda file: file.stem)
 def test_rules_do_what_their_cases_say(program: Program, file: Path) -> None:
     """Promtool plays each case: what fires, with its exact text, and what keeps quiet."""
