@@ -5,19 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from exporter.errors import Problem
-from exporter.model import JobKey, JobSpec, Snapshot, TrackedJob
-
-
-class Page(Protocol):
-    """A rendered page."""
-
-    @property
-    def content_type(self) -> str:
-        """The full media type, with version and charset."""
-
-    @property
-    def body(self) -> bytes:
-        """The page."""
+from exporter.model import JobKey, JobSpec, Page, Snapshot, TrackedJob
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,16 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 
 from exporter.errors import TooManyJobsError
-from exporter.model import JobKey
-from exporter.web.contract import Exporter, Page
+from exporter.model import JobKey, Page
+from exporter.web.contract import Exporter
 from exporter.web.prometheus.jobs_asked import job_asked
 from exporter.web.request import Request
 
 TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 _LONGEST_SECONDS = 300.0
 COLLECT = "collect[]"
-GROUPS = {"jobs": "Jobs", "modules": "Modules", "accounts": "Accounts", "exporter": "Exporter"}
-"""What `collect[]` may ask for, and the group of families that it means."""
+GROUPS = ("jobs", "modules", "accounts", "exporter")
+"""The groups of families that `collect[]` may ask for."""
 
 
 class Scrapes:
@@ -27,11 +27,9 @@ class Scrapes:
 
     def metrics(self, request: Request) -> Response:
         """Give the page of every job, or of the groups that `collect[]` names."""
-        asked = request.query.getlist(COLLECT) or list(GROUPS)
-        unknown = [name for name in asked if name not in GROUPS]
-        if unknown:
+        groups = set(request.query.getlist(COLLECT) or GROUPS)
+        if groups - set(GROUPS):
             return _refused([f"{COLLECT}: expected one of {', '.join(GROUPS)}"])
-        groups = {GROUPS[name] for name in asked}
         return _page(self._exporter.scrape(request.deadline, _accept(request), groups))
 
     def probe(self, request: Request) -> Response:
