@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
 from exporter.model import Snapshot
+from exporter.web.contract import Exporter
 from exporter.web.request import Request
 from exporter.web.status import phrases
 from exporter.web.status.accounts import facts, spent
@@ -66,9 +67,9 @@ class StatusPage:
         self._template = environment.get_template("status.html")
         self.headers = _headers(style, script)
 
-    def answer(self, request: Request, snapshot: Snapshot, now: float) -> Response:
-        """Give the page of what is known now (Unix seconds), with the filters that the query names."""
-        body = self.write(snapshot, Filters.of(request.query), now)
+    def answer(self, exporter: Exporter, request: Request) -> Response:
+        """Give the page of what is known now, with the filters that the query names."""
+        body = self.write(exporter.snapshot(), Filters.of(request.query), exporter.now())
         return Response(body, media_type="text/html", headers=self.headers)
 
     def write(self, snapshot: Snapshot, filters: Filters, now: float) -> bytes:
