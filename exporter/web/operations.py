@@ -8,9 +8,6 @@ from starlette.responses import PlainTextResponse, Response
 from exporter.web.contract import Exporter
 from exporter.web.request import Request
 
-HEALTH_PATH = "/-/healthy"
-READY_PATH = "/-/ready"
-
 
 def healthy(_: Exporter, __: Request) -> Response:
     """Say that the process answers."""

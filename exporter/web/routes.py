@@ -68,7 +68,7 @@ def create_routes(options: WebOptions, exporter: Exporter) -> tuple[Route, ...]:
         Route("GET", api.OPENAPI_PATH, by(api.openapi)),
         Route("GET", "/config", by(operations.configuration)),
         Route("POST", RELOAD_PATH, by(operations.reload), Entry.OPERATOR),
-        Route("GET", operations.HEALTH_PATH, by(operations.healthy), Entry.ANYBODY, Kind.HEALTH),
-        Route("GET", operations.READY_PATH, by(operations.ready), Entry.ANYBODY, Kind.READINESS),
+        Route("GET", "/-/healthy", by(operations.healthy), Entry.ANYBODY, Kind.HEALTH),
+        Route("GET", "/-/ready", by(operations.ready), Entry.ANYBODY, Kind.READINESS),
         Route("GET", "/", by(page.answer)),
     )

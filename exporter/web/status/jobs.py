@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from urllib.parse import urlencode
 
 from exporter.model import JobKey, JobReport, JobState, TrackedJob
-from exporter.web.status.phrases import Bar, Moment, ago, ahead, bar, counted, lasting, moment, share
+from exporter.web.status.phrases import ago, ahead, counted, lasting, share
 from exporter.web.status.standing import Standing, left_behind, standing_of
 
 EXPLAIN_PATH = "/explain"
@@ -12,11 +12,8 @@ EXPLAIN_PATH = "/explain"
 
 def in_order(jobs: Iterable[TrackedJob]) -> list[TrackedJob]:
     """Put those that need a person first, then the ended ones from the latest to the earliest."""
-    return sorted(jobs, key=_place)
-
-
-def _place(job: TrackedJob) -> tuple[object, ...]:
-    return (standing_of(job).urgency, -(job.finished_at or 0.0), job.spec.key)
+    order = list(Standing)
+    return sorted(jobs, key=lambda job: (order.index(standing_of(job)), -(job.finished_at or 0.0), job.spec.key))
 
 
 def explain_url(key: JobKey) -> str:
@@ -39,11 +36,11 @@ def look(job: TrackedJob) -> str:
     return "waiting" if job.state is JobState.UNKNOWN and not job.polled_at else job.state.value.casefold()
 
 
-def progress(report: JobReport | None) -> Bar | None:
-    """Draw how far a job is; a record counts as done when it was updated or could not be."""
+def progress(report: JobReport | None) -> tuple[int, int] | None:
+    """Give the records done, of how many; one counts as done when it was updated or could not be."""
     if report is None or not report.total or report.updated is None or report.failed is None:
         return None
-    return bar(min(report.updated + report.failed, report.total), report.total)
+    return min(report.updated + report.failed, report.total), report.total
 
 
 def failed_share(report: JobReport | None) -> str:
@@ -53,19 +50,19 @@ def failed_share(report: JobReport | None) -> str:
     return share(report.failed, report.updated + report.failed)
 
 
-def end(job: TrackedJob, now: float) -> Moment | None:
-    """Say when the job ended, or is expected to end."""
+def end(job: TrackedJob, now: float) -> tuple[float, str] | None:
+    """Give when the job ended, or is expected to end, and say it."""
     if job.finished_at is not None:
-        return ago(job.finished_at, now)
-    return None if job.completes_at is None else ahead(job.completes_at, now)
+        return job.finished_at, ago(job.finished_at, now)
+    return None if job.completes_at is None else (job.completes_at, ahead(job.completes_at, now))
 
 
-def next_poll(job: TrackedJob, now: float) -> Moment | None:
-    """Say when a scrape polls the job again; `None` for never."""
+def next_poll(job: TrackedJob, now: float) -> tuple[float, str] | None:
+    """Give when a scrape polls the job again, and say it; `None` for never."""
     if job.is_terminal:
         return None
     at = job.first_seen_at if job.next_poll_at is None else job.next_poll_at
-    return moment(at, f"next in {lasting(at - now)}" if at > now else "due at the next scrape")
+    return at, f"next in {lasting(at - now)}" if at > now else "due at the next scrape"
 
 
 def note(job: TrackedJob, now: float) -> str:
