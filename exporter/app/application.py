@@ -14,18 +14,8 @@ from exporter.app.readiness import FirstTokens
 from exporter.app.writing import WritingTime
 from exporter.errors import ConfigurationError, Problem
 from exporter.jobs import JobTable, Refresher, Retention, Schedule, explain_account, explain_job
-from exporter.metrics import JOBS, PROBED, SCRAPED, Telemetry, render, table
-from exporter.model import (
-    AccountSnapshot,
-    ExporterSnapshot,
-    JobKey,
-    JobSpec,
-    Page,
-    PollTally,
-    Probe,
-    Snapshot,
-    TrackedJob,
-)
+from exporter.metrics import JOBS, PROBED, SCRAPED, Page, Telemetry, render, table
+from exporter.model import AccountSnapshot, ExporterSnapshot, JobKey, JobSpec, PollTally, Probe, Snapshot, TrackedJob
 from exporter.redactor import Redactor
 from exporter.settings import JobFiles, Settings, effective_settings, matching
 from exporter.state import Store

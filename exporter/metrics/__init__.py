@@ -3,5 +3,6 @@
 from exporter.metrics.families import JOBS, PROBED, SCRAPED, table
 from exporter.metrics.page import render
 from exporter.metrics.telemetry import Telemetry
+from exporter.model import Page
 
-__all__ = ["JOBS", "PROBED", "SCRAPED", "Telemetry", "render", "table"]
+__all__ = ["JOBS", "PROBED", "SCRAPED", "Page", "Telemetry", "render", "table"]

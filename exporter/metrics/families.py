@@ -7,10 +7,10 @@ against them. The next metric is one row here.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from exporter.model import (
-    Account,
     AccountSnapshot,
     Distribution,
     ExporterSnapshot,
@@ -105,6 +105,12 @@ def _spread(given: Given) -> Iterator[tuple[Labels, Value]]:
 
 _LAST_POLL = "as of the last good poll"
 
+
+def _count(name: str, count: str, text: str) -> Family[TrackedJob]:
+    field = f"{count.title()}_Count"
+    return Family(name, f"{text} (Zoho field {field}), {_LAST_POLL}.", lambda job: getattr(job.report, count, None))
+
+
 _JOB_FAMILIES: tuple[Family[TrackedJob], ...] = (
     Family(
         "zoho_mass_update_job_state",
@@ -113,26 +119,10 @@ _JOB_FAMILIES: tuple[Family[TrackedJob], ...] = (
         lambda job: ((state, state is job.state) for state in JobState),
         ("state",),
     ),
-    Family(
-        "zoho_mass_update_job_updated_records",
-        f"Records updated so far (Zoho field Updated_Count), {_LAST_POLL}.",
-        lambda job: job.report.updated if job.report else None,
-    ),
-    Family(
-        "zoho_mass_update_job_failed_records",
-        f"Records that could not be updated (Zoho field Failed_Count), {_LAST_POLL}.",
-        lambda job: job.report.failed if job.report else None,
-    ),
-    Family(
-        "zoho_mass_update_job_not_updated_records",
-        f"Records not updated yet (Zoho field Not_Updated_Count), {_LAST_POLL}.",
-        lambda job: job.report.not_updated if job.report else None,
-    ),
-    Family(
-        "zoho_mass_update_job_total_records",
-        f"Records the job was scheduled to update (Zoho field Total_Count), {_LAST_POLL}.",
-        lambda job: job.report.total if job.report else None,
-    ),
+    _count("zoho_mass_update_job_updated_records", "updated", "Records updated so far"),
+    _count("zoho_mass_update_job_failed_records", "failed", "Records that could not be updated"),
+    _count("zoho_mass_update_job_not_updated_records", "not_updated", "Records not updated yet"),
+    _count("zoho_mass_update_job_total_records", "total", "Records the job was scheduled to update"),
     Family(
         "zoho_mass_update_job_first_seen_timestamp_seconds",
         "When the exporter began to track the job, Unix time.",
@@ -245,9 +235,7 @@ def _module_families(codes: Labels) -> tuple[Family[Share], ...]:
     )
 
 
-def _where(account: Account) -> Labels:
-    return account.data_center, account.environment, account.api_version
-
+_where = attrgetter("data_center", "environment", "api_version")
 
 _ACCOUNT_FAMILIES: tuple[Family[Share], ...] = (
     Family(

@@ -39,20 +39,14 @@ class JobBody(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", title="JobToWatch")
 
-    account: Annotated[
-        str, Field(default="", description="Alias of the account; may be left out where there is one account.")
-    ]
-    module: Annotated[str, Field(pattern=f"^{MODULE_PATTERN}$", description="API name of the module, such as Leads.")]
-    job_id: Annotated[
-        str, Field(pattern=f"^{JOB_ID_PATTERN}$", description="The digits that Zoho answered, as a string.")
-    ]
-    name: Annotated[Text, Field(default="", description="Name to show for the job.")]
-    group: Annotated[Text, Field(default="", description="Campaign of several jobs that this one belongs to.")]
-    labels: Annotated[
-        dict[Text, Text],
-        BeforeValidator(_bounded),
-        Field(default_factory=dict, description="Labels that the setting job_labels allows."),
-    ]
+    account: str = Field("", description="Alias of the account; may be left out where there is one account.")
+    module: str = Field(pattern=f"^{MODULE_PATTERN}$", description="API name of the module, such as Leads.")
+    job_id: str = Field(pattern=f"^{JOB_ID_PATTERN}$", description="The digits that Zoho answered, as a string.")
+    name: Text = Field("", description="Name to show for the job.")
+    group: Text = Field("", description="Campaign of several jobs that this one belongs to.")
+    labels: Annotated[dict[Text, Text], BeforeValidator(_bounded)] = Field(
+        default_factory=dict, description="Labels that the setting job_labels allows."
+    )
 
 
 _JOB: TypeAdapter[JobBody] = TypeAdapter(Annotated[JobBody, BeforeValidator(_bounded)])
@@ -142,7 +136,7 @@ class ProblemView(BaseModel):
     title: str
     status: int
     detail: str
-    errors: Annotated[list[FaultView], Field(default_factory=list, description="Each wrong value of the body.")]
+    errors: list[FaultView] = Field(default_factory=list, description="Each wrong value of the body.")
 
 
 def read_bodies(document: object) -> tuple[list[JobBody], list[Fault]]:

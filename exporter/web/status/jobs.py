@@ -7,8 +7,6 @@ from exporter.model import JobKey, JobReport, JobState, TrackedJob
 from exporter.web.status.phrases import ago, ahead, counted, lasting, share
 from exporter.web.status.standing import Standing, left_behind, standing_of
 
-EXPLAIN_PATH = "/explain"
-
 
 def in_order(jobs: Iterable[TrackedJob]) -> list[TrackedJob]:
     """Put those that need a person first, then the ended ones from the latest to the earliest."""
@@ -19,7 +17,7 @@ def in_order(jobs: Iterable[TrackedJob]) -> list[TrackedJob]:
 def explain_url(key: JobKey) -> str:
     """Give the address that says why a job shows what it shows."""
     query = {"account": key.account, "crm_module": key.module, "job_id": key.job_id}
-    return f"{EXPLAIN_PATH}?{urlencode(query, errors='replace')}"
+    return f"/explain?{urlencode(query, errors='replace')}"
 
 
 def state_word(job: TrackedJob) -> str:
