@@ -85,12 +85,11 @@ class Group(Generic[Subject]):
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What is known of an account, or of one of its modules, with its jobs."""
+    """What is known of an account, or of its module of this name, with its jobs."""
 
     state: AccountSnapshot
     jobs: tuple[TrackedJob, ...]
     name: str = ""
-    """The module's, where it is one."""
 
 
 def _spread(given: Given) -> Iterator[tuple[Labels, Value]]:

@@ -37,7 +37,7 @@ class WebOptions:
         try:
             granted = float(headers.get(TIMEOUT_HEADER, ""))
         except ValueError:
-            return self.default_timeout_seconds
+            granted = math.nan
         if not 0 < granted < math.inf:
             return self.default_timeout_seconds
         return min(max(granted - self.timeout_offset_seconds, granted / 2), _LONGEST_SECONDS)

@@ -20,7 +20,7 @@ def metrics(exporter: Exporter, request: Request) -> Response:
     groups = set(request.query.getlist(COLLECT) or GROUPS)
     if groups - set(GROUPS):
         return _refused([f"{COLLECT}: expected one of {', '.join(GROUPS)}"])
-    return _page(exporter.scrape(request.deadline, _accept(request), groups))
+    return _page(exporter.scrape(request.deadline, request.headers.get("Accept", ""), groups))
 
 
 def probe(exporter: Exporter, request: Request) -> Response:
@@ -29,7 +29,7 @@ def probe(exporter: Exporter, request: Request) -> Response:
     if faults:
         return _refused(faults)
     try:
-        page = exporter.probe(key, request.deadline, _accept(request))
+        page = exporter.probe(key, request.deadline, request.headers.get("Accept", ""))
     except TooManyJobsError as error:
         return PlainTextResponse(f"{key} is not tracked: {error}\n", status_code=429)
     if request.query.get("debug") == "true":
@@ -55,10 +55,6 @@ def _debug(exporter: Exporter, key: JobKey, page: Page) -> str:
         ("The page", (page.body.decode(errors="replace"),)),
     )
     return "\n".join(f"{title}\n{'-' * len(title)}\n{_text(lines)}" for title, lines in sections)
-
-
-def _accept(request: Request) -> str:
-    return request.headers.get("Accept", "")
 
 
 def _page(page: Page) -> Response:

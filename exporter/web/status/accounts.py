@@ -1,22 +1,18 @@
 """One account in words. Pure: a snapshot and the time in, words out."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from exporter.model import CreditStatus, TokenStatus, UpstreamStatus
 from exporter.web.status.phrases import counted, lasting, number
 
-Tone = Literal["good", "calm", "bad"]
-"""How a fact is meant to be taken."""
-
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing about an account."""
+    """One thing about an account. Its tone is good, calm or bad."""
 
     name: str
     text: str
-    tone: Tone = "calm"
+    tone: str = "calm"
 
 
 def facts(upstream: UpstreamStatus, now: float) -> tuple[Fact, ...]:
@@ -61,7 +57,7 @@ def _polling(upstream: UpstreamStatus) -> Fact:
 
 def _remaining(credit: CreditStatus) -> Fact:
     left = "not said yet" if credit.remaining is None else number(credit.remaining)
-    tone: Tone = "bad" if credit.is_reserve_reached else "calm"
+    tone = "bad" if credit.is_reserve_reached else "calm"
     return Fact("Left at Zoho", f"{left} (reserve {number(credit.reserve)})", tone)
 
 

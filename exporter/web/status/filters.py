@@ -1,7 +1,6 @@
 """Which jobs a reader wants to see: the query parameters of the page. Pure."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 
 from exporter.model import JobState, Snapshot, TrackedJob
 from exporter.web.status.standing import standing_of
@@ -24,31 +23,25 @@ def is_shown(job: TrackedJob, given: Mapping[str, str]) -> bool:
     return has_state and all(given.get(name, value) == value for name, value in own.items())
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One filter of the form: the texts of its values, and the value that is chosen."""
+def choices(snapshot: Snapshot, given: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, str], str]]:
+    """Give the form's filters: the name of each, the texts of its values, and the value that is chosen.
 
-    name: str
-    texts: Mapping[str, str]
-    chosen: str
-
-
-def choices(snapshot: Snapshot, given: Mapping[str, str]) -> tuple[Choice, ...]:
-    """Give the form's filters. What the reader asked for is among the options even where no job has it."""
+    What the reader asked for is among the options even where no job has it.
+    """
     specs = [job.spec for job in snapshot.jobs]
     states = {ATTENTION: "Needs attention"} | {state.value: state.value.capitalize() for state in JobState}
     state = given.get("state", "")
-    return (
-        _choice("account", _same(account.account.alias for account in snapshot.accounts), given.get("account", "")),
-        _choice("module", _same(spec.key.module for spec in specs), given.get("module", "")),
-        _choice("state", states, next((value for value in states if value.casefold() == state.casefold()), state)),
-        _choice("group", _same(spec.group for spec in specs), given.get("group", "")),
-    )
+    chosen = {**given, "state": next((value for value in states if value.casefold() == state.casefold()), state)}
+    offered = {
+        "account": _same(account.account.alias for account in snapshot.accounts),
+        "module": _same(spec.key.module for spec in specs),
+        "state": states,
+        "group": _same(spec.group for spec in specs),
+    }
+    for name, texts in offered.items():
+        value = chosen.get(name, "")
+        yield name, texts if value in {"", *texts} else {**texts, value: value}, value
 
 
 def _same(values: Iterable[str]) -> dict[str, str]:
     return {value: value for value in sorted(set(values)) if value}
-
-
-def _choice(name: str, texts: Mapping[str, str], chosen: str) -> Choice:
-    return Choice(name, texts if chosen in texts or not chosen else {**texts, chosen: chosen}, chosen)

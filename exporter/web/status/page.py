@@ -15,9 +15,7 @@ from starlette.responses import Response
 from exporter.model import Snapshot
 from exporter.web.contract import Exporter
 from exporter.web.request import Request
-from exporter.web.status import accounts, jobs, phrases
-from exporter.web.status.filters import ATTENTION, asked, choices, is_shown
-from exporter.web.status.notices import notices
+from exporter.web.status import accounts, filters, jobs, notices, phrases
 from exporter.web.status.standing import Standing, standing_of
 
 DOCS_URL = "https://github.com/zoho-mass-update-exporter/zoho-mass-update-exporter/blob/main"
@@ -36,21 +34,20 @@ class StatusPage:
             loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         style, script = (loader.get_source(environment, name)[0] for name in ("status.css", "status.js"))
-        for words in (accounts, jobs, phrases):
+        for words in (accounts, filters, jobs, notices, phrases):
             environment.globals |= {name: word for name, word in vars(words).items() if not name.startswith("_")}
         environment.globals |= {
             "style": style,
             "script": script,
             "telemetry_path": telemetry_path,
             "docs_url": DOCS_URL,
-            "attention_filter": ATTENTION,
         }
         self._template = environment.get_template("status.html")
         self.headers = _headers(style, script)
 
     def answer(self, exporter: Exporter, request: Request) -> Response:
         """Give the page of what is known now, with the filters that the query names."""
-        body = self.write(exporter.snapshot(), asked(request.query), exporter.now())
+        body = self.write(exporter.snapshot(), filters.asked(request.query), exporter.now())
         return Response(body, media_type="text/html", headers=self.headers)
 
     def write(self, snapshot: Snapshot, given: Mapping[str, str], now: float) -> bytes:
@@ -60,10 +57,8 @@ class StatusPage:
             snapshot=snapshot,
             standings=standings,
             urgent=[(standing, standings[standing]) for standing in Standing if standing.needs_attention],
-            notices=notices(snapshot, now),
-            choices=choices(snapshot, given),
             given=given,
-            rows=jobs.in_order(job for job in snapshot.jobs if is_shown(job, given)),
+            rows=jobs.in_order(job for job in snapshot.jobs if filters.is_shown(job, given)),
             now=now,
             accounts=[one for one in snapshot.accounts if given.get("account") in {None, one.account.alias}],
         )

@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime
 
-MISSING = "\N{EN DASH}"
-"""Stands where there is nothing to show."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _LAST_SECOND = 253_402_300_799
 """The end of the year 9999: a state file edited by hand may hold anything, and the page is shown all the same."""
@@ -36,7 +34,7 @@ def ahead(at: float, now: float) -> str:
 
 def number(count: int | None) -> str:
     """Give a count with separators, or a dash where there is none."""
-    return MISSING if count is None else f"{count:,}"
+    return "\N{EN DASH}" if count is None else f"{count:,}"
 
 
 def counted(count: int, noun: str) -> str:

@@ -39,7 +39,7 @@ def test_query_filters_jobs(query: dict[str, str], shown: list[TrackedJob]) -> N
 
 def test_choices_are_what_there_is() -> None:
     """The form offers each account, module and group once, and every state."""
-    offered = {choice.name: list(choice.texts) for choice in choices(snapshot_of(RUNNING, FAILING), {})}
+    offered = {name: list(texts) for name, texts, _ in choices(snapshot_of(RUNNING, FAILING), {})}
     states = ["SCHEDULED", "QUEUED", "RUNNING", "SUSPENDED", "COMPLETED", "FAILED", "UNKNOWN"]
     assert offered == {
         "account": ["acme"],
@@ -59,7 +59,6 @@ def test_choices_are_what_there_is() -> None:
 )
 def test_form_shows_what_was_asked(given: dict[str, str], name: str, value: str) -> None:
     """What the reader asked for is chosen in the form, known or not."""
-    chosen = {
-        choice.name: choice.chosen for choice in choices(snapshot_of(RUNNING), given) if choice.chosen in choice.texts
-    }
+    form = choices(snapshot_of(RUNNING), given)
+    chosen = {name: chosen for name, texts, chosen in form if chosen in texts}
     assert chosen == {name: value}
