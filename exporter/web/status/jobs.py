@@ -77,10 +77,9 @@ def _waiting(job: TrackedJob, now: float) -> str:
 
 
 def _partly_failed(job: TrackedJob, _: float) -> str:
-    failed = job.report.failed if job.report else None
-    return (
-        f"{counted(failed, 'record')} failed" if failed else f"{counted(left_behind(job.report), 'record')} not updated"
-    )
+    if job.report and job.report.failed:
+        return f"{counted(job.report.failed, 'record')} failed"
+    return f"{counted(left_behind(job.report), 'record')} not updated"
 
 
 _NOTES: dict[Standing, Callable[[TrackedJob, float], str]] = {

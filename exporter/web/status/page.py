@@ -22,11 +22,7 @@ DOCS_URL = "https://github.com/zoho-mass-update-exporter/zoho-mass-update-export
 
 
 class StatusPage:
-    """Writes the page. Immutable once built, so it may be shared among threads.
-
-    Args:
-        telemetry_path: where the metrics are.
-    """
+    """Writes the page. Immutable once built, so it may be shared among threads."""
 
     def __init__(self, telemetry_path: str) -> None:
         loader = PackageLoader("exporter.web.status")

@@ -63,11 +63,7 @@ def percent(part: int, whole: int) -> str:
 
 def pace(records_per_second: float) -> str:
     """Give a pace in the largest unit of time that makes it a number above 1."""
-    for seconds, unit in ((1, "s"), (_MINUTE, "min")):
-        if records_per_second * seconds >= 1:
-            return f"{_short(records_per_second * seconds)}/{unit}"
-    return f"{_short(records_per_second * _HOUR)}/h"
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"  # noqa: PLR2004 - two digits are enough
+    units = ((1, "s"), (_MINUTE, "min"), (_HOUR, "h"))
+    seconds, unit = next((pair for pair in units if records_per_second * pair[0] >= 1), units[-1])
+    records = records_per_second * seconds
+    return f"{records:,.0f}/{unit}" if records >= 10 else f"{records:.1f}/{unit}"  # noqa: PLR2004 - two digits are enough
