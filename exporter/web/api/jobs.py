@@ -10,16 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from exporter.errors import DeclaredJobError, TooManyJobsError
 from exporter.model import JobKey, JobSource, JobSpec
-from exporter.web.api.schemas import (
-    MOST_FAULTS,
-    Fault,
-    JobBody,
-    JobsView,
-    JobView,
-    JobWithHistoryView,
-    fault_at,
-    read_bodies,
-)
+from exporter.web.api import schemas
 from exporter.web.contract import Exporter
 from exporter.web.problems import problem
 from exporter.web.prometheus import account_asked, faults_of
@@ -32,14 +23,14 @@ NOT_KEPT = "It is done, but a restart would undo it: the state file can't be wri
 
 def list_jobs(exporter: Exporter, _: Request) -> Response:
     """List all jobs."""
-    return _json(JobsView.model_validate(exporter.snapshot()))
+    return _json(schemas.JobsView.model_validate(exporter.snapshot()))
 
 
 def show(exporter: Exporter, request: Request) -> Response:
     """Show one job with its history."""
     key = JobKey(**request.names)
     job = exporter.find(key)
-    return _json(JobWithHistoryView.model_validate(job)) if job else _not_tracked(key)
+    return _json(schemas.JobWithHistoryView.model_validate(job)) if job else _not_tracked(key)
 
 
 def forget(exporter: Exporter, request: Request) -> Response:
@@ -63,9 +54,9 @@ def register(exporter: Exporter, request: Request) -> Response:
     except ValueError as error:
         return problem(400, "Not JSON", f"The body is not JSON: {error}.")
     is_list = isinstance(document, list)
-    bodies, faults = read_bodies(document)
+    bodies, faults = schemas.read_bodies(document)
     specs = [_spec(body, exporter) for body in bodies]
-    faults = faults or list(islice(_unconfigured(specs, exporter, is_list=is_list), MOST_FAULTS))
+    faults = faults or list(islice(_unconfigured(specs, exporter, is_list=is_list), schemas.MOST_FAULTS))
     if faults:
         return problem(400, "Wrong body", "The body is not one job or a list of jobs; see errors.", faults)
     return _take_in(specs, exporter, is_list=is_list)
@@ -81,23 +72,23 @@ def _take_in(specs: Sequence[JobSpec], exporter: Exporter, *, is_list: bool) -> 
     if not exporter.is_kept():
         return problem(503, "Not kept", NOT_KEPT)
     known = {job.spec.key: job for job in exporter.snapshot().jobs}
-    views = [JobView.model_validate(known[spec.key]) for spec in specs if spec.key in known]
-    return _json(JobsView(jobs=views) if is_list or not views else views[0], 201 if any(is_new) else 200)
+    views = [schemas.JobView.model_validate(known[spec.key]) for spec in specs if spec.key in known]
+    return _json(schemas.JobsView(jobs=views) if is_list or not views else views[0], 201 if any(is_new) else 200)
 
 
-def _spec(body: JobBody, exporter: Exporter) -> JobSpec:
+def _spec(body: schemas.JobBody, exporter: Exporter) -> JobSpec:
     key = JobKey(account_asked(body.account, exporter), body.module, body.job_id)
     return JobSpec(key, JobSource.API, body.name, body.group, MappingProxyType(body.labels))
 
 
-def _unconfigured(specs: Sequence[JobSpec], exporter: Exporter, *, is_list: bool) -> Iterator[Fault]:
+def _unconfigured(specs: Sequence[JobSpec], exporter: Exporter, *, is_list: bool) -> Iterator[schemas.Fault]:
     """Give each account and label that the configuration does not have."""
     allowed = exporter.job_labels
     known = f"; it has {', '.join(allowed)}" if allowed else ", which is empty"
     for number, spec in enumerate(specs):
         labels = (f'labels: "{name}" is not in job_labels{known}' for name in spec.labels if name not in allowed)
         for fault in (*faults_of(spec.key, exporter), *labels):
-            yield fault_at((number,) if is_list else (), fault)
+            yield schemas.fault_at((number,) if is_list else (), fault)
 
 
 def _not_tracked(key: JobKey) -> Response:
