@@ -51,7 +51,6 @@ def main() -> None:
         settings = settings_for(account, account="acme", **SETTINGS)
         application = Application(settings, SqliteStore(Path(directory) / "state.db"))
         options = WebOptions(
-            "soak",
             settings.web.telemetry_path,
             settings.scrape_timeout,
             settings.scrape_timeout_offset,

@@ -445,6 +445,14 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """One rendered page. `content_type` is the full media type, with version and charset."""
+
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class TlsServer:
     """How our own web server speaks TLS."""
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from samples import NOW
 
@@ -12,6 +12,7 @@ from exporter.model import (
     ExporterSnapshot,
     JobKey,
     JobSpec,
+    Page,
     Snapshot,
     TrackedJob,
 )
@@ -20,12 +21,8 @@ from exporter.web.contract import Readiness
 READY = Readiness(is_ready=True, sentences=("account acme: ready",))
 
 
-@dataclass(frozen=True)
-class PlayedPage:
-    """A page as the metrics part gives it."""
-
-    content_type: str = "text/plain; version=0.0.4; charset=utf-8"
-    body: bytes = b"up 1\n" * 1000
+PAGE = Page("text/plain; version=0.0.4; charset=utf-8", b"up 1\n" * 1000)
+"""A page as the metrics part gives it."""
 
 
 @dataclass
@@ -59,17 +56,17 @@ class PlayedExporter:
         """Give a job."""
         return self.jobs.get(key)
 
-    def scrape(self, deadline: float, accept: str, groups: Collection[str]) -> PlayedPage:
+    def scrape(self, deadline: float, accept: str, groups: Collection[str]) -> Page:
         """Give a page."""
         self.scrapes.append((deadline - time.monotonic(), accept, set(groups)))
-        return PlayedPage()
+        return PAGE
 
-    def probe(self, key: JobKey, deadline: float, accept: str) -> PlayedPage:
+    def probe(self, key: JobKey, deadline: float, accept: str) -> Page:
         """Give a page, unless there is no room for the job."""
         if key not in self.jobs and len(self.jobs) >= self.most_jobs:
             raise TooManyJobsError("no room")
         self.probes.append((key, deadline - time.monotonic(), accept))
-        return PlayedPage(body=b"zoho_mass_update_probe_success 1.0\n")
+        return replace(PAGE, body=b"zoho_mass_update_probe_success 1.0\n")
 
     def explain(self, key: JobKey) -> tuple[str, ...]:
         """Give a sentence for a job that is tracked."""

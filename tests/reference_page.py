@@ -10,29 +10,29 @@ seconds; an age is `time() - x_timestamp_seconds`. A sample that is not known is
 """
 
 _TITLES = {
-    "Jobs": """\
+    "jobs": """\
 ## One job
 
 Labels `account`, `module` and `job_id` on every family. A job's series end when the exporter no longer tracks it. Join
 the name and the group on with
 `* on (account, module, job_id) group_left (job_name, group) zoho_mass_update_job_info`.
 """,
-    "Modules": """\
+    "modules": """\
 ## Sums by module
 
 Labels `account` and `module` on every family. They outlive the jobs.
 """,
-    "Accounts": """\
+    "accounts": """\
 ## Accounts: polls, Zoho's API and tokens
 
 Label `account` on every family.
 """,
-    "Exporter": """\
+    "exporter": """\
 ## The exporter itself
 
 Beside these come the Python client's own `process_*` and `python_*` families.
 """,
-    "Probe": """\
+    "probe": """\
 ## A probe
 
 On `/probe` alone, beside the families of the one job.

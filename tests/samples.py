@@ -68,9 +68,7 @@ def transport_options(
 def web_options() -> WebOptions:
     """Give the web server's options that the settings have by default."""
     given = SETTINGS.web
-    return WebOptions(
-        "1.2.3", given.telemetry_path, SETTINGS.scrape_timeout, SETTINGS.scrape_timeout_offset, given.max_requests
-    )
+    return WebOptions(given.telemetry_path, SETTINGS.scrape_timeout, SETTINGS.scrape_timeout_offset, given.max_requests)
 
 
 class Clock:

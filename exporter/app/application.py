@@ -14,7 +14,7 @@ from exporter.app.readiness import FirstTokens
 from exporter.app.writing import WritingTime
 from exporter.errors import ConfigurationError, Problem
 from exporter.jobs import JobTable, Refresher, Retention, Schedule, explain_account, explain_job
-from exporter.metrics import JOBS, PROBED, SCRAPED, Page, Renderer, Telemetry, table
+from exporter.metrics import JOBS, PROBED, SCRAPED, Page, Telemetry, render, table
 from exporter.model import AccountSnapshot, ExporterSnapshot, JobKey, JobSpec, PollTally, Probe, Snapshot, TrackedJob
 from exporter.redactor import Redactor
 from exporter.settings import JobFiles, Settings, effective_settings, matching
@@ -85,7 +85,7 @@ class Application:
         self._writing = WritingTime()
         self._telemetry = Telemetry(__version__, clock())
         self._is_config_current = True
-        self._renderer = _renderer(settings)
+        self._families = table(settings.job_labels, LABEL_VALUES)
         self._job_files = JobFiles()
         self._declare_jobs()
 
@@ -137,7 +137,7 @@ class Application:
         jobs = self._view({key})
         is_success = any(job.report is not None and job.failure is None for job in jobs)
         snapshot = Snapshot(jobs, (), self._reading(), Probe(is_success, self._stopwatch() - started))
-        return self._renderer.render(snapshot, accept, PROBED)
+        return render(self._families, snapshot, accept, PROBED)
 
     def snapshot(self) -> Snapshot:
         """Give what is known now. Touches no network."""
@@ -207,7 +207,7 @@ class Application:
             self._settings = settings
             self._table.limit(_retention(settings))
             self._refresher.reconfigure(self._accounts.by_alias, _schedule(settings))
-            self._renderer = _renderer(settings)
+            self._families = table(settings.job_labels, LABEL_VALUES)
             problems = self._declare_jobs()
             self._refresher.retry_refused()
             _log.info("configuration reloaded", extra={"accounts": len(settings.accounts), "jobs": len(settings.jobs)})
@@ -235,7 +235,7 @@ class Application:
 
     def _written(self, snapshot: Snapshot, accept: str, groups: Collection[str]) -> Page:
         begun = self._stopwatch()
-        page = self._renderer.render(snapshot, accept, groups)
+        page = render(self._families, snapshot, accept, groups)
         self._writing.note(len(snapshot.jobs), self._stopwatch() - begun)
         return page
 
@@ -259,18 +259,20 @@ class Application:
 
     def _reading(self) -> ExporterSnapshot:
         health = self._store.health()
-        reading = self._telemetry.snapshot(self._table.dropped(), health.errors, health.behind_since)
-        return replace(reading, config_reload_succeeded=False) if self._web_config_problems() else reading
+        own = self._telemetry.reading
+        return replace(
+            own,
+            config_reload_succeeded=own.config_reload_succeeded and not self._web_config_problems(),
+            jobs_dropped=self._table.dropped(),
+            store_errors=health.errors,
+            store_behind_since=health.behind_since,
+        )
 
     def _account_snapshots(self) -> Iterator[AccountSnapshot]:
         tallies = self._refresher.tallies()
         for alias, account in sorted(self._accounts.by_alias.items()):
             totals = self._store.account(alias).totals()
             yield AccountSnapshot(account.account, account.status(), tallies.get(alias, PollTally()), totals)
-
-
-def _renderer(settings: Settings) -> Renderer:
-    return Renderer(table(settings.job_labels, LABEL_VALUES))
 
 
 def _schedule(settings: Settings) -> Schedule:

@@ -155,7 +155,6 @@ def _start_details(settings: Settings, port: int) -> dict[str, object]:
 
 def _web_options(settings: Settings) -> WebOptions:
     return WebOptions(
-        version=__version__,
         telemetry_path=settings.web.telemetry_path,
         default_timeout_seconds=settings.scrape_timeout,
         timeout_offset_seconds=settings.scrape_timeout_offset,

@@ -1,7 +1,8 @@
 """What we expose: the table of families, the pages rendered from it, and our own readings."""
 
 from exporter.metrics.families import JOBS, PROBED, SCRAPED, table
-from exporter.metrics.page import Page, Renderer
+from exporter.metrics.page import render
 from exporter.metrics.telemetry import Telemetry
+from exporter.model import Page
 
-__all__ = ["JOBS", "PROBED", "SCRAPED", "Page", "Renderer", "Telemetry", "table"]
+__all__ = ["JOBS", "PROBED", "SCRAPED", "Page", "Telemetry", "render", "table"]

@@ -1,72 +1,45 @@
 """Pages of metrics: a snapshot in, bytes out, by way of the Prometheus client's encoders."""
 
-import math
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from itertools import chain
 
-from prometheus_client import (
-    CONTENT_TYPE_PLAIN_0_0_4,
-    GCCollector,
-    PlatformCollector,
-    ProcessCollector,
-    generate_latest,
-)
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, REGISTRY, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.openmetrics import exposition as openmetrics
-from prometheus_client.registry import Collector, CollectorRegistry
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
-from exporter.metrics.families import EXPORTER, SCRAPED, Family, Group, Kind, Samples
-from exporter.model import Distribution, Snapshot
+from exporter.metrics.families import EXPORTER, SCRAPED, Family, Group, Kind
+from exporter.model import Distribution, Page, Snapshot
 
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One rendered page."""
-
-    content_type: str
-    body: bytes
+_METRICS = {Kind.GAUGE: GaugeMetricFamily, Kind.COUNTER: CounterMetricFamily, Kind.HISTOGRAM: HistogramMetricFamily}
 
 
-class Renderer:
-    """Writes pages. Thread-safe: it keeps no state between them.
+def render(
+    groups: Iterable[Group[object]],
+    snapshot: Snapshot,
+    accept: str,
+    titles: Collection[str] = SCRAPED,
+    runtime: Collector = REGISTRY,
+) -> Page:
+    """Write a page of the groups with these titles; the process's own families, of `runtime`, follow the exporter's.
 
-    Args:
-        groups: the table of families.
-        with_runtime: whether the process's own families (CPU, memory, garbage collection) follow.
+    The `Accept` header chooses the format: OpenMetrics, or the text format.
     """
-
-    def __init__(self, groups: tuple[Group[object], ...], *, with_runtime: bool = True) -> None:
-        self._groups = groups
-        self._runtime = CollectorRegistry()
-        if with_runtime:
-            ProcessCollector(registry=self._runtime)
-            PlatformCollector(registry=self._runtime)
-            GCCollector(registry=self._runtime)
-
-    def render(self, snapshot: Snapshot, accept: str, titles: Collection[str] = SCRAPED) -> Page:
-        """Write a page of the groups with these titles, the process's own families beside the exporter's.
-
-        The `Accept` header chooses the format: OpenMetrics, or the text format.
-        """
-        encode, content_type = _negotiate(accept)
-        groups = tuple(group for group in self._groups if group.title in titles)
-        runtime = self._runtime if EXPORTER in titles else CollectorRegistry()
-        return Page(content_type, encode(_SnapshotCollector(groups, snapshot, runtime)))
+    encode, content_type = _negotiate(accept)
+    chosen = (group for group in groups if group.title in titles)
+    own = (_metric(group, family, snapshot) for group in chosen for family in group.families)
+    return Page(content_type, encode(_Families(chain(own, runtime.collect() if EXPORTER in titles else ()))))
 
 
-class _SnapshotCollector(Collector):
-    """Gives one snapshot's families to the client's encoder; made anew for each page, so nothing dead lives on."""
+class _Families(Collector):
+    """Gives families to the client's encoder, once: made anew for each page, so nothing dead lives on."""
 
-    def __init__(self, groups: tuple[Group[object], ...], snapshot: Snapshot, runtime: Collector) -> None:
-        self._groups = groups
-        self._snapshot = snapshot
-        self._runtime = runtime
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = metrics
 
-    def collect(self) -> Iterator[Metric]:
-        for group in self._groups:
-            for family in group.families:
-                yield _metric(group, family, self._snapshot)
-        yield from self._runtime.collect()
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
 
 
 def _negotiate(accept: str) -> tuple[Callable[[Collector], bytes], str]:
@@ -79,34 +52,14 @@ def _negotiate(accept: str) -> tuple[Callable[[Collector], bytes], str]:
 
 
 def _metric(group: Group[object], family: Family[object], snapshot: Snapshot) -> Metric:
-    labels = (*group.labels, *family.labels)
-    samples = group.samples(family, snapshot)
-    match family.kind:
-        case Kind.HISTOGRAM:
-            return _histogram(HistogramMetricFamily(family.name, family.help, labels=labels), samples)
-        case Kind.COUNTER:
-            return _plain(CounterMetricFamily(family.name, family.help, labels=labels), samples)
-        case Kind.GAUGE:
-            return _plain(GaugeMetricFamily(family.name, family.help, labels=labels), samples)
-
-
-def _plain(metric: CounterMetricFamily | GaugeMetricFamily, samples: Samples) -> Metric:
-    for values, value in samples:
-        if isinstance(value, Distribution):
-            raise TypeError(f"{metric.name} is a {metric.type}, not a histogram")
-        metric.add_metric(values, value)
+    metric: Metric = _METRICS[family.kind](family.name, family.help, labels=(*group.labels, *family.labels))
+    for labels, value in group.samples(family, snapshot):
+        match metric, value:
+            case HistogramMetricFamily(), Distribution():
+                buckets = [(floatToGoString(bound), float(count)) for bound, count in value.cumulative()]
+                metric.add_metric(labels, buckets, value.total)
+            case GaugeMetricFamily() | CounterMetricFamily(), float():
+                metric.add_metric(labels, value)
+            case _:
+                raise TypeError(f"{family.name} is a {family.kind}, and its row gives a {type(value).__name__}")
     return metric
-
-
-def _histogram(metric: HistogramMetricFamily, samples: Samples) -> Metric:
-    for values, value in samples:
-        if not isinstance(value, Distribution):
-            raise TypeError(f"{metric.name} is a histogram, not a number")
-        buckets = [(_le(bound), float(count)) for bound, count in value.cumulative()]
-        metric.add_metric(values, buckets, value.total)
-    return metric
-
-
-def _le(bound: float) -> str:
-    """Write a bucket's bound canonically: `1.0`, `+Inf`."""
-    return "+Inf" if math.isinf(bound) else repr(float(bound))

@@ -1,7 +1,7 @@
 """The exporter's own readings: how scrapes go, and which configuration is in force."""
 
 import platform
-from collections.abc import Mapping
+from dataclasses import replace
 from threading import Lock
 
 from exporter.model import Distribution, ExporterSnapshot
@@ -11,39 +11,20 @@ SCRAPE_BOUNDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
 class Telemetry:
-    """Keeps the exporter's own readings. Thread-safe."""
+    """Keeps the exporter's own readings, to which others add theirs. Thread-safe."""
 
     def __init__(self, version: str, started_at: float) -> None:
-        self._version = version
-        self._config_reloaded_at = started_at
-        self._config_reload_succeeded = True
         self._lock = Lock()
-        self._scrape_durations = Distribution.empty(SCRAPE_BOUNDS)
+        durations = Distribution.empty(SCRAPE_BOUNDS)
+        self.reading = ExporterSnapshot(version, platform.python_version(), True, started_at, durations)
 
     def note_scrape(self, seconds: float) -> None:
         """Observe how long a scrape took, its polls included."""
         with self._lock:
-            self._scrape_durations = self._scrape_durations.observe(seconds)
+            self.reading = replace(self.reading, scrape_durations=self.reading.scrape_durations.observe(seconds))
 
     def note_reload(self, at: float, *, succeeded: bool) -> None:
         """Say whether the configuration could be loaded at `at`, Unix seconds; a failure keeps the one in force."""
         with self._lock:
-            self._config_reload_succeeded = succeeded
-            if succeeded:
-                self._config_reloaded_at = at
-
-    def snapshot(
-        self, jobs_dropped: Mapping[str, int], store_errors: Mapping[str, int], store_behind_since: float | None
-    ) -> ExporterSnapshot:
-        """Give the readings, with those of others beside them."""
-        with self._lock:
-            return ExporterSnapshot(
-                version=self._version,
-                python_version=platform.python_version(),
-                config_reload_succeeded=self._config_reload_succeeded,
-                config_reloaded_at=self._config_reloaded_at,
-                scrape_durations=self._scrape_durations,
-                jobs_dropped=jobs_dropped,
-                store_errors=store_errors,
-                store_behind_since=store_behind_since,
-            )
+            in_force_at = at if succeeded else self.reading.config_reloaded_at
+            self.reading = replace(self.reading, config_reload_succeeded=succeeded, config_reloaded_at=in_force_at)

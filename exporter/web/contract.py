@@ -5,19 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from exporter.errors import Problem
-from exporter.model import JobKey, JobSpec, Snapshot, TrackedJob
-
-
-class Page(Protocol):
-    """A rendered page."""
-
-    @property
-    def content_type(self) -> str:
-        """The full media type, with version and charset."""
-
-    @property
-    def body(self) -> bytes:
-        """The page."""
+from exporter.model import JobKey, JobSpec, Page, Snapshot, TrackedJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +41,7 @@ class Exporter(Protocol):
         """Give what is known of one job; nothing for one that is not tracked."""
 
     def scrape(self, deadline: float, accept: str, groups: Collection[str]) -> Page:
-        """Poll what is due if jobs are asked for, and render the groups for an `Accept` header.
-
-        The page is to be with the client by the deadline, in the seconds of `time.monotonic`.
-        """
+        """Poll what is due if jobs are asked for, and render the groups, by the deadline (`time.monotonic`)."""
 
     def probe(self, key: JobKey, deadline: float, accept: str) -> Page:
         """Poll one job if it is due, and render it, by the deadline.

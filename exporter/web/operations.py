@@ -1,38 +1,35 @@
-"""The pages by which platforms and operators run the exporter: health, readiness, reload, configuration."""
+"""The pages by which platforms and operators run the exporter: health, readiness, reload, configuration.
+
+None of them asks Zoho for a job.
+"""
 
 from starlette.responses import PlainTextResponse, Response
 
 from exporter.web.contract import Exporter
 from exporter.web.request import Request
 
-HEALTH_PATH = "/-/healthy"
-READY_PATH = "/-/ready"
+
+def healthy(_: Exporter, __: Request) -> Response:
+    """Say that the process answers."""
+    return PlainTextResponse("healthy\n")
 
 
-class Operations:
-    """Answers those who run the exporter. None of it asks Zoho for a job."""
+def ready(exporter: Exporter, _: Request) -> Response:
+    """Say whether the exporter can do its work, and why not."""
+    readiness = exporter.readiness()
+    text = "".join(f"{sentence}\n" for sentence in readiness.sentences)
+    return PlainTextResponse(text, status_code=200 if readiness.is_ready else 503)
 
-    def __init__(self, exporter: Exporter) -> None:
-        self._exporter = exporter
 
-    def healthy(self, _: Request) -> Response:
-        """Say that the process answers."""
-        return PlainTextResponse("healthy\n")
+def reload(exporter: Exporter, _: Request) -> Response:
+    """Load the configuration anew; a wrong one is told, and the last good one stays in force."""
+    problems = exporter.reload()
+    if problems:
+        lines = ["The configuration is wrong, and the last good one stays in force:", *map(str, problems)]
+        return PlainTextResponse("\n".join(lines) + "\n", status_code=500)
+    return PlainTextResponse("reloaded\n")
 
-    def ready(self, _: Request) -> Response:
-        """Say whether the exporter can do its work, and why not."""
-        readiness = self._exporter.readiness()
-        text = "".join(f"{sentence}\n" for sentence in readiness.sentences)
-        return PlainTextResponse(text, status_code=200 if readiness.is_ready else 503)
 
-    def reload(self, _: Request) -> Response:
-        """Load the configuration anew; a wrong one is told, and the last good one stays in force."""
-        problems = self._exporter.reload()
-        if problems:
-            lines = ["The configuration is wrong, and the last good one stays in force:", *map(str, problems)]
-            return PlainTextResponse("\n".join(lines) + "\n", status_code=500)
-        return PlainTextResponse("reloaded\n")
-
-    def configuration(self, _: Request) -> Response:
-        """Give the settings in force, secrets masked."""
-        return PlainTextResponse(self._exporter.configuration())
+def configuration(exporter: Exporter, _: Request) -> Response:
+    """Give the settings in force, secrets masked."""
+    return PlainTextResponse(exporter.configuration())

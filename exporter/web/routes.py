@@ -1,66 +1,74 @@
 """Which paths we answer, for whom, and with what. Nothing here knows Zoho or Prometheus' client."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from starlette.responses import JSONResponse, Response
+from starlette.datastructures import Headers
+from starlette.responses import Response
 
-from exporter.web.api import JOB_PATH, JOBS_PATH, OPENAPI_PATH, JobApi, openapi_document
+from exporter.web import api, operations, prometheus
 from exporter.web.contract import Exporter
 from exporter.web.door import Gate, Route
 from exporter.web.guard import RELOAD_PATH, Entry, Guard
-from exporter.web.operations import HEALTH_PATH, READY_PATH, Operations
-from exporter.web.prometheus import PROBE_PATH, Discovery, Scrapes, granted_seconds
 from exporter.web.request import Request
 from exporter.web.status import StatusPage
+
+TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
+_LONGEST_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class WebOptions:
-    """What the routes need to know. Time-outs in seconds, as `granted_seconds` takes them."""
+    """What the routes need to know. Time-outs in seconds."""
 
-    version: str
     telemetry_path: str
     default_timeout_seconds: float
     timeout_offset_seconds: float
     max_requests: int
     """How many requests of each kind are worked on at once."""
 
+    def granted_seconds(self, headers: Headers) -> float:
+        """Give the seconds that a request has; the default where the header is absent or makes no sense.
+
+        At least half of what Prometheus grants is used, however large the offset.
+        """
+        try:
+            granted = float(headers.get(TIMEOUT_HEADER, ""))
+        except ValueError:
+            granted = math.nan
+        if not 0 < granted < math.inf:
+            return self.default_timeout_seconds
+        return min(max(granted - self.timeout_offset_seconds, granted / 2), _LONGEST_SECONDS)
+
 
 def create_gate(options: WebOptions, exporter: Exporter, guard: Guard | None = None) -> Gate:
     """Build the ASGI application; without a guard everybody may read."""
-    granted = partial(
-        granted_seconds,
-        default_seconds=options.default_timeout_seconds,
-        offset_seconds=options.timeout_offset_seconds,
-    )
-    return Gate(create_routes(options, exporter), guard, max_requests=options.max_requests, granted=granted)
+    routes = create_routes(options, exporter)
+    return Gate(routes, guard, max_requests=options.max_requests, granted=options.granted_seconds)
 
 
 def create_routes(options: WebOptions, exporter: Exporter) -> tuple[Route, ...]:
     """Give a row for each method of each path."""
-    scrapes, api, operations = Scrapes(exporter), JobApi(exporter), Operations(exporter)
     page = StatusPage(options.telemetry_path)
 
-    def status(request: Request) -> Response:
-        return page.answer(request, exporter.snapshot(), exporter.now())
-
-    def openapi(_: Request) -> Response:
-        return JSONResponse(openapi_document(options.version, exporter.accounts, exporter.job_labels))
+    def by(answer: Callable[[Exporter, Request], Response]) -> Callable[[Request], Response]:
+        return partial(answer, exporter)
 
     return (
-        Route("GET", options.telemetry_path, scrapes.metrics, Entry.SCRAPER),
-        Route("GET", PROBE_PATH, scrapes.probe, Entry.PROBER),
-        Route("GET", "/explain", scrapes.explain),
-        Route("GET", "/sd/jobs", Discovery(exporter).jobs),
-        Route("GET", JOBS_PATH, api.list, Entry.PROGRAM),
-        Route("POST", JOBS_PATH, api.register, Entry.PROGRAM),
-        Route("GET", JOB_PATH, api.show, Entry.PROGRAM),
-        Route("DELETE", JOB_PATH, api.forget, Entry.PROGRAM),
-        Route("GET", OPENAPI_PATH, openapi),
-        Route("GET", "/config", operations.configuration),
-        Route("POST", RELOAD_PATH, operations.reload, Entry.OPERATOR),
-        Route("GET", HEALTH_PATH, operations.healthy, Entry.HEALTH),
-        Route("GET", READY_PATH, operations.ready, Entry.READINESS),
-        Route("GET", "/", status),
+        Route("GET", options.telemetry_path, by(prometheus.metrics), Entry.SCRAPER),
+        Route("GET", prometheus.PROBE_PATH, by(prometheus.probe), Entry.PROBER),
+        Route("GET", "/explain", by(prometheus.explain)),
+        Route("GET", "/sd/jobs", by(prometheus.targets)),
+        Route("GET", api.JOBS_PATH, by(api.list_jobs), Entry.PROGRAM),
+        Route("POST", api.JOBS_PATH, by(api.register), Entry.PROGRAM),
+        Route("GET", api.JOB_PATH, by(api.show), Entry.PROGRAM),
+        Route("DELETE", api.JOB_PATH, by(api.forget), Entry.PROGRAM),
+        Route("GET", api.OPENAPI_PATH, by(api.openapi)),
+        Route("GET", "/config", by(operations.configuration)),
+        Route("POST", RELOAD_PATH, by(operations.reload), Entry.OPERATOR),
+        Route("GET", "/-/healthy", by(operations.healthy), Entry.HEALTH),
+        Route("GET", "/-/ready", by(operations.ready), Entry.READINESS),
+        Route("GET", "/", by(page.answer)),
     )

@@ -3,7 +3,10 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from fleet import Fleet, fleet
@@ -12,13 +15,11 @@ from playwright.sync_api import Browser, BrowserContext, Dialog, Page, expect, s
 from processes import PATIENCE_SECONDS
 from programs import Program
 from samples import FAILURE, NOW, Clock, report, snapshot_of, tracked
-from starlette.responses import Response
 
 from exporter.model import JobKey, JobSource, JobSpec, JobState, Snapshot
 from exporter.simulator import Simulator
 from exporter.web import WebServer, bind
 from exporter.web.door import Gate, Route
-from exporter.web.request import Request
 from exporter.web.status import StatusPage
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -108,11 +109,8 @@ def open_page(browser: Browser) -> Iterator[Open]:
 @contextmanager
 def served(snapshot: Callable[[], Snapshot], clock: Callable[[], float]) -> Iterator[str]:
     """Serve the page of a snapshot, and give its URL."""
-    status = StatusPage("/metrics")
-
-    def answer(request: Request) -> Response:
-        return status.answer(request, snapshot(), clock())
-
+    exporter: Any = SimpleNamespace(snapshot=snapshot, now=clock)
+    answer = partial(StatusPage("/metrics").answer, exporter)
     server = WebServer(Gate([Route("GET", "/", answer)]), bind("127.0.0.1", 0), on_exit=lambda: None)
     server.start()
     try:

@@ -1,12 +1,19 @@
 """The OpenAPI document of the job API, made from the same models that read and write its bodies."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from starlette.responses import JSONResponse, Response
 
+from exporter import __version__
 from exporter.web.api.jobs import JOB_PATH, JOBS_PATH
 from exporter.web.api.schemas import JobBody, JobsView, JobView, JobWithHistoryView, ProblemView
+from exporter.web.contract import Exporter
+from exporter.web.problems import MEDIA_TYPE
+from exporter.web.request import Request
 
 OPENAPI_PATH = "/api/v1/openapi.json"
 _REFERENCES = "#/components/schemas/{model}"
@@ -14,20 +21,22 @@ _REFERENCES = "#/components/schemas/{model}"
 Document = dict[str, object]
 
 
-def openapi_document(version: str, accounts: Collection[str], job_labels: Collection[str]) -> Document:
+def openapi(exporter: Exporter, _: Request) -> Response:
+    """Give the document as JSON."""
+    return JSONResponse(openapi_document(exporter.accounts, exporter.job_labels))
+
+
+def openapi_document(accounts: Collection[str], job_labels: Collection[str]) -> Document:
     """Give the document; it names the accounts and labels that this exporter is configured with."""
+    views = (JobView, JobsView, JobWithHistoryView, ProblemView)
     _, definitions = models_json_schema(
-        [
-            (JobBody, "validation"),
-            *((view, "serialization") for view in (JobView, JobsView, JobWithHistoryView, ProblemView)),
-        ],
-        ref_template=_REFERENCES,
+        [(JobBody, "validation"), *((view, "serialization") for view in views)], ref_template=_REFERENCES
     )
-    components = dict(definitions["$defs"])
+    components = definitions["$defs"]
     _name_configured(components["JobBody"], accounts, job_labels)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Zoho CRM mass-update exporter: jobs", "version": version},
+        "info": {"title": "Zoho CRM mass-update exporter: jobs", "version": __version__},
         "security": [{"bearer": []}, {"basic": []}],
         "paths": _paths(),
         "components": {
@@ -40,71 +49,68 @@ def openapi_document(version: str, accounts: Collection[str], job_labels: Collec
     }
 
 
-def _name_configured(body: Document, accounts: Collection[str], job_labels: Collection[str]) -> None:
+def _name_configured(body: dict[str, Any], accounts: Collection[str], job_labels: Collection[str]) -> None:
     """Narrow the schema of a body to what is configured."""
-    properties = body["properties"]
-    if not isinstance(properties, dict):
-        raise TypeError("a model's schema has properties")
-    is_one = len(accounts) == 1
-    properties["account"] |= {"enum": [*sorted(accounts), *([""] if is_one else [])]}
-    labels = properties["labels"]
+    account, labels = body["properties"]["account"], body["properties"]["labels"]
+    account["enum"] = sorted(accounts)
+    if len(accounts) == 1:
+        account["enum"].append("")
+    else:
+        del account["default"]
+        body["required"] = ["account", "module", "job_id"]
     del labels["propertyNames"]
     [text] = labels.pop("patternProperties").values()
     labels |= {"properties": dict.fromkeys(sorted(job_labels), text), "additionalProperties": False}
-    if not is_one:
-        del properties["account"]["default"]
-        body["required"] = ["account", "module", "job_id"]
 
 
 def _paths() -> Document:
-    either = {"oneOf": [_reference(JobBody), {"type": "array", "items": _reference(JobBody), "minItems": 1}]}
-    taken = {"application/json": {"schema": {"oneOf": [_reference(JobView), _reference(JobsView)]}}}
+    names = ("account", "module", "job_id")
+    body = {"oneOf": [_schema(JobBody), {"type": "array", "items": _schema(JobBody), "minItems": 1}]}
     register = {
-        "201": {"description": "At least one job is new.", "content": taken},
-        "200": {"description": "All were known.", "content": taken},
-        "400": _refusal("The body can't be used; nothing was registered."),
-        "409": _refusal("The configuration describes one of the jobs otherwise."),
-        "413": _refusal("The body is too large."),
-        "429": _refusal("There is no room for so many jobs."),
-        "503": _refusal("The state file can't be written: a restart would forget the jobs."),
+        201: "At least one job is new.",
+        200: "All were known.",
+        400: "The body can't be used; nothing was registered.",
+        409: "The configuration describes one of the jobs otherwise.",
+        413: "The body is too large.",
+        429: "There is no room for so many jobs.",
+        503: "The state file can't be written: a restart would forget the jobs.",
     }
-    unknown = {"404": _refusal("It is not tracked.")}
-    show = {"200": _body("The job.", JobWithHistoryView), **unknown}
+    show = {200: "The job.", 404: "It is not tracked."}
     forget = {
-        "204": {"description": "It is no longer tracked."},
-        **unknown,
-        "409": _refusal("It stands in the configuration."),
-        "503": _refusal("The state file can't be written: a restart would bring it back."),
+        204: "It is no longer tracked.",
+        404: "It is not tracked.",
+        409: "It stands in the configuration.",
+        503: "The state file can't be written: a restart would bring it back.",
     }
-    body = {"required": True, "content": {"application/json": {"schema": either}}}
     return {
         JOBS_PATH: {
-            "get": _operation("listJobs", "List all jobs", {"200": _body("All jobs, sorted.", JobsView)}),
-            "post": _operation("registerJobs", "Register one job, or many", register) | {"requestBody": body},
+            "get": _operation("listJobs", "List all jobs", {200: "All jobs, sorted."}, JobsView),
+            "post": _operation("registerJobs", "Register one job, or many", register, JobView, JobsView)
+            | {"requestBody": {"required": True, "content": {"application/json": {"schema": body}}}},
         },
         JOB_PATH: {
             "parameters": [
-                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-                for name in ("account", "module", "job_id")
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
             ],
-            "get": _operation("showJob", "Show a job with its history", show),
+            "get": _operation("showJob", "Show a job with its history", show, JobWithHistoryView),
             "delete": _operation("forgetJob", "Let go of a job", forget),
         },
     }
 
 
-def _operation(name: str, summary: str, answers: Mapping[str, object]) -> Document:
-    refusals = {"401": _refusal("No valid token or password."), "403": _refusal("The API is off.")}
-    return {"operationId": name, "summary": summary, "responses": {**answers, **refusals}}
+def _operation(name: str, summary: str, answers: Mapping[int, str], *views: type[BaseModel]) -> Document:
+    """Describe an operation: what each status means, and what is shown where nothing is refused."""
+    said = {**answers, 401: "No valid token or password.", 403: "The API is off."}
+    responses = {str(status): _answer(status, text, views) for status, text in said.items()}
+    return {"operationId": name, "summary": summary, "responses": responses}
 
 
-def _body(description: str, model: type[BaseModel]) -> Document:
-    return {"description": description, "content": {"application/json": {"schema": _reference(model)}}}
+def _answer(status: int, text: str, views: Sequence[type[BaseModel]]) -> Document:
+    if status >= HTTPStatus.BAD_REQUEST:
+        return {"description": text, "content": {MEDIA_TYPE: {"schema": _schema(ProblemView)}}}
+    return {"description": text} | ({"content": {"application/json": {"schema": _schema(*views)}}} if views else {})
 
 
-def _refusal(description: str) -> Document:
-    return {"description": description, "content": {"application/problem+json": {"schema": _reference(ProblemView)}}}
-
-
-def _reference(model: type[BaseModel]) -> Document:
-    return {"$ref": _REFERENCES.format(model=model.__name__)}
+def _schema(*models: type[BaseModel]) -> Document:
+    references: list[Document] = [{"$ref": _REFERENCES.format(model=model.__name__)} for model in models]
+    return {"oneOf": references} if len(references) > 1 else references[0]

@@ -1,13 +1,12 @@
 """The bodies of the job API: what may be sent, what comes back, and their JSON schemas for the OpenAPI document."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
-from itertools import islice
 from typing import Annotated, Any
 
-from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
-from exporter.errors import RegistrationError
 from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, JobSource, JobState
 
 MOST_JOBS = 1000
@@ -20,15 +19,19 @@ _ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 
 Text = Annotated[str, Field(max_length=256, pattern=_ONE_LINE)]
 Moment = Annotated[datetime, Field(description="UTC, as seen by the exporter.")]
+Fault = dict[str, str]
+"""A JSON pointer, and what is wrong there."""
 Count = Annotated[int | None, Field(description="As Zoho answered it last; null where it did not.")]
 
 
-class BodyError(RegistrationError):
-    """A body that can't be used; `errors` tells of each wrong value by its JSON pointer."""
-
-    def __init__(self, errors: Sequence[dict[str, str]]) -> None:
-        super().__init__("the body can't be used")
-        self.errors = tuple(errors)
+def _bounded(value: object) -> object:
+    """Refuse what would cost much to validate, and more to tell."""
+    keys = value if isinstance(value, dict) else ()
+    if len(keys) > _MOST_KEYS:
+        raise PydanticCustomError("too_many_keys", f"There may be {_MOST_KEYS} keys at most")
+    if any(len(key) > _LONGEST_KEY for key in keys):
+        raise PydanticCustomError("too_long_key", f"A key may have {_LONGEST_KEY} characters at most")
+    return value
 
 
 class JobBody(BaseModel):
@@ -36,26 +39,21 @@ class JobBody(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", title="JobToWatch")
 
-    account: Annotated[
-        str, Field(default="", description="Alias of the account; may be left out where there is one account.")
-    ]
-    module: Annotated[str, Field(pattern=f"^{MODULE_PATTERN}$", description="API name of the module, such as Leads.")]
-    job_id: Annotated[
-        str, Field(pattern=f"^{JOB_ID_PATTERN}$", description="The digits that Zoho answered, as a string.")
-    ]
-    name: Annotated[Text, Field(default="", description="Name to show for the job.")]
-    group: Annotated[Text, Field(default="", description="Campaign of several jobs that this one belongs to.")]
-    labels: Annotated[
-        dict[Text, Text], Field(default_factory=dict, description="Labels that the setting job_labels allows.")
-    ]
+    account: str = Field("", description="Alias of the account; may be left out where there is one account.")
+    module: str = Field(pattern=f"^{MODULE_PATTERN}$", description="API name of the module, such as Leads.")
+    job_id: str = Field(pattern=f"^{JOB_ID_PATTERN}$", description="The digits that Zoho answered, as a string.")
+    name: Text = Field("", description="Name to show for the job.")
+    group: Text = Field("", description="Campaign of several jobs that this one belongs to.")
+    labels: Annotated[dict[Text, Text], BeforeValidator(_bounded)] = Field(
+        default_factory=dict, description="Labels that the setting job_labels allows."
+    )
 
 
-def _at(*path: str) -> Any:  # noqa: ANN401 - as pydantic's own, it stands for a value of any type
-    return Field(validation_alias=AliasPath(*path))
+_JOB: TypeAdapter[JobBody] = TypeAdapter(Annotated[JobBody, BeforeValidator(_bounded)])
 
 
-def _counted(name: str) -> Any:  # noqa: ANN401 - as above
-    return Field(default=None, validation_alias=AliasPath("report", name))  # there may be no report
+def _at(*path: str, **options: Any) -> Any:  # noqa: ANN401 - as pydantic's own, it stands for a value of any type
+    return Field(validation_alias=AliasPath(*path), **options)
 
 
 class _View(BaseModel):
@@ -91,10 +89,10 @@ class JobView(_View):
     labels: dict[str, str] = _at("spec", "labels")
     source: JobSource = _at("spec", "source")
     state: JobState
-    updated_records: Count = _counted("updated")
-    failed_records: Count = _counted("failed")
-    not_updated_records: Count = _counted("not_updated")
-    total_records: Count = _counted("total")
+    updated_records: Count = _at("report", "updated", default=None)  # there may be no report
+    failed_records: Count = _at("report", "failed", default=None)
+    not_updated_records: Count = _at("report", "not_updated", default=None)
+    total_records: Count = _at("report", "total", default=None)
     first_seen_at: Moment
     started_at: Moment | None
     finished_at: Moment | None
@@ -138,62 +136,33 @@ class ProblemView(BaseModel):
     title: str
     status: int
     detail: str
-    errors: Annotated[list[FaultView], Field(default_factory=list, description="Each wrong value of the body.")]
+    errors: list[FaultView] = Field(default_factory=list, description="Each wrong value of the body.")
 
 
-def parse_bodies(document: object) -> tuple[JobBody, ...]:
-    """Read one job or a list of jobs.
-
-    Raises:
-        BodyError: with every wrong value at once, up to a hundred.
-    """
+def read_bodies(document: object) -> tuple[list[JobBody], list[Fault]]:
+    """Read one job or a list of jobs, and tell of each wrong value, up to a hundred; with faults nothing is of use."""
     if not isinstance(document, list):
-        return (_parse(document, ()),)
+        return _read([((), document)])
     if not 1 <= len(document) <= MOST_JOBS:
-        raise BodyError([_fault((), f"A list has 1 to {MOST_JOBS} jobs")])
+        return [], [fault_at((), f"A list has 1 to {MOST_JOBS} jobs")]
+    return _read(((number,), job) for number, job in enumerate(document))
+
+
+def _read(jobs: Iterable[tuple[tuple[int, ...], object]]) -> tuple[list[JobBody], list[Fault]]:
     bodies: list[JobBody] = []
-    faults: list[dict[str, str]] = []
-    for number, job in enumerate(document):
+    faults: list[Fault] = []
+    for place, job in jobs:
         try:
-            bodies.append(_parse(job, (number,)))
-        except BodyError as error:
-            faults += error.errors
+            bodies.append(_JOB.validate_python(job))
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_input=False)
+            faults += [fault_at((*place, *detail["loc"]), detail["msg"]) for detail in details]
         if len(faults) >= MOST_FAULTS:
             break
-    if faults:
-        raise BodyError(faults[:MOST_FAULTS])
-    return tuple(bodies)
+    return bodies, faults[:MOST_FAULTS]
 
 
-def _parse(job: object, place: tuple[int, ...]) -> JobBody:
-    _refuse_endless(job, place)
-    faults: list[dict[str, str]] = []
-    try:
-        return JobBody.model_validate(job)
-    except ValidationError as error:
-        details = islice(error.errors(include_url=False, include_input=False), MOST_FAULTS)
-        faults = [_fault((*place, *detail["loc"]), detail["msg"]) for detail in details]
-    # Raised out of the `except`: pydantic's error carries all that was sent.
-    raise BodyError(faults)
-
-
-def _refuse_endless(job: object, place: tuple[int, ...]) -> None:
-    """Refuse what would cost much to validate, and more to tell.
-
-    Raises:
-        BodyError: there are too many keys, or one is too long.
-    """
-    labels = job.get("labels") if isinstance(job, dict) else None
-    places: tuple[tuple[Sequence[int | str], object], ...] = ((place, job), ((*place, "labels"), labels))
-    for steps, keys in places:
-        names = keys if isinstance(keys, dict) else ()
-        if len(names) > _MOST_KEYS:
-            raise BodyError([_fault(steps, f"There may be {_MOST_KEYS} keys at most")])
-        if any(len(name) > _LONGEST_KEY for name in names):
-            raise BodyError([_fault(steps, f"A key may have {_LONGEST_KEY} characters at most")])
-
-
-def _fault(steps: Sequence[int | str], detail: str) -> dict[str, str]:
+def fault_at(steps: Iterable[int | str], detail: str) -> Fault:
     """Point at a value by a JSON pointer, at a wrong key like at its value. Source: RFC 6901."""
     escaped = (str(step).replace("~", "~0").replace("/", "~1") for step in steps if step != "[key]")
     return {"pointer": "".join(f"/{step}" for step in escaped), "detail": detail}

@@ -1,7 +1,7 @@
-"""What Prometheus asks for: pages of metrics, of all jobs or of one, its targets, and how long it waits for them."""
+"""What Prometheus asks for: pages of metrics, of all jobs or of one, and its targets."""
 
-from exporter.web.prometheus.discovery import PROBE_PATH, Discovery
+from exporter.web.prometheus.discovery import PROBE_PATH, targets
 from exporter.web.prometheus.jobs_asked import account_asked, faults_of
-from exporter.web.prometheus.scrapes import Scrapes, granted_seconds
+from exporter.web.prometheus.scrapes import explain, metrics, probe
 
-__all__ = ["PROBE_PATH", "Discovery", "Scrapes", "account_asked", "faults_of", "granted_seconds"]
+__all__ = ["PROBE_PATH", "account_asked", "explain", "faults_of", "metrics", "probe", "targets"]

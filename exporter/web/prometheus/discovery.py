@@ -19,26 +19,19 @@ _OVERDUE_FRACTION = 0.25
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 
 
-class Discovery:
-    """Answers Prometheus' service discovery."""
+def targets(exporter: Exporter, request: Request) -> Response:
+    """Give a target for each job that still wants scrapes, at the address under which Prometheus has found us."""
+    address = request.headers.get("Host", "")
+    if not _HOST.fullmatch(address):
+        return PlainTextResponse("Host: expected the exporter's own host and port\n", status_code=400)
+    now, linger_seconds = exporter.now(), exporter.discovery_linger_seconds
+    jobs = (job for job in exporter.snapshot().jobs if _is_live(job, now - linger_seconds))
+    return JSONResponse([target(job, address, request.scheme, now) for job in jobs])
 
-    def __init__(self, exporter: Exporter) -> None:
-        self._exporter = exporter
 
-    def jobs(self, request: Request) -> Response:
-        """Give a target for each job, at the address under which Prometheus has found us."""
-        address = request.headers.get("Host", "")
-        if not _HOST.fullmatch(address):
-            return PlainTextResponse("Host: expected the exporter's own host and port\n", status_code=400)
-        now = self._exporter.now()
-        jobs = (job for job in self._exporter.snapshot().jobs if self._is_live(job, now))
-        return JSONResponse([target(job, address, request.scheme, now) for job in jobs])
-
-    def _is_live(self, job: TrackedJob, now: float) -> bool:
-        """Tell jobs that still want scrapes: not ended long ago, and not tracked only because somebody probes them."""
-        if job.spec.source is JobSource.PROBE:
-            return False
-        return job.finished_at is None or now - job.finished_at <= self._exporter.discovery_linger_seconds
+def _is_live(job: TrackedJob, long_ago: float) -> bool:
+    """Tell jobs that have not ended long ago, and are not tracked only because somebody probes them."""
+    return job.spec.source is not JobSource.PROBE and (job.finished_at is None or job.finished_at >= long_ago)
 
 
 def target(job: TrackedJob, address: str, scheme: str, now: float) -> dict[str, object]:

@@ -1,27 +1,18 @@
 """One account in words. Pure: a snapshot and the time in, words out."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from exporter.model import CreditStatus, TokenStatus, UpstreamStatus
 from exporter.web.status.phrases import counted, lasting, number
 
 
-class Tone(StrEnum):
-    """How a fact is meant to be taken."""
-
-    GOOD = "good"
-    CALM = "calm"
-    BAD = "bad"
-
-
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing about an account."""
+    """One thing about an account. Its tone is good, calm or bad."""
 
     name: str
     text: str
-    tone: Tone = Tone.CALM
+    tone: str = "calm"
 
 
 def facts(upstream: UpstreamStatus, now: float) -> tuple[Fact, ...]:
@@ -29,12 +20,8 @@ def facts(upstream: UpstreamStatus, now: float) -> tuple[Fact, ...]:
     return _API[upstream.is_up], _token(upstream.token, now), _polling(upstream), _remaining(upstream.credits)
 
 
-def is_held_back(upstream: UpstreamStatus) -> bool:
-    """Whether the account polls nothing for now, whoever scrapes."""
-    return bool(_why_paused(upstream))
-
-
-def _why_paused(upstream: UpstreamStatus) -> str:
+def why_paused(upstream: UpstreamStatus) -> str:
+    """Say why an account polls nothing for now, whoever scrapes; empty where it polls."""
     credit = upstream.credits
     if upstream.is_circuit_open:
         return "Zoho asked to slow down, or gives no token"
@@ -46,41 +33,36 @@ def _why_paused(upstream: UpstreamStatus) -> str:
 
 _API = {
     None: Fact("Zoho's API", "not asked yet"),
-    True: Fact("Zoho's API", "answers", Tone.GOOD),
-    False: Fact("Zoho's API", "no answer", Tone.BAD),
+    True: Fact("Zoho's API", "answers", "good"),
+    False: Fact("Zoho's API", "no answer", "bad"),
 }
 
 
 def _token(token: TokenStatus, now: float) -> Fact:
     errors = {reason: count for reason, count in token.refresh_errors.items() if count}
     if token.is_valid and token.expires_at is not None:
-        return Fact("Access token", f"valid for {lasting(token.expires_at - now)}", Tone.GOOD)
+        return Fact("Access token", f"valid for {lasting(token.expires_at - now)}", "good")
     if errors:
         refusals = ", ".join(f"{reason} ({counted(count, 'time')})" for reason, count in sorted(errors.items()))
-        return Fact("Access token", f"none; refused: {refusals}", Tone.BAD)
+        return Fact("Access token", f"none; refused: {refusals}", "bad")
     return Fact("Access token", "not asked for yet" if token.expires_at is None else "expired; the next poll renews it")
 
 
 def _polling(upstream: UpstreamStatus) -> Fact:
-    if why := _why_paused(upstream):
-        return Fact("Polling", f"paused: {why}", Tone.BAD)
+    if why := why_paused(upstream):
+        return Fact("Polling", f"paused: {why}", "bad")
     under_way = f", {counted(upstream.in_flight, 'call')} under way" if upstream.in_flight else ""
-    return Fact("Polling", f"at each scrape{under_way}", Tone.GOOD)
+    return Fact("Polling", f"at each scrape{under_way}", "good")
 
 
 def _remaining(credit: CreditStatus) -> Fact:
     left = "not said yet" if credit.remaining is None else number(credit.remaining)
-    tone = Tone.BAD if credit.is_reserve_reached else Tone.CALM
+    tone = "bad" if credit.is_reserve_reached else "calm"
     return Fact("Left at Zoho", f"{left} (reserve {number(credit.reserve)})", tone)
 
 
 def spent(credit: CreditStatus) -> str:
     """Say what an account spent in 24 hours, of what it may spend."""
-    limit = (
-        ", no limit"
-        if credit.budget is None
-        else f" of {number(credit.budget)}"
-        if credit.budget
-        else ", a budget of 0"
-    )
-    return f"{number(credit.used_24h)}{limit}"
+    if credit.budget:
+        return f"{number(credit.used_24h)} of {number(credit.budget)}"
+    return f"{number(credit.used_24h)}, {'no limit' if credit.budget is None else 'a budget of 0'}"

@@ -4,25 +4,20 @@ from collections.abc import Callable, Iterable
 from urllib.parse import urlencode
 
 from exporter.model import JobKey, JobReport, JobState, TrackedJob
-from exporter.web.status.phrases import Bar, Moment, ago, ahead, bar, counted, lasting, moment, share
+from exporter.web.status.phrases import ago, ahead, counted, lasting, share
 from exporter.web.status.standing import Standing, left_behind, standing_of
-
-EXPLAIN_PATH = "/explain"
 
 
 def in_order(jobs: Iterable[TrackedJob]) -> list[TrackedJob]:
     """Put those that need a person first, then the ended ones from the latest to the earliest."""
-    return sorted(jobs, key=_place)
-
-
-def _place(job: TrackedJob) -> tuple[object, ...]:
-    return (standing_of(job).urgency, -(job.finished_at or 0.0), job.spec.key)
+    order = list(Standing)
+    return sorted(jobs, key=lambda job: (order.index(standing_of(job)), -(job.finished_at or 0.0), job.spec.key))
 
 
 def explain_url(key: JobKey) -> str:
     """Give the address that says why a job shows what it shows."""
     query = {"account": key.account, "crm_module": key.module, "job_id": key.job_id}
-    return f"{EXPLAIN_PATH}?{urlencode(query, errors='replace')}"
+    return f"/explain?{urlencode(query, errors='replace')}"
 
 
 def state_word(job: TrackedJob) -> str:
@@ -39,11 +34,11 @@ def look(job: TrackedJob) -> str:
     return "waiting" if job.state is JobState.UNKNOWN and not job.polled_at else job.state.value.casefold()
 
 
-def progress(report: JobReport | None) -> Bar | None:
-    """Draw how far a job is; a record counts as done when it was updated or could not be."""
+def progress(report: JobReport | None) -> tuple[int, int] | None:
+    """Give the records done, of how many; one counts as done when it was updated or could not be."""
     if report is None or not report.total or report.updated is None or report.failed is None:
         return None
-    return bar(min(report.updated + report.failed, report.total), report.total)
+    return min(report.updated + report.failed, report.total), report.total
 
 
 def failed_share(report: JobReport | None) -> str:
@@ -53,19 +48,19 @@ def failed_share(report: JobReport | None) -> str:
     return share(report.failed, report.updated + report.failed)
 
 
-def end(job: TrackedJob, now: float) -> Moment | None:
-    """Say when the job ended, or is expected to end."""
+def end(job: TrackedJob, now: float) -> tuple[float, str] | None:
+    """Give when the job ended, or is expected to end, and say it."""
     if job.finished_at is not None:
-        return ago(job.finished_at, now)
-    return None if job.completes_at is None else ahead(job.completes_at, now)
+        return job.finished_at, ago(job.finished_at, now)
+    return None if job.completes_at is None else (job.completes_at, ahead(job.completes_at, now))
 
 
-def next_poll(job: TrackedJob, now: float) -> Moment | None:
-    """Say when a scrape polls the job again; `None` for never."""
+def next_poll(job: TrackedJob, now: float) -> tuple[float, str] | None:
+    """Give when a scrape polls the job again, and say it; `None` for never."""
     if job.is_terminal:
         return None
     at = job.first_seen_at if job.next_poll_at is None else job.next_poll_at
-    return moment(at, f"next in {lasting(at - now)}" if at > now else "due at the next scrape")
+    return at, f"next in {lasting(at - now)}" if at > now else "due at the next scrape"
 
 
 def note(job: TrackedJob, now: float) -> str:
@@ -82,10 +77,9 @@ def _waiting(job: TrackedJob, now: float) -> str:
 
 
 def _partly_failed(job: TrackedJob, _: float) -> str:
-    failed = job.report.failed if job.report else None
-    return (
-        f"{counted(failed, 'record')} failed" if failed else f"{counted(left_behind(job.report), 'record')} not updated"
-    )
+    if job.report and job.report.failed:
+        return f"{counted(job.report.failed, 'record')} failed"
+    return f"{counted(left_behind(job.report), 'record')} not updated"
 
 
 _NOTES: dict[Standing, Callable[[TrackedJob, float], str]] = {

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from exporter.model import Snapshot
-from exporter.web.status.accounts import is_held_back
+from exporter.web.status.accounts import why_paused
 from exporter.web.status.phrases import counted, lasting
 
 OVERDUE_SECONDS = 300.0
@@ -16,7 +16,7 @@ def notices(snapshot: Snapshot, now: float) -> tuple[str, ...]:
 
 
 def _overdue(snapshot: Snapshot, now: float) -> Iterator[str]:
-    held_back = {account.account.alias for account in snapshot.accounts if is_held_back(account.upstream)}
+    held_back = {account.account.alias for account in snapshot.accounts if why_paused(account.upstream)}
     due = [
         job.next_poll_at
         for job in snapshot.jobs

@@ -6,48 +6,23 @@ hashes and lets nothing else run.
 
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Mapping
 from hashlib import sha256
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
 from exporter.model import Snapshot
+from exporter.web.contract import Exporter
 from exporter.web.request import Request
-from exporter.web.status import phrases
-from exporter.web.status.accounts import facts, spent
-from exporter.web.status.filters import ATTENTION, Filters, choices
-from exporter.web.status.jobs import (
-    end,
-    explain_url,
-    failed_share,
-    in_order,
-    look,
-    next_poll,
-    note,
-    progress,
-    state_word,
-)
-from exporter.web.status.notices import notices
-from exporter.web.status.phrases import moment
+from exporter.web.status import accounts, filters, jobs, notices, phrases
 from exporter.web.status.standing import Standing, standing_of
 
 DOCS_URL = "https://github.com/zoho-mass-update-exporter/zoho-mass-update-exporter/blob/main"
 
 
-_WORDS: tuple[Callable[..., object], ...] = (
-    *(phrases.ago, phrases.bar, phrases.counted, phrases.lasting, phrases.moment, phrases.number, phrases.pace),
-    *(facts, spent, standing_of, end, explain_url, failed_share, look, next_poll, note, progress, state_word),
-)
-"""What the template may ask."""
-
-
 class StatusPage:
-    """Writes the page. Immutable once built, so it may be shared among threads.
-
-    Args:
-        telemetry_path: where the metrics are.
-    """
+    """Writes the page. Immutable once built, so it may be shared among threads."""
 
     def __init__(self, telemetry_path: str) -> None:
         loader = PackageLoader("exporter.web.status")
@@ -55,37 +30,33 @@ class StatusPage:
             loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         style, script = (loader.get_source(environment, name)[0] for name in ("status.css", "status.js"))
+        for words in (accounts, filters, jobs, notices, phrases):
+            environment.globals |= {name: word for name, word in vars(words).items() if not name.startswith("_")}
         environment.globals |= {
             "style": style,
             "script": script,
             "telemetry_path": telemetry_path,
             "docs_url": DOCS_URL,
-            "attention_filter": ATTENTION,
         }
-        environment.globals |= {word.__name__: word for word in _WORDS}
         self._template = environment.get_template("status.html")
         self.headers = _headers(style, script)
 
-    def answer(self, request: Request, snapshot: Snapshot, now: float) -> Response:
-        """Give the page of what is known now (Unix seconds), with the filters that the query names."""
-        body = self.write(snapshot, Filters.of(request.query), now)
+    def answer(self, exporter: Exporter, request: Request) -> Response:
+        """Give the page of what is known now, with the filters that the query names."""
+        body = self.write(exporter.snapshot(), filters.asked(request.query), exporter.now())
         return Response(body, media_type="text/html", headers=self.headers)
 
-    def write(self, snapshot: Snapshot, filters: Filters, now: float) -> bytes:
+    def write(self, snapshot: Snapshot, given: Mapping[str, str], now: float) -> bytes:
         """Give the page as UTF-8; half characters, which a name from JSON may hold, become question marks."""
         standings = Counter(map(standing_of, snapshot.jobs))
         page = self._template.render(
-            version=snapshot.exporter.version,
-            written=moment(now, moment(now, "").exact.split(" ", 1)[1]),
+            snapshot=snapshot,
             standings=standings,
             urgent=[(standing, standings[standing]) for standing in Standing if standing.needs_attention],
-            notices=notices(snapshot, now),
-            choices=choices(snapshot, filters),
-            given=filters.given(),
-            tracked=len(snapshot.jobs),
-            rows=in_order(filter(filters.match, snapshot.jobs)),
+            given=given,
+            rows=jobs.in_order(job for job in snapshot.jobs if filters.is_shown(job, given)),
             now=now,
-            accounts=[one for one in snapshot.accounts if filters.account in {"", one.account.alias}],
+            accounts=[one for one in snapshot.accounts if given.get("account") in {None, one.account.alias}],
         )
         return page.encode(errors="replace")
 

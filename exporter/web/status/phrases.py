@@ -1,30 +1,10 @@
 """Times, numbers and shares as a person reads them. Pure. Timestamps are Unix seconds, durations seconds."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-MISSING = "\N{EN DASH}"
-"""Stands where there is nothing to show."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _LAST_SECOND = 253_402_300_799
 """The end of the year 9999: a state file edited by hand may hold anything, and the page is shown all the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A time in words, and exactly: `iso` for machines, `exact` for people, both in UTC."""
-
-    text: str
-    iso: str
-    exact: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A share as a bar: `percent` from 0.0 to 100.0, and `text` for people."""
-
-    percent: str
-    text: str
 
 
 def lasting(seconds: float) -> str:
@@ -32,32 +12,29 @@ def lasting(seconds: float) -> str:
     whole = int(min(max(seconds, 0.0), _LAST_SECOND))
     if whole < _MINUTE:
         return f"{whole} s"
-    if whole < _HOUR:
-        return f"{whole // _MINUTE} min"
-    if whole < _DAY:
-        return _two(whole // _HOUR, "h", whole % _HOUR // _MINUTE, "min")
-    return _two(whole // _DAY, "d", whole % _DAY // _HOUR, "h")
+    days, hours, minutes = whole // _DAY, whole % _DAY // _HOUR, whole % _HOUR // _MINUTE
+    units = ((days, "d"), (hours, "h")) if days else ((hours, "h"), (minutes, "min"))
+    return " ".join(f"{count} {unit}" for count, unit in units if count)
 
 
-def moment(at: float, text: str) -> Moment:
-    """Give a time under a text of the caller's."""
-    stamp = datetime.fromtimestamp(min(max(at, 0.0), _LAST_SECOND), UTC)
-    return Moment(text, stamp.strftime("%Y-%m-%dT%H:%M:%SZ"), stamp.strftime("%Y-%m-%d %H:%M:%S UTC"))
+def exact(at: float) -> str:
+    """Give a time to the second, in UTC."""
+    return datetime.fromtimestamp(min(max(at, 0.0), _LAST_SECOND), UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def ago(at: float, now: float) -> Moment:
+def ago(at: float, now: float) -> str:
     """Say how long ago something was."""
-    return moment(at, f"{lasting(now - at)} ago")
+    return f"{lasting(now - at)} ago"
 
 
-def ahead(at: float, now: float) -> Moment:
+def ahead(at: float, now: float) -> str:
     """Say when something is expected; what should have been over by now is said to be late."""
-    return moment(at, f"in {lasting(at - now)}" if at >= now else f"{lasting(now - at)} late")
+    return f"in {lasting(at - now)}" if at >= now else f"{lasting(now - at)} late"
 
 
 def number(count: int | None) -> str:
     """Give a count with separators, or a dash where there is none."""
-    return MISSING if count is None else f"{count:,}"
+    return "\N{EN DASH}" if count is None else f"{count:,}"
 
 
 def counted(count: int, noun: str) -> str:
@@ -78,23 +55,15 @@ def share(part: int, whole: int) -> str:
     return f"{permille // 10} %" if permille % 10 == 0 else f"{permille // 10}.{permille % 10} %"
 
 
-def bar(part: int, whole: int) -> Bar:
-    """Draw a share."""
+def percent(part: int, whole: int) -> str:
+    """Give the length of a bar, from 0.0 to 100.0; as exact as a share."""
     permille = 1000 * min(part, whole) // whole
-    return Bar(f"{permille // 10}.{permille % 10}", share(part, whole))
+    return f"{permille // 10}.{permille % 10}"
 
 
 def pace(records_per_second: float) -> str:
     """Give a pace in the largest unit of time that makes it a number above 1."""
-    for seconds, unit in ((1, "s"), (_MINUTE, "min")):
-        if records_per_second * seconds >= 1:
-            return f"{_short(records_per_second * seconds)}/{unit}"
-    return f"{_short(records_per_second * _HOUR)}/h"
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"  # noqa: PLR2004 - two digits are enough
-
-
-def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
-    return f"{large} {large_unit} {small} {small_unit}" if small else f"{large} {large_unit}"
+    units = ((1, "s"), (_MINUTE, "min"), (_HOUR, "h"))
+    seconds, unit = next((pair for pair in units if records_per_second * pair[0] >= 1), units[-1])
+    records = records_per_second * seconds
+    return f"{records:,.0f}/{unit}" if records >= 10 else f"{records:.1f}/{unit}"  # noqa: PLR2004 - two digits are enough

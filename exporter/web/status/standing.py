@@ -23,22 +23,6 @@ class Standing(StrEnum):
         """Whether a person should look."""
         return self not in {Standing.RUNNING, Standing.WAITING, Standing.COMPLETED}
 
-    @property
-    def urgency(self) -> int:
-        """The place in the order, from 0 for what comes first."""
-        return list(Standing).index(self)
-
-
-_USUALLY = {
-    JobState.FAILED: Standing.FAILED,
-    JobState.SUSPENDED: Standing.SUSPENDED,
-    JobState.RUNNING: Standing.RUNNING,
-    JobState.SCHEDULED: Standing.WAITING,
-    JobState.QUEUED: Standing.WAITING,
-    JobState.UNKNOWN: Standing.WAITING,
-    JobState.COMPLETED: Standing.COMPLETED,
-}
-
 
 def standing_of(job: TrackedJob) -> Standing:
     """Judge a job by its last report and its last poll."""
@@ -49,10 +33,12 @@ def standing_of(job: TrackedJob) -> Standing:
             return Standing.PARTLY_FAILED
         case JobState.RUNNING if job.is_stalled:
             return Standing.STALLED
-        case JobState.UNKNOWN if job.reported_at is not None:
-            return Standing.UNKNOWN
+        case JobState.SCHEDULED | JobState.QUEUED:
+            return Standing.WAITING
+        case JobState.UNKNOWN if job.reported_at is None:
+            return Standing.WAITING
         case state:
-            return _USUALLY[state]
+            return Standing[state.name]
 
 
 def left_behind(report: JobReport | None) -> int:

@@ -6,10 +6,11 @@ from collections.abc import Collection
 
 import pytest
 import requests
-from played import PlayedExporter, PlayedPage
+from played import PAGE, PlayedExporter
 from samples import LEADS, tracked, web_options
 from sites import Serve
 
+from exporter.model import Page
 from exporter.web import create_gate
 
 OPTIONS = web_options()
@@ -31,9 +32,9 @@ def test_metrics_are_a_scrape(url: str, exporter: PlayedExporter) -> None:
     """The deadline and the format come from Prometheus' headers; the page comes whole."""
     headers = {"X-Prometheus-Scrape-Timeout-Seconds": "15", "Accept": "application/openmetrics-text"}
     answer = requests.get(f"{url}/metrics", headers=headers, timeout=10)
-    assert (answer.status_code, answer.content) == (200, PlayedPage().body)
+    assert (answer.status_code, answer.content) == (200, PAGE.body)
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-    groups = {"Jobs", "Modules", "Accounts", "Exporter"}
+    groups = {"jobs", "modules", "accounts", "exporter"}
     [(seconds, *asked)] = exporter.scrapes
     assert asked == ["application/openmetrics-text", groups]
     assert 12 < seconds <= 14.5
@@ -45,7 +46,7 @@ def test_page_is_compressed_for_those_who_ask(url: str, encoding: str) -> None:
     with requests.get(f"{url}/metrics", headers={"Accept-Encoding": encoding}, stream=True, timeout=10) as answer:
         body = answer.raw.read(decode_content=False)
     assert answer.headers.get("Content-Encoding", "identity") == encoding
-    assert (gzip.decompress(body) if encoding == "gzip" else body) == PlayedPage().body
+    assert (gzip.decompress(body) if encoding == "gzip" else body) == PAGE.body
     assert {part.strip() for part in answer.headers["Vary"].split(",")} == {"Accept", "Accept-Encoding"}
 
 
@@ -125,7 +126,7 @@ def test_everything_else_is_refused(url: str, method: str, path: str, status: in
 class FailingExporter(PlayedExporter):
     """Fails as only a bug of ours can."""
 
-    def scrape(self, deadline: float, accept: str, groups: Collection[str]) -> PlayedPage:
+    def scrape(self, deadline: float, accept: str, groups: Collection[str]) -> Page:
         """Fail."""
         raise ZeroDivisionError(f"a secret detail {deadline} {accept} {groups}")
 

@@ -1,11 +1,11 @@
 """The OpenAPI document: it names what this exporter is configured with."""
 
-from exporter.web.api import openapi_document
+from exporter.web.api.openapi import openapi_document
 
 
 def body_schema(*accounts: str, job_labels: tuple[str, ...] = ()) -> dict[str, object]:
     """Give the schema of a job that may be registered."""
-    components = openapi_document("1.2.3", accounts, job_labels)["components"]
+    components = openapi_document(accounts, job_labels)["components"]
     assert isinstance(components, dict)
     schema = components["schemas"]["JobBody"]
     assert isinstance(schema, dict)

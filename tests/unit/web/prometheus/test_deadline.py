@@ -3,7 +3,7 @@
 import pytest
 from starlette.datastructures import Headers
 
-from exporter.web.prometheus import granted_seconds
+from exporter.web import WebOptions
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ from exporter.web.prometheus import granted_seconds
 def test_deadline_follows_the_header(header: str | None, seconds: float) -> None:
     """Prometheus' own time-out less the offset, or the default where it makes no sense."""
     headers = Headers({} if header is None else {"X-Prometheus-Scrape-Timeout-Seconds": header})
-    assert granted_seconds(headers, default_seconds=10.0, offset_seconds=0.5) == pytest.approx(seconds)
+    assert WebOptions("/metrics", 10.0, 0.5, 40).granted_seconds(headers) == pytest.approx(seconds)

@@ -4,7 +4,7 @@ import pytest
 from samples import NOW, account, upstream
 
 from exporter.model import CreditStatus, TokenStatus, UpstreamStatus
-from exporter.web.status.accounts import Fact, Tone, facts, is_held_back, spent
+from exporter.web.status.accounts import Fact, facts, spent, why_paused
 
 
 def credit(
@@ -18,9 +18,9 @@ def test_account_that_is_well() -> None:
     """Every fact is there, and none is a warning."""
     assert spent(account().upstream.credits) == "640 of 1,000"
     assert facts(account().upstream, NOW) == (
-        Fact("Zoho's API", "answers", Tone.GOOD),
-        Fact("Access token", "valid for 1 h", Tone.GOOD),
-        Fact("Polling", "at each scrape", Tone.GOOD),
+        Fact("Zoho's API", "answers", "good"),
+        Fact("Access token", "valid for 1 h", "good"),
+        Fact("Polling", "at each scrape", "good"),
         Fact("Left at Zoho", "2,345 (reserve 500)"),
     )
 
@@ -32,7 +32,7 @@ REFUSED = TokenStatus(refresh_errors={"invalid_code": 2, "access_denied": 0})
     ("status", "fact"),
     [
         pytest.param(upstream(is_up=None), Fact("Zoho's API", "not asked yet"), id="not asked"),
-        pytest.param(upstream(is_up=False), Fact("Zoho's API", "no answer", Tone.BAD), id="down"),
+        pytest.param(upstream(is_up=False), Fact("Zoho's API", "no answer", "bad"), id="down"),
         pytest.param(upstream(token=TokenStatus()), Fact("Access token", "not asked for yet"), id="no token yet"),
         pytest.param(
             upstream(token=TokenStatus(expires_at=NOW - 1)),
@@ -41,30 +41,30 @@ REFUSED = TokenStatus(refresh_errors={"invalid_code": 2, "access_denied": 0})
         ),
         pytest.param(
             upstream(token=REFUSED),
-            Fact("Access token", "none; refused: invalid_code (2 times)", Tone.BAD),
+            Fact("Access token", "none; refused: invalid_code (2 times)", "bad"),
             id="token refused",
         ),
         pytest.param(
-            upstream(in_flight=2), Fact("Polling", "at each scrape, 2 calls under way", Tone.GOOD), id="calls under way"
+            upstream(in_flight=2), Fact("Polling", "at each scrape, 2 calls under way", "good"), id="calls under way"
         ),
         pytest.param(
             upstream(is_circuit_open=True),
-            Fact("Polling", "paused: Zoho asked to slow down, or gives no token", Tone.BAD),
+            Fact("Polling", "paused: Zoho asked to slow down, or gives no token", "bad"),
             id="circuit open",
         ),
         pytest.param(
             upstream(credit=credit(remaining=400, reserve_reached=True)),
-            Fact("Polling", "paused: credits are below the reserve; one look an hour", Tone.BAD),
+            Fact("Polling", "paused: credits are below the reserve; one look an hour", "bad"),
             id="reserve reached",
         ),
         pytest.param(
             upstream(credit=credit(remaining=400, reserve_reached=True)),
-            Fact("Left at Zoho", "400 (reserve 500)", Tone.BAD),
+            Fact("Left at Zoho", "400 (reserve 500)", "bad"),
             id="few left",
         ),
         pytest.param(
             upstream(credit=credit(1000)),
-            Fact("Polling", "paused: the day's budget is used up", Tone.BAD),
+            Fact("Polling", "paused: the day's budget is used up", "bad"),
             id="budget used up",
         ),
         pytest.param(
@@ -102,4 +102,4 @@ def test_credits_without_a_usual_budget(status: CreditStatus, text: str) -> None
 )
 def test_accounts_may_be_held_back(status: UpstreamStatus, held_back: bool) -> None:  # noqa: FBT001 - a case
     """Whether an account polls at all."""
-    assert is_held_back(status) is held_back
+    assert bool(why_paused(status)) is held_back

@@ -3,7 +3,7 @@
 import pytest
 from samples import NOW
 
-from exporter.web.status.phrases import Moment, ago, ahead, counted, lasting, moment, number, pace, share
+from exporter.web.status.phrases import ago, ahead, counted, exact, lasting, number, pace, percent, share
 
 
 @pytest.mark.parametrize(
@@ -28,19 +28,19 @@ def test_durations_have_two_units_at_most(seconds: float, text: str) -> None:
 
 def test_past_is_told_from_now() -> None:
     """What is over is so long ago, and when exactly."""
-    assert ago(NOW, NOW + 200) == Moment("3 min ago", "2026-09-21T14:13:20Z", "2026-09-21 14:13:20 UTC")
+    assert (ago(NOW, NOW + 200), exact(NOW)) == ("3 min ago", "2026-09-21 14:13:20 UTC")
 
 
 @pytest.mark.parametrize(("at", "text"), [(NOW + 90, "in 1 min"), (NOW, "in 0 s"), (NOW - 90, "1 min late")])
 def test_future_is_told_from_now(at: float, text: str) -> None:
     """What should have been over by now is late."""
-    assert ahead(at, NOW).text == text
+    assert ahead(at, NOW) == text
 
 
 @pytest.mark.parametrize(("at", "year"), [(1e300, "9999"), (-1e300, "1970")])
 def test_impossible_times_are_shown_all_the_same(at: float, year: str) -> None:
     """A time that no calendar has does not spoil the page."""
-    assert moment(at, "").exact.startswith(year)
+    assert exact(at).startswith(year)
 
 
 def test_numbers_have_separators() -> None:
@@ -65,6 +65,21 @@ def test_numbers_have_separators() -> None:
 def test_shares_are_rounded_down(part: int, whole: int, text: str) -> None:
     """Only all of it is 100 %, and only nothing is 0 %."""
     assert share(part, whole) == text
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "text"),
+    [
+        pytest.param(0, 50, "0.0", id="none"),
+        pytest.param(40_300, 50_000, "80.6", id="most"),
+        pytest.param(50, 50, "100.0", id="all"),
+        pytest.param(1_500, 1_000, "100.0", id="more than there is"),
+        pytest.param(10**400, 10**400, "100.0", id="too large for a float"),
+    ],
+)
+def test_bars_stay_within_their_bounds(part: int, whole: int, text: str) -> None:
+    """A bar is never longer than the whole."""
+    assert percent(part, whole) == text
 
 
 @pytest.mark.parametrize(
