@@ -205,11 +205,11 @@ class Application:
             self._is_config_current = True
             self._warn_of_restarts(settings)
             self._settings = settings
-            self._table.limit(_retention(settings))
+            self._table.retention = _retention(settings)
             self._refresher.reconfigure(self._accounts.by_alias, _schedule(settings))
             self._renderer = _renderer(settings)
             problems = self._declare_jobs()
-            self._refresher.retry_refused()
+            self._table.retry_refused()
             _log.info("configuration reloaded", extra={"accounts": len(settings.accounts), "jobs": len(settings.jobs)})
             return (*problems, *self._web_config_problems())
 

@@ -20,7 +20,7 @@ def explain_job(job: TrackedJob, plan: Plan, now: float, stale_after_seconds: fl
         f"{job.spec.key}{_named(job)} is tracked {origin}.",
         *_known(job, now, stale_after_seconds),
         *_failing(job, now),
-        *_planned(job, plan, now),
+        _planned(*plan, now),
     )
 
 
@@ -88,11 +88,10 @@ def _failing(job: TrackedJob, now: float) -> tuple[str, ...]:
     return told + job.failure.message + ".", f"What to do: {job.failure.advice}."
 
 
-def _planned(job: TrackedJob, plan: Plan, now: float) -> tuple[str, ...]:
-    if plan.skip is None:
-        return ("The next scrape polls it.",)
-    when = "" if job.is_terminal or plan.due_at is None else f" It is due at {_moment(plan.due_at, now)}."
-    return (_VERDICTS[plan.skip] + when,)
+def _planned(skip: Skip | None, due_at: float | None, now: float) -> str:
+    if skip is None:
+        return "The next scrape polls it."
+    return _VERDICTS[skip] + ("" if due_at is None else f" It is due at {_moment(due_at, now)}.")
 
 
 def _moment(at: float, now: float) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from threading import Lock
@@ -55,22 +55,17 @@ class JobTable:
 
     Args:
         store: keeps the jobs.
-        retention: how long jobs stay.
+        retention: how long jobs stay; may be replaced at any time.
     """
 
     def __init__(self, store: Store, retention: Retention) -> None:
         self._store = store
         self._lock = Lock()
-        self._retention = retention
+        self.retention = retention
         self._accounts: Collection[str] = store.accounts()
         self._probed_at: dict[JobKey, float] = {}
         self._dropped: Counter[str] = Counter(dict.fromkeys(Drop, 0))
         self._is_refusing = False
-
-    def limit(self, retention: Retention) -> None:
-        """Keep to other limits from now on."""
-        with self._lock:
-            self._retention = retention
 
     def declare(
         self, specs: Iterable[JobSpec], now: float, *, accounts: Collection[str], is_complete: bool = True
@@ -88,16 +83,17 @@ class JobTable:
             if spec.key.account in accounts:
                 listed.setdefault(spec.key, spec)
 
-        def leaves(source: JobSource) -> bool:
-            return source.is_declared and (is_complete or source is not JobSource.FILE)
+        def leaves(key: JobKey, source: JobSource) -> bool:
+            is_unlisted = source.is_declared and key not in listed and (is_complete or source is not JobSource.FILE)
+            return is_unlisted or key.account not in accounts
 
         with self._lock:
-            known = {alias: self._store.account(alias) for alias in {*self._store.accounts(), *accounts}}
             self._accounts = tuple(accounts)
-            retired = {key for state in known.values() for key in state.retired()}
-            for alias, state in known.items():
-                gone = {key for key, job in state.jobs().items() if key not in listed and leaves(job.spec.source)}
-                self._forget(state.jobs() if alias not in accounts else gone, "unlisted")
+            retired: set[JobKey] = set()
+            for state in [self._store.account(alias) for alias in {*self._store.accounts(), *accounts}]:
+                retired.update(state.retired())
+                for key in [key for key, job in state.jobs().items() if leaves(key, job.spec.source)]:
+                    self._forget(key, "unlisted")
                 if is_complete:
                     state.forget(set(state.retired()) - listed.keys())
             for spec in listed.values():
@@ -116,14 +112,13 @@ class JobTable:
         wanted = tuple(specs)
         with self._lock:
             for spec in wanted:
-                self._check_not_declared_otherwise(spec)
+                self._completed(spec)
             keys = {spec.key for spec in wanted}
             new = {key for key in keys if self.get(key) is None}
             self._check_room(len(new), keys)
             answer = tuple(spec.key in new for spec in wanted)
             for spec in wanted:
-                if not self._is_declared(spec.key):
-                    self._track(self._completed(spec), now)
+                self._track(self._completed(spec), now)
             return answer
 
     def admit_probe(self, key: JobKey, now: float) -> None:
@@ -146,23 +141,21 @@ class JobTable:
             DeclaredJobError: the configuration lists it.
         """
         with self._lock:
-            if self._is_declared(key):
+            job = self.get(key)
+            if job and job.spec.source.is_declared:
                 raise DeclaredJobError(f"{key} stands in the configuration: remove it there")
-            is_here = self.get(key) is not None
-            self._forget({key} if is_here else set(), "deleted")
-            return is_here
+            if job:
+                self._forget(key, "deleted")
+            return job is not None
 
     def retire(self, now: float) -> None:
         """Let go of the jobs whose time is over."""
         with self._lock:
-            over = {job.spec.key: drop for job in self._all() if (drop := self._reason_to_drop(job, now))}
-            for drop in over.values():
-                self._dropped[drop] += 1
-            for reason in set(over.values()):
-                retiring = {key for key, drop in over.items() if drop is reason}
-                declared = {key for key in retiring if self._is_declared(key)} if reason is Drop.RETENTION else set()
-                self._forget(declared, reason, retired=True)
-                self._forget(retiring - declared, reason)
+            for job in self._all():
+                if drop := self._reason_to_drop(job, now):
+                    self._dropped[drop] += 1
+                    is_remembered = drop is Drop.RETENTION and job.spec.source.is_declared
+                    self._forget(job.spec.key, drop, retired=is_remembered)
 
     def jobs(self) -> tuple[TrackedJob, ...]:
         """Give all jobs, sorted by key."""
@@ -172,9 +165,12 @@ class JobTable:
         """Give one job as it is now; `None` when it is not tracked."""
         return self._store.account(key.account).get(key) if key.account in self._accounts else None
 
-    def change(self, key: JobKey, change: Callable[[TrackedJob], TrackedJob]) -> None:
-        """Change what is known of a job, beside its polls."""
-        self._store.account(key.account).change(key, change)
+    def retry_refused(self) -> None:
+        """Make jobs due that Zoho refused: a person may have mended what was wrong."""
+        for job in self._all():
+            if job.failure and not job.failure.is_passing:
+                account = self._store.account(job.spec.key.account)
+                account.change(job.spec.key, lambda refused: replace(refused, next_poll_at=refused.polled_at))
 
     def dropped(self) -> dict[str, int]:
         """Give the number of jobs let go or not taken in, by reason."""
@@ -192,73 +188,67 @@ class JobTable:
     def _track(self, spec: JobSpec, now: float) -> None:
         if self.get(spec.key) is None and not self._has_room(1):
             self._dropped[Drop.MAX_JOBS] += 1
-            details = {"reason": Drop.MAX_JOBS.value, "max_jobs": self._retention.max_jobs}
+            details = {"reason": Drop.MAX_JOBS.value, "max_jobs": self.retention.max_jobs}
             _log.warning("job is not tracked: there are too many", extra={**spec.key.as_fields(), **details})
             return
         self._store.account(spec.key.account).track(spec, now)
 
-    def _forget(self, keys: Collection[JobKey], reason: str, *, retired: bool = False) -> None:
-        for key in keys:
-            self._probed_at.pop(key, None)
-            _log.info("job is no longer tracked", extra={**key.as_fields(), "reason": str(reason)})
-        for alias in {key.account for key in keys}:
-            own = [key for key in keys if key.account == alias]
-            self._store.account(alias).forget(own, retired=retired)
-        self._is_refusing = self._is_refusing and not keys
+    def _forget(self, key: JobKey, reason: str, *, retired: bool = False) -> None:
+        self._probed_at.pop(key, None)
+        self._store.account(key.account).forget([key], retired=retired)
+        self._is_refusing = False
+        _log.info("job is no longer tracked", extra={**key.as_fields(), "reason": str(reason)})
 
     def _reason_to_drop(self, job: TrackedJob, now: float) -> Drop | None:
         if job.spec.source is JobSource.PROBE:
             probed_at = self._probed_at.setdefault(job.spec.key, now)
-            if now - probed_at > self._retention.probed_seconds:
+            if now - probed_at > self.retention.probed_seconds:
                 return Drop.PROBE_RETENTION
-        return self._retention.is_over(job, now)
-
-    def _is_declared(self, key: JobKey) -> bool:
-        job = self.get(key)
-        return job is not None and job.spec.source.is_declared
-
-    def _check_not_declared_otherwise(self, spec: JobSpec) -> None:
-        job = self.get(spec.key)
-        if job is None or not job.spec.source.is_declared:
-            return
-        said = {name: value for name, value in _described(spec).items() if value}
-        if not said.items() <= _described(job.spec).items():
-            raise DeclaredJobError(f"the configuration describes {spec.key} otherwise: change it there")
+        return self.retention.is_over(job, now)
 
     def _completed(self, spec: JobSpec) -> JobSpec:
+        """Add what is known of a job to what is newly said of it; what the configuration says can't be changed."""
         job = self.get(spec.key)
         if job is None:
             return spec
         known = job.spec
-        return replace(
+        completed = replace(
             spec, name=spec.name or known.name, group=spec.group or known.group, labels=spec.labels or known.labels
         )
+        if not known.source.is_declared:
+            return completed
+        if replace(completed, source=known.source) != known:
+            raise DeclaredJobError(f"the configuration describes {spec.key} otherwise: change it there")
+        return known
 
     def _check_room(self, count: int, spared: Collection[JobKey] = ()) -> None:
         if not self._has_room(count, spared):
-            most, there = self._retention.max_jobs, self.count()
+            most, there = self.retention.max_jobs, self.count()
             message = f"{there} jobs are tracked, and {count} more would be above max_jobs, which is {most}"
             raise self._refusal(Drop.MAX_JOBS, count, message)
 
     def _has_room(self, count: int, spared: Collection[JobKey] = ()) -> bool:
         """Whether there is room for so many more; jobs that only probes brought and Zoho does not know make some."""
-        excess = self.count() + count - self._retention.max_jobs
-        return count == 0 or excess <= 0 or self._make_room(excess, Drop.MAX_JOBS, spared)
+        excess = self.count() + count - self.retention.max_jobs
+        return count == 0 or self._make_room(excess, Drop.MAX_JOBS, spared)
 
     def _check_room_for_probe(self) -> None:
-        most = self._retention.max_probed_jobs
+        most = self.retention.max_probed_jobs
         excess = sum(job.spec.source is JobSource.PROBE for job in self._all()) + 1 - most
-        if excess > 0 and not self._make_room(excess, Drop.MAX_PROBED_JOBS):
+        if not self._make_room(excess, Drop.MAX_PROBED_JOBS):
             message = f"{most} jobs are tracked only because they are probed, and more would be above max_probed_jobs"
             raise self._refusal(Drop.MAX_PROBED_JOBS, 1, message)
 
-    def _make_room(self, count: int, drop: Drop, spared: Collection[JobKey] = ()) -> bool:
+    def _make_room(self, excess: int, drop: Drop, spared: Collection[JobKey] = ()) -> bool:
+        if excess <= 0:
+            return True
         unknown = [job.spec.key for job in self._all() if is_made_up(job) and job.spec.key not in spared]
-        if len(unknown) < count:
+        if len(unknown) < excess:
             return False
         unknown.sort(key=lambda key: self._probed_at.get(key, 0.0))
-        self._dropped[drop] += count
-        self._forget(unknown[:count], drop)
+        for key in unknown[:excess]:
+            self._dropped[drop] += 1
+            self._forget(key, drop)
         return True
 
     def _refusal(self, drop: Drop, count: int, message: str) -> TooManyJobsError:
@@ -275,8 +265,3 @@ def is_made_up(job: TrackedJob) -> bool:
     if job.spec.source is not JobSource.PROBE or job.failure is None:
         return False
     return job.failure.code == UNKNOWN_JOB or (job.report is None and not job.failure.is_passing)
-
-
-def _described(spec: JobSpec) -> dict[str, object]:
-    """Give what may be said of a job beside its identity."""
-    return {"name": spec.name, "group": spec.group, "labels": dict(spec.labels)}

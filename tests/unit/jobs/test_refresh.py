@@ -157,7 +157,7 @@ def test_oldest_report_is_renewed_first() -> None:
     """Where the deadline leaves time for one poll, the job polled longest ago gets it."""
     scene = Scene()
     scene.scrape()
-    scene.table.change(LEADS, lambda job: replace(job, polled_at=NOW - 1))
+    scene.store.account("acme").change(LEADS, lambda job: replace(job, polled_at=NOW - 1))
     scene.clock.now += 20
     scene.scrape()
     assert scene.upstream.asked[2:] == [LEADS, DEALS]
@@ -591,9 +591,9 @@ def test_refused_jobs_are_due_again_on_request() -> None:
     """After a reload a refused job is tried at once; one with a passing fault keeps its pause."""
     scene = Scene(fail(RefusedError("NO_PERMISSION", "denied")))
     scene.scrape()
-    scene.table.change(DEALS, lambda job: note_failure(job, FAILURE, NOW))
+    scene.store.account("acme").change(DEALS, lambda job: note_failure(job, FAILURE, NOW))
     scene.clock.now += 1
-    scene.refresher.retry_refused()
+    scene.table.retry_refused()
     scene.scrape()
     assert scene.upstream.asked[2:] == [LEADS]
 
@@ -633,7 +633,7 @@ def test_plan_tells_what_a_scrape_would_do(answer: Answer, age: float, pressure:
     scene = Scene(answer, pressure=pressure)
     scene.scrape()
     scene.clock.now += age
-    assert scene.refresher.plan(scene.watched(LEADS)).skip is skip
+    assert scene.refresher.plan(scene.watched(LEADS))[0] is skip
     assert len(scene.upstream.asked) == 2
 
 

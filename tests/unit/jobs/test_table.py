@@ -189,7 +189,7 @@ def test_polls_are_counted_and_kept(table: JobTable, store: Store) -> None:
 def test_change_of_a_job_that_has_gone_does_nothing(store: Store) -> None:
     """What comes late for a job brings it not back."""
     table = table_of(store)
-    table.change(LEADS, lambda job: note_report(job, report(), NOW))
+    store.account("acme").change(LEADS, lambda job: note_report(job, report(), NOW))
     assert table.jobs() == ()
     assert kept(store) == (set(), set())
 
