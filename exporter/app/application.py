@@ -4,14 +4,12 @@ import logging
 import random
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from threading import Lock
 
 from exporter import __version__
-from exporter.app.accounts import Accounts, Clocks
-from exporter.app.readiness import FirstTokens
-from exporter.app.writing import WritingTime
+from exporter.app.accounts import Accounts
 from exporter.errors import ConfigurationError, Problem
 from exporter.jobs import JobTable, Refresher, Retention, Schedule, explain_account, explain_job
 from exporter.metrics import JOBS, PROBED, SCRAPED, Page, Renderer, Telemetry, table
@@ -19,7 +17,6 @@ from exporter.model import AccountSnapshot, ExporterSnapshot, JobKey, JobSpec, P
 from exporter.redactor import Redactor
 from exporter.settings import JobFiles, Settings, effective_settings, matching
 from exporter.state import Store
-from exporter.web.contract import Readiness
 from exporter.zoho import LABEL_VALUES
 
 _log = logging.getLogger(__name__)
@@ -31,7 +28,32 @@ Docker grants."""
 KEPT_SECONDS = 2.0
 """How long a registration waits for the state file before it is answered that a restart would forget it."""
 
+FIRST_GUESS_SECONDS = 0.0006
+"""For each job of a page, before any was written; a slow machine's."""
+LEAST_SECONDS = 0.02
+SAFETY = 2.0
+"""Pages are written while polls land, on the same processors."""
+PAGES = 8
+FIXED_JOBS = 50
+"""A page without a job takes as long as so many jobs."""
+
 Load = Callable[[], Settings]
+
+
+class WritingTime:
+    """Expects the next page to take as long as the slowest of the last ones, for its number of jobs. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._seconds_a_job: tuple[float, ...] = ()
+
+    def note(self, jobs: int, seconds: float) -> None:
+        """Learn how long a page of so many jobs took."""
+        self._seconds_a_job = (*self._seconds_a_job[1 - PAGES :], seconds / (jobs + FIXED_JOBS))
+
+    def expected(self, jobs: int) -> float:
+        """Give the seconds to keep back for a page of so many jobs."""
+        slowest = max(self._seconds_a_job, default=FIRST_GUESS_SECONDS)
+        return LEAST_SECONDS + SAFETY * slowest * (jobs + FIXED_JOBS)
 
 
 class Application:
@@ -67,12 +89,11 @@ class Application:
         self._store = store
         self._load = load or (lambda: settings)
         self._web_config_problems = web_config_problems
-        self._clock = clock
+        self.now = self._clock = clock
         self._stopwatch = stopwatch
         self._changing = Lock()
-        self._accounts = Accounts(store, redactor or Redactor(), Clocks(clock, stopwatch, draw))
+        self._accounts = Accounts(store, redactor or Redactor(), clock=clock, stopwatch=stopwatch, draw=draw)
         self._accounts.configure(settings)
-        self._first_tokens = FirstTokens(self._accounts)
         self._table = JobTable(store, _retention(settings))
         self._refresher = Refresher(
             self._table,
@@ -82,6 +103,7 @@ class Application:
             draw=draw,
             stopwatch=stopwatch,
         )
+        self.readiness, self.forget, self.hurry = self._accounts.readiness, self._table.forget, self._refresher.hurry
         self._writing = WritingTime()
         self._telemetry = Telemetry(__version__, clock())
         self._is_config_current = True
@@ -107,10 +129,6 @@ class Application:
     def job_files(self) -> tuple[Path, ...]:
         """Give the job files that there are now."""
         return matching(self._settings.job_files)
-
-    def now(self) -> float:
-        """Give the time, Unix seconds."""
-        return self._clock()
 
     def scrape(self, deadline: float, accept: str = "", groups: Collection[str] = SCRAPED) -> Page:
         """Poll what is due, and write the page with what is there, all by `deadline` (stopwatch).
@@ -167,14 +185,6 @@ class Application:
         """
         return self._table.register(specs, self._clock())
 
-    def forget(self, key: JobKey) -> bool:
-        """Let go of a job, and say whether it was tracked.
-
-        Raises:
-            RegistrationError: the configuration lists it.
-        """
-        return self._table.forget(key)
-
     def is_kept(self) -> bool:
         """Wait a little until all that is known would outlive a crash, and say whether it would."""
         return self._store.wait_kept(KEPT_SECONDS)
@@ -183,10 +193,6 @@ class Application:
         """Give the settings in force as YAML, secrets masked."""
         return effective_settings(self._settings)
 
-    def readiness(self) -> Readiness:
-        """Say whether the exporter can do its work, and ask for a first token where there was none."""
-        return self._first_tokens.readiness()
-
     def reload(self) -> tuple[Problem, ...]:
         """Load the settings anew and take them into force; give what is wrong, and the last good ones stay.
 
@@ -194,33 +200,20 @@ class Application:
         file is read by others; what is wrong with it is told here too.
         """
         with self._changing:
+            problems: tuple[Problem, ...] = ()
             try:
-                settings = self._load()
-                self._accounts.configure(settings)
+                self._take(self._load())
             except ConfigurationError as error:
                 _log.error("the configuration can't be reloaded: %s", error, extra={"in_force": "the last good one"})
-                self._is_config_current = False
-                # The job files may have changed with it, and whoever watches files tells of a change once.
-                return (*error.problems, *self._declare_jobs(), *self._web_config_problems())
-            self._is_config_current = True
-            self._warn_of_restarts(settings)
-            self._settings = settings
-            self._table.retention = _retention(settings)
-            self._refresher.reconfigure(self._accounts.by_alias, _schedule(settings))
-            self._renderer = _renderer(settings)
-            problems = self._declare_jobs()
-            self._table.retry_refused()
-            _log.info("configuration reloaded", extra={"accounts": len(settings.accounts), "jobs": len(settings.jobs)})
-            return (*problems, *self._web_config_problems())
+                problems = error.problems
+            self._is_config_current = not problems
+            # The job files may have changed with it, and whoever watches files tells of a change once.
+            return (*problems, *self._declare_jobs(), *self._web_config_problems())
 
     def reload_jobs(self) -> tuple[Problem, ...]:
         """Read the job files anew; a broken one keeps its last good jobs, and is told of."""
         with self._changing:
             return self._declare_jobs()
-
-    def hurry(self) -> None:
-        """Let scrapes under way be written at once with what is there, now and from now on."""
-        self._refresher.hurry()
 
     def close(self, grace_seconds: float = GRACE_SECONDS) -> None:
         """Start no more polls, wait a little for those under way, and close the store."""
@@ -232,6 +225,18 @@ class Application:
     def find(self, key: JobKey) -> TrackedJob | None:
         """Give one job as a page shows it; `None` when it is not tracked."""
         return next(iter(self._view({key})), None)
+
+    def _take(self, settings: Settings) -> None:
+        self._accounts.configure(settings)
+        for name in ("web", "state", "log"):
+            if getattr(settings, name) != getattr(self._settings, name):
+                _log.warning("a changed section takes effect at the next start only", extra={"section": name})
+        self._settings = settings
+        self._table.retention = _retention(settings)
+        self._refresher.reconfigure(self._accounts.by_alias, _schedule(settings))
+        self._renderer = _renderer(settings)
+        self._table.retry_refused()
+        _log.info("configuration reloaded", extra={"accounts": len(settings.accounts), "jobs": len(settings.jobs)})
 
     def _written(self, snapshot: Snapshot, accept: str, groups: Collection[str]) -> Page:
         begun = self._stopwatch()
@@ -248,11 +253,6 @@ class Application:
             _log.error("a job file can't be used: %s", problem.message, extra={"place": problem.place})
         self._telemetry.note_reload(now, succeeded=self._is_config_current and not reading.problems)
         return reading.problems
-
-    def _warn_of_restarts(self, settings: Settings) -> None:
-        for name in ("web", "state", "log"):
-            if getattr(settings, name) != getattr(self._settings, name):
-                _log.warning("a changed section takes effect at the next start only", extra={"section": name})
 
     def _view(self, keys: Collection[JobKey] | None = None) -> tuple[TrackedJob, ...]:
         return self._refresher.view(self._settings.stale_after, keys)
@@ -274,19 +274,9 @@ def _renderer(settings: Settings) -> Renderer:
 
 
 def _schedule(settings: Settings) -> Schedule:
-    given = settings.schedule
-    return Schedule(
-        shortest_seconds=given.shortest,
-        longest_seconds=given.longest,
-        remaining_fraction=given.remaining_fraction,
-        waiting_fraction=given.waiting_fraction,
-        suspended_seconds=given.suspended,
-        fault_shortest_seconds=given.fault_shortest,
-        fault_longest_seconds=given.fault_longest,
-        refusal_shortest_seconds=given.refusal_shortest,
-        refusal_longest_seconds=given.refusal_longest,
-        stale_after_seconds=settings.stale_after,
-    )
+    """Give the schedule, whose fields are called as the settings are, with their unit."""
+    given = {**dict(settings.schedule), "stale_after": settings.stale_after}
+    return Schedule(**{field.name: given[field.name.removesuffix("_seconds")] for field in fields(Schedule)})
 
 
 def _retention(settings: Settings) -> Retention:
