@@ -32,7 +32,6 @@ class Pace:
     """A running job's estimated pace, as of its last good poll. `completes_at` is Unix seconds."""
 
     records_per_second: float
-    seconds_left: float
     completes_at: float
 
 
@@ -75,7 +74,7 @@ def _pace(points: list[Point], total: int, seen_at: float) -> Pace | None:
     left = max(0, total - done)
     if rate <= 0 or left > rate * LONGEST_FORESIGHT_SECONDS:
         return None
-    return Pace(rate, left / rate, seen_at + left / rate)
+    return Pace(rate, seen_at + left / rate)
 
 
 def _slope(points: Iterable[Point]) -> float:

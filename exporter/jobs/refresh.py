@@ -24,9 +24,6 @@ from exporter.state.port import Note
 
 _log = logging.getLogger(__name__)
 
-UNFORESEEN = "other"
-"""The code of a poll that ended in an error of our own."""
-
 
 class Skip(StrEnum):
     """Why a scrape did not poll a job, or did not wait for its poll. `BUDGET` and `CIRCUIT` are the account's word."""
@@ -351,7 +348,7 @@ def _ask(key: JobKey, poll: Poll, polled_at: float) -> JobReport | PollFailure:
         return _failure(error, polled_at)
     except Exception:  # noqa: BLE001 - the edge of the thread: logged here, counted by its code
         _log.exception("a poll ended in a way nobody foresaw", extra=key.as_fields())
-        return PollFailure(UNFORESEEN, "an error in the exporter itself", "please report it, with the log")
+        return PollFailure("other", "an error in the exporter itself", "please report it, with the log")
 
 
 def _failure(error: PollError, polled_at: float) -> PollFailure:

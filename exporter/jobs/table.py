@@ -115,7 +115,7 @@ class JobTable:
                 self._completed(spec)
             keys = {spec.key for spec in wanted}
             new = {key for key in keys if self.get(key) is None}
-            self._check_room(len(new), keys)
+            self._check_room(Drop.MAX_JOBS, self.retention.max_jobs, self.count(), len(new), keys)
             answer = tuple(spec.key in new for spec in wanted)
             for spec in wanted:
                 self._track(self._completed(spec), now)
@@ -129,8 +129,9 @@ class JobTable:
         """
         with self._lock:
             if self.get(key) is None:
-                self._check_room(1)
-                self._check_room_for_probe()
+                self._check_room(Drop.MAX_JOBS, self.retention.max_jobs, self.count(), 1)
+                probed = sum(job.spec.source is JobSource.PROBE for job in self._all())
+                self._check_room(Drop.MAX_PROBED_JOBS, self.retention.max_probed_jobs, probed, 1)
                 self._track(JobSpec(key, JobSource.PROBE), now)
             self._probed_at[key] = now
 
@@ -186,9 +187,10 @@ class JobTable:
         return sum(self._store.account(alias).job_count() for alias in self._accounts)
 
     def _track(self, spec: JobSpec, now: float) -> None:
-        if self.get(spec.key) is None and not self._has_room(1):
+        most = self.retention.max_jobs
+        if self.get(spec.key) is None and not self._make_room(Drop.MAX_JOBS, self.count() + 1 - most, ()):
             self._dropped[Drop.MAX_JOBS] += 1
-            details = {"reason": Drop.MAX_JOBS.value, "max_jobs": self.retention.max_jobs}
+            details = {"reason": Drop.MAX_JOBS.value, "max_jobs": most}
             _log.warning("job is not tracked: there are too many", extra={**spec.key.as_fields(), **details})
             return
         self._store.account(spec.key.account).track(spec, now)
@@ -221,25 +223,24 @@ class JobTable:
             raise DeclaredJobError(f"the configuration describes {spec.key} otherwise: change it there")
         return known
 
-    def _check_room(self, count: int, spared: Collection[JobKey] = ()) -> None:
-        if not self._has_room(count, spared):
-            most, there = self.retention.max_jobs, self.count()
-            message = f"{there} jobs are tracked, and {count} more would be above max_jobs, which is {most}"
-            raise self._refusal(Drop.MAX_JOBS, count, message)
+    def _check_room(self, limit: Drop, most: int, there: int, count: int, spared: Collection[JobKey] = ()) -> None:
+        """Have room for `count` jobs beside those that are there; the log tells when that ends, not of each refusal.
 
-    def _has_room(self, count: int, spared: Collection[JobKey] = ()) -> bool:
-        """Whether there is room for so many more; jobs that only probes brought and Zoho does not know make some."""
-        excess = self.count() + count - self.retention.max_jobs
-        return count == 0 or self._make_room(excess, Drop.MAX_JOBS, spared)
+        Raises:
+            TooManyJobsError: there would be more than `most`.
+        """
+        if count == 0 or self._make_room(limit, there + count - most, spared):
+            return
+        self._dropped[limit] += count
+        probed = " only because they are probed" if limit is Drop.MAX_PROBED_JOBS else ""
+        message = f"{there} jobs are tracked{probed}, and {count} more would be above {limit}, which is {most}"
+        if not self._is_refusing:
+            self._is_refusing = True
+            _log.warning("jobs are not taken in: %s", message, extra={"reason": limit.value})
+        raise TooManyJobsError(message)
 
-    def _check_room_for_probe(self) -> None:
-        most = self.retention.max_probed_jobs
-        excess = sum(job.spec.source is JobSource.PROBE for job in self._all()) + 1 - most
-        if not self._make_room(excess, Drop.MAX_PROBED_JOBS):
-            message = f"{most} jobs are tracked only because they are probed, and more would be above max_probed_jobs"
-            raise self._refusal(Drop.MAX_PROBED_JOBS, 1, message)
-
-    def _make_room(self, excess: int, drop: Drop, spared: Collection[JobKey] = ()) -> bool:
+    def _make_room(self, limit: Drop, excess: int, spared: Collection[JobKey]) -> bool:
+        """Let so many of the jobs go that somebody made up, and say whether there are as many."""
         if excess <= 0:
             return True
         unknown = [job.spec.key for job in self._all() if is_made_up(job) and job.spec.key not in spared]
@@ -247,17 +248,9 @@ class JobTable:
             return False
         unknown.sort(key=lambda key: self._probed_at.get(key, 0.0))
         for key in unknown[:excess]:
-            self._dropped[drop] += 1
-            self._forget(key, drop)
+            self._dropped[limit] += 1
+            self._forget(key, limit)
         return True
-
-    def _refusal(self, drop: Drop, count: int, message: str) -> TooManyJobsError:
-        """Count jobs that are not taken in; the log tells when that begins, not of each."""
-        self._dropped[drop] += count
-        if not self._is_refusing:
-            self._is_refusing = True
-            _log.warning("jobs are not taken in: %s", message, extra={"reason": drop.value})
-        return TooManyJobsError(message)
 
 
 def is_made_up(job: TrackedJob) -> bool:
