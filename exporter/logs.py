@@ -10,8 +10,6 @@ from typing import TextIO
 
 import structlog
 
-FORMATS = ("logfmt", "json")
-LEVELS = ("debug", "info", "warning", "error")
 LONGEST_LINE = 8192
 """Characters."""
 _LONGEST_VALUES = (4096, 1024, 256, 64)

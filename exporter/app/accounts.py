@@ -29,15 +29,7 @@ _REFUSED = "no access token: see the log"
 
 
 class Accounts:
-    """Opens accounts that share clocks, certificates and the store. Thread-safe, but for one reload at a time.
-
-    Args:
-        store: keeps what the accounts spend and hold.
-        redactor: learns their secrets.
-        clock: gives Unix seconds.
-        stopwatch: gives seconds that never go backwards.
-        draw: gives random numbers from 0 to 1.
-    """
+    """Opens accounts that share clocks, certificates and the store. Thread-safe, but for one reload at a time."""
 
     def __init__(
         self,

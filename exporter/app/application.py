@@ -66,7 +66,7 @@ class Application:
         redactor: learns every secret, and takes it out of what came from outside.
         web_config_problems: gives what is wrong with the web-config file, where an older version is in force.
         clock: gives Unix seconds.
-        stopwatch: gives seconds that never go backwards.
+        stopwatch: gives the seconds that deadlines are in, which never go backwards.
         draw: gives random numbers from 0 to 1, to spread attempts after faults.
 
     Raises:
@@ -89,7 +89,7 @@ class Application:
         self._store = store
         self._load = load or (lambda: settings)
         self._web_config_problems = web_config_problems
-        self.now = self._clock = clock
+        self.now = clock
         self._stopwatch = stopwatch
         self._changing = Lock()
         self._accounts = Accounts(store, redactor or Redactor(), clock=clock, stopwatch=stopwatch, draw=draw)
@@ -107,7 +107,7 @@ class Application:
         self._writing = WritingTime()
         self._telemetry = Telemetry(__version__, clock())
         self._is_config_current = True
-        self._renderer = _renderer(settings)
+        self._renderer = Renderer(table(settings.job_labels, LABEL_VALUES))
         self._job_files = JobFiles()
         self._declare_jobs()
 
@@ -131,10 +131,7 @@ class Application:
         return matching(self._settings.job_files)
 
     def scrape(self, deadline: float, accept: str = "", groups: Collection[str] = SCRAPED) -> Page:
-        """Poll what is due, and write the page with what is there, all by `deadline` (stopwatch).
-
-        Without the group of jobs nothing is polled.
-        """
+        """Poll what is due, but without the group of jobs nothing, and write the page with what is there."""
         started = self._stopwatch()
         if JOBS in groups:
             self._store.refresh(deadline)
@@ -144,26 +141,22 @@ class Application:
         return page
 
     def probe(self, key: JobKey, deadline: float, accept: str = "") -> Page:
-        """Poll one job if it is due, and write its page, all by `deadline` (stopwatch).
-
-        Raises:
-            TooManyJobsError: it is not tracked, and there is no room for it.
-        """
+        """Poll one job if it is due and there is room for it, and write its page."""
         started = self._stopwatch()
-        self._table.admit_probe(key, self._clock())
+        self._table.admit_probe(key, self.now())
         self._refresher.refresh(deadline - self._writing.expected(1), {key})
-        jobs = self._view({key})
+        jobs = self._refresher.view({key})
         is_success = any(job.report is not None and job.failure is None for job in jobs)
         snapshot = Snapshot(jobs, (), self._reading(), Probe(is_success, self._stopwatch() - started))
         return self._renderer.render(snapshot, accept, PROBED)
 
     def snapshot(self) -> Snapshot:
         """Give what is known now. Touches no network."""
-        return Snapshot(self._view(), tuple(self._account_snapshots()), self._reading())
+        return Snapshot(self._refresher.view(), tuple(self._account_snapshots()), self._reading())
 
     def explain(self, key: JobKey) -> tuple[str, ...]:
         """Say why a job shows what it shows; nothing for a job that is not tracked."""
-        job, now = self._table.get(key), self._clock()
+        job, now = self._table.get(key), self.now()
         if job is None:
             return ()
         account = (state for state in self._account_snapshots() if state.account.alias == key.account)
@@ -174,16 +167,11 @@ class Application:
     def last_exchange(self, key: JobKey) -> tuple[str, ...]:
         """Say what was last asked of Zoho for a job and what came; nothing where nothing was asked."""
         account = self._accounts.by_alias.get(key.account)
-        exchange = account.last_exchange(key) if account else None
-        return (exchange.asked, exchange.answer) if exchange else ()
+        return (account and account.last_exchange(key)) or ()
 
     def register(self, specs: Iterable[JobSpec]) -> tuple[bool, ...]:
-        """Track jobs, all or none, and say of each whether it is new.
-
-        Raises:
-            RegistrationError: they are not taken in.
-        """
-        return self._table.register(specs, self._clock())
+        """Track jobs, all or none, and say of each whether it is new."""
+        return self._table.register(specs, self.now())
 
     def is_kept(self) -> bool:
         """Wait a little until all that is known would outlive a crash, and say whether it would."""
@@ -224,7 +212,7 @@ class Application:
 
     def find(self, key: JobKey) -> TrackedJob | None:
         """Give one job as a page shows it; `None` when it is not tracked."""
-        return next(iter(self._view({key})), None)
+        return next(iter(self._refresher.view({key})), None)
 
     def _take(self, settings: Settings) -> None:
         self._accounts.configure(settings)
@@ -234,7 +222,7 @@ class Application:
         self._settings = settings
         self._table.retention = _retention(settings)
         self._refresher.reconfigure(self._accounts.by_alias, _schedule(settings))
-        self._renderer = _renderer(settings)
+        self._renderer = Renderer(table(settings.job_labels, LABEL_VALUES))
         self._table.retry_refused()
         _log.info("configuration reloaded", extra={"accounts": len(settings.accounts), "jobs": len(settings.jobs)})
 
@@ -245,7 +233,7 @@ class Application:
         return page
 
     def _declare_jobs(self) -> tuple[Problem, ...]:
-        settings, now = self._settings, self._clock()
+        settings, now = self._settings, self.now()
         reading = self._job_files.read(settings)
         specs = (*settings.job_specs, *reading.specs)
         self._table.declare(specs, now, accounts=settings.accounts.keys(), is_complete=reading.is_complete)
@@ -253,9 +241,6 @@ class Application:
             _log.error("a job file can't be used: %s", problem.message, extra={"place": problem.place})
         self._telemetry.note_reload(now, succeeded=self._is_config_current and not reading.problems)
         return reading.problems
-
-    def _view(self, keys: Collection[JobKey] | None = None) -> tuple[TrackedJob, ...]:
-        return self._refresher.view(self._settings.stale_after, keys)
 
     def _reading(self) -> ExporterSnapshot:
         health = self._store.health()
@@ -267,10 +252,6 @@ class Application:
         for alias, account in sorted(self._accounts.by_alias.items()):
             totals = self._store.account(alias).totals()
             yield AccountSnapshot(account.account, account.status(), tallies.get(alias, PollTally()), totals)
-
-
-def _renderer(settings: Settings) -> Renderer:
-    return Renderer(table(settings.job_labels, LABEL_VALUES))
 
 
 def _schedule(settings: Settings) -> Schedule:

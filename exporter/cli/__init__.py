@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from exporter import __version__
 from exporter.cli import check, demo, run, simulate
-from exporter.cli.command import PROGRAM, Command
+from exporter.cli.command import PROGRAM, Command, counted
 from exporter.errors import ConfigurationError
 from exporter.settings import default_of
 
@@ -76,7 +76,5 @@ def _with_command(arguments: Sequence[str]) -> list[str]:
 
 
 def _complaint(error: ConfigurationError) -> str:
-    count = len(error.problems)
-    title = "1 problem" if count == 1 else f"{count} problems"
-    lines = [f"{PROGRAM}: {title} in the configuration:", *(f"  {problem}" for problem in error.problems)]
-    return "\n".join(lines) + "\n"
+    title = f"{PROGRAM}: {counted(len(error.problems), 'problem')} in the configuration:\n"
+    return title + "".join(f"  {problem}\n" for problem in error.problems)

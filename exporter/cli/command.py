@@ -5,12 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from exporter.logs import FORMATS, LEVELS, configure_logging
+from exporter.logs import configure_logging
 from exporter.redactor import Redactor
-from exporter.settings import Settings, default_of, load_settings
+from exporter.settings import LogFormat, LogLevel, Settings, default_of, load_settings
 
 PROGRAM = "zoho-mass-update-exporter"
-
 
 _FLAGS = {
     "config_file": (
@@ -31,8 +30,8 @@ _FLAGS = {
         "FILE",
         "file that keeps jobs, counters and spent credits across restarts, or 'memory'; default: {}",
     ),
-    "log.level": ("--log.level", LEVELS, "least severe event to log (default {})"),
-    "log.format": ("--log.format", FORMATS, "one line per event, for people or as JSON (default {})"),
+    "log.level": ("--log.level", LogLevel, "least severe event to log (default {})"),
+    "log.format": ("--log.format", LogFormat, "one line per event, for people or as JSON (default {})"),
     "scenario_file": ("--scenario.file", "FILE", "YAML file with jobs and faults to play (default: the demo's fleet)"),
 }
 """The flags by what they give, a setting or a file: each with a word for its value, or the words to choose from."""
@@ -57,9 +56,14 @@ class Command:
         for name in self.flags:
             flag, value, words = _FLAGS[name]
             kind = str if "." in name else Path
-            shown = {"metavar": value} if isinstance(value, str) else {"choices": value}
+            shown = {"metavar": value} if isinstance(value, str) else {"choices": tuple(map(str, value))}
             default = self.defaults.get(name) or (default_of(name) if "{}" in words else "")
             parser.add_argument(flag, dest=name, type=kind, help=words.format(default), **shown)
+
+
+def counted(count: int, noun: str) -> str:
+    """Give a number of things."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def settings_of(options: Namespace) -> Settings:

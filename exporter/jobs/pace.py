@@ -52,7 +52,7 @@ def pace_of(job: TrackedJob) -> Pace | None:
     if job.state is not JobState.RUNNING or job.reported_at is None or not _is_count(total):
         return None
     points = _recent_points(job.history)
-    if not _tells_enough(points) or _is_quiet(points, job.reported_at):
+    if not _reach(points, FEWEST_OBSERVATIONS) or _is_quiet(points, job.reported_at):
         return None
     return _pace(points, total, max(job.reported_at, points[-1][0]))
 
@@ -88,16 +88,15 @@ def _recent_points(history: tuple[Observation, ...]) -> list[Point]:
     """Give the last observations of the present run, oldest first: since it began, or since a count went backwards."""
     points: list[Point] = []
     for at, done in _run(history):
-        if _is_enough(points) or (points and (at >= points[-1][0] or done > points[-1][1])):
+        if _reach(points, RECENT_OBSERVATIONS) or (points and (at >= points[-1][0] or done > points[-1][1])):
             break
         points.append((at, done))
     return points[::-1]
 
 
-def _is_enough(newest_first: list[Point]) -> bool:
-    """Whether the points are as many as an estimate needs, and reach back far enough, where polls are quick."""
-    count = len(newest_first)
-    return count >= RECENT_OBSERVATIONS and newest_first[0][0] - newest_first[-1][0] >= SHORTEST_SPAN_SECONDS
+def _reach(points: list[Point], fewest: int) -> bool:
+    """Whether there are so many points, and they lie far enough apart, where polls are quick."""
+    return len(points) >= fewest and abs(points[-1][0] - points[0][0]) >= SHORTEST_SPAN_SECONDS
 
 
 def _run(history: tuple[Observation, ...]) -> Iterator[Point]:
@@ -106,10 +105,6 @@ def _run(history: tuple[Observation, ...]) -> Iterator[Point]:
             return
         if _is_count(observation.processed):
             yield observation.at, observation.processed
-
-
-def _tells_enough(points: list[Point]) -> bool:
-    return len(points) >= FEWEST_OBSERVATIONS and points[-1][0] - points[0][0] >= SHORTEST_SPAN_SECONDS
 
 
 def _is_quiet(points: list[Point], seen_at: float) -> bool:

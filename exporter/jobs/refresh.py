@@ -44,12 +44,7 @@ class Poll(Protocol):
     """The right to poll one job, once."""
 
     def fetch(self) -> JobReport:
-        """Ask Zoho.
-
-        Raises:
-            HeldBackError: nothing was sent.
-            PollError: there is no report.
-        """
+        """Ask Zoho; raises `HeldBackError` where nothing was sent, and `PollError` where there is no report."""
 
     def land(self, note: Note) -> tuple[TrackedJob, TrackedJob] | None:
         """Put what the poll gave, and give the job before and after; `None` where it is not tracked any more."""
@@ -59,7 +54,7 @@ class Poll(Protocol):
 
 
 class Upstream(Protocol):
-    """One account's way to Zoho."""
+    """One account's way to Zoho, as `zoho.OpenAccount` is one."""
 
     @property
     def max_concurrency(self) -> int:
@@ -72,7 +67,7 @@ class Upstream(Protocol):
         """Make ready for so many calls."""
 
     def take(self, key: JobKey, *, is_probe: bool, are_others_live: bool, is_overdue: bool) -> Poll:
-        """Ask for the right to poll a job: one that only probes brought, beside others that live, that waits too long.
+        """Give the right to poll a job: one that only probes brought, beside others that live, that waits too long.
 
         Raises:
             HeldBackError: not now.
@@ -151,11 +146,11 @@ class Refresher:
         pressures = self._pressures(live)
         jobs = sorted(self._jobs(keys), key=lambda job: job.polled_at or 0.0)
         with self._changed:
-            joined = {task for job in jobs if (task := self._joined(job.spec.key))}
-            begun = {task for job in jobs if (task := self._begun(job, live, pressures, is_asked=keys is not None))}
-        for alias, calls in Counter(task.job.spec.key.account for task in begun).items():
+            known = set(self._in_flight.values())
+            tasks = {task for job in jobs if (task := self._task(job, live, pressures, is_asked=keys is not None))}
+        for alias, calls in Counter(task.job.spec.key.account for task in tasks - known).items():
             self._staff(alias, calls)
-        self._wait(joined | begun, deadline)
+        self._wait(tasks, deadline)
 
     def hurry(self) -> None:
         """Begin no more polls, and let those who wait for one go on at once, now and from now on."""
@@ -172,7 +167,7 @@ class Refresher:
         if late:
             _log.warning("polls are abandoned", extra={"polls": late})
 
-    def view(self, stale_after_seconds: float, keys: Collection[JobKey] | None = None) -> tuple[TrackedJob, ...]:
+    def view(self, keys: Collection[JobKey] | None = None) -> tuple[TrackedJob, ...]:
         """Give the jobs, of `keys` alone where they are given, as a page shows them.
 
         That is without reports that are too old, and with the next poll as it stands.
@@ -182,7 +177,7 @@ class Refresher:
             replace(job, next_poll_at=self._schedule.due_at(job, pressures.get(job.spec.key.account, 0.0)))
             for job in self._jobs(keys)
         )
-        return tuple(fade(job, now, stale_after_seconds) for job in planned)
+        return tuple(fade(job, now, self._schedule.stale_after_seconds) for job in planned)
 
     def plan(self, job: TrackedJob) -> Plan:
         """Say what a scrape would do with a job now, without doing it."""
@@ -214,24 +209,21 @@ class Refresher:
             for alias, upstream in self._upstreams.items()
         }
 
-    def _joined(self, key: JobKey) -> _Task | None:
-        task = self._in_flight.get(key)
-        self._counts[key.account].coalesced += task is not None
-        return task
-
-    def _begun(
+    def _task(
         self, job: TrackedJob, live: Counter[tuple[str, bool]], pressures: Mapping[str, float], *, is_asked: bool
     ) -> _Task | None:
-        """Begin the job's poll if it is due; else count why not.
+        """Join the job's poll, or begin one if it is due; else count why not.
 
         A poll writes the job before it leaves `_in_flight`, so one of the two always shows it to another scrape.
         """
-        key = job.spec.key
-        is_another_quicker = key in self._in_flight or self._table.get(key) is not job
-        if self._is_stopping or key.account not in pressures or is_another_quicker:
+        key, counts = job.spec.key, self._counts[job.spec.key.account]
+        if task := self._in_flight.get(key):
+            counts.coalesced += 1
+            return task
+        if self._is_stopping or key.account not in pressures or self._table.get(key) is not job:
             return None
         if skip := self._reason_to_skip(job, pressures[key.account], is_asked=is_asked):
-            self._counts[key.account].skipped[skip] += 1
+            counts.skipped[skip] += 1
             return None
         task = self._in_flight[key] = _Task(job, live[key.account, False] > 0)
         self._waiting[key.account].append(task)

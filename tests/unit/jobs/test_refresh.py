@@ -243,9 +243,9 @@ def test_page_shows_the_next_poll_as_the_budget_allows_it() -> None:
     """The announced next poll is the stretched one, and stale reports are not shown."""
     scene = Scene(lambda _: report(), pressure=1.0)
     scene.scrape()
-    assert [job.next_poll_at for job in scene.refresher.view(3600)] == [NOW + 3600, NOW + 3600]
+    assert [job.next_poll_at for job in scene.refresher.view()] == [NOW + 3600, NOW + 3600]
     scene.clock.now += 3601
-    assert [job.report for job in scene.refresher.view(3600)] == [None, None]
+    assert [job.report for job in scene.refresher.view()] == [None, None]
 
 
 def test_jobs_whose_time_is_over_are_let_go() -> None:
@@ -572,10 +572,10 @@ def test_only_live_jobs_need_credits() -> None:
     scene = Scene(keys=(DEALS,))
     probed(scene, LEADS, fail(NOT_FOUND))
     scene.upstream.needed.clear()
-    scene.refresher.view(3600)
+    scene.refresher.view()
     scene.upstream.answer = lambda _: report(JobState.COMPLETED)
     scene.scrape()
-    scene.refresher.view(3600)
+    scene.refresher.view()
     assert (scene.upstream.needed[0], scene.upstream.needed[-1]) == (24.0, 0.0)
 
 
@@ -584,7 +584,7 @@ def test_one_job_is_polled_for_a_probe() -> None:
     scene = Scene()
     scene.scrape({LEADS})
     assert scene.upstream.asked == [LEADS]
-    assert [job.spec.key for job in scene.refresher.view(3600, {LEADS})] == [LEADS]
+    assert [job.spec.key for job in scene.refresher.view({LEADS})] == [LEADS]
 
 
 def test_refused_jobs_are_due_again_on_request() -> None:
@@ -684,6 +684,6 @@ def test_registration_waits_for_no_poll() -> None:
     scene.refresher.refresh(0)
     assert scene.upstream.begun.wait(PATIENCE_SECONDS)
     assert scene.table.register([JobSpec(DEALS, JobSource.API)], NOW) == (True,)
-    assert [job.spec.key for job in scene.refresher.view(3600)] == [DEALS, LEADS]
+    assert [job.spec.key for job in scene.refresher.view()] == [DEALS, LEADS]
     assert scene.table.forget(DEALS)
     scene.upstream.gate.set()

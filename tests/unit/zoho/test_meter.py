@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from samples import DEALS, LEADS, NOW, Clock
+from samples import DEALS, LEADS, Clock
 
 from exporter.model import Distribution, Exchange, JobKey
 from exporter.zoho.meter import Meter, Reading
@@ -91,7 +91,7 @@ def test_the_last_word_on_up_counts(meter: Meter) -> None:
 
 def test_the_oldest_exchange_makes_room(meter: Meter) -> None:
     """Memory stays bounded, whatever number of jobs is polled."""
-    exchange = Exchange("GET", NOW, "HTTP 200")
+    exchange = Exchange("GET", "HTTP 200")
     for key in (DEALS, LEADS, *(JobKey("acme", "Contacts", str(number)) for number in range(999)), LEADS):
         meter.note_exchange(key, exchange)
     assert (meter.exchange(DEALS), meter.exchange(LEADS)) == (None, exchange)
