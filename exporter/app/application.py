@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 from exporter import __version__
 from exporter.app.accounts import Accounts
@@ -38,6 +39,7 @@ FIXED_JOBS = 50
 """A page without a job takes as long as so many jobs."""
 
 Load = Callable[[], Settings]
+_Limits = TypeVar("_Limits", Schedule, Retention)
 
 
 class WritingTime:
@@ -94,11 +96,11 @@ class Application:
         self._changing = Lock()
         self._accounts = Accounts(store, redactor or Redactor(), clock=clock, stopwatch=stopwatch, draw=draw)
         self._accounts.configure(settings)
-        self._table = JobTable(store, _retention(settings))
+        self._table = JobTable(store, _taken(Retention, settings))
         self._refresher = Refresher(
             self._table,
             self._accounts.by_alias,
-            _schedule(settings),
+            _taken(Schedule, settings),
             clock=clock,
             draw=draw,
             stopwatch=stopwatch,
@@ -160,8 +162,7 @@ class Application:
         if job is None:
             return ()
         account = (state for state in self._account_snapshots() if state.account.alias == key.account)
-        plan = self._refresher.plan(job)
-        sentences = explain_job(job, plan, now, self._settings.stale_after)
+        sentences = explain_job(job, self._refresher.plan(job), now, self._settings.stale_after)
         return (*sentences, *(sentence for state in account for sentence in explain_account(state, now)))
 
     def last_exchange(self, key: JobKey) -> tuple[str, ...]:
@@ -203,9 +204,9 @@ class Application:
         with self._changing:
             return self._declare_jobs()
 
-    def close(self, grace_seconds: float = GRACE_SECONDS) -> None:
+    def close(self) -> None:
         """Start no more polls, wait a little for those under way, and close the store."""
-        self._refresher.close(grace_seconds)
+        self._refresher.close(GRACE_SECONDS)
         for account in self._accounts.by_alias.values():
             account.close()
         self._store.close(GRACE_SECONDS)
@@ -220,8 +221,8 @@ class Application:
             if getattr(settings, name) != getattr(self._settings, name):
                 _log.warning("a changed section takes effect at the next start only", extra={"section": name})
         self._settings = settings
-        self._table.retention = _retention(settings)
-        self._refresher.reconfigure(self._accounts.by_alias, _schedule(settings))
+        self._table.retention = _taken(Retention, settings)
+        self._refresher.reconfigure(self._accounts.by_alias, _taken(Schedule, settings))
         self._renderer = Renderer(table(settings.job_labels, LABEL_VALUES))
         self._table.retry_refused()
         _log.info("configuration reloaded", extra={"accounts": len(settings.accounts), "jobs": len(settings.jobs)})
@@ -254,17 +255,7 @@ class Application:
             yield AccountSnapshot(account.account, account.status(), tallies.get(alias, PollTally()), totals)
 
 
-def _schedule(settings: Settings) -> Schedule:
-    """Give the schedule, whose fields are called as the settings are, with their unit."""
-    given = {**dict(settings.schedule), "stale_after": settings.stale_after}
-    return Schedule(**{field.name: given[field.name.removesuffix("_seconds")] for field in fields(Schedule)})
-
-
-def _retention(settings: Settings) -> Retention:
-    return Retention(
-        ended_seconds=settings.retention,
-        unknown_seconds=settings.unknown_retention,
-        probed_seconds=settings.probe_retention,
-        max_jobs=settings.max_jobs,
-        max_probed_jobs=settings.max_probed_jobs,
-    )
+def _taken(kind: type[_Limits], settings: Settings) -> _Limits:
+    """Make what is called as the settings are, but that durations have their unit in their names."""
+    given = {**dict(settings), **dict(settings.schedule)}
+    return kind(**{field.name: given[field.name.removesuffix("_seconds")] for field in fields(kind)})

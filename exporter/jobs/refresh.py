@@ -104,13 +104,8 @@ class Refresher:
     One lock guards the polls in flight and the counts; the jobs have their own. The threads that poll are daemons, for
     the interpreter's end waits for no other kind, and last as long as there is something to poll.
 
-    Args:
-        table: which jobs are tracked.
-        upstreams: the way to Zoho of each account, by alias.
-        schedule: when a job is due.
-        clock: gives Unix seconds.
-        draw: gives random numbers from 0 to 1, to spread attempts after faults.
-        stopwatch: gives seconds that never go backwards, on which deadlines are.
+    The `clock` gives Unix seconds, the `stopwatch` those that deadlines are in and that never go backwards, and `draw`
+    numbers from 0 to 1, to spread attempts after faults.
     """
 
     def __init__(
@@ -148,8 +143,9 @@ class Refresher:
         with self._changed:
             known = set(self._in_flight.values())
             tasks = {task for job in jobs if (task := self._task(job, live, pressures, is_asked=keys is not None))}
-        for alias, calls in Counter(task.job.spec.key.account for task in tasks - known).items():
-            self._staff(alias, calls)
+        new = Counter(task.job.spec.key.account for task in tasks - known)
+        for alias in {task.job.spec.key.account for task in tasks}:
+            self._staff(alias, new[alias])
         self._wait(tasks, deadline)
 
     def hurry(self) -> None:
@@ -250,12 +246,12 @@ class Refresher:
             for task in tasks.intersection(self._in_flight.values()):
                 self._counts[task.job.spec.key.account].skipped[Skip.DEADLINE] += 1
 
-    def _staff(self, alias: str, calls: int) -> None:
-        """Have as many threads as there are polls, and the account allows."""
-        most = 1
-        if upstream := self._upstreams.get(alias):
-            upstream.expect(calls)
-            most = upstream.max_concurrency
+    def _staff(self, alias: str, new: int) -> None:
+        """Have as many threads as there are polls, and the account allows; one if it is gone, for what is left."""
+        upstream = self._upstreams.get(alias)
+        if upstream and new:
+            upstream.expect(new)
+        most = upstream.max_concurrency if upstream else 1
         with self._changed:
             for _ in range(min(len(self._waiting[alias]), most - self._threads[alias])):
                 Thread(target=self._work, args=(alias,), name=f"poll-{alias}", daemon=True).start()

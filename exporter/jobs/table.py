@@ -28,23 +28,24 @@ class Drop(StrEnum):
 class Retention:
     """How long jobs stay, and how many there may be. Seconds.
 
-    An ended job stays for `ended_seconds`, one that Zoho does not know for `unknown_seconds` after its last report, or
-    after it was first seen, and one that only probes ask for, for `probed_seconds` after the last of them.
+    An ended job stays for `retention_seconds`, one that Zoho does not know for `unknown_retention_seconds` after its
+    last report, or after it was first seen, and one that only probes ask for, for `probe_retention_seconds` after the
+    last of them.
     """
 
-    ended_seconds: float
-    unknown_seconds: float
-    probed_seconds: float
+    retention_seconds: float
+    unknown_retention_seconds: float
+    probe_retention_seconds: float
     max_jobs: int
     max_probed_jobs: int
 
     def is_over(self, job: TrackedJob, now: float) -> Drop | None:
         """Give the reason why a job leaves now, if it does."""
         if job.finished_at is not None:
-            return Drop.RETENTION if now - job.finished_at > self.ended_seconds else None
+            return Drop.RETENTION if now - job.finished_at > self.retention_seconds else None
         is_unknown = job.failure is not None and job.failure.code == UNKNOWN_JOB
         last_known_at = job.first_seen_at if job.reported_at is None else job.reported_at
-        return Drop.UNKNOWN_RETENTION if is_unknown and now - last_known_at > self.unknown_seconds else None
+        return Drop.UNKNOWN_RETENTION if is_unknown and now - last_known_at > self.unknown_retention_seconds else None
 
 
 class JobTable:
@@ -112,7 +113,7 @@ class JobTable:
         wanted = tuple(specs)
         with self._lock:
             for spec in wanted:
-                self._completed(spec)
+                self._completed(spec)  # or nothing is done
             keys = {spec.key for spec in wanted}
             new = {key for key in keys if self.get(key) is None}
             self._check_room(Drop.MAX_JOBS, self.retention.max_jobs, self.count(), len(new), keys)
@@ -204,7 +205,7 @@ class JobTable:
     def _reason_to_drop(self, job: TrackedJob, now: float) -> Drop | None:
         if job.spec.source is JobSource.PROBE:
             probed_at = self._probed_at.setdefault(job.spec.key, now)
-            if now - probed_at > self.retention.probed_seconds:
+            if now - probed_at > self.retention.probe_retention_seconds:
                 return Drop.PROBE_RETENTION
         return self.retention.is_over(job, now)
 

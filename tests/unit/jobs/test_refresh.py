@@ -28,7 +28,11 @@ from exporter.state import SqliteStore
 DAY = 86_400.0
 PATIENCE_SECONDS = 10.0
 RETENTION = Retention(
-    ended_seconds=7 * DAY, unknown_seconds=DAY, probed_seconds=DAY, max_jobs=1000, max_probed_jobs=100
+    retention_seconds=7 * DAY,
+    unknown_retention_seconds=DAY,
+    probe_retention_seconds=DAY,
+    max_jobs=1000,
+    max_probed_jobs=100,
 )
 NOT_FOUND = RefusedError("NOT_FOUND", "no such job")
 
