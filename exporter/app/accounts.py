@@ -1,6 +1,7 @@
 """The open accounts, as the settings want them: opened, changed in place, and closed by a reload."""
 
 from collections.abc import Callable
+from functools import partial
 from ssl import SSLContext
 from threading import Lock, Thread
 from urllib.parse import urlsplit
@@ -41,8 +42,8 @@ class Accounts:
         draw: Callable[[], float],
     ) -> None:
         self._store = store
-        self._redactor = redactor
-        self._clock, self._stopwatch, self._draw = clock, stopwatch, draw
+        self._transport = partial(Transport, redactor=redactor, clock=clock, stopwatch=stopwatch)
+        self._open = partial(OpenAccount, redactor=redactor, clock=clock, stopwatch=stopwatch, draw=draw)
         self.by_alias: dict[str, OpenAccount] = {}
         self._lock = Lock()
         self._words: dict[str, str] = {}
@@ -56,11 +57,12 @@ class Accounts:
         Raises:
             ConfigurationError: the CA certificates can't be read; nothing has changed.
         """
-        context = tls_context(settings.ca_bundle)
-        wanted = {
-            alias: self._configured(alias, self._setup(settings, context, alias, account))
-            for alias, account in settings.accounts.items()
-        }
+        context, wanted = tls_context(settings.ca_bundle), {}
+        for alias, account in settings.accounts.items():
+            setup = self._setup(settings, context, alias, account)
+            if known := self.by_alias.get(alias):
+                known.reconfigure(setup)
+            wanted[alias] = known or self._open(setup, self._store.account(alias))
         for alias in self.by_alias.keys() - wanted.keys():
             self.by_alias[alias].close()
         self.by_alias = wanted
@@ -92,20 +94,6 @@ class Accounts:
             self._asking.discard(alias)
             self._words[alias] = word
 
-    def _configured(self, alias: str, setup: AccountSetup) -> OpenAccount:
-        known = self.by_alias.get(alias)
-        if known:
-            known.reconfigure(setup)
-            return known
-        return OpenAccount(
-            setup,
-            self._store.account(alias),
-            self._redactor,
-            clock=self._clock,
-            stopwatch=self._stopwatch,
-            draw=self._draw,
-        )
-
     def _setup(self, settings: Settings, context: SSLContext, alias: str, account: AccountSettings) -> AccountSetup:
         endpoints = _endpoints(account)
         options = TransportOptions(
@@ -118,7 +106,7 @@ class Accounts:
         return AccountSetup(
             Account(alias, account.data_center_name, account.environment, account.api_version, account.max_concurrency),
             endpoints,
-            Transport(options, context, self._redactor, clock=self._clock, stopwatch=self._stopwatch),
+            self._transport(options, context),
             account.credentials,
             CreditLimits(account.daily_credit_budget, account.credit_reserve),
         )

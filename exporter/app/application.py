@@ -87,7 +87,6 @@ class Application:
         stopwatch: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
     ) -> None:
-        self._settings = settings
         self._store = store
         self._load = load or (lambda: settings)
         self._web_config_problems = web_config_problems
@@ -109,24 +108,9 @@ class Application:
         self._writing = WritingTime()
         self._telemetry = Telemetry(__version__, clock())
         self._is_config_current = True
-        self._renderer = Renderer(table(settings.job_labels, LABEL_VALUES))
         self._job_files = JobFiles()
+        self._use(settings)
         self._declare_jobs()
-
-    @property
-    def accounts(self) -> Collection[str]:
-        """The aliases of the configured accounts."""
-        return self._settings.accounts.keys()
-
-    @property
-    def job_labels(self) -> Collection[str]:
-        """The labels that a job may carry."""
-        return self._settings.job_labels
-
-    @property
-    def discovery_linger_seconds(self) -> float:
-        """How long an ended job stays a target of service discovery."""
-        return self._settings.discovery_linger
 
     def job_files(self) -> tuple[Path, ...]:
         """Give the job files that there are now."""
@@ -138,8 +122,12 @@ class Application:
         if JOBS in groups:
             self._store.refresh(deadline)
             self._refresher.refresh(deadline - self._writing.expected(self._table.count()))
-        page = self._written(self.snapshot(), accept, groups)
-        self._telemetry.note_scrape(self._stopwatch() - started)
+        begun = self._stopwatch()
+        snapshot = self.snapshot()
+        page = self._renderer.render(snapshot, accept, groups)
+        ended = self._stopwatch()
+        self._writing.note(len(snapshot.jobs), ended - begun)
+        self._telemetry.note_scrape(ended - started)
         return page
 
     def probe(self, key: JobKey, deadline: float, accept: str = "") -> Page:
@@ -220,18 +208,18 @@ class Application:
         for name in ("web", "state", "log"):
             if getattr(settings, name) != getattr(self._settings, name):
                 _log.warning("a changed section takes effect at the next start only", extra={"section": name})
-        self._settings = settings
         self._table.retention = _taken(Retention, settings)
         self._refresher.reconfigure(self._accounts.by_alias, _taken(Schedule, settings))
-        self._renderer = Renderer(table(settings.job_labels, LABEL_VALUES))
+        self._use(settings)
         self._table.retry_refused()
         _log.info("configuration reloaded", extra={"accounts": len(settings.accounts), "jobs": len(settings.jobs)})
 
-    def _written(self, snapshot: Snapshot, accept: str, groups: Collection[str]) -> Page:
-        begun = self._stopwatch()
-        page = self._renderer.render(snapshot, accept, groups)
-        self._writing.note(len(snapshot.jobs), self._stopwatch() - begun)
-        return page
+    def _use(self, settings: Settings) -> None:
+        self._settings = settings
+        self.accounts: Collection[str] = settings.accounts.keys()
+        self.job_labels: Collection[str] = settings.job_labels
+        self.discovery_linger_seconds = settings.discovery_linger
+        self._renderer = Renderer(table(settings.job_labels, LABEL_VALUES))
 
     def _declare_jobs(self) -> tuple[Problem, ...]:
         settings, now = self._settings, self.now()

@@ -13,8 +13,6 @@ from exporter.settings import default_of
 COMMANDS: tuple[Command, ...] = (run.COMMAND, demo.COMMAND, simulate.COMMAND, check.COMMAND)
 """In the order of `--help`; the first is the default."""
 
-BAD_CONFIGURATION = 2
-
 _DESCRIPTION = """\
 Prometheus exporter for Zoho CRM mass-update jobs.
 
@@ -41,11 +39,10 @@ def main(arguments: Sequence[str]) -> int:
     """
     options = create_parser().parse_args(_with_command(arguments))
     try:
-        status: int = options.execute(options)
+        return int(options.execute(options))
     except ConfigurationError as error:
         sys.stderr.write(_complaint(error))
-        return BAD_CONFIGURATION
-    return status
+        return 2
 
 
 def create_parser() -> argparse.ArgumentParser:

@@ -21,8 +21,8 @@ def note_report(job: TrackedJob, report: JobReport, polled_at: float) -> Tracked
         counted=_counted(job, report),
         history=remember(job.history, Observation(polled_at, report.state, _processed(report))),
         progressed_at=polled_at if has_progressed else job.progressed_at,
-        started_at=_first(job.started_at, polled_at, happened=report.state is JobState.RUNNING),
-        finished_at=_first(job.finished_at, polled_at, happened=report.state.is_terminal),
+        started_at=job.started_at or (polled_at if report.state is JobState.RUNNING else None),
+        finished_at=job.finished_at or (polled_at if report.state.is_terminal else None),
     )
     return estimate(noted)
 
@@ -71,7 +71,3 @@ def _counted(job: TrackedJob, report: JobReport) -> Mapping[str, int]:
 
 def _processed(report: JobReport) -> int | None:
     return None if report.updated is None or report.failed is None else report.updated + report.failed
-
-
-def _first(known: float | None, now: float, *, happened: bool) -> float | None:
-    return now if known is None and happened else known

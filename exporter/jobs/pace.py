@@ -108,11 +108,8 @@ def _run(history: tuple[Observation, ...]) -> Iterator[Point]:
 
 
 def _is_quiet(points: list[Point], seen_at: float) -> bool:
-    return seen_at - points[-1][0] > STALLED_GAPS * _usual_gap(points)
-
-
-def _usual_gap(points: list[Point]) -> float:
-    return statistics.median(late - at for (at, _), (late, _) in pairwise(points))
+    usual_gap = statistics.median(late - at for (at, _), (late, _) in pairwise(points))
+    return seen_at - points[-1][0] > STALLED_GAPS * usual_gap
 
 
 def _is_count(count: int | None) -> TypeGuard[int]:

@@ -139,7 +139,7 @@ class Refresher:
         self._table.retire(self._clock())
         live = self._live()
         pressures = self._pressures(live)
-        jobs = sorted(self._jobs(keys), key=lambda job: job.polled_at or 0.0)
+        jobs = sorted(self._table.jobs(keys), key=lambda job: job.polled_at or 0.0)
         with self._changed:
             known = set(self._in_flight.values())
             tasks = {task for job in jobs if (task := self._task(job, live, pressures, is_asked=keys is not None))}
@@ -171,7 +171,7 @@ class Refresher:
         now, pressures = self._clock(), self._pressures(self._live())
         planned = (
             replace(job, next_poll_at=self._schedule.due_at(job, pressures.get(job.spec.key.account, 0.0)))
-            for job in self._jobs(keys)
+            for job in self._table.jobs(keys)
         )
         return tuple(fade(job, now, self._schedule.stale_after_seconds) for job in planned)
 
@@ -184,11 +184,6 @@ class Refresher:
         """Give the counts of each account, by alias."""
         with self._changed:
             return {alias: self._counts[alias].tally() for alias in self._upstreams}
-
-    def _jobs(self, keys: Collection[JobKey] | None) -> tuple[TrackedJob, ...]:
-        if keys is None:
-            return self._table.jobs()
-        return tuple(job for key in sorted(keys) if (job := self._table.get(key)))
 
     def _live(self) -> Counter[tuple[str, bool]]:
         """Count the jobs that have not ended, by account and whether only probes brought them."""

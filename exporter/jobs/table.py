@@ -52,11 +52,7 @@ class JobTable:
     """Says which jobs are tracked. Thread-safe; a job is replaced, never changed, so readers need no lock.
 
     The jobs themselves are their accounts' own, in the store; the one lock here guards what is decided over all of
-    them: who comes in, and who makes room.
-
-    Args:
-        store: keeps the jobs.
-        retention: how long jobs stay; may be replaced at any time.
+    them: who comes in, and who makes room. `retention` may be replaced at any time.
     """
 
     def __init__(self, store: Store, retention: Retention) -> None:
@@ -73,11 +69,8 @@ class JobTable:
     ) -> None:
         """Track the jobs that the configuration lists, and let go of those that it listed and no longer does.
 
-        Args:
-            specs: every job of the configuration; where one stands twice, the first counts.
-            now: Unix seconds.
-            accounts: the configured accounts; a job of another one leaves, however it came and whoever lists it.
-            is_complete: whether `specs` is all there is; otherwise jobs of files that can't be read now are kept.
+        Where a job stands twice in `specs`, the first counts. A job of none of the `accounts` leaves, however it came
+        and whoever lists it. Unless `specs` is all there is, jobs of files that can't be read now are kept.
         """
         listed: dict[JobKey, JobSpec] = {}
         for spec in specs:
@@ -159,9 +152,10 @@ class JobTable:
                     is_remembered = drop is Drop.RETENTION and job.spec.source.is_declared
                     self._forget(job.spec.key, drop, retired=is_remembered)
 
-    def jobs(self) -> tuple[TrackedJob, ...]:
-        """Give all jobs, sorted by key."""
-        return tuple(sorted(self._all(), key=lambda job: job.spec.key))
+    def jobs(self, keys: Collection[JobKey] | None = None) -> tuple[TrackedJob, ...]:
+        """Give all jobs, or those of `keys` alone, sorted by key."""
+        jobs = self._all() if keys is None else (job for key in keys if (job := self.get(key)))
+        return tuple(sorted(jobs, key=lambda job: job.spec.key))
 
     def get(self, key: JobKey) -> TrackedJob | None:
         """Give one job as it is now; `None` when it is not tracked."""
