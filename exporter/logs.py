@@ -5,13 +5,14 @@ Modules use the standard library's loggers and put identities into `extra`; stru
 
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from typing import TextIO
 
 import structlog
 
-FORMATS = ("logfmt", "json")
-LEVELS = ("debug", "info", "warning", "error")
+_log = logging.getLogger(__name__)
+
 LONGEST_LINE = 8192
 """Characters."""
 _LONGEST_VALUES = (4096, 1024, 256, 64)
@@ -30,8 +31,13 @@ def configure_logging(
     # Others' news below an error is about themselves, or what somebody sent them, not about jobs.
     logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)
     logging.getLogger(__package__).setLevel(level.upper())
+    threading.excepthook = _log_end_of_thread
     # A line that can't be written is lost: a traceback in its place would show what is in it.
     logging.raiseExceptions = False
+
+
+def _log_end_of_thread(ended: threading.ExceptHookArgs) -> None:
+    _log.error("a thread ended in a way nobody foresaw", exc_info=ended.exc_value)
 
 
 def _formatter(log_format: str, clean: Callable[[str], str]) -> logging.Formatter:

@@ -10,12 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType
+from typing import NamedTuple
 
-EMPTY: Mapping[str, str] = MappingProxyType({})
-NOTHING: Mapping[str, int] = MappingProxyType({})
-RECORD_OUTCOMES = ("updated", "failed")
-"""What becomes of a record, as the counters of processed records tell it."""
 MODULE_PATTERN = r"[A-Za-z][A-Za-z0-9_]{0,99}"
 """A module's API name, whole. Source: Zoho CRM, Get Mass Update Status, Supported modules; custom modules."""
 JOB_ID_PATTERN = r"[0-9]{1,32}"
@@ -107,7 +103,7 @@ class JobSpec:
     source: JobSource
     name: str = ""
     group: str = ""
-    labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +147,10 @@ class PollFailure:
     is_account_wide: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One question to Zoho as it was asked at `asked_at` (Unix seconds), and what came, for a person to read.
-
-    Holds no secret.
-    """
+class Exchange(NamedTuple):
+    """One question to Zoho as it was asked, and what came, for a person to read. Holds no secret."""
 
     asked: str
-    asked_at: float
     answer: str
 
 
@@ -188,7 +179,7 @@ class TrackedJob:
     is_stalled: bool = False
     failure: PollFailure | None = None
     failures_in_a_row: int = 0
-    counted: Mapping[str, int] = field(default_factory=lambda: NOTHING)
+    counted: Mapping[str, int] = field(default_factory=dict)
     history: tuple[Observation, ...] = ()
 
     @property
@@ -236,7 +227,7 @@ class Growth:
     `duration_seconds` is how long an ended job took, `None` where no poll saw it begin.
     """
 
-    records: Mapping[str, int] = field(default_factory=lambda: NOTHING)
+    records: Mapping[str, int] = field(default_factory=dict)
     ended: JobState | None = None
     duration_seconds: float | None = None
 
@@ -257,9 +248,8 @@ class ModuleTotals:
 
     def grown(self, growth: Growth) -> "ModuleTotals":
         """Give the totals with what one poll adds."""
-        records = {**self.records}
-        for outcome, count in growth.records.items():
-            records[outcome] = records.get(outcome, 0) + count
+        grown = {outcome: self.records.get(outcome, 0) + count for outcome, count in growth.records.items()}
+        records = {**self.records, **grown}
         if growth.ended is None:
             return replace(self, records=records)
         finished = {**self.finished, growth.ended: self.finished.get(growth.ended, 0) + 1}
@@ -275,7 +265,7 @@ class ModuleTotals:
         ends = [state for state in JobState if state.is_terminal]
         return cls(
             finished=dict.fromkeys(ends, 0),
-            records=dict.fromkeys(RECORD_OUTCOMES, 0),
+            records={"updated": 0, "failed": 0},
             durations=dict.fromkeys(ends, Distribution.empty(DURATION_BOUNDS)),
         )
 

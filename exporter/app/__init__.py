@@ -1,6 +1,6 @@
 """The only place that wires the parts together: settings in, a serving exporter out."""
 
 from exporter.app.application import Application
-from exporter.app.serving import Source, guard_of, serve
+from exporter.app.serving import guard_of, serve
 
-__all__ = ["Application", "Source", "guard_of", "serve"]
+__all__ = ["Application", "guard_of", "serve"]

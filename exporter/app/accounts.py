@@ -1,15 +1,18 @@
 """The open accounts, as the settings want them: opened, changed in place, and closed by a reload."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from ssl import SSLContext
+from threading import Lock, Thread
 from urllib.parse import urlsplit
 
 from exporter import __version__
+from exporter.errors import PollError
 from exporter.model import Account
 from exporter.redactor import Redactor
 from exporter.settings import AccountSettings, Settings
 from exporter.state import Store
+from exporter.web.contract import Readiness
 from exporter.zoho import (
     AccountSetup,
     CreditLimits,
@@ -21,30 +24,30 @@ from exporter.zoho import (
     tls_context,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Clocks:
-    """Where time and chance come from: `wall` gives Unix seconds, `stopwatch` seconds that never go backwards."""
-
-    wall: Callable[[], float]
-    stopwatch: Callable[[], float]
-    draw: Callable[[], float]
+_READY = "ready"
+_ASKING = "asking for an access token"
+_REFUSED = "no access token: see the log"
 
 
 class Accounts:
-    """Opens accounts that share clocks, certificates and the store. Not thread-safe: one reload at a time.
+    """Opens accounts that share clocks, certificates and the store. Thread-safe, but for one reload at a time."""
 
-    Args:
-        store: keeps what the accounts spend and hold.
-        redactor: learns their secrets.
-        clocks: time and chance.
-    """
-
-    def __init__(self, store: Store, redactor: Redactor, clocks: Clocks) -> None:
+    def __init__(
+        self,
+        store: Store,
+        redactor: Redactor,
+        *,
+        clock: Callable[[], float],
+        stopwatch: Callable[[], float],
+        draw: Callable[[], float],
+    ) -> None:
         self._store = store
-        self._redactor = redactor
-        self._clocks = clocks
+        self._transport = partial(Transport, redactor=redactor, clock=clock, stopwatch=stopwatch)
+        self._open = partial(OpenAccount, redactor=redactor, clock=clock, stopwatch=stopwatch, draw=draw)
         self.by_alias: dict[str, OpenAccount] = {}
+        self._lock = Lock()
+        self._words: dict[str, str] = {}
+        self._asking: set[str] = set()
 
     def configure(self, settings: Settings) -> None:
         """Have exactly the accounts of the settings. One that stays keeps its token, its counters and its pauses.
@@ -54,28 +57,42 @@ class Accounts:
         Raises:
             ConfigurationError: the CA certificates can't be read; nothing has changed.
         """
-        context = tls_context(settings.ca_bundle)
-        wanted = {
-            alias: self._configured(alias, self._setup(settings, context, alias, account))
-            for alias, account in settings.accounts.items()
-        }
+        context, wanted = tls_context(settings.ca_bundle), {}
+        for alias, account in settings.accounts.items():
+            setup = self._setup(settings, context, alias, account)
+            if known := self.by_alias.get(alias):
+                known.reconfigure(setup)
+            wanted[alias] = known or self._open(setup, self._store.account(alias))
         for alias in self.by_alias.keys() - wanted.keys():
             self.by_alias[alias].close()
         self.by_alias = wanted
 
-    def _configured(self, alias: str, setup: AccountSetup) -> OpenAccount:
-        known = self.by_alias.get(alias)
-        if known:
-            known.reconfigure(setup)
-            return known
-        return OpenAccount(
-            setup,
-            self._store.account(alias),
-            self._redactor,
-            clock=self._clocks.wall,
-            stopwatch=self._clocks.stopwatch,
-            draw=self._clocks.draw,
-        )
+    def readiness(self) -> Readiness:
+        """Say whether an account has had a token, and of each how it stands, in words of our own alone.
+
+        Whoever asks never waits for Zoho: a first token, which costs no credit, is asked for in a thread of its own.
+        """
+        accounts = self.by_alias  # a reload puts another one in its place
+        has_token = {alias for alias, account in accounts.items() if account.status().token.is_valid}
+        with self._lock:
+            self._words |= dict.fromkeys(has_token, _READY)
+            words = {alias: self._words.get(alias, _ASKING) for alias in sorted(accounts)}
+            wanted = {alias for alias, word in words.items() if word != _READY} - self._asking
+            self._asking |= wanted
+        for alias in wanted:
+            Thread(target=self._ask, args=(alias, accounts[alias]), name="first-token", daemon=True).start()
+        sentences = tuple(f"account {alias}: {word}" for alias, word in words.items())
+        return Readiness(_READY in words.values(), sentences)
+
+    def _ask(self, alias: str, account: OpenAccount) -> None:
+        word = _READY
+        try:
+            account.ensure_token()
+        except PollError:
+            word = _REFUSED
+        with self._lock:
+            self._asking.discard(alias)
+            self._words[alias] = word
 
     def _setup(self, settings: Settings, context: SSLContext, alias: str, account: AccountSettings) -> AccountSetup:
         endpoints = _endpoints(account)
@@ -89,7 +106,7 @@ class Accounts:
         return AccountSetup(
             Account(alias, account.data_center_name, account.environment, account.api_version, account.max_concurrency),
             endpoints,
-            Transport(options, context, self._redactor, clock=self._clocks.wall, stopwatch=self._clocks.stopwatch),
+            self._transport(options, context),
             account.credentials,
             CreditLimits(account.daily_credit_budget, account.credit_reserve),
         )
@@ -101,20 +118,15 @@ def proxies_by_host(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
     Zoho may name the API's host without its `www.`: it keeps the same proxy.
     """
     return {
-        f"{scheme}://{host}": proxy
+        f"{scheme}://{name}": proxy
         for url in (endpoints.accounts_url, endpoints.api_url)
         for scheme, proxy in settings.proxies_for(url).items()
-        for host in _names(urlsplit(url).hostname or "")
+        for host in (urlsplit(url).hostname or "",)
+        for name in {host, host.removeprefix("www.")}
     }
 
 
-def _names(host: str) -> set[str]:
-    return {host, host.removeprefix("www.")}
-
-
 def _endpoints(account: AccountSettings) -> Endpoints:
-    if account.accounts_url and account.api_url:
-        return Endpoints(account.accounts_url, account.api_url)
-    if account.data_center is None:
-        raise ValueError("settings give an account a data centre or both of its URLs")
+    if account.data_center is None or (account.accounts_url and account.api_url):
+        return Endpoints(account.accounts_url or "", account.api_url or "")
     return endpoints_of(account.data_center, account.environment)

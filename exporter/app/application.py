@@ -4,14 +4,13 @@ import logging
 import random
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 from exporter import __version__
-from exporter.app.accounts import Accounts, Clocks
-from exporter.app.readiness import FirstTokens
-from exporter.app.writing import WritingTime
+from exporter.app.accounts import Accounts
 from exporter.errors import ConfigurationError, Problem
 from exporter.jobs import JobTable, Refresher, Retention, Schedule, explain_account, explain_job
 from exporter.metrics import JOBS, PROBED, SCRAPED, Page, Telemetry, render, table
@@ -19,7 +18,6 @@ from exporter.model import AccountSnapshot, ExporterSnapshot, JobKey, JobSpec, P
 from exporter.redactor import Redactor
 from exporter.settings import JobFiles, Settings, effective_settings, matching
 from exporter.state import Store
-from exporter.web.contract import Readiness
 from exporter.zoho import LABEL_VALUES
 
 _log = logging.getLogger(__name__)
@@ -31,7 +29,33 @@ Docker grants."""
 KEPT_SECONDS = 2.0
 """How long a registration waits for the state file before it is answered that a restart would forget it."""
 
+FIRST_GUESS_SECONDS = 0.0006
+"""For each job of a page, before any was written; a slow machine's."""
+LEAST_SECONDS = 0.02
+SAFETY = 2.0
+"""Pages are written while polls land, on the same processors."""
+PAGES = 8
+FIXED_JOBS = 50
+"""A page without a job takes as long as so many jobs."""
+
 Load = Callable[[], Settings]
+_Limits = TypeVar("_Limits", Schedule, Retention)
+
+
+class WritingTime:
+    """Expects the next page to take as long as the slowest of the last ones, for its number of jobs. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._seconds_a_job: tuple[float, ...] = ()
+
+    def note(self, jobs: int, seconds: float) -> None:
+        """Learn how long a page of so many jobs took."""
+        self._seconds_a_job = (*self._seconds_a_job[1 - PAGES :], seconds / (jobs + FIXED_JOBS))
+
+    def expected(self, jobs: int) -> float:
+        """Give the seconds to keep back for a page of so many jobs."""
+        slowest = max(self._seconds_a_job, default=FIRST_GUESS_SECONDS)
+        return LEAST_SECONDS + SAFETY * slowest * (jobs + FIXED_JOBS)
 
 
 class Application:
@@ -44,7 +68,7 @@ class Application:
         redactor: learns every secret, and takes it out of what came from outside.
         web_config_problems: gives what is wrong with the web-config file, where an older version is in force.
         clock: gives Unix seconds.
-        stopwatch: gives seconds that never go backwards.
+        stopwatch: gives the seconds that deadlines are in, which never go backwards.
         draw: gives random numbers from 0 to 1, to spread attempts after faults.
 
     Raises:
@@ -63,117 +87,80 @@ class Application:
         stopwatch: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
     ) -> None:
-        self._settings = settings
         self._store = store
         self._load = load or (lambda: settings)
         self._web_config_problems = web_config_problems
-        self._clock = clock
+        self.now = clock
         self._stopwatch = stopwatch
         self._changing = Lock()
-        self._accounts = Accounts(store, redactor or Redactor(), Clocks(clock, stopwatch, draw))
+        self._accounts = Accounts(store, redactor or Redactor(), clock=clock, stopwatch=stopwatch, draw=draw)
         self._accounts.configure(settings)
-        self._first_tokens = FirstTokens(self._accounts)
-        self._table = JobTable(store, _retention(settings))
+        self._table = JobTable(store, _taken(Retention, settings))
         self._refresher = Refresher(
             self._table,
             self._accounts.by_alias,
-            _schedule(settings),
+            _taken(Schedule, settings),
             clock=clock,
             draw=draw,
             stopwatch=stopwatch,
         )
+        self.readiness, self.forget, self.hurry = self._accounts.readiness, self._table.forget, self._refresher.hurry
         self._writing = WritingTime()
         self._telemetry = Telemetry(__version__, clock())
         self._is_config_current = True
-        self._families = table(settings.job_labels, LABEL_VALUES)
         self._job_files = JobFiles()
+        self._use(settings)
         self._declare_jobs()
-
-    @property
-    def accounts(self) -> Collection[str]:
-        """The aliases of the configured accounts."""
-        return self._settings.accounts.keys()
-
-    @property
-    def job_labels(self) -> Collection[str]:
-        """The labels that a job may carry."""
-        return self._settings.job_labels
-
-    @property
-    def discovery_linger_seconds(self) -> float:
-        """How long an ended job stays a target of service discovery."""
-        return self._settings.discovery_linger
 
     def job_files(self) -> tuple[Path, ...]:
         """Give the job files that there are now."""
         return matching(self._settings.job_files)
 
-    def now(self) -> float:
-        """Give the time, Unix seconds."""
-        return self._clock()
-
     def scrape(self, deadline: float, accept: str = "", groups: Collection[str] = SCRAPED) -> Page:
-        """Poll what is due, and write the page with what is there, all by `deadline` (stopwatch).
-
-        Without the group of jobs nothing is polled.
-        """
+        """Poll what is due, but without the group of jobs nothing, and write the page with what is there."""
         started = self._stopwatch()
         if JOBS in groups:
             self._store.refresh(deadline)
             self._refresher.refresh(deadline - self._writing.expected(self._table.count()))
-        page = self._written(self.snapshot(), accept, groups)
-        self._telemetry.note_scrape(self._stopwatch() - started)
+        begun = self._stopwatch()
+        snapshot = self.snapshot()
+        page = render(self._families, snapshot, accept, groups)
+        ended = self._stopwatch()
+        self._writing.note(len(snapshot.jobs), ended - begun)
+        self._telemetry.note_scrape(ended - started)
         return page
 
     def probe(self, key: JobKey, deadline: float, accept: str = "") -> Page:
-        """Poll one job if it is due, and write its page, all by `deadline` (stopwatch).
-
-        Raises:
-            TooManyJobsError: it is not tracked, and there is no room for it.
-        """
+        """Poll one job if it is due and there is room for it, and write its page."""
         started = self._stopwatch()
-        self._table.admit_probe(key, self._clock())
+        self._table.admit_probe(key, self.now())
         self._refresher.refresh(deadline - self._writing.expected(1), {key})
-        jobs = self._view({key})
+        jobs = self._refresher.view({key})
         is_success = any(job.report is not None and job.failure is None for job in jobs)
         snapshot = Snapshot(jobs, (), self._reading(), Probe(is_success, self._stopwatch() - started))
         return render(self._families, snapshot, accept, PROBED)
 
     def snapshot(self) -> Snapshot:
         """Give what is known now. Touches no network."""
-        return Snapshot(self._view(), tuple(self._account_snapshots()), self._reading())
+        return Snapshot(self._refresher.view(), tuple(self._account_snapshots()), self._reading())
 
     def explain(self, key: JobKey) -> tuple[str, ...]:
         """Say why a job shows what it shows; nothing for a job that is not tracked."""
-        job, now = self._table.get(key), self._clock()
+        job, now = self._table.get(key), self.now()
         if job is None:
             return ()
         account = (state for state in self._account_snapshots() if state.account.alias == key.account)
-        plan = self._refresher.plan(job)
-        sentences = explain_job(job, plan, now, self._settings.stale_after)
+        sentences = explain_job(job, self._refresher.plan(job), now, self._settings.stale_after)
         return (*sentences, *(sentence for state in account for sentence in explain_account(state, now)))
 
     def last_exchange(self, key: JobKey) -> tuple[str, ...]:
         """Say what was last asked of Zoho for a job and what came; nothing where nothing was asked."""
         account = self._accounts.by_alias.get(key.account)
-        exchange = account.last_exchange(key) if account else None
-        return (exchange.asked, exchange.answer) if exchange else ()
+        return (account and account.last_exchange(key)) or ()
 
     def register(self, specs: Iterable[JobSpec]) -> tuple[bool, ...]:
-        """Track jobs, all or none, and say of each whether it is new.
-
-        Raises:
-            RegistrationError: they are not taken in.
-        """
-        return self._table.register(specs, self._clock())
-
-    def forget(self, key: JobKey) -> bool:
-        """Let go of a job, and say whether it was tracked.
-
-        Raises:
-            RegistrationError: the configuration lists it.
-        """
-        return self._table.forget(key)
+        """Track jobs, all or none, and say of each whether it is new."""
+        return self._table.register(specs, self.now())
 
     def is_kept(self) -> bool:
         """Wait a little until all that is known would outlive a crash, and say whether it would."""
@@ -183,10 +170,6 @@ class Application:
         """Give the settings in force as YAML, secrets masked."""
         return effective_settings(self._settings)
 
-    def readiness(self) -> Readiness:
-        """Say whether the exporter can do its work, and ask for a first token where there was none."""
-        return self._first_tokens.readiness()
-
     def reload(self) -> tuple[Problem, ...]:
         """Load the settings anew and take them into force; give what is wrong, and the last good ones stay.
 
@@ -194,53 +177,52 @@ class Application:
         file is read by others; what is wrong with it is told here too.
         """
         with self._changing:
+            problems: tuple[Problem, ...] = ()
             try:
-                settings = self._load()
-                self._accounts.configure(settings)
+                self._take(self._load())
             except ConfigurationError as error:
                 _log.error("the configuration can't be reloaded: %s", error, extra={"in_force": "the last good one"})
-                self._is_config_current = False
-                # The job files may have changed with it, and whoever watches files tells of a change once.
-                return (*error.problems, *self._declare_jobs(), *self._web_config_problems())
-            self._is_config_current = True
-            self._warn_of_restarts(settings)
-            self._settings = settings
-            self._table.limit(_retention(settings))
-            self._refresher.reconfigure(self._accounts.by_alias, _schedule(settings))
-            self._families = table(settings.job_labels, LABEL_VALUES)
-            problems = self._declare_jobs()
-            self._refresher.retry_refused()
-            _log.info("configuration reloaded", extra={"accounts": len(settings.accounts), "jobs": len(settings.jobs)})
-            return (*problems, *self._web_config_problems())
+                problems = error.problems
+            self._is_config_current = not problems
+            # The job files may have changed with it, and whoever watches files tells of a change once.
+            return (*problems, *self._declare_jobs(), *self._web_config_problems())
 
     def reload_jobs(self) -> tuple[Problem, ...]:
         """Read the job files anew; a broken one keeps its last good jobs, and is told of."""
         with self._changing:
             return self._declare_jobs()
 
-    def hurry(self) -> None:
-        """Let scrapes under way be written at once with what is there, now and from now on."""
-        self._refresher.hurry()
-
-    def close(self, grace_seconds: float = GRACE_SECONDS) -> None:
+    def close(self) -> None:
         """Start no more polls, wait a little for those under way, and close the store."""
-        self._refresher.close(grace_seconds)
+        self._refresher.close(GRACE_SECONDS)
         for account in self._accounts.by_alias.values():
             account.close()
         self._store.close(GRACE_SECONDS)
 
     def find(self, key: JobKey) -> TrackedJob | None:
         """Give one job as a page shows it; `None` when it is not tracked."""
-        return next(iter(self._view({key})), None)
+        return next(iter(self._refresher.view({key})), None)
 
-    def _written(self, snapshot: Snapshot, accept: str, groups: Collection[str]) -> Page:
-        begun = self._stopwatch()
-        page = render(self._families, snapshot, accept, groups)
-        self._writing.note(len(snapshot.jobs), self._stopwatch() - begun)
-        return page
+    def _take(self, settings: Settings) -> None:
+        self._accounts.configure(settings)
+        for name in ("web", "state", "log"):
+            if getattr(settings, name) != getattr(self._settings, name):
+                _log.warning("a changed section takes effect at the next start only", extra={"section": name})
+        self._table.retention = _taken(Retention, settings)
+        self._refresher.reconfigure(self._accounts.by_alias, _taken(Schedule, settings))
+        self._use(settings)
+        self._table.retry_refused()
+        _log.info("configuration reloaded", extra={"accounts": len(settings.accounts), "jobs": len(settings.jobs)})
+
+    def _use(self, settings: Settings) -> None:
+        self._settings = settings
+        self.accounts: Collection[str] = settings.accounts.keys()
+        self.job_labels: Collection[str] = settings.job_labels
+        self.discovery_linger_seconds = settings.discovery_linger
+        self._families = table(settings.job_labels, LABEL_VALUES)
 
     def _declare_jobs(self) -> tuple[Problem, ...]:
-        settings, now = self._settings, self._clock()
+        settings, now = self._settings, self.now()
         reading = self._job_files.read(settings)
         specs = (*settings.job_specs, *reading.specs)
         self._table.declare(specs, now, accounts=settings.accounts.keys(), is_complete=reading.is_complete)
@@ -248,14 +230,6 @@ class Application:
             _log.error("a job file can't be used: %s", problem.message, extra={"place": problem.place})
         self._telemetry.note_reload(now, succeeded=self._is_config_current and not reading.problems)
         return reading.problems
-
-    def _warn_of_restarts(self, settings: Settings) -> None:
-        for name in ("web", "state", "log"):
-            if getattr(settings, name) != getattr(self._settings, name):
-                _log.warning("a changed section takes effect at the next start only", extra={"section": name})
-
-    def _view(self, keys: Collection[JobKey] | None = None) -> tuple[TrackedJob, ...]:
-        return self._refresher.view(self._settings.stale_after, keys)
 
     def _reading(self) -> ExporterSnapshot:
         health = self._store.health()
@@ -275,27 +249,7 @@ class Application:
             yield AccountSnapshot(account.account, account.status(), tallies.get(alias, PollTally()), totals)
 
 
-def _schedule(settings: Settings) -> Schedule:
-    given = settings.schedule
-    return Schedule(
-        shortest_seconds=given.shortest,
-        longest_seconds=given.longest,
-        remaining_fraction=given.remaining_fraction,
-        waiting_fraction=given.waiting_fraction,
-        suspended_seconds=given.suspended,
-        fault_shortest_seconds=given.fault_shortest,
-        fault_longest_seconds=given.fault_longest,
-        refusal_shortest_seconds=given.refusal_shortest,
-        refusal_longest_seconds=given.refusal_longest,
-        stale_after_seconds=settings.stale_after,
-    )
-
-
-def _retention(settings: Settings) -> Retention:
-    return Retention(
-        ended_seconds=settings.retention,
-        unknown_seconds=settings.unknown_retention,
-        probed_seconds=settings.probe_retention,
-        max_jobs=settings.max_jobs,
-        max_probed_jobs=settings.max_probed_jobs,
-    )
+def _taken(kind: type[_Limits], settings: Settings) -> _Limits:
+    """Make what is called as the settings are, but that durations have their unit in their names."""
+    given = {**dict(settings), **dict(settings.schedule)}
+    return kind(**{field.name: given[field.name.removesuffix("_seconds")] for field in fields(kind)})

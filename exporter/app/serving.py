@@ -2,10 +2,11 @@
 
 import logging
 import signal
-from collections.abc import Callable
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
-from threading import Event, Thread, main_thread
+from threading import Event, Thread, get_ident
 
 from exporter import __version__
 from exporter.app.application import GRACE_SECONDS, Application, Load
@@ -23,24 +24,14 @@ LOOK_SECONDS = 2.0
 """How often the files of the configuration are looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where the settings come from: how to load them anew, and the files that are watched for a change."""
-
-    load: Load
-    files: tuple[Path, ...] = ()
-
-    @classmethod
-    def fixed(cls, settings: Settings) -> "Source":
-        """Give settings that never change."""
-        return cls(lambda: settings)
-
-
-def serve(source: Source, *, redactor: Redactor | None = None, on_ready: Callable[[int], None] = lambda _: None) -> int:
+def serve(
+    load: Load, files: Collection[Path], redactor: Redactor, *, on_ready: Callable[[int], None] = lambda _: None
+) -> int:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads. Must be called in the main thread.
 
     Args:
-        source: where the settings come from.
+        load: gives the settings, anew for each reload.
+        files: where the settings come from: watched for a change.
         redactor: takes secrets out of what came from outside, the log's too.
         on_ready: called with the port once requests are answered.
 
@@ -52,10 +43,10 @@ def serve(source: Source, *, redactor: Redactor | None = None, on_ready: Callabl
     """
     # Whatever the start waits for, a signal ends it; one that says reload waits until there is something to reload.
     for stopping in STOPPING:
-        signal.signal(stopping, _leave)
+        signal.signal(stopping, lambda *_: sys.exit(0))
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    watch = Watch(lambda: source.files)
-    settings = source.load()
+    watch = Watch(lambda: files)
+    settings = load()
     address, options = settings.web.listen_address, _web_options(settings)
     guard = guard_of(settings)
     with bind(address.host, address.port) as listener:
@@ -63,84 +54,48 @@ def serve(source: Source, *, redactor: Redactor | None = None, on_ready: Callabl
         # From here on threads are started, which inherit the mask: signals are taken by this thread alone, and by no
         # handler, which would run in the middle of anything.
         signal.pthread_sigmask(signal.SIG_BLOCK, {*STOPPING, _SERVER_ENDED})
-        application = Application(settings, store, source.load, redactor=redactor, web_config_problems=guard.problems)
+        application = Application(settings, store, load, redactor=redactor, web_config_problems=guard.problems)
         server = WebServer(
             create_gate(options, application, guard),
             listener,
-            on_exit=_wake_main_thread,
+            on_exit=partial(signal.pthread_kill, get_ident(), _SERVER_ENDED),
             grace_seconds=GRACE_SECONDS,
             connections=Connections.behind(guard, options.max_requests),
         )
         server.start()
-        follower = Follower(application, watch)
-        follower.start()
+        wake, over = Event(), Event()
+        Thread(target=_follow, args=(application, watch, wake, over), name="configuration", daemon=True).start()
         _log.info("serving metrics", extra=_start_details(settings, server.port))
         on_ready(server.port)
         while (number := signal.sigwait({*STOPPING, signal.SIGHUP, _SERVER_ENDED})) == signal.SIGHUP:
-            follower.wake()
+            wake.set()
         _log.info("stopping")
         application.hurry()
         server.stop()
-        follower.stop()
+        # A reload under way may be reading a file that never ends, and is not waited for.
+        over.set()
+        wake.set()
         application.close()
     return 1 if number == _SERVER_ENDED else 0
 
 
-def _leave(*_: object) -> None:
-    raise SystemExit(0)
-
-
-def _wake_main_thread() -> None:
-    signal.pthread_kill(main_thread().ident or 0, _SERVER_ENDED)
-
-
-class Follower:
-    """Reloads when it is woken, and when the configuration's files change, in a thread of its own.
-
-    Args:
-        application: what reloads.
-        watch: the configuration's own files; the job files come from the application's settings.
-    """
-
-    def __init__(self, application: Application, watch: Watch) -> None:
-        self._application = application
-        self._watch = watch
-        self._job_files = Watch(application.job_files, is_news=True)
-        self._wake = Event()
-        self._is_stopped = False
-        self._thread = Thread(target=self._run, name="configuration", daemon=True)
-
-    def start(self) -> None:
-        """Begin to follow."""
-        self._thread.start()
-
-    def wake(self) -> None:
-        """Reload at once."""
-        self._wake.set()
-
-    def stop(self) -> None:
-        """Begin no more reloads; one under way may be reading a file that never ends, and is not waited for."""
-        self._is_stopped = True
-        self._wake.set()
-
-    def _run(self) -> None:
-        while True:
-            is_told = self._wake.wait(LOOK_SECONDS)
-            self._wake.clear()
-            if self._is_stopped:
-                return
-            try:
-                self._look(is_told=is_told)
-            except Exception:  # noqa: BLE001 - the edge of the thread: one bug must not end all later reloads
-                _log.exception("a reload failed in a way nobody foresaw")
-
-    def _look(self, *, is_told: bool) -> None:
-        # Looked at before they are read: a change in between is then seen at the next look.
-        has_changed, have_jobs_changed = self._watch.has_changed(), self._job_files.has_changed()
-        if is_told or has_changed:
-            self._application.reload()
-        elif have_jobs_changed:
-            self._application.reload_jobs()
+def _follow(application: Application, watch: Watch, wake: Event, over: Event) -> None:
+    """Reload when woken and when the configuration's files change, until it is over."""
+    job_files = Watch(application.job_files, is_news=True)
+    while True:
+        is_told = wake.wait(LOOK_SECONDS)
+        wake.clear()
+        if over.is_set():
+            return
+        try:
+            # Looked at before they are read: a change in between is then seen at the next look.
+            has_changed, have_jobs_changed = watch.has_changed(), job_files.has_changed()
+            if is_told or has_changed:
+                application.reload()
+            elif have_jobs_changed:
+                application.reload_jobs()
+        except Exception:  # noqa: BLE001 - the edge of the thread: one bug must not end all later reloads
+            _log.exception("a reload failed in a way nobody foresaw")
 
 
 def _start_details(settings: Settings, port: int) -> dict[str, object]:

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 
 from exporter import __version__
 from exporter.cli import check, demo, run, simulate
-from exporter.cli.command import PROGRAM, Command
+from exporter.cli.command import PROGRAM, Command, counted
 from exporter.errors import ConfigurationError
 from exporter.settings import default_of
 
 COMMANDS: tuple[Command, ...] = (run.COMMAND, demo.COMMAND, simulate.COMMAND, check.COMMAND)
 """In the order of `--help`; the first is the default."""
-
-BAD_CONFIGURATION = 2
 
 _DESCRIPTION = """\
 Prometheus exporter for Zoho CRM mass-update jobs.
@@ -41,11 +39,10 @@ def main(arguments: Sequence[str]) -> int:
     """
     options = create_parser().parse_args(_with_command(arguments))
     try:
-        status: int = options.execute(options)
+        return int(options.execute(options))
     except ConfigurationError as error:
         sys.stderr.write(_complaint(error))
-        return BAD_CONFIGURATION
-    return status
+        return 2
 
 
 def create_parser() -> argparse.ArgumentParser:
@@ -76,7 +73,5 @@ def _with_command(arguments: Sequence[str]) -> list[str]:
 
 
 def _complaint(error: ConfigurationError) -> str:
-    count = len(error.problems)
-    title = "1 problem" if count == 1 else f"{count} problems"
-    lines = [f"{PROGRAM}: {title} in the configuration:", *(f"  {problem}" for problem in error.problems)]
-    return "\n".join(lines) + "\n"
+    title = f"{PROGRAM}: {counted(len(error.problems), 'problem')} in the configuration:\n"
+    return title + "".join(f"  {problem}\n" for problem in error.problems)

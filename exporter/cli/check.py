@@ -4,7 +4,7 @@ import sys
 from argparse import Namespace
 
 from exporter.app import guard_of
-from exporter.cli.command import Command, settings_of
+from exporter.cli.command import Command, counted, settings_of
 from exporter.errors import ConfigurationError
 from exporter.settings import JobFiles, matching
 
@@ -23,15 +23,11 @@ def _execute(options: Namespace) -> int:
     specs = (*settings.job_specs, *reading.specs)
     lines = [
         f"  {alias}: data centre {account.data_center_name}, {account.environment}, "
-        f"{_jobs(len({spec.key for spec in specs if spec.key.account == alias}))}"
+        f"{counted(len({spec.key for spec in specs if spec.key.account == alias}), 'job')}"
         for alias, account in sorted(settings.accounts.items())
     ]
     sys.stdout.write("\n".join(["The configuration is right.", *lines]) + "\n")
     return 0
-
-
-def _jobs(count: int) -> str:
-    return "1 job" if count == 1 else f"{count} jobs"
 
 
 COMMAND = Command(

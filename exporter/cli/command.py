@@ -4,36 +4,24 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
-from exporter.logs import FORMATS, LEVELS, configure_logging
+from exporter.logs import configure_logging
 from exporter.redactor import Redactor
-from exporter.settings import Settings, default_of, load_settings
+from exporter.settings import LogFormat, LogLevel, Settings, default_of, load_settings
 
 PROGRAM = "zoho-mass-update-exporter"
 
-
 _FLAGS = {
-    "config_file": (
-        "--config.file",
-        "FILE",
-        "YAML file with accounts and jobs; without it the environment must describe one account",
-    ),
-    "web.listen_address": ("--web.listen-address", "HOST:PORT", "address to serve on (default {})"),
-    "web.telemetry_path": ("--web.telemetry-path", "PATH", "path of the metrics (default {})"),
-    "web.config_file": (
-        "--web.config.file",
-        "FILE",
-        "YAML file with TLS, users and passwords, in the format of Prometheus' exporter-toolkit",
-    ),
-    "web.max_requests": ("--web.max-requests", "N", "most requests to work on at once (default {})"),
-    "state.path": (
-        "--state.path",
-        "FILE",
-        "file that keeps jobs, counters and spent credits across restarts, or 'memory'; default: {}",
-    ),
-    "log.level": ("--log.level", LEVELS, "least severe event to log (default {})"),
-    "log.format": ("--log.format", FORMATS, "one line per event, for people or as JSON (default {})"),
-    "scenario_file": ("--scenario.file", "FILE", "YAML file with jobs and faults to play (default: the demo's fleet)"),
+    "config_file": ("FILE", "YAML file with accounts and jobs; without it the environment must describe one account"),
+    "web.listen_address": ("HOST:PORT", "address to serve on (default {})"),
+    "web.telemetry_path": ("PATH", "path of the metrics (default {})"),
+    "web.config_file": ("FILE", "YAML file of TLS, users and passwords, in the format of Prometheus' exporter-toolkit"),
+    "web.max_requests": ("N", "most requests to work on at once (default {})"),
+    "state.path": ("FILE", "file that keeps jobs, counters and spent credits across restarts or 'memory'; default: {}"),
+    "log.level": (LogLevel, "least severe event to log (default {})"),
+    "log.format": (LogFormat, "one line per event, for people or as JSON (default {})"),
+    "scenario_file": ("FILE", "YAML file with jobs and faults to play (default: the demo's fleet)"),
 }
 """The flags by what they give, a setting or a file: each with a word for its value, or the words to choose from."""
 
@@ -55,11 +43,17 @@ class Command:
     def add_flags(self, parser: ArgumentParser) -> None:
         """Add the flags to the command's parser."""
         for name in self.flags:
-            flag, value, words = _FLAGS[name]
+            value, words = _FLAGS[name]
+            flag = "--" + name.replace("_file", ".file").replace("_", "-")
             kind = str if "." in name else Path
-            shown = {"metavar": value} if isinstance(value, str) else {"choices": value}
+            shown = {"metavar": value} if isinstance(value, str) else {"choices": get_args(value)}
             default = self.defaults.get(name) or (default_of(name) if "{}" in words else "")
             parser.add_argument(flag, dest=name, type=kind, help=words.format(default), **shown)
+
+
+def counted(count: int, noun: str) -> str:
+    """Give a number of things."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def settings_of(options: Namespace) -> Settings:

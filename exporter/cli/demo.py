@@ -5,7 +5,7 @@ from argparse import Namespace
 from functools import partial
 from pathlib import Path
 
-from exporter.app import Source, serve
+from exporter.app import serve
 from exporter.cli.command import Command, setting_flags, start_logging
 from exporter.settings import MEMORY, JobSettings, Settings, default_of, load_settings
 from exporter.simulator import DEMO_FLEET, Simulator, demo_scenario
@@ -30,7 +30,7 @@ def _execute(options: Namespace) -> int:
     with Simulator(demo_scenario()) as simulator:
         settings = _settings(simulator, setting_flags(options))
         redactor = start_logging(settings)
-        return serve(Source.fixed(settings), redactor=redactor, on_ready=partial(_announce, settings))
+        return serve(lambda: settings, (), redactor, on_ready=partial(_announce, settings))
 
 
 def _settings(simulator: Simulator, flags: dict[str, object]) -> Settings:

@@ -4,7 +4,7 @@ import logging
 from argparse import Namespace
 from functools import partial
 
-from exporter.app import Source, serve
+from exporter.app import serve
 from exporter.cli.command import Command, settings_of, start_logging
 from exporter.settings import DOTENV
 
@@ -17,7 +17,7 @@ def _execute(options: Namespace) -> int:
     for warning in settings.warnings:
         _log.warning("%s", warning.message, extra={"place": warning.place})
     files = (DOTENV, options.config_file) if options.config_file else (DOTENV,)
-    return serve(Source(partial(settings_of, options), files), redactor=redactor)
+    return serve(partial(settings_of, options), files, redactor)
 
 
 COMMAND = Command(

@@ -4,7 +4,6 @@ import signal
 import sys
 from argparse import Namespace
 from pathlib import Path
-from threading import Event
 
 from exporter.cli.command import Command, setting_flags
 from exporter.files import read_text, refused
@@ -18,14 +17,13 @@ _LARGEST_SCENARIO = 4 * 1024 * 1024
 def _execute(options: Namespace) -> int:
     scenario = _scenario(options.scenario_file)
     address = _address(str((_DEFAULTS | setting_flags(options))["web.listen_address"]))
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stopping = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
     try:
         with Simulator(scenario, host=address.host or "127.0.0.1", port=address.port) as simulator:
             sys.stdout.write(_announcement(simulator.url, scenario))
             sys.stdout.flush()
-            stop.wait()
+            signal.sigwait(stopping)
     except OSError as error:
         raise refused("--web.listen-address", f"can't listen on {address}: {error}") from error
     return 0

@@ -16,11 +16,12 @@ _VERDICTS = {
 def explain_job(job: TrackedJob, plan: Plan, now: float, stale_after_seconds: float) -> tuple[str, ...]:
     """Explain one job: what is known, how old it is, what went wrong, and when it is polled next (Unix seconds)."""
     origin = f"since {_moment(job.first_seen_at, now)}, from the source {job.spec.source}"
+    name = f" ({job.spec.name})" if job.spec.name else ""
     return (
-        f"{job.spec.key}{_named(job)} is tracked {origin}.",
+        f"{job.spec.key}{name} is tracked {origin}.",
         *_known(job, now, stale_after_seconds),
         *_failing(job, now),
-        *_planned(job, plan, now),
+        _planned(*plan, now),
     )
 
 
@@ -28,7 +29,8 @@ def explain_account(state: AccountSnapshot, now: float) -> tuple[str, ...]:
     """Explain what an account may spend, and whether Zoho lets it."""
     upstream, credits_ = state.upstream, state.upstream.credits
     budget = "without a limit" if credits_.budget is None else f"of a budget of {credits_.budget}"
-    sentences = [f"The account {state.account.alias} has spent {_credits(credits_.used_24h)} in 24 hours, {budget}."]
+    spent = "1 credit" if credits_.used_24h == 1 else f"{credits_.used_24h} credits"
+    sentences = [f"The account {state.account.alias} has spent {spent} in 24 hours, {budget}."]
     if credits_.remaining is not None:
         sentences.append(
             f"Zoho says that {credits_.remaining} credits are left to the organisation; the reserve is "
@@ -43,14 +45,6 @@ def explain_account(state: AccountSnapshot, now: float) -> tuple[str, ...]:
         else "It holds no access token that is good now; the next poll asks for one."
     )
     return tuple(sentences)
-
-
-def _credits(count: int) -> str:
-    return "1 credit" if count == 1 else f"{count} credits"
-
-
-def _named(job: TrackedJob) -> str:
-    return f" ({job.spec.name})" if job.spec.name else ""
 
 
 def _known(job: TrackedJob, now: float, stale_after_seconds: float) -> tuple[str, ...]:
@@ -71,13 +65,9 @@ def _state(report: JobReport) -> str:
 
 
 def _counts(report: JobReport) -> str:
-    counts = {
-        "updated": report.updated,
-        "failed": report.failed,
-        "not updated": report.not_updated,
-        "in total": report.total,
-    }
-    return ", ".join(f"{'no count' if count is None else count} {name}" for name, count in counts.items())
+    counts = (report.updated, report.failed, report.not_updated, report.total)
+    told = zip(counts, ("updated", "failed", "not updated", "in total"), strict=True)
+    return ", ".join(f"{'no count' if count is None else count} {name}" for count, name in told)
 
 
 def _failing(job: TrackedJob, now: float) -> tuple[str, ...]:
@@ -88,11 +78,10 @@ def _failing(job: TrackedJob, now: float) -> tuple[str, ...]:
     return told + job.failure.message + ".", f"What to do: {job.failure.advice}."
 
 
-def _planned(job: TrackedJob, plan: Plan, now: float) -> tuple[str, ...]:
-    if plan.skip is None:
-        return ("The next scrape polls it.",)
-    when = "" if job.is_terminal or plan.due_at is None else f" It is due at {_moment(plan.due_at, now)}."
-    return (_VERDICTS[plan.skip] + when,)
+def _planned(skip: Skip | None, due_at: float | None, now: float) -> str:
+    if skip is None:
+        return "The next scrape polls it."
+    return _VERDICTS[skip] + ("" if due_at is None else f" It is due at {_moment(due_at, now)}.")
 
 
 def _moment(at: float, now: float) -> str:

@@ -1,5 +1,6 @@
 """What a poll's outcome changes in a tracked job. Pure: a job and an outcome in, the new job out."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -20,8 +21,8 @@ def note_report(job: TrackedJob, report: JobReport, polled_at: float) -> Tracked
         counted=_counted(job, report),
         history=remember(job.history, Observation(polled_at, report.state, _processed(report))),
         progressed_at=polled_at if has_progressed else job.progressed_at,
-        started_at=_first(job.started_at, polled_at, happened=report.state is JobState.RUNNING),
-        finished_at=_first(job.finished_at, polled_at, happened=report.state.is_terminal),
+        started_at=job.started_at or (polled_at if report.state is JobState.RUNNING else None),
+        finished_at=job.finished_at or (polled_at if report.state.is_terminal else None),
     )
     return estimate(noted)
 
@@ -31,12 +32,11 @@ def growth_of(before: TrackedJob, after: TrackedJob) -> Growth:
 
     Zoho's counts are of the whole job, so only their growth above the most ever reported is added.
     """
-    records = {outcome: count - before.counted.get(outcome, 0) for outcome, count in after.counted.items()}
-    grown = {outcome: count for outcome, count in records.items() if count > 0}
+    grown = dict(Counter(after.counted) - Counter(before.counted))
     if before.is_terminal or not after.is_terminal:
         return Growth(grown)
-    is_timed = after.started_at is not None and after.finished_at is not None
-    seconds = max(0.0, (after.finished_at or 0.0) - (after.started_at or 0.0)) if is_timed else None
+    begun_at, ended_at = after.started_at, after.finished_at
+    seconds = None if begun_at is None or ended_at is None else max(0.0, ended_at - begun_at)
     return Growth(grown, after.state, seconds)
 
 
@@ -71,7 +71,3 @@ def _counted(job: TrackedJob, report: JobReport) -> Mapping[str, int]:
 
 def _processed(report: JobReport) -> int | None:
     return None if report.updated is None or report.failed is None else report.updated + report.failed
-
-
-def _first(known: float | None, now: float, *, happened: bool) -> float | None:
-    return now if known is None and happened else known

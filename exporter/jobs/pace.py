@@ -32,7 +32,6 @@ class Pace:
     """A running job's estimated pace, as of its last good poll. `completes_at` is Unix seconds."""
 
     records_per_second: float
-    seconds_left: float
     completes_at: float
 
 
@@ -53,7 +52,7 @@ def pace_of(job: TrackedJob) -> Pace | None:
     if job.state is not JobState.RUNNING or job.reported_at is None or not _is_count(total):
         return None
     points = _recent_points(job.history)
-    if not _tells_enough(points) or _is_quiet(points, job.reported_at):
+    if not _reach(points, FEWEST_OBSERVATIONS) or _is_quiet(points, job.reported_at):
         return None
     return _pace(points, total, max(job.reported_at, points[-1][0]))
 
@@ -75,7 +74,7 @@ def _pace(points: list[Point], total: int, seen_at: float) -> Pace | None:
     left = max(0, total - done)
     if rate <= 0 or left > rate * LONGEST_FORESIGHT_SECONDS:
         return None
-    return Pace(rate, left / rate, seen_at + left / rate)
+    return Pace(rate, seen_at + left / rate)
 
 
 def _slope(points: Iterable[Point]) -> float:
@@ -89,16 +88,15 @@ def _recent_points(history: tuple[Observation, ...]) -> list[Point]:
     """Give the last observations of the present run, oldest first: since it began, or since a count went backwards."""
     points: list[Point] = []
     for at, done in _run(history):
-        if _is_enough(points) or (points and (at >= points[-1][0] or done > points[-1][1])):
+        if _reach(points, RECENT_OBSERVATIONS) or (points and (at >= points[-1][0] or done > points[-1][1])):
             break
         points.append((at, done))
     return points[::-1]
 
 
-def _is_enough(newest_first: list[Point]) -> bool:
-    """Whether the points are as many as an estimate needs, and reach back far enough, where polls are quick."""
-    count = len(newest_first)
-    return count >= RECENT_OBSERVATIONS and newest_first[0][0] - newest_first[-1][0] >= SHORTEST_SPAN_SECONDS
+def _reach(points: list[Point], fewest: int) -> bool:
+    """Whether there are so many points, and they lie far enough apart, where polls are quick."""
+    return len(points) >= fewest and abs(points[-1][0] - points[0][0]) >= SHORTEST_SPAN_SECONDS
 
 
 def _run(history: tuple[Observation, ...]) -> Iterator[Point]:
@@ -109,16 +107,9 @@ def _run(history: tuple[Observation, ...]) -> Iterator[Point]:
             yield observation.at, observation.processed
 
 
-def _tells_enough(points: list[Point]) -> bool:
-    return len(points) >= FEWEST_OBSERVATIONS and points[-1][0] - points[0][0] >= SHORTEST_SPAN_SECONDS
-
-
 def _is_quiet(points: list[Point], seen_at: float) -> bool:
-    return seen_at - points[-1][0] > STALLED_GAPS * _usual_gap(points)
-
-
-def _usual_gap(points: list[Point]) -> float:
-    return statistics.median(late - at for (at, _), (late, _) in pairwise(points))
+    usual_gap = statistics.median(late - at for (at, _), (late, _) in pairwise(points))
+    return seen_at - points[-1][0] > STALLED_GAPS * usual_gap
 
 
 def _is_count(count: int | None) -> TypeGuard[int]:

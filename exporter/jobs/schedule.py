@@ -77,7 +77,8 @@ class Schedule:
             return False
         if job.polled_at is None or now < job.polled_at:
             return True
-        return now >= due_at - _slack(job, due_at - job.polled_at)
+        # Zoho's own `retry_at` is never too early.
+        return now >= due_at - (0.0 if job.failure else min(SCRAPE_JITTER_SECONDS, (due_at - job.polled_at) / 10))
 
     def _interval(self, job: TrackedJob, polled_at: float) -> float:
         if job.state is JobState.SUSPENDED:
@@ -113,8 +114,3 @@ class Schedule:
             return interval
         start = max(interval, 1.0)  # from 0 no ratio leads anywhere
         return min(start * math.pow(self.stale_after_seconds / start, share), self.stale_after_seconds)
-
-
-def _slack(job: TrackedJob, interval: float) -> float:
-    """Give how much too early a scrape may come; Zoho's own `retry_at` is never too early."""
-    return 0.0 if job.failure else min(SCRAPE_JITTER_SECONDS, interval / 10)

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from threading import Lock
@@ -28,76 +28,66 @@ class Drop(StrEnum):
 class Retention:
     """How long jobs stay, and how many there may be. Seconds.
 
-    An ended job stays for `ended_seconds`, one that Zoho does not know for `unknown_seconds` after its last report, or
-    after it was first seen, and one that only probes ask for, for `probed_seconds` after the last of them.
+    An ended job stays for `retention_seconds`, one that Zoho does not know for `unknown_retention_seconds` after its
+    last report, or after it was first seen, and one that only probes ask for, for `probe_retention_seconds` after the
+    last of them.
     """
 
-    ended_seconds: float
-    unknown_seconds: float
-    probed_seconds: float
+    retention_seconds: float
+    unknown_retention_seconds: float
+    probe_retention_seconds: float
     max_jobs: int
     max_probed_jobs: int
 
     def is_over(self, job: TrackedJob, now: float) -> Drop | None:
         """Give the reason why a job leaves now, if it does."""
         if job.finished_at is not None:
-            return Drop.RETENTION if now - job.finished_at > self.ended_seconds else None
+            return Drop.RETENTION if now - job.finished_at > self.retention_seconds else None
         is_unknown = job.failure is not None and job.failure.code == UNKNOWN_JOB
         last_known_at = job.first_seen_at if job.reported_at is None else job.reported_at
-        return Drop.UNKNOWN_RETENTION if is_unknown and now - last_known_at > self.unknown_seconds else None
+        return Drop.UNKNOWN_RETENTION if is_unknown and now - last_known_at > self.unknown_retention_seconds else None
 
 
 class JobTable:
     """Says which jobs are tracked. Thread-safe; a job is replaced, never changed, so readers need no lock.
 
     The jobs themselves are their accounts' own, in the store; the one lock here guards what is decided over all of
-    them: who comes in, and who makes room.
-
-    Args:
-        store: keeps the jobs.
-        retention: how long jobs stay.
+    them: who comes in, and who makes room. `retention` may be replaced at any time.
     """
 
     def __init__(self, store: Store, retention: Retention) -> None:
         self._store = store
         self._lock = Lock()
-        self._retention = retention
+        self.retention = retention
         self._accounts: Collection[str] = store.accounts()
         self._probed_at: dict[JobKey, float] = {}
         self._dropped: Counter[str] = Counter(dict.fromkeys(Drop, 0))
         self._is_refusing = False
-
-    def limit(self, retention: Retention) -> None:
-        """Keep to other limits from now on."""
-        with self._lock:
-            self._retention = retention
 
     def declare(
         self, specs: Iterable[JobSpec], now: float, *, accounts: Collection[str], is_complete: bool = True
     ) -> None:
         """Track the jobs that the configuration lists, and let go of those that it listed and no longer does.
 
-        Args:
-            specs: every job of the configuration; where one stands twice, the first counts.
-            now: Unix seconds.
-            accounts: the configured accounts; a job of another one leaves, however it came and whoever lists it.
-            is_complete: whether `specs` is all there is; otherwise jobs of files that can't be read now are kept.
+        Where a job stands twice in `specs`, the first counts. A job of none of the `accounts` leaves, however it came
+        and whoever lists it. Unless `specs` is all there is, jobs of files that can't be read now are kept.
         """
         listed: dict[JobKey, JobSpec] = {}
         for spec in specs:
             if spec.key.account in accounts:
                 listed.setdefault(spec.key, spec)
 
-        def leaves(source: JobSource) -> bool:
-            return source.is_declared and (is_complete or source is not JobSource.FILE)
+        def leaves(key: JobKey, source: JobSource) -> bool:
+            is_unlisted = source.is_declared and key not in listed and (is_complete or source is not JobSource.FILE)
+            return is_unlisted or key.account not in accounts
 
         with self._lock:
-            known = {alias: self._store.account(alias) for alias in {*self._store.accounts(), *accounts}}
             self._accounts = tuple(accounts)
-            retired = {key for state in known.values() for key in state.retired()}
-            for alias, state in known.items():
-                gone = {key for key, job in state.jobs().items() if key not in listed and leaves(job.spec.source)}
-                self._forget(state.jobs() if alias not in accounts else gone, "unlisted")
+            retired: set[JobKey] = set()
+            for state in [self._store.account(alias) for alias in {*self._store.accounts(), *accounts}]:
+                retired.update(state.retired())
+                for key in [key for key, job in state.jobs().items() if leaves(key, job.spec.source)]:
+                    self._forget(key, "unlisted")
                 if is_complete:
                     state.forget(set(state.retired()) - listed.keys())
             for spec in listed.values():
@@ -116,14 +106,13 @@ class JobTable:
         wanted = tuple(specs)
         with self._lock:
             for spec in wanted:
-                self._check_not_declared_otherwise(spec)
+                self._completed(spec)  # or nothing is done
             keys = {spec.key for spec in wanted}
             new = {key for key in keys if self.get(key) is None}
-            self._check_room(len(new), keys)
+            self._check_room(Drop.MAX_JOBS, self.retention.max_jobs, self.count(), len(new), keys)
             answer = tuple(spec.key in new for spec in wanted)
             for spec in wanted:
-                if not self._is_declared(spec.key):
-                    self._track(self._completed(spec), now)
+                self._track(self._completed(spec), now)
             return answer
 
     def admit_probe(self, key: JobKey, now: float) -> None:
@@ -134,8 +123,9 @@ class JobTable:
         """
         with self._lock:
             if self.get(key) is None:
-                self._check_room(1)
-                self._check_room_for_probe()
+                self._check_room(Drop.MAX_JOBS, self.retention.max_jobs, self.count(), 1)
+                probed = sum(job.spec.source is JobSource.PROBE for job in self._all())
+                self._check_room(Drop.MAX_PROBED_JOBS, self.retention.max_probed_jobs, probed, 1)
                 self._track(JobSpec(key, JobSource.PROBE), now)
             self._probed_at[key] = now
 
@@ -146,35 +136,37 @@ class JobTable:
             DeclaredJobError: the configuration lists it.
         """
         with self._lock:
-            if self._is_declared(key):
+            job = self.get(key)
+            if job and job.spec.source.is_declared:
                 raise DeclaredJobError(f"{key} stands in the configuration: remove it there")
-            is_here = self.get(key) is not None
-            self._forget({key} if is_here else set(), "deleted")
-            return is_here
+            if job:
+                self._forget(key, "deleted")
+            return job is not None
 
     def retire(self, now: float) -> None:
         """Let go of the jobs whose time is over."""
         with self._lock:
-            over = {job.spec.key: drop for job in self._all() if (drop := self._reason_to_drop(job, now))}
-            for drop in over.values():
-                self._dropped[drop] += 1
-            for reason in set(over.values()):
-                retiring = {key for key, drop in over.items() if drop is reason}
-                declared = {key for key in retiring if self._is_declared(key)} if reason is Drop.RETENTION else set()
-                self._forget(declared, reason, retired=True)
-                self._forget(retiring - declared, reason)
+            for job in self._all():
+                if drop := self._reason_to_drop(job, now):
+                    self._dropped[drop] += 1
+                    is_remembered = drop is Drop.RETENTION and job.spec.source.is_declared
+                    self._forget(job.spec.key, drop, retired=is_remembered)
 
-    def jobs(self) -> tuple[TrackedJob, ...]:
-        """Give all jobs, sorted by key."""
-        return tuple(sorted(self._all(), key=lambda job: job.spec.key))
+    def jobs(self, keys: Collection[JobKey] | None = None) -> tuple[TrackedJob, ...]:
+        """Give all jobs, or those of `keys` alone, sorted by key."""
+        jobs = self._all() if keys is None else (job for key in keys if (job := self.get(key)))
+        return tuple(sorted(jobs, key=lambda job: job.spec.key))
 
     def get(self, key: JobKey) -> TrackedJob | None:
         """Give one job as it is now; `None` when it is not tracked."""
         return self._store.account(key.account).get(key) if key.account in self._accounts else None
 
-    def change(self, key: JobKey, change: Callable[[TrackedJob], TrackedJob]) -> None:
-        """Change what is known of a job, beside its polls."""
-        self._store.account(key.account).change(key, change)
+    def retry_refused(self) -> None:
+        """Make jobs due that Zoho refused: a person may have mended what was wrong."""
+        for job in self._all():
+            if job.failure and not job.failure.is_passing:
+                account = self._store.account(job.spec.key.account)
+                account.change(job.spec.key, lambda refused: replace(refused, next_poll_at=refused.polled_at))
 
     def dropped(self) -> dict[str, int]:
         """Give the number of jobs let go or not taken in, by reason."""
@@ -190,84 +182,70 @@ class JobTable:
         return sum(self._store.account(alias).job_count() for alias in self._accounts)
 
     def _track(self, spec: JobSpec, now: float) -> None:
-        if self.get(spec.key) is None and not self._has_room(1):
+        most = self.retention.max_jobs
+        if self.get(spec.key) is None and not self._make_room(Drop.MAX_JOBS, self.count() + 1 - most, ()):
             self._dropped[Drop.MAX_JOBS] += 1
-            details = {"reason": Drop.MAX_JOBS.value, "max_jobs": self._retention.max_jobs}
+            details = {"reason": Drop.MAX_JOBS.value, "max_jobs": most}
             _log.warning("job is not tracked: there are too many", extra={**spec.key.as_fields(), **details})
             return
         self._store.account(spec.key.account).track(spec, now)
 
-    def _forget(self, keys: Collection[JobKey], reason: str, *, retired: bool = False) -> None:
-        for key in keys:
-            self._probed_at.pop(key, None)
-            _log.info("job is no longer tracked", extra={**key.as_fields(), "reason": str(reason)})
-        for alias in {key.account for key in keys}:
-            own = [key for key in keys if key.account == alias]
-            self._store.account(alias).forget(own, retired=retired)
-        self._is_refusing = self._is_refusing and not keys
+    def _forget(self, key: JobKey, reason: str, *, retired: bool = False) -> None:
+        self._probed_at.pop(key, None)
+        self._store.account(key.account).forget([key], retired=retired)
+        self._is_refusing = False
+        _log.info("job is no longer tracked", extra={**key.as_fields(), "reason": str(reason)})
 
     def _reason_to_drop(self, job: TrackedJob, now: float) -> Drop | None:
         if job.spec.source is JobSource.PROBE:
             probed_at = self._probed_at.setdefault(job.spec.key, now)
-            if now - probed_at > self._retention.probed_seconds:
+            if now - probed_at > self.retention.probe_retention_seconds:
                 return Drop.PROBE_RETENTION
-        return self._retention.is_over(job, now)
-
-    def _is_declared(self, key: JobKey) -> bool:
-        job = self.get(key)
-        return job is not None and job.spec.source.is_declared
-
-    def _check_not_declared_otherwise(self, spec: JobSpec) -> None:
-        job = self.get(spec.key)
-        if job is None or not job.spec.source.is_declared:
-            return
-        said = {name: value for name, value in _described(spec).items() if value}
-        if not said.items() <= _described(job.spec).items():
-            raise DeclaredJobError(f"the configuration describes {spec.key} otherwise: change it there")
+        return self.retention.is_over(job, now)
 
     def _completed(self, spec: JobSpec) -> JobSpec:
+        """Add what is known of a job to what is newly said of it; what the configuration says can't be changed."""
         job = self.get(spec.key)
         if job is None:
             return spec
         known = job.spec
-        return replace(
+        completed = replace(
             spec, name=spec.name or known.name, group=spec.group or known.group, labels=spec.labels or known.labels
         )
+        if not known.source.is_declared:
+            return completed
+        if replace(completed, source=known.source) != known:
+            raise DeclaredJobError(f"the configuration describes {spec.key} otherwise: change it there")
+        return known
 
-    def _check_room(self, count: int, spared: Collection[JobKey] = ()) -> None:
-        if not self._has_room(count, spared):
-            most, there = self._retention.max_jobs, self.count()
-            message = f"{there} jobs are tracked, and {count} more would be above max_jobs, which is {most}"
-            raise self._refusal(Drop.MAX_JOBS, count, message)
+    def _check_room(self, limit: Drop, most: int, there: int, count: int, spared: Collection[JobKey] = ()) -> None:
+        """Have room for `count` jobs beside those that are there; the log tells when that ends, not of each refusal.
 
-    def _has_room(self, count: int, spared: Collection[JobKey] = ()) -> bool:
-        """Whether there is room for so many more; jobs that only probes brought and Zoho does not know make some."""
-        excess = self.count() + count - self._retention.max_jobs
-        return count == 0 or excess <= 0 or self._make_room(excess, Drop.MAX_JOBS, spared)
-
-    def _check_room_for_probe(self) -> None:
-        most = self._retention.max_probed_jobs
-        excess = sum(job.spec.source is JobSource.PROBE for job in self._all()) + 1 - most
-        if excess > 0 and not self._make_room(excess, Drop.MAX_PROBED_JOBS):
-            message = f"{most} jobs are tracked only because they are probed, and more would be above max_probed_jobs"
-            raise self._refusal(Drop.MAX_PROBED_JOBS, 1, message)
-
-    def _make_room(self, count: int, drop: Drop, spared: Collection[JobKey] = ()) -> bool:
-        unknown = [job.spec.key for job in self._all() if is_made_up(job) and job.spec.key not in spared]
-        if len(unknown) < count:
-            return False
-        unknown.sort(key=lambda key: self._probed_at.get(key, 0.0))
-        self._dropped[drop] += count
-        self._forget(unknown[:count], drop)
-        return True
-
-    def _refusal(self, drop: Drop, count: int, message: str) -> TooManyJobsError:
-        """Count jobs that are not taken in; the log tells when that begins, not of each."""
-        self._dropped[drop] += count
+        Raises:
+            TooManyJobsError: there would be more than `most`.
+        """
+        if count == 0 or self._make_room(limit, there + count - most, spared):
+            return
+        self._dropped[limit] += count
+        probed = " only because they are probed" if limit is Drop.MAX_PROBED_JOBS else ""
+        message = f"{there} jobs are tracked{probed}, and {count} more would be above {limit}, which is {most}"
         if not self._is_refusing:
             self._is_refusing = True
-            _log.warning("jobs are not taken in: %s", message, extra={"reason": drop.value})
-        return TooManyJobsError(message)
+            _log.warning("jobs are not taken in: %s", message, extra={"reason": limit.value})
+        raise TooManyJobsError(message)
+
+    def _make_room(self, limit: Drop, excess: int, spared: Collection[JobKey]) -> bool:
+        """Let so many of the jobs go that somebody made up, and say whether there are as many."""
+        if excess <= 0:
+            return True
+        unknown = [job.spec.key for job in self._all() if is_made_up(job) and job.spec.key not in spared]
+        if len(unknown) < excess:
+            return False
+        unknown.sort(key=lambda key: self._probed_at.get(key, 0.0))
+        for key in unknown[:excess]:
+            self._dropped[limit] += 1
+            self._forget(key, limit)
+        return True
 
 
 def is_made_up(job: TrackedJob) -> bool:
@@ -275,8 +253,3 @@ def is_made_up(job: TrackedJob) -> bool:
     if job.spec.source is not JobSource.PROBE or job.failure is None:
         return False
     return job.failure.code == UNKNOWN_JOB or (job.report is None and not job.failure.is_passing)
-
-
-def _described(spec: JobSpec) -> dict[str, object]:
-    """Give what may be said of a job beside its identity."""
-    return {"name": spec.name, "group": spec.group, "labels": dict(spec.labels)}

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.model import EMPTY, JobSource, JobSpec
+from exporter.model import JobSource, JobSpec
 from exporter.settings.sections.schema import JobFile, Settings
 from exporter.settings.sections.values import quote
 from exporter.settings.sources.tree import Finding, Place, Tree, flags, merged
@@ -24,7 +25,7 @@ _ENTRY_SHAPES = {2: ("module", "job_id"), 3: ("account", "module", "job_id")}
 def load_settings(
     config_file: Path | None,
     *,
-    overrides: Mapping[str, object] = EMPTY,
+    overrides: Mapping[str, object] = MappingProxyType({}),
     environ: Mapping[str, str] | None = None,
     dotenv_file: Path | None = DOTENV,
     secrets_dir: Path = _SECRETS_DIR,

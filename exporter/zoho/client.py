@@ -186,13 +186,13 @@ class OpenAccount:
     def _ask(self, setup: AccountSetup, permit: Permit, token: KeptToken, deadline: float) -> JobReport:
         key = permit.key
         url = f"{self._api_url(setup, token)}/crm/{setup.account.api_version}/{key.module}/{MASS_UPDATE.path}"
-        asked, asked_at = f"GET {url}?job_id={key.job_id}", self._clock()
+        asked = f"GET {url}?job_id={key.job_id}"
         try:
             answer = self._send(setup.transport, permit, url, token, deadline)
         except PollError as error:
-            self._meter.note_exchange(key, Exchange(asked, asked_at, f"no answer: {error.message}"))
+            self._meter.note_exchange(key, Exchange(asked, f"no answer: {error.message}"))
             raise
-        self._meter.note_exchange(key, Exchange(asked, asked_at, answer.excerpt()))
+        self._meter.note_exchange(key, Exchange(asked, answer.excerpt()))
         if (remaining := credits_remaining(answer)) is not None:
             self._permits.note_remaining(remaining, answer.received_at)
         report = decode_report(answer, key.module)

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -26,6 +27,7 @@ def open_logs() -> Iterator[Logs]:
     """Give a function that configures the logs, and what they write; afterwards all is as it was."""
     root, ours = logging.getLogger(), logging.getLogger("exporter")
     kept = (root.handlers[:], root.level, ours.level, logging.raiseExceptions)
+    hook = threading.excepthook
     redactor = Redactor()
     redactor.know(SECRET)
 
@@ -38,6 +40,7 @@ def open_logs() -> Iterator[Logs]:
     root.handlers[:], logging.raiseExceptions = kept[0], kept[3]
     root.setLevel(kept[1])
     ours.setLevel(kept[2])
+    threading.excepthook = hook
 
 
 FORMATS = pytest.mark.parametrize("log_format", ["logfmt", "json"])
@@ -57,6 +60,21 @@ def test_no_line_has_a_secret(open_logs: Logs, log_format: str, name: str) -> No
     written = stream.getvalue()
     assert written.count("<secret>") == 4
     assert "7f3a" not in written.lower()
+
+
+def test_thread_that_ends_by_an_error_is_logged(open_logs: Logs, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line as any other, without the secret, and nothing beside the log."""
+
+    def fail() -> None:
+        raise ValueError(f"no {SECRET}")
+
+    stream = open_logs("logfmt")
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    written = stream.getvalue()
+    assert 'event="a thread ended in a way nobody foresaw"' in written
+    assert ("ValueError: no <secret>" in written, written.count("\n"), capsys.readouterr().err) == (True, 1, "")
 
 
 @pytest.mark.parametrize("name", ["urllib3.connection", "requests", "uvicorn.error", "asyncio", "anybody"])

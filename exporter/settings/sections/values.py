@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import islice
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import GetCoreSchemaHandler, SecretStr
 from pydantic_core import PydanticCustomError, core_schema
-
-from exporter.model import EMPTY
 
 _URL_CREDENTIALS = re.compile(r"//.*@", re.DOTALL)
 _URL_QUERY = re.compile(r"\?.*", re.DOTALL)
@@ -112,7 +111,7 @@ def pattern(expected: str, regex: str) -> Parser:
 
 
 def choice(
-    words: Iterable[str] | Mapping[str, object], refused: Mapping[str, str] = EMPTY, *, called: str = ""
+    words: Iterable[str] | Mapping[str, object], refused: Mapping[str, str] = MappingProxyType({}), *, called: str = ""
 ) -> Parser:
     """Accept one of the words, and give what it stands for; those that are `refused` have a message of their own.
 

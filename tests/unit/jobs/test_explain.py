@@ -26,7 +26,7 @@ START = "acme/Leads/3524033000006027001 is tracked since 2026-09-21 14:13:20 UTC
 REPORTED = (
     "Zoho reported RUNNING at 2026-09-21 14:13:20 UTC (1.0 min ago): 30 updated, 0 failed, 20 not updated, 50 in total."
 )
-DUE = Plan(None, NOW)
+DUE = (None, NOW)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ DUE = Plan(None, NOW)
         ),
         pytest.param(
             note_report(tracked(), report(), NOW),
-            Plan(Skip.FRESH, NOW + 90),
+            (Skip.FRESH, NOW + 90),
             [
                 REPORTED,
                 (
@@ -65,7 +65,7 @@ DUE = Plan(None, NOW)
         ),
         pytest.param(
             note_report(tracked(), report(JobState.COMPLETED, updated=48, failed=2, not_updated=0), NOW),
-            Plan(Skip.TERMINAL, None),
+            (Skip.TERMINAL, None),
             [
                 (
                     "Zoho reported COMPLETED at 2026-09-21 14:13:20 UTC (1.0 min ago): "
@@ -90,7 +90,7 @@ DUE = Plan(None, NOW)
         ),
         pytest.param(
             note_failure(note_failure(note_report(tracked(), report(), NOW), FAILURE, NOW), FAILURE, NOW + 30),
-            Plan(Skip.BACKOFF, NOW + 61),
+            (Skip.BACKOFF, NOW + 61),
             [
                 REPORTED,
                 (

@@ -43,7 +43,7 @@ def test_steady_job_ends_when_its_pace_says() -> None:
     """Ten records a second and 300 to go: half a minute."""
     pace = pace_of(job_of(STEADY))
     assert pace is not None
-    assert (pace.records_per_second, pace.seconds_left, pace.completes_at) == (10.0, 30.0, NOW + 90)
+    assert (pace.records_per_second, pace.completes_at) == (10.0, NOW + 90)
 
 
 def test_one_burst_does_not_move_the_estimate_much() -> None:
@@ -90,7 +90,7 @@ def test_more_records_done_than_planned_leave_none() -> None:
     """A job beyond its total ends any moment."""
     pace = pace_of(job_of(STEADY, total=650))
     assert pace is not None
-    assert (pace.seconds_left, pace.completes_at) == (0.0, NOW + 60)
+    assert pace.completes_at == NOW + 60
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_estimate_is_never_absurd(history: list[Observation], total: int | None,
     pace = pace_of(job_of(tuple(history), total=total, reported_at=reported_at))
     if pace is not None:
         assert pace.records_per_second > 0
-        assert 0 <= pace.seconds_left <= 30 * 86_400
-        assert max(reported_at, history[-1].at) <= pace.completes_at
+        seen_at = max(reported_at, history[-1].at)
+        assert seen_at <= pace.completes_at <= seen_at + 30 * 86_400 + 1e-3
 
 
 def test_history_keeps_only_what_changed() -> None:

@@ -28,7 +28,11 @@ from exporter.state import SqliteStore
 DAY = 86_400.0
 PATIENCE_SECONDS = 10.0
 RETENTION = Retention(
-    ended_seconds=7 * DAY, unknown_seconds=DAY, probed_seconds=DAY, max_jobs=1000, max_probed_jobs=100
+    retention_seconds=7 * DAY,
+    unknown_retention_seconds=DAY,
+    probe_retention_seconds=DAY,
+    max_jobs=1000,
+    max_probed_jobs=100,
 )
 NOT_FOUND = RefusedError("NOT_FOUND", "no such job")
 
@@ -157,7 +161,7 @@ def test_oldest_report_is_renewed_first() -> None:
     """Where the deadline leaves time for one poll, the job polled longest ago gets it."""
     scene = Scene()
     scene.scrape()
-    scene.table.change(LEADS, lambda job: replace(job, polled_at=NOW - 1))
+    scene.store.account("acme").change(LEADS, lambda job: replace(job, polled_at=NOW - 1))
     scene.clock.now += 20
     scene.scrape()
     assert scene.upstream.asked[2:] == [LEADS, DEALS]
@@ -243,9 +247,9 @@ def test_page_shows_the_next_poll_as_the_budget_allows_it() -> None:
     """The announced next poll is the stretched one, and stale reports are not shown."""
     scene = Scene(lambda _: report(), pressure=1.0)
     scene.scrape()
-    assert [job.next_poll_at for job in scene.refresher.view(3600)] == [NOW + 3600, NOW + 3600]
+    assert [job.next_poll_at for job in scene.refresher.view()] == [NOW + 3600, NOW + 3600]
     scene.clock.now += 3601
-    assert [job.report for job in scene.refresher.view(3600)] == [None, None]
+    assert [job.report for job in scene.refresher.view()] == [None, None]
 
 
 def test_jobs_whose_time_is_over_are_let_go() -> None:
@@ -572,10 +576,10 @@ def test_only_live_jobs_need_credits() -> None:
     scene = Scene(keys=(DEALS,))
     probed(scene, LEADS, fail(NOT_FOUND))
     scene.upstream.needed.clear()
-    scene.refresher.view(3600)
+    scene.refresher.view()
     scene.upstream.answer = lambda _: report(JobState.COMPLETED)
     scene.scrape()
-    scene.refresher.view(3600)
+    scene.refresher.view()
     assert (scene.upstream.needed[0], scene.upstream.needed[-1]) == (24.0, 0.0)
 
 
@@ -584,16 +588,16 @@ def test_one_job_is_polled_for_a_probe() -> None:
     scene = Scene()
     scene.scrape({LEADS})
     assert scene.upstream.asked == [LEADS]
-    assert [job.spec.key for job in scene.refresher.view(3600, {LEADS})] == [LEADS]
+    assert [job.spec.key for job in scene.refresher.view({LEADS})] == [LEADS]
 
 
 def test_refused_jobs_are_due_again_on_request() -> None:
     """After a reload a refused job is tried at once; one with a passing fault keeps its pause."""
     scene = Scene(fail(RefusedError("NO_PERMISSION", "denied")))
     scene.scrape()
-    scene.table.change(DEALS, lambda job: note_failure(job, FAILURE, NOW))
+    scene.store.account("acme").change(DEALS, lambda job: note_failure(job, FAILURE, NOW))
     scene.clock.now += 1
-    scene.refresher.retry_refused()
+    scene.table.retry_refused()
     scene.scrape()
     assert scene.upstream.asked[2:] == [LEADS]
 
@@ -633,7 +637,7 @@ def test_plan_tells_what_a_scrape_would_do(answer: Answer, age: float, pressure:
     scene = Scene(answer, pressure=pressure)
     scene.scrape()
     scene.clock.now += age
-    assert scene.refresher.plan(scene.watched(LEADS)).skip is skip
+    assert scene.refresher.plan(scene.watched(LEADS))[0] is skip
     assert len(scene.upstream.asked) == 2
 
 
@@ -684,6 +688,6 @@ def test_registration_waits_for_no_poll() -> None:
     scene.refresher.refresh(0)
     assert scene.upstream.begun.wait(PATIENCE_SECONDS)
     assert scene.table.register([JobSpec(DEALS, JobSource.API)], NOW) == (True,)
-    assert [job.spec.key for job in scene.refresher.view(3600)] == [DEALS, LEADS]
+    assert [job.spec.key for job in scene.refresher.view()] == [DEALS, LEADS]
     assert scene.table.forget(DEALS)
     scene.upstream.gate.set()

@@ -15,7 +15,11 @@ from exporter.state import Purse, SqliteStore, Store
 DAY = 86_400.0
 UNKNOWN = PollFailure("NOT_FOUND", "no such job", "check the id", is_passing=False)
 RETENTION = Retention(
-    ended_seconds=7 * DAY, unknown_seconds=DAY, probed_seconds=DAY, max_jobs=1000, max_probed_jobs=100
+    retention_seconds=7 * DAY,
+    unknown_retention_seconds=DAY,
+    probe_retention_seconds=DAY,
+    max_jobs=1000,
+    max_probed_jobs=100,
 )
 
 
@@ -189,7 +193,7 @@ def test_polls_are_counted_and_kept(table: JobTable, store: Store) -> None:
 def test_change_of_a_job_that_has_gone_does_nothing(store: Store) -> None:
     """What comes late for a job brings it not back."""
     table = table_of(store)
-    table.change(LEADS, lambda job: note_report(job, report(), NOW))
+    store.account("acme").change(LEADS, lambda job: note_report(job, report(), NOW))
     assert table.jobs() == ()
     assert kept(store) == (set(), set())
 
@@ -259,7 +263,7 @@ def test_job_is_let_go_on_request(store: Store) -> None:
 
 def test_probed_job_leaves_when_nobody_probes_it(store: Store) -> None:
     """The last probe counts, not the first."""
-    table = table_of(store, replace(RETENTION, probed_seconds=100))
+    table = table_of(store, replace(RETENTION, probe_retention_seconds=100))
     table.admit_probe(LEADS, NOW)
     table.admit_probe(LEADS, NOW + 90)
     table.retire(NOW + 190)

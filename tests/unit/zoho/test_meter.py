@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
-from samples import DEALS, LEADS, NOW, Clock
+from samples import DEALS, LEADS, Clock
 
 from exporter.errors import PassingError
 from exporter.model import Distribution, Exchange, JobKey
@@ -93,7 +93,7 @@ def test_a_status_call_that_may_have_reached_zoho_costs_a_credit(
 
 def test_the_oldest_exchange_makes_room(meter: Meter) -> None:
     """Memory stays bounded, whatever number of jobs is polled."""
-    exchange = Exchange("GET", NOW, "HTTP 200")
+    exchange = Exchange("GET", "HTTP 200")
     for key in (DEALS, LEADS, *(JobKey("acme", "Contacts", str(number)) for number in range(999)), LEADS):
         meter.note_exchange(key, exchange)
     assert (meter.exchange(DEALS), meter.exchange(LEADS)) == (None, exchange)
