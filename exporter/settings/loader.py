@@ -124,7 +124,6 @@ def matching(patterns: Iterable[str]) -> tuple[Path, ...]:
 
 
 def _specs(file: Path, settings: Settings) -> tuple[JobSpec, ...]:
-    """Give the jobs of a file that holds nothing but a `jobs` list, for the accounts and labels of the settings."""
     tree, findings = read_yaml(file)
     name_accounts(tree, settings.accounts)
     found = chain(findings, job_incoherences(tree, settings.accounts, frozenset(settings.job_labels)))

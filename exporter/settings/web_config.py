@@ -154,7 +154,7 @@ def read_web_config(path: Path) -> WebAccess:
     """
     tree, findings = read_yaml(path)
     tls = tree.at(("tls_server_config",), dict)
-    wrong = (tree.finding(("tls_server_config", name), text) for name, text in _incoherences(tls))
+    wrong = (tree.finding(("tls_server_config", name), text) for name, text in _tls_incoherences(tls))
     config = validated(WebConfigFile, tree, chain(findings, _unsaid(tree), wrong))
     if "basic_auth_users" not in tree.values and not _says_something(tree.values):
         raise refused(path, _SAYS_NOTHING)
@@ -194,8 +194,7 @@ def _says_something(value: object) -> bool:
     return any(map(_says_something, value.values())) if isinstance(value, dict) else True
 
 
-def _incoherences(section: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Find what is wrong between keys of `tls_server_config`."""
+def _tls_incoherences(section: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     written = {name: value for name, value in section.items() if value is not None}
     auth = written.get("client_auth_type")
     if auth in (None, "NoClientCert") and "client_ca_file" in written:

@@ -6,6 +6,7 @@ A field's description is its line in docs/settings.md; its type's parser says wh
 import os
 from collections import Counter
 from collections.abc import Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
@@ -338,8 +339,7 @@ SECTIONS: Mapping[str, type[Section]] = {
 
 def default_of(name: str) -> object:
     """Give the default of a setting by its dotted name, such as `web.listen_address`: the one place it is written."""
-    section, _, field = name.rpartition(".")
-    return (SECTIONS[section] if section else Settings).model_fields[field].default
+    return attrgetter(name)(Settings())
 
 
 def effective_settings(settings: Settings) -> str:
