@@ -42,21 +42,16 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         ConfigurationError: the address can't be had.
     """
+    is_dual = not host and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if is_dual or ":" in host else socket.AF_INET
     try:
-        listener = _listen(host, port)
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=is_dual)
     except OSError as error:
         problem = Problem("--web.listen-address", f"can't listen on {host}:{port}: {_reason(error)}")
         raise ConfigurationError((problem,)) from error
     # Every connection inherits it. Without, the second answer of a connection waits 40 ms for the client's system.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    if not host and socket.has_dualstack_ipv6():
-        return socket.create_server(("", port), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
 
 
 def _reason(error: OSError) -> str:
@@ -94,9 +89,7 @@ class WebServer:
         self._is_news = News()
         self._config = uvicorn.Config(
             app,
-            http="h11",
             ws="none",
-            lifespan="off",
             log_config=None,
             log_level="critical",  # all that it tells of is what a client did; our own faults the gate tells
             access_log=False,

@@ -1,6 +1,7 @@
 """Who may ask for what, over real HTTP: pages of other sites, and files that change or hang."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 
@@ -137,6 +138,28 @@ def test_disk_that_hangs_holds_up_nobody(serve: Serve, disk: Disk, tmp_path: Pat
     assert disk.times == 2
     disk.is_hung = False
     disk.released.set()
+
+
+class Restless(WebConfig):
+    """A file that is written all the time; it counts the looks."""
+
+    looks = 0
+    is_moving = True
+
+    def look(self, pause: Callable[[float], object] = time.sleep) -> None:
+        """Find it changed again."""
+        super().look(pause)
+        self.looks += 1
+
+
+def test_file_that_never_rests_holds_up_few(serve: Serve, disk: Disk, tmp_path: Path) -> None:
+    """Each look at it takes a moment, so not every request is worth one."""
+    file = tmp_path / "web.yml"
+    file.write_text("old\n")
+    config = Restless(file, disk.read)
+    url = serve(create_gate(web_options(), PlayedExporter(), Guard(config))).url
+    assert [status(url, "old") for _ in range(20)] == [200] * 20
+    assert 1 <= config.looks < 15
 
 
 def test_bug_in_the_reader_leaves_the_last_good_file(
