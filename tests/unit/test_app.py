@@ -128,7 +128,7 @@ def test_one_job_is_found_as_a_page_shows_it() -> None:
 def test_page_without_jobs_asks_nothing() -> None:
     """The exporter's own families cost no credit, and no look at the deadline."""
     with closing(Application(settings_of(jobs="Leads/35"), SqliteStore(None), clock=Clock())) as application:
-        page = application.scrape(0.0, groups=("Exporter",)).body.decode()
+        page = application.scrape(0.0, groups=("exporter",)).body.decode()
     assert "zoho_mass_update_exporter_build_info{" in page
     assert "zoho_mass_update_job_state{" not in page
 
