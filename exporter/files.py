@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 from exporter.errors import ConfigurationError, Problem
 
@@ -11,9 +12,11 @@ _KINDS = {"p": "a pipe", "s": "a socket", "b": "a device", "c": "a device"}
 """By the letter that `ls` shows."""
 _LARGEST_SECRET = 64 * 1024
 
+Stamp: TypeAlias = tuple[int, int, int, int] | None
+
 
 class Watch:
-    """Remembers how files looked by time, size and identity, which every file system and mount has. Not thread-safe.
+    """Remembers how files looked. Not thread-safe.
 
     Args:
         files: gives the files to look at, anew at each look; some may not exist.
@@ -29,16 +32,17 @@ class Watch:
         before, self._seen = self._seen, self._look()
         return self._seen != before
 
-    def _look(self) -> dict[Path, tuple[int, int, int] | None]:
-        return {file: _signature(file) for file in self._files()}
+    def _look(self) -> dict[Path, Stamp]:
+        return {file: stamp(file) for file in self._files()}
 
 
-def _signature(file: Path) -> tuple[int, int, int] | None:
+def stamp(file: Path) -> Stamp:
+    """Give what tells a file's versions apart, also two of one date and size; `None` where there is none."""
     try:
         status = file.stat()
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def read_secret_file(path: Path) -> str:

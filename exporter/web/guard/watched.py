@@ -4,14 +4,14 @@ import logging
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, TypeVar
 
 from exporter.errors import ConfigurationError, Problem
+from exporter.files import Stamp, stamp
 
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-_Stamp: TypeAlias = tuple[int, int, int, int] | None
 
 _REST_SECONDS = 0.1
 """How long a file must have stayed the same before its new version is believed."""
@@ -58,7 +58,7 @@ class Watched(Generic[T]):
             if not self.is_moving and not self.problems:
                 _log.info("read anew", extra={"files": ", ".join(map(str, self._paths))})
 
-    def _take(self, stamps: tuple[_Stamp, ...]) -> None:
+    def _take(self, stamps: tuple[Stamp, ...]) -> None:
         problems: tuple[Problem, ...] = ()
         content = self.content
         try:
@@ -72,13 +72,5 @@ class Watched(Generic[T]):
             _log.error("%s", self._lament.format(said), extra={"problems": said})
         self.content, self.problems, self._taken, self.is_moving = content, problems, stamps, False
 
-    def _stamps(self) -> tuple[_Stamp, ...]:
-        return tuple(map(_stamp, self._paths))
-
-
-def _stamp(file: Path) -> _Stamp:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+    def _stamps(self) -> tuple[Stamp, ...]:
+        return tuple(map(stamp, self._paths))
