@@ -6,6 +6,7 @@ Every write gives absolute values, so what a failing disk does not take is writt
 import logging
 import time
 from collections.abc import Callable, Collection
+from itertools import groupby
 from pathlib import Path
 from threading import Lock
 
@@ -49,8 +50,8 @@ class SqliteStore:
         if path:
             file = open_file(path)
             kept, unreadable = _load(file)
-            for alias in {row.account for row in kept}:
-                self._open(alias, {row: value for row, value in kept.items() if row.account == alias})
+            for alias, rows in groupby(kept.items(), key=lambda item: item[0].account):
+                self._open(alias, dict(rows))
             self._writer.start(file, kept, unreadable)
 
     def now(self) -> float:
@@ -90,7 +91,7 @@ class SqliteStore:
 
 
 def _load(file: StateFile) -> tuple[dict[Row, Value], int]:
-    """Read every row. One that can't be read, edited by hand perhaps, is logged, left out and counted."""
+    """Read every row, sorted. One that can't be read, edited by hand perhaps, is logged, left out and counted."""
     kept: dict[Row, Value] = {}
     unreadable = 0
     for cells in file.rows():
