@@ -3,10 +3,9 @@
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import count
 from threading import Lock
-from typing import Any
 
 from exporter.errors import HeldBackError
 from exporter.model import Growth, JobKey, JobSource, JobSpec, ModuleTotals, Standing, TrackedJob
@@ -22,36 +21,29 @@ BUDGET = "budget"
 CLAIMED = "circuit"
 
 
-@dataclass(slots=True)
-class Contents:
-    """What a file holds of an account."""
-
-    jobs: dict[JobKey, TrackedJob] = field(default_factory=dict)
-    retired: set[JobKey] = field(default_factory=set)
-    totals: dict[str, ModuleTotals] = field(default_factory=dict)
-    credits: dict[int, int] = field(default_factory=dict)
-    probe_credits: dict[int, int] = field(default_factory=dict)
-    standing: Standing = field(default_factory=Standing)
-
-
 class MemoryAccount:
     """Holds an account, as `AccountState` says. One lock, which is never held over I/O.
 
     Args:
         alias: the account.
-        contents: what was kept of it; taken over, not copied.
+        kept: the documents there are of it.
         writer: mirrors every change.
         now: gives Unix seconds.
     """
 
-    def __init__(self, alias: str, contents: Contents, writer: Writer, now: Callable[[], float]) -> None:
+    def __init__(self, alias: str, kept: Mapping[Row, Value], writer: Writer, now: Callable[[], float]) -> None:
         self._alias = alias
         self._writer = writer
         self._now = now
         self._lock = Lock()
-        self._jobs, self._retired, self._totals = contents.jobs, contents.retired, contents.totals
-        self._spent, self._spent_on_probes = Ledger(contents.credits), Ledger(contents.probe_credits)
-        self.standing = contents.standing
+        self._jobs = {value.spec.key: value for value in kept.values() if isinstance(value, TrackedJob)}
+        self._retired = {JobKey(alias, *row.key.partition("/")[::2]) for row in kept if row.kind is Kind.RETIRED}
+        self._totals = {row.key: value for row, value in kept.items() if isinstance(value, ModuleTotals)}
+        self.standing = next((value for value in kept.values() if isinstance(value, Standing)), Standing())
+        self._spent, self._spent_on_probes = (
+            Ledger({int(row.key): value for row, value in kept.items() if row.kind is kind and isinstance(value, int)})
+            for kind in (Kind.CREDITS, Kind.PROBE_CREDITS)
+        )
         self._claims: dict[JobKey, Claim] = {}
         self._tokens = count(1)
         self._booked_under: dict[int, int] = {}
@@ -159,9 +151,12 @@ class MemoryAccount:
 
     def wait_written(self) -> None:
         """Wait a little until the credits booked so far would outlive a crash."""
-        if self.unwritten():
-            number, (_, since) = self._last_booking, self._unwritten[0]
-            self._writer.wait(number, since + WRITE_PATIENCE_SECONDS - time.monotonic())
+        with self._lock:
+            number, unwritten = self._last_booking, self._still_unwritten()
+            if not unwritten:
+                return
+            until = unwritten[0][1] + WRITE_PATIENCE_SECONDS
+        self._writer.wait(number, until - time.monotonic())
 
     def give_back(self, claim: Claim) -> None:
         """Return the credit of a call that never reached Zoho."""
@@ -201,28 +196,14 @@ class MemoryAccount:
     def used(self, *, by_probes: bool = False) -> int:
         """Give the credits spent in the last 24 hours, or those of them that went on probed jobs."""
         with self._lock:
-            return (self._spent_on_probes if by_probes else self._spent).used(self._now())
+            used = (self._spent_on_probes if by_probes else self._spent).used(self._now())
+            self._put()  # a clock that was set back moves credits: a restart is to know them where they are
+            return used
 
     def unwritten(self) -> int:
         """Give how many credits a crash would now forget."""
         with self._lock:
-            written = self._writer.written
-            while self._unwritten and self._unwritten[0][0] <= written:
-                self._unwritten.popleft()
-            return len(self._unwritten)
-
-    def everything(self) -> Changes:
-        """Give every document, for a file that has lost them."""
-        with self._lock:
-            kept: dict[Kind, Mapping[Any, Value]] = {
-                Kind.JOB: self._jobs,
-                Kind.RETIRED: dict.fromkeys(self._retired, 1),
-                Kind.TOTALS: self._totals,
-                Kind.CREDITS: self._spent.kept(),
-                Kind.PROBE_CREDITS: self._spent_on_probes.kept(),
-                Kind.STANDING: {"": self.standing},
-            }
-            return {self._row(kind, key): value for kind, values in kept.items() for key, value in values.items()}
+            return len(self._still_unwritten())
 
     def _stand(self, standing: Standing) -> Standing:
         if standing != self.standing:
@@ -249,6 +230,12 @@ class MemoryAccount:
             del self._claims[claim.key]
         return is_good
 
+    def _still_unwritten(self) -> deque[tuple[int, float]]:
+        written = self._writer.written
+        while self._unwritten and self._unwritten[0][0] <= written:
+            self._unwritten.popleft()
+        return self._unwritten
+
     def _keep(self, job: TrackedJob) -> None:
         self._jobs[job.spec.key] = job
         self._note(Kind.JOB, job.spec.key, job)
@@ -260,10 +247,8 @@ class MemoryAccount:
             self._note(Kind.TOTALS, module, totals)
 
     def _note(self, kind: Kind, key: JobKey | str | int, value: Value | None) -> None:
-        self._news[self._row(kind, key)] = value
-
-    def _row(self, kind: Kind, key: JobKey | str | int) -> Row:
-        return Row(self._alias, kind, f"{key.module}/{key.job_id}" if isinstance(key, JobKey) else str(key))
+        name = f"{key.module}/{key.job_id}" if isinstance(key, JobKey) else str(key)
+        self._news[Row(self._alias, kind, name)] = value
 
     def _put(self) -> int:
         for kind, ledger in ((Kind.CREDITS, self._spent), (Kind.PROBE_CREDITS, self._spent_on_probes)):

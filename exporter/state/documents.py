@@ -38,7 +38,7 @@ class Row(NamedTuple):
 
 Changes: TypeAlias = dict[Row, Value | None]
 """What documents become; `None` for gone."""
-T = TypeVar("T", TrackedJob, ModuleTotals, Standing, int)
+T = TypeVar("T", bound=Value)
 
 LATEST = 253_402_300_799.0
 """The last second of the year 9999: what claims to be later is no time."""

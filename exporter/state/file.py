@@ -20,7 +20,6 @@ from exporter.state.documents import LARGEST_DOCUMENT
 
 _log = logging.getLogger(__name__)
 
-PLACE = "state.path"
 MOVE_AWAY = "move it away and start again; losing it costs one poll per live job"
 
 APPLICATION_ID = 0x5A4D5545
@@ -209,7 +208,7 @@ def advise(error: Exception) -> str:
 
 
 def _refusal(path: Path, message: str) -> ConfigurationError:
-    return refused(PLACE, f"the state file {path} can't be used: {message}")
+    return refused("state.path", f"the state file {path} can't be used: {message}")
 
 
 def _locked(path: Path) -> IO[str]:

@@ -50,11 +50,6 @@ class Ledger:
         if self._minutes.get(minute):
             self._move(minute, -1)
 
-    def kept(self) -> dict[int, int]:
-        """Give all that is to be kept."""
-        minutes = self._minutes.keys() | {self._expected_in}
-        return {minute: count for minute in minutes if (count := self._kept(minute))}
-
     def changes(self) -> dict[int, int]:
         """Give what is to be kept of the minutes that have changed since the last call, 0 for those that are gone."""
         changed, self._changed = self._changed, set()

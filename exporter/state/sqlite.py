@@ -6,17 +6,21 @@ Every write gives absolute values, so what a failing disk does not take is writt
 import logging
 import time
 from collections.abc import Callable, Collection
+from itertools import groupby
 from pathlib import Path
 from threading import Lock
 
-from exporter.model import JobKey, ModuleTotals, Standing, TrackedJob
-from exporter.state.account import Contents, MemoryAccount
-from exporter.state.documents import Changes, Kind, decode
+from exporter.model import ModuleTotals, Standing, TrackedJob
+from exporter.state.account import MemoryAccount
+from exporter.state.documents import Kind, Row, Value, decode
 from exporter.state.file import StateFile
 from exporter.state.port import Health
 from exporter.state.writer import Writer
 
 _log = logging.getLogger(__name__)
+
+_TYPES: dict[Kind, type[Value]] = {Kind.JOB: TrackedJob, Kind.TOTALS: ModuleTotals, Kind.STANDING: Standing}
+"""What documents hold; the others are numbers."""
 
 
 class SqliteStore:
@@ -42,12 +46,13 @@ class SqliteStore:
         self._clock = clock
         self._lock = Lock()
         self._accounts: dict[str, MemoryAccount] = {}
-        self._writer = Writer(self._everything, clock)
+        self._writer = Writer(clock)
         if path:
             file = open_file(path)
-            contents, unreadable = _load(file)
-            self._accounts = {alias: self._open(alias, kept) for alias, kept in contents.items()}
-            self._writer.start(file, unreadable)
+            kept, unreadable = _load(file)
+            for alias, rows in groupby(kept.items(), key=lambda item: item[0].account):
+                self._open(alias, dict(rows))
+            self._writer.start(file, kept, unreadable)
 
     def now(self) -> float:
         """Give the time, Unix seconds."""
@@ -61,9 +66,7 @@ class SqliteStore:
     def account(self, alias: str) -> MemoryAccount:
         """Give an account; always the same object for the same alias."""
         with self._lock:
-            if alias not in self._accounts:
-                self._accounts[alias] = self._open(alias, Contents())
-            return self._accounts[alias]
+            return self._accounts.get(alias) or self._open(alias, {})
 
     def refresh(self, deadline: float) -> None:
         """Nobody else writes: there is nothing to take up."""
@@ -82,48 +85,32 @@ class SqliteStore:
             self._accounts[alias].rest()
         self._writer.close(grace_seconds)
 
-    def _open(self, alias: str, contents: Contents) -> MemoryAccount:
-        return MemoryAccount(alias, contents, self._writer, self._clock)
-
-    def _everything(self) -> Changes:
-        changes: Changes = {}
-        for alias in self.accounts():
-            changes |= self._accounts[alias].everything()
-        return changes
+    def _open(self, alias: str, kept: dict[Row, Value]) -> MemoryAccount:
+        self._accounts[alias] = account = MemoryAccount(alias, kept, self._writer, self._clock)
+        return account
 
 
-def _load(file: StateFile) -> tuple[dict[str, Contents], int]:
-    """Read every row. One that can't be read, edited by hand perhaps, is logged, left out and counted."""
-    contents: dict[str, Contents] = {}
+def _load(file: StateFile) -> tuple[dict[Row, Value], int]:
+    """Read every row, sorted. One that can't be read, edited by hand perhaps, is logged, left out and counted."""
+    kept: dict[Row, Value] = {}
     unreadable = 0
-    for row in file.rows():
+    for cells in file.rows():
         try:
-            _take_in(contents, *row)
+            kept |= _read(*cells)
         except ValueError as error:
             unreadable += 1
-            where = dict(zip(("account", "kind", "key"), row, strict=False))
+            where = dict(zip(("account", "kind", "key"), cells, strict=False))
             _log.warning("a row of the state file can't be read and is left out: %s", error, extra=where)
-    return contents, unreadable
+    return kept, unreadable
 
 
-def _take_in(contents: dict[str, Contents], account: str, kind: str, key: str, document: str) -> None:
+def _read(account: str, kind: str, key: str, document: str) -> dict[Row, Value]:
     if not all(isinstance(cell, str) for cell in (account, kind, key, document)):
         raise ValueError("a cell that is no text")
-    known = contents.setdefault(account, Contents())
-    match Kind(kind):
-        case Kind.JOB:
-            job = decode(document, TrackedJob)
-            if f"{account}/{key}" != str(job.spec.key) or job.spec.key.account != account:
-                raise ValueError("it is another job's document")
-            known.jobs[job.spec.key] = job
-        case Kind.RETIRED:
-            module, _, job_id = key.partition("/")
-            known.retired.add(JobKey(account, module, job_id))
-        case Kind.TOTALS:
-            known.totals[key] = decode(document, ModuleTotals)
-        case Kind.CREDITS:
-            known.credits[int(key)] = decode(document, int)
-        case Kind.PROBE_CREDITS:
-            known.probe_credits[int(key)] = decode(document, int)
-        case Kind.STANDING:
-            known.standing = decode(document, Standing)
+    row = Row(account, Kind(kind), key)
+    value = decode(document, _TYPES.get(row.kind, int))
+    if isinstance(value, TrackedJob) and (value.spec.key.account, str(value.spec.key)) != (account, f"{account}/{key}"):
+        raise ValueError("it is another job's document")
+    if row.kind in {Kind.CREDITS, Kind.PROBE_CREDITS}:
+        int(key)
+    return {row: value}

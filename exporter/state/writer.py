@@ -4,12 +4,12 @@ import logging
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from signal import SIG_BLOCK, SIG_SETMASK, pthread_sigmask, valid_signals
 from threading import Condition, Thread
 
-from exporter.state.documents import Changes, Kind, encode
+from exporter.state.documents import Changes, Kind, Row, Value, encode
 from exporter.state.file import Cells, StateFile, advise
 from exporter.state.port import OPERATIONS, Health
 
@@ -25,7 +25,6 @@ class Writer:
     """Mirrors changes into a file, all that wait in one transaction. Until it is started it keeps nothing.
 
     Args:
-        everything: gives all documents, for a file that has lost them.
         clock: gives Unix seconds.
     """
 
@@ -34,11 +33,13 @@ class Writer:
     written = 0
     """The number of the last write that is done."""
 
-    def __init__(self, everything: Callable[[], Changes], clock: Callable[[], float]) -> None:
-        self._everything = everything
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._news = Condition()
-        self._pending: Changes = {}
+        self._kept: dict[Row, Value] = {}
+        """All that the file is to hold."""
+        self._pending: set[Row] = set()
+        """What it does not hold yet."""
         self._behind_since: float | None = None
         self._is_failing = False
         self._is_closing = False
@@ -46,11 +47,12 @@ class Writer:
         self._where: dict[str, object] = {}
         self._errors = Counter(dict.fromkeys(OPERATIONS, 0))
 
-    def start(self, file: StateFile, unreadable: int) -> None:
-        """Begin to write, and to look after the file, which had so many unreadable rows; it is closed with the writer.
+    def start(self, file: StateFile, kept: dict[Row, Value], unreadable: int) -> None:
+        """Begin to write, and to look after the file, of which so much could be read; it is closed with the writer.
 
         Signals stay with the threads that wait for them.
         """
+        self._kept = kept
         self._errors["load"], self._where = unreadable, {"path": str(file.path)}
         self._thread = Thread(target=self._run, args=(file,), name="state", daemon=True)
         mask = pthread_sigmask(SIG_BLOCK, valid_signals())
@@ -62,7 +64,12 @@ class Writer:
         if self._thread is None:
             return 0
         with self._news:
-            self._pending |= changes
+            for row, value in changes.items():
+                if value is None:
+                    self._kept.pop(row, None)
+                else:
+                    self._kept[row] = value
+            self._pending |= changes.keys()
             self.number += 1
             self._behind_since = self._clock() if self._behind_since is None else self._behind_since
             self._news.notify_all()
@@ -93,7 +100,8 @@ class Writer:
         while True:
             with self._news:
                 self._news.wait_for(lambda: self._pending or self._is_closing, LOOK_SECONDS)
-                changes, self._pending = self._pending, {}
+                changes: Changes = {row: self._kept.get(row) for row in self._pending}
+                self._pending = set()
                 number, is_last = self.number, self._is_closing
             is_written = self._write(file, changes, number)
             if is_last:
@@ -118,9 +126,10 @@ class Writer:
     def _renew(self, file: StateFile) -> None:
         with self._news:
             self._errors["renew"] += 1
+            rows = _rows(dict(self._kept))
         if not self._is_failing:
             _log.error("the state file was deleted, replaced or cut: it is written whole again", extra=self._where)
-        file.renew(_rows(self._everything()))
+        file.renew(rows)
 
     def _note_success(self, number: int) -> None:
         with self._news:
@@ -133,7 +142,7 @@ class Writer:
 
     def _note_failure(self, changes: Changes, error: Exception) -> None:
         with self._news:
-            self._pending = changes | self._pending
+            self._pending |= changes.keys()
             self._behind_since = self._clock() if self._behind_since is None else self._behind_since
             self._errors.update({_operation(kind, is_gone=value is None) for (_, kind, _), value in changes.items()})
             has_failed, self._is_failing = self._is_failing, True
@@ -148,5 +157,5 @@ def _operation(kind: Kind, *, is_gone: bool) -> str:
     return "forget_jobs" if is_gone or kind is Kind.RETIRED else "save_job"
 
 
-def _rows(changes: Changes) -> Iterator[Cells]:
+def _rows(changes: Mapping[Row, Value | None]) -> Iterator[Cells]:
     return ((*row, None if value is None else encode(value)) for row, value in changes.items())

@@ -17,10 +17,10 @@ from zoho_peer import DEAD_TOKEN, RUNNING, Asked, Peer, Reply, open_account
 from exporter.errors import HeldBackError, PassingError, PollError, TooManyJobsError
 from exporter.jobs.refresh import Refresher
 from exporter.jobs.table import JobTable, Retention
-from exporter.model import Growth, JobKey, JobSource, JobSpec, ModuleTotals, Standing, TrackedJob
+from exporter.model import Growth, JobKey, JobSource, JobSpec
 from exporter.state import Health, SqliteStore
-from exporter.state.account import Contents, MemoryAccount
-from exporter.state.documents import Changes, Kind, decode, encode
+from exporter.state.account import MemoryAccount
+from exporter.state.documents import Changes, Row, Value, decode, encode
 from exporter.state.writer import Writer
 from exporter.zoho.permits import CreditLimits
 from exporter.zoho.transport import StaleConnectionError, UnsentError
@@ -85,7 +85,7 @@ class Zoho(Peer):
         self.answer = "running"
         self.is_last_call = False
         self.jump_seconds = 0.0
-        self.kept: Mapping[tuple[str, ...], object] | None = None
+        self.kept: Mapping[Row, Value] | None = None
         self.store: KeptStore | None = None
 
     def get(
@@ -119,10 +119,10 @@ class Zoho(Peer):
 class KeptStore(Writer):
     """A store of one account that keeps documents in memory, each written before the next line runs."""
 
-    def __init__(self, rows: Mapping[tuple[str, ...], object], clock: Clock) -> None:
-        super().__init__(dict, clock)
-        self.rows = dict(rows)
-        self._account = MemoryAccount("acme", self._contents(), self, clock)
+    def __init__(self, rows: Mapping[Row, Value], clock: Clock) -> None:
+        super().__init__(clock)
+        self.rows = {row: decode(encode(value), type(value)) for row, value in rows.items()}
+        self._account = MemoryAccount("acme", self.rows, self, clock)
 
     def put(self, changes: Changes) -> int:
         """Write."""
@@ -159,22 +159,6 @@ class KeptStore(Writer):
 
     def close(self, grace_seconds: float) -> None:
         """Close nothing."""
-
-    def _contents(self) -> Contents:
-        contents = Contents()
-        for (_, kind, key), value in self.rows.items():
-            match value:
-                case TrackedJob():
-                    contents.jobs[value.spec.key] = decode(encode(value), TrackedJob)
-                case ModuleTotals():
-                    contents.totals[key] = decode(encode(value), ModuleTotals)
-                case Standing():
-                    contents.standing = decode(encode(value), Standing)
-                case int() if kind == Kind.CREDITS:
-                    contents.credits[int(key)] = value
-                case int() if kind == Kind.PROBE_CREDITS:
-                    contents.probe_credits[int(key)] = value
-        return contents
 
 
 class Budget(RuleBasedStateMachine):
@@ -316,8 +300,7 @@ class Budget(RuleBasedStateMachine):
         assert used >= len([at for at in self.calls() if at > now - DAY])
         if now - self.disturbed_at > DAY + 60:
             assert used <= len([at for at in self.calls() if at >= now - DAY - 60])
-            booked = [value for row, value in self.state.everything().items() if row.kind is Kind.CREDITS]
-            assert sum(int(str(value)) for value in booked) == used
+            assert MemoryAccount("acme", self.store.rows, Writer(self.clock), self.clock).used() == used
 
     def calls(self) -> list[float]:
         """Give when Zoho was asked, by its own clock."""

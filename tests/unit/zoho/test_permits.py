@@ -15,8 +15,8 @@ from samples import DEALS, LEADS, NOW, Clock
 from exporter.errors import DeadTokenError, HeldBackError, OutOfCreditsError, PassingError, RefusedError, ThrottledError
 from exporter.model import Growth, JobKey, JobReport, JobSource, JobSpec, JobState, Pause, Standing, TrackedJob
 from exporter.state import Claim, Purse, SqliteStore
-from exporter.state.account import Contents, MemoryAccount
-from exporter.state.documents import Changes, Kind
+from exporter.state.account import MemoryAccount
+from exporter.state.documents import Changes, Kind, Row, Value
 from exporter.state.writer import Writer
 from exporter.zoho.permits import CreditLimits, Permit, Permits
 
@@ -29,11 +29,17 @@ REPORT = JobReport(JobState.RUNNING, updated=30, failed=0, not_updated=20, total
 OTHERS = tuple(JobKey("acme", "Contacts", str(number)) for number in range(30))
 
 
+def spent_before(count: int, minute: int = MINUTE) -> dict[Row, Value]:
+    """Give what is kept of credits that were spent in a minute."""
+    return {Row("acme", Kind.CREDITS, str(minute)): count}
+
+
 class Disk(Writer):
     """A writer that a test stops: it writes at once, only what is waited for, or nothing."""
 
     def __init__(self) -> None:
-        super().__init__(dict, Clock())
+        super().__init__(Clock())
+        self.rows: dict[Row, Value] = {}
         self.put_so_far = 0
         self.written = 0
         self.is_stopped = False
@@ -41,7 +47,11 @@ class Disk(Writer):
 
     def put(self, changes: Changes) -> int:
         """Take changes."""
-        del changes
+        for row, value in changes.items():
+            if value is None:
+                self.rows.pop(row, None)
+            else:
+                self.rows[row] = value
         self.put_so_far += 1
         if not (self.is_stopped or self.is_merely_slow):
             self.written = self.put_so_far
@@ -68,7 +78,8 @@ class Account(MemoryAccount):
 
     def booked(self) -> int:
         """Give the credits that a restart would count as spent."""
-        return sum(int(str(value)) for row, value in self.everything().items() if row.kind is Kind.CREDITS)
+        assert isinstance(self._writer, Disk)
+        return MemoryAccount("acme", self._writer.rows, Writer(self._now), self._now).used()
 
 
 @dataclass
@@ -77,14 +88,15 @@ class Scene:
 
     limits: CreditLimits = field(default_factory=lambda: CreditLimits(10, 0))
     draw: float = 0.0
-    contents: Contents = field(default_factory=Contents)
+    kept: dict[Row, Value] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
     disk: Disk = field(default_factory=Disk)
     is_cooling_down: bool = False
     looks_at_tokens: int = 0
 
     def __post_init__(self) -> None:
-        self.account = Account("acme", self.contents, self.disk, self.clock)
+        self.disk.rows |= self.kept
+        self.account = Account("acme", self.disk.rows, self.disk, self.clock)
         self.restart()
 
     def restart(self) -> None:
@@ -353,7 +365,7 @@ def test_a_clock_that_is_set_back_lets_one_call_try(scene: Scene) -> None:
 def test_reasons_are_asked_in_order_and_nothing_is_booked() -> None:
     """Each obstacle is told once those before it are gone, tokens are looked at once, and nothing is spent."""
     standing = Standing(circuit=PAUSE, credits_remaining=499, answered_at=NOW)
-    scene = Scene(CreditLimits(10, 500), contents=Contents(credits={MINUTE: 9}, standing=standing))
+    scene = Scene(CreditLimits(10, 500), kept={**spent_before(9), Row("acme", Kind.STANDING, ""): standing})
     scene.disk.is_stopped = True
     scene.account.claim(DEALS, Purse(None), 10)
     scene.is_cooling_down = True
@@ -529,7 +541,7 @@ def test_a_credit_comes_back_24_hours_after_its_minute(seconds: float, used: int
 )
 def test_the_pressure_grows_once_half_of_the_budget_is_used(limit: int, spent: int, pressure: float) -> None:
     """0 is plenty and 1 nothing left, also when the limit was lowered since."""
-    scene = Scene(CreditLimits(limit, 0), contents=Contents(credits={MINUTE: spent}))
+    scene = Scene(CreditLimits(limit, 0), kept=spent_before(spent))
     assert scene.permits.pressure() == pressure
 
 
@@ -545,13 +557,13 @@ def test_the_pressure_grows_once_half_of_the_budget_is_used(limit: int, spent: i
 )
 def test_what_live_jobs_need_is_set_aside(spent: int, needed: float, pressure: float) -> None:
     """Polls slow down before they use up what is needed to go on slowly."""
-    scene = Scene(CreditLimits(100, 0), contents=Contents(credits={MINUTE: spent}))
+    scene = Scene(CreditLimits(100, 0), kept=spent_before(spent))
     assert scene.permits.pressure(needed) == pressure
 
 
 def test_a_budget_spent_in_the_future_comes_back_a_day_later() -> None:
     """A clock that is set back by a month does not stop polling for a month."""
-    scene = Scene(CreditLimits(3, 0), contents=Contents(credits={MINUTE + 43_200: 3}))
+    scene = Scene(CreditLimits(3, 0), kept=spent_before(3, MINUTE + 43_200))
     assert not scene.try_to_poll()
     scene.clock.now = NOW + 86_400 + 60
     assert scene.try_to_poll()
