@@ -1,10 +1,9 @@
 """An account as it is open: the one call that the exporter makes of Zoho CRM, the status of a mass-update job."""
 
 import logging
-import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from exporter.errors import DeadTokenError, PassingError, PollError, RefusedError, TokenRefusedError
 from exporter.kinds import MASS_UPDATE
@@ -57,9 +56,9 @@ class OpenAccount:
         state: AccountState,
         redactor: Redactor,
         *,
-        clock: Callable[[], float] = time.time,
-        stopwatch: Callable[[], float] = time.monotonic,
-        draw: Callable[[], float] = random.random,
+        clock: Callable[[], float],
+        stopwatch: Callable[[], float],
+        draw: Callable[[], float],
     ) -> None:
         self._setup = setup
         self._state = state
@@ -186,9 +185,11 @@ class OpenAccount:
     def _ask(self, setup: AccountSetup, permit: Permit, token: KeptToken, deadline: float) -> JobReport:
         key = permit.key
         url = f"{self._api_url(setup, token)}/crm/{setup.account.api_version}/{key.module}/{MASS_UPDATE.path}"
+        headers = {"Authorization": f"Zoho-oauthtoken {token.value}"}
         asked, asked_at = f"GET {url}?job_id={key.job_id}", self._clock()
         try:
-            answer = self._send(setup.transport, permit, url, token, deadline)
+            get = partial(setup.transport.get, url, {"job_id": key.job_id}, headers, deadline=deadline)
+            answer = self._send(permit, get)
         except PollError as error:
             self._meter.note_exchange(key, Exchange(asked, asked_at, f"no answer: {error.message}"))
             raise
@@ -201,22 +202,19 @@ class OpenAccount:
             self._permits.note_remaining(None, answer.received_at)
         return report
 
-    def _send(
-        self, transport: Transport, permit: Permit, url: str, token: KeptToken, deadline: float, *, fresh: bool = False
-    ) -> Answer:
+    def _send(self, permit: Permit, get: Callable[..., Answer], *, fresh: bool = False) -> Answer:
         """Make the call, and again on a fresh connection where one that was kept had died before it brought a byte."""
         permit.pay()
-        headers = {"Authorization": f"Zoho-oauthtoken {token.value}"}
         try:
             with self._meter.measure(STATUS):
-                return transport.get(url, {"job_id": permit.key.job_id}, headers, deadline=deadline, fresh=fresh)
+                return get(fresh=fresh)
         except StaleConnectionError:
             if fresh:
                 raise
         except UnsentError:
             permit.give_back()
             raise
-        return self._send(transport, permit, url, token, deadline, fresh=True)
+        return self._send(permit, get, fresh=True)
 
     def _mint(self, credentials: Credentials, deadline: float) -> KeptToken:
         setup = self._setup

@@ -19,11 +19,7 @@ STATUS, TOKEN = "status", "token"
 
 
 class Meter:
-    """Measures one account's calls. Thread-safe; what it gives to read is replaced, never changed.
-
-    Args:
-        stopwatch: gives seconds that never go backwards.
-    """
+    """Measures one account's calls by a stopwatch. Thread-safe; what it gives to read is replaced, never changed."""
 
     def __init__(self, stopwatch: Callable[[], float]) -> None:
         self._stopwatch = stopwatch

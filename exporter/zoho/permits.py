@@ -123,12 +123,9 @@ class Permits:
     """Lets an account's calls through, or not. Thread-safe; `limits` may be replaced at any time.
 
     Args:
-        account: what is kept of the account.
-        limits: what it may spend.
         is_cooling_down: whether the next access token would be refused without asking Zoho.
         ask: makes the poll of a permit.
         lease_seconds: how long a poll may take.
-        clock: gives Unix seconds.
         draw: gives a number from 0 to 1, so that the exporters of one organisation do not try again together.
     """
 
@@ -154,13 +151,7 @@ class Permits:
         self._trial: JobKey | None = None
 
     def take(self, key: JobKey, *, is_probe: bool, are_others_live: bool, is_overdue: bool) -> Permit:
-        """Give the right to poll a job.
-
-        Args:
-            key: the job.
-            is_probe: whether only probes brought it.
-            are_others_live: whether there are live jobs of another kind, which must not wait for those of probes.
-            is_overdue: whether it has waited as long as any job may.
+        """Give the right to poll a job: one of probes alone, beside live others, or that waited as long as any may.
 
         Raises:
             HeldBackError: not now.

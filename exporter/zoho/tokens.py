@@ -41,13 +41,10 @@ class TokenSource:
     """Hands out one account's access token. Thread-safe: one refresh is in flight at a time, and no lock held.
 
     Args:
-        alias: the account, for the log.
         mint: asks Zoho for a token, by a deadline on the stopwatch; raises `PollError`.
         credentials: reads the secrets, anew at each refresh; raises `ConfigurationError`.
         account: keeps the token, the pauses and when tokens were asked for, so that a restart neither mints one nor
             forgets the limit.
-        clock: gives Unix seconds.
-        stopwatch: gives seconds that never go backwards.
     """
 
     def __init__(
@@ -147,7 +144,7 @@ class TokenSource:
 
     def is_cooling_down(self) -> bool:
         """Whether the next token would be refused without asking Zoho, because of the last refusal."""
-        return self._cool_down() is not None
+        return self._pause() is not None
 
     def status(self) -> TokenStatus:
         """Give the state for the metrics. Never waits for a refresh in flight."""
@@ -167,7 +164,7 @@ class TokenSource:
 
     def _refreshed(self, deadline: float) -> KeptToken:
         rechecks, fingerprint = self._rechecks, self._fingerprint()
-        if pause := self._cool_down():
+        if pause := self._pause():
             raise TokenRefusedError(pause.reason, pause.message, advice=pause.advice, retry_at=pause.until)
         try:
             token = self._good(fingerprint) or self._minted(deadline)
@@ -239,7 +236,7 @@ class TokenSource:
         except ConfigurationError:
             return ""
 
-    def _cool_down(self) -> Pause | None:
+    def _pause(self) -> Pause | None:
         """Give the pause that is in force, and about the credentials of now."""
         pause = self._account.standing.token_pause
         is_in_force = pause is not None and pause.is_in_force(self._clock())
