@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 
 from exporter.errors import DeadTokenError, PassingError, PollError, RefusedError, TokenRefusedError
@@ -12,7 +12,7 @@ from exporter.redactor import Redactor
 from exporter.state.port import AccountState
 from exporter.zoho.data_centers import Endpoints
 from exporter.zoho.meter import STATUS, TOKEN, Meter
-from exporter.zoho.oauth import decode_token, refresh_grant
+from exporter.zoho.oauth import decode_token
 from exporter.zoho.permits import CreditLimits, Permit, Permits
 from exporter.zoho.tokens import TokenSource
 from exporter.zoho.transport import StaleConnectionError, Transport, UnsentError
@@ -154,7 +154,7 @@ class OpenAccount:
             failure = error
             raise
         finally:
-            self._permits.leave(permit.key, failure)
+            self._permits.leave(permit.claim.key, failure)
             if failure is None or isinstance(failure, PollError):
                 self._meter.is_up = not isinstance(failure, PassingError | TokenRefusedError)
 
@@ -163,7 +163,7 @@ class OpenAccount:
 
         Whatever Zoho answers but that the token is dead tells that it accepts the token.
         """
-        key, token, asked_at = permit.key, self._tokens.token(deadline), self._stopwatch()
+        key, token, asked_at = permit.claim.key, self._tokens.token(deadline), self._stopwatch()
         begun_at, is_second = (asked_at, False) if first_at is None else (first_at, True)
         try:
             report = self._ask(setup, permit, token, deadline)
@@ -183,7 +183,7 @@ class OpenAccount:
         return credentials
 
     def _ask(self, setup: AccountSetup, permit: Permit, token: KeptToken, deadline: float) -> JobReport:
-        key = permit.key
+        key = permit.claim.key
         url = f"{self._api_url(setup, token)}/crm/{setup.account.api_version}/{key.module}/{MASS_UPDATE.path}"
         headers = {"Authorization": f"Zoho-oauthtoken {token.value}"}
         asked, asked_at = f"GET {url}?job_id={key.job_id}", self._clock()
@@ -219,9 +219,10 @@ class OpenAccount:
     def _mint(self, credentials: Credentials, deadline: float) -> KeptToken:
         setup = self._setup
         url = f"{setup.endpoints.accounts_url}/oauth/v2/token"
+        form = {"grant_type": "refresh_token", **asdict(credentials)}  # which are named as OAuth names them
         try:
             with self._meter.measure(TOKEN):
-                sealed = setup.transport.post_form(url, refresh_grant(credentials), deadline=deadline)
+                sealed = setup.transport.post_form(url, form, deadline=deadline)
         except PassingError as error:
             raise PassingError(error.code, f"no token: {error.message}", advice=error.advice) from error
         token = decode_token(sealed)

@@ -60,5 +60,4 @@ class Meter:
 
     def exchange(self, key: JobKey) -> Exchange | None:
         """Give what was last asked of Zoho for a job, and what came; `None` where nothing is held."""
-        with self._lock:
-            return self._exchanges.get(key)
+        return self._exchanges.get(key)

@@ -67,16 +67,11 @@ class Permit:
     """
 
     _account: AccountState
-    _claim: Claim
+    claim: Claim
     _purse: Purse
     _ask: "Callable[[Permit], JobReport]"
     _leave: Callable[[JobKey], object]
     _is_paid: bool = True
-
-    @property
-    def key(self) -> JobKey:
-        """The job."""
-        return self._claim.key
 
     def fetch(self) -> JobReport:
         """Ask Zoho, for one credit, or another one where the token or the connection had died.
@@ -94,29 +89,29 @@ class Permit:
             HeldBackError: there is none.
         """
         if not self._is_paid:
-            self._account.book(self._claim, self._purse)
+            self._account.book(self.claim, self._purse)
         self._is_paid = False
         self._account.wait_written()
 
     def give_back(self) -> None:
         """Return the credit of a call that never reached Zoho."""
-        self._account.give_back(self._claim)
+        self._account.give_back(self.claim)
 
     def land(self, note: Note) -> tuple[TrackedJob, TrackedJob] | None:
         """Put what the poll gave, and give the job before and after; `None` where it is not tracked any more."""
         self._return_unused()
-        return self._account.land(self._claim, note)
+        return self._account.land(self.claim, note)
 
     def close(self) -> None:
         """Give up the right, and the credit if nothing was sent."""
-        self._leave(self.key)
+        self._leave(self.claim.key)
         self._return_unused()
-        self._account.release(self._claim)
+        self._account.release(self.claim)
 
     def _return_unused(self) -> None:
         """Return the credit of a poll that never came to a call; with its claim it would be out of reach."""
         if self._is_paid:
-            self._account.give_back(self._claim)
+            self._account.give_back(self.claim)
 
 
 class Permits:

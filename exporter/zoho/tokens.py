@@ -8,7 +8,7 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import astuple, replace
 from threading import Lock, Semaphore
 
 from exporter.errors import ConfigurationError, DeadTokenError, PassingError, PollError, RefusedError, TokenRefusedError
@@ -35,6 +35,7 @@ _PERMANENT = CoolDown(900, 21_600)
 
 _REJECTED = "rejected"
 """Reason of a pause after an access token that Zoho gave and did not accept."""
+_REJECTED_ADVICE = "Zoho's API does not accept even a new access token: check environment, data_center and api_url"
 
 
 class TokenSource:
@@ -113,10 +114,7 @@ class TokenSource:
         if is_second:
             if is_in_use:
                 message = "Zoho's API refused an access token that was just minted"
-                advice = (
-                    "Zoho's API does not accept even a new access token: check environment, data_center and api_url"
-                )
-                self._refused(PassingError(_REJECTED, message, advice=advice), token.fingerprint)
+                self._refused(PassingError(_REJECTED, message, advice=_REJECTED_ADVICE), token.fingerprint)
             raise error
 
     def note_accepted(self, key: JobKey, asked_at: float) -> None:
@@ -279,5 +277,4 @@ def _job_refused(key: JobKey, code: str) -> RefusedError:
 
 def _fingerprint(credentials: Credentials) -> str:
     """Tell credentials apart without keeping them."""
-    text = f"{credentials.client_id}\0{credentials.client_secret}\0{credentials.refresh_token}"
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256("\0".join(astuple(credentials)).encode()).hexdigest()
