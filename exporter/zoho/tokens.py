@@ -76,7 +76,7 @@ class TokenSource:
         """When the token in use was minted, and when the last call was begun that Zoho accepted (stopwatch)."""
         self._accepted_at: float | None = None
         self._has_excuse = False
-        """Whether a job may be held to be at fault because Zoho accepted the token before the one in use."""
+        """Whether one more job may be at fault: a token was accepted since the last such one, or none ever was."""
         self._suspects: dict[JobKey, None] = {}
 
     def token(self, deadline: float) -> KeptToken:
@@ -111,6 +111,8 @@ class TokenSource:
             is_in_use = self._account.standing.token == token  # else others have drawn their conclusion
             if is_in_use:
                 self._judge(key, asked_at, error, is_second=is_second)
+            elif is_second:
+                self._suspect(key)
         if is_second:
             if is_in_use:
                 message = "Zoho's API refused an access token that was just minted"
@@ -137,7 +139,7 @@ class TokenSource:
         with self._lock:
             self._rechecks += 1
             if fingerprint and fingerprint != self._known:
-                self._known, self._accepted_at = fingerprint, None
+                self._known, self._accepted_at, self._has_excuse = fingerprint, None, False
         self._account.stand(_without_curable_pause)
 
     def is_cooling_down(self) -> bool:
@@ -206,7 +208,11 @@ class TokenSource:
 
     def _judge(self, key: JobKey, asked_at: float, error: DeadTokenError, *, is_second: bool) -> None:
         """Let go of the token in use, unless the job that it was refused for is, or may be, at fault itself."""
-        accepted_at, is_suspect = self._accepted_at, key in self._suspects
+        accepted_at = self._accepted_at
+        if accepted_at is None and self._has_excuse and not is_second:
+            self._has_excuse = key in self._suspects
+            self._suspect(key)
+        is_suspect = key in self._suspects
         is_unproven = is_suspect and not is_second and self._stopwatch() - self._minted_at < UNPROVEN_SECONDS
         is_excused = is_second and not is_suspect and self._has_excuse
         # Of a suspect, or of two tokens, a call that Zoho accepted with the one in use tells enough, whenever begun.
@@ -214,7 +220,7 @@ class TokenSource:
         is_own_fault = accepted_at is not None and (accepted_at >= proof_at or is_unproven or is_excused)
         if is_own_fault or is_second:
             self._suspect(key)
-        self._has_excuse = self._has_excuse and not is_second
+        self._has_excuse = accepted_at is None if is_second else self._has_excuse
         if is_own_fault:
             raise _job_refused(key, error.code)
         if is_unproven:
