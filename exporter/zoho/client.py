@@ -1,10 +1,9 @@
 """An account as it is open: the one call that the exporter makes of Zoho CRM, the status of a mass-update job."""
 
 import logging
-import random
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 
 from exporter.errors import DeadTokenError, PassingError, PollError, RefusedError, TokenRefusedError
 from exporter.kinds import MASS_UPDATE
@@ -13,7 +12,7 @@ from exporter.redactor import Redactor
 from exporter.state.port import AccountState
 from exporter.zoho.data_centers import Endpoints
 from exporter.zoho.meter import STATUS, TOKEN, Meter
-from exporter.zoho.oauth import decode_token, refresh_grant
+from exporter.zoho.oauth import decode_token
 from exporter.zoho.permits import CreditLimits, Permit, Permits
 from exporter.zoho.tokens import TokenSource
 from exporter.zoho.transport import StaleConnectionError, Transport, UnsentError
@@ -57,9 +56,9 @@ class OpenAccount:
         state: AccountState,
         redactor: Redactor,
         *,
-        clock: Callable[[], float] = time.time,
-        stopwatch: Callable[[], float] = time.monotonic,
-        draw: Callable[[], float] = random.random,
+        clock: Callable[[], float],
+        stopwatch: Callable[[], float],
+        draw: Callable[[], float],
     ) -> None:
         self._setup = setup
         self._state = state
@@ -155,7 +154,7 @@ class OpenAccount:
             failure = error
             raise
         finally:
-            self._permits.leave(permit.key, failure)
+            self._permits.leave(permit.claim.key, failure)
             if failure is None or isinstance(failure, PollError):
                 self._meter.is_up = not isinstance(failure, PassingError | TokenRefusedError)
 
@@ -164,7 +163,7 @@ class OpenAccount:
 
         Whatever Zoho answers but that the token is dead tells that it accepts the token.
         """
-        key, token, asked_at = permit.key, self._tokens.token(deadline), self._stopwatch()
+        key, token, asked_at = permit.claim.key, self._tokens.token(deadline), self._stopwatch()
         begun_at, is_second = (asked_at, False) if first_at is None else (first_at, True)
         try:
             report = self._ask(setup, permit, token, deadline)
@@ -184,11 +183,13 @@ class OpenAccount:
         return credentials
 
     def _ask(self, setup: AccountSetup, permit: Permit, token: KeptToken, deadline: float) -> JobReport:
-        key = permit.key
+        key = permit.claim.key
         url = f"{self._api_url(setup, token)}/crm/{setup.account.api_version}/{key.module}/{MASS_UPDATE.path}"
+        headers = {"Authorization": f"Zoho-oauthtoken {token.value}"}
         asked = f"GET {url}?job_id={key.job_id}"
         try:
-            answer = self._send(setup.transport, permit, url, token, deadline)
+            get = partial(setup.transport.get, url, {"job_id": key.job_id}, headers, deadline=deadline)
+            answer = self._send(permit, get)
         except PollError as error:
             self._meter.note_exchange(key, Exchange(asked, f"no answer: {error.message}"))
             raise
@@ -201,29 +202,27 @@ class OpenAccount:
             self._permits.note_remaining(None, answer.received_at)
         return report
 
-    def _send(
-        self, transport: Transport, permit: Permit, url: str, token: KeptToken, deadline: float, *, fresh: bool = False
-    ) -> Answer:
+    def _send(self, permit: Permit, get: Callable[..., Answer], *, fresh: bool = False) -> Answer:
         """Make the call, and again on a fresh connection where one that was kept had died before it brought a byte."""
         permit.pay()
-        headers = {"Authorization": f"Zoho-oauthtoken {token.value}"}
         try:
             with self._meter.measure(STATUS):
-                return transport.get(url, {"job_id": permit.key.job_id}, headers, deadline=deadline, fresh=fresh)
+                return get(fresh=fresh)
         except StaleConnectionError:
             if fresh:
                 raise
         except UnsentError:
             permit.give_back()
             raise
-        return self._send(transport, permit, url, token, deadline, fresh=True)
+        return self._send(permit, get, fresh=True)
 
     def _mint(self, credentials: Credentials, deadline: float) -> KeptToken:
         setup = self._setup
         url = f"{setup.endpoints.accounts_url}/oauth/v2/token"
+        form = {"grant_type": "refresh_token", **asdict(credentials)}  # which are named as OAuth names them
         try:
             with self._meter.measure(TOKEN):
-                sealed = setup.transport.post_form(url, refresh_grant(credentials), deadline=deadline)
+                sealed = setup.transport.post_form(url, form, deadline=deadline)
         except PassingError as error:
             raise PassingError(error.code, f"no token: {error.message}", advice=error.advice) from error
         token = decode_token(sealed)

@@ -119,7 +119,6 @@ LABEL_VALUES = (*dict.fromkeys(row.code for row in ERROR_CODES), *OUR_CODES)
 
 def find_error_code(code: str, message: str) -> ErrorCode | None:
     """Give the row of a code as Zoho spelt it, the one with this message first; `None` when no row has the code."""
-    rows = [row for row in ERROR_CODES if code in (row.code, *row.aliases)]
+    rows = (row for row in ERROR_CODES if code in (row.code, *row.aliases))
     said = message.casefold()
-    same_message = (row for row in rows if row.message and row.message.casefold() in said)
-    return next(same_message, rows[0] if rows else None)
+    return max(rows, key=lambda row: row.message != "" and row.message.casefold() in said, default=None)

@@ -19,11 +19,7 @@ STATUS, TOKEN = "status", "token"
 
 
 class Meter:
-    """Measures one account's calls. Thread-safe; what it gives to read is replaced, never changed.
-
-    Args:
-        stopwatch: gives seconds that never go backwards.
-    """
+    """Measures one account's calls by a stopwatch. Thread-safe; what it gives to read is replaced, never changed."""
 
     def __init__(self, stopwatch: Callable[[], float]) -> None:
         self._stopwatch = stopwatch
@@ -64,5 +60,4 @@ class Meter:
 
     def exchange(self, key: JobKey) -> Exchange | None:
         """Give what was last asked of Zoho for a job, and what came; `None` where nothing is held."""
-        with self._lock:
-            return self._exchanges.get(key)
+        return self._exchanges.get(key)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from exporter.errors import PassingError, PollError, RefusedError
-from exporter.model import TOKEN_PATTERN, Credentials, KeptToken
+from exporter.model import TOKEN_PATTERN, KeptToken
 from exporter.zoho.codes import OTHER
 from exporter.zoho.wire import Answer, SealedAnswer, parse_object, quote, retry_after_seconds, seconds_of
 
@@ -40,16 +40,6 @@ PASSING_REFUSALS = (ACCESS_DENIED, "general_error")
 
 REASONS = (*REFUSALS, *FAILED_TO_ASK, MINT_LIMIT, BAD_CREDENTIALS, OTHER)
 """Every value the label `reason` can take."""
-
-
-def refresh_grant(credentials: Credentials) -> Mapping[str, str]:
-    """Give the form that asks for an access token. Each one counts towards Zoho's 10 tokens in 10 minutes."""
-    return {
-        "grant_type": "refresh_token",
-        "client_id": credentials.client_id,
-        "client_secret": credentials.client_secret,
-        "refresh_token": credentials.refresh_token,
-    }
 
 
 def decode_token(sealed: SealedAnswer) -> KeptToken:

@@ -67,16 +67,11 @@ class Permit:
     """
 
     _account: AccountState
-    _claim: Claim
+    claim: Claim
     _purse: Purse
     _ask: "Callable[[Permit], JobReport]"
     _leave: Callable[[JobKey], object]
     _is_paid: bool = True
-
-    @property
-    def key(self) -> JobKey:
-        """The job."""
-        return self._claim.key
 
     def fetch(self) -> JobReport:
         """Ask Zoho, for one credit, or another one where the token or the connection had died.
@@ -94,41 +89,38 @@ class Permit:
             HeldBackError: there is none.
         """
         if not self._is_paid:
-            self._account.book(self._claim, self._purse)
+            self._account.book(self.claim, self._purse)
         self._is_paid = False
         self._account.wait_written()
 
     def give_back(self) -> None:
         """Return the credit of a call that never reached Zoho."""
-        self._account.give_back(self._claim)
+        self._account.give_back(self.claim)
 
     def land(self, note: Note) -> tuple[TrackedJob, TrackedJob] | None:
         """Put what the poll gave, and give the job before and after; `None` where it is not tracked any more."""
         self._return_unused()
-        return self._account.land(self._claim, note)
+        return self._account.land(self.claim, note)
 
     def close(self) -> None:
         """Give up the right, and the credit if nothing was sent."""
-        self._leave(self.key)
+        self._leave(self.claim.key)
         self._return_unused()
-        self._account.release(self._claim)
+        self._account.release(self.claim)
 
     def _return_unused(self) -> None:
         """Return the credit of a poll that never came to a call; with its claim it would be out of reach."""
         if self._is_paid:
-            self._account.give_back(self._claim)
+            self._account.give_back(self.claim)
 
 
 class Permits:
     """Lets an account's calls through, or not. Thread-safe; `limits` may be replaced at any time.
 
     Args:
-        account: what is kept of the account.
-        limits: what it may spend.
         is_cooling_down: whether the next access token would be refused without asking Zoho.
         ask: makes the poll of a permit.
         lease_seconds: how long a poll may take.
-        clock: gives Unix seconds.
         draw: gives a number from 0 to 1, so that the exporters of one organisation do not try again together.
     """
 
@@ -154,13 +146,7 @@ class Permits:
         self._trial: JobKey | None = None
 
     def take(self, key: JobKey, *, is_probe: bool, are_others_live: bool, is_overdue: bool) -> Permit:
-        """Give the right to poll a job.
-
-        Args:
-            key: the job.
-            is_probe: whether only probes brought it.
-            are_others_live: whether there are live jobs of another kind, which must not wait for those of probes.
-            is_overdue: whether it has waited as long as any job may.
+        """Give the right to poll a job: one of probes alone, beside live others, or that waited as long as any may.
 
         Raises:
             HeldBackError: not now.

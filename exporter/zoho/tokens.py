@@ -8,7 +8,7 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import astuple, replace
 from threading import Lock, Semaphore
 
 from exporter.errors import ConfigurationError, DeadTokenError, PassingError, PollError, RefusedError, TokenRefusedError
@@ -35,19 +35,17 @@ _PERMANENT = CoolDown(900, 21_600)
 
 _REJECTED = "rejected"
 """Reason of a pause after an access token that Zoho gave and did not accept."""
+_REJECTED_ADVICE = "Zoho's API does not accept even a new access token: check environment, data_center and api_url"
 
 
 class TokenSource:
     """Hands out one account's access token. Thread-safe: one refresh is in flight at a time, and no lock held.
 
     Args:
-        alias: the account, for the log.
         mint: asks Zoho for a token, by a deadline on the stopwatch; raises `PollError`.
         credentials: reads the secrets, anew at each refresh; raises `ConfigurationError`.
         account: keeps the token, the pauses and when tokens were asked for, so that a restart neither mints one nor
             forgets the limit.
-        clock: gives Unix seconds.
-        stopwatch: gives seconds that never go backwards.
     """
 
     def __init__(
@@ -78,7 +76,7 @@ class TokenSource:
         """When the token in use was minted, and when the last call was begun that Zoho accepted (stopwatch)."""
         self._accepted_at: float | None = None
         self._has_excuse = False
-        """Whether a job may be held to be at fault because Zoho accepted the token before the one in use."""
+        """Whether one more job may be at fault: a token was accepted since the last such one, or none ever was."""
         self._suspects: dict[JobKey, None] = {}
 
     def token(self, deadline: float) -> KeptToken:
@@ -113,13 +111,12 @@ class TokenSource:
             is_in_use = self._account.standing.token == token  # else others have drawn their conclusion
             if is_in_use:
                 self._judge(key, asked_at, error, is_second=is_second)
+            elif is_second:
+                self._suspect(key)
         if is_second:
             if is_in_use:
                 message = "Zoho's API refused an access token that was just minted"
-                advice = (
-                    "Zoho's API does not accept even a new access token: check environment, data_center and api_url"
-                )
-                self._refused(PassingError(_REJECTED, message, advice=advice), token.fingerprint)
+                self._refused(PassingError(_REJECTED, message, advice=_REJECTED_ADVICE), token.fingerprint)
             raise error
 
     def note_accepted(self, key: JobKey, asked_at: float) -> None:
@@ -142,12 +139,12 @@ class TokenSource:
         with self._lock:
             self._rechecks += 1
             if fingerprint and fingerprint != self._known:
-                self._known, self._accepted_at = fingerprint, None
+                self._known, self._accepted_at, self._has_excuse = fingerprint, None, False
         self._account.stand(_without_curable_pause)
 
     def is_cooling_down(self) -> bool:
         """Whether the next token would be refused without asking Zoho, because of the last refusal."""
-        return self._cool_down() is not None
+        return self._pause() is not None
 
     def status(self) -> TokenStatus:
         """Give the state for the metrics. Never waits for a refresh in flight."""
@@ -167,7 +164,7 @@ class TokenSource:
 
     def _refreshed(self, deadline: float) -> KeptToken:
         rechecks, fingerprint = self._rechecks, self._fingerprint()
-        if pause := self._cool_down():
+        if pause := self._pause():
             raise TokenRefusedError(pause.reason, pause.message, advice=pause.advice, retry_at=pause.until)
         try:
             token = self._good(fingerprint) or self._minted(deadline)
@@ -211,7 +208,11 @@ class TokenSource:
 
     def _judge(self, key: JobKey, asked_at: float, error: DeadTokenError, *, is_second: bool) -> None:
         """Let go of the token in use, unless the job that it was refused for is, or may be, at fault itself."""
-        accepted_at, is_suspect = self._accepted_at, key in self._suspects
+        accepted_at = self._accepted_at
+        if accepted_at is None and self._has_excuse and not is_second:
+            self._has_excuse = key in self._suspects
+            self._suspect(key)
+        is_suspect = key in self._suspects
         is_unproven = is_suspect and not is_second and self._stopwatch() - self._minted_at < UNPROVEN_SECONDS
         is_excused = is_second and not is_suspect and self._has_excuse
         # Of a suspect, or of two tokens, a call that Zoho accepted with the one in use tells enough, whenever begun.
@@ -219,7 +220,7 @@ class TokenSource:
         is_own_fault = accepted_at is not None and (accepted_at >= proof_at or is_unproven or is_excused)
         if is_own_fault or is_second:
             self._suspect(key)
-        self._has_excuse = self._has_excuse and not is_second
+        self._has_excuse = accepted_at is None if is_second else self._has_excuse
         if is_own_fault:
             raise _job_refused(key, error.code)
         if is_unproven:
@@ -239,7 +240,7 @@ class TokenSource:
         except ConfigurationError:
             return ""
 
-    def _cool_down(self) -> Pause | None:
+    def _pause(self) -> Pause | None:
         """Give the pause that is in force, and about the credentials of now."""
         pause = self._account.standing.token_pause
         is_in_force = pause is not None and pause.is_in_force(self._clock())
@@ -282,5 +283,4 @@ def _job_refused(key: JobKey, code: str) -> RefusedError:
 
 def _fingerprint(credentials: Credentials) -> str:
     """Tell credentials apart without keeping them."""
-    text = f"{credentials.client_id}\0{credentials.client_secret}\0{credentials.refresh_token}"
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256("\0".join(astuple(credentials)).encode()).hexdigest()

@@ -161,9 +161,7 @@ def _load(body: bytes) -> object:
 
 def _first_element(document: Mapping[str, object]) -> Mapping[str, object]:
     match document.get("data"):
-        case [dict() as element, *_]:
-            return element
-        case dict() as element:
+        case [dict() as element, *_] | (dict() as element):
             return element
         case _:
             return {}

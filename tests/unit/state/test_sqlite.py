@@ -577,7 +577,7 @@ def permits_of(slow: Slow, budget: int) -> Permits:
         slow.account,
         CreditLimits(budget, 0),
         lambda: False,
-        lambda permit: pytest.fail(f"{permit.key} is not asked about"),
+        lambda permit: pytest.fail(f"{permit.claim.key} is not asked about"),
         lease_seconds=60,
         clock=slow.clock,
         draw=lambda: 0.0,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from exporter.errors import PassingError, PollError
 from exporter.model import Credentials, KeptToken
 from exporter.redactor import Redactor
-from exporter.zoho.oauth import REASONS, decode_token, refresh_grant
+from exporter.zoho.oauth import REASONS, decode_token
 from exporter.zoho.wire import Answer, SealedAnswer
 
 RECEIVED_AT = 1_790_000_000.0
@@ -202,16 +202,6 @@ def test_a_token_is_shown_nowhere() -> None:
     assert TOKEN not in shown
     assert "client-secret-0a1b" not in shown
     assert "1000.refresh-2c3d" not in shown
-
-
-def test_a_refresh_grant_has_the_credentials_and_no_redirect_uri() -> None:
-    """The secrets are for the form body of one POST."""
-    assert refresh_grant(CREDENTIALS) == {
-        "grant_type": "refresh_token",
-        "client_id": "1000.CLIENT",
-        "client_secret": "client-secret-0a1b",
-        "refresh_token": "1000.refresh-2c3d",
-    }
 
 
 JSON_VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30) | st.lists(st.integers())

@@ -330,7 +330,7 @@ def test_the_other_429s_of_one_burst_do_not_lengthen_the_pause(scene: Scene) -> 
     scene.draw = 1.0
     permits = [scene.take(key) for key in OTHERS[:3]]
     for permit in permits:
-        scene.permits.leave(permit.key, THROTTLED)
+        scene.permits.leave(permit.claim.key, THROTTLED)
     assert scene.pause() == 30
 
 

@@ -358,6 +358,14 @@ def test_other_settings_end_a_token_of_other_credentials(
     assert scene.token().value == token
 
 
+def test_what_was_accepted_with_other_credentials_spares_no_job(scene: Scene) -> None:
+    """The first refusal of a new account's token has it replaced once, as ever."""
+    scene.accept()
+    scene.secrets = NEW_CREDENTIALS
+    scene.source.recheck()
+    assert scene.replaced(scene.token()).value == "1000.token-3"
+
+
 def test_other_settings_end_the_pause_of_a_rejection(scene: Scene) -> None:
     """Whoever corrects the environment is not made to wait, and the row of rejections is over."""
     reject_next(scene)
@@ -880,6 +888,27 @@ def test_a_job_at_fault_that_is_answered_first_again_and_again_pauses_the_accoun
     scene.watch.now += 600
     assert scene.poll_refused() is DEAD
     assert scene.refused().retry_at == NOW + 45
+
+
+def test_jobs_at_fault_that_are_answered_first_together_pause_the_account_once(scene: Scene) -> None:
+    """Each was refused both tokens, whoever of them was the last to use the second one."""
+    second = scene.replaced(scene.token())
+    for key in JOBS:
+        assert scene.doubt(second, key) is DEAD
+    scene.clock.now = scene.refused().retry_at
+    for key in JOBS:
+        assert scene.poll_refused(key) is DEAD
+    assert (len(scene.minted), scene.source.is_cooling_down()) == (3, False)
+
+
+def test_an_account_of_which_nothing_was_accepted_yet_spares_one_job_for_each_pause(scene: Scene) -> None:
+    """It may be a second job at fault; when a third fares no better, the account pauses for longer."""
+    scene.poll_refused(JOBS[0])
+    scene.clock.now = scene.refused().retry_at
+    assert [scene.poll_refused(key) for key in JOBS[:2]] == [DEAD, DEAD]
+    assert (len(scene.minted), scene.source.is_cooling_down()) == (3, False)
+    assert scene.poll_refused(JOBS[2]) is DEAD
+    assert (len(scene.minted), scene.refused().retry_at) == (4, scene.clock.now + 30)
 
 
 def test_a_token_that_dies_is_replaced_for_all(scene: Scene) -> None:
