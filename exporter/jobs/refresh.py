@@ -194,9 +194,9 @@ class Refresher:
         )
 
     def _pressures(self, live: Counter[tuple[str, bool]]) -> dict[str, float]:
-        fewest = self._schedule.fewest_polls_a_day
+        fewest_polls_a_day = 86_400.0 / self._schedule.stale_after_seconds
         return {
-            alias: upstream.pressure((live[alias, True] + live[alias, False]) * fewest)
+            alias: upstream.pressure((live[alias, True] + live[alias, False]) * fewest_polls_a_day)
             for alias, upstream in self._upstreams.items()
         }
 

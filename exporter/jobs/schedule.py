@@ -9,7 +9,6 @@ SCRAPE_JITTER_SECONDS = 0.5
 """How far Prometheus' scrapes wander: without this slack every other scrape of a 15 s interval would come too early."""
 MOST_DOUBLINGS = 32
 """Past this a doubled interval has long met its ceiling, and a float would overflow."""
-DAY_SECONDS = 86_400.0
 KINDS_OF_URGENCY = 4
 """Under budget pressure four kinds of jobs give way one after the other, each within its own quarter of the range."""
 
@@ -35,11 +34,6 @@ class Schedule:
     refusal_shortest_seconds: float
     refusal_longest_seconds: float
     stale_after_seconds: float
-
-    @property
-    def fewest_polls_a_day(self) -> float:
-        """How often the scarcest budget lets a live job be polled in a day."""
-        return DAY_SECONDS / self.stale_after_seconds
 
     def next_poll_at(self, job: TrackedJob, draw: float) -> float | None:
         """Give the earliest next poll of a job just polled (Unix seconds), or `None` for never again.
