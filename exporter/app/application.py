@@ -14,7 +14,7 @@ from exporter.app.accounts import Accounts
 from exporter.errors import ConfigurationError, Problem
 from exporter.jobs import JobTable, Refresher, Retention, Schedule, explain_account, explain_job
 from exporter.metrics import JOBS, PROBED, SCRAPED, Page, Renderer, Telemetry, table
-from exporter.model import AccountSnapshot, ExporterSnapshot, JobKey, JobSpec, PollTally, Probe, Snapshot, TrackedJob
+from exporter.model import AccountSnapshot, ExporterSnapshot, JobKey, JobSpec, Probe, Snapshot, TrackedJob
 from exporter.redactor import Redactor
 from exporter.settings import JobFiles, Settings, effective_settings, matching
 from exporter.state import Store
@@ -237,10 +237,9 @@ class Application:
         return replace(reading, config_reload_succeeded=False) if self._web_config_problems() else reading
 
     def _account_snapshots(self) -> Iterator[AccountSnapshot]:
-        tallies = self._refresher.tallies()
         for alias, account in sorted(self._accounts.by_alias.items()):
             totals = self._store.account(alias).totals()
-            yield AccountSnapshot(account.account, account.status(), tallies.get(alias, PollTally()), totals)
+            yield AccountSnapshot(account.account, account.status(), self._refresher.tally(alias), totals)
 
 
 def _taken(kind: type[_Limits], settings: Settings) -> _Limits:

@@ -17,11 +17,8 @@ KINDS_OF_URGENCY = 4
 class Schedule:
     """How long jobs wait for their next poll: seconds between the starts of two polls, and fractions.
 
-    A running job waits for `remaining_fraction` of its estimated time left; one that shows no pace, has not begun, or
-    is in an undocumented state, for `waiting_fraction` of the time since its last change. Both are kept between
-    `shortest_seconds` and `longest_seconds`. A passing fault is tried again after `fault_shortest_seconds`, a refusal
-    after `refusal_shortest_seconds`, and repeated ones after up to twice as long each time; a fault of the whole
-    account is the account's to wait for. `stale_after_seconds` bounds what a scarce budget may stretch.
+    Each is the setting of its name, told there. A fault of the whole account is the account's to wait for, and
+    `stale_after_seconds` bounds what a scarce budget may stretch.
     """
 
     shortest_seconds: float
