@@ -23,8 +23,7 @@ from exporter.zoho import LABEL_VALUES
 _log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 4
-"""How long a stop waits for requests and polls under way, and then for the state file: together less than the 10 s that
-Docker grants."""
+"""How long a stop waits for requests and polls under way, then for the state file: in all less than Docker's 10 s."""
 
 KEPT_SECONDS = 2.0
 """How long a registration waits for the state file before it is answered that a restart would forget it."""
