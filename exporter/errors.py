@@ -9,7 +9,6 @@ ExporterError
 └── PollError               one poll gave no report: count it by its code, keep the last good report
     ├── PassingError        time or a retry may cure it: time-out, connection, 5xx, an answer that is not Zoho's
     ├── ThrottledError      Zoho asks the whole account to pause: wait `retry_after_seconds` or a back-off
-    │   └── SpentError      the organisation's credits of the day are gone: they come back over hours
     ├── RefusedError        a person must act: scope, permission, module, unknown job
     ├── DeadTokenError      the access token is dead: refresh once, retry once
     └── TokenRefusedError   no access token can be had: nothing of this account can be polled
@@ -84,11 +83,22 @@ class PassingError(PollError):
 
 
 class ThrottledError(PollError):
-    """Zoho asks the whole account to pause."""
+    """Zoho asks the whole account to pause.
 
+    `is_daily` tells that the organisation's credits of the day are gone, as far as Zoho's message lets us know.
+    """
 
-class SpentError(ThrottledError):
-    """The organisation's credits of the day are gone, as far as Zoho's message lets us know."""
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        advice: str = "",
+        retry_after_seconds: float | None = None,
+        is_daily: bool = False,
+    ) -> None:
+        super().__init__(code, message, advice=advice, retry_after_seconds=retry_after_seconds)
+        self.is_daily = is_daily
 
 
 class RefusedError(PollError):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
-from exporter.errors import DeadTokenError, HeldBackError, RefusedError, SpentError, ThrottledError
+from exporter.errors import DeadTokenError, HeldBackError, RefusedError, ThrottledError
 from exporter.model import JobKey, JobReport, Pause, Standing, TrackedJob
 from exporter.state.port import AccountState, Claim, Note, Purse
 
@@ -241,7 +241,7 @@ class Permits:
         if standing.circuit and not is_trial:
             return standing  # calls that went out beside the one that began the pause
         in_a_row = standing.circuit.in_a_row + 1 if standing.circuit else 1
-        cool_down, now = DAILY if isinstance(error, SpentError) else SHORT, self._clock()
+        cool_down, now = DAILY if error.is_daily else SHORT, self._clock()
         seconds = max(cool_down.jittered(in_a_row, self._draw()), error.retry_after_seconds or 0.0)
         message = "Zoho asked the account to pause"
         return replace(standing, circuit=Pause(CIRCUIT, message, error.advice, now, now + seconds, in_a_row))

@@ -14,15 +14,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from http import HTTPStatus
 
-from exporter.errors import (
-    UNKNOWN_JOB,
-    DeadTokenError,
-    PassingError,
-    PollError,
-    RefusedError,
-    SpentError,
-    ThrottledError,
-)
+from exporter.errors import UNKNOWN_JOB, DeadTokenError, PassingError, PollError, RefusedError, ThrottledError
 from exporter.kinds import MASS_UPDATE
 from exporter.model import JobReport, JobState
 from exporter.redactor import Redactor
@@ -230,9 +222,10 @@ def _error(code: str, description: str, answer: Answer, error: Mapping[str, obje
         kind = PassingError if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR else RefusedError
         return kind(OTHER, text, advice="an undocumented error: see Zoho's message", retry_after_seconds=seconds)
     advice = row.advice.format(scope=MASS_UPDATE.scope_for(module))
-    is_daily = any(word in _message(error).casefold() for word in _DAILY_WORDS)
-    raises = SpentError if row.raises is ThrottledError and is_daily else row.raises
-    return raises(row.code, text, advice=advice, retry_after_seconds=seconds)
+    if row.raises is ThrottledError:
+        is_daily = any(word in _message(error).casefold() for word in _DAILY_WORDS)
+        return ThrottledError(row.code, text, advice=advice, retry_after_seconds=seconds, is_daily=is_daily)
+    return row.raises(row.code, text, advice=advice, retry_after_seconds=seconds)
 
 
 def _row(code: str, message: str, status: int) -> ErrorCode | None:

@@ -15,7 +15,6 @@ from exporter.errors import (
     PollError,
     Problem,
     RefusedError,
-    SpentError,
     ThrottledError,
     TokenRefusedError,
 )
@@ -63,14 +62,13 @@ def test_the_tree_is_the_known_one() -> None:
         "PollError": "ExporterError",
         "PassingError": "PollError",
         "ThrottledError": "PollError",
-        "SpentError": "ThrottledError",
         "RefusedError": "PollError",
         "DeadTokenError": "PollError",
         "TokenRefusedError": "PollError",
     }
 
 
-@pytest.mark.parametrize("kind", [PollError, PassingError, ThrottledError, SpentError, RefusedError, DeadTokenError])
+@pytest.mark.parametrize("kind", [PollError, PassingError, ThrottledError, RefusedError, DeadTokenError])
 def test_a_poll_error_keeps_what_was_said(kind: type[PollError]) -> None:
     """Code, message, advice and pause are there for the metric, the log and the back-off."""
     error = kind("NOT_FOUND", "Zoho answered NOT_FOUND", advice="check the job id", retry_after_seconds=60.0)
@@ -82,11 +80,17 @@ def test_a_poll_error_keeps_what_was_said(kind: type[PollError]) -> None:
     assert (error.advice, error.retry_after_seconds) == ("check the job id", 60.0)
 
 
-@pytest.mark.parametrize("kind", [PollError, PassingError, ThrottledError, SpentError, RefusedError, DeadTokenError])
+@pytest.mark.parametrize("kind", [PollError, PassingError, ThrottledError, RefusedError, DeadTokenError])
 def test_a_poll_error_needs_no_advice_and_no_pause(kind: type[PollError]) -> None:
     """What nobody said is empty or absent."""
     error = kind("timeout", "Zoho fell silent")
     assert (error.advice, error.retry_after_seconds) == ("", None)
+
+
+def test_a_throttle_is_not_daily_unless_said() -> None:
+    """Only Zoho's words make a 429 one of the day's credits, and of that error alone."""
+    daily = ThrottledError("TOO_MANY_REQUESTS", "24 hours", is_daily=True)
+    assert (daily.is_daily, ThrottledError("TOO_MANY_REQUESTS", "slow down").is_daily) == (True, False)
 
 
 def test_a_refused_token_has_one_code_and_its_reason() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import DEALS, LEADS, NOW, Clock
 
-from exporter.errors import DeadTokenError, HeldBackError, PassingError, RefusedError, SpentError, ThrottledError
+from exporter.errors import DeadTokenError, HeldBackError, PassingError, RefusedError, ThrottledError
 from exporter.model import Growth, JobKey, JobSource, JobSpec, Pause, Standing, TrackedJob
 from exporter.state import Claim, Purse, SqliteStore
 from exporter.state.account import Changes, Contents, Kind, MemoryAccount
@@ -21,7 +21,7 @@ from exporter.zoho.permits import CreditLimits, Permit, Permits
 MINUTE = 29_833_333
 """The minute of `NOW`, which is 20 s old then."""
 THROTTLED = ThrottledError("TOO_MANY_REQUESTS", "slow down", advice="lower max_concurrency")
-DAILY = SpentError("TOO_MANY_REQUESTS", "past 24 hours")
+DAILY = ThrottledError("TOO_MANY_REQUESTS", "past 24 hours", is_daily=True)
 PAUSE = Pause("circuit", "Zoho asked the account to pause", "wait", NOW, NOW + 100, 1)
 OTHERS = tuple(JobKey("acme", "Contacts", str(number)) for number in range(30))
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.errors import DeadTokenError, PassingError, PollError, RefusedError, SpentError, ThrottledError
+from exporter.errors import DeadTokenError, PassingError, PollError, RefusedError, ThrottledError
 from exporter.model import JobReport, JobState
 from exporter.redactor import Redactor
 from exporter.zoho.codes import LABEL_VALUES
@@ -465,7 +465,7 @@ def test_an_error_inside_data_of_a_200_is_that_error(
             '{"code":429,"error":"TOO_MANY_REQUESTS",'
             '"error_info":"Many requests fired than the allowed limit for the past 24 hours.","details":[]}',
             429,
-            SpentError,
+            ThrottledError,
             "TOO_MANY_REQUESTS",
             id="old-numeric-code",
         ),
@@ -833,7 +833,7 @@ def test_a_429_tells_the_days_credits_from_a_burst_by_its_message(key: str, mess
     """Zoho tells the two apart by words alone."""
     error = failure(json.dumps({"code": "TOO_MANY_REQUESTS", key: message}), 429)
     assert isinstance(error, ThrottledError)
-    assert isinstance(error, SpentError) is is_daily
+    assert error.is_daily is is_daily
 
 
 @pytest.mark.parametrize(
