@@ -41,9 +41,8 @@ def _log_end_of_thread(ended: threading.ExceptHookArgs) -> None:
 
 
 def _formatter(log_format: str, clean: Callable[[str], str]) -> logging.Formatter:
-    order = ["timestamp", "level", "logger", "event"]
     renderer = (
-        structlog.processors.LogfmtRenderer(key_order=order, drop_missing=True)
+        structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "logger", "event"], drop_missing=True)
         if log_format == "logfmt"
         else structlog.processors.JSONRenderer(sort_keys=False)
     )

@@ -14,7 +14,7 @@ from exporter.app.accounts import Accounts
 from exporter.errors import ConfigurationError, Problem
 from exporter.jobs import JobTable, Refresher, Retention, Schedule, explain_account, explain_job
 from exporter.metrics import JOBS, PROBED, SCRAPED, Page, Telemetry, render, table
-from exporter.model import AccountSnapshot, ExporterSnapshot, JobKey, JobSpec, PollTally, Probe, Snapshot, TrackedJob
+from exporter.model import AccountSnapshot, ExporterSnapshot, JobKey, JobSpec, Probe, Snapshot, TrackedJob
 from exporter.redactor import Redactor
 from exporter.settings import JobFiles, Settings, effective_settings, matching
 from exporter.state import Store
@@ -23,8 +23,7 @@ from exporter.zoho import LABEL_VALUES
 _log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 4
-"""How long a stop waits for requests and polls under way, and then for the state file: together less than the 10 s that
-Docker grants."""
+"""How long a stop waits for requests and polls under way, then for the state file: in all less than Docker's 10 s."""
 
 KEPT_SECONDS = 2.0
 """How long a registration waits for the state file before it is answered that a restart would forget it."""
@@ -243,10 +242,9 @@ class Application:
         )
 
     def _account_snapshots(self) -> Iterator[AccountSnapshot]:
-        tallies = self._refresher.tallies()
         for alias, account in sorted(self._accounts.by_alias.items()):
             totals = self._store.account(alias).totals()
-            yield AccountSnapshot(account.account, account.status(), tallies.get(alias, PollTally()), totals)
+            yield AccountSnapshot(account.account, account.status(), self._refresher.tally(alias), totals)
 
 
 def _taken(kind: type[_Limits], settings: Settings) -> _Limits:

@@ -32,11 +32,7 @@ One account needs no file: set ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_REFRESH_
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a command.
-
-    Returns:
-        The exit status: 0 when all went well, 2 when the arguments or the configuration are wrong.
-    """
+    """Run a command and give its exit status: 2 when the arguments or the configuration are wrong."""
     options = create_parser().parse_args(_with_command(arguments))
     try:
         return int(options.execute(options))

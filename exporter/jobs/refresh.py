@@ -164,10 +164,7 @@ class Refresher:
             _log.warning("polls are abandoned", extra={"polls": late})
 
     def view(self, keys: Collection[JobKey] | None = None) -> tuple[TrackedJob, ...]:
-        """Give the jobs, of `keys` alone where they are given, as a page shows them.
-
-        That is without reports that are too old, and with the next poll as it stands.
-        """
+        """Give the jobs, or those of `keys`, as a page shows them: no stale report, the next poll as it stands."""
         now, pressures = self._clock(), self._pressures(self._live())
         planned = (
             replace(job, next_poll_at=self._schedule.due_at(job, pressures.get(job.spec.key.account, 0.0)))
@@ -180,10 +177,10 @@ class Refresher:
         pressure = self._pressures(self._live()).get(job.spec.key.account, 0.0)
         return self._reason_to_skip(job, pressure, is_asked=False), self._schedule.due_at(job, pressure)
 
-    def tallies(self) -> dict[str, PollTally]:
-        """Give the counts of each account, by alias."""
+    def tally(self, alias: str) -> PollTally:
+        """Give the counts of an account."""
         with self._changed:
-            return {alias: self._counts[alias].tally() for alias in self._upstreams}
+            return self._counts[alias].tally()
 
     def _live(self) -> Counter[tuple[str, bool]]:
         """Count the jobs that have not ended, by account and whether only probes brought them."""
@@ -194,9 +191,9 @@ class Refresher:
         )
 
     def _pressures(self, live: Counter[tuple[str, bool]]) -> dict[str, float]:
-        fewest = self._schedule.fewest_polls_a_day
+        fewest_polls_a_day = 86_400.0 / self._schedule.stale_after_seconds
         return {
-            alias: upstream.pressure((live[alias, True] + live[alias, False]) * fewest)
+            alias: upstream.pressure((live[alias, True] + live[alias, False]) * fewest_polls_a_day)
             for alias, upstream in self._upstreams.items()
         }
 

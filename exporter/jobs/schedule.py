@@ -9,7 +9,6 @@ SCRAPE_JITTER_SECONDS = 0.5
 """How far Prometheus' scrapes wander: without this slack every other scrape of a 15 s interval would come too early."""
 MOST_DOUBLINGS = 32
 """Past this a doubled interval has long met its ceiling, and a float would overflow."""
-DAY_SECONDS = 86_400.0
 KINDS_OF_URGENCY = 4
 """Under budget pressure four kinds of jobs give way one after the other, each within its own quarter of the range."""
 
@@ -18,11 +17,8 @@ KINDS_OF_URGENCY = 4
 class Schedule:
     """How long jobs wait for their next poll: seconds between the starts of two polls, and fractions.
 
-    A running job waits for `remaining_fraction` of its estimated time left; one that shows no pace, has not begun, or
-    is in an undocumented state, for `waiting_fraction` of the time since its last change. Both are kept between
-    `shortest_seconds` and `longest_seconds`. A passing fault is tried again after `fault_shortest_seconds`, a refusal
-    after `refusal_shortest_seconds`, and repeated ones after up to twice as long each time; a fault of the whole
-    account is the account's to wait for. `stale_after_seconds` bounds what a scarce budget may stretch.
+    Each is the setting of its name, told there. A fault of the whole account is the account's to wait for, and
+    `stale_after_seconds` bounds what a scarce budget may stretch.
     """
 
     shortest_seconds: float
@@ -35,11 +31,6 @@ class Schedule:
     refusal_shortest_seconds: float
     refusal_longest_seconds: float
     stale_after_seconds: float
-
-    @property
-    def fewest_polls_a_day(self) -> float:
-        """How often the scarcest budget lets a live job be polled in a day."""
-        return DAY_SECONDS / self.stale_after_seconds
 
     def next_poll_at(self, job: TrackedJob, draw: float) -> float | None:
         """Give the earliest next poll of a job just polled (Unix seconds), or `None` for never again.

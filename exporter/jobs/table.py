@@ -26,12 +26,7 @@ class Drop(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long jobs stay, and how many there may be. Seconds.
-
-    An ended job stays for `retention_seconds`, one that Zoho does not know for `unknown_retention_seconds` after its
-    last report, or after it was first seen, and one that only probes ask for, for `probe_retention_seconds` after the
-    last of them.
-    """
+    """How long jobs stay, and how many there may be: each is the setting of its name, told there."""
 
     retention_seconds: float
     unknown_retention_seconds: float
@@ -43,6 +38,7 @@ class Retention:
         """Give the reason why a job leaves now, if it does."""
         if job.finished_at is not None:
             return Drop.RETENTION if now - job.finished_at > self.retention_seconds else None
+        # One that Zoho does not know stays for a while after its last report, or after it was first seen.
         is_unknown = job.failure is not None and job.failure.code == UNKNOWN_JOB
         last_known_at = job.first_seen_at if job.reported_at is None else job.reported_at
         return Drop.UNKNOWN_RETENTION if is_unknown and now - last_known_at > self.unknown_retention_seconds else None

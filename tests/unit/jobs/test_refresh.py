@@ -101,7 +101,7 @@ def test_due_jobs_are_polled_and_land_in_the_table() -> None:
     scene.scrape()
     assert scene.upstream.asked == [DEALS, LEADS]
     assert [job.report for job in scene.table.jobs()] == [report(), report()]
-    assert scene.refresher.tallies()["acme"].polls == {"Deals": 1, "Leads": 1}
+    assert scene.refresher.tally("acme").polls == {"Deals": 1, "Leads": 1}
 
 
 def test_fresh_jobs_cost_nothing() -> None:
@@ -111,7 +111,7 @@ def test_fresh_jobs_cost_nothing() -> None:
     scene.clock.now += 7
     scene.scrape()
     assert len(scene.upstream.asked) == 2
-    assert scene.refresher.tallies()["acme"].skipped["fresh"] == 2
+    assert scene.refresher.tally("acme").skipped["fresh"] == 2
 
 
 def test_terminal_jobs_are_never_asked_for_again() -> None:
@@ -121,7 +121,7 @@ def test_terminal_jobs_are_never_asked_for_again() -> None:
     scene.clock.now += 86_400
     scene.scrape()
     assert len(scene.upstream.asked) == 2
-    assert scene.refresher.tallies()["acme"].skipped["terminal"] == 2
+    assert scene.refresher.tally("acme").skipped["terminal"] == 2
 
 
 def test_next_poll_is_announced() -> None:
@@ -137,10 +137,10 @@ def test_poll_in_flight_is_joined() -> None:
     scene.upstream.gate.clear()
     scene.refresher.refresh(0)
     joining = started(scene.scrape)
-    eventually(lambda: scene.refresher.tallies()["acme"].coalesced == 2)
+    eventually(lambda: scene.refresher.tally("acme").coalesced == 2)
     scene.upstream.gate.set()
     joining.join(PATIENCE_SECONDS)
-    tally = scene.refresher.tallies()["acme"]
+    tally = scene.refresher.tally("acme")
     assert len(scene.upstream.asked) == 2
     assert tally.coalesced == 2
 
@@ -150,7 +150,7 @@ def test_polls_that_outlive_the_scrape_are_counted_and_land_later() -> None:
     scene = Scene()
     scene.upstream.gate.clear()
     scene.refresher.refresh(0)
-    assert scene.refresher.tallies()["acme"].skipped["deadline"] == 2
+    assert scene.refresher.tally("acme").skipped["deadline"] == 2
     assert scene.watched(LEADS).report is None
     scene.upstream.gate.set()
     assert scene.upstream.rested.wait(PATIENCE_SECONDS)
@@ -181,7 +181,7 @@ def test_failed_poll_is_counted_by_its_code_and_spoils_nothing() -> None:
     assert scene.watched(LEADS).failure == PollFailure(
         "NO_PERMISSION", "permission denied", "ask the administrator", is_passing=False
     )
-    assert scene.refresher.tallies()["acme"].errors == {("Leads", "NO_PERMISSION"): 1}
+    assert scene.refresher.tally("acme").errors == {("Leads", "NO_PERMISSION"): 1}
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_poll_held_back_is_no_poll(reason: str) -> None:
     """Where the account may not call, the job stays as it was, nothing is counted as a poll, and the reason is."""
     scene = Scene(fail(HeldBackError(reason, "not now")))
     scene.scrape()
-    tally = scene.refresher.tallies()["acme"]
+    tally = scene.refresher.tally("acme")
     assert scene.watched(LEADS) == tracked(LEADS)
     assert tally.polls == {}
     assert tally.skipped == {"fresh": 0, "terminal": 0, "budget": 0, "backoff": 0, "circuit": 0, "deadline": 0} | {
@@ -230,7 +230,7 @@ def test_failed_job_backs_off() -> None:
     scene.scrape()
     scene.clock.now += 5
     scene.scrape()
-    assert scene.refresher.tallies()["acme"].skipped["backoff"] == 2
+    assert scene.refresher.tally("acme").skipped["backoff"] == 2
 
 
 def test_scarce_credits_stretch_the_interval() -> None:
@@ -240,7 +240,7 @@ def test_scarce_credits_stretch_the_interval() -> None:
     scene.clock.now += 15
     scene.scrape()
     assert len(scene.upstream.asked) == 2
-    assert scene.refresher.tallies()["acme"].skipped["budget"] == 2
+    assert scene.refresher.tally("acme").skipped["budget"] == 2
 
 
 def test_page_shows_the_next_poll_as_the_budget_allows_it() -> None:
@@ -270,7 +270,7 @@ def test_unforeseen_error_is_logged_and_counted(caplog: pytest.LogCaptureFixture
     assert failure is not None
     assert failure.code == "other"
     assert "a poll ended in a way nobody foresaw" in caplog.text
-    assert scene.refresher.tallies()["acme"].errors[("Leads", "other")] == 1
+    assert scene.refresher.tally("acme").errors[("Leads", "other")] == 1
 
 
 def test_job_recovers() -> None:
@@ -391,7 +391,7 @@ def test_scrape_ends_at_its_deadline() -> None:
     refresher.refresh(99.0)
     scene.upstream.gate.set()
     assert scene.upstream.asked in ([LEADS], [])
-    assert refresher.tallies()["acme"].skipped["deadline"] == 2
+    assert refresher.tally("acme").skipped["deadline"] == 2
 
 
 def test_hurry_releases_who_waits() -> None:
@@ -403,7 +403,7 @@ def test_hurry_releases_who_waits() -> None:
     scene.refresher.hurry()
     scrape.join(PATIENCE_SECONDS / 2)
     assert not scrape.is_alive()
-    assert scene.refresher.tallies()["acme"].skipped["deadline"] == 1
+    assert scene.refresher.tally("acme").skipped["deadline"] == 1
     scene.upstream.gate.set()
     assert scene.upstream.rested.wait(PATIENCE_SECONDS)
     assert scene.watched(LEADS).report == report()
@@ -518,7 +518,7 @@ def test_made_up_job_is_polled_only_when_it_is_probed(refusal: RefusedError) -> 
         scene.clock.now += 3600
         scene.scrape()
     assert scene.upstream.asked == [LEADS]
-    assert scene.refresher.tallies()["acme"].skipped["backoff"] == 5
+    assert scene.refresher.tally("acme").skipped["backoff"] == 5
     probed(scene, LEADS, fail(refusal))
     probed(scene, LEADS, fail(refusal))
     assert scene.upstream.asked == [LEADS, LEADS]
@@ -611,7 +611,7 @@ def test_another_way_and_schedule_are_taken() -> None:
     scene.clock.now += 20
     scene.scrape()
     assert (scene.upstream.asked, other.asked) == ([DEALS, LEADS], [DEALS, LEADS])
-    assert scene.refresher.tallies()["acme"].polls == {"Deals": 2, "Leads": 2}
+    assert scene.refresher.tally("acme").polls == {"Deals": 2, "Leads": 2}
 
 
 def test_jobs_of_an_account_that_is_gone_are_left_alone() -> None:
@@ -619,7 +619,7 @@ def test_jobs_of_an_account_that_is_gone_are_left_alone() -> None:
     scene = Scene()
     scene.refresher.reconfigure({}, schedule())
     scene.scrape()
-    assert (scene.upstream.asked, scene.refresher.tallies()) == ([], {})
+    assert (scene.upstream.asked, scene.refresher.tally("acme").polls) == ([], {})
 
 
 @pytest.mark.parametrize(
