@@ -59,9 +59,9 @@ class Call(Timeout):
     has_heard: bool = False
     bytes_left: int = _LARGEST_HEAD_BYTES
 
-    def left(self, most: float = float("inf")) -> float:
-        """Give the seconds that are left, but no more than `most`, or raise a `TimeoutError` where none are."""
-        seconds = min(self.deadline - self.stopwatch(), most)
+    def left(self) -> float:
+        """Give the seconds that are left, or raise a `TimeoutError` where none are."""
+        seconds = self.deadline - self.stopwatch()
         if seconds <= 0:
             raise TimeoutError("the time limit is over")
         return seconds
@@ -202,7 +202,7 @@ class Connection(HTTPConnection):
         failure: OSError = socket.gaierror(socket.EAI_NONAME, "it has no address")
         for address in call.addresses(self._dns_host, self.port):
             try:
-                return create_connection(address[:2], call.left(call.connect_seconds))
+                return create_connection(address[:2], min(call.left(), call.connect_seconds))
             except OSError as error:
                 failure = error
         raise failure
