@@ -41,6 +41,7 @@ class Peer(Transport):
     """
 
     def __init__(self, clock: Clock, watch: Clock, reply: Callable[[Asked], Reply | PassingError]) -> None:
+        self.timeout_seconds = 8.0
         self.clock = clock
         self.watch = watch
         self.true_clock = Clock()
@@ -56,11 +57,6 @@ class Peer(Transport):
         self.mints: list[float] = []
         self.rests = 0
         self._lock = Lock()
-
-    @property
-    def timeout_seconds(self) -> float:
-        """The time limit of a call."""
-        return 8.0
 
     def get(
         self, url: str, params: Mapping[str, str], headers: Mapping[str, str], *, deadline: float, fresh: bool = False

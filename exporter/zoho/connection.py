@@ -59,9 +59,9 @@ class Call(Timeout):
     has_heard: bool = False
     bytes_left: int = _LARGEST_HEAD_BYTES
 
-    def left(self, most: float = float("inf")) -> float:
-        """Give the seconds that are left, but no more than `most`, or raise a `TimeoutError` where none are."""
-        seconds = min(self.deadline - self.stopwatch(), most)
+    def left(self) -> float:
+        """Give the seconds that are left, or raise a `TimeoutError` where none are."""
+        seconds = self.deadline - self.stopwatch()
         if seconds <= 0:
             raise TimeoutError("the time limit is over")
         return seconds
@@ -133,15 +133,8 @@ class Reply(HTTPResponse):
 
     def __init__(self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, *, call: Call) -> None:
         super().__init__(sock, debuglevel, method)
-        self._call = call
         self._source = _Bytes(self.fp.detach(), sock, call)
         self.fp = io.BufferedReader(self._source)
-        self._has_rest = False
-
-    def begin(self) -> None:
-        """Read the head."""
-        super().begin()
-        self._call.bytes_left = _LARGEST_REST_BYTES
 
     @property
     def is_whole(self) -> bool:
@@ -150,12 +143,12 @@ class Reply(HTTPResponse):
         is_framed = len(framing) == 1 and _FRAMING.fullmatch(framing[0]) is not None
         says_close = self.will_close or "close" in ",".join(self.msg.get_all("connection", [])).lower()
         is_sound = self.version == 11 and not self.msg.defects  # noqa: PLR2004 - http.client's number for HTTP/1.1
-        return is_sound and is_framed and self.isclosed() and not self._has_rest and not says_close
+        return is_sound and is_framed and self.isclosed() and not says_close
 
     def _close_conn(self) -> None:
-        """Look what is left in the buffer: http.client throws it away with the buffer."""
+        """Let nothing follow where something is left in the buffer: http.client throws it away with the buffer."""
         self._source.is_over = True
-        self._has_rest = bool(self.fp.peek(1))
+        self.will_close = self.will_close or bool(self.fp.peek(1))
         super()._close_conn()  # type: ignore[misc]
 
     def _read_status(self) -> tuple[str, int, str]:
@@ -209,7 +202,7 @@ class Connection(HTTPConnection):
         failure: OSError = socket.gaierror(socket.EAI_NONAME, "it has no address")
         for address in call.addresses(self._dns_host, self.port):
             try:
-                return create_connection(address[:2], call.left(call.connect_seconds))
+                return create_connection(address[:2], min(call.left(), call.connect_seconds))
             except OSError as error:
                 failure = error
         raise failure
@@ -266,9 +259,10 @@ class Pool(HTTPConnectionPool):
 
 
 def _read(connection: Connection) -> Content:
-    raw, body = connection.getresponse(), b""
-    if connection.call.is_kept and raw.status == HTTPStatus.REQUEST_TIMEOUT:
-        connection.call.has_heard = False  # it is about the time before
+    raw, body, call = connection.getresponse(), b"", connection.call
+    call.bytes_left = _LARGEST_REST_BYTES
+    if call.is_kept and raw.status == HTTPStatus.REQUEST_TIMEOUT:
+        call.has_heard = False  # it is about the time before
         raise ConnectionError("HTTP 408")
     if raw.status not in _BODILESS and not isinstance(raw.get_redirect_location(), str):
         body = raw.read(LARGEST_BODY_BYTES + 1)

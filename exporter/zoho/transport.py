@@ -66,10 +66,9 @@ class TransportOptions:
 
 
 def tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
-    """Build the context that verifies Zoho: once for all accounts, since loading the certificates costs 30 ms.
+    """Build the context that verifies Zoho by a file or a directory of CA certificates, or those of `requests`.
 
-    Args:
-        ca_bundle: a file or a directory of CA certificates; `None` for those that come with `requests`.
+    Once for all accounts: it takes 30 ms.
 
     Raises:
         ConfigurationError: they can't be read.
@@ -101,7 +100,8 @@ class Transport:
         clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._options = options
+        self.timeout_seconds = options.timeout_seconds
+        """How long a whole call may take."""
         self._redactor = redactor
         self._clock = clock
         self._headers = {
@@ -115,13 +115,9 @@ class Transport:
         self._session = _Session()
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, _Adapter(context, options.pool_size))
-        urls = (proxy if "://" in proxy else f"http://{proxy}" for proxy in options.proxies.values())
-        self._proxy_secrets = [part for pair in map(get_auth_from_url, urls) for part in (pair[1], ":".join(pair))]
-
-    @property
-    def timeout_seconds(self) -> float:
-        """How long a whole call may take."""
-        return self._options.timeout_seconds
+        self._proxies = {to: url if "://" in url else f"http://{url}" for to, url in options.proxies.items()}
+        pairs = map(get_auth_from_url, self._proxies.values())
+        self._proxy_secrets = [secret for user, password in pairs for secret in (password, f"{user}:{password}")]
 
     def get(
         self,
@@ -161,7 +157,7 @@ class Transport:
 
     def _send(self, request: requests.Request, call: Call) -> SealedAnswer:
         self._redactor.know(*self._proxy_secrets)
-        keywords: dict[str, Any] = {"proxies": dict(self._options.proxies), "timeout": call}
+        keywords: dict[str, Any] = {"proxies": dict(self._proxies), "timeout": call}
         try:
             response = self._session.send(request.prepare(), stream=True, allow_redirects=False, **keywords)
         except FAULTS as error:
@@ -180,7 +176,8 @@ class Transport:
 
     def _failure(self, error: Exception, call: Call) -> PassingError:
         root, kind = _root(error), _kind(error, call)
-        said, is_unsent = self._said(root), kind is UnsentError
+        said = quote(self._redactor.clean(f"{type(root).__name__}: {root}".strip()))
+        is_unsent = kind is UnsentError
         match root:
             case _ if isinstance(error, DecodeError):
                 told = "invalid_response", "the answer's compression is damaged", _PEER_ADVICE
@@ -198,9 +195,6 @@ class Transport:
                 told = "connection", f"{_FAILED[kind]}: {said}", _NETWORK_ADVICE
         code, message, advice = told
         return kind(code, message, advice=advice)
-
-    def _said(self, error: BaseException) -> str:
-        return quote(self._redactor.clean(f"{type(error).__name__}: {error}".strip()))
 
 
 class _Session(requests.Session):

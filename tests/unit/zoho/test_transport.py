@@ -935,6 +935,16 @@ def test_a_proxy_that_echoes_its_password_does_not_show_it(
     assert "407 who is <secret>" in error.message
 
 
+def test_a_proxy_may_be_named_without_its_scheme(open_transport: OpenTransport, start_server: StartServer) -> None:
+    """As the environment's may; it hears its password then too, and the password is hidden."""
+    heard: list[bytes] = []
+    proxy = start_server(answering(b"HTTP/1.1 407 who is proxy-secret\r\nContent-Length: 0\r\n\r\n", heard))
+    options = transport_options(30, 30, {"https": f"user:proxy-secret@localhost:{proxy.port}"})
+    error = failure(lambda: open_transport(options).get("https://zoho.invalid/", {}, {}))
+    assert b"\r\nProxy-Authorization: Basic dXNlcjpwcm94eS1zZWNyZXQ=\r\n" in heard[0]
+    assert "407 who is <secret>" in error.message
+
+
 def test_a_proxy_hears_its_password(open_transport: OpenTransport, start_server: StartServer) -> None:
     """Credentials of the proxy's URL go to the proxy."""
     heard: list[bytes] = []
