@@ -95,6 +95,11 @@ def started(work: Callable[[], None]) -> Thread:
     return thread
 
 
+def polling() -> list[Thread]:
+    """Give the threads that poll."""
+    return [thread for thread in threads() if thread.name == "poll-acme"]
+
+
 def test_due_jobs_are_polled_and_land_in_the_table() -> None:
     """A scrape polls each job once; the reports are there afterwards."""
     scene = Scene()
@@ -362,10 +367,10 @@ def test_polling_threads_hold_up_no_end() -> None:
     scene.upstream.gate.clear()
     scene.refresher.refresh(0)
     assert scene.upstream.begun.wait(PATIENCE_SECONDS)
-    polling = [thread for thread in threads() if thread.name == "poll-acme"]
+    at_work = polling()
     scene.upstream.gate.set()
-    assert polling
-    assert all(thread.daemon for thread in polling)
+    assert at_work
+    assert all(thread.daemon for thread in at_work)
 
 
 def test_lost_outcome_is_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -471,7 +476,7 @@ def test_poll_of_a_forgotten_job_lands_nowhere() -> None:
 
 
 def test_poll_under_way_ends_on_its_old_road() -> None:
-    """A reload that narrows an account drops what waits and lets the poll under way land; then all goes on anew."""
+    """A reload lets the poll under way land as it began; what waits takes the new road."""
     scene = Scene()
     scene.upstream.gate.clear()
     scene.refresher.refresh(0)
@@ -482,6 +487,39 @@ def test_poll_under_way_ends_on_its_old_road() -> None:
     eventually(lambda: scene.watched(DEALS).report == report())
     scene.scrape()
     assert (scene.upstream.asked, wider.asked) == ([DEALS], [LEADS])
+
+
+def test_waiting_polls_end_with_their_account() -> None:
+    """A reload that takes an account away lets nothing more be asked of it, and keeps no job from its next poll."""
+    scene = Scene()
+    scene.upstream.gate.clear()
+    scene.refresher.refresh(0)
+    assert scene.upstream.begun.wait(PATIENCE_SECONDS)
+    scene.refresher.reconfigure({}, constant_schedule(15))
+    scene.upstream.gate.set()
+    eventually(lambda: not polling())
+    assert (scene.upstream.asked, scene.watched(LEADS).report) == ([DEALS], None)
+    scene.refresher.reconfigure({"acme": scene.upstream}, constant_schedule(15))
+    scene.scrape()
+    assert (scene.upstream.asked, scene.watched(LEADS).report) == ([DEALS, LEADS], report())
+
+
+def test_account_is_made_narrower_at_once() -> None:
+    """A reload lets no more polls be under way together than the account allows now, but those that are."""
+    keys = tuple(JobKey("acme", "Leads", str(number)) for number in range(9))
+    scene = Scene(keys=keys, max_concurrency=3)
+    scene.upstream.gate.clear()
+    scene.refresher.refresh(0)
+    eventually(lambda: len(scene.upstream.asked) == 3)
+    narrow = scene.way(lambda _: report())
+    narrow.gate.clear()
+    scene.refresher.reconfigure({"acme": narrow}, constant_schedule(15))
+    scene.upstream.gate.set()
+    eventually(lambda: (len(polling()), len(narrow.asked)) == (1, 1))
+    assert len(scene.upstream.asked) == 3
+    narrow.gate.set()
+    scene.scrape()
+    assert all(job.report == report() for job in scene.table.jobs())
 
 
 def test_waiting_job_is_overdue_once_it_is_stale() -> None:
