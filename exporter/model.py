@@ -22,6 +22,8 @@ DURATION_BOUNDS = (60.0, 180.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 14
 """Upper bounds of the job duration histogram's buckets, seconds: from a minute to a working day."""
 TOKEN_PATTERN = r"[\x21-\x7e]{1,4096}"  # noqa: S105 - a pattern, no secret
 """An access token, whole: what fits into a header."""
+EARLY_SECONDS = 60.0
+"""How long before its end an access token is no longer used; at most half its life."""
 
 
 class DataCenter(StrEnum):
@@ -272,12 +274,16 @@ class ModuleTotals:
 
 @dataclass(frozen=True, slots=True)
 class KeptToken:
-    """An access token as it is kept across restarts. `fingerprint` tells for which credentials it was minted."""
+    """An access token as it is kept across restarts. `fingerprint` tells for which credentials it was minted.
+
+    So long before its end, `early_seconds`, it is no longer used.
+    """
 
     value: str = field(repr=False)
     expires_at: float
     api_domain: str
     fingerprint: str
+    early_seconds: float = EARLY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from exporter.errors import PassingError, PollError, RefusedError
-from exporter.model import TOKEN_PATTERN, KeptToken
+from exporter.model import EARLY_SECONDS, TOKEN_PATTERN, KeptToken
 from exporter.zoho.codes import OTHER
 from exporter.zoho.wire import Answer, SealedAnswer, parse_object, quote, retry_after_seconds, seconds_of
 
@@ -54,7 +54,9 @@ def decode_token(sealed: SealedAnswer) -> KeptToken:
     if value and re.fullmatch(TOKEN_PATTERN, value):
         api_domain = document.get("api_domain")
         named = api_domain if isinstance(api_domain, str) else ""
-        return KeptToken(value, answer.received_at + _lifetime_seconds(document), named, fingerprint="")
+        seconds = _lifetime_seconds(document)
+        early_seconds = min(EARLY_SECONDS, seconds / 2)
+        return KeptToken(value, answer.received_at + seconds, named, fingerprint="", early_seconds=early_seconds)
     raise _refusal(answer, document)
 
 

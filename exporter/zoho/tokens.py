@@ -19,8 +19,6 @@ from exporter.zoho.permits import CoolDown
 
 _log = logging.getLogger(__name__)
 
-EARLY_SECONDS = 60.0
-"""How long before its end a token is no longer used."""
 MINTS_PER_WINDOW = 10
 MINT_WINDOW_SECONDS = 600.0
 """Zoho's limit: tokens per refresh token. Source: Zoho accounts, token limits."""
@@ -80,7 +78,7 @@ class TokenSource:
         self._suspects: dict[JobKey, None] = {}
 
     def token(self, deadline: float) -> KeptToken:
-        """Give a token that is good for at least `EARLY_SECONDS`, minting one if need be; wait until `deadline` only.
+        """Give a token that is good for a while yet, minting one if need be; wait until `deadline` only.
 
         Raises:
             TokenRefusedError: there is none, and when we shall ask again.
@@ -160,7 +158,7 @@ class TokenSource:
         """Give the token that was minted with such credentials, in this process or an earlier one, if it is good."""
         token = self._account.standing.token
         is_ours = token is not None and token.fingerprint == fingerprint
-        return token if token and is_ours and self._clock() < token.expires_at - EARLY_SECONDS else None
+        return token if token and is_ours and self._clock() < token.expires_at - token.early_seconds else None
 
     def _refreshed(self, deadline: float) -> KeptToken:
         rechecks, fingerprint = self._rechecks, self._fingerprint()

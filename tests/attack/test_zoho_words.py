@@ -207,6 +207,16 @@ def test_o7_a_401_of_a_token_that_others_are_answered_with_is_the_jobs_own(start
     assert pages[-1].by_job("poll_error", "code") == {"1": code}
 
 
+@pytest.mark.parametrize("seconds", [20, 60])
+def test_o8a_a_token_of_a_short_life_serves_for_half_of_it(start: Start, peer: Peer, seconds: int) -> None:
+    """Scrapes one after another do not mint a token each, however soon it ends."""
+    peer.tokens = lambda _: [answer({"access_token": "1000.short", "expires_in": seconds, "api_domain": peer.url})]
+    exporter = start(environment={"ZOHO_JOBS": "Leads/1"})
+    pages = [exporter.scrape() for _ in range(4)]
+    assert len(peer.refreshes) == 1
+    assert counts(pages[-1]) == {"Leads": 1}
+
+
 COUNTS: list[tuple[str, set[float | None]]] = [
     ("30", {30}),
     ('"30"', {30}),

@@ -98,6 +98,13 @@ def test_a_tokens_end_is_read_or_is_an_hour_away(lifetime: str, expires_at: floa
     assert decode_token(answer(f'{{"access_token":"{TOKEN}",{lifetime}}}')).expires_at == expires_at
 
 
+@pytest.mark.parametrize(("lifetime", "early_seconds"), [(3600, 60.0), (120, 60.0), (119, 59.5), (20, 10.0)])
+def test_a_token_is_used_for_half_its_life_at_least(lifetime: int, early_seconds: float) -> None:
+    """A minute before its end it is no longer used, but none is minted only to be thrown away."""
+    body = f'{{"access_token":"{TOKEN}","expires_in":{lifetime}}}'
+    assert decode_token(answer(body)).early_seconds == early_seconds
+
+
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize(
     ("body", "reason", "advice", "is_passing"),
