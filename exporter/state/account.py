@@ -11,14 +11,11 @@ from exporter.errors import HeldBackError
 from exporter.model import Growth, JobKey, JobSource, JobSpec, ModuleTotals, Standing, TrackedJob
 from exporter.state.documents import Changes, Kind, Row, Value
 from exporter.state.ledger import Ledger
-from exporter.state.port import Claim, Note, Purse
+from exporter.state.port import BUDGET, CIRCUIT, Claim, Note, Purse
 from exporter.state.writer import Writer
 
 WRITE_PATIENCE_SECONDS = 0.25
 """How long a call waits until its credit is written; then it goes out all the same."""
-BUDGET = "budget"
-"""Why a poll is held back: the account's own budget, or Zoho's remaining credits."""
-CLAIMED = "circuit"
 
 
 class MemoryAccount:
@@ -138,7 +135,7 @@ class MemoryAccount:
             standing = self._claims.get(key)
             # One that lasts longer than any is of before a clock was set back.
             if standing and 0 < standing.expires_at - now <= lease_seconds:
-                raise HeldBackError(CLAIMED, f"{key} is polled already")
+                raise HeldBackError(CIRCUIT, f"{key} is polled already")
             claim = Claim(key, next(self._tokens), now + lease_seconds, is_probe)
             self._book(claim, purse, now)
             self._claims[key] = claim

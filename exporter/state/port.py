@@ -11,6 +11,10 @@ from typing import Protocol
 
 from exporter.model import Growth, JobKey, JobSpec, ModuleTotals, Standing, TrackedJob
 
+CIRCUIT = "circuit"
+"""Why a poll is held back: Zoho asked the account to pause, there is no access token, or another polls the job."""
+BUDGET = "budget"
+"""Why a poll is held back: the account's own budget, or Zoho's remaining credits."""
 OPERATIONS = ("load", "save_job", "forget_jobs", "save_ledger", "renew", "close")
 """What may fail, as `Health` counts it."""
 Note = Callable[[TrackedJob], tuple[TrackedJob, Growth]]

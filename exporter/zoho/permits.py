@@ -10,12 +10,8 @@ from threading import Lock
 
 from exporter.errors import DeadTokenError, HeldBackError, OutOfCreditsError, RefusedError, ThrottledError
 from exporter.model import JobKey, JobReport, Pause, Standing, TrackedJob
-from exporter.state.port import AccountState, Claim, Note, Purse
+from exporter.state.port import BUDGET, CIRCUIT, AccountState, Claim, Note, Purse
 
-CIRCUIT = "circuit"
-"""Why a poll is held back: Zoho asked the account to pause, or there is no access token."""
-BUDGET = "budget"
-"""Why a poll is held back: the account's own budget, or Zoho's remaining credits."""
 RESERVE_LOOK_SECONDS = 3600.0
 """How often one poll looks whether Zoho's remaining credits are above the reserve again: only an answer tells."""
 PLENTY = 0.5
