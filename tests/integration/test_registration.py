@@ -1,6 +1,5 @@
 """Jobs registered over HTTP: kept whatever happens, and an API that keeps its own contract."""
 
-import os
 import re
 import signal
 import subprocess
@@ -16,7 +15,7 @@ from processes import bare_environment, exporter_command, started, unmeasured_en
 from exporter.simulator import Simulator
 
 TOKEN = {"Authorization": "Bearer swordfish"}
-ROUNDS = int(os.environ.get("KILL_ROUNDS", "5"))
+ROUNDS = 10
 
 
 @pytest.fixture
