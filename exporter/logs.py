@@ -6,7 +6,7 @@ Modules use the standard library's loggers and put identities into `extra`; stru
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
 import structlog
@@ -17,6 +17,12 @@ LONGEST_LINE = 8192
 """Characters."""
 _LONGEST_VALUES = (4096, 1024, 256, 64)
 """Characters of each value of a line that would be too long, as many as fit."""
+_RENDERERS: Mapping[str, structlog.typing.Processor] = {
+    "logfmt": structlog.processors.LogfmtRenderer(
+        key_order=["timestamp", "level", "logger", "event"], drop_missing=True
+    ),
+    "json": structlog.processors.JSONRenderer(sort_keys=False),
+}
 
 
 def configure_logging(
@@ -41,11 +47,6 @@ def _log_end_of_thread(ended: threading.ExceptHookArgs) -> None:
 
 
 def _formatter(log_format: str, clean: Callable[[str], str]) -> logging.Formatter:
-    renderer = (
-        structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "logger", "event"], drop_missing=True)
-        if log_format == "logfmt"
-        else structlog.processors.JSONRenderer(sort_keys=False)
-    )
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
             structlog.stdlib.add_log_level,
@@ -56,7 +57,7 @@ def _formatter(log_format: str, clean: Callable[[str], str]) -> logging.Formatte
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
-            _bounded(renderer, clean),
+            _bounded(_RENDERERS[log_format], clean),
         ],
     )
 

@@ -53,12 +53,16 @@ def create_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
-        subparser = commands.add_parser(
-            command.name, help=command.summary, description=command.description, allow_abbrev=False
-        )
-        command.add_flags(subparser)
-        subparser.set_defaults(execute=command.execute)
+        _add(command, commands)
     return parser
+
+
+def _add(command: Command, commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        command.name, help=command.summary, description=command.description, allow_abbrev=False
+    )
+    command.add_flags(parser)
+    parser.set_defaults(execute=command.execute)
 
 
 def _with_command(arguments: Sequence[str]) -> list[str]:

@@ -2,11 +2,13 @@
 
 import sys
 from argparse import Namespace
+from collections.abc import Collection, Iterator
 
 from exporter.app import guard_of
 from exporter.cli.command import Command, counted, settings_of
 from exporter.errors import ConfigurationError
-from exporter.settings import JobFiles, matching
+from exporter.model import JobKey
+from exporter.settings import JobFiles, Settings, matching
 
 
 def _execute(options: Namespace) -> int:
@@ -20,14 +22,16 @@ def _execute(options: Namespace) -> int:
     for pattern in settings.job_files:
         if not matching([pattern]):
             sys.stderr.write(f"warning: job_files: no file matches {pattern}\n")
-    specs = (*settings.job_specs, *reading.specs)
-    lines = [
-        f"  {alias}: data centre {account.data_center_name}, {account.environment}, "
-        f"{counted(len({spec.key for spec in specs if spec.key.account == alias}), 'job')}"
-        for alias, account in sorted(settings.accounts.items())
-    ]
-    sys.stdout.write("\n".join(["The configuration is right.", *lines]) + "\n")
+    keys = {spec.key for spec in (*settings.job_specs, *reading.specs)}
+    sys.stdout.write("\n".join(["The configuration is right.", *_lines(settings, keys)]) + "\n")
     return 0
+
+
+def _lines(settings: Settings, keys: Collection[JobKey]) -> Iterator[str]:
+    """Say of each account where it is, and how many jobs it has."""
+    for alias, account in sorted(settings.accounts.items()):
+        jobs = counted(sum(key.account == alias for key in keys), "job")
+        yield f"  {alias}: data centre {account.data_center_name}, {account.environment}, {jobs}"
 
 
 COMMAND = Command(

@@ -35,24 +35,30 @@ def _execute(options: Namespace) -> int:
 
 def _settings(simulator: Simulator, flags: dict[str, object]) -> Settings:
     """Give the demo's settings; neither the environment nor a file of the user's is looked at."""
-    scenario = simulator.scenario
-    account = {
-        "ZOHO_ACCOUNT": _ALIAS,
-        "ZOHO_ACCOUNTS_URL": simulator.url,
-        "ZOHO_API_URL": simulator.url,
-        "ZOHO_CLIENT_ID": scenario.client_id,
-        "ZOHO_CLIENT_SECRET": scenario.client_secret,
-        "ZOHO_REFRESH_TOKEN": scenario.refresh_token,
-        **_ACCELERATED,
-    }
     settings = load_settings(
-        None, overrides=_DEFAULTS | flags, environ=account, dotenv_file=None, secrets_dir=Path("no secrets directory")
+        None,
+        overrides=_DEFAULTS | flags,
+        environ=_account(simulator) | _ACCELERATED,
+        dotenv_file=None,
+        secrets_dir=Path("no secrets directory"),
     )
     jobs = tuple(
         JobSettings(account=_ALIAS, module=job.module, job_id=job.job_id, name=job.name, group=job.group)
         for job in DEMO_FLEET
     )
     return settings.model_copy(update={"jobs": jobs})
+
+
+def _account(simulator: Simulator) -> dict[str, str]:
+    scenario = simulator.scenario
+    return {
+        "ZOHO_ACCOUNT": _ALIAS,
+        "ZOHO_ACCOUNTS_URL": simulator.url,
+        "ZOHO_API_URL": simulator.url,
+        "ZOHO_CLIENT_ID": scenario.client_id,
+        "ZOHO_CLIENT_SECRET": scenario.client_secret,
+        "ZOHO_REFRESH_TOKEN": scenario.refresh_token,
+    }
 
 
 def _announce(settings: Settings, port: int) -> None:

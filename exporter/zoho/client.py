@@ -123,22 +123,24 @@ class OpenAccount:
 
     def status(self) -> UpstreamStatus:
         """Give what the metrics show of this account's calls."""
-        meter, limits = self._meter, self._setup.limits
         return UpstreamStatus(
             token=self._tokens.status(),
-            credits=CreditStatus(
-                spent=meter.credits_spent,
-                used_24h=self._state.used(),
-                budget=limits.daily_budget,
-                reserve=limits.reserve,
-                remaining=self._state.standing.credits_remaining,
-                is_reserve_reached=self._permits.is_reserve_reached,
-                unwritten=self._state.unwritten(),
-            ),
-            is_up=meter.is_up,
+            credits=self._credits(),
+            is_up=self._meter.is_up,
             is_circuit_open=self._permits.is_open or self._tokens.is_cooling_down(),
-            in_flight=meter.in_flight,
-            durations=meter.durations,
+            in_flight=self._meter.in_flight,
+            durations=self._meter.durations,
+        )
+
+    def _credits(self) -> CreditStatus:
+        return CreditStatus(
+            spent=self._meter.credits_spent,
+            used_24h=self._state.used(),
+            budget=self._setup.limits.daily_budget,
+            reserve=self._setup.limits.reserve,
+            remaining=self._state.standing.credits_remaining,
+            is_reserve_reached=self._permits.is_reserve_reached,
+            unwritten=self._state.unwritten(),
         )
 
     def close(self) -> None:

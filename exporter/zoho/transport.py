@@ -165,11 +165,7 @@ class Transport:
                 raise  # a fault of our own
             raise self._failure(error, call) from error
         if response.is_redirect:
-            raise PassingError(
-                "invalid_response",
-                f"refused a redirect (HTTP {response.status_code}): Zoho's API does not redirect",
-                advice="check the data centre and whether a proxy or a sign-in page stands in between",
-            )
+            raise _redirected(response.status_code)
         headers = {name.lower(): value for name, value in response.headers.items()}
         answer = Answer(response.status_code, headers, response.raw.data or b"", self._clock())
         return SealedAnswer(answer, self._redactor)
@@ -221,6 +217,14 @@ class _Adapter(HTTPAdapter):
 
     def cert_verify(self, *_: object) -> None:
         """Leave verification to the context, which requires it."""
+
+
+def _redirected(status: int) -> PassingError:
+    return PassingError(
+        "invalid_response",
+        f"refused a redirect (HTTP {status}): Zoho's API does not redirect",
+        advice="check the data centre and whether a proxy or a sign-in page stands in between",
+    )
 
 
 def _kind(error: Exception, call: Call) -> type[PassingError]:

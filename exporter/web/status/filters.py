@@ -28,19 +28,20 @@ def choices(snapshot: Snapshot, given: Mapping[str, str]) -> Iterator[tuple[str,
 
     What the reader asked for is among the options even where no job has it.
     """
-    specs = [job.spec for job in snapshot.jobs]
     states = {ATTENTION: "Needs attention"} | {state.value: state.value.capitalize() for state in JobState}
     state = given.get("state", "")
     chosen = {**given, "state": next((value for value in states if value.casefold() == state.casefold()), state)}
-    offered = {
-        "account": _same(account.account.alias for account in snapshot.accounts),
-        "module": _same(spec.key.module for spec in specs),
-        "state": states,
-        "group": _same(spec.group for spec in specs),
-    }
-    for name, texts in offered.items():
+    for name, texts in _offered(snapshot, states):
         value = chosen.get(name, "")
         yield name, texts if value in {"", *texts} else {**texts, value: value}, value
+
+
+def _offered(snapshot: Snapshot, states: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, str]]]:
+    specs = [job.spec for job in snapshot.jobs]
+    yield "account", _same(account.account.alias for account in snapshot.accounts)
+    yield "module", _same(spec.key.module for spec in specs)
+    yield "state", states
+    yield "group", _same(spec.group for spec in specs)
 
 
 def _same(values: Iterable[str]) -> dict[str, str]:
