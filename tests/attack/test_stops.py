@@ -37,6 +37,7 @@ STORMS: dict[str, Sequence[int]] = {
 }
 
 
+@pytest.mark.timeout(120 + ROUNDS * 5)
 def test_t3_reload_and_stop_back_to_back_ends(start: Start) -> None:
     """A process that gets SIGHUP and at once SIGTERM ends soon with status 0, however often that is tried."""
 
