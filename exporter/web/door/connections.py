@@ -11,7 +11,7 @@ import logging
 import resource
 import socket
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum, auto
@@ -73,6 +73,9 @@ class Connections:
         self.tls = tls
         self.patience = patience or Patience()
         self.open: set[Connection] = set()
+        self._queues: defaultdict[str, defaultdict[Awaited | None, dict[Connection, None]]]
+        self._queues = defaultdict(lambda: defaultdict(dict))
+        """By address and what is awaited of them, the longest waiting first: a crowd makes no choice a long one."""
 
     @classmethod
     def behind(cls, guard: Guard, max_requests: int) -> "Connections":
@@ -81,30 +84,51 @@ class Connections:
         patience = Patience(most_connections=max(min(most, raise_file_limit() - _OTHER_FILES), 16))
         return cls(guard.tls, patience)
 
-    def enter(self, connection: "Connection") -> None:
-        """Take in a connection, and end another one when there are too many."""
-        self.open.add(connection)
-        if len(self.open) > self.patience.most_connections:
-            self._end_longest(self.open, connection)
+    def enter(self, newcomer: "Connection") -> None:
+        """Take in a connection, and end another one when there are too many, or itself where all have more right."""
+        self.open.add(newcomer)
+        if len(self.open) <= self.patience.most_connections:
+            return
+        if victim := self._longest(*Awaited):
+            self._end(victim)
+        else:
+            answered = self._longest(None)
+            self._end(answered if answered and answered.address != newcomer.address else newcomer)
+
+    def note(self, connection: "Connection", before: Awaited | None) -> None:
+        """Put a connection behind those of its address that wait for the same."""
+        queues = self._queues[connection.address]
+        queues[before].pop(connection, None)
+        queues[connection.awaited][connection] = None
+
+    def leave(self, connection: "Connection") -> None:
+        """Let go of a connection."""
+        self.open.discard(connection)
+        queues = self._queues[connection.address]
+        queues[connection.awaited].pop(connection, None)
+        if not any(queues.values()):
+            del self._queues[connection.address]
 
     def note_unread(self) -> None:
         """End a connection when too many don't read their answers."""
-        unread = {connection for connection in self.open if connection.awaited is Awaited.READING}
-        if len(unread) > self.patience.most_unread:
-            self._end_longest(unread, None)
+        count = sum(len(queues[Awaited.READING]) for queues in self._queues.values())
+        if count > self.patience.most_unread and (victim := self._longest(Awaited.READING)):
+            self._end(victim)
 
-    def _end_longest(self, candidates: set["Connection"], newcomer: "Connection | None") -> None:
-        among = {one for one in candidates if one.awaited is not None and one is not newcomer} or candidates
-        shares = Counter(one.address for one in among)
+    def _longest(self, *kinds: Awaited | None) -> "Connection | None":
+        """Find whom to end: of the address that has most, for one client, however eager, does not push out the others.
 
-        def worth(one: Connection) -> tuple[int, bool, bool, float]:
-            # Of the address that holds most: one client, however eager, does not push out the others. Whoever owes us
-            # something is ended before one that rests, and last one that we owe an answer.
-            is_resting = one.awaited is Awaited.NEXT_REQUEST
-            return -shares[one.address], one.awaited is None, is_resting, one.waiting_since
+        Whoever owes us something goes before one that rests.
+        """
+        shares = {address: sum(len(queues[kind]) for kind in kinds) for address, queues in self._queues.items()}
+        if not any(shares.values()):
+            return None
+        queues = self._queues[max(shares, key=lambda address: shares[address])]
+        oldest = [next(iter(queues[kind])) for kind in kinds if queues[kind]]
+        return min(oldest, key=lambda one: (one.awaited is Awaited.NEXT_REQUEST, one.waiting_since))
 
-        victim = min(among, key=worth)
-        self.open.discard(victim)
+    def _end(self, victim: "Connection") -> None:
+        self.leave(victim)
         victim.end()
 
 
@@ -134,8 +158,8 @@ class Connection(H11Protocol):
         self.address = address
         if task := asyncio.current_task():
             self._end = task.cancel
-        self._await(Awaited.HEAD)
         self.neighbours.enter(self)
+        self._await(Awaited.HEAD)
         try:
             self._tls = await self.neighbours.tls() if self.neighbours.tls else None
             context = self._tls.context if self._tls else None
@@ -215,7 +239,8 @@ class Connection(H11Protocol):
     def _await(self, awaited: Awaited | None) -> None:
         if awaited is self.awaited:
             return
-        self.awaited, self.waiting_since = awaited, self.loop.time()
+        before, self.awaited, self.waiting_since = self.awaited, awaited, self.loop.time()
+        self.neighbours.note(self, before)
         if self._limit is not None:
             self._limit.cancel()
             self._limit = None
@@ -224,4 +249,4 @@ class Connection(H11Protocol):
 
     def _forget(self) -> None:
         self._await(None)
-        self.neighbours.open.discard(self)
+        self.neighbours.leave(self)
