@@ -92,6 +92,8 @@ class Application:
         self.now = clock
         self._stopwatch = stopwatch
         self._changing = Lock()
+        self._writing_turn = Lock()
+        """Whose page is written: side by side they would all come late, and hold up the server's own thread."""
         self._accounts = Accounts(store, redactor or Redactor(), clock=clock, stopwatch=stopwatch, draw=draw)
         self._accounts.configure(settings)
         self._table = JobTable(store, _taken(Retention, settings))
@@ -122,8 +124,9 @@ class Application:
             self._store.refresh(deadline)
             self._refresher.refresh(deadline - self._writing.expected(self._table.count()))
         begun = self._stopwatch()
-        snapshot = self.snapshot()
-        page = render(self._families, snapshot, accept, groups)
+        with self._writing_turn:
+            snapshot = self.snapshot()
+            page = render(self._families, snapshot, accept, groups)
         ended = self._stopwatch()
         self._writing.note(len(snapshot.jobs), ended - begun)
         self._telemetry.note_scrape(ended - started)

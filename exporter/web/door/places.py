@@ -72,5 +72,6 @@ class Places:
 
 
 def late() -> HTTPException:
-    """Refuse a request that nobody can work on in time."""
-    return HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once", {"Retry-After": "1"})
+    """Refuse a request that nobody can work on in time, and those that were sent behind it without waiting for it."""
+    headers = {"Retry-After": "1", "Connection": "close"}
+    return HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once", headers)

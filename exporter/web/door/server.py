@@ -12,6 +12,7 @@ from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from itertools import count
 from threading import Thread
 
 import uvicorn
@@ -29,6 +30,8 @@ _log = logging.getLogger(__name__)
 SSLProtocol.max_size = 16 * 1024
 
 _BACKLOG = 1024
+_ACCEPTED_AT_ONCE = 64
+"""How many connections a turn of the loop takes: with few, a newcomer waits long behind a crowd that keeps it busy."""
 _REST_SECONDS = 0.5
 """How long nothing is accepted after it has failed."""
 _FAREWELL_SECONDS = 1.0
@@ -148,8 +151,9 @@ class WebServer:
             connection.end()
 
     async def _accept(self, loop: asyncio.AbstractEventLoop) -> None:
-        while True:
-            await asyncio.sleep(0)  # whatever crowd waits to be accepted, the others get their turn
+        for number in count():
+            if not number % _ACCEPTED_AT_ONCE:
+                await asyncio.sleep(0)  # whatever crowd waits to be accepted, the others get their turn
             try:
                 accepted, address = await loop.sock_accept(self._listener)
             except ConnectionError:

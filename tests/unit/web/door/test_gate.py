@@ -217,7 +217,8 @@ def test_too_many_requests_at_once_are_told_to_come_back(site: Callable[..., Sit
         healthy = requests.get(f"{url}/-/healthy", timeout=30)
         held.released.set()
         assert first.result().text == "done"
-    assert (second.status_code, second.headers["Retry-After"]) == (503, "1")
+    told = second.headers["Retry-After"], second.headers["Connection"]
+    assert (second.status_code, *told) == (503, "1", "close")
     assert second.text == "too many requests at once\n"
     assert healthy.status_code == 200
     assert requests.get(f"{url}/echo", timeout=30).ok
