@@ -127,8 +127,8 @@ class Application:
         with self._writing_turn:
             snapshot = self.snapshot()
             page = render(self._families, snapshot, accept, groups)
-        ended = self._stopwatch()
-        self._writing.note(len(snapshot.jobs), ended - begun)
+            ended = self._stopwatch()
+            self._writing.note(len(snapshot.jobs), ended - begun)
         self._telemetry.note_scrape(ended - started)
         return page
 

@@ -9,6 +9,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 API_PATH = "/api/"
 """Below it refusals are for programs."""
 MEDIA_TYPE = "application/problem+json"
+SOON = {"Retry-After": "1", "Connection": "close"}
+"""For a request that there is no room for: what was sent behind it without waiting goes with it."""
 
 
 def problem(status: int, title: str, detail: str, errors: Sequence[dict[str, str]] = ()) -> Response:

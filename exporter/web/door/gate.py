@@ -25,7 +25,7 @@ from starlette.types import Receive, Scope, Send
 from exporter.web.door.places import Places, late
 from exporter.web.guard import Entry, Guard
 from exporter.web.news import News
-from exporter.web.problems import refusal
+from exporter.web.problems import SOON, refusal
 from exporter.web.request import Request
 
 _log = logging.getLogger(__name__)
@@ -36,7 +36,6 @@ _MOST_BYTES_AT_ONCE = 16 * _MOST_BODY_BYTES
 _PART = r"[A-Za-z0-9_.-]{1,128}"
 _BUSY_THREADS = 8
 _CHECKS_AT_ONCE = 1000
-_SOON = {"Retry-After": "1"}
 _DEFAULTS: Mapping[str, str] = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -106,7 +105,7 @@ class Gate:
         except HTTPException as error:
             answer = refusal(request.path, error)
         except asyncio.CancelledError:
-            stopping = HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "the exporter is stopping", _SOON)
+            stopping = HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "the exporter is stopping", SOON)
             answer = refusal(request.path, stopping)
         except Exception as error:  # noqa: BLE001 - the edge of a request: one bug must not end the others
             answer = self._failed(request, error)
@@ -159,7 +158,7 @@ class Gate:
             body += chunk
             self._held_bytes += len(chunk)
             if self._held_bytes > _MOST_BYTES_AT_ONCE:
-                raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "too many bodies at once", _SOON)
+                raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "too many bodies at once", SOON)
             _refuse_large(len(body))
 
     def _failed(self, request: Request, error: Exception) -> Response:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from starlette.exceptions import HTTPException
 
+from exporter.web.problems import SOON
 from exporter.web.threads import in_thread
 
 T = TypeVar("T")
@@ -72,6 +73,5 @@ class Places:
 
 
 def late() -> HTTPException:
-    """Refuse a request that nobody can work on in time, and those that were sent behind it without waiting for it."""
-    headers = {"Retry-After": "1", "Connection": "close"}
-    return HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once", headers)
+    """Refuse a request that nobody can work on in time."""
+    return HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once", SOON)

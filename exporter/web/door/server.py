@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 SSLProtocol.max_size = 16 * 1024
 
 _BACKLOG = 1024
-_ACCEPTED_AT_ONCE = 64
+_ACCEPTED_AT_ONCE = 32
 """How many connections a turn of the loop takes: with few, a newcomer waits long behind a crowd that keeps it busy."""
 _REST_SECONDS = 0.5
 """How long nothing is accepted after it has failed."""

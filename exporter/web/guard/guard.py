@@ -17,7 +17,7 @@ from exporter.web.guard.passwords import Passwords, Verdict, parse_login
 from exporter.web.guard.tls import Tls
 from exporter.web.guard.web_config import WebConfig
 from exporter.web.news import News
-from exporter.web.problems import API_PATH
+from exporter.web.problems import API_PATH, SOON
 from exporter.web.request import Request
 from exporter.web.threads import in_thread
 
@@ -31,7 +31,6 @@ _LONGEST_LOOK_SECONDS = 0.5
 """How long a request waits for files that may have changed; a disk that hangs must not hold it up. As long none waits
 again for files that did not rest."""
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="zoho-mass-update-exporter", charset="UTF-8"'}
-_SOON = {"Retry-After": "1"}
 
 API_IS_OFF = (
     "the job API is off. To switch it on, set web.api_token_file to a file that holds a bearer token, or guard the "
@@ -144,7 +143,7 @@ class Guard:
             case Verdict.REFUSED:
                 raise HTTPException(HTTPStatus.UNAUTHORIZED, "this user and password are not known", _CHALLENGE)
             case Verdict.BUSY:
-                raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, "too many passwords are being checked", _SOON)
+                raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, "too many passwords are being checked", SOON)
 
     def _check_entry(self, request: Request, entry: Entry | None, *, is_known: bool) -> None:
         match entry:
