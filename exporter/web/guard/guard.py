@@ -33,7 +33,7 @@ again for files that did not rest."""
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="zoho-mass-update-exporter", charset="UTF-8"'}
 
 API_IS_OFF = (
-    "the job API is off. To switch it on, set web.api_token_file to a file that holds a bearer token, or guard the "
+    "The job API is off. To switch it on, set web.api_token_file to a file that holds a bearer token, or guard the "
     "server with basic auth (--web.config.file)"
 )
 SEND_BEARER = "send the header Authorization: Bearer, with the token of api_token_file"
