@@ -143,6 +143,23 @@ def test_alert_is_changed_where_the_values_say_so(plain: dict[str, Manifest]) ->
     assert rules_of("alerts")["ZohoMassUpdateJobPartlyFailed"]["labels"]["severity"] == "info"
 
 
+@pytest.mark.parametrize(
+    ("alert", "own", "threshold", "changed"),
+    [
+        ("ZohoMassUpdateJobStalled", "> 30 * 60", "1h30m", "> 5400"),
+        ("ZohoMassUpdateJobWaitingTooLong", "> 60 * 60", "90s", "> 90"),
+        ("ZohoMassUpdateJobDataStale", "> 75 * 60", "1d", "> 86400"),
+    ],
+)
+def test_threshold_takes_the_place_of_the_alerts_own(
+    alert: str, own: str, threshold: str, changed: str, plain: dict[str, Manifest]
+) -> None:
+    """Nothing else of the expression changes."""
+    after = rules_of("alerts", f"--set=prometheusRule.alerts.{alert}.threshold={threshold}")[alert]["expr"]
+    assert after.count(changed) == 1
+    assert after.replace(changed, own) == plain[alert]["expr"]
+
+
 def test_labels_for_all_reach_alerts_alone(plain: dict[str, Manifest]) -> None:
     """A label more on a recorded series would part it from those that it is joined with."""
     after = rules_of("alerts")

@@ -124,8 +124,18 @@ from chart import CHART, Manifest, exporter_of, only, parse, refusal, render, ru
         ),
         (
             "default",
-            "--set=prometheusRule.alerts.ZohoMassUpdateJobFailed.threshold=1",
-            "- prometheusRule.alerts.ZohoMassUpdateJobFailed: Additional property threshold is not allowed",
+            "--set=prometheusRule.alerts.ZohoMassUpdateJobFailed.wait=1h",
+            "- prometheusRule.alerts.ZohoMassUpdateJobFailed: Additional property wait is not allowed",
+        ),
+        (
+            "default",
+            "--set=prometheusRule.alerts.ZohoMassUpdateJobStalled.threshold=",
+            "- prometheusRule.alerts.ZohoMassUpdateJobStalled.threshold: String length must be greater than or equal to 1",
+        ),
+        (
+            "alerts",
+            "--set=prometheusRule.alerts.ZohoMassUpdateExporterDown.threshold=1h",
+            "prometheusRule.alerts.ZohoMassUpdateExporterDown.threshold: this alert does not stand on one time alone; it",
         ),
         (
             "default",

@@ -195,6 +195,16 @@ httpGet:
 {{- $seconds -}}
 {{- end -}}
 
+{{/* The expression of an alert with another time than its own: (list rule duration). Times are written `30 * 60` there. */}}
+{{- define "exporter.withThreshold" -}}
+{{- $rule := first . -}}
+{{- $time := "> [0-9]+ \\* (60|3600)\\b" -}}
+{{- if ne (len (regexFindAll $time $rule.expr -1)) 1 -}}
+{{- fail (printf "prometheusRule.alerts.%s.threshold: this alert does not stand on one time alone; its wait is `for`" $rule.alert) -}}
+{{- end -}}
+{{- regexReplaceAllLiteral $time $rule.expr (printf "> %s" (include "exporter.seconds" (last .))) -}}
+{{- end -}}
+
 {{/* The rule files' groups, with what prometheusRule says of their alerts; a group without a rule is left out. */}}
 {{- define "exporter.ruleGroups" -}}
 {{- $values := .Values.prometheusRule -}}
@@ -202,7 +212,7 @@ httpGet:
 {{- range $path, $_ := .Files.Glob "files/rules/*.yml" -}}
 {{- range ($.Files.Get $path | fromYaml).groups -}}
 {{- $rules := list -}}
-{{- range .rules -}}
+{{- range $rule := .rules -}}
 {{- $own := get $values.alerts (.alert | default "") | default dict -}}
 {{- if not .alert -}}
 {{- $rules = append $rules . -}}
@@ -211,6 +221,9 @@ httpGet:
 {{- $labels = merge $labels ($own.labels | default dict) $values.additionalRuleLabels (.labels | default dict) -}}
 {{- $annotations := merge dict ($own.annotations | default dict) $values.additionalRuleAnnotations (.annotations | default dict) -}}
 {{- $changes := dict "labels" $labels "annotations" $annotations -}}
+{{- with $own.threshold -}}
+{{- $_ := set $changes "expr" (include "exporter.withThreshold" (list $rule .)) -}}
+{{- end -}}
 {{- with $own.for -}}
 {{- $_ := set $changes "for" . -}}
 {{- end -}}
