@@ -627,6 +627,14 @@ def test_package_has_all_that_it_needs(stocked_chart: Path, tmp_path: Path) -> N
         ("environment", "Without persistence", "kept in the Helm release"),
         ("demo", "made-up jobs", "Without persistence"),
         ("full", "https://127.0.0.1:10042/", "set serviceMonitor.enabled=true"),
+        ("default", "  zoho-acme, with the keys client_secret and refresh_token (account acme)\n", "zoho-api"),
+        ("full", "  zoho-acme, with the keys secret and token (account acme)\n  zoho-web, with the key", "emea.test"),
+        ("full", "  zoho-api, with the key bearer\n", "networkPolicy.extraEgress"),
+        ("environment", "describe pod", "The pod waits until"),
+        ("ingress", "at the first replica, acme-zoho-mass-update-exporter-0", "Discovery brings jobs alone"),
+        ("ingress", "networkPolicy.ingressFrom", "networkPolicy.extraEgress"),
+        ("route", "at the first replica, acme-zoho-mass-update-exporter-0", "networkPolicy.ingressFrom"),
+        ("pod", "kubectl --namespace watch logs", "crm"),
     ],
 )
 def test_notes_say_what_to_mind(noted_chart: Path, values: str, said: str, unsaid: str) -> None:
@@ -635,6 +643,27 @@ def test_notes_say_what_to_mind(noted_chart: Path, values: str, said: str, unsai
     assert said in notes
     assert unsaid not in notes
     assert "hunter2" not in notes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("discovery.enabled=true", "Discovery brings jobs alone."),
+        (
+            "networkPolicy.enabled=true,proxy.url=http://proxy:3128",
+            "If http://proxy:3128 is elsewhere: networkPolicy.e",
+        ),
+    ],
+)
+def test_notes_name_what_is_missing(noted_chart: Path, arguments: str, said: str) -> None:
+    """What the values leave half done, and what no template can look for in the cluster."""
+    assert said in only(render("default", f"--set={arguments}", chart=noted_chart), "Notes")["text"]
+
+
+def test_chart_says_who_keeps_it() -> None:
+    """A repository of charts asks whom to write to."""
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
+    assert [set(maintainer) for maintainer in chart["maintainers"]] == [{"name", "url"}]
 
 
 def test_documented_installations_render(tmp_path: Path) -> None:
@@ -646,6 +675,15 @@ def test_documented_installations_render(tmp_path: Path) -> None:
         done = run(*arguments.split())
         assert done.returncode == 0, done.stderr
         assert only(parse(done.stdout), "StatefulSet")["spec"]["replicas"] == 1
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"), [("# ingress.yaml", "Ingress"), ("# alerts.yaml", "PrometheusRule")], ids=["ingress", "alerts"]
+)
+def test_documented_additions_render(start: str, kind: str, tmp_path: Path) -> None:
+    """Each is a values file to go with the page's first."""
+    (tmp_path / "values.yaml").write_text(documented("yaml", start)[0], encoding="utf-8")
+    assert only(render("default", f"--values={tmp_path}/values.yaml"), kind)["apiVersion"]
 
 
 def test_documented_commands_work(tmp_path: Path) -> None:
