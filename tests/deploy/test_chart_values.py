@@ -134,8 +134,8 @@ from chart import CHART, Manifest, exporter_of, only, parse, refusal, render, ru
         ),
         (
             "alerts",
-            "--set=prometheusRule.alerts.ZohoMassUpdateExporterDown.threshold=1h",
-            "prometheusRule.alerts.ZohoMassUpdateExporterDown.threshold: this alert does not stand on one time",
+            "--set=prometheusRule.alerts.ZohoMassUpdateJobFailed.threshold=1h",
+            "prometheusRule.alerts.ZohoMassUpdateJobFailed.threshold: this alert does not stand on one time",
         ),
         (
             "default",

@@ -199,7 +199,8 @@ httpGet:
 {{- define "exporter.withThreshold" -}}
 {{- $rule := first . -}}
 {{- $time := "> [0-9]+ \\* (60|3600)\\b" -}}
-{{- if ne (len (regexFindAll $time $rule.expr -1)) 1 -}}
+{{- $times := regexFindAll "[<>]=? -?[0-9]+ \\* (60|3600)\\b" $rule.expr -1 -}}
+{{- if or (ne (len $times) 1) (not (regexMatch $time $rule.expr)) -}}
 {{- fail (printf "prometheusRule.alerts.%s.threshold: this alert does not stand on one time alone; its wait is `for`" $rule.alert) -}}
 {{- end -}}
 {{- regexReplaceAllLiteral $time $rule.expr (printf "> %s" (include "exporter.seconds" (last .))) -}}
