@@ -492,6 +492,7 @@ def test_scrape_config_finds_each_replica() -> None:
         "scheme": "HTTP",
         "dnsSDConfigs": [{"names": ["acme-zoho-mass-update-exporter.crm.svc"], "type": "A", "port": 10042}],
         "scrapeInterval": "30s",
+        "relabelings": [{"targetLabel": "namespace", "replacement": "crm"}],
     }
     assert only(render("replicas"), "Service")["metadata"]["name"] == "acme-zoho-mass-update-exporter"
 

@@ -71,7 +71,10 @@ def test_discovery_asks_each_replica_by_its_own_name() -> None:
         "scrapeClass": "tls",
         "scrapeProtocols": ["PrometheusText1.0.0"],
         "sampleLimit": 1000,
-        "relabelings": [{"targetLabel": "cluster", "replacement": "north"}],
+        "relabelings": [
+            {"targetLabel": "namespace", "replacement": "crm"},
+            {"targetLabel": "cluster", "replacement": "north"},
+        ],
         "metricRelabelings": [{"action": "drop", "sourceLabels": ["__name__"], "regex": "python_.*"}],
     }
 
