@@ -79,6 +79,18 @@ def test_discovery_asks_each_replica_by_its_own_name() -> None:
     }
 
 
+def test_discovered_job_is_scraped_at_the_replica_that_knows_it() -> None:
+    """With an external URL the list leads there, and from there to whichever replica."""
+    flags = ("--skip-schema-validation", "--set=config.web.external_url=https://ops.example/zoho")
+    spec = only(render("discovery", *flags), "ScrapeConfig")["spec"]
+    assert spec["httpSDConfigs"][0]["url"].endswith("crm.svc:10042/zoho/sd/jobs")
+    assert spec["relabelings"][1:4] == [
+        {"sourceLabels": ["__meta_url"], "regex": "https?://([^/]+)/.*", "targetLabel": "__address__"},
+        {"targetLabel": "__scheme__", "replacement": "http"},
+        {"targetLabel": "__metrics_path__", "replacement": "/zoho/probe"},
+    ]
+
+
 @pytest.mark.parametrize(
     ("switch", "expected"),
     [("true", {"collect[]": ["modules", "accounts", "exporter"]}), ("false", None)],
