@@ -1,4 +1,4 @@
-"""Write what `deploy/` derives from others: the chart's copies, its schema and table, the plain manifests."""
+"""Write what `deploy/` derives from others: the chart's copies, its schema of the settings, the plain manifests."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ _ORIGINALS = {
     "files/dashboards": ("grafana/zoho-*.json",),
 }
 # What the chart decides itself, by flags.
-_OWNED = {"config_file", "listen_address", "state", "systemd_socket"}
+_OWNED = {"config_file", "listen_address", "state"}
 _NEEDS_OPERATOR = ("servicemonitor.yaml", "prometheusrule.yaml")
 _HELM_LABELS = ("helm.sh/chart:", "app.kubernetes.io/managed-by:")
 _HEADER = f"# Rendered from the chart with {MANIFEST_VALUES}; make manifests writes it anew.\n"
