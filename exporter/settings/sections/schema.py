@@ -266,6 +266,12 @@ class Settings(Section):
     """Files with further jobs, as patterns (`jobs.d/*.yaml`), read again when they change."""
     stale_after: Annotated[float, duration("1s", "365d")] = 3600.0
     """A job's counts disappear once its last good report is older; at least `schedule.longest`."""
+    stalled_after: Annotated[float, duration("1s", "365d")] = 1800.0
+    """A running job has stalled once good polls have seen no change for so long. See [words.md](words.md)."""
+    takes_too_long_after: Annotated[float, duration("1s", "365d")] = 14_400.0
+    """A running job takes too long once it has run for longer."""
+    waits_long_after: Annotated[float, duration("1s", "365d")] = 3600.0
+    """A scheduled or queued job waits long once good polls have seen no change for so long."""
     retention: Annotated[float, duration("0s", "3650d")] = 604_800.0
     """How long an ended job stays on the page."""
     unknown_retention: Annotated[float, duration("0s", "3650d")] = 86_400.0

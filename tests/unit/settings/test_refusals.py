@@ -11,7 +11,8 @@ _Problems = Callable[..., list[str]]
 
 _DATA_CENTERS = "us, eu, in, au, cn, jp, ca, sa, uk, ae"
 _TOP_LEVEL = (
-    "accounts, jobs, job_labels, job_files, stale_after, retention, unknown_retention, max_jobs, probe_retention, "
+    "accounts, jobs, job_labels, job_files, stale_after, stalled_after, takes_too_long_after, waits_long_after, "
+    "retention, unknown_retention, max_jobs, probe_retention, "
     "max_probed_jobs, discovery_linger, poll_timeout, connect_timeout,"
     " scrape_timeout, scrape_timeout_offset, ca_bundle, proxy_url, schedule, state, web, log"
 )
