@@ -141,7 +141,7 @@ class Application:
         jobs = self._refresher.view({key})
         is_success = any(job.report is not None and job.failure is None for job in jobs)
         snapshot = Snapshot(jobs, (), self._reading(), Probe(is_success, self._stopwatch() - started))
-        return render(self._families, snapshot, accept, PROBED)
+        return render(self._families, snapshot, accept, PROBED, self._process)
 
     def snapshot(self) -> Snapshot:
         """Give what is known now. Touches no network."""

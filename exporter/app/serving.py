@@ -137,14 +137,13 @@ def _start_details(settings: Settings, port: int) -> dict[str, object]:
 
 
 def _web_options(settings: Settings) -> WebOptions:
-    external = settings.web.external_url
     return WebOptions(
         telemetry_path=settings.web.telemetry_path,
         default_timeout_seconds=settings.scrape_timeout,
         timeout_offset_seconds=settings.scrape_timeout_offset,
         max_requests=settings.web.max_requests,
         prefix=settings.web.prefix,
-        outside=Outside(*external) if external else Outside(path=settings.web.prefix),
+        outside=Outside(*settings.web.outside),
     )
 
 

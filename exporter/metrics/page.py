@@ -9,7 +9,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from exporter.metrics.families import EXPORTER, SCRAPED, Family, Group, Kind
+from exporter.metrics.families import EXPORTER, Family, Group, Kind
 from exporter.model import Distribution, Page, Snapshot
 from exporter.weights import Parameters, weighed
 
@@ -26,18 +26,18 @@ def render(
     groups: Iterable[Group[object]],
     snapshot: Snapshot,
     accept: str,
-    titles: Collection[str] = SCRAPED,
-    runtime: Collector | None = PROCESS,
+    titles: Collection[str],
+    process: Collector | None,
 ) -> Page:
-    """Write a page of the groups with these titles; the process's own families, of `runtime`, follow the exporter's.
+    """Write a page of the groups with these titles; the families of `process` follow the exporter's.
 
-    Without a `runtime` they are left out. The `Accept` header chooses the format: OpenMetrics, or the text format.
+    The `Accept` header chooses the format: OpenMetrics, or the text format.
     """
     encode, content_type = _negotiate(accept)
     chosen = (group for group in groups if group.title in titles)
     own = (_metric(group, family, snapshot) for group in chosen for family in group.families)
-    process = runtime.collect() if runtime and EXPORTER in titles else ()
-    return Page(content_type, encode(_Families(map(_with_unit, chain(own, process)))))
+    own_process = process.collect() if process and EXPORTER in titles else ()
+    return Page(content_type, encode(_Families(map(_with_unit, chain(own, own_process)))))
 
 
 class _Families(Collector):

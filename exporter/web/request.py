@@ -8,12 +8,12 @@ from starlette.datastructures import Headers, QueryParams
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """How we are seen from outside, behind a proxy, as far as the operator says it."""
+    """How we are seen from outside, behind a proxy; empty what the operator does not say."""
 
-    scheme: str = ""
-    host: str = ""
+    scheme: str
+    host: str
     """With the port, where there is one."""
-    path: str = ""
+    path: str
     """What every path begins with, without a slash at its end."""
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 
@@ -29,9 +29,9 @@ class WebOptions:
     timeout_offset_seconds: float
     max_requests: int
     """How many requests of each kind are worked on at once."""
-    prefix: str = ""
+    prefix: str
     """What every path begins with that is answered, without a slash at its end."""
-    outside: Outside = field(default_factory=Outside)
+    outside: Outside
 
     def granted_seconds(self, headers: Headers) -> float:
         """Give the seconds that a request has; the default where the header is absent or makes no sense.

@@ -261,8 +261,13 @@ class WebSettings(Section):
     @property
     def prefix(self) -> str:
         """What every path begins with that is answered, without a slash at its end; empty for nothing."""
-        outside = self.external_url.path if self.external_url else ""
-        return outside if self.route_prefix is None else self.route_prefix
+        path = self.external_url.path if self.external_url else ""
+        return path if self.route_prefix is None else self.route_prefix
+
+    @property
+    def outside(self) -> ExternalUrl:
+        """How we are seen from outside."""
+        return self.external_url or ExternalUrl("", "", self.prefix)
 
 
 class LogSettings(Section):

@@ -120,8 +120,10 @@ def test_target_is_a_probe_of_the_job(serve: Serve) -> None:
     ("outside", "address", "path", "scheme"),
     [
         pytest.param(Outside("https", "example.com", "/zoho"), "example.com", "/zoho/probe", "https", id="URL"),
-        pytest.param(Outside("http", "example.com:80"), "example.com:80", "/probe", None, id="no password in clear"),
-        pytest.param(Outside(path="/zoho"), "exporter:10042", "/zoho/probe", None, id="path alone"),
+        pytest.param(
+            Outside("http", "example.com:80", ""), "example.com:80", "/probe", None, id="no password in clear"
+        ),
+        pytest.param(Outside("", "", "/zoho"), "exporter:10042", "/zoho/probe", None, id="path alone"),
     ],
 )
 def test_targets_are_where_the_operator_says(
