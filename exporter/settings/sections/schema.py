@@ -13,7 +13,16 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSerializer, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    WithJsonSchema,
+    model_validator,
+)
 
 from exporter.errors import Problem
 from exporter.files import read_secret_file, refuse_unfit
@@ -239,6 +248,7 @@ class WebSettings(Section):
         Parser("host:port, :port or [IPv6 address]:port", parse_listen_addresses),
         BeforeValidator(joined_at_commas),
         PlainSerializer(str),
+        WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}}),
     ] = ListenAddress("", 10042)
     """Where to listen; without a host on every interface. Several are a list, or have commas between them."""
     systemd_socket: Truth = False
@@ -247,9 +257,12 @@ class WebSettings(Section):
     """Path of the metrics page."""
     disable_exporter_metrics: Truth = False
     """Leave out the metrics of the process and of Python, `process_*` and `python_*`."""
-    external_url: Annotated[ExternalUrl, Parser("a URL or a path", parse_external_url), PlainSerializer(str)] | None = (
-        None
-    )
+    external_url: Annotated[
+        ExternalUrl | None,
+        Parser("a URL or a path", parse_external_url),
+        PlainSerializer(str, when_used="unless-none"),
+        WithJsonSchema({"type": "string"}),
+    ] = None
     """Where the exporter is found from outside, behind a proxy; links and discovered targets lead there."""
     route_prefix: Annotated[str, Parser("a path such as /zoho, or / for none", parse_route_prefix)] | None = None
     """What every path begins with that is answered; by default the path of `external_url`."""
