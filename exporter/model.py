@@ -484,9 +484,13 @@ class Page:
 class TlsServer:
     """How our own web server speaks TLS."""
 
-    cert_file: Path
-    key_file: Path
+    cert_file: Path | None = None
+    key_file: Path | None = None
     client_ca_file: Path | None = None
+    cert: str = ""
+    """What stands in the file, in PEM, where there is none; so with the next two."""
+    key: str = field(default="", repr=False)
+    client_ca: str = ""
     client_certificates: ssl.VerifyMode = ssl.CERT_NONE
     client_allowed_sans: tuple[str, ...] = ()
     """Where there are some, a client's certificate must have one of these alternative names."""
@@ -513,3 +517,7 @@ class WebAccess:
     """bcrypt hashes of the passwords, by user; where there are none, nobody is asked for one."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Headers that an answer gets unless it has its own; one with an empty value is left out."""
+    request_interval_seconds: float = 0.0
+    """How long after one request there is room for another, all clients together; 0 for no limit."""
+    request_burst: int = 0
+    """How many may come at once, where there is a limit."""

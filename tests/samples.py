@@ -25,7 +25,7 @@ from exporter.model import (
     UpstreamStatus,
 )
 from exporter.settings import Settings
-from exporter.web import WebOptions
+from exporter.web import Outside, WebOptions
 from exporter.zoho.transport import TransportOptions
 
 NOW = 1_790_000_000.0
@@ -68,7 +68,14 @@ def transport_options(
 def web_options() -> WebOptions:
     """Give the web server's options that the settings have by default."""
     given = SETTINGS.web
-    return WebOptions(given.telemetry_path, SETTINGS.scrape_timeout, SETTINGS.scrape_timeout_offset, given.max_requests)
+    return WebOptions(
+        given.telemetry_path,
+        SETTINGS.scrape_timeout,
+        SETTINGS.scrape_timeout_offset,
+        given.max_requests,
+        given.prefix,
+        Outside(*given.outside),
+    )
 
 
 class Clock:

@@ -22,9 +22,14 @@ DOCS_URL = "https://github.com/zoho-mass-update-exporter/zoho-mass-update-export
 
 
 class StatusPage:
-    """Writes the page. Immutable once built, so it may be shared among threads."""
+    """Writes the page. Immutable once built, so it may be shared among threads.
 
-    def __init__(self, telemetry_path: str) -> None:
+    Args:
+        telemetry_path: where the metrics are.
+        base: what the paths of its links begin with.
+    """
+
+    def __init__(self, telemetry_path: str, base: str = "") -> None:
         loader = PackageLoader("exporter.web.status")
         environment = Environment(
             loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -36,6 +41,7 @@ class StatusPage:
             "style": style,
             "script": script,
             "telemetry_path": telemetry_path,
+            "base": base,
             "docs_url": DOCS_URL,
         }
         self._template = environment.get_template("status.html")
