@@ -1,6 +1,6 @@
 """What every command is made of, and the flags that several share."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace, _ArgumentGroup
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,15 +40,23 @@ class Command:
     flags: tuple[str, ...]
     defaults: Mapping[str, str] = field(default_factory=dict)
 
-    def add_flags(self, parser: ArgumentParser) -> None:
-        """Add the flags to the command's parser."""
+    @property
+    def flag_names(self) -> tuple[str, ...]:
+        """The flags as they are typed."""
+        return tuple(map(_flag, self.flags))
+
+    def add_flags(self, parser: ArgumentParser | _ArgumentGroup) -> None:
+        """Add the flags to the command's parser, or to a group of another's help."""
         for name in self.flags:
             value, words = _FLAGS[name]
-            flag = "--" + name.replace("_file", ".file").replace("_", "-")
             kind = str if "." in name else Path
             shown = {"metavar": value} if isinstance(value, str) else {"choices": get_args(value)}
             default = self.defaults.get(name) or (default_of(name) if "{}" in words else "")
-            parser.add_argument(flag, dest=name, type=kind, help=words.format(default), **shown)
+            parser.add_argument(_flag(name), dest=name, type=kind, help=words.format(default), **shown)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_file", ".file").replace("_", "-")
 
 
 def counted(count: int, noun: str) -> str:

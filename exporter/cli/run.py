@@ -29,5 +29,5 @@ COMMAND = Command(
         *("config_file", "web.listen_address", "web.telemetry_path", "web.config_file", "web.max_requests"),
         *("state.path", "log.level", "log.format"),
     ),
-    defaults={"state.path": "below STATE_DIRECTORY, /var/lib or ~/.local/state, see docs/settings.md"},
+    defaults={"state.path": "below STATE_DIRECTORY, /var/lib or ~/.local/state"},
 )

@@ -12,13 +12,12 @@ from hashlib import sha256
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
+from exporter import DOCS_URL
 from exporter.model import Snapshot
 from exporter.web.contract import Exporter
 from exporter.web.request import Request
 from exporter.web.status import accounts, filters, jobs, notices, phrases
 from exporter.web.status.standing import Standing, standing_of
-
-DOCS_URL = "https://github.com/zoho-mass-update-exporter/zoho-mass-update-exporter/blob/main"
 
 
 class StatusPage:
