@@ -38,6 +38,7 @@ class StatusPage:
             "style": style,
             "script": script,
             "telemetry_path": telemetry_path,
+            "base": "",
             "docs_url": DOCS_URL,
             "version": __version__,
         }
