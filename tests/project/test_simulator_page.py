@@ -97,7 +97,7 @@ def test_commands_move_jobs(simulator: Simulator, typed: Typed) -> None:
     token = access_token(simulator)
     requests.delete(f"{simulator.url}/__control__/faults", timeout=10)
     assert typed(0) == [{}]
-    begun = status(simulator, token, "Leads/3524033000006027003")
+    begun = status(simulator, token, "Leads/3524033000006027004")
     assert isinstance(begun, dict)
     assert (begun["Status"], begun["Total_Count"]) in {("RUNNING", 100), ("COMPLETED", 100)}
     assert typed(1) == [{}]
