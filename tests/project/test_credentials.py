@@ -168,17 +168,20 @@ def test_secrets_come_into_files_and_nowhere_else(shell: str, accounts: str, pro
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        pytest.param({"error": "invalid_code"}, "Zoho gave none: invalid_code", id="refused"),
-        pytest.param({"access_token": ACCESS_TOKEN}, "Zoho gave none: ", id="a code that was used before"),
+        pytest.param({"error": "invalid_code"}, "Zoho gave no refresh token: invalid_code", id="refused"),
+        pytest.param({"access_token": ACCESS_TOKEN}, "Zoho gave no refresh token: ", id="a code that was used before"),
     ],
 )
 def test_refusal_is_told(accounts: str, program: Program, tmp_path: Path, answer: object, said: str) -> None:
-    """Zoho's own word is shown, and nothing of an access token that comes without a refresh token."""
+    """Zoho's own word is shown, no access token that comes alone, and the refresh token of before is kept."""
+    file = tmp_path / "secrets" / "zoho_refresh_token"
+    file.parent.mkdir()
+    file.write_text(REFRESH_TOKEN)
     Accounts.answer = answer
     with terminal(program, "bash", tmp_path) as opened:
         paste(opened, accounts)
         opened.wait(f"\n{said}\r\n.*{_PROMPT}")
-    assert (tmp_path / "secrets" / "zoho_refresh_token").read_text() == ""
+    assert file.read_text() == REFRESH_TOKEN
     assert ACCESS_TOKEN not in opened.screen
 
 
