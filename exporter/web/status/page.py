@@ -20,7 +20,7 @@ from exporter.web.request import Request
 from exporter.web.status import accounts, filters, jobs, notices, phrases
 from exporter.web.status.standing import Standing, standing_of
 
-_WEIGHT = re.compile(r"[01](\.[0-9]{0,3})?", re.ASCII)
+_WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
 
 class StatusPage:
@@ -104,7 +104,7 @@ def _asks_for_html(accept: str) -> bool:
 def _weighed(offer: str) -> tuple[str, float]:
     media_type, *parameters = (part.strip().lower() for part in offer.split(";"))
     weight = next((text.removeprefix("q=") for text in parameters if text.startswith("q=")), "1")
-    return media_type, float(weight) if _WEIGHT.fullmatch(weight) else 0.0
+    return media_type, float(weight) if _WEIGHT.fullmatch(weight) else 1.0
 
 
 def _headers(style: str, script: str) -> dict[str, str]:

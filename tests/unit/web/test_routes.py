@@ -101,7 +101,7 @@ def test_texts_are_pages_in_a_browser(url: str, path: str, status: int, text: st
         pytest.param("application/json, text/plain, */*", "text/plain", id="a script's library"),
         pytest.param("text/plain, text/html;q=0.9", "text/plain", id="HTML is wanted less"),
         pytest.param("text/html;q=0, */*", "text/plain", id="no HTML"),
-        pytest.param("text/html;q=much", "text/plain", id="nonsense"),
+        pytest.param("text/html;q=much", "text/html", id="a weight that is none"),
         pytest.param("Text/HTML ; Q=0.5", "text/html", id="any spelling"),
         pytest.param("text/plain;q=0.5, text/html;q=0.75", "text/html", id="HTML is wanted more"),
     ],
