@@ -1,6 +1,6 @@
 """What every command is made of, and the flags that several share."""
 
-from argparse import Action, ArgumentParser, Namespace
+from argparse import Action, ArgumentParser, Namespace, _ArgumentGroup
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,13 +45,17 @@ class Command:
     flags: tuple[str, ...]
     defaults: Mapping[str, str] = field(default_factory=dict)
 
-    def add_flags(self, parser: ArgumentParser) -> None:
-        """Add the flags to the command's parser."""
+    @property
+    def flag_names(self) -> tuple[str, ...]:
+        """The flags as they are typed."""
+        return tuple(map(_flag, self.flags))
+
+    def add_flags(self, parser: ArgumentParser | _ArgumentGroup) -> None:
+        """Add the flags to the command's parser, or to a group of another's help."""
         for name in self.flags:
             value, words = _FLAGS[name]
-            flag = "--" + name.replace("_file", ".file").replace("_", "-")
             default = self.defaults.get(name) or (default_of(name) if "{}" in words else "")
-            parser.add_argument(flag, dest=name, help=words.format(default), **_reading(name, value))
+            parser.add_argument(_flag(name), dest=name, help=words.format(default), **_reading(name, value))
 
 
 def _reading(name: str, value: object) -> dict[str, Any]:
@@ -70,6 +74,10 @@ class _Joined(Action):
     def __call__(self, _: object, given: Namespace, value: object, __: str | None = None) -> None:
         before = getattr(given, self.dest)
         setattr(given, self.dest, value if before is None else f"{before},{value}")
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_file", ".file").replace("_", "-")
 
 
 def counted(count: int, noun: str) -> str:

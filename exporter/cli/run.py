@@ -30,5 +30,5 @@ COMMAND = Command(
         *("web.disable_exporter_metrics", "web.external_url", "web.route_prefix"),
         *("web.config_file", "web.max_requests", "state.path", "log.level", "log.format"),
     ),
-    defaults={"state.path": "below STATE_DIRECTORY, /var/lib or ~/.local/state, see docs/settings.md"},
+    defaults={"state.path": "below STATE_DIRECTORY, /var/lib or ~/.local/state"},
 )

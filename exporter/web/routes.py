@@ -66,7 +66,7 @@ def create_routes(options: WebOptions, exporter: Exporter) -> tuple[Route, ...]:
     return (
         Route("GET", options.telemetry_path, by(prometheus.metrics), Entry.SCRAPER),
         Route("GET", prometheus.PROBE_PATH, by(prometheus.probe), Entry.PROBER),
-        Route("GET", "/explain", by(prometheus.explain)),
+        Route("GET", "/explain", page.readable(by(prometheus.explain), "Why a job shows what it shows")),
         Route("GET", "/sd/jobs", by(partial(prometheus.targets, outside=outside))),
         Route("GET", api.JOBS_PATH, by(api.list_jobs), Entry.PROGRAM),
         Route("POST", api.JOBS_PATH, by(api.register), Entry.PROGRAM),
@@ -75,10 +75,10 @@ def create_routes(options: WebOptions, exporter: Exporter) -> tuple[Route, ...]:
         Route("POST", api.ACK_PATH, by(api.acknowledge), Entry.ATTENDANT),
         Route("DELETE", api.ACK_PATH, by(api.acknowledge), Entry.ATTENDANT),
         Route("GET", api.OPENAPI_PATH, by(partial(api.openapi, path=outside.path))),
-        Route("GET", "/config", by(operations.configuration)),
+        Route("GET", "/config", page.readable(by(operations.configuration), "Configuration in force", is_code=True)),
         Route("POST", RELOAD_PATH, by(operations.reload), Entry.OPERATOR),
-        Route("GET", "/-/healthy", by(operations.healthy), Entry.HEALTH),
-        Route("GET", "/-/ready", by(operations.ready), Entry.READINESS),
+        Route("GET", "/-/healthy", page.readable(by(operations.healthy), "Health"), Entry.HEALTH),
+        Route("GET", "/-/ready", page.readable(by(operations.ready), "Readiness"), Entry.READINESS),
         Route("GET", "/", by(page.answer)),
         *(_to_the_first_page(f"{outside.path or options.prefix}/") if options.prefix else ()),
     )

@@ -1,9 +1,11 @@
 """deploy/systemd and its chapter of docs/install.md against the exporter's own settings."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
+from processes import bare_environment, exporter_command
 
 from exporter.settings import Settings, load_settings, state_file
 
@@ -36,6 +38,24 @@ def test_the_secrets_reach_the_account(tmp_path: Path) -> None:
         "zoho_client_secret",
         "zoho_refresh_token",
     )
+
+
+def test_the_check_of_the_chapter_reports_no_false_problem(tmp_path: Path) -> None:
+    """The command that docs/install.md tells to run knows the unit's environment and secrets."""
+    [command] = re.findall(r"^```sh\n([^`]* check [^`]*)^```$", INSTALL, re.MULTILINE)
+    [text] = re.findall(r"^```yaml\n(.*?)^```$", INSTALL, re.MULTILINE | re.DOTALL)
+    configuration = "/etc/zoho-mass-update-exporter"
+    program = "/opt/zoho-mass-update-exporter/bin/zoho-mass-update-exporter"
+    (tmp_path / "zoho.yaml").write_text(text)
+    (tmp_path / "environment").write_text(ENVIRONMENT)
+    for name in re.findall(r"^LoadCredential=(\w+):", UNIT, re.MULTILINE):
+        (tmp_path / name).write_text(name)
+    command = command.replace(program, " ".join(exporter_command())).replace(configuration, str(tmp_path))
+    checked = subprocess.run(
+        ["/bin/sh", "-c", command], env=bare_environment(), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (checked.returncode, checked.stdout.splitlines()[:1]) == (0, ["The configuration is right."])
+    assert "problem" not in checked.stderr
 
 
 def test_the_state_is_in_the_state_directory(monkeypatch: pytest.MonkeyPatch) -> None:
