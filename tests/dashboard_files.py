@@ -17,6 +17,8 @@ VALUES = {
     "$__rate_interval": "15s",
     "$__range_s": "120",
     "$__range": "120s",
+    "$cluster": ".*",
+    "$namespace": ".*",
     "$account": ".*",
     "$module": ".*",
     "$group": ".*",

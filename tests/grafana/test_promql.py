@@ -8,10 +8,12 @@ from dashboard_files import ASKS, DASHBOARDS, VALUES, Ask
 
 from exporter.metrics.families import Kind, table
 
-PROCESS = {"process_resident_memory_bytes", "process_cpu_seconds_total"}
-"""What the Python client exposes of itself."""
+PROCESS = {"process_resident_memory_bytes", "process_cpu_seconds_total", "up"}
+"""What the Python client exposes of itself, and what Prometheus says of each target."""
 TARGET = {"job", "instance"}
 """The labels that Prometheus itself gives."""
+OWNER = {"cluster", "namespace"}
+"""Labels that people let Prometheus give to what it scrapes, and that every series has where one has them."""
 SUFFIXES = {Kind.HISTOGRAM: {"_bucket": ("le",), "_sum": (), "_count": ()}}
 LABELS = {
     family.name + suffix: {*group.labels, *family.labels, *more}
@@ -21,7 +23,14 @@ LABELS = {
 }
 """The labels of each name that the exporter exposes."""
 
-CHOICES = {"account": ["$account"], "module": ["$module"], "job_id": ["$jobs", "$job"], "group": ["$group"]}
+CHOICES = {
+    "cluster": ["$cluster"],
+    "namespace": ["$namespace"],
+    "account": ["$account"],
+    "module": ["$module"],
+    "job_id": ["$jobs", "$job"],
+    "group": ["$group"],
+}
 """What may choose the values of a label."""
 
 every_query = pytest.mark.parametrize("ask", [pytest.param(ask, id=str(ask)) for ask in ASKS])
@@ -47,7 +56,7 @@ def test_metrics_and_their_labels_are_the_exporters(ask: Ask) -> None:
     assert found
     for selector in found:
         assert selector.name in LABELS or selector.name in PROCESS
-        assert {matcher.name for matcher in selector.matchers.matchers} <= LABELS.get(selector.name, set())
+        assert {matcher.name for matcher in selector.matchers.matchers} <= LABELS.get(selector.name, set()) | OWNER
 
 
 @every_query
@@ -63,12 +72,16 @@ def test_nothing_is_named_that_a_user_chooses(ask: Ask) -> None:
     "ask", [pytest.param(ask, id=str(ask)) for ask in ASKS if not ask.place.startswith("variable")]
 )
 def test_choice_is_applied_to_every_series(ask: Ask) -> None:
-    """No selector of a panel or an annotation forgets an account, module or job that the user has chosen."""
+    """No selector of a panel or an annotation forgets whom or what the user has chosen.
+
+    The processes' own metrics are joined with the exporters'.
+    """
     variables = {variable["name"] for variable in DASHBOARDS[ask.dashboard]["templating"]["list"]}
     offered = {"account", "module", "job_id"} if "module" in variables else {"account"}
     for selector in selectors(parsed(ask)):
         named = {matcher.name for matcher in selector.matchers.matchers}
         assert offered & LABELS.get(selector.name or "", set()) <= named
+        assert named >= OWNER or selector.name in PROCESS
 
 
 def parsed(ask: Ask) -> promql_parser.Expr:

@@ -1,0 +1,8 @@
+"""From when on the words of docs/words.md hold of a job: the numbers of the recording rules and the alerts."""
+
+STALLED_SECONDS = 30 * 60
+"""RUNNING without progress for longer: stalled. The variable Stalled after chooses another time."""
+WAITS_LONG_SECONDS = 60 * 60
+"""SCHEDULED or QUEUED for longer: waits long."""
+STALE_SECONDS = 75 * 60
+"""Not ended and without a good report for longer: stale."""
