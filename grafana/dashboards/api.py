@@ -147,7 +147,7 @@ def _health() -> Drawn:
     paused = promql.account("zoho_crm_api_circuit_open", pick="max")
     queries = [
         Query(promql.account("zoho_crm_api_up", pick="min"), "{{account}}: Zoho answers"),
-        Query(f"clamp_min({has_token}, {_not(paused)})", "{{account}}: token is valid"),
+        Query(_not(f"{paused} * ({_not(has_token)})"), "{{account}}: token is valid"),
         Query(_not(paused), "{{account}}: polls go on (circuit)"),
         Query(
             _not(promql.account("zoho_crm_api_credit_reserve_reached", pick="max")), "{{account}}: above the reserve"

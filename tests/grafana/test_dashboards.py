@@ -170,7 +170,8 @@ def test_long_lists_alone_have_pages() -> None:
     """A pager would hide the rows of a low table."""
     tables = [panel for _, panel in ALL_PANELS if panel["type"] == "table"]
     assert {panel["title"]: panel["options"]["footer"]["enablePagination"] for panel in tables} == {
-        "What needs attention": True,
+        "Accounts": False,
+        "What needs attention": False,
         "All jobs": True,
         "Identity": False,
         "Replicas": False,
@@ -241,5 +242,9 @@ def test_annotations_stand_at_the_times_that_they_tell() -> None:
 
 @pytest.mark.parametrize("ask", [pytest.param(ask, id=str(ask)) for ask in ASKS])
 def test_windows_fit_the_time_range(ask: Ask) -> None:
-    """Over time a window is $__rate_interval, at the end $__range: never one that is written down."""
-    assert set(re.findall(r"\[([^]]*)\]", ask.text)) <= {"$__range" if ask.is_instant else "$__rate_interval"}
+    """Growth is that of $__rate_interval, at the end of $__range; only what looks back for a last value says how far."""
+    windows = re.findall(r"(\w+)\((?:timestamp\()?\w+(?:\{[^}]*\})?\)?\[([^]]*)\]", ask.text)
+    assert len(windows) == ask.text.count("[")
+    growth = "$__range" if ask.is_instant else "$__rate_interval"
+    allowed = {"last_over_time": {"10m", "3d"}, "max_over_time": {"3d:1m"}}
+    assert all(window in allowed.get(function, {growth}) for function, window in windows)
