@@ -59,7 +59,7 @@ def _sections() -> tuple[Section, ...]:
         Shelf(4, (Tile(11, 10, _states()), Tile(12, 14, _attention_counts()))),
         Shelf(11, (Tile(13, 24, _attention()),)),
     )
-    jobs = (Shelf(11, (Tile(21, 24, _jobs()),)), Shelf(11, (Tile(22, 24, _timeline()),)))
+    jobs = (Shelf(14, (Tile(21, 24, _jobs()),)), Shelf(11, (Tile(22, 24, _timeline()),)))
     work = (
         Shelf(8, (Tile(31, 12, _records()), Tile(32, 12, _states_over_time()))),
         Shelf(8, (Tile(33, 12, _finished()), Tile(34, 12, _durations()))),
@@ -126,9 +126,11 @@ def _attention_counts() -> Drawn:
         reason: FLEET.count(f"max by ({KEY}) ({expression})") for reason, expression in _reasons().items()
     }
     queries = [Query(count, *_ATTENTION[reason]) for reason, count in counts.items()]
+    queries.append(Query(f"count({_found()} or {_unwatched()}) or vector(0)", "In all", Colour.BUSY))
     text = (
-        "How many accounts have no exporter that answers, and how many chosen jobs need attention, by reason: the "
-        "rows of the list below, which says which. A job counts under each reason that holds for it."
+        "How many accounts have no exporter that answers, and how many chosen jobs need attention, by reason; the "
+        "list below says which. A job counts under each reason that holds for it. In all: the rows of the list, also "
+        "those that do not fit."
     )
     return number("Needs attention", text, queries, empty=NO_EXPORTER)
 
@@ -146,13 +148,12 @@ def _reasons() -> dict[str, str]:
 
 
 def _attention() -> Drawn:
-    found = " or ".join(labelled(f"({query})", "reason", reason) for reason, query in _reasons().items())
     columns = (
         Column("Why", label="reason", width=130, cell=COLOURED, mappings=value_map(_ATTENTION)),
         Column("Job", label="title", least=220, links=[link_to_job()]),
         Column(
             "For",
-            query=f"{FLEET.titled(f'({found})')} or {_unwatched()} or on () {_nothing()}",
+            query=f"{_found()} or {_unwatched()} or on () {_nothing()}",
             unit="s",
             width=130,
             mappings=value_map({"-1": ("-", Colour.WAITING)}),
@@ -164,7 +165,7 @@ def _attention() -> Drawn:
         Column("Job id", label="job_id", width=190),
     )
     text = (
-        "The jobs to look at first, the most urgent on top; the numbers above say how many there are. No exporter: "
+        "The jobs to look at first, the most urgent on top; In all above says how many rows there are. No exporter: "
         "none answers for the account, its jobs are not watched. Failed, partly failed: how long ago the job ended; it "
         "leaves when somebody has acknowledged it, or its retention is over. Stalled: RUNNING, and polls have seen no "
         "change for longer than the variable Stalled after. Waits long: not begun for more than an hour. Poll "
@@ -172,9 +173,14 @@ def _attention() -> Drawn:
         "that is more than 75 minutes ago, though no poll failed (credits are used up, or the account is paused). The "
         "variable State is not applied."
     )
-    # Without pages: they take the place of a row, before Grafana 12 of two. That all is well is a row and not the empty
-    # text, which stands there as well while nothing answers.
+    # That all is well is a row and not the empty text, which stands there as well while nothing answers.
     return rows("What needs attention", text, columns, empty=NO_EXPORTER, sort=("Why", False))
+
+
+def _found() -> str:
+    """Give a row for each reason of each job."""
+    found = " or ".join(labelled(f"({query})", "reason", reason) for reason, query in _reasons().items())
+    return FLEET.titled(f"({found})")
 
 
 def _unwatched() -> str:
@@ -194,36 +200,36 @@ def _jobs() -> Drawn:
         Column(
             "State",
             query=f"{FLEET.titled(chosen(FLEET.state_rank()))} or on () {_no_exporter()} or on () {_no_jobs()}",
-            width=115,
+            width=110,
             unit="none",
             cell=COLOURED,
             mappings=[*state_map(), *value_map(_NO_STATE)],
         ),
-        Column("Progress", query=chosen(FLEET.progress()), unit="percentunit", width=115, cell=GAUGE, top=1),
+        Column("Progress", query=chosen(FLEET.progress()), unit="percentunit", width=105, cell=GAUGE, top=1),
         Column("Updated", query=chosen(FLEET.metric("updated_records")), unit="locale", width=85),
         Column("Failed", query=chosen(FLEET.metric("failed_records")), unit="locale", width=75),
-        Column("Not updated", query=chosen(FLEET.metric("not_updated_records")), unit="locale", width=95),
+        Column("Not updated", query=chosen(FLEET.metric("not_updated_records")), unit="locale", width=100),
         Column("Total", query=chosen(FLEET.metric("total_records")), unit="locale", width=85),
         Column(
             "Failed share",
             query=chosen(FLEET.failed_share()),
             unit="percentunit",
-            width=95,
+            width=100,
             cell=COLOURED_TEXT,
             base=Colour.WAITING,
             steps=((0.000001, Colour.WARNING), (0.05, Colour.BAD)),
         ),
-        Column("Records/s", query=chosen(FLEET.estimated_pace()), unit="short", width=80),
-        Column("Estimated end", query=chosen(f"{FLEET.estimated_end()} * 1000"), unit="dateTimeFromNow", width=130),
-        Column("Age", query=chosen(FLEET.since("last_report")), unit="s", width=75),
+        Column("Records/s", query=chosen(FLEET.estimated_pace()), unit="short", width=85),
+        Column("Estimated end", query=chosen(f"{FLEET.estimated_end()} * 1000"), unit="dateTimeFromNow", width=125),
+        Column("Age", query=chosen(FLEET.since("last_report")), unit="s", width=70),
         Column(
             "Acknowledged",
             query=chosen(FLEET.metric("acknowledged")),
             unit="none",
-            width=105,
+            width=112,
             mappings=value_map({"0": ("no", Colour.BUSY), "1": ("yes", Colour.GOOD)}),
         ),
-        Column("Account", label="account", width=85),
+        Column("Account", label="account", width=80),
         Column("Module", label="module", width=100),
         Column("Group", label="group", width=120),
         Column("Job id", label="job_id", width=190),
@@ -234,7 +240,7 @@ def _jobs() -> Drawn:
         "job. Age: that of the last good report, which is final once the job has ended. Acknowledged: somebody has "
         "taken note of its end. A click on a name opens the job. The table holds the first 1,000 jobs."
     )
-    return rows("All jobs", text, columns, empty=NO_EXPORTER, sort=("State", True), paged=True)
+    return rows("All jobs", text, columns, empty=NO_EXPORTER, sort=("State", True))
 
 
 def _no_exporter() -> str:

@@ -166,16 +166,18 @@ def test_counts_are_whole(name: str, panel: dict[str, Any]) -> None:
     assert defaults.get("decimals") == (0 if whole else None), name
 
 
-def test_long_lists_alone_have_pages() -> None:
-    """A pager would hide the rows of a low table."""
-    tables = [panel for _, panel in ALL_PANELS if panel["type"] == "table"]
-    assert {panel["title"]: panel["options"]["footer"]["enablePagination"] for panel in tables} == {
-        "Accounts": False,
-        "What needs attention": False,
-        "All jobs": True,
-        "Identity": False,
-        "Replicas": False,
-    }
+@pytest.mark.parametrize(
+    ("title", "rows"),
+    [("Accounts", 2), ("What needs attention", 9), ("All jobs", 12), ("Identity", 1), ("Replicas", 3)],
+)
+def test_table_shows_the_rows_that_fit(title: str, rows: int) -> None:
+    """No pager takes their room, and that of a row with it; sizes as Grafana 13 draws them, in pixels."""
+    panel = next(panel for _, panel in ALL_PANELS if panel["title"] == title)
+    height = panel["gridPos"]["h"] * 38 - 8
+    frame, header, row = 50, 36, 36
+    assert panel["options"]["footer"]["enablePagination"] is False
+    assert panel["options"]["cellHeight"] == "sm"
+    assert (height - frame - header) // row == rows
 
 
 def test_names_fit_beside_the_other_columns() -> None:
