@@ -12,7 +12,13 @@ from dashboards.panels import Drawn, lines, number, state_bars
 from dashboards.queries import Query
 from dashboards.tables import COLOURED, COLOURED_TEXT, GAUGE, Column, rows
 from dashboards.trust import NO_EXPORTER
-from dashboards.words import STALE_SECONDS, WAITS_LONG_SECONDS
+from dashboards.words import (
+    STALE_SECONDS,
+    TAKES_TOO_LONG_SECONDS,
+    UNKNOWN_FADES_SECONDS,
+    UNKNOWN_SECONDS,
+    WAITS_LONG_SECONDS,
+)
 
 _NO_JOBS = "no exporter told of a job"
 _NO_STATE = {"0": ("no exporter", Colour.BAD), "-1": ("none", Colour.WAITING)}
@@ -22,11 +28,13 @@ _ATTENTION = {
     "0": ("No exporter", Colour.BAD),
     "1": ("Failed", Colour.BAD),
     "2": ("Stalled", Colour.BAD),
-    "3": ("Partly failed", Colour.WARNING),
-    "4": ("Poll fails", Colour.ODD),
-    "5": ("Stale", Colour.ODD),
-    "6": ("Suspended", Colour.WARNING),
-    "7": ("Waits long", Colour.SOON),
+    "3": ("Takes too long", Colour.BAD),
+    "4": ("Partly failed", Colour.WARNING),
+    "5": ("Poll fails", Colour.ODD),
+    "6": ("Stale", Colour.ODD),
+    "7": ("State unknown", Colour.ODD),
+    "8": ("Suspended", Colour.WARNING),
+    "9": ("Waits long", Colour.SOON),
     "99": ("Nothing", Colour.GOOD),
 }
 """Why a job needs attention, the most urgent first."""
@@ -56,7 +64,7 @@ def fleet() -> builders.Dashboard:
 
 def _sections() -> tuple[Section, ...]:
     now = (
-        Shelf(4, (Tile(11, 10, _states()), Tile(12, 14, _attention_counts()))),
+        Shelf(4, (Tile(11, 9, _states()), Tile(12, 15, _attention_counts()))),
         Shelf(11, (Tile(13, 24, _attention()),)),
     )
     jobs = (Shelf(14, (Tile(21, 24, _jobs()),)), Shelf(11, (Tile(22, 24, _timeline()),)))
@@ -74,7 +82,7 @@ def _states() -> Drawn:
         "record was updated. UNKNOWN: no current report, or a word that Zoho does not document. The variable "
         "State is not applied."
     )
-    return number("Jobs by state", text, queries, empty=NO_EXPORTER)
+    return number("Jobs by state", text, queries, empty=NO_EXPORTER, base=Colour.BAD)
 
 
 def _failed() -> str:
@@ -91,6 +99,17 @@ def _ended(jobs: str) -> str:
 
 def _unchanged(state: str, seconds: int | str) -> str:
     return f"({FLEET.without_progress()} > {seconds}) and on ({KEY}) {FLEET.in_state(state)}"
+
+
+def _takes_too_long() -> str:
+    reported, started = "last_report_timestamp_seconds", "started_timestamp_seconds"
+    running = f"({FLEET.metric(reported)} - {FLEET.metric(started, pick='min')})"
+    return f"({running} > {TAKES_TOO_LONG_SECONDS}) and on ({KEY}) {FLEET.in_state('RUNNING')}"
+
+
+def _state_unknown() -> str:
+    reports = f"({FLEET.since('last_report')} < {UNKNOWN_FADES_SECONDS})"
+    return f"{_unchanged('UNKNOWN', UNKNOWN_SECONDS)} and on ({KEY}) {reports}"
 
 
 def _poll_fails() -> str:
@@ -132,18 +151,20 @@ def _attention_counts() -> Drawn:
         "list below says which. A job counts under each reason that holds for it. In all: the rows of the list, also "
         "those that do not fit."
     )
-    return number("Needs attention", text, queries, empty=NO_EXPORTER)
+    return number("Needs attention", text, queries, empty=NO_EXPORTER, base=Colour.BAD)
 
 
 def _reasons() -> dict[str, str]:
     return {
         "1": _failed(),
         "2": _unchanged("RUNNING", "$stalled_after"),
-        "3": _partly_failed(),
-        "4": _poll_fails(),
-        "5": _stale(),
-        "6": _suspended(),
-        "7": _waits_long(),
+        "3": _takes_too_long(),
+        "4": _partly_failed(),
+        "5": _poll_fails(),
+        "6": _stale(),
+        "7": _state_unknown(),
+        "8": _suspended(),
+        "9": _waits_long(),
     }
 
 
@@ -168,10 +189,11 @@ def _attention() -> Drawn:
         "The jobs to look at first, the most urgent on top; In all above says how many rows there are. No exporter: "
         "none answers for the account, its jobs are not watched. Failed, partly failed: how long ago the job ended; it "
         "leaves when somebody has acknowledged it, or its retention is over. Stalled: RUNNING, and polls have seen no "
-        "change for longer than the variable Stalled after. Waits long: not begun for more than an hour. Poll "
+        "change for longer than the variable Stalled after. Takes too long: RUNNING for more than 4 hours. Poll "
         "fails: Zoho refuses, or does not answer; the code says why, the time is since the last good report. Stale: "
-        "that is more than 75 minutes ago, though no poll failed (credits are used up, or the account is paused). The "
-        "variable State is not applied."
+        "that is more than 75 minutes ago, though no poll failed (credits are used up, or the account is paused). "
+        "State unknown: for half an hour Zoho has given a word that it does not document. Waits long: not begun for "
+        "more than an hour. The variable State is not applied."
     )
     # That all is well is a row and not the empty text, which stands there as well while nothing answers.
     return rows("What needs attention", text, columns, empty=NO_EXPORTER, sort=("Why", False))

@@ -50,8 +50,8 @@ def rows(
 ) -> table.Panel:
     """Draw a table, sorted by a column (downwards if true).
 
-    Without pages: a pager takes the place of a row, before Grafana 12 of two, even below a single page. Rows that do not
-    fit are scrolled to, and Grafana draws only those in sight.
+    Without pages: a pager takes the place of a row, before Grafana 12 of two, even below a single page. Rows that do
+    not fit are scrolled to, and Grafana draws only those in sight.
     """
     asked = [column for column in columns if column.query]
     panel = describe(table.Panel(), title, description, "string", empty)

@@ -244,7 +244,7 @@ def test_annotations_stand_at_the_times_that_they_tell() -> None:
 
 @pytest.mark.parametrize("ask", [pytest.param(ask, id=str(ask)) for ask in ASKS])
 def test_windows_fit_the_time_range(ask: Ask) -> None:
-    """Growth is that of $__rate_interval, at the end of $__range; only what looks back for a last value says how far."""
+    """Growth is that of $__rate_interval, at the end of $__range; only what looks back says how far."""
     windows = re.findall(r"(\w+)\((?:timestamp\()?\w+(?:\{[^}]*\})?\)?\[([^]]*)\]", ask.text)
     assert len(windows) == ask.text.count("[")
     growth = "$__range" if ask.is_instant else "$__rate_interval"
