@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from programs import Program
 
-Series = Mapping[str, float | str]
+Series = dict[str, float | str]
 """Values minute by minute, from the start on: one for two hours and a half, or promtool's own words for more."""
 Samples = Mapping[str, float]
 

@@ -10,7 +10,7 @@ from programs import Program
 JOB = 'account="acme", module="Leads", job_id="1"'
 OF_JOB = '{account="acme", job_id="1", module="Leads"}'
 TITLED = '{account="acme", group="spring", job_id="1", module="Leads", title="New"}'
-SEEN = {
+SEEN: Series = {
     f'zoho_mass_update_job_first_seen_timestamp_seconds{{{JOB}, instance="a"}}': 60,
     f'zoho_mass_update_job_first_seen_timestamp_seconds{{{JOB}, instance="b"}}': 0,
 }
@@ -18,7 +18,7 @@ SEEN_LATER_BY_B = {
     f'zoho_mass_update_job_first_seen_timestamp_seconds{{{JOB}, instance="a"}}': 60,
     f'zoho_mass_update_job_first_seen_timestamp_seconds{{{JOB}, instance="b"}}': 120,
 }
-INFO = {
+INFO: Series = {
     f'zoho_mass_update_job_info{{{JOB}, group="spring", job_name="New", instance="a"}}': 1,
     f'zoho_mass_update_job_info{{{JOB}, group="spring", job_name="New", instance="b"}}': 1,
     'zoho_crm_account_info{account="acme", instance="a"}': 1,
