@@ -64,10 +64,14 @@ def fleet() -> builders.Dashboard:
 
 def _sections() -> tuple[Section, ...]:
     now = (
-        Shelf(4, (Tile(11, 9, _states()), Tile(12, 15, _attention_counts()))),
+        Shelf(4, (Tile(12, 24, _attention_counts()),)),
         Shelf(11, (Tile(13, 24, _attention()),)),
     )
-    jobs = (Shelf(14, (Tile(21, 24, _jobs()),)), Shelf(11, (Tile(22, 24, _timeline()),)))
+    jobs = (
+        Shelf(4, (Tile(11, 24, _states()),)),
+        Shelf(14, (Tile(21, 24, _jobs()),)),
+        Shelf(11, (Tile(22, 24, _timeline()),)),
+    )
     work = (
         Shelf(8, (Tile(31, 12, _records()), Tile(32, 12, _states_over_time()))),
         Shelf(8, (Tile(33, 12, _finished()), Tile(34, 12, _durations()))),
@@ -141,7 +145,7 @@ def _waits_long() -> str:
 
 
 def _attention_counts() -> Drawn:
-    counts = {"0": f"count({trust.lost()}) or vector(0)"} | {
+    counts = {"0": f"count({_unwatched()}) or vector(0)"} | {
         reason: FLEET.count(f"max by ({KEY}) ({expression})") for reason, expression in _reasons().items()
     }
     queries = [Query(count, *_ATTENTION[reason]) for reason, count in counts.items()]
@@ -207,7 +211,8 @@ def _found() -> str:
 
 def _unwatched() -> str:
     """Give a row for each account that no exporter watches."""
-    return labelled(labelled(trust.lost(), "reason", "0"), "title", NO_EXPORTER)
+    # By account, as jobs are: the list of accounts says in which cluster and namespace.
+    return labelled(labelled(f"max by (account) ({trust.lost()})", "reason", "0"), "title", NO_EXPORTER)
 
 
 def _nothing() -> str:
@@ -228,10 +233,10 @@ def _jobs() -> Drawn:
             mappings=[*state_map(), *value_map(_NO_STATE)],
         ),
         Column("Progress", query=chosen(FLEET.progress()), unit="percentunit", width=105, cell=GAUGE, top=1),
-        Column("Updated", query=chosen(FLEET.metric("updated_records")), unit="locale", width=85),
-        Column("Failed", query=chosen(FLEET.metric("failed_records")), unit="locale", width=75),
+        Column("Updated", query=chosen(FLEET.metric("updated_records")), unit="locale", width=80),
+        Column("Failed", query=chosen(FLEET.metric("failed_records")), unit="locale", width=70),
         Column("Not updated", query=chosen(FLEET.metric("not_updated_records")), unit="locale", width=100),
-        Column("Total", query=chosen(FLEET.metric("total_records")), unit="locale", width=85),
+        Column("Total", query=chosen(FLEET.metric("total_records")), unit="locale", width=80),
         Column(
             "Failed share",
             query=chosen(FLEET.failed_share()),
@@ -242,18 +247,18 @@ def _jobs() -> Drawn:
             steps=((0.000001, Colour.WARNING), (0.05, Colour.BAD)),
         ),
         Column("Records/s", query=chosen(FLEET.estimated_pace()), unit="short", width=85),
-        Column("Estimated end", query=chosen(f"{FLEET.estimated_end()} * 1000"), unit="dateTimeFromNow", width=125),
-        Column("Age", query=chosen(FLEET.since("last_report")), unit="s", width=70),
+        Column("Estimated end", query=chosen(f"{FLEET.estimated_end()} * 1000"), unit="dateTimeFromNow", width=115),
+        Column("Age", query=chosen(FLEET.since("last_report")), unit="s", width=65),
         Column(
             "Acknowledged",
             query=chosen(FLEET.metric("acknowledged")),
             unit="none",
-            width=112,
+            width=120,
             mappings=value_map({"0": ("no", Colour.BUSY), "1": ("yes", Colour.GOOD)}),
         ),
-        Column("Account", label="account", width=80),
+        Column("Account", label="account", width=95),
         Column("Module", label="module", width=100),
-        Column("Group", label="group", width=120),
+        Column("Group", label="group", width=125),
         Column("Job id", label="job_id", width=190),
     )
     text = (
