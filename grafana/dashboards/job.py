@@ -204,8 +204,8 @@ def _poll_times() -> Drawn:
 def _cost() -> Drawn:
     spent = promql.spent("zoho_crm_api_credits_spent_total", "account", call="increase", window="$__range")
     text = (
-        "How often the exporters polled this job within the time range, and the credits that all jobs of its "
-        "account cost them meanwhile. A poll costs one credit."
+        "How often this job was polled within the time range (of two exporters with a state file each, by the one that "
+        "did so more often), and the credits that all jobs of its account cost meanwhile. A poll costs one credit."
     )
     queries = [
         Query(f"sum({ONE_JOB.polls()})", "polls of this job"),

@@ -134,9 +134,9 @@ class Jobs:
         return f"max by ({KEY}) (deriv(zoho_mass_update_job_{count}_records{{{self.matchers}}}[$__rate_interval]))"
 
     def polls(self) -> str:
-        """Give how often each job was polled within the time range; every replica polls for itself."""
-        last = f"zoho_mass_update_job_last_poll_timestamp_seconds{{{self.matchers}}}"
-        return f"sum by ({KEY}) (changes({last}[$__range]))"
+        """Give how often each job was polled within the time range; exporters that share a store share its polls."""
+        polled = f"zoho_mass_update_job_last_poll_timestamp_seconds{{{self.matchers}}}"
+        return f"max by ({KEY}) (changes({polled}[$__range]))"
 
     def in_chosen_state(self, expression: str, *, at: str = "") -> str:
         """Keep the jobs of the chosen states and groups."""

@@ -90,3 +90,42 @@ def parsed(ask: Ask) -> promql_parser.Expr:
     for variable in ("$__rate_interval", "$__range_s", "$__range", "$stalled_after"):
         text = text.replace(variable, VALUES[variable])
     return promql_parser.parse(text)
+
+
+OF_PROCESS = {
+    "zoho_mass_update_polls_total",
+    "zoho_mass_update_poll_errors_total",
+    "zoho_mass_update_polls_skipped_total",
+    "zoho_mass_update_exporter_coalesced_polls_total",
+    "zoho_mass_update_exporter_scrape_duration_seconds_bucket",
+    "zoho_mass_update_exporter_store_errors_total",
+    "zoho_crm_api_credits_spent_total",
+    "zoho_crm_api_in_flight_requests",
+    "zoho_crm_api_request_duration_seconds_bucket",
+    "zoho_crm_oauth_refreshes_total",
+    "zoho_crm_oauth_refresh_errors_total",
+}
+"""What each exporter did itself since it started; all else is the same at every exporter that shares a store."""
+
+
+def aggregated(expression: promql_parser.Expr, by: str = "") -> Iterator[tuple[str, str]]:
+    """Give each selected metric, with the aggregation that is nearest to it."""
+    if isinstance(expression, promql_parser.VectorSelector):
+        yield expression.name or "", by
+    if isinstance(expression, promql_parser.MatrixSelector):
+        yield expression.vector_selector.name or "", by
+    by = str(expression.op) if isinstance(expression, promql_parser.AggregateExpr) else by
+    for part in ("lhs", "rhs", "expr"):
+        if inner := getattr(expression, part, None):
+            yield from aggregated(inner, by)
+    for argument in getattr(expression, "args", ()):
+        yield from aggregated(argument, by)
+
+
+@pytest.mark.parametrize(
+    "ask", [pytest.param(ask, id=str(ask)) for ask in ASKS if not ask.place.startswith("variable")]
+)
+def test_replicas_are_added_only_where_each_acts_for_itself(ask: Ask) -> None:
+    """Two exporters that share a store say the same of a job and of an account: added up it would count twice."""
+    for metric, by in aggregated(promql_parser.parse(ask.expression())):
+        assert (by == "sum") == (metric in OF_PROCESS)
