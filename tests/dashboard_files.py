@@ -26,6 +26,9 @@ VALUES = {
     "$job": ".*",
     "$state": ".*",
     "$stalled_after": "10",
+    "$takes_too_long_after": "14400",
+    "$waits_long_after": "3600",
+    "$stale_after": "3600",
 }
 """What Grafana would put in the place of each variable, in this order: one name begins with another."""
 

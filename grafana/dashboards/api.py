@@ -44,7 +44,7 @@ def api() -> builders.Dashboard:
 
 def _sections() -> tuple[Section, ...]:
     credit = (
-        Shelf(4, (Tile(11, 6, _used()), Tile(12, 6, _forecast()), Tile(13, 6, _burn()), Tile(14, 6, _remaining()))),
+        Shelf(4, (Tile(11, 5, _used()), Tile(12, 6, _forecast()), Tile(13, 5, _burn()), Tile(14, 8, _remaining()))),
         Shelf(8, (Tile(15, 12, _used_over_time()), Tile(16, 12, _spending()))),
     )
     answers = (

@@ -8,7 +8,7 @@ from dashboards.jobs import KEY, Jobs, with_title
 from dashboards.palette import Colour
 from dashboards.promql import OF_ACCOUNT, OF_MODULE, OF_TARGET
 from dashboards.queries import DATA_SOURCE
-from dashboards.words import STALLED_SECONDS
+from dashboards.words import LIMITS
 
 TAG = "zoho-mass-update"
 FLEET_UID, JOB_UID, API_UID = "zoho-mass-updates", "zoho-mass-update-job", "zoho-crm-api"
@@ -78,14 +78,23 @@ def one_job() -> builders.QueryVariable:
 
 
 def stalled_after() -> builders.CustomVariable:
-    """Let the user say how long a job may run without progress; the alert's time is chosen at first."""
+    """Let the user say how long a job may run without progress; the setting's default is chosen at first."""
     variable = builders.CustomVariable("stalled_after").id("stalled_after").label("Stalled after")
     options = [
-        models.VariableOption(selected=seconds == STALLED_SECONDS, text=text, value=str(seconds))
+        models.VariableOption(selected=seconds == LIMITS["stalled_after"], text=text, value=str(seconds))
         for text, seconds in _PATIENCE.items()
     ]
     variable.values(", ".join(f"{option.text} : {option.value}" for option in options)).options(options)
     return variable.current(next(option for option in options if option.selected))
+
+
+def limits() -> list[builders.ConstantVariable]:
+    """Give the other limits of time, out of sight: who changes a setting changes its number here, or in the address."""
+    return [
+        builders.ConstantVariable(name).id(name).value(str(seconds))
+        for name, seconds in LIMITS.items()
+        if name != "stalled_after"
+    ]
 
 
 # query_result gives each series as text, its labels in alphabetical order.

@@ -12,13 +12,6 @@ from dashboards.panels import Drawn, lines, number, state_bars
 from dashboards.queries import Query
 from dashboards.tables import COLOURED, COLOURED_TEXT, GAUGE, Column, rows
 from dashboards.trust import NO_EXPORTER
-from dashboards.words import (
-    STALE_SECONDS,
-    TAKES_TOO_LONG_SECONDS,
-    UNKNOWN_FADES_SECONDS,
-    UNKNOWN_SECONDS,
-    WAITS_LONG_SECONDS,
-)
 
 _NO_JOBS = "no exporter told of a job"
 _NO_STATE = {"0": ("no exporter", Colour.BAD), "-1": ("none", Colour.WAITING)}
@@ -30,7 +23,7 @@ _ATTENTION = {
     "2": ("Stalled", Colour.BAD),
     "3": ("Takes too long", Colour.BAD),
     "4": ("Partly failed", Colour.WARNING),
-    "5": ("Poll fails", Colour.ODD),
+    "5": ("In error", Colour.ODD),
     "6": ("Stale", Colour.ODD),
     "7": ("State unknown", Colour.ODD),
     "8": ("Suspended", Colour.WARNING),
@@ -56,6 +49,7 @@ def fleet() -> builders.Dashboard:
             controls.jobs(),
             controls.state(),
             controls.stalled_after(),
+            *controls.limits(),
         ]
     )
     dashboard.annotations(controls.annotations(_TIMELINE, enabled=False)).link(controls.other_dashboards())
@@ -101,19 +95,20 @@ def _ended(jobs: str) -> str:
     return f"{FLEET.since('finished', pick='min')} and on ({KEY}) {jobs} unless on ({KEY}) {FLEET.acknowledged()}"
 
 
-def _unchanged(state: str, seconds: int | str) -> str:
+def _unchanged(state: str, seconds: str) -> str:
     return f"({FLEET.without_progress()} > {seconds}) and on ({KEY}) {FLEET.in_state(state)}"
 
 
 def _takes_too_long() -> str:
     reported, started = "last_report_timestamp_seconds", "started_timestamp_seconds"
     running = f"({FLEET.metric(reported)} - {FLEET.metric(started, pick='min')})"
-    return f"({running} > {TAKES_TOO_LONG_SECONDS}) and on ({KEY}) {FLEET.in_state('RUNNING')}"
+    late = f"({running} > $takes_too_long_after) and on ({KEY}) {FLEET.in_state('RUNNING')}"
+    return f"{late} unless on ({KEY}) ({FLEET.without_progress()} > $stalled_after)"
 
 
 def _state_unknown() -> str:
-    reports = f"({FLEET.since('last_report')} < {UNKNOWN_FADES_SECONDS})"
-    return f"{_unchanged('UNKNOWN', UNKNOWN_SECONDS)} and on ({KEY}) {reports}"
+    fresh = f"({FLEET.since('last_report')} <= $stale_after)"
+    return f"{FLEET.without_progress()} and on ({KEY}) {FLEET.in_state('UNKNOWN')} and on ({KEY}) {fresh}"
 
 
 def _poll_fails() -> str:
@@ -127,7 +122,7 @@ def _failing() -> str:
 
 def _stale() -> str:
     ended = " or ".join(FLEET.in_state(state) for state in ("COMPLETED", "FAILED"))
-    return f"({_report_age()} > {STALE_SECONDS}) unless on ({KEY}) ({ended}) unless on ({KEY}) ({_failing()})"
+    return f"({_report_age()} > $stale_after) unless on ({KEY}) ({ended}) unless on ({KEY}) ({_failing()})"
 
 
 def _report_age() -> str:
@@ -141,7 +136,7 @@ def _suspended() -> str:
 
 
 def _waits_long() -> str:
-    return f"{_unchanged('SCHEDULED', WAITS_LONG_SECONDS)} or {_unchanged('QUEUED', WAITS_LONG_SECONDS)}"
+    return f"{_unchanged('SCHEDULED', '$waits_long_after')} or {_unchanged('QUEUED', '$waits_long_after')}"
 
 
 def _attention_counts() -> Drawn:
@@ -193,11 +188,11 @@ def _attention() -> Drawn:
         "The jobs to look at first, the most urgent on top; In all above says how many rows there are. No exporter: "
         "none answers for the account, its jobs are not watched. Failed, partly failed: how long ago the job ended; it "
         "leaves when somebody has acknowledged it, or its retention is over. Stalled: RUNNING, and polls have seen no "
-        "change for longer than the variable Stalled after. Takes too long: RUNNING for more than 4 hours. Poll "
-        "fails: Zoho refuses, or does not answer; the code says why, the time is since the last good report. Stale: "
-        "that is more than 75 minutes ago, though no poll failed (credits are used up, or the account is paused). "
-        "State unknown: for half an hour Zoho has given a word that it does not document. Waits long: not begun for "
-        "more than an hour. The variable State is not applied."
+        "change for longer than the variable Stalled after. Takes too long: RUNNING for more than 4 hours. In error: "
+        "Zoho refuses, or does not answer; the code says why, the time is since the last good report. Stale: that is "
+        "more than an hour ago, though no poll failed (credits are used up, or the account is paused). State unknown: "
+        "Zoho gives a word that it does not document. Waits long: not begun for more than an hour. The variable State "
+        "is not applied."
     )
     # That all is well is a row and not the empty text, which stands there as well while nothing answers.
     return rows("What needs attention", text, columns, empty=NO_EXPORTER, sort=("Why", False))

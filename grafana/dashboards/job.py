@@ -58,12 +58,12 @@ def _identity() -> Drawn:
     info = ONE_JOB.passing("info", by="account, module, job_id, job_name, group, source")
     columns = (
         Column("Name", label="job_name"),
-        Column("Account", label="account"),
-        Column("Module", label="module"),
-        Column("Job id", label="job_id", width=190),
-        Column("Group", label="group"),
-        Column("Known from", label="source"),
-        Column("Tracked", query=info, unit="bool_yes_no", width=90),
+        Column("Account", label="account", width=110),
+        Column("Module", label="module", width=130),
+        Column("Job id", label="job_id", width=180),
+        Column("Group", label="group", width=130),
+        Column("Known from", label="source", width=100),
+        Column("Tracked", query=info, unit="bool_yes_no", width=80),
         Column(
             "Acknowledged",
             query=ONE_JOB.metric("acknowledged"),

@@ -33,7 +33,7 @@ ATTENTION = {
     "Stalled": ["Set mailing consent"],
     "Takes too long": [],
     "Partly failed": ["Re-assign spring leads"],
-    "Poll fails": ["Mistyped job id", "Vendor terms (scope missing)"],
+    "In error": ["Mistyped job id", "Vendor terms (scope missing)"],
     "Stale": [],
     "State unknown": [],
     "Suspended": ["Extend open quotes"],
