@@ -319,7 +319,7 @@ def _durations() -> Drawn:
     buckets = promql.seen(metric, "le", "state", call="increase", window="$__range")
     queries = [
         Query(f"histogram_quantile({share}, {buckets})", f"{{{{state}}}}, {name}")
-        for name, share in (("median", 0.5), ("slowest tenth from", 0.9))
+        for name, share in (("median", 0.5), ("slowest tenth", 0.9))
     ]
     text = (
         "How long jobs of the chosen accounts and modules took that ended within the time range, from the first "
