@@ -1,7 +1,7 @@
 """The steps of a release that are more than one command; .github/workflows/release.yml runs them, one a job.
 
-Takes only Python's own library, so that it starts on a bare runner. All that a step needs to know comes in the variables
-that GitHub and the workflow set; each can run twice.
+Takes only Python's own library, so that it starts on a bare runner. All that a step needs to know comes in the
+variables that GitHub and the workflow set; each can run twice.
 """
 
 import json
@@ -22,6 +22,7 @@ _NUMBER = r"(0|[1-9]\d*)"
 _TAG = re.compile(rf"v{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-?(a|b|rc|alpha|beta)\.?{_NUMBER})?", re.ASCII)
 _SHORT = {"alpha": "a", "beta": "b"}
 _LONG = {"a": "alpha", "b": "beta"}
+_REPOSITORY = re.compile(rf"^(  repository: ){NAME}$", re.MULTILINE)
 _REGISTRY = re.compile(r"[a-z0-9.-]+(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
 
 
@@ -46,6 +47,7 @@ class Version:
 
     @property
     def is_prerelease(self) -> bool:
+        """Whether it is to be tried, and not what a user gets who asks for the latest."""
         return bool(self.stage)
 
     @property
@@ -63,15 +65,18 @@ def read_tag(tag: str) -> Version | None:
 
 
 def check() -> None:
-    """Hold the tag against all that names a version, before anything is made; print what the jobs go on with."""
+    """Hold the tag against all that names a version, before anything is made; give what the jobs go on with."""
     version = _version()
     if problems := [*_disagreements(version), *_missing_settings(), *_already_out(version)]:
         sys.exit("\n".join(problems))
     registry = os.environ["REGISTRY"]
-    print(f"version={version.of_package}")
-    print(f"host={registry.partition('/')[0]}")
-    print(f"image={registry}/{NAME}")
-    print(f"charts={registry}/charts")
+    outputs = {
+        "version": version.of_package,
+        "host": registry.partition("/")[0],
+        "image": f"{registry}/{NAME}",
+        "charts": f"{registry}/charts",
+    }
+    sys.stdout.writelines(f"{name}={value}\n" for name, value in outputs.items())
 
 
 def bill_of_materials() -> None:
@@ -102,12 +107,20 @@ def draft() -> None:
     assets = sorted(Path("assets").iterdir())
     _refuse_other_files({path.name for path in assets}, version)
     if tag not in {release["tagName"] for release in _releases()}:
-        kind = f"--prerelease={_word(value=version.is_prerelease)}"
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".md") as notes:
-            notes.write(_notes(version))
-            notes.flush()
-            _gh("create", tag, "--draft", "--verify-tag", kind, f"--title={version.of_package}", f"--notes-file={notes.name}")
+        _create_page(tag, version)
     _gh("upload", tag, "--clobber", *assets)
+
+
+def _create_page(tag: str, version: Version) -> None:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".md") as notes:
+        notes.write(_notes(version))
+        notes.flush()
+        words = [
+            f"--title={version.of_package}",
+            f"--notes-file={notes.name}",
+            _flag("prerelease", version.is_prerelease),
+        ]
+        _gh("create", tag, "--draft", "--verify-tag", *words)
 
 
 def publish() -> None:
@@ -116,20 +129,20 @@ def publish() -> None:
     is_latest = _is_newest(version)
     if is_latest:
         _run("docker", "buildx", "imagetools", "create", f"--tag={os.environ['IMAGE']}:latest", _image_by_digest())
-    _gh("edit", _tag(), "--draft=false", f"--prerelease={_word(value=version.is_prerelease)}", f"--latest={_word(value=is_latest)}")
+    _gh("edit", _tag(), "--draft=false", _flag("prerelease", version.is_prerelease), _flag("latest", is_latest))
 
 
 def _disagreements(version: Version) -> Iterator[str]:
     places = {
-        "exporter/__init__.py, __version__": (r'^__version__ = "(.+)"$', Path("exporter/__init__.py"), version.of_package),
-        "Chart.yaml, version": (r"^version: (.+)$", CHART / "Chart.yaml", version.of_chart),
-        "Chart.yaml, appVersion": (r"^appVersion: (.+)$", CHART / "Chart.yaml", version.of_package),
+        "__version__": (Path("exporter/__init__.py"), r'^__version__ = "(.+)"$', version.of_package),
+        "version": (CHART / "Chart.yaml", r"^version: (.+)$", version.of_chart),
+        "appVersion": (CHART / "Chart.yaml", r"^appVersion: (.+)$", version.of_package),
     }
-    for place, (pattern, file, wanted) in places.items():
+    for name, (file, pattern, wanted) in places.items():
         found = re.search(pattern, file.read_text(encoding="utf-8"), re.MULTILINE)
         said = found[1].strip("\"'") if found else "missing"
         if said != wanted:
-            yield f"{place}: {said}, but the tag {_tag()} asks for {wanted}; change it, and tag the commit that does"
+            yield f"{file}: {name} is {said}, but the tag {_tag()} asks for {wanted}; change it, and tag that commit"
     if not _notes(version):
         yield f"CHANGELOG.md: no heading '## {version.of_package}' with lines below it; the release's page shows them"
 
@@ -139,7 +152,7 @@ def _missing_settings() -> Iterator[str]:
     if not registry:
         yield "Set the repository's variable REGISTRY: the host of a container registry, and a path if it wants one"
     elif not _REGISTRY.fullmatch(registry):
-        yield f"The repository's variable REGISTRY is {registry!r}: write a host and a path in small letters, as in host/path"
+        yield f"The repository's variable REGISTRY is {registry!r}: write a host, or host/path, in small letters"
 
 
 def _already_out(version: Version) -> Iterator[str]:
@@ -160,7 +173,7 @@ def _package_chart(version: Version, image: str) -> Path:
     with tempfile.TemporaryDirectory() as work:
         source = copytree(CHART, Path(work) / NAME)
         values = source / "values.yaml"
-        text, count = re.subn(rf"(?m)^  repository: {NAME}$", f"  repository: {image}", values.read_text(encoding="utf-8"))
+        text, count = _REPOSITORY.subn(rf"\g<1>{image}", values.read_text(encoding="utf-8"))
         if count != 1:
             sys.exit(f"{CHART}/values.yaml has {count} lines '  repository: {NAME}' instead of one")
         values.write_text(text, encoding="utf-8")
@@ -208,7 +221,8 @@ def _gh(verb: str, *arguments: str | Path) -> str:
 
 def _run(*command: str | Path, with_errors: bool = False) -> str:
     """Run a program, whose failure ends the step; give what it prints."""
-    print("+", *command, file=sys.stderr, flush=True)
+    sys.stderr.write(f"+ {' '.join(map(str, command))}\n")
+    sys.stderr.flush()
     errors = subprocess.STDOUT if with_errors else None
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, text=True, check=False)
     if done.returncode:
@@ -231,8 +245,8 @@ def _image_by_digest() -> str:
     return f"{os.environ['IMAGE']}@{os.environ['DIGEST']}"
 
 
-def _word(*, value: bool) -> str:
-    return "true" if value else "false"
+def _flag(name: str, value: bool) -> str:  # noqa: FBT001
+    return f"--{name}={'true' if value else 'false'}"
 
 
 _STEPS: dict[str, Callable[[], None]] = {

@@ -102,7 +102,7 @@ class WorkflowRun:
         outputs.write_text("", encoding="utf-8")
         shell = "--noprofile --norc -eo pipefail" if _shell(self._workflow) == "bash" else "-e"
         done = subprocess.run(
-            ["bash", *shell.split(), "-c", step["run"]],
+            ["/bin/bash", *shell.split(), "-c", step["run"]],
             cwd=directory,
             env={**self._runner(), **variables, "GITHUB_OUTPUT": str(outputs)},
             stdin=subprocess.DEVNULL,

@@ -1,10 +1,9 @@
-"""A release, from its tag to its page: the workflow's steps run here, and what they would do outside is written down."""
+"""A release, from its tag to its page: the workflow's steps run here, and what they do outside is written down."""
 
 import json
 import os
 import re
 import shutil
-import subprocess
 import sysconfig
 import tarfile
 from pathlib import Path
@@ -19,6 +18,8 @@ CHART_DIGEST = "sha256:" + "2" * 64
 REGISTRY = "registry.example/acme"
 IMAGE = f"{REGISTRY}/zoho-mass-update-exporter"
 CHART = Path("deploy/helm/zoho-mass-update-exporter")
+PARTS = ("Makefile", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "requirements", "scripts", "exporter")
+"""What a release reads of the checkout, beside the chart."""
 PROGRAMS = {
     "gh": """case $2 in
         list) cat "$HOME/releases.json";;
@@ -70,9 +71,8 @@ def put_out(work: Path, *tags: str) -> None:
 
 def _checkout(checkout: Path, package: str, chart: str) -> Path:
     """Give a checkout with an environment that needs no installing."""
-    for name in ("Makefile", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "requirements", "scripts", "exporter"):
+    for name in (*PARTS, CHART):
         _copy(ROOT / name, checkout / name)
-    _copy(ROOT / CHART, checkout / CHART)
     _replace(checkout / "exporter" / "__init__.py", r'^__version__ = ".*"', f'__version__ = "{package}"')
     changes = f"## {package} - 2026-12-01\n\n- What this one brings.\n\n## 0.0.1"
     _replace(checkout / "CHANGELOG.md", r"^## Unreleased$", changes)
@@ -129,7 +129,7 @@ def run(work: Path) -> WorkflowRun:
 
 
 def test_what_cannot_be_taken_back_comes_last(run: WorkflowRun) -> None:
-    """Image and chart come before PyPI, which never forgets; `latest` and the page, which people follow, are the end."""
+    """Image and chart come before PyPI, which never forgets; `latest` and the page, which people follow, end it."""
     steps = [
         "docker/build-push-action",
         f"^cosign sign --yes {IMAGE}@{DIGEST}$",
@@ -143,6 +143,14 @@ def test_what_cannot_be_taken_back_comes_last(run: WorkflowRun) -> None:
     places = [_index(run.log, step) for step in steps]
     assert places == sorted(places)
     assert places[-1] == len(run.log) - 1
+
+
+def test_pypi_comes_after_image_and_chart(run: WorkflowRun) -> None:
+    """When one of these fails, the version's number is not spent."""
+    pypi = _index(run.log, "pypa/gh-action-pypi-publish")
+    outside = {"cosign", "helm", "image:", "chart:"}
+    assert {line.split()[0] for line in run.log[:pypi]} >= outside
+    assert not {line.split()[0] for line in run.log[pypi:]} & outside
 
 
 def test_image_is_pushed_without_the_tag_latest(run: WorkflowRun) -> None:
@@ -189,25 +197,18 @@ def test_pre_release_never_becomes_the_latest(tmp_path: Path) -> None:
     assert f" tags={IMAGE}:1.0.0rc1 " in run.log[_index(run.log, "docker/build-push-action")]
     assert not [line for line in run.log if ":latest" in line]
     assert run.log[_index(run.log, "^gh release create")].startswith(
-        "gh release create v1.0.0rc1 --draft --verify-tag --prerelease=true"
+        "gh release create v1.0.0rc1 --draft --verify-tag --title=1.0.0rc1"
     )
     assert run.log[-1].startswith("gh release edit v1.0.0rc1 --draft=false --prerelease=true --latest=false")
 
 
-def test_chart_that_cannot_be_pushed_ends_the_release(tmp_path: Path) -> None:
-    """The failure is not lost in a pipe: nothing is signed, and nothing follows."""
+def test_push_that_fails_ends_the_release_which_goes_on_from_there(tmp_path: Path) -> None:
+    """No pipe loses the failure, and nothing follows; later the jobs run again, over what is there already."""
     run = prepare(tmp_path)
     (tmp_path / "no-push").touch()
     assert run.start() == "chart"
     assert "Error: denied" in run.words
-    assert [line for line in run.log if line.startswith("helm push")] == run.log[-1:]
-
-
-def test_release_goes_on_where_it_failed(tmp_path: Path) -> None:
-    """The chart's job and those behind it run again, over what the first time has left."""
-    run = prepare(tmp_path)
-    (tmp_path / "no-push").touch()
-    assert run.start() == "chart"
+    assert run.log[-1].startswith("helm push")
     (tmp_path / "no-push").unlink()
     for job in ("chart", "draft", "draft", "pypi", "publish"):
         assert run.run_job(job), run.words
@@ -220,11 +221,16 @@ def test_release_goes_on_where_it_failed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tag", "package", "chart", "words"),
     [
-        ("v1.0.0", "1.0.1", "1.0.0", "exporter/__init__.py, __version__: 1.0.1, but the tag v1.0.0 asks for 1.0.0;"),
-        ("v1.0.0", "1.0.0", "0.9.0", "Chart.yaml, version: 0.9.0, but the tag v1.0.0 asks for 1.0.0;"),
-        ("v1.0.0", "1.0.1", "1.0.0", "Chart.yaml, appVersion: 1.0.1, but the tag v1.0.0 asks for 1.0.0;"),
+        ("v1.0.0", "1.0.1", "1.0.0", "exporter/__init__.py: __version__ is 1.0.1, but the tag v1.0.0 asks for 1.0.0;"),
+        ("v1.0.0", "1.0.0", "0.9.0", "Chart.yaml: version is 0.9.0, but the tag v1.0.0 asks for 1.0.0;"),
+        ("v1.0.0", "1.0.1", "1.0.0", "Chart.yaml: appVersion is 1.0.1, but the tag v1.0.0 asks for 1.0.0;"),
         ("v1.0.0", "1.0.1", "1.0.0", "CHANGELOG.md: no heading '## 1.0.0' with lines below it;"),
-        ("v1.0.0-rc.1", "1.0.0rc1", "1.0.0", "Chart.yaml, version: 1.0.0, but the tag v1.0.0-rc.1 asks for 1.0.0-rc.1;"),
+        (
+            "v1.0.0-rc.1",
+            "1.0.0rc1",
+            "1.0.0",
+            "Chart.yaml: version is 1.0.0, but the tag v1.0.0-rc.1 asks for 1.0.0-rc.1;",
+        ),
         ("v1.0", "1.0", "1.0.0", "The tag v1.0 names no version: write it like v1.2.3,"),
     ],
 )
@@ -241,7 +247,7 @@ def test_versions_that_disagree_are_told_before_anything_is_made(
     ("registry", "words"),
     [
         ("", "Set the repository's variable REGISTRY:"),
-        ("registry.example/Acme", "REGISTRY is 'registry.example/Acme': write a host and a path in small letters"),
+        ("registry.example/Acme", "REGISTRY is 'registry.example/Acme': write a host, or host/path, in small letters"),
         ("https://registry.example", "REGISTRY is 'https://registry.example': write a host"),
         ("registry.example/acme/", "REGISTRY is 'registry.example/acme/': write a host"),
     ],
@@ -303,7 +309,8 @@ def test_tag_is_spelled_for_python_and_for_helm(tag: str, of_package: str, of_ch
 
 
 @pytest.mark.parametrize(
-    "tag", ["1.0.0", "v1", "v1.0", "v1.0.0.0", "v1.0.0rc", "v1.0.0.post1", "v1.0.0.dev1", "v1.0.0+1", "v1.0.0-1", "v01.0.0"]
+    "tag",
+    ["1.0.0", "v1", "v1.0", "v1.0.0.0", "v1.0.0rc", "v1.0.0.post1", "v1.0.0.dev1", "v1.0.0+1", "v1.0.0-1", "v01.0.0"],
 )
 def test_other_tags_name_no_version(tag: str) -> None:
     """What Python and Helm would not both read alike is not released."""
