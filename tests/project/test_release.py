@@ -270,6 +270,15 @@ def test_version_that_is_out_stays_as_it_is(tmp_path: Path, out: str) -> None:
     assert f"{out} is released already" in run.words
 
 
+@pytest.mark.parametrize("job", ["image", "chart", "draft"])
+def test_job_that_is_run_anew_changes_nothing_that_is_out(tmp_path: Path, job: str) -> None:
+    """A person may run one job again, long after the release, by mistake."""
+    run = prepare(tmp_path)
+    put_out(tmp_path, "v1.0.0")
+    assert not run.run_job(job)
+    assert [line.split()[1] for line in run.log] == ["actions/checkout", "release"]
+
+
 @pytest.mark.parametrize(
     ("out", "is_latest"),
     [
