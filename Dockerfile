@@ -1,11 +1,12 @@
 # The image of the exporter. docs/install.md tells how to run it, and how to build it without a network.
 # Both stages stand on any Linux with find and python3 3.11 or newer; the first also needs Python's venv module.
-ARG BASE_IMAGE=standard-base
+ARG BASE_IMAGE
 
 # Dependabot reads a name here, and no variable; it pins the digest.
 FROM python:3.13-slim-bookworm AS standard-base
 
-FROM ${BASE_IMAGE} AS build
+# Buildah finds a stage by a default here, and not by one of ARG.
+FROM ${BASE_IMAGE:-standard-base} AS build
 # pip reads these as variables: PIP_NO_INDEX=1 PIP_FIND_LINKS=wheelhouse installs from the build context alone.
 ARG PIP_NO_INDEX
 ARG PIP_FIND_LINKS
@@ -23,7 +24,7 @@ RUN python3 -m venv tools \
         install --no-index dist/*.whl \
     && install --mode=0644 deploy/image/healthy.py /opt/zoho-mass-update-exporter
 
-FROM ${BASE_IMAGE}
+FROM ${BASE_IMAGE:-standard-base}
 ARG VERSION=unknown
 ARG REVISION=unknown
 ARG SOURCE=https://github.com/zoho-mass-update-exporter/zoho-mass-update-exporter
