@@ -83,6 +83,7 @@ JobId = Annotated[str, pattern("a job id: digits only, exactly as Zoho gave them
 BaseUrl = Annotated[str, Parser("a URL of scheme and host", parse_base_url)]
 ProxyUrl = Annotated[SecretStr, Parser("a URL, http or https", parse_proxy_url), _MASK]
 Secret = Annotated[SecretStr, Parser("a secret", refuse_unfit), _MASK]
+Truth = Annotated[bool, pattern("true or false", "(?i:true|yes|on|false|no|off)")]
 Fraction = Annotated[float, Parser("a fraction above 0, at most 1", parse_fraction)]
 Origin: TypeAlias = tuple[frozenset[JobKey], tuple[Problem, ...]]
 """What the values alone don't say: which jobs came by a variable, and what deserves a warning."""
@@ -174,6 +175,8 @@ class JobSettings(Section):
     """Campaign of several jobs that this one belongs to."""
     labels: Mapping[str, Text] = Field(default_factory=dict)
     """Further labels of the job's info metric; their names must be in `job_labels`."""
+    acknowledged: Truth = False
+    """Whether somebody has taken note of how the job ended: alerts about its end stop."""
 
     @property
     def key(self) -> JobKey:
@@ -182,7 +185,7 @@ class JobSettings(Section):
 
     def spec(self, source: JobSource) -> JobSpec:
         """Give the job in the product's own words."""
-        return JobSpec(self.key, source, self.name, self.group, self.labels)
+        return JobSpec(self.key, source, self.name, self.group, self.labels, self.acknowledged)
 
 
 class JobFile(Section):
@@ -266,7 +269,7 @@ class Settings(Section):
     retention: Annotated[float, duration("0s", "3650d")] = 604_800.0
     """How long an ended job stays on the page."""
     unknown_retention: Annotated[float, duration("0s", "3650d")] = 86_400.0
-    """How long a job that Zoho does not know, or no longer knows, stays on the page."""
+    """How long a job that Zoho does not know, or no longer knows, stays on the page; those listed stay."""
     max_jobs: Annotated[int, whole_number(1, 100_000)] = 1000
     """Most jobs to track; further ones are refused, counted and logged."""
     probe_retention: Annotated[float, duration("0s", "3650d")] = 86_400.0
