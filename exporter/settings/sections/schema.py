@@ -27,6 +27,7 @@ from exporter.model import (
     JobSource,
     JobSpec,
 )
+from exporter.settings.sections.forms import data_center_meant, job_id_advice, module_advice
 from exporter.settings.sections.values import (
     ListenAddress,
     Parser,
@@ -37,6 +38,7 @@ from exporter.settings.sections.values import (
     parse_base_url,
     parse_fraction,
     parse_listen_address,
+    parse_path,
     parse_proxy_url,
     parse_telemetry_path,
     pattern,
@@ -70,25 +72,39 @@ Text = Annotated[
         lambda text: len(text) <= _LONGEST_TEXT and text.isprintable(),
     ),
 ]
-FilePath = Annotated[Path, accepted("a path", lambda text: text and text.isprintable())]
+FilePath = Annotated[Path, Parser("a path", parse_path)]
 LabelName = Annotated[
     str,
     pattern("a label name: letters, digits or _, no digit first, no __ first", r"(?!__)[a-zA-Z_][a-zA-Z0-9_]{0,99}"),
 ]
 ModuleName = Annotated[
     str,
-    pattern("a module's API name: a letter, then letters, digits or _, such as Leads", MODULE_PATTERN),
+    pattern("a module's API name: a letter, then letters, digits or _, such as Leads", MODULE_PATTERN, module_advice),
 ]
-JobId = Annotated[str, pattern("a job id: digits only, exactly as Zoho gave them", JOB_ID_PATTERN)]
+JobId = Annotated[
+    str,
+    pattern(
+        "a job id: digits only, exactly as Zoho gave them", JOB_ID_PATTERN, job_id_advice, kinds=("string", "integer")
+    ),
+]
 BaseUrl = Annotated[str, Parser("a URL of scheme and host", parse_base_url)]
 ProxyUrl = Annotated[SecretStr, Parser("a URL, http or https", parse_proxy_url), _MASK]
 Secret = Annotated[SecretStr, Parser("a secret", refuse_unfit), _MASK]
-Fraction = Annotated[float, Parser("a fraction above 0, at most 1", parse_fraction)]
+Fraction = Annotated[
+    float,
+    Parser(
+        "a fraction above 0, at most 1",
+        parse_fraction,
+        {"type": ("number", "string"), "exclusiveMinimum": 0, "maximum": 1},
+    ),
+]
 Origin: TypeAlias = tuple[frozenset[JobKey], tuple[Problem, ...]]
 """What the values alone don't say: which jobs came by a variable, and what deserves a warning."""
 ApiVersion = Literal["v2", "v2.1", "v3", "v4", "v5", "v6", "v7", "v8"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["logfmt", "json"]
+LOG_LEVELS: Mapping[str, LogLevel] = {**{level: level for level in get_args(LogLevel)}, "warn": "warning"}
+"""The words for a level, and what each stands for: Go's exporters say `warn`."""
 
 
 class Section(BaseModel):
@@ -108,7 +124,7 @@ class Section(BaseModel):
 class AccountSettings(Section):
     """One Zoho CRM organisation and environment, and the OAuth client that reads it."""
 
-    data_center: Annotated[DataCenter, choice(DataCenter)] | None = None
+    data_center: Annotated[DataCenter, choice(DataCenter, meant=data_center_meant)] | None = None
     """Where the organisation's data lives. Required, unless `accounts_url` and `api_url` are given."""
     environment: Annotated[Environment, choice(Environment)] = Environment.PRODUCTION
     """Which copy of the organisation the refresh token belongs to."""
@@ -242,7 +258,7 @@ class WebSettings(Section):
 class LogSettings(Section):
     """The exporter's log."""
 
-    level: Annotated[LogLevel, choice(get_args(LogLevel))] = "info"
+    level: Annotated[LogLevel, choice(LOG_LEVELS)] = "info"
     """Least severe line to log."""
     format: Annotated[LogFormat, choice(get_args(LogFormat))] = "logfmt"
     """How a line is written: for people or for machines."""

@@ -82,8 +82,8 @@ _AFTER_AN_ACCOUNT = {
         "  a b: {data_center: us, client_id: x, client_secret: x, refresh_token: x}",
         '7: accounts.a b: "a b" is not an account alias: 1 to 64 letters, digits, _ . or -',
     ),
-    "jobs is a mapping": ("jobs: {a: 1}", "7: jobs: expected a list"),
-    "jobs is a word": ("jobs: a", "7: jobs: expected a list"),
+    "jobs is a mapping": ("jobs: {a: 1}", '7: jobs: expected a list: begin each entry with "- "'),
+    "jobs is a word": ("jobs: a", '7: jobs: expected a list: begin each entry with "- "'),
     "job is a word": (
         "jobs:\n- a",
         "8: jobs[0]: expected a mapping of settings; known: account, module, job_id, name, group, labels",
@@ -95,7 +95,10 @@ _AFTER_AN_ACCOUNT = {
     ),
     "scientific job id": (
         "jobs: [{module: L, job_id: 1e5}]",
-        '7: jobs[0].job_id: "1e5" is not a job id: digits only, exactly as Zoho gave them',
+        (
+            '7: jobs[0].job_id: "1e5" is not a job id: digits only, exactly as Zoho gave them; a spreadsheet or a'
+            " program made a number of it and lost its digits: take it from Zoho's answer again"
+        ),
     ),
     "underscored job id": (
         "jobs: [{module: L, job_id: 1_000}]",
@@ -139,14 +142,17 @@ _AFTER_AN_ACCOUNT = {
     ),
     "labels is a list": (
         "jobs: [{module: L, job_id: 1, labels: [a]}]",
-        "7: jobs[0].labels: expected a mapping",
+        "7: jobs[0].labels: expected a mapping: each name with a colon behind it, its value indented below",
     ),
     "label name": (
         "job_labels: [__a]",
         '7: job_labels[0]: "__a" is not a label name: letters, digits or _, no digit first, no __ first',
     ),
     "repeated label": ("job_labels: [a, a]", '7: job_labels: "a" is listed twice'),
-    "duration": ("retention: 2 weeks", '7: retention: "2 weeks" is not a duration such as 15s, 1m30s, 7d or 500ms'),
+    "duration": (
+        "retention: 2 weeks",
+        '7: retention: "2 weeks" is not a duration such as 15s, 1m30s, 7d or 500ms; did you mean "2w"?',
+    ),
     "duration is a mapping": ("retention: {a: 1}", "7: retention: expected a duration from 0s to 3650d, not a mapping"),
     "duration out of range": ("poll_timeout: 0", '7: poll_timeout: "0" is out of range: from 100ms to 5m'),
     "stale before the next poll": (
@@ -185,7 +191,7 @@ _AFTER_AN_ACCOUNT = {
     ),
     "a bad duration is longer than nothing": (
         "schedule: {longest: 1 day}",
-        '7: schedule.longest: "1 day" is not a duration such as 15s, 1m30s, 7d or 500ms',
+        '7: schedule.longest: "1 day" is not a duration such as 15s, 1m30s, 7d or 500ms; did you mean "1d"?',
     ),
     "offset eats the deadline": (
         "scrape_timeout: 1s\nscrape_timeout_offset: 1s",
@@ -257,8 +263,8 @@ _AFTER_AN_ACCOUNT = {
         '7: accounts.acme.credit_reserve: "unlimited" is not a whole number from 0 to 10000000',
     ),
     "log level": (
-        "log: {level: warn}",
-        '7: log.level: "warn" is not one of debug, info, warning, error; did you mean "warning"?',
+        "log: {level: warnin}",
+        '7: log.level: "warnin" is not one of debug, info, warning, error, warn; did you mean "warning"?',
     ),
     "complex key": ("? [a]\n: 1", "7: has a key that is not a plain word"),
     "tag": ("retention: !fresh 1s", "7: retention: has a YAML tag: put a value that begins with ! in quotes"),
@@ -420,12 +426,16 @@ def test_empty_file_is_no_file(problems: _Problems, text: str) -> None:
 
 def test_accounts_of_the_wrong_kind(problems: _Problems, variables: dict[str, str]) -> None:
     """The wrong value is told of, even where variables would replace it."""
-    assert problems("accounts: 5", variables) == ["zoho.yaml:1: accounts: expected a mapping"]
+    assert problems("accounts: 5", variables) == [
+        "zoho.yaml:1: accounts: expected a mapping: each name with a colon behind it, its value indented below"
+    ]
 
 
 def test_jobs_of_the_wrong_kind(problems: _Problems, variables: dict[str, str]) -> None:
     """ZOHO_JOBS does not hide it."""
-    assert problems("jobs: 5", variables | {"ZOHO_JOBS": "Leads/1"}) == ["zoho.yaml:1: jobs: expected a list"]
+    assert problems("jobs: 5", variables | {"ZOHO_JOBS": "Leads/1"}) == [
+        'zoho.yaml:1: jobs: expected a list: begin each entry with "- "'
+    ]
 
 
 def test_incomplete_account_by_variables_points_at_the_files(problems: _Problems, account: str) -> None:

@@ -99,7 +99,7 @@ def test_unfit_file_of_the_secrets_directory_is_refused(
     assert problems(None, variables) == [
         "secrets/zoho_retention: is empty",
         "secrets/zoho_client_secret: is empty",
-        'secrets/zoho_log__level: "loud" is not one of debug, info, warning, error',
+        'secrets/zoho_log__level: "loud" is not one of debug, info, warning, error, warn',
     ]
 
 
