@@ -5,7 +5,7 @@ A field's description is its line in docs/settings.md; its type's parser says wh
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, get_args
@@ -343,6 +343,16 @@ class Settings(Section):
         elif proxy_bypass(parts.netloc.rpartition("@")[2]):
             proxy = None
         return {parts.scheme: proxy} if proxy and not is_loopback(parts.hostname or "") else {}
+
+    def proxy_problems(self, urls: Collection[str]) -> Iterator[Problem]:
+        """Give what is wrong with the proxies that the environment has for `urls`; the setting is right by now."""
+        used = {pair for url in urls for pair in self.proxies_for(url).items()} if not self.proxy_url else set()
+        for scheme, proxy in sorted(used):
+            try:
+                parse_proxy_url(proxy if "://" in proxy else f"http://{proxy}")
+            except ValueError as error:
+                names = (f"{scheme}_proxy", f"{scheme}_PROXY".upper(), "all_proxy", "ALL_PROXY")
+                yield Problem(next(name for name in names if os.environ.get(name) == proxy), str(error))
 
 
 SECTIONS: Mapping[str, type[Section]] = {
