@@ -184,10 +184,8 @@ class Application:
     def configuration(self) -> str:
         """Give the settings in force as YAML, secrets masked; what waits for a start stands above as a comment."""
         waiting = self._waiting
-        told = (
-            f"# Changed since the start, and in force at the next one only: {', '.join(waiting)}\n" if waiting else ""
-        )
-        return told + effective_settings(self._settings)
+        head = f"# Changed, and in force at the next start only: {', '.join(waiting)}\n" if waiting else ""
+        return head + effective_settings(self._settings)
 
     def reload(self) -> tuple[Problem, ...]:
         """Load the settings anew and take them into force; give what is wrong, and the last good ones stay.

@@ -3,9 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
-_QUOTES = "\"'`\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{LEFT SINGLE QUOTATION MARK}" + (
-    "\N{RIGHT SINGLE QUOTATION MARK}"
-)
+_QUOTES = "\"'`\u201c\u201d\u2018\u2019"
 CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN = "client_id", "client_secret", "refresh_token"
 _NOUNS = {CLIENT_ID: "a client id", CLIENT_SECRET: "a client secret", REFRESH_TOKEN: "a token"}
 _FORMS = {
