@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from exporter.app.accounts import endpoints
@@ -41,7 +42,7 @@ def inspect(sources: Sources) -> Inspection:
     config_file, state_path = sources.path("web.config_file"), sources.path("state.path")
     loaded = _attempt(sources.settings, refused)
     _attempt(lambda: config_file and WebConfig(config_file, read_web_config), refused)
-    _attempt(lambda: inspect_state(state_file(state_path)), refused)
+    refused += _state(sources, state_path)
     reading = sources.job_files()
     jobs = frozenset(spec.key for spec in (*(loaded.job_specs if loaded else ()), *reading.specs))
     dropped, warnings = list(reading.problems), list(sources.warnings)
@@ -58,6 +59,12 @@ def _attempt(look: Callable[[], T], refused: list[Problem]) -> T | None:
     except ConfigurationError as error:
         refused += error.problems
     return None
+
+
+def _state(sources: Sources, path: Path | None) -> Iterator[Problem]:
+    found: list[Problem] = []
+    _attempt(lambda: inspect_state(state_file(path)), found)
+    yield from (sources.problem("state.path", problem.message) if path else problem for problem in found)
 
 
 def _too_many(sources: Sources, settings: Settings, count: int) -> Iterator[Problem]:

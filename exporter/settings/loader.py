@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from exporter.errors import ConfigurationError, Problem
+from exporter.files import refused
 from exporter.model import JobSource, JobSpec
 from exporter.settings.sections.schema import JobFile, Settings, split_at_commas
 from exporter.settings.sections.values import quote
@@ -28,6 +29,7 @@ from exporter.settings.validation import (
 
 DOTENV = Path(".env")
 _SECRETS_DIR = Path("/run/secrets")
+_EXPECTED_ENTRY = "expected Module/job_id or account/Module/job_id, such as Leads/3524033000006027001"
 _ENTRY_SHAPES = {2: ("module", "job_id"), 3: ("account", "module", "job_id")}
 
 
@@ -79,7 +81,11 @@ def _read_file(config_file: Path | None) -> tuple[Tree, tuple[Finding, ...], tup
     try:
         file, findings = read_yaml(config_file)
     except ConfigurationError as error:
-        return Tree({}, {(): Place(str(config_file))}), (), error.problems
+        problems = error.problems
+        if isinstance(error.__cause__, FileNotFoundError) and not config_file.is_absolute():
+            text = "does not exist in the working directory: start there, or give the file's whole path"
+            problems = (Problem(str(config_file), text),)
+        return Tree({}, {(): Place(str(config_file))}), (), problems
     # The patterns of job files start from the settings file's own directory, where they are looked for.
     patterns = file.at(("job_files",), list)
     patterns[:] = [str(config_file.parent / item) if item and isinstance(item, str) else item for item in patterns]
@@ -151,7 +157,7 @@ def _add_environment_jobs(tree: Tree, variables: Variables) -> list[Finding]:
             tree.places["jobs", len(jobs)] = place
             jobs.append(default | dict(zip(_ENTRY_SHAPES[len(parts)], parts, strict=True)))
         else:
-            findings.append(Finding(place, (), "expected Module/job_id or account/Module/job_id"))
+            findings.append(Finding(place, (), _EXPECTED_ENTRY))
     return findings
 
 
@@ -167,8 +173,8 @@ def _warnings(tree: Tree) -> Iterator[Problem]:
 
     Source: Zoho CRM v3, Get Mass Update Status.
     """
-    roads = tree.at(("jobs",), list) or (tree.find(("job_files",)), tree.find(("web", "api_token_file")))
-    if all(road is None for road in roads) and tree.at(("accounts",), dict):
+    roads = (tree.find(("jobs",)) or None, tree.find(("job_files",)), tree.find(("web", "api_token_file")))
+    if all(road is None for road in roads) and tree.at(("accounts",), dict) and JOBS not in str(tree.place(("jobs",))):
         yield Problem("jobs", f"no job is configured: list some under jobs, or set {JOBS}")
     for path, key in jobs_of(tree):
         if key.module == "Activities" and tree.find(("accounts", key.account, "api_version")) not in ("v2", "v2.1"):
@@ -228,6 +234,8 @@ def matching(patterns: Iterable[str]) -> tuple[Path, ...]:
 
 
 def _specs(file: Path, allowed: _Allowed) -> tuple[JobSpec, ...]:
+    if file.is_dir():
+        raise refused(file, f"is a directory, not a file: for the files in it write {file}/*.yaml")
     tree, findings = read_yaml(file)
     name_accounts(tree, allowed.aliases)
     found = chain(findings, job_incoherences(tree, allowed.aliases, allowed.labels))

@@ -109,6 +109,8 @@ def _wording(detail: ErrorDetails, model: type[Section], path: TreePath, value: 
         case "extra_forbidden":
             return f"unknown key{_advice(model, path, value)}"
         case "model_type":
+            if path[:1] == ("accounts",) and path[-1] in AccountSettings.model_fields:
+                return "stands where an account's alias belongs: write one above it, such as acme:, and indent it more"
             return f"expected a mapping of settings{_known(_section_at(model, path))}"
         case kind:
             return _SHAPES.get(kind, detail["msg"])
@@ -196,7 +198,8 @@ def name_accounts(tree: Tree, aliases: Collection[str]) -> None:
 
 def _accounts(tree: Tree) -> Iterator[Finding]:
     if tree.find(("accounts",)) in (None, {}):
-        yield Finding(Place("accounts"), (), NO_ACCOUNT)
+        home, found = tree.places[()], NO_ACCOUNT if tree.values else f"the file is empty, and {NO_ACCOUNT}"
+        yield Finding(Place("accounts"), (), NO_ACCOUNT) if home.line is None else Finding(home, ("accounts",), found)
     for alias, account in tree.at(("accounts",), dict).items():
         if isinstance(account, dict | None):
             given = {name for name, value in (account or {}).items() if value is not None}
@@ -218,7 +221,7 @@ def _secrets(tree: Tree, account: TreePath, given: set[str]) -> Iterator[Finding
 def _misplaced(tree: Tree, alias: str) -> Iterator[Finding]:
     for path, name, value in _credentials(tree, alias):
         if text := misplaced(name, value):
-            yield tree.finding(path, text)
+            yield tree.finding(path, f"{_subject(tree, path)}{text}")
 
 
 def doubts(tree: Tree) -> Iterator[Problem]:
@@ -238,7 +241,7 @@ def _credential_doubts(tree: Tree) -> Iterator[Problem]:
         has_own_urls = bool(tree.at(("accounts", alias, "accounts_url"), str))
         for path, name, value in _credentials(tree, alias):
             if not has_own_urls and not misplaced(name, value) and (text := doubtful(name, value)):
-                yield tree.finding(path, text).problem()
+                yield tree.finding(path, f"{_subject(tree, path)}{text}").problem()
         for name in TWO_FORMS:
             yield from _open_to_all(tree, ("accounts", alias, f"{name}_file"))
 
@@ -247,7 +250,8 @@ def _credentials(tree: Tree, alias: str) -> Iterator[tuple[TreePath, str, str]]:
     """Give what stands for an account's credentials, in the tree or in a file that can be read: path, name, value."""
     for name in ("client_id", *TWO_FORMS):
         path = ("accounts", alias, name)
-        if value := tree.at(path, str).strip():
+        value = tree.at(path, str).strip()
+        if value and " " not in value:
             yield path, name, value
         file = tree.at(("accounts", alias, f"{name}_file"), str) if name in TWO_FORMS else ""
         if file and file.isprintable():
@@ -279,11 +283,17 @@ def _unreadable(tree: Tree, path: TreePath, read: Callable[[Path], object]) -> I
     file = tree.at(path, str)
     if not file or not file.isprintable():
         return
-    subject = "" if tree.place(path) == Place(file) else f"{quote(file, limit=_PATH_LENGTH)} "
     try:
         read(Path(file))
     except ConfigurationError as error:
-        yield from (tree.finding(path, f"{subject}{problem.message}") for problem in error.problems)
+        yield from (tree.finding(path, f"{_subject(tree, path)}{problem.message}") for problem in error.problems)
+
+
+def _subject(tree: Tree, path: TreePath) -> str:
+    """Name the file at `path` before what is said of it, unless it is the place itself; nothing for a value."""
+    file = tree.at(path, str)
+    is_named = not str(path[-1]).endswith(("_file", "_bundle")) or tree.place(path) == Place(file)
+    return "" if is_named else f"{quote(file, limit=_PATH_LENGTH)} "
 
 
 def _read_bundle(path: Path) -> None:

@@ -104,11 +104,12 @@ class Variables:
             elif not isinstance(error.__cause__, FileNotFoundError | IsADirectoryError):  # a virtual environment
                 self.findings += [Finding(Place(str(file)), (), problem.message) for problem in error.problems]
             return {}
-        for binding in parse_stream(io.StringIO(text)):
-            if binding.error:
-                place = Place(f"{file}:{binding.original.line}")
-                self.findings.append(Finding(place, (), "is not NAME=value, one on each line"))
-        return dotenv_values(stream=io.StringIO(text))
+        bindings = tuple(parse_stream(io.StringIO(text)))
+        for place in (Place(f"{file}:{binding.original.line}") for binding in bindings if binding.error):
+            self.findings.append(Finding(place, (), "is not NAME=value, one on each line"))
+        # Without the others: of those it would write a line of its own.
+        good = "".join(binding.original.string for binding in bindings if not binding.error)
+        return dotenv_values(stream=io.StringIO(good))
 
     def _secrets(self, directory: Path, taken: frozenset[str]) -> dict[str, Written]:
         """Take the files of a directory that are named like variables, whatever the case of their letters.

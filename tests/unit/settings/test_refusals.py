@@ -305,7 +305,7 @@ _NO_FILE = {
     "job without an id": (
         {"ZOHO_JOBS": "Leads,Leads/1"},
         {},
-        'ZOHO_JOBS: "Leads": expected Module/job_id or account/Module/job_id',
+        'ZOHO_JOBS: "Leads": expected Module/job_id or account/Module/job_id, such as Leads/3524033000006027001',
     ),
     "job id": (
         {"ZOHO_JOBS": "Leads/1x"},
@@ -396,7 +396,7 @@ def test_dotenv_is_refused(problems: _Problems, variables: dict[str, str]) -> No
     """The file is the place, the variable begins the message."""
     Path(".env").write_text("ZOHO_RETENTION=soon\nZOHO_JOBS=x\n", encoding="utf-8")
     assert problems(None, variables) == [
-        '.env: ZOHO_JOBS: "x": expected Module/job_id or account/Module/job_id',
+        '.env: ZOHO_JOBS: "x": expected Module/job_id or account/Module/job_id, such as Leads/3524033000006027001',
         '.env: ZOHO_RETENTION: "soon" is not a duration such as 15s, 1m30s, 7d or 500ms',
     ]
 
@@ -404,7 +404,7 @@ def test_dotenv_is_refused(problems: _Problems, variables: dict[str, str]) -> No
 def test_dotenv_must_be_text(problems: _Problems, variables: dict[str, str]) -> None:
     """Bytes that are not UTF-8 are told of, not shown."""
     Path(".env").write_bytes(b"ZOHO_CLIENT_SECRET=\xff\xfe")
-    assert problems(None, variables) == [".env: is not UTF-8 text"]
+    assert problems(None, variables) == [".env: is not UTF-8 text: save it as UTF-8"]
 
 
 def test_no_account_says_how_to_start(problems: _Problems) -> None:
@@ -421,7 +421,8 @@ def test_no_account_says_how_to_start(problems: _Problems) -> None:
 def test_empty_file_is_no_file(problems: _Problems, text: str) -> None:
     """An empty file is allowed; what is missing is an account."""
     (only,) = problems(text)
-    assert only.startswith("accounts: no account is configured")
+    assert only.startswith("zoho.yaml:1: accounts: ")
+    assert "no account is configured" in only
 
 
 def test_accounts_of_the_wrong_kind(problems: _Problems, variables: dict[str, str]) -> None:
