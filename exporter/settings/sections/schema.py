@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSer
 
 from exporter.errors import Problem
 from exporter.files import read_secret_file, refuse_unfit
+from exporter.forms import JOB_ID, LONGEST_TEXT, MODULE, TEXT, data_center_meant, job_id_advice, module_advice
 from exporter.model import (
     JOB_ID_PATTERN,
     MODULE_PATTERN,
@@ -27,7 +28,6 @@ from exporter.model import (
     JobSource,
     JobSpec,
 )
-from exporter.settings.sections.forms import data_center_meant, job_id_advice, module_advice
 from exporter.settings.sections.values import (
     ListenAddress,
     Parser,
@@ -49,7 +49,6 @@ MEMORY = "memory"
 """What is written instead of a state file's path to keep nothing."""
 _PROGRAM = "zoho-mass-update-exporter"
 _MOST_CREDITS = 10_000_000
-_LONGEST_TEXT = 256
 _MASK = PlainSerializer(lambda _: "<secret>")
 
 
@@ -68,8 +67,8 @@ Alias = Annotated[str, pattern("an account alias: 1 to 64 letters, digits, _ . o
 Text = Annotated[
     str,
     accepted(
-        f"a text of one line with at most {_LONGEST_TEXT} characters",
-        lambda text: len(text) <= _LONGEST_TEXT and text.isprintable(),
+        TEXT,
+        lambda text: len(text) <= LONGEST_TEXT and text.isprintable(),
     ),
 ]
 FilePath = Annotated[Path, Parser("a path", parse_path)]
@@ -79,13 +78,11 @@ LabelName = Annotated[
 ]
 ModuleName = Annotated[
     str,
-    pattern("a module's API name: a letter, then letters, digits or _, such as Leads", MODULE_PATTERN, module_advice),
+    pattern(MODULE, MODULE_PATTERN, module_advice),
 ]
 JobId = Annotated[
     str,
-    pattern(
-        "a job id: digits only, exactly as Zoho gave them", JOB_ID_PATTERN, job_id_advice, kinds=("string", "integer")
-    ),
+    pattern(JOB_ID, JOB_ID_PATTERN, job_id_advice, kinds=("string", "integer")),
 ]
 BaseUrl = Annotated[str, Parser("a URL of scheme and host", parse_base_url)]
 ProxyUrl = Annotated[SecretStr, Parser("a URL, http or https", parse_proxy_url), _MASK]

@@ -4,12 +4,10 @@ What may not be written is refused by a `ValueError` with a message for the oper
 secret, nothing long and nothing unprintable.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
@@ -17,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr
 from pydantic_core import PydanticCustomError, core_schema
 
-from exporter.settings.sections.forms import duration_advice, number_advice
+from exporter.forms import duration_advice, nearest, number_advice
 
 _URL_CREDENTIALS = re.compile(r"//.*@", re.DOTALL)
 _URL_QUERY = re.compile(r"\?.*", re.DOTALL)
@@ -38,7 +36,6 @@ _PORT = re.compile(r"[0-9]{1,5}")
 _TELEMETRY_PATH = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.~-]*)+")
 _OWN_PATHS = ("/-", "/api", "/config", "/explain", "/probe", "/sd")
 _LONGEST = 4096
-_MOST_COMPARED = 1000
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _SCALAR = ("string", "number", "boolean")
 """What YAML makes of a word without quotes, by JSON Schema's names."""
@@ -103,12 +100,8 @@ def quote(text: object, *, limit: int = _SHORT) -> str:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Give `; did you mean "…"?` for the nearest of `known`, or nothing when none is near."""
-    by_lower = {name.lower(): name for name in islice(known, _MOST_COMPARED)}
-    part = word.lower().replace("-", "_")
-    near = difflib.get_close_matches(part, by_lower, n=1) or [
-        name for name in by_lower if part and (name.startswith(part) or name.endswith(f"_{part}"))
-    ]
-    return f"; did you mean {quote(by_lower[near[0]])}?" if near else ""
+    near = nearest(word, known)
+    return f"; did you mean {quote(near)}?" if near else ""
 
 
 def accepted(expected: str, is_right: Callable[[str], object]) -> Parser:

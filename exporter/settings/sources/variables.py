@@ -14,7 +14,7 @@ from dotenv.parser import parse_stream
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import explain, read_secret_file, read_text
-from exporter.settings.sections.forms import unquoted
+from exporter.forms import unquoted
 from exporter.settings.sections.schema import SECTIONS, AccountSettings, Settings
 from exporter.settings.sections.values import quote
 from exporter.settings.sources.tree import TWO_FORMS, Finding, Layer, Place, Tree, Written

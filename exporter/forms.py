@@ -1,7 +1,16 @@
 """What Zoho's own values look like, so that one in the wrong place, or half copied, can be told. None is ever shown."""
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
+
+LONGEST_TEXT = 256
+JOB_ID = "a job id: digits only, exactly as Zoho gave them"
+MODULE = "a module's API name: a letter, then letters, digits or _, such as Leads"
+TEXT = f"a text of one line with at most {LONGEST_TEXT} characters"
+"""What is expected where, in the words of every message."""
+_MOST_COMPARED, _LONGEST_COMPARED = 1000, 256
 
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019"
 CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN = "client_id", "client_secret", "refresh_token"
@@ -41,6 +50,16 @@ _DATA_CENTERS: Mapping[str, str] = {
     **dict.fromkeys(("uae", "united arab emirates", "dubai"), "ae"),
 }
 _ZOHO_HOST = re.compile(r"(?:https?://)?(?:[a-z0-9-]+\.)*(?:zoho|zohoapis|zohocloud|zohoone)\.([a-z.]{2,6})(?:[:/].*)?")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Give the one of `known` that a word is a slip of, or a part of; empty for none."""
+    by_lower = {name.lower(): name for name in islice(known, _MOST_COMPARED)}
+    part = word[:_LONGEST_COMPARED].lower().replace("-", "_")
+    near = difflib.get_close_matches(part, by_lower, n=1) or [
+        name for name in by_lower if part and (name.startswith(part) or name.endswith(f"_{part}"))
+    ]
+    return by_lower[near[0]] if near else ""
 
 
 def data_center_meant(text: str, known: Iterable[str]) -> str:
