@@ -999,11 +999,12 @@ def test_a_certificate_that_breaks_the_rules_is_told_whole(
     open_transport: OpenTransport, start_server: StartServer, program: Program, tmp_path: Path
 ) -> None:
     """Python is strict from 3.13 on: a company's own CA may be trusted, and its certificate be unsound all the same."""
-    extensions = ("basicConstraints=CA:TRUE", "keyUsage=keyCertSign,digitalSignature", "subjectAltName=IP:127.0.0.1")
-    unsound = open_authority(program("openssl"), tmp_path, "company", *extensions).identity
+    extensions = ("basicConstraints=CA:TRUE", "keyUsage=keyCertSign")
+    company = open_authority(program("openssl"), tmp_path, "company", *extensions)
+    issued = company.issue("server")
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server_context.load_cert_chain(unsound.file, unsound.key)
-    context = tls_context(unsound.file)
+    server_context.load_cert_chain(issued.file, issued.key)
+    context = tls_context(company.identity.file)
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     server = start_server(answering(OK), context=server_context)
     error = failure(lambda: open_transport(context=context).get(f"https://{server.address}/", {}, {}))
