@@ -20,6 +20,7 @@ import yaml
 from chart import CHART, ROOT, VALUE_SETS, Manifest, only, parse, pod_of, render, render_text, run, values_file
 from processes import bare_environment, eventually, exporter_command, started
 from programs import Program
+from settings_schema import chart_schema
 
 from exporter import __version__
 from exporter.cli import create_parser
@@ -630,7 +631,7 @@ def test_no_value_may_be_taken_away() -> None:
 
 def test_settings_that_the_chart_decides_are_no_values() -> None:
     """Secrets and what the pod's arguments say have no place in a ConfigMap; every other setting has."""
-    schema = derived.settings_schema()
+    schema = chart_schema()
     account = schema["$defs"]["AccountSettings"]["properties"]
     assert set(Settings.model_fields) - set(schema["properties"]) == {"proxy_url", "state"}
     assert set(AccountSettings.model_fields) - set(account) == {"client_secret", "refresh_token"}
