@@ -50,7 +50,7 @@ def chart_schema() -> JsonSchemaValue:
     )
     for section in _sections(schema):
         section["properties"] = {
-            name: value
+            name: _in_quotes(value)
             for name, value in section.get("properties", {}).items()
             if name not in _OWNED and not value.get("writeOnly")
         }
@@ -81,6 +81,12 @@ def editor_schema() -> JsonSchemaValue:
 def _sections(schema: JsonSchemaValue) -> Iterator[JsonSchemaValue]:
     yield schema
     yield from schema["$defs"].values()
+
+
+def _in_quotes(value: dict[str, Any]) -> dict[str, Any]:
+    """Accept texts in quotes alone: of a number Helm keeps what a float has."""
+    is_text = "string" in value.get("type", ()) and not any(name in value for name in ("minimum", "exclusiveMinimum"))
+    return value | {"type": "string"} if is_text else value
 
 
 def _alone(value: dict[str, Any]) -> dict[str, Any]:

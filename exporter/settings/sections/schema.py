@@ -74,7 +74,10 @@ Text = Annotated[
 FilePath = Annotated[Path, Parser("a path", parse_path)]
 LabelName = Annotated[
     str,
-    pattern("a label name: letters, digits or _, no digit first, no __ first", r"(?!__)[a-zA-Z_][a-zA-Z0-9_]{0,99}"),
+    pattern(
+        "a label name: letters, digits or _, no digit first, no __ first",
+        r"_?[a-zA-Z][a-zA-Z0-9_]{0,98}|_(?:[0-9][a-zA-Z0-9_]{0,98})?",
+    ),
 ]
 ModuleName = Annotated[
     str,

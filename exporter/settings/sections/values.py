@@ -28,7 +28,8 @@ _DURATION = re.compile("".join(f"(?:([0-9]{{1,15}}){unit})?" for unit in _UNITS)
 _WRITTEN_DURATION = {
     "type": ("number", "string"),
     "minimum": 0,
-    "pattern": f"^(?:{_SECONDS.pattern}|(?=.){_DURATION.pattern})$",
+    "minLength": 1,
+    "pattern": f"^(?:{_SECONDS.pattern}|{_DURATION.pattern})$",
 }
 _MAX_PORT = 65_535
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?")
