@@ -20,6 +20,7 @@ import yaml
 from chart import CHART, ROOT, VALUE_SETS, Manifest, only, parse, pod_of, render, render_text, run, values_file
 from processes import bare_environment, eventually, exporter_command, started
 from programs import Program
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from settings_schema import chart_schema
 
 from exporter import __version__
@@ -31,7 +32,7 @@ CONFIGURATION = "/etc/zoho-mass-update-exporter"
 KUBERNETES = ["1.25.0", "1.37.0"]
 CUSTOM_KINDS = {"PrometheusRule", "ScrapeConfig", "ServiceMonitor"}
 _MADE_UP = {
-    "ca_bundle": Path(requests.certs.where()).read_text(encoding="utf-8"),
+    "ca_bundle": Path(DEFAULT_CA_BUNDLE_PATH).read_text(encoding="utf-8"),
     "refresh_token_file": "1000.0123456789abcdef.0123456789abcdef",
 }
 SELECTED = {"app.kubernetes.io/name": "zoho-mass-update-exporter", "app.kubernetes.io/instance": "acme"}
