@@ -4,6 +4,7 @@ ExporterError
 ├── ConfigurationError      the operator must change a setting: print the problems, exit with status 2
 ├── RegistrationError       a job was not taken in, or not let go: nothing has changed
 │   ├── DeclaredJobError    the configuration describes the job: change it there
+│   ├── LiveJobError        the job has not ended: acknowledge it when it has
 │   └── TooManyJobsError    as many jobs are tracked as may be: let some go, or raise the limit
 ├── HeldBackError           no call was made: budget, reserve or circuit; try at a later scrape, the job is as it was
 └── PollError               one poll gave no report: count it by its code, keep the last good report
@@ -46,11 +47,15 @@ class ConfigurationError(ExporterError):
 
 
 class RegistrationError(ExporterError):
-    """A job was not taken in, or not let go; nothing has changed."""
+    """A job was not taken in, acknowledged or let go; nothing has changed."""
 
 
 class DeclaredJobError(RegistrationError):
     """The configuration says what to do with the job, and has the last word."""
+
+
+class LiveJobError(RegistrationError):
+    """The job has not ended, so there is nothing to take note of."""
 
 
 class TooManyJobsError(RegistrationError):

@@ -106,6 +106,8 @@ class JobSpec:
     name: str = ""
     group: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    is_acknowledged: bool = False
+    """Whether the configuration says that its end was taken note of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,8 @@ class TrackedJob:
     `next_poll_at` is the earliest next attempt; `None` with a terminal report means never. `completes_at` is the
     estimated end of a job that runs at a known pace, `records_per_second`. A running job `is_stalled` when nothing
     changed for much longer than usual. `counted` is the most records of each outcome that were ever reported: what the
-    totals have counted of the job. `history` is what changed, oldest first, and of bounded length.
+    totals have counted of the job. `history` is what changed, oldest first, and of bounded length. `acknowledged_at` is
+    when somebody said that they have taken note of the end.
     """
 
     spec: JobSpec
@@ -183,6 +186,7 @@ class TrackedJob:
     failures_in_a_row: int = 0
     counted: Mapping[str, int] = field(default_factory=dict)
     history: tuple[Observation, ...] = ()
+    acknowledged_at: float | None = None
 
     @property
     def state(self) -> JobState:
@@ -193,6 +197,20 @@ class TrackedJob:
     def is_terminal(self) -> bool:
         """Whether the job's report is latched."""
         return self.state.is_terminal
+
+    @property
+    def is_acknowledged(self) -> bool | None:
+        """Whether somebody has taken note of how the job ended; `None` before its end."""
+        return (self.spec.is_acknowledged or self.acknowledged_at is not None) if self.is_terminal else None
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A job that the exporter let go of: `reason` is one of a bounded set, `at` in Unix seconds."""
+
+    key: JobKey
+    reason: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +337,8 @@ class Standing:
     """What Zoho said last is left to the organisation; `None` while it says nothing, which means plenty."""
     answered_at: float = 0.0
     """When Zoho last said so, or was asked while fewer are left than the reserve; 0 for never."""
+    dropped_at: float | None = None
+    """When the account was taken out of the configuration; `None` while it stands there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,6 +458,10 @@ class Snapshot:
     accounts: tuple[AccountSnapshot, ...]
     exporter: ExporterSnapshot
     probe: Probe | None = None
+    accounts_dropped: Mapping[str, float] = field(default_factory=dict)
+    """When each account was taken out of the configuration that lately was, Unix seconds."""
+    departures: tuple[Departure, ...] = ()
+    """The jobs that were lately let go of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,15 @@ import shutil
 import sysconfig
 from pathlib import Path
 
+import hypothesis
 import pytest
 from golden import GoldenCheck
 from programs import PACKAGES, Program
 
 import exporter
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from samples import NOW
 
-from exporter.errors import DeclaredJobError, Problem, TooManyJobsError
+from exporter.errors import DeclaredJobError, LiveJobError, Problem, TooManyJobsError
 from exporter.model import (
     Distribution,
     ExporterSnapshot,
@@ -92,6 +92,15 @@ class PlayedExporter:
         if key in self.declared:
             raise DeclaredJobError("it stands in the configuration")
         return self.jobs.pop(key, None) is not None
+
+    def acknowledge(self, key: JobKey, *, is_taken_back: bool = False) -> bool:
+        """Keep it of a job that has ended, unless the configuration says it."""
+        job = self.jobs.get(key)
+        if job and not job.is_terminal:
+            raise LiveJobError("it has not ended")
+        if job:
+            self.jobs[key] = replace(job, acknowledged_at=None if is_taken_back else NOW)
+        return job is not None
 
     def is_kept(self) -> bool:
         """Say what it was told."""

@@ -1,5 +1,8 @@
 """The families as a page of documentation: docs/metrics.md is this, word for word."""
 
+from itertools import groupby
+from operator import attrgetter
+
 from exporter.metrics.families import Family, Group
 
 _HEAD = """\
@@ -42,14 +45,16 @@ On `/probe` alone, beside the families of the one job.
 
 def reference_page(groups: tuple[Group[object], ...]) -> str:
     """Give the page as Markdown."""
-    return "\n".join([_HEAD, *(_section(group) for group in groups)])
+    sections = (_section(title, tuple(section)) for title, section in groupby(groups, attrgetter("title")))
+    return "\n".join([_HEAD, *sections])
 
 
-def _section(group: Group[object]) -> str:
-    rows = "\n".join(_row(family) for family in group.families)
-    return f"{_TITLES[group.title]}\n| metric | type | more labels | meaning |\n| --- | --- | --- | --- |\n{rows}\n"
+def _section(title: str, groups: tuple[Group[object], ...]) -> str:
+    common = len(groups[0].labels)
+    rows = "\n".join(_row(family, group.labels[common:]) for group in groups for family in group.families)
+    return f"{_TITLES[title]}\n| metric | type | more labels | meaning |\n| --- | --- | --- | --- |\n{rows}\n"
 
 
-def _row(family: Family[object]) -> str:
-    labels = ", ".join(f"`{label}`" for label in family.labels) or "-"
+def _row(family: Family[object], more: tuple[str, ...]) -> str:
+    labels = ", ".join(f"`{label}`" for label in (*more, *family.labels)) or "-"
     return f"| `{family.name}` | {family.kind} | {labels} | {family.help} |"

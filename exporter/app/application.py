@@ -153,7 +153,14 @@ class Application:
 
     def snapshot(self) -> Snapshot:
         """Give what is known now. Touches no network."""
-        return Snapshot(self._refresher.view(), tuple(self._account_snapshots()), self._reading())
+        now = self.now()
+        return Snapshot(
+            self._refresher.view(),
+            tuple(self._account_snapshots()),
+            self._reading(),
+            accounts_dropped=self._table.accounts_dropped(now),
+            departures=self._table.departures(now),
+        )
 
     def explain(self, key: JobKey) -> tuple[str, ...]:
         """Say why a job shows what it shows; nothing for a job that is not tracked."""
@@ -176,6 +183,10 @@ class Application:
         for spec in (spec for spec, new in zip(wanted, is_new, strict=True) if new):
             _log.info("job is tracked", extra={**spec.key.as_fields(), "source": str(spec.source)})
         return is_new
+
+    def acknowledge(self, key: JobKey, *, is_taken_back: bool = False) -> bool:
+        """Keep that somebody has taken note of how a job ended, or that nobody has; say whether it is tracked."""
+        return self._table.acknowledge(key, None if is_taken_back else self.now())
 
     def is_kept(self) -> bool:
         """Wait a little until all that is known would outlive a crash, and say whether it would."""

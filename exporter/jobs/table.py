@@ -5,13 +5,17 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from threading import Lock
 
-from exporter.errors import UNKNOWN_JOB, DeclaredJobError, TooManyJobsError
-from exporter.model import JobKey, JobSource, JobSpec, TrackedJob
+from exporter.errors import UNKNOWN_JOB, DeclaredJobError, LiveJobError, TooManyJobsError
+from exporter.model import Departure, JobKey, JobSource, JobSpec, Standing, TrackedJob
 from exporter.state import Store
 
 _log = logging.getLogger(__name__)
+
+SHOWN_SECONDS = 3600.0
+"""How long what was let go of is told of: longer than any Prometheus takes between two scrapes."""
 
 
 class Drop(StrEnum):
@@ -22,6 +26,9 @@ class Drop(StrEnum):
     PROBE_RETENTION = "probe_retention"
     MAX_JOBS = "max_jobs"
     MAX_PROBED_JOBS = "max_probed_jobs"
+    UNTRACKED = "untracked"
+    UNDECLARED = "undeclared"
+    ACCOUNT = "account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +45,10 @@ class Retention:
         """Give the reason why a job leaves now, if it does."""
         if job.finished_at is not None:
             return Drop.RETENTION if now - job.finished_at > self.retention_seconds else None
-        # One that Zoho does not know stays for a while after its last report, or after it was first seen.
-        is_unknown = job.failure is not None and job.failure.code == UNKNOWN_JOB
+        # One that Zoho does not know stays for a while after its last report, or after it was first seen; where the
+        # configuration lists it, until it is mended there: a mistyped id must not fall silent.
+        is_unlisted = not job.spec.source.is_declared
+        is_unknown = is_unlisted and job.failure is not None and job.failure.code == UNKNOWN_JOB
         last_known_at = job.first_seen_at if job.reported_at is None else job.reported_at
         return Drop.UNKNOWN_RETENTION if is_unknown and now - last_known_at > self.unknown_retention_seconds else None
 
@@ -58,6 +67,8 @@ class JobTable:
         self._accounts: Collection[str] = store.accounts()
         self._probed_at: dict[JobKey, float] = {}
         self._dropped: Counter[str] = Counter(dict.fromkeys(Drop, 0))
+        self._departures: dict[JobKey, Departure] = {}
+        """The latest last; at most as many as jobs may be tracked."""
         self._is_refusing = False
 
     def declare(
@@ -73,17 +84,20 @@ class JobTable:
             if spec.key.account in accounts:
                 listed.setdefault(spec.key, spec)
 
-        def leaves(key: JobKey, source: JobSource) -> bool:
-            is_unlisted = source.is_declared and key not in listed and (is_complete or source is not JobSource.FILE)
-            return is_unlisted or key.account not in accounts
+        def is_unlisted(key: JobKey, source: JobSource) -> bool:
+            return source.is_declared and key not in listed and (is_complete or source is not JobSource.FILE)
 
         with self._lock:
             self._accounts = tuple(accounts)
             retired: set[JobKey] = set()
-            for state in [self._store.account(alias) for alias in {*self._store.accounts(), *accounts}]:
+            for alias in {*self._store.accounts(), *accounts}:
+                state, is_configured = self._store.account(alias), alias in accounts
+                state.stand(partial(_dropped, at=None if is_configured else now))
                 retired.update(state.retired())
-                for key in [key for key, job in state.jobs().items() if leaves(key, job.spec.source)]:
-                    self._forget(key, "unlisted")
+                for key in () if is_configured else state.jobs():
+                    self._forget(key, Drop.ACCOUNT)
+                for key in [key for key, job in state.jobs().items() if is_unlisted(key, job.spec.source)]:
+                    self._forget(key, Drop.UNDECLARED)
                 if is_complete:
                     state.forget(set(state.retired()) - listed.keys())
             for spec in listed.values():
@@ -136,7 +150,25 @@ class JobTable:
             if job and job.spec.source.is_declared:
                 raise DeclaredJobError(f"{key} stands in the configuration: remove it there")
             if job:
-                self._forget(key, "deleted")
+                self._forget(key, Drop.UNTRACKED)
+            return job is not None
+
+    def acknowledge(self, key: JobKey, now: float | None) -> bool:
+        """Keep that somebody has taken note of how a job ended, or with `None` that nobody has; give if it is tracked.
+
+        Raises:
+            LiveJobError: it has not ended.
+            DeclaredJobError: the configuration says that it is acknowledged, so this can't be taken back here.
+        """
+        with self._lock:
+            job = self.get(key)
+            if job and not job.is_terminal:
+                raise LiveJobError(f"{key} has not ended: acknowledge it when it has")
+            if job and job.spec.is_acknowledged and now is None:
+                raise DeclaredJobError(f"the configuration says that {key} is acknowledged: change it there")
+            if job and (job.acknowledged_at is None) is not (now is None):
+                self._store.account(key.account).change(key, lambda ended: replace(ended, acknowledged_at=now))
+                _log.info("acknowledged" if now else "no longer acknowledged", extra=key.as_fields())
             return job is not None
 
     def retire(self, now: float) -> None:
@@ -144,7 +176,6 @@ class JobTable:
         with self._lock:
             for job in self._all():
                 if drop := self._reason_to_drop(job, now):
-                    self._dropped[drop] += 1
                     is_remembered = drop is Drop.RETENTION and job.spec.source.is_declared
                     self._forget(job.spec.key, drop, retired=is_remembered)
 
@@ -169,6 +200,16 @@ class JobTable:
         with self._lock:
             return dict(self._dropped)
 
+    def departures(self, now: float) -> tuple[Departure, ...]:
+        """Give the jobs that were lately let go of, the latest last."""
+        with self._lock:
+            return tuple(gone for gone in self._departures.values() if now - gone.at < SHOWN_SECONDS)
+
+    def accounts_dropped(self, now: float) -> dict[str, float]:
+        """Give when each account was taken out of the configuration that lately was."""
+        kept = {alias: self._store.account(alias).standing.dropped_at for alias in self._store.accounts()}
+        return {alias: at for alias, at in kept.items() if at is not None and now - at < SHOWN_SECONDS}
+
     def _all(self) -> Iterator[TrackedJob]:
         for alias in self._accounts:
             yield from self._store.account(alias).jobs().values()
@@ -184,13 +225,20 @@ class JobTable:
             details = {"reason": Drop.MAX_JOBS.value, "max_jobs": most}
             _log.warning("job is not tracked: there are too many", extra={**spec.key.as_fields(), **details})
             return
+        self._departures.pop(spec.key, None)
         self._store.account(spec.key.account).track(spec, now)
 
-    def _forget(self, key: JobKey, reason: str, *, retired: bool = False) -> None:
+    def _forget(self, key: JobKey, drop: Drop, *, retired: bool = False) -> None:
+        state = self._store.account(key.account)
+        if (job := state.get(key)) and not is_made_up(job):
+            self._departures[key] = Departure(key, drop.value, self._store.now())
+            while len(self._departures) > self.retention.max_jobs:
+                del self._departures[next(iter(self._departures))]
         self._probed_at.pop(key, None)
-        self._store.account(key.account).forget([key], retired=retired)
+        state.forget([key], retired=retired)
+        self._dropped[drop] += 1
         self._is_refusing = False
-        _log.info("job is no longer tracked", extra={**key.as_fields(), "reason": str(reason)})
+        _log.info("job is no longer tracked", extra={**key.as_fields(), "reason": drop.value})
 
     def _reason_to_drop(self, job: TrackedJob, now: float) -> Drop | None:
         if job.spec.source is JobSource.PROBE:
@@ -206,7 +254,11 @@ class JobTable:
             return spec
         known = job.spec
         completed = replace(
-            spec, name=spec.name or known.name, group=spec.group or known.group, labels=spec.labels or known.labels
+            spec,
+            name=spec.name or known.name,
+            group=spec.group or known.group,
+            labels=spec.labels or known.labels,
+            is_acknowledged=known.is_acknowledged,
         )
         if not known.source.is_declared:
             return completed
@@ -239,9 +291,12 @@ class JobTable:
             return False
         unknown.sort(key=lambda key: self._probed_at.get(key, 0.0))
         for key in unknown[:excess]:
-            self._dropped[limit] += 1
             self._forget(key, limit)
         return True
+
+
+def _dropped(standing: Standing, at: float | None) -> Standing:
+    return replace(standing, dropped_at=None if at is None else standing.dropped_at or at)
 
 
 def is_made_up(job: TrackedJob) -> bool:

@@ -12,8 +12,10 @@ from typing import Any, Generic, TypeVar
 
 from exporter.model import (
     AccountSnapshot,
+    Departure,
     Distribution,
     ExporterSnapshot,
+    JobKey,
     JobSource,
     JobState,
     Probe,
@@ -29,6 +31,7 @@ PROBED = (JOBS, PROBE)
 """The groups that a probe gives."""
 
 Labels = tuple[str, ...]
+_JOB_LABELS = ("account", "module", "job_id")
 Value = float | Distribution
 Given = Value | Iterable[tuple[str | Labels, Value]] | None
 Subject = TypeVar("Subject")
@@ -174,6 +177,11 @@ _JOB_FAMILIES: tuple[Family[TrackedJob], ...] = (
         "Upper-case codes are Zoho's, lower-case ones the exporter's.",
         lambda job: ((job.failure.code, 1),) if job.failure else None,
         ("code",),
+    ),
+    Family(
+        "zoho_mass_update_job_acknowledged",
+        "Whether somebody has taken note of how the job ended (1) or nobody has (0); absent before its end.",
+        lambda job: job.is_acknowledged,
     ),
 )
 
@@ -351,6 +359,24 @@ _ACCOUNT_FAMILIES: tuple[Family[Share], ...] = (
     ),
 )
 
+_DROPPED_ACCOUNT_FAMILIES: tuple[Family[float], ...] = (
+    Family(
+        "zoho_crm_account_dropped_timestamp_seconds",
+        "When the account was taken out of the configuration, Unix time; shown for an hour after.",
+        lambda at: at,
+    ),
+)
+
+_DROPPED_JOB_FAMILIES: tuple[Family[Departure], ...] = (
+    Family(
+        "zoho_mass_update_job_dropped_timestamp_seconds",
+        "When the exporter let go of a job that it tracked, Unix time; shown for an hour after. By reason, as in "
+        "zoho_mass_update_exporter_jobs_dropped_total.",
+        lambda departure: ((departure.reason, departure.at),),
+        ("reason",),
+    ),
+)
+
 _EXPORTER_FAMILIES: tuple[Family[ExporterSnapshot], ...] = (
     Family(
         "zoho_mass_update_exporter_build_info",
@@ -378,7 +404,8 @@ _EXPORTER_FAMILIES: tuple[Family[ExporterSnapshot], ...] = (
     Family(
         "zoho_mass_update_exporter_jobs_dropped_total",
         "Jobs let go or not taken in, by reason: retention (ended long ago), unknown_retention (Zoho does not know "
-        "it), probe_retention (nobody probes it any more), max_jobs and max_probed_jobs (there are too many).",
+        "it), probe_retention (nobody probes it any more), max_jobs and max_probed_jobs (there are too many), "
+        "untracked (by the API), undeclared (no longer in the configuration), account (its account is not).",
         lambda exporter: sorted(exporter.jobs_dropped.items()),
         ("reason",),
     ),
@@ -410,16 +437,29 @@ _PROBE_FAMILIES: tuple[Family[Probe], ...] = (
 )
 
 
+def _identity(key: JobKey) -> Labels:
+    return key.account, key.module, key.job_id
+
+
 def _jobs(snapshot: Snapshot) -> Iterator[tuple[Labels, TrackedJob]]:
     for job in snapshot.jobs:
-        key = job.spec.key
-        yield (key.account, key.module, key.job_id), job
+        yield _identity(job.spec.key), job
 
 
 def _accounts(snapshot: Snapshot) -> Iterator[tuple[Labels, Share]]:
     for state in snapshot.accounts:
         alias = state.account.alias
         yield (alias,), Share(state, tuple(job for job in snapshot.jobs if job.spec.key.account == alias))
+
+
+def _dropped_accounts(snapshot: Snapshot) -> Iterator[tuple[Labels, float]]:
+    for alias, at in sorted(snapshot.accounts_dropped.items()):
+        yield (alias,), at
+
+
+def _dropped_jobs(snapshot: Snapshot) -> Iterator[tuple[Labels, Departure]]:
+    for departure in snapshot.departures:
+        yield _identity(departure.key), departure
 
 
 def _modules(snapshot: Snapshot) -> Iterator[tuple[Labels, Share]]:
@@ -438,9 +478,11 @@ def table(job_labels: Labels, codes: Labels) -> tuple[Group[Any], ...]:
         codes: every value of the label `code`, so that each error is there at 0 before it first happens.
     """
     return (
-        Group(JOBS, ("account", "module", "job_id"), _jobs, (_info_family(job_labels), *_JOB_FAMILIES)),
+        Group(JOBS, _JOB_LABELS, _jobs, (_info_family(job_labels), *_JOB_FAMILIES)),
         Group(MODULES, ("account", "module"), _modules, _module_families(codes)),
         Group(ACCOUNTS, ("account",), _accounts, _ACCOUNT_FAMILIES),
+        Group(ACCOUNTS, ("account",), _dropped_accounts, _DROPPED_ACCOUNT_FAMILIES),
+        Group(ACCOUNTS, _JOB_LABELS, _dropped_jobs, _DROPPED_JOB_FAMILIES),
         Group(EXPORTER, (), lambda snapshot: [((), snapshot.exporter)], _EXPORTER_FAMILIES),
         Group(PROBE, (), lambda snapshot: [((), snapshot.probe)] if snapshot.probe else [], _PROBE_FAMILIES),
     )

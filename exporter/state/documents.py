@@ -111,11 +111,11 @@ def _times(value: object) -> tuple[float | None, ...]:
         case TrackedJob() as job:
             known = (job.first_seen_at, job.reported_at, job.polled_at, job.next_poll_at, job.started_at)
             seen = (one.at for one in job.history)
-            return (*known, job.finished_at, job.progressed_at, job.completes_at, *seen)
+            return (*known, job.finished_at, job.progressed_at, job.completes_at, job.acknowledged_at, *seen)
         case Standing() as standing:
             pauses = (at for wait in _waits(standing) for at in wait)
             expires_at = standing.token.expires_at if standing.token else None
-            return (expires_at, standing.answered_at, *standing.mints, *pauses)
+            return (expires_at, standing.answered_at, standing.dropped_at, *standing.mints, *pauses)
     return ()
 
 

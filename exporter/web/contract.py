@@ -70,6 +70,13 @@ class Exporter(Protocol):
             RegistrationError: the configuration lists it.
         """
 
+    def acknowledge(self, key: JobKey, *, is_taken_back: bool = False) -> bool:
+        """Keep that somebody has taken note of how a job ended, or that nobody has; say whether it is tracked.
+
+        Raises:
+            RegistrationError: it has not ended, or the configuration says that it is acknowledged.
+        """
+
     def is_kept(self) -> bool:
         """Wait a little until what was registered and let go so far would outlive a crash, and say whether it would."""
 

@@ -21,3 +21,15 @@ class Request:
     """The moment by which the answer must be there, in the seconds of `time.monotonic`."""
     names: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    has_password: bool = False
+    """Whether a user and a password came with it, and were right."""
+
+
+def site_of(headers: Headers) -> str:
+    """Say from where a browser asks, in its own words; `none` where no page does. Source: W3C, Fetch Metadata."""
+    return headers.get("Sec-Fetch-Site", "none").strip().lower()
+
+
+def is_of_own_page(headers: Headers) -> bool:
+    """Whether a page of ours asks, as a browser says and no page can make it say."""
+    return site_of(headers) == "same-origin"

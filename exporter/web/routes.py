@@ -65,6 +65,8 @@ def create_routes(options: WebOptions, exporter: Exporter) -> tuple[Route, ...]:
         Route("POST", api.JOBS_PATH, by(api.register), Entry.PROGRAM),
         Route("GET", api.JOB_PATH, by(api.show), Entry.PROGRAM),
         Route("DELETE", api.JOB_PATH, by(api.forget), Entry.PROGRAM),
+        Route("POST", api.ACK_PATH, by(api.acknowledge), Entry.ATTENDANT),
+        Route("DELETE", api.ACK_PATH, by(api.acknowledge), Entry.ATTENDANT),
         Route("GET", api.OPENAPI_PATH, by(api.openapi)),
         Route("GET", "/config", by(operations.configuration)),
         Route("POST", RELOAD_PATH, by(operations.reload), Entry.OPERATOR),

@@ -6,6 +6,7 @@ A field's description is its line in docs/settings.md; its type's parser says wh
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, get_args
@@ -90,6 +91,13 @@ JobId = Annotated[
 BaseUrl = Annotated[str, Parser("a URL of scheme and host", parse_base_url)]
 ProxyUrl = Annotated[SecretStr, Parser("a URL, http or https", parse_proxy_url), _MASK]
 Secret = Annotated[SecretStr, Parser("a secret", refuse_unfit), _MASK]
+Truth = Annotated[
+    bool,
+    replace(
+        pattern("true or false", "(?i:true|yes|on|false|no|off)"),
+        written={"enum": [True, False, "yes", "no", "on", "off"]},
+    ),
+]
 Fraction = Annotated[
     float,
     Parser(
@@ -190,6 +198,8 @@ class JobSettings(Section):
     """Campaign of several jobs that this one belongs to."""
     labels: Mapping[str, Text] = Field(default_factory=dict)
     """Further labels of the job's info metric; their names must be in `job_labels`."""
+    acknowledged: Truth = False
+    """Whether somebody has taken note of how the job ended: alerts about its end stop."""
 
     @property
     def key(self) -> JobKey:
@@ -198,7 +208,7 @@ class JobSettings(Section):
 
     def spec(self, source: JobSource) -> JobSpec:
         """Give the job in the product's own words."""
-        return JobSpec(self.key, source, self.name, self.group, self.labels)
+        return JobSpec(self.key, source, self.name, self.group, self.labels, self.acknowledged)
 
 
 class JobFile(Section):
@@ -282,7 +292,7 @@ class Settings(Section):
     retention: Annotated[float, duration("0s", "3650d")] = 604_800.0
     """How long an ended job stays on the page."""
     unknown_retention: Annotated[float, duration("0s", "3650d")] = 86_400.0
-    """How long a job that Zoho does not know, or no longer knows, stays on the page."""
+    """How long a job that Zoho does not know, or no longer knows, stays on the page; those listed stay."""
     max_jobs: Annotated[int, whole_number(1, 100_000)] = 1000
     """Most jobs to track; further ones are refused, counted and logged."""
     probe_retention: Annotated[float, duration("0s", "3650d")] = 86_400.0

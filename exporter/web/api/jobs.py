@@ -6,19 +6,20 @@ from itertools import islice
 from types import MappingProxyType
 
 from pydantic import BaseModel
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from exporter.errors import DeclaredJobError, TooManyJobsError
+from exporter.errors import DeclaredJobError, RegistrationError, TooManyJobsError
 from exporter.forms import nearest
 from exporter.model import JobKey, JobSource, JobSpec
 from exporter.web.api import schemas
 from exporter.web.contract import Exporter
 from exporter.web.problems import problem
 from exporter.web.prometheus import account_asked
-from exporter.web.request import Request
+from exporter.web.request import Request, is_of_own_page
 
 JOBS_PATH = "/api/v1/jobs"
 JOB_PATH = "/api/v1/jobs/{account}/{module}/{job_id}"
+ACK_PATH = f"{JOB_PATH}/ack"
 _MOST_LISTED = 20
 NOT_KEPT = "It is done, but a restart would undo it: the state file can't be written now. Send the request again later."
 
@@ -45,6 +46,21 @@ def forget(exporter: Exporter, request: Request) -> Response:
     if not was_tracked:
         return _not_tracked(key)
     return Response(status_code=204) if exporter.is_kept() else problem(503, "Not kept", NOT_KEPT)
+
+
+def acknowledge(exporter: Exporter, request: Request) -> Response:
+    """Keep that somebody has taken note of how a job ended; to DELETE that takes it back."""
+    key = JobKey(**request.names)
+    try:
+        is_tracked = exporter.acknowledge(key, is_taken_back=request.method == "DELETE")
+    except RegistrationError as error:
+        return problem(409, "Conflict", f"{error}.")
+    if not is_tracked:
+        return _not_tracked(key)
+    if not exporter.is_kept():
+        return problem(503, "Not kept", NOT_KEPT)
+    # A browser that sent the status page's form is led back there, whatever prefix a proxy has put before it.
+    return RedirectResponse("../" * 6, 303) if is_of_own_page(request.headers) else Response(status_code=204)
 
 
 def register(exporter: Exporter, request: Request) -> Response:

@@ -9,7 +9,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import JSONResponse, Response
 
 from exporter import __version__
-from exporter.web.api.jobs import JOB_PATH, JOBS_PATH
+from exporter.web.api.jobs import ACK_PATH, JOB_PATH, JOBS_PATH
 from exporter.web.api.schemas import JobBody, JobsView, JobView, JobWithHistoryView, ProblemView
 from exporter.web.contract import Exporter
 from exporter.web.problems import MEDIA_TYPE
@@ -85,6 +85,17 @@ def _paths() -> Document:
         409: "It stands in the configuration.",
         503: "The state file can't be written: a restart would bring it back.",
     }
+    acknowledge = {
+        204: "Somebody has taken note.",
+        404: "It is not tracked.",
+        409: "It has not ended.",
+        503: "The state file can't be written: a restart would undo it.",
+    }
+    take_back = acknowledge | {
+        204: "Nobody has taken note.",
+        409: "It has not ended, or the configuration says that it is acknowledged.",
+    }
+    job = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
     return {
         JOBS_PATH: {
             "get": _operation("listJobs", "List all jobs", {200: "All jobs, sorted."}, JobsView),
@@ -92,11 +103,14 @@ def _paths() -> Document:
             | {"requestBody": {"required": True, "content": {"application/json": {"schema": body}}}},
         },
         JOB_PATH: {
-            "parameters": [
-                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
-            ],
+            "parameters": job,
             "get": _operation("showJob", "Show a job with its history", show, JobWithHistoryView),
             "delete": _operation("forgetJob", "Let go of a job", forget),
+        },
+        ACK_PATH: {
+            "parameters": job,
+            "post": _operation("acknowledgeJob", "Say that somebody has taken note of how a job ended", acknowledge),
+            "delete": _operation("unacknowledgeJob", "Take that back", take_back),
         },
     }
 

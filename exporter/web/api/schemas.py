@@ -118,6 +118,9 @@ class JobView(_View):
     last_poll_at: Moment | None = _at("polled_at")
     next_poll_at: Moment | None
     estimated_completion_at: Moment | None = _at("completes_at")
+    acknowledged: bool | None = Field(
+        validation_alias="is_acknowledged", description="Whether somebody took note of the end; null before it."
+    )
     error: ErrorView | None = _at("failure")
 
 

@@ -129,13 +129,14 @@ class Gate:
         body = bytearray()
         try:
             async with asyncio.timeout_at(request.deadline):
-                route = await self._find(request)
+                route, has_password = await self._find(request)
                 if route.entry is Entry.HEALTH:
                     return route.answer(request)
                 # Read before a request takes a place: whoever brings a body slowly holds up nobody.
                 if route.method == "POST":
                     await self._read(incoming.stream(), body)
-            asked = replace(request, names=route.names(request.path) or {}, body=bytes(body))
+            names = route.names(request.path) or {}
+            asked = replace(request, names=names, body=bytes(body), has_password=has_password)
             places = self._places.get(route.entry, self._other_places)
             return await places.work(partial(_respond, route, asked), request.client, request.deadline)
         except TimeoutError:
@@ -143,15 +144,15 @@ class Gate:
         finally:
             self._held_bytes -= len(body)
 
-    async def _find(self, request: Request) -> Route:
+    async def _find(self, request: Request) -> tuple[Route, bool]:
         routes = [route for route in self._routes if route.names(request.path) is not None]
         method = "GET" if request.method == "HEAD" else request.method
         route = next((route for route in routes if route.method == method), None)
-        if not any(route.entry in {Entry.HEALTH, Entry.READINESS} for route in routes):
-            await self._guard.admit(request, route.entry if route else None)
+        is_open = any(route.entry in {Entry.HEALTH, Entry.READINESS} for route in routes)
+        has_password = not is_open and await self._guard.admit(request, route.entry if route else None)
         if route is None:
             raise _missing(routes)
-        return route
+        return route, has_password
 
     async def _read(self, chunks: AsyncIterator[bytes], body: bytearray) -> None:
         async for chunk in chunks:

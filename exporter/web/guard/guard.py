@@ -8,7 +8,6 @@ from contextlib import suppress
 from enum import Enum, auto
 from http import HTTPStatus
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from exporter.errors import Problem
@@ -18,7 +17,7 @@ from exporter.web.guard.tls import Tls
 from exporter.web.guard.web_config import WebConfig
 from exporter.web.news import News
 from exporter.web.problems import API_PATH, SOON
-from exporter.web.request import Request
+from exporter.web.request import Request, is_of_own_page, site_of
 from exporter.web.threads import in_thread
 
 _log = logging.getLogger(__name__)
@@ -55,6 +54,8 @@ class Entry(Enum):
     """As a reader, but no page of another site at all."""
     PROGRAM = auto()
     """With the token or a password; a page in a browser changes nothing."""
+    ATTENDANT = auto()
+    """As a program, or a reader with a password by a form of our own page."""
     OPERATOR = auto()
     """As a program, or from this machine."""
 
@@ -93,8 +94,8 @@ class Guard:
         await self._look()
         return self._web_config.tls
 
-    async def admit(self, request: Request, entry: Entry | None) -> None:
-        """Let a request through.
+    async def admit(self, request: Request, entry: Entry | None) -> bool:
+        """Let a request through, and say whether it came with a password.
 
         Args:
             request: what is asked.
@@ -112,6 +113,7 @@ class Guard:
         if users and not has_token:
             await self._check_password(login, users)
         self._check_entry(request, entry, is_known=has_token or bool(users))
+        return bool(users) and not has_token
 
     async def _look(self) -> None:
         """Look after the files; what can't be seen in time stays as it was, and is waited for only once."""
@@ -149,23 +151,21 @@ class Guard:
         match entry:
             case Entry.PROBER | Entry.SCRAPER if _is_foreign(request, is_link_allowed=entry is Entry.SCRAPER):
                 raise HTTPException(HTTPStatus.FORBIDDEN, NOT_FROM_ANOTHER_PAGE)
-            case Entry.PROGRAM | Entry.OPERATOR if _is_page(request) and request.method not in {"GET", "HEAD"}:
+            case Entry.ATTENDANT if is_known and is_of_own_page(request.headers):
+                return
+            case Entry.PROGRAM | Entry.ATTENDANT | Entry.OPERATOR if _is_changing_page(request):
                 raise HTTPException(HTTPStatus.FORBIDDEN, NOT_FROM_A_PAGE)
             case Entry.OPERATOR if _is_local(request):
                 return
-            case Entry.PROGRAM | Entry.OPERATOR if not is_known:
+            case Entry.PROGRAM | Entry.ATTENDANT | Entry.OPERATOR if not is_known:
                 if self._token is None or not self._token.value:
                     raise HTTPException(HTTPStatus.FORBIDDEN, API_IS_OFF)
                 raise HTTPException(HTTPStatus.UNAUTHORIZED, SEND_BEARER, {"WWW-Authenticate": "Bearer"})
 
 
-def _site(headers: Headers) -> str:
-    """Say from where a browser asks, in its own words; nothing where it is none."""
-    return headers.get("Sec-Fetch-Site", "none").strip().lower()
-
-
-def _is_page(request: Request) -> bool:
-    return "Origin" in request.headers or _site(request.headers) != "none"
+def _is_changing_page(request: Request) -> bool:
+    is_page = "Origin" in request.headers or site_of(request.headers) != "none"
+    return is_page and request.method not in {"GET", "HEAD"}
 
 
 def _is_foreign(request: Request, *, is_link_allowed: bool) -> bool:
@@ -174,7 +174,7 @@ def _is_foreign(request: Request, *, is_link_allowed: bool) -> bool:
     if "Origin" in headers and headers["Origin"].partition("://")[2].lower() != headers.get("Host", "").lower():
         return True
     is_link = (headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest")) == ("navigate", "document")
-    return _site(headers) not in {"none", "same-origin"} and not (is_link_allowed and is_link)
+    return site_of(headers) not in {"none", "same-origin"} and not (is_link_allowed and is_link)
 
 
 def _is_local(request: Request) -> bool:

@@ -1,12 +1,12 @@
 """One job as a row of the page. Pure: a job and the time in, words out."""
 
 from collections.abc import Callable, Iterable
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from exporter.model import JobKey, JobReport, JobState, Snapshot, TrackedJob, UpstreamStatus
 from exporter.web.status.accounts import why_paused
 from exporter.web.status.phrases import ago, ahead, counted, lasting, share
-from exporter.web.status.standing import Standing, left_behind, standing_of
+from exporter.web.status.standing import Standing, ended_badly, left_behind, standing_of
 
 
 def in_order(jobs: Iterable[TrackedJob]) -> list[TrackedJob]:
@@ -21,6 +21,14 @@ def explain_url(key: JobKey) -> str:
     return f"/explain?{urlencode(query, errors='replace')}"
 
 
+def acknowledge_url(job: TrackedJob) -> str:
+    """Give the address that takes note of how a job ended; empty where nobody has to."""
+    if job.is_acknowledged or not ended_badly(job):
+        return ""
+    key = job.spec.key
+    return f"api/v1/jobs/{'/'.join(quote(part, safe='') for part in (key.account, key.module, key.job_id))}/ack"
+
+
 def state_word(job: TrackedJob) -> str:
     """Name the state, in Zoho's word where it has one of its own."""
     if job.report and job.report.undocumented_word:
@@ -30,8 +38,10 @@ def state_word(job: TrackedJob) -> str:
 
 def look(job: TrackedJob) -> str:
     """Give the colour of the state and its sign, by itself: that polls fail is said beside it."""
-    if (standing := standing_of(job)) in {Standing.PARTLY_FAILED, Standing.STALLED}:
-        return standing.name.casefold()
+    if job.state is JobState.COMPLETED and ended_badly(job):
+        return "partly_failed"
+    if standing_of(job) is Standing.STALLED:
+        return "stalled"
     return "waiting" if job.state is JobState.UNKNOWN and not job.polled_at else job.state.value.casefold()
 
 
@@ -113,5 +123,6 @@ _NOTES: dict[Standing, Callable[[TrackedJob, float], str]] = {
     Standing.UNKNOWN: lambda job, _: "not documented by Zoho" if job.report else "last report is too old",
     Standing.RUNNING: lambda job, now: f"for {lasting(now - (job.started_at or now))}",
     Standing.WAITING: _waiting,
+    Standing.ACKNOWLEDGED: lambda *_: "acknowledged",
     Standing.COMPLETED: lambda job, _: f"took {_run(job)}" if job.started_at is not None else "",
 }

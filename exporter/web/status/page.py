@@ -43,11 +43,21 @@ class StatusPage:
 
     def answer(self, exporter: Exporter, request: Request) -> Response:
         """Give the page of what is known now, with the filters that the query names."""
-        body = self.write(exporter.snapshot(), filters.asked(request.query), exporter.now())
+        body = self.write(
+            exporter.snapshot(),
+            filters.asked(request.query),
+            exporter.now(),
+            may_acknowledge=request.has_password,
+        )
         return Response(body, media_type="text/html", headers=self.headers)
 
-    def write(self, snapshot: Snapshot, given: Mapping[str, str], now: float) -> bytes:
-        """Give the page as UTF-8; half characters, which a name from JSON may hold, become question marks."""
+    def write(
+        self, snapshot: Snapshot, given: Mapping[str, str], now: float, *, may_acknowledge: bool = False
+    ) -> bytes:
+        """Give the page as UTF-8, with forms that acknowledge an end where the reader may.
+
+        Half characters, which a name from JSON may hold, become question marks.
+        """
         standings = Counter(map(standing_of, snapshot.jobs))
         page = self._template.render(
             snapshot=snapshot,
@@ -56,6 +66,7 @@ class StatusPage:
             given=given,
             rows=jobs.in_order(job for job in snapshot.jobs if filters.is_shown(job, given)),
             now=now,
+            may_acknowledge=may_acknowledge,
             accounts=[one for one in snapshot.accounts if given.get("account") in {None, one.account.alias}],
         )
         return page.encode(errors="replace")

@@ -16,21 +16,23 @@ class Standing(StrEnum):
     UNKNOWN = "unknown"
     RUNNING = "running"
     WAITING = "waiting"
+    ACKNOWLEDGED = "acknowledged"
     COMPLETED = "completed"
 
     @property
     def needs_attention(self) -> bool:
         """Whether a person should look."""
-        return self not in {Standing.RUNNING, Standing.WAITING, Standing.COMPLETED}
+        return self not in {Standing.RUNNING, Standing.WAITING, Standing.ACKNOWLEDGED, Standing.COMPLETED}
 
 
 def standing_of(job: TrackedJob) -> Standing:
     """Judge a job by its last report and its last poll."""
     if job.failure and not job.is_terminal:
         return Standing.UNREACHED
+    if ended_badly(job):
+        unnoted = Standing.FAILED if job.state is JobState.FAILED else Standing.PARTLY_FAILED
+        return Standing.ACKNOWLEDGED if job.is_acknowledged else unnoted
     match job.state:
-        case JobState.COMPLETED if left_behind(job.report):
-            return Standing.PARTLY_FAILED
         case JobState.RUNNING if job.is_stalled:
             return Standing.STALLED
         case JobState.SCHEDULED | JobState.QUEUED:
@@ -39,6 +41,11 @@ def standing_of(job: TrackedJob) -> Standing:
             return Standing.WAITING
         case state:
             return Standing[state.name]
+
+
+def ended_badly(job: TrackedJob) -> bool:
+    """Whether a job ended, and not all of its records were updated."""
+    return job.state is JobState.FAILED or (job.is_terminal and left_behind(job.report) > 0)
 
 
 def left_behind(report: JobReport | None) -> int:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from samples import DEALS, FAILURE, LEADS, NOW, Clock, report, tracked
 
-from exporter.errors import DeclaredJobError, TooManyJobsError
+from exporter.errors import DeclaredJobError, LiveJobError, TooManyJobsError
 from exporter.jobs.outcome import growth_of, note_failure, note_report
 from exporter.jobs.table import Drop, JobTable, Retention
 from exporter.model import Growth, JobKey, JobReport, JobSource, JobSpec, JobState, PollFailure, TrackedJob
@@ -92,6 +92,9 @@ def test_snapshot_is_not_touched_by_later_updates(table: JobTable, store: Store)
     assert before == (tracked(),)
 
 
+OF_API = tracked(source=JobSource.API)
+
+
 def ended(state: JobState = JobState.COMPLETED) -> TrackedJob:
     """Give a job that ended at `NOW`."""
     return note_report(tracked(), report(state), NOW)
@@ -106,10 +109,11 @@ def ended(state: JobState = JobState.COMPLETED) -> TrackedJob:
         pytest.param(note_report(tracked(), report(), NOW), 100 * DAY, None, id="running stays"),
         pytest.param(tracked(), 100 * DAY, None, id="never polled stays"),
         pytest.param(note_failure(tracked(), FAILURE, NOW), 100 * DAY, None, id="failing stays"),
-        pytest.param(note_failure(tracked(), UNKNOWN, NOW), DAY, None, id="unknown, just within"),
-        pytest.param(note_failure(tracked(), UNKNOWN, NOW), DAY + 1, Drop.UNKNOWN_RETENTION, id="unknown, over"),
+        pytest.param(note_failure(OF_API, UNKNOWN, NOW), DAY, None, id="unknown, just within"),
+        pytest.param(note_failure(OF_API, UNKNOWN, NOW), DAY + 1, Drop.UNKNOWN_RETENTION, id="unknown, over"),
+        pytest.param(note_failure(tracked(), UNKNOWN, NOW), 100 * DAY, None, id="unknown, but listed"),
         pytest.param(
-            note_failure(note_report(tracked(), report(), NOW + DAY), UNKNOWN, NOW + DAY),
+            note_failure(note_report(OF_API, report(), NOW + DAY), UNKNOWN, NOW + DAY),
             DAY + 1,
             None,
             id="forgotten by Zoho only lately",
@@ -117,7 +121,7 @@ def ended(state: JobState = JobState.COMPLETED) -> TrackedJob:
     ],
 )
 def test_retention_is_over(job: TrackedJob, age: float, drop: Drop | None) -> None:
-    """Ended jobs leave after seven days, unknown ones after one; live jobs stay."""
+    """Ended jobs leave after seven days, unknown ones that nobody lists after one; live and listed jobs stay."""
     assert RETENTION.is_over(job, NOW + age) is drop
 
 
@@ -138,10 +142,10 @@ def test_retired_job_is_not_tracked_again(store: Store) -> None:
     assert store.account("acme").totals()["Leads"].finished[JobState.COMPLETED] == 1
 
 
-def test_unknown_job_gets_another_chance_after_a_restart(store: Store) -> None:
-    """A job dropped as unknown is forgotten, so that a corrected account or a new start looks again."""
+def test_unknown_job_gets_another_chance(store: Store) -> None:
+    """A job dropped as unknown is forgotten, so that whoever registers it again has it looked for again."""
     table = table_of(store)
-    table.declare([JobSpec(LEADS, JobSource.CONFIG)], NOW, accounts={"acme"})
+    table.register([JobSpec(LEADS, JobSource.API)], NOW)
     not_found(store)
     table.retire(NOW + 2 * DAY)
     assert table.jobs() == ()
@@ -337,11 +341,11 @@ def test_module_that_somebody_made_up_has_no_counters(store: Store) -> None:
 
 
 def test_module_of_a_declared_job_keeps_its_counters(store: Store) -> None:
-    """An id that the configuration mistyped leaves after a day; the errors counted of its module go on being shown."""
+    """A mistyped id leaves when it is mended; the errors counted of its module go on being shown."""
     table = table_of(store)
     table.declare([JobSpec(LEADS, JobSource.CONFIG)], NOW, accounts={"acme"})
     not_found(store)
-    table.retire(NOW + 2 * DAY)
+    table.declare([], NOW + 2 * DAY, accounts={"acme"})
     assert (table.jobs(), set(store.account("acme").totals())) == ((), {"Leads"})
 
 
@@ -428,3 +432,90 @@ def test_job_that_zoho_knows_makes_no_room(store: Store) -> None:
     with pytest.raises(TooManyJobsError):
         table.admit_probe(NEW, NOW)
     assert {job.spec.key for job in table.jobs()} == {LEADS, DEALS}
+
+
+def departures(table: JobTable, now: float = NOW) -> dict[JobKey, str]:
+    """Give why the jobs left that are told of."""
+    return {gone.key: gone.reason for gone in table.departures(now)}
+
+
+def test_whoever_leaves_is_told_of_for_an_hour() -> None:
+    """With the reason, so that an alert can tell a job that was let go from one that was lost."""
+    clock = Clock()
+    store = SqliteStore(None, clock)
+    third = JobKey("acme", "Leads", "3524033000006027003")
+    table = JobTable(store, RETENTION)
+    declared = [JobSpec(LEADS, JobSource.CONFIG), JobSpec(third, JobSource.FILE)]
+    table.declare(declared, NOW, accounts={"acme"})
+    table.register([JobSpec(DEALS, JobSource.API)], NOW)
+    take(store, report(JobState.COMPLETED))
+    table.forget(DEALS)
+    table.declare(declared[:1], NOW, accounts={"acme"})
+    clock.now = NOW + 8 * DAY
+    table.retire(clock.now)
+    assert departures(table) == {DEALS: "untracked", third: "undeclared", LEADS: "retention"}
+    assert departures(table, NOW + 3600) == {LEADS: "retention"}
+    assert departures(table, NOW + 8 * DAY + 3600) == {}
+    assert {reason: count for reason, count in table.dropped().items() if count} == {
+        "untracked": 1,
+        "undeclared": 1,
+        "retention": 1,
+    }
+
+
+def test_whoever_comes_back_has_not_left(store: Store) -> None:
+    """And one that only probes made up never was."""
+    table = table_of(store, replace(RETENTION, max_jobs=1))
+    table.admit_probe(DEALS, NOW)
+    not_found(store, DEALS)
+    table.register([registered()], NOW)
+    table.forget(LEADS)
+    assert departures(table) == {LEADS: "untracked"}
+    table.register([registered()], NOW)
+    assert departures(table) == {}
+
+
+def test_no_more_are_told_of_than_may_be_tracked(store: Store) -> None:
+    """Whoever registers and forgets all day fills no memory: the latest count."""
+    table = table_of(store, replace(RETENTION, max_jobs=2))
+    for number in range(5):
+        key = JobKey("acme", "Leads", f"352403300000602700{number}")
+        table.register([JobSpec(key, JobSource.API)], NOW)
+        table.forget(key)
+    assert [key.job_id[-1] for key in departures(table)] == ["3", "4"]
+
+
+def test_account_that_leaves_is_told_of_for_an_hour(store: Store) -> None:
+    """Once, though it is found again at each start; and no longer once it is back."""
+    table = JobTable(store, RETENTION)
+    table.declare([JobSpec(LEADS, JobSource.CONFIG)], NOW, accounts={"acme"})
+    assert table.accounts_dropped(NOW) == {}
+    table.declare([], NOW + 60, accounts={"other"})
+    assert table.accounts_dropped(NOW + 60) == {"acme": NOW + 60}
+    assert departures(table, NOW + 60) == {LEADS: "account"}
+    JobTable(store, RETENTION).declare([], NOW + 600, accounts={"other"})
+    assert table.accounts_dropped(NOW + 600) == {"acme": NOW + 60}
+    assert table.accounts_dropped(NOW + 3660) == {}
+    table.declare([], NOW + 700, accounts={"acme", "other"})
+    assert table.accounts_dropped(NOW + 700) == {}
+
+
+def test_end_is_acknowledged(store: Store) -> None:
+    """By whoever says so, until it is taken back; the configuration has the last word here too."""
+    table = table_of(store)
+    table.register([registered()], NOW)
+    with pytest.raises(LiveJobError, match="has not ended: acknowledge it when it has"):
+        table.acknowledge(LEADS, NOW)
+    take(store, report(JobState.FAILED))
+    assert [job.is_acknowledged for job in table.jobs()] == [False]
+    assert [table.acknowledge(LEADS, NOW + 2), table.acknowledge(DEALS, NOW + 2)] == [True, False]
+    table.acknowledge(LEADS, NOW + 3)
+    table.register([registered(name="again")], NOW + 4)
+    assert [(job.is_acknowledged, job.acknowledged_at) for job in table.jobs()] == [(True, NOW + 2)]
+    table.acknowledge(LEADS, None)
+    assert [job.is_acknowledged for job in table.jobs()] == [False]
+    table.declare([JobSpec(LEADS, JobSource.CONFIG, is_acknowledged=True)], NOW, accounts={"acme"})
+    assert [job.is_acknowledged for job in table.jobs()] == [True]
+    with pytest.raises(DeclaredJobError, match=f"the configuration says that {LEADS} is acknowledged"):
+        table.acknowledge(LEADS, None)
+    assert table.register([registered()], NOW) == (False,)

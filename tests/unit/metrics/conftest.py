@@ -9,6 +9,7 @@ from exporter.model import (
     Account,
     AccountSnapshot,
     CreditStatus,
+    Departure,
     Distribution,
     ExporterSnapshot,
     JobKey,
@@ -147,4 +148,6 @@ def snapshot() -> Snapshot:
             store_errors={"save_job": 0, "save_ledger": 4},
             store_behind_since=NOW + 90,
         ),
+        accounts_dropped={"old": NOW - 60},
+        departures=(Departure(JobKey("acme", "Leads", "3524033000006027009"), "untracked", NOW - 30),),
     )

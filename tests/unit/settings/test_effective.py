@@ -16,7 +16,17 @@ def test_secrets_are_masked_and_the_rest_is_whole(load: Callable[..., Settings],
     assert shown["accounts"]["acme"]["refresh_token"] == "<secret>"
     assert shown["accounts"]["acme"]["data_center"] == "eu"
     assert shown["proxy_url"] == "<secret>"
-    assert shown["jobs"] == [{"account": "acme", "module": "L", "job_id": "007", "name": "", "group": "", "labels": {}}]
+    assert shown["jobs"] == [
+        {
+            "account": "acme",
+            "module": "L",
+            "job_id": "007",
+            "name": "",
+            "group": "",
+            "labels": {},
+            "acknowledged": False,
+        }
+    ]
     assert shown["web"]["listen_address"] == ":10042"
     assert (shown["stale_after"], shown["max_jobs"], shown["ca_bundle"]) == (3600.0, 1000, None)
     assert not any(secret in text for secret in ("hunter2hunter2", "0123456789abcdef", "pass"))

@@ -59,6 +59,8 @@ def _default(field: FieldInfo, values: str) -> str:
             return ""
         case float() as seconds if values.startswith("a duration"):
             return f"`{format_duration(seconds)}`"
+        case bool() as truth:
+            return f"`{str(truth).lower()}`"
         case StrEnum() as word:
             return f"`{word.value}`"
         case value:

@@ -86,7 +86,7 @@ _AFTER_AN_ACCOUNT = {
     "jobs is a word": ("jobs: a", '7: jobs: expected a list: begin each entry with "- "'),
     "job is a word": (
         "jobs:\n- a",
-        "8: jobs[0]: expected a mapping of settings; known: account, module, job_id, name, group, labels",
+        "8: jobs[0]: expected a mapping of settings; known: account, module, job_id, name, group, labels, acknowledged",
     ),
     "empty job": (
         "jobs:\n-",

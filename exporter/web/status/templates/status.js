@@ -19,7 +19,8 @@
   };
 
   const refocus = (part, before) => {
-    const same = [...part.querySelectorAll("a")].find((link) => link.href === before.href);
+    const place = (one) => one.href ?? one.form?.action;
+    const same = [...part.querySelectorAll("a, button")].find((one) => place(one) === place(before));
     if (same) same.focus({ preventScroll: true });
   };
 

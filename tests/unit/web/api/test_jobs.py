@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 import requests
@@ -10,7 +11,7 @@ from samples import DEALS, FAILURE, LEADS, NOW, report, tracked, web_options
 from sites import Serve, token_guard
 
 from exporter.jobs.outcome import note_failure, note_report
-from exporter.model import JobSource, JobState
+from exporter.model import JobKey, JobSource, JobState, TrackedJob
 from exporter.web import create_gate
 
 OPTIONS = web_options()
@@ -61,6 +62,7 @@ def test_new_job_is_created(url: str, exporter: PlayedExporter) -> None:
         "last_poll_at": None,
         "next_poll_at": None,
         "estimated_completion_at": None,
+        "acknowledged": None,
         "error": None,
     }
     assert exporter.jobs[LEADS].spec.source is JobSource.API
@@ -83,6 +85,31 @@ def test_many_jobs_come_at_once(url: str, exporter: PlayedExporter) -> None:
     assert answer.status_code == 201
     assert [job["module"] for job in answer.json()["jobs"]] == ["Leads", "Deals"]
     assert set(exporter.jobs) == {LEADS, DEALS}
+
+
+def test_end_is_acknowledged_and_taken_back(url: str, exporter: PlayedExporter) -> None:
+    """Each may be sent again; the job says how it stands."""
+    exporter.jobs[LEADS] = replace(tracked(), report=report(JobState.FAILED))
+    place = f"{url}/{LEADS}"
+    seen = []
+    for method in ("POST", "POST", "DELETE", "DELETE"):
+        assert requests.request(method, f"{place}/ack", headers=TOKEN, timeout=10).status_code == 204
+        seen.append(requests.get(place, headers=TOKEN, timeout=10).json()["acknowledged"])
+    assert seen == [True, True, False, False]
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+@pytest.mark.parametrize(
+    ("jobs", "status"),
+    [pytest.param({}, 404, id="not tracked"), pytest.param({LEADS: tracked()}, 409, id="not ended")],
+)
+def test_end_that_is_not_there_is_not_acknowledged(
+    url: str, exporter: PlayedExporter, method: str, jobs: dict[JobKey, TrackedJob], status: int
+) -> None:
+    """What has not ended tells so; its end is to be taken note of when it is seen."""
+    exporter.jobs = jobs
+    answer = requests.request(method, f"{url}/{LEADS}/ack", headers=TOKEN, timeout=10)
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from urllib.parse import urljoin
 
 import bcrypt
 import pytest
 import requests
 from played import PlayedExporter
-from samples import LEADS, tracked, web_options
+from samples import LEADS, report, tracked, web_options
 from sites import Serve
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.model import WebAccess
+from exporter.model import JobState, WebAccess
 from exporter.web import Guard, create_gate
 from exporter.web.guard.bearer import BearerToken
 from exporter.web.guard.web_config import WebConfig
@@ -105,6 +107,38 @@ def disk() -> Iterator[Disk]:
     made = Disk()
     yield made
     made.released.set()
+
+
+@pytest.mark.parametrize(
+    ("headers", "answered"),
+    [
+        pytest.param({"Sec-Fetch-Site": "same-origin", "Origin": "http://exporter:10042"}, 303, id="our own page"),
+        pytest.param({}, 204, id="no browser"),
+        pytest.param({"Sec-Fetch-Site": "same-site"}, 403, id="a neighbour"),
+        pytest.param({"Sec-Fetch-Site": "cross-site"}, 403, id="another site"),
+        pytest.param({"Origin": "http://exporter:10042"}, 403, id="a page of which the browser does not say whose"),
+    ],
+)
+def test_form_of_our_own_page_acknowledges(
+    serve: Serve, disk: Disk, headers: dict[str, str], answered: int, tmp_path: Path
+) -> None:
+    """With a password, and nothing else: every other page is refused, and the form leads back to where it was."""
+    file = tmp_path / "web.yml"
+    file.write_text("old\n")
+    ended = replace(tracked(), report=report(JobState.FAILED))
+    exporter = PlayedExporter(jobs={LEADS: ended})
+    url = serve(create_gate(web_options(), exporter, Guard(WebConfig(file, disk.read)))).url
+
+    def post(path: str, login: tuple[str, str] | None) -> requests.Response:
+        return requests.post(url + path, headers=headers, auth=login, timeout=10, allow_redirects=False)
+
+    assert post(f"/api/v1/jobs/{LEADS}/ack", None).status_code == 401
+    assert exporter.jobs[LEADS].is_acknowledged is False
+    answer = post(f"/api/v1/jobs/{LEADS}/ack", ("old", "right"))
+    assert answer.status_code == answered
+    assert exporter.jobs[LEADS].is_acknowledged is (answered != 403)
+    assert urljoin(answer.url, answer.headers.get("Location", "/")) == f"{url}/"
+    assert post("/-/reload", ("old", "right")).status_code == (403 if headers else 200)
 
 
 def status(url: str, user: str = "") -> int:

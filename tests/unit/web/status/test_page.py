@@ -136,6 +136,25 @@ def test_ended_job_is_final() -> None:
     assert "1 min old , final" in " ".join(read(snapshot_of(ended)).texts)
 
 
+@pytest.mark.parametrize(
+    ("state", "acknowledged_at", "may_acknowledge", "actions"),
+    [
+        pytest.param(JobState.FAILED, None, True, [f"api/v1/jobs/{LEADS}/ack"], id="failed"),
+        pytest.param(JobState.COMPLETED, None, True, [f"api/v1/jobs/{LEADS}/ack"], id="partly failed"),
+        pytest.param(JobState.FAILED, NOW, True, [], id="acknowledged"),
+        pytest.param(JobState.RUNNING, None, True, [], id="not ended"),
+        pytest.param(JobState.FAILED, None, False, [], id="reader who may not"),
+    ],
+)
+def test_form_acknowledges_an_end(
+    state: JobState, acknowledged_at: float | None, actions: list[str], *, may_acknowledge: bool
+) -> None:
+    """A plain form, for readers with a password alone, while nobody has taken note of a bad end."""
+    snapshot = snapshot_of(replace(job(state=state), acknowledged_at=acknowledged_at))
+    page = Reading(PAGE.write(snapshot, {}, NOW, may_acknowledge=may_acknowledge).decode())
+    assert [form["action"] for form in page.named("form") if form["method"] == "post"] == actions
+
+
 def test_page_says_when_it_was_written() -> None:
     """For people by the clock, exactly for who points at it, and for programs."""
     reading = read(snapshot_of(), now=NOW)

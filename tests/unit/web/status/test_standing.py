@@ -14,6 +14,11 @@ def reported(answer: JobReport) -> TrackedJob:
     return replace(tracked(), report=answer, reported_at=NOW, polled_at=NOW)
 
 
+def noted(answer: JobReport) -> TrackedJob:
+    """Give a job whose report somebody has taken note of."""
+    return replace(reported(answer), acknowledged_at=NOW)
+
+
 DONE = report(JobState.COMPLETED, updated=50, failed=0, not_updated=0)
 
 
@@ -31,6 +36,9 @@ DONE = report(JobState.COMPLETED, updated=50, failed=0, not_updated=0)
         pytest.param(reported(replace(DONE, failed=1)), Standing.PARTLY_FAILED, id="with failed records"),
         pytest.param(reported(replace(DONE, not_updated=1)), Standing.PARTLY_FAILED, id="with records left out"),
         pytest.param(reported(report(JobState.FAILED)), Standing.FAILED, id="failed"),
+        pytest.param(noted(report(JobState.FAILED)), Standing.ACKNOWLEDGED, id="failed, and taken note of"),
+        pytest.param(noted(replace(DONE, not_updated=1)), Standing.ACKNOWLEDGED, id="partly failed, and taken note of"),
+        pytest.param(noted(DONE), Standing.COMPLETED, id="completed, and taken note of"),
         pytest.param(reported(report(JobState.UNKNOWN)), Standing.UNKNOWN, id="undocumented word"),
         pytest.param(replace(tracked(), reported_at=NOW), Standing.UNKNOWN, id="report too old"),
         pytest.param(replace(tracked(), failure=FAILURE), Standing.UNREACHED, id="no poll succeeded"),
@@ -53,5 +61,6 @@ def test_order_is_that_of_need() -> None:
         "unknown",
         "running",
         "waiting",
+        "acknowledged",
         "completed",
     ]
