@@ -239,6 +239,7 @@ class Application:
     def _take(self, settings: Settings) -> None:
         self._accounts.configure(settings)
         self._warn(settings.warnings)
+        self._told = settings.warnings  # one that goes and comes back is news
         settings = self._held(settings)
         self._table.retention = _taken(Retention, settings)
         self._refresher.reconfigure(self._accounts.by_alias, _taken(Schedule, settings))
@@ -256,11 +257,11 @@ class Application:
         return settings.model_copy(update={name: getattr(self._started_with, name) for name in _AT_START})
 
     def _warn(self, warnings: Collection[Problem]) -> None:
-        """Log the warnings that the configuration before this one did not have."""
+        """Log the warnings that were not told before."""
         for warning in warnings:
             if warning not in self._told:
                 _log.warning("%s", warning.message, extra={"place": warning.place})
-        self._told = warnings
+        self._told = {*self._told, *warnings}
 
     def _use(self, settings: Settings) -> None:
         self._settings = settings

@@ -12,7 +12,7 @@ from exporter import __version__
 from exporter.app.application import GRACE_SECONDS, Application, Load
 from exporter.files import Watch, read_secret_file
 from exporter.redactor import Redactor
-from exporter.settings import Settings, read_web_config, state_file
+from exporter.settings import MEMORY, Settings, read_web_config, state_file
 from exporter.state import SqliteStore
 from exporter.web import BearerToken, Connections, Guard, WebConfig, WebOptions, WebServer, bind, create_gate
 
@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 
 STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
 _SERVER_ENDED = signal.SIGUSR1
+_EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - words to compare, nothing listens
 LOOK_SECONDS = 2.0
 """How often the files of the configuration are looked at."""
 
@@ -65,7 +66,7 @@ def serve(
         server.start()
         wake, over = Event(), Event()
         Thread(target=_follow, args=(application, watch, wake, over), name="configuration", daemon=True).start()
-        _log.info("serving metrics", extra=_start_details(settings, server.port))
+        _log.info("serving metrics", extra=_start_details(settings, server.port, application.declared_jobs))
         on_ready(server.port)
         while (number := signal.sigwait({*STOPPING, signal.SIGHUP, _SERVER_ENDED})) == signal.SIGHUP:
             wake.set()
@@ -98,13 +99,18 @@ def _follow(application: Application, watch: Watch, wake: Event, over: Event) ->
             _log.exception("a reload failed in a way nobody foresaw")
 
 
-def _start_details(settings: Settings, port: int) -> dict[str, object]:
+def _start_details(settings: Settings, port: int, jobs: int) -> dict[str, object]:
+    host, config_file = settings.web.listen_address.host, settings.web.config_file
+    shown = "localhost" if host in _EVERYWHERE else f"[{host}]" if ":" in host else host
+    scheme = "https" if config_file and read_web_config(config_file).tls else "http"
     return {
         "version": __version__,
+        "url": f"{scheme}://{shown}:{port}{settings.web.telemetry_path}",
+        "state": str(state_file(settings.state.path) or MEMORY),
         "port": port,
         "path": settings.web.telemetry_path,
         "accounts": len(settings.accounts),
-        "jobs": len(settings.jobs),
+        "jobs": jobs,
     }
 
 
