@@ -166,7 +166,7 @@ def test_what_waits_for_a_start_is_told_and_not_shown_as_in_force(caplog: pytest
     settings = settings_of(log__level="error", scrape_timeout="9s")
     changed = settings_of(log__level="debug", scrape_timeout="7s", retention="1h")
     news = [settings, changed, changed]
-    with closing(Application(settings, SqliteStore(None), lambda: news.pop(), clock=Clock())) as application:
+    with closing(Application(settings, SqliteStore(None), news.pop, clock=Clock())) as application:
         shown = application.configuration()
         application.reload()
         waits = "a changed section takes effect at the next start only"
@@ -198,8 +198,8 @@ def test_reload_tells_new_warnings_once(caplog: pytest.LogCaptureFixture) -> Non
             raise ConfigurationError((Problem("ZOHO_CLIENT_ID", "is required"),), refusals.pop())
         return settings
 
-    with closing(Application(settings, SqliteStore(None), load, clock=Clock())) as application:
-        for _ in range(3):
+    with closing(Application(settings_of(), SqliteStore(None), load, clock=Clock())) as application:
+        for _ in range(4):
             application.reload()
     told = [message for level, message in lines(caplog) if level == "WARNING"]
     assert told == [
