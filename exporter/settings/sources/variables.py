@@ -98,7 +98,7 @@ class Variables:
         try:
             text = read_text(file, _MOST_BYTES)
         except ConfigurationError as error:
-            if isinstance(error.__cause__, PermissionError) and not os.access(file.parent, os.X_OK):
+            if isinstance(error.__cause__, PermissionError) and not _may_look(file):
                 said = "can't be looked for, as its directory may not be searched by this user: left out"
                 self.warnings.append(Problem(str(file), said))
             elif not isinstance(error.__cause__, FileNotFoundError | IsADirectoryError):  # a virtual environment
@@ -152,6 +152,14 @@ def variable_for(path: TreePath) -> str:
 _KNOWN = dict.fromkeys(sorted({*known_variables(), ACCOUNT, JOBS, SECRETS_DIR}))
 
 
+def _may_look(file: Path) -> bool:
+    try:
+        file.stat()
+    except PermissionError:
+        return False
+    return True
+
+
 def _is_service_link(name: str, text: str) -> bool:
     """Whether Kubernetes made the variable, or Docker's links did, for a service whose name begins with `zoho`."""
     return _SERVICE_LINK.search(name) is not None or text.startswith(("tcp://", "udp://", "sctp://"))
@@ -162,7 +170,7 @@ def _near(name: str) -> str:
     if name in _MEANT:
         return _MEANT[name]
     ends = [known for known in _KNOWN if known.endswith(name.removeprefix(PREFIX.rstrip("_")))]
-    near = difflib.get_close_matches(name, _KNOWN, n=1, cutoff=_NEAR) or (ends if len(ends) == 1 else [])
+    near = ends if len(ends) == 1 else difflib.get_close_matches(name, _KNOWN, n=1, cutoff=_NEAR)
     return next(iter(near), "")
 
 
