@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from settings_schema import chart_schema, editor_schema
+from values_table import with_table
 
 ROOT = Path(__file__).parents[1]
 CHART = Path("deploy/helm/zoho-mass-update-exporter")
@@ -34,7 +35,9 @@ def chart_files() -> Mapping[Path, str]:
     schema_path = CHART / "values.schema.json"
     schema = json.loads((ROOT / schema_path).read_text(encoding="utf-8"))
     schema["$defs"]["config"] = chart_schema()
-    return {**copies, schema_path: json.dumps(schema, indent=2) + "\n"}
+    readme_path = CHART / "README.md"
+    readme, values = ((ROOT / CHART / name).read_text(encoding="utf-8") for name in ("README.md", "values.yaml"))
+    return {**copies, schema_path: json.dumps(schema, indent=2) + "\n", readme_path: with_table(readme, values)}
 
 
 def editor_files() -> Mapping[Path, str]:
