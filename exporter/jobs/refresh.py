@@ -346,8 +346,8 @@ def _log_change(before: TrackedJob, after: TrackedJob) -> None:
     fields = after.spec.key.as_fields()
     if after.report and (before.report is None or before.state is not after.state):
         word = {"zoho_status": after.report.undocumented_word} if after.report.undocumented_word else {}
-        is_bad = after.state is JobState.FAILED or (after.is_terminal and bool(after.report.failed))
-        level = logging.WARNING if is_bad else logging.INFO
+        left_behind = after.is_terminal and bool(after.report.failed or after.report.not_updated)
+        level = logging.WARNING if after.state is JobState.FAILED or left_behind else logging.INFO
         _log.log(level, "job is %s", after.state, extra=fields | word)
     if after.failure and (before.failure is None or before.failure.code != after.failure.code):
         details = {"code": after.failure.code, "advice": after.failure.advice}

@@ -96,7 +96,8 @@ def _syntax_problem(error: Exception, name: str, text: str) -> Problem:
             return Problem(f"{name}:{line + 1}", f"is not valid YAML: {_QUOTED.sub('…', said)}{advice}")
         case yaml.reader.ReaderError(position=int(position)):
             line = text.encode().count(b"\n", 0, position)
-            return Problem(f"{name}:{line + 1}", "is not valid YAML: has a character that YAML does not allow")
+            advice = ": is it UTF-16? save it as UTF-8" if "\0" in text else ""
+            return Problem(f"{name}:{line + 1}", f"is not valid YAML: has a character that YAML does not allow{advice}")
         case _:
             return Problem(name, "is not valid YAML")
 

@@ -86,6 +86,10 @@ _IN_THE_FILE = {
         "zoho.yaml:4: is not valid YAML: is indented by a tab, where only spaces may stand",
     ),
     "UTF-16": (_FILE.encode("utf-16"), f"zoho.yaml: {_UTF16}"),
+    "UTF-16 without a mark": (
+        _FILE.encode("utf-16-le"),
+        "zoho.yaml:1: is not valid YAML: has a character that YAML does not allow: is it UTF-16? save it as UTF-8",
+    ),
     "Latin-1": (_FILE.encode() + b"# \xe9", "zoho.yaml: is not UTF-8 text: save it as UTF-8"),
     "no space after the colon": (
         _FILE.replace("data_center: ", "data_center:"),
