@@ -131,7 +131,7 @@ golden: $(DEV) ## write the golden files and docs/metrics.md anew, to be read in
 dashboards: $(DEV) ## write grafana/*.json anew from grafana/dashboards
 	@PYTHONPATH=grafana $(BIN)/python -m dashboards
 
-manifests: $(DEV) ## write what deploy/ derives from other files anew: the chart's copies, schema and table, deploy/kubernetes
+manifests: $(DEV) ## write what is derived anew: the chart's copies and table, the settings' schemas, deploy/kubernetes
 	$(BIN)/python deploy/derived.py
 
 screenshots: programs $(DEV) ## take the pictures of docs/images anew; they look best with Debian's fonts-inter

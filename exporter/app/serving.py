@@ -16,7 +16,7 @@ from exporter.app.application import GRACE_SECONDS, Application, Load
 from exporter.app.systemd import Service, passed_sockets
 from exporter.files import Watch, read_secret_file
 from exporter.redactor import Redactor
-from exporter.settings import Settings, read_web_config, state_file
+from exporter.settings import MEMORY, Settings, read_web_config, state_file
 from exporter.state import SqliteStore
 from exporter.web import (
     BearerToken,
@@ -35,6 +35,7 @@ _log = logging.getLogger(__name__)
 
 STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
 _SERVER_ENDED = signal.SIGUSR1
+_EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - words to compare, nothing listens
 LOOK_SECONDS = 2.0
 """How often the files of the configuration are looked at."""
 
@@ -83,7 +84,7 @@ def serve(
         following = (application, watch, service, wake, over)
         Thread(target=_follow, args=following, name="configuration", daemon=True).start()
         service.watch(listeners[0], over)
-        _log.info("serving metrics", extra=_start_details(settings, server.port))
+        _log.info("serving metrics", extra=_start_details(settings, server.port, application.declared_jobs))
         on_ready(server.port)
         service.tell("READY=1")
         while (number := signal.sigwait({*STOPPING, signal.SIGHUP, _SERVER_ENDED})) == signal.SIGHUP:
@@ -126,13 +127,18 @@ def _follow(application: Application, watch: Watch, service: Service, wake: Even
             _log.exception("a reload failed in a way nobody foresaw")
 
 
-def _start_details(settings: Settings, port: int) -> dict[str, object]:
+def _start_details(settings: Settings, port: int, jobs: int) -> dict[str, object]:
+    host, config_file = settings.web.listen_address.host, settings.web.config_file
+    shown = "localhost" if host in _EVERYWHERE else f"[{host}]" if ":" in host else host
+    scheme = "https" if config_file and read_web_config(config_file).tls else "http"
     return {
         "version": __version__,
+        "url": f"{scheme}://{shown}:{port}{settings.web.telemetry_path}",
+        "state": str(state_file(settings.state.path) or MEMORY),
         "port": port,
         "path": settings.web.telemetry_path,
         "accounts": len(settings.accounts),
-        "jobs": len(settings.jobs),
+        "jobs": jobs,
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from exporter.logs import configure_logging
 from exporter.redactor import Redactor
-from exporter.settings import LogFormat, LogLevel, Settings, default_of, load_settings
+from exporter.settings import LOG_LEVELS, LogFormat, Settings, Sources, default_of, read_sources
 
 PROGRAM = "zoho-mass-update-exporter"
 
@@ -23,8 +23,8 @@ _FLAGS = {
     "web.config_file": ("FILE", "YAML file of TLS, users and passwords, in the format of Prometheus' exporter-toolkit"),
     "web.max_requests": ("N", "most requests to work on at once (default {})"),
     "state.path": ("FILE", "file that keeps jobs, counters and spent credits across restarts or 'memory'; default: {}"),
-    "log.level": (LogLevel, "least severe event to log (default {})"),
-    "log.format": (LogFormat, "one line per event, for people or as JSON (default {})"),
+    "log.level": (tuple(LOG_LEVELS), "least severe event to log (default {})"),
+    "log.format": (get_args(LogFormat), "one line per event, for people or as JSON (default {})"),
     "scenario_file": ("FILE", "YAML file with jobs and faults to play (default: the demo's fleet)"),
 }
 """The flags by what they give, a setting or a file: each with a word for its value, or the words to choose from. One
@@ -64,7 +64,7 @@ def _reading(name: str, value: object) -> dict[str, Any]:
         return {"action": "store_const", "const": "true"}
     if name == "web.listen_address":
         return {"action": _Joined, "metavar": value}
-    shown = {"metavar": value} if isinstance(value, str) else {"choices": get_args(value)}
+    shown = {"metavar": value} if isinstance(value, str) else {"choices": value}
     return {"type": str if "." in name else Path, **shown}
 
 
@@ -91,7 +91,12 @@ def settings_of(options: Namespace) -> Settings:
     Raises:
         ConfigurationError: they can't be used.
     """
-    return load_settings(options.config_file, overrides=setting_flags(options))
+    return sources_of(options).settings()
+
+
+def sources_of(options: Namespace) -> Sources:
+    """Read what the flags, the environment and the file say, right or wrong."""
+    return read_sources(options.config_file, overrides=setting_flags(options))
 
 
 def setting_flags(options: Namespace) -> dict[str, object]:

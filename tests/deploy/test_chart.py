@@ -34,6 +34,8 @@ from chart import (
 )
 from processes import bare_environment, eventually, exporter_command, started
 from programs import Program
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from settings_schema import chart_schema
 
 from exporter import __version__
 from exporter.cli import create_parser
@@ -43,6 +45,10 @@ from exporter.simulator import Scenario, Simulator
 CONFIGURATION = "/etc/zoho-mass-update-exporter"
 KUBERNETES = ["1.25.0", "1.27.0", "1.31.0", "1.37.0"]
 CUSTOM_KINDS = {"HTTPRoute", "PrometheusRule", "ScrapeConfig", "ServiceMonitor"}
+_MADE_UP = {
+    "ca_bundle": Path(DEFAULT_CA_BUNDLE_PATH).read_text(encoding="utf-8"),
+    "refresh_token_file": "1000.0123456789abcdef.0123456789abcdef",
+}
 SELECTED = {"app.kubernetes.io/name": "zoho-mass-update-exporter", "app.kubernetes.io/instance": "acme"}
 
 RULES = """\
@@ -109,9 +115,10 @@ def settings_file(manifests: list[Manifest]) -> str:
 def with_secrets(settings: str, directory: Path) -> str:
     """Make up in a directory the files that a settings file names, and give the file with their paths."""
     text = re.sub(r"(/etc/zoho-mass-update-exporter|/vault)/", f"{directory}/", settings)
-    for secret in re.findall(r"(?:_file|ca_bundle): (\S+)", text):
+    for name, secret in re.findall(r"(\w+_file|ca_bundle): (\S+)", text):
         Path(secret).parent.mkdir(parents=True, exist_ok=True)
-        Path(secret).write_text("word-of-sixteen-letters", encoding="utf-8")
+        Path(secret).write_text(_MADE_UP.get(name, "word-of-sixteen-letters"), encoding="utf-8")
+        Path(secret).chmod(0o600)
     return text
 
 
@@ -227,10 +234,12 @@ def test_exporter_understands_its_arguments(values: str, expected: list[str]) ->
     ],
 )
 def test_settings_load(values: str, jobs: list[str], tmp_path: Path) -> None:
-    """The exporter accepts the settings file of the ConfigMap, without a warning."""
+    """The exporter accepts the settings file of the ConfigMap, and warns of nothing but the made-up client id."""
     settings = settings_of(render(values), tmp_path)
     assert [str(spec.key) for spec in settings.job_specs] == jobs
-    assert settings.warnings == ()
+    assert {warning.message.partition(": ")[2] for warning in settings.warnings} == {
+        "looks like a placeholder: put Zoho's own value in its place"
+    }
 
 
 def test_settings_keep_what_was_written(tmp_path: Path) -> None:
@@ -555,7 +564,7 @@ def test_rules_and_dashboards_reach_the_cluster_unchanged() -> None:
 
 def test_settings_that_the_chart_decides_are_no_values() -> None:
     """Secrets and what the pod's arguments say have no place in a ConfigMap; every other setting has."""
-    schema = derived.settings_schema()
+    schema = chart_schema()
     account = schema["$defs"]["AccountSettings"]["properties"]
     assert set(Settings.model_fields) - set(schema["properties"]) == {"proxy_url", "state"}
     assert set(AccountSettings.model_fields) - set(account) == {"client_secret", "refresh_token"}

@@ -55,12 +55,15 @@ def _name_configured(body: dict[str, Any], accounts: Collection[str], job_labels
     account, labels = body["properties"]["account"], body["properties"]["labels"]
     account["enum"] = sorted(accounts)
     if len(accounts) == 1:
-        account["enum"].append("")
+        account["enum"] += ["", None]
+        account["type"] = ["string", "null"]
     else:
         del account["default"]
         body["required"] = ["account", "module", "job_id"]
     del labels["propertyNames"]
     [text] = labels.pop("patternProperties").values()
+    for value in (body["properties"]["name"], body["properties"]["group"], labels):
+        value["type"] = [value["type"], "null"]  # read as absent
     labels |= {"properties": dict.fromkeys(sorted(job_labels), text), "additionalProperties": False}
 
 

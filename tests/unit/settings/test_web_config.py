@@ -236,7 +236,10 @@ _REFUSALS = {
         f"{TLS}  cipher_suites: [[a]]",
         "4: tls_server_config.cipher_suites[0]: expected a cipher suite that Go calls secure, not a list",
     ),
-    "suites are a word": (f"{TLS}  cipher_suites: all", "4: tls_server_config.cipher_suites: expected a list"),
+    "suites are a word": (
+        f"{TLS}  cipher_suites: all",
+        '4: tls_server_config.cipher_suites: expected a list: begin each entry with "- "',
+    ),
     "unknown curve": (
         f"{TLS}  curve_preferences: [P256]",
         (
