@@ -442,6 +442,13 @@ def test_mistake_in_another_file_is_told(check: Check, files: Mapping[str, str |
 
 
 _IN_FLAGS = {
+    "host alone": (
+        "--web.listen-address=localhost",
+        (
+            '--web.listen-address: "localhost" is not host:port, :port or [IPv6 address]:port; did you mean'
+            ' "localhost:10042"?'
+        ),
+    ),
     "port alone": (
         "--web.listen-address=10042",
         '--web.listen-address: "10042" is not host:port, :port or [IPv6 address]:port; did you mean ":10042"?',
@@ -577,6 +584,7 @@ def test_secret_that_anybody_may_read_is_told(check: Check) -> None:
         pytest.param({}, {"ZOHO_JOBS": "Leads/1\nDeals/2\n"}, [], id="jobs on several lines"),
         pytest.param({}, {"ZOHO_JOBS": "Leads/1 Deals/2\tTasks/3"}, [], id="jobs with spaces between"),
         pytest.param({}, {"ZOHO_JOBS": "Leads/1,\n  Deals/2,\n"}, [], id="commas and lines"),
+        pytest.param({}, {"ZOHO_JOBS": "/Leads/1/"}, [], id="slashes around"),
         pytest.param({}, {"ZOHO_PROXY_PORT": "tcp://10.0.0.1:3128"}, [], id="a service called zoho-proxy"),
         pytest.param({}, {"ZOHO_STATE_PATH_SERVICE_HOST": "10.0.0.1"}, [], id="a service's host"),
         pytest.param({}, {"HTTPS_PROXY": "proxy:3128"}, [], id="proxy without a scheme"),
