@@ -133,7 +133,7 @@ def _start_details(settings: Settings, port: int, jobs: int) -> dict[str, object
     scheme = "https" if config_file and read_web_config(config_file).tls else "http"
     return {
         "version": __version__,
-        "url": f"{scheme}://{shown}:{port}{settings.web.telemetry_path}",
+        "url": f"{scheme}://{shown}:{port}{settings.web.prefix}{settings.web.telemetry_path}",
         "state": str(state_file(settings.state.path) or MEMORY),
         "port": port,
         "path": settings.web.telemetry_path,

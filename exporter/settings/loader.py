@@ -87,8 +87,9 @@ def _read_file(config_file: Path | None) -> tuple[Tree, tuple[Finding, ...], tup
             problems = (Problem(str(config_file), text),)
         return Tree({}, {(): Place(str(config_file))}), (), problems
     # The patterns of job files start from the settings file's own directory, where they are looked for.
-    patterns = file.at(("job_files",), list)
-    patterns[:] = [str(config_file.parent / item) if item and isinstance(item, str) else item for item in patterns]
+    if isinstance(listed := split_at_commas(file.find(("job_files",))), list):
+        paths = [str(config_file.parent / item) if item and isinstance(item, str) else item for item in listed]
+        file.values["job_files"] = paths
     return file, findings, ()
 
 
@@ -164,8 +165,8 @@ def _add_environment_jobs(tree: Tree, variables: Variables) -> list[Finding]:
 def _entries(text: str) -> Iterator[str]:
     """Split at commas and line ends, and at spaces between what are whole entries."""
     for entry in filter(None, map(str.strip, re.split(r"[,;\n\r]", text))):
-        words = entry.split()
-        yield from words if all("/" in word.strip("/") for word in words) else [entry]
+        words = [word.strip("/") for word in entry.split()]
+        yield from words if all("/" in word for word in words) else [entry]
 
 
 def _warnings(tree: Tree) -> Iterator[Problem]:

@@ -240,6 +240,7 @@ def parse_listen_address(text: str) -> ListenAddress:
     host, colon, port = text.rpartition(":")
     if not colon or (":" in host and not host.startswith("[")):
         advice = f'; did you mean ":{text}"?' if _PORT.fullmatch(text) else ""
+        advice = advice or (f'; did you mean "{text}:10042"?' if _HOST.fullmatch(text) and len(text) < _SHORT else "")
         raise ValueError(f"{quote(text)} is not host:port, :port or [IPv6 address]:port{advice}")
     if not _PORT.fullmatch(port) or int(port) > _MAX_PORT:
         raise ValueError(f"{quote(text)} has no port from 0 to {_MAX_PORT} after its last colon")

@@ -182,6 +182,13 @@ def _read(jobs: Iterable[tuple[tuple[int, ...], object]]) -> tuple[list[JobBody]
     return bodies, faults[:MOST_FAULTS]
 
 
+def _meant(key: str) -> str:
+    if key == "jobs":
+        return "send the list itself, with nothing around it"
+    near = nearest(key, JobBody.model_fields)
+    return f'did you mean "{near}"?' if near else f"known: {_KEYS}"
+
+
 def _wording(detail: ErrorDetails, job: object) -> str:
     """Say what is wrong in the words that a file's mistakes are told in."""
     path = detail["loc"]
@@ -192,8 +199,7 @@ def _wording(detail: ErrorDetails, job: object) -> str:
         case "missing":
             return "is required"
         case "extra_forbidden":
-            near = nearest(name, JobBody.model_fields)
-            return f'unknown key; did you mean "{near}"?' if near else f"unknown key; known: {_KEYS}"
+            return f"unknown key; {_meant(name)}"
         case _ if not path:
             return "expected a job: an object with module and job_id"
     value = job.get(name) if isinstance(job, dict) else None

@@ -98,4 +98,6 @@ def test_patterns_start_from_the_settings_file(load: Callable[..., Settings], ac
 
     settings = load_settings(file, environ={}, secrets_dir=Path("secrets"))
     assert settings.job_files == (str(tmp_path / "etc" / "jobs.d" / "*.yaml"), f"{tmp_path}/x.yaml")
+    file.write_text(account + f"job_files: jobs.d/*.yaml, {tmp_path}/x.yaml\n")
+    assert load_settings(file, environ={}, secrets_dir=Path("secrets")).job_files == settings.job_files
     assert load(account, {"ZOHO_JOB_FILES": "a.yaml,b/*.yaml"}).job_files == ("a.yaml", "b/*.yaml")

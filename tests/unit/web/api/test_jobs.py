@@ -173,6 +173,15 @@ _A_MODULE = "expected a module's API name: a letter, then letters, digits or _, 
         ),
         pytest.param({**BODY, "jobid": "1"}, {"/jobid": 'unknown key; did you mean "job_id"?'}, id="near key"),
         pytest.param(
+            {"jobs": [BODY]},
+            {
+                "/module": "is required",
+                "/job_id": "is required",
+                "/jobs": "unknown key; send the list itself, with nothing around it",
+            },
+            id="list in an object",
+        ),
+        pytest.param(
             {**BODY, "zzz": "1"},
             {"/zzz": "unknown key; known: account, module, job_id, name, group, labels"},
             id="far key",
