@@ -1,8 +1,12 @@
 # The image of the exporter. docs/install.md tells how to run it, and how to build it without a network.
-# Both stages stand on any Linux with python3 3.11 or newer; the first also needs Python's venv module.
-ARG BASE_IMAGE=python:3.13-slim-bookworm
+# Both stages stand on any Linux with find and python3 3.11 or newer; the first also needs Python's venv module.
+ARG BASE_IMAGE
 
-FROM ${BASE_IMAGE} AS build
+# Dependabot reads a name here, and no variable; it pins the digest.
+FROM python:3.13-slim-bookworm AS standard-base
+
+# Buildah finds a stage by a default here, and not by one of ARG.
+FROM ${BASE_IMAGE:-standard-base} AS build
 # pip reads these as variables: PIP_NO_INDEX=1 PIP_FIND_LINKS=wheelhouse installs from the build context alone.
 ARG PIP_NO_INDEX
 ARG PIP_FIND_LINKS
@@ -20,8 +24,7 @@ RUN python3 -m venv tools \
         install --no-index dist/*.whl \
     && install --mode=0644 deploy/image/healthy.py /opt/zoho-mass-update-exporter
 
-FROM ${BASE_IMAGE}
-ARG BASE_IMAGE
+FROM ${BASE_IMAGE:-standard-base}
 ARG VERSION=unknown
 ARG REVISION=unknown
 ARG SOURCE=https://github.com/zoho-mass-update-exporter/zoho-mass-update-exporter
@@ -32,10 +35,10 @@ LABEL org.opencontainers.image.title="zoho-mass-update-exporter" \
     org.opencontainers.image.documentation="${SOURCE}/blob/main/docs/install.md" \
     org.opencontainers.image.licenses="Apache-2.0" \
     org.opencontainers.image.version="${VERSION}" \
-    org.opencontainers.image.revision="${REVISION}" \
-    org.opencontainers.image.base.name="${BASE_IMAGE}"
-# A new volume takes its owner and mode from here.
-RUN install --directory --owner=65532 --group=65532 --mode=0700 /var/lib/zoho-mass-update-exporter
+    org.opencontainers.image.revision="${REVISION}"
+# Nothing in here runs with more rights than who starts it. A new volume takes its owner and mode from the directory.
+RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
+    && install --directory --owner=65532 --group=65532 --mode=0700 /var/lib/zoho-mass-update-exporter
 COPY --from=build /opt/zoho-mass-update-exporter /opt/zoho-mass-update-exporter
 ENV PATH=/opt/zoho-mass-update-exporter/bin:$PATH
 # By number: Kubernetes' runAsNonRoot cannot tell who a name is.

@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 # Also where Go's own installer puts it, which not every PATH has.
 GO = $(firstword $(shell command -v go) $(wildcard /usr/local/go/bin/go))
 WHEEL_VENV := .venv-wheel
-WHEEL_TESTS := tests/project tests/sdk $(patsubst %,tests/integration/test_%.py,commands prometheus registration reload \
-	scrape status_page stop web_config)
+WHEEL_TESTS := tests/project/test_package.py tests/project/test_readme.py \
+	$(patsubst %,tests/integration/test_%.py,commands scrape status_page)
 # --no-deps: the lock is complete. --only-binary: a source build would fetch what the lock does not pin.
 INSTALL := -m pip install --quiet --no-deps
 LOCKED := --require-hashes --only-binary :all:
@@ -26,7 +26,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo test attack lint format check bench bench-credits bench-abuse bench-disk soak mutate golden \
-	screenshots manifests lock clean programs dashboards demo-stack test-wheel dist image-test systemd-test lint-deploy
+	screenshots manifests lock clean programs dashboards demo-stack test-wheel dist image-test systemd-test lint-deploy \
+	lint-chart
 
 help: ## list these verbs
 	@echo "make <verb>, where the verb is one of"
@@ -40,19 +41,23 @@ demo-stack: programs $(RUN) ## watch alerts fire: the demo with a real Prometheu
 
 test: programs $(DEV) ## run every test, with branch coverage; installs Debian's prometheus and chromium if need be
 	@rm -f .coverage .coverage.*
-	$(BIN)/coverage run --branch --parallel-mode -m pytest
+	@scripts/test
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=95
 
 test-wheel: programs dist ## run the journeys against the built wheel, in a fresh environment of its own: is it whole?
 	@rm -rf $(WHEEL_VENV)
-	@scripts/create-venv "$(PYTHON)" $(WHEEL_VENV)
-	@$(WHEEL_VENV)/bin/python $(INSTALL) $(LOCKED) --requirement requirements/dev.txt
+	@scripts/create-venv "$(BIN)/python" $(WHEEL_VENV)
+	@$(WHEEL_VENV)/bin/python $(INSTALL) $(LOCKED) --requirement requirements/run.txt
 	@$(WHEEL_VENV)/bin/python $(INSTALL) --no-index dist/*.whl
+	@$(WHEEL_VENV)/bin/python -m pip check
+	@# What only tests need is borrowed. The path comes after the wheel's own, which has the exporter.
+	@$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+		> "$$($(WHEEL_VENV)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/borrowed.pth"
 	@# The safe path keeps the checkout, where this runs, from being imported by python -c and -m.
-	@# Only what can differ in the wheel: its files, its imports, its command, and the program whole. make test has run
-	@# the rest on the same code.
-	PYTHONSAFEPATH=1 $(WHEEL_VENV)/bin/pytest --wheel $(WHEEL_TESTS) $(ARGS)
+	@# Only what can differ in the wheel, whose files are those of the checkout to the byte: its imports, its command, its
+	@# templates, and the program whole. make test has run the rest on the same code.
+	PYTHONSAFEPATH=1 $(WHEEL_VENV)/bin/python -m pytest --wheel $(WHEEL_TESTS) $(ARGS)
 
 dist: $(DEV) ## build the sdist and the wheel
 	@rm -rf dist
@@ -80,6 +85,10 @@ lint-deploy: $(DEV) $(BIN)/actionlint ## check what deploys the exporter: image,
 		$$check || failed="$$failed [$$check]"; \
 	done; \
 	[ -z "$$failed" ] || { echo "Failed:$$failed" >&2; exit 1; }
+
+lint-chart: $(BIN)/operator | $(DEV) ## check what the chart renders by the types of Prometheus Operator and the Gateway API; builds them
+	@cd tests/deploy/operator && $(GO) test ./...
+	@scripts/lint-chart $(BIN)/helm $(BIN)/operator
 
 lint: $(DEV) ## run the static checks: style, format, types, layers, dependencies, YAML
 	@failed=; \
@@ -122,7 +131,7 @@ golden: $(DEV) ## write the golden files and docs/metrics.md anew, to be read in
 dashboards: $(DEV) ## write grafana/*.json anew from grafana/dashboards
 	@PYTHONPATH=grafana $(BIN)/python -m dashboards
 
-manifests: $(DEV) ## write what deploy/ derives from other files anew: the chart's copies and schema, deploy/kubernetes
+manifests: $(DEV) ## write what is derived anew: the chart's copies and table, the settings' schemas, deploy/kubernetes
 	$(BIN)/python deploy/derived.py
 
 screenshots: programs $(DEV) ## take the pictures of docs/images anew; they look best with Debian's fonts-inter
@@ -162,3 +171,7 @@ $(BIN)/uv:
 $(BIN)/actionlint: | $(DEV)
 	@[ -n "$(GO)" ] || { echo "make lint-deploy builds actionlint: put Go 1.24 or newer on the PATH" >&2; exit 1; }
 	@GOBIN="$(abspath $(BIN))" $(GO) install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+$(BIN)/operator: $(wildcard tests/deploy/operator/*) | $(DEV)
+	@[ -n "$(GO)" ] || { echo "make lint-chart builds with Go: put 1.26 or newer on the PATH" >&2; exit 1; }
+	@cd tests/deploy/operator && $(GO) build -o "$(abspath $@)" .

@@ -1,4 +1,4 @@
-"""Write what `deploy/` derives from others: the chart's copies, its schema of the settings, the plain manifests."""
+"""Write what is derived from others: the chart's copies, the schemas of the settings, the plain manifests."""
 
 import json
 import subprocess
@@ -6,65 +6,22 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
-
-from exporter.settings import Settings
+from settings_schema import chart_schema, editor_schema
+from values_table import with_table
 
 ROOT = Path(__file__).parents[1]
 CHART = Path("deploy/helm/zoho-mass-update-exporter")
 MANIFESTS = Path("deploy/kubernetes")
 MANIFEST_VALUES = Path("deploy/helm/manifests-values.yaml")
+EDITOR_SCHEMA = Path("docs/settings.schema.json")
 
 _ORIGINALS = {
     "files/rules": ("deploy/prometheus/rules.yml", "deploy/prometheus/alerts.yml"),
     "files/dashboards": ("grafana/zoho-*.json",),
 }
-# What the chart decides itself, by flags.
-_OWNED = {"config_file", "listen_address", "state"}
 _NEEDS_OPERATOR = ("servicemonitor.yaml", "prometheusrule.yaml")
 _HELM_LABELS = ("helm.sh/chart:", "app.kubernetes.io/managed-by:")
 _HEADER = f"# Rendered from the chart with {MANIFEST_VALUES}; make manifests writes it anew.\n"
-
-
-class _ValuesSchema(GenerateJsonSchema):
-    """What may be written in a values file: numbers as texts too, and nothing that a default already says."""
-
-    def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
-        """Accept a duration such as 15s."""
-        return super().float_schema(schema) | {"type": ["number", "string"]}
-
-    def int_schema(self, schema: core_schema.IntSchema) -> JsonSchemaValue:
-        """Accept a word such as unlimited."""
-        return super().int_schema(schema) | {"type": ["integer", "string"]}
-
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        """Leave null to Helm, for which it means "no such key"."""
-        return self.generate_inner(schema["schema"])
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """Leave defaults to the exporter."""
-        return self.generate_inner(schema["schema"])
-
-    def field_title_should_be_set(self, schema: core_schema.CoreSchema) -> bool:  # noqa: ARG002 - overrides
-        """Leave out titles, which repeat the key."""
-        return False
-
-
-def settings_schema() -> JsonSchemaValue:
-    """Give the JSON schema of the settings that the chart's value `config` may hold: all but secrets and its own."""
-    schema = Settings.model_json_schema(
-        ref_template="#/$defs/config/$defs/{model}", schema_generator=_ValuesSchema, mode="validation"
-    )
-    for section in (schema, *schema["$defs"].values()):
-        section["properties"] = {
-            name: value
-            for name, value in section.get("properties", {}).items()
-            if name not in _OWNED and not value.get("writeOnly")
-        }
-    used = json.dumps(schema)
-    schema["$defs"] = {name: part for name, part in schema["$defs"].items() if f'/{name}"' in used}
-    return schema
 
 
 def chart_files() -> Mapping[Path, str]:
@@ -77,8 +34,15 @@ def chart_files() -> Mapping[Path, str]:
     }
     schema_path = CHART / "values.schema.json"
     schema = json.loads((ROOT / schema_path).read_text(encoding="utf-8"))
-    schema["$defs"]["config"] = settings_schema()
-    return {**copies, schema_path: json.dumps(schema, indent=2) + "\n"}
+    schema["$defs"]["config"] = chart_schema()
+    readme_path = CHART / "README.md"
+    readme, values = ((ROOT / CHART / name).read_text(encoding="utf-8") for name in ("README.md", "values.yaml"))
+    return {**copies, schema_path: json.dumps(schema, indent=2) + "\n", readme_path: with_table(readme, values)}
+
+
+def editor_files() -> Mapping[Path, str]:
+    """Give what editors read, by the paths from the root."""
+    return {EDITOR_SCHEMA: json.dumps(editor_schema(), indent=2) + "\n"}
 
 
 def manifests() -> Mapping[Path, str]:
@@ -118,5 +82,6 @@ def write(files: Mapping[Path, str], folders: Iterable[Path]) -> None:
 
 
 if __name__ == "__main__":
+    write(editor_files(), [])
     write(chart_files(), [CHART / "files"])
     write(manifests(), [MANIFESTS])

@@ -38,11 +38,12 @@ class Problem:
 
 
 class ConfigurationError(ExporterError):
-    """The configuration can't be used; `problems` names every reason at once."""
+    """The configuration can't be used; `problems` names every reason at once, `warnings` what else may be behind it."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, problems: tuple[Problem, ...], warnings: tuple[Problem, ...] = ()) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+        self.warnings = warnings
 
 
 class RegistrationError(ExporterError):

@@ -1,5 +1,6 @@
 """Files that somebody else names: only regular ones are read, only so much of them, without waiting for a writer."""
 
+import codecs
 import os
 import stat
 from collections.abc import Callable, Iterable
@@ -10,6 +11,8 @@ from exporter.errors import ConfigurationError, Problem
 
 _KINDS = {"p": "a pipe", "s": "a socket", "b": "a device", "c": "a device"}
 """By the letter that `ls` shows."""
+_NOT_UTF8 = "is not UTF-8 text: save it as UTF-8"
+_UTF16 = "is UTF-16, as some editors and PowerShell write: save it as UTF-8"
 _LARGEST_SECRET = 64 * 1024
 
 Stamp: TypeAlias = tuple[int, int, int, int] | None
@@ -82,7 +85,7 @@ def read_text(path: Path, most_bytes: int, *, expected: str = "") -> str:
     except UnicodeDecodeError:
         pass
     # Raised out of the `except`: the error carries the bytes, which may be a secret.
-    raise refused(path, "is not UTF-8 text")
+    raise refused(path, _UTF16 if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else _NOT_UTF8)
 
 
 def read_bytes(path: Path, most_bytes: int, *, expected: str = "") -> bytes:

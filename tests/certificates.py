@@ -2,6 +2,7 @@
 
 import subprocess
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
@@ -22,16 +23,25 @@ class Authority:
     openssl: str
     folder: Path
     identity: Identity
+    options: tuple[str, ...] = ()
 
     def issue(self, name: str, alternative: str = "IP:127.0.0.1") -> Identity:
         """Sign a certificate for a subject and one alternative name."""
         issuer = ("-CA", str(self.identity.file), "-CAkey", str(self.identity.key))
-        return _made(self.openssl, self.folder, name, "-addext", f"subjectAltName={alternative}", *issuer)
+        return _made(
+            self.openssl, self.folder, name, "-addext", f"subjectAltName={alternative}", *issuer, *self.options
+        )
 
 
-def open_authority(openssl: str, folder: Path, name: str = "authority") -> Authority:
-    """Make an authority that nobody trusts yet."""
-    return Authority(openssl, folder, _made(openssl, folder, name))
+def open_authority(openssl: str, folder: Path, name: str = "authority", *extensions: str) -> Authority:
+    """Make an authority that nobody trusts yet; `extensions` stand in place of openssl's usual ones."""
+    options: tuple[str, ...] = ()
+    if extensions:
+        bare = folder / "bare.cnf"
+        bare.write_text("[req]\ndistinguished_name = name\n[name]\n")
+        options = ("-config", str(bare))
+    added = chain.from_iterable(("-addext", each) for each in extensions)
+    return Authority(openssl, folder, _made(openssl, folder, name, *options, *added), options)
 
 
 def _made(openssl: str, folder: Path, name: str, *options: str) -> Identity:

@@ -95,17 +95,17 @@ class Accounts:
             self._words[alias] = word
 
     def _setup(self, settings: Settings, context: SSLContext, alias: str, account: AccountSettings) -> AccountSetup:
-        endpoints = _endpoints(account)
+        reached = endpoints(account)
         options = TransportOptions(
             timeout_seconds=settings.poll_timeout,
             connect_timeout_seconds=settings.connect_timeout,
-            proxies=proxies_by_host(settings, endpoints),
+            proxies=proxies_by_host(settings, reached),
             pool_size=account.max_concurrency,
             user_agent=f"zoho-mass-update-exporter/{__version__}",
         )
         return AccountSetup(
             Account(alias, account.data_center_name, account.environment, account.api_version, account.max_concurrency),
-            endpoints,
+            reached,
             self._transport(options, context),
             account.credentials,
             CreditLimits(account.daily_credit_budget, account.credit_reserve),
@@ -126,7 +126,8 @@ def proxies_by_host(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
     }
 
 
-def _endpoints(account: AccountSettings) -> Endpoints:
+def endpoints(account: AccountSettings) -> Endpoints:
+    """Give the hosts that an account talks to."""
     if account.data_center is None or (account.accounts_url and account.api_url):
         return Endpoints(account.accounts_url or "", account.api_url or "")
     return endpoints_of(account.data_center, account.environment)

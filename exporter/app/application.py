@@ -2,9 +2,11 @@
 
 import logging
 import random
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import fields, replace
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
@@ -13,7 +15,7 @@ from exporter import __version__
 from exporter.app.accounts import Accounts
 from exporter.errors import ConfigurationError, Problem
 from exporter.jobs import JobTable, Refresher, Retention, Schedule, explain_account, explain_job
-from exporter.metrics import JOBS, PROBED, SCRAPED, Page, Telemetry, render, table
+from exporter.metrics import JOBS, PROBED, PROCESS, SCRAPED, Page, Telemetry, render, table
 from exporter.model import AccountSnapshot, ExporterSnapshot, JobKey, JobSpec, Probe, Snapshot, TrackedJob
 from exporter.redactor import Redactor
 from exporter.settings import JobFiles, Settings, effective_settings, matching
@@ -36,6 +38,9 @@ SAFETY = 2.0
 PAGES = 8
 FIXED_JOBS = 50
 """A page without a job takes as long as so many jobs."""
+
+_AT_START = ("web", "state", "log", "scrape_timeout", "scrape_timeout_offset")
+"""What takes effect at a start only."""
 
 Load = Callable[[], Settings]
 _Limits = TypeVar("_Limits", Schedule, Retention)
@@ -106,10 +111,15 @@ class Application:
             stopwatch=stopwatch,
         )
         self.readiness, self.forget, self.hurry = self._accounts.readiness, self._table.forget, self._refresher.hurry
+        self._process = None if settings.web.disable_exporter_metrics else PROCESS
         self._writing = WritingTime()
         self._telemetry = Telemetry(__version__, clock())
         self._is_config_current = True
         self._job_files = JobFiles()
+        self._started_with = settings
+        self._waiting: tuple[str, ...] = ()
+        self._told: Collection[Problem] = settings.warnings
+        self._broken: Collection[Problem] = ()
         self._use(settings)
         self._declare_jobs()
 
@@ -126,7 +136,7 @@ class Application:
         begun = self._stopwatch()
         with self._writing_turn:
             snapshot = self.snapshot()
-            page = render(self._families, snapshot, accept, groups)
+            page = render(self._families, snapshot, accept, groups, self._process)
             ended = self._stopwatch()
             self._writing.note(len(snapshot.jobs), ended - begun)
         self._telemetry.note_scrape(ended - started)
@@ -140,7 +150,7 @@ class Application:
         jobs = self._refresher.view({key})
         is_success = any(job.report is not None and job.failure is None for job in jobs)
         snapshot = Snapshot(jobs, (), self._reading(), Probe(is_success, self._stopwatch() - started))
-        return render(self._families, snapshot, accept, PROBED)
+        return render(self._families, snapshot, accept, PROBED, self._process)
 
     def snapshot(self) -> Snapshot:
         """Give what is known now. Touches no network."""
@@ -169,7 +179,11 @@ class Application:
 
     def register(self, specs: Iterable[JobSpec]) -> tuple[bool, ...]:
         """Track jobs, all or none, and say of each whether it is new."""
-        return self._table.register(specs, self.now())
+        wanted = tuple(specs)
+        is_new = self._table.register(wanted, self.now())
+        for spec in (spec for spec, new in zip(wanted, is_new, strict=True) if new):
+            _log.info("job is tracked", extra={**spec.key.as_fields(), "source": str(spec.source)})
+        return is_new
 
     def acknowledge(self, key: JobKey, *, is_taken_back: bool = False) -> bool:
         """Keep that somebody has taken note of how a job ended, or that nobody has; say whether it is tracked."""
@@ -180,8 +194,10 @@ class Application:
         return self._store.wait_kept(KEPT_SECONDS)
 
     def configuration(self) -> str:
-        """Give the settings in force as YAML, secrets masked."""
-        return effective_settings(self._settings)
+        """Give the settings in force as YAML, secrets masked; what waits for a start stands above as a comment."""
+        waiting = self._waiting
+        head = f"# Changed, and in force at the next start only: {', '.join(waiting)}\n" if waiting else ""
+        return head + effective_settings(self._settings)
 
     def reload(self) -> tuple[Problem, ...]:
         """Load the settings anew and take them into force; give what is wrong, and the last good ones stay.
@@ -195,10 +211,15 @@ class Application:
                 self._take(self._load())
             except ConfigurationError as error:
                 _log.error("the configuration can't be reloaded: %s", error, extra={"in_force": "the last good one"})
+                self._warn(error.warnings)
                 problems = error.problems
             self._is_config_current = not problems
             # The job files may have changed with it, and whoever watches files tells of a change once.
-            return (*problems, *self._declare_jobs(), *self._web_config_problems())
+            problems = (*problems, *self._declare_jobs(), *self._web_config_problems())
+            if not problems:
+                counts = {"accounts": len(self._settings.accounts), "jobs": self.declared_jobs}
+                _log.info("configuration reloaded", extra=counts)
+            return problems
 
     def reload_jobs(self) -> tuple[Problem, ...]:
         """Read the job files anew; a broken one keeps its last good jobs, and is told of."""
@@ -218,20 +239,38 @@ class Application:
 
     def _take(self, settings: Settings) -> None:
         self._accounts.configure(settings)
-        for name in ("web", "state", "log"):
-            if getattr(settings, name) != getattr(self._settings, name):
-                _log.warning("a changed section takes effect at the next start only", extra={"section": name})
+        self._warn(settings.warnings)
+        self._told = settings.warnings  # one that goes and comes back is news
+        settings = self._held(settings)
         self._table.retention = _taken(Retention, settings)
         self._refresher.reconfigure(self._accounts.by_alias, _taken(Schedule, settings))
         self._use(settings)
         self._table.retry_refused()
-        _log.info("configuration reloaded", extra={"accounts": len(settings.accounts), "jobs": len(settings.jobs)})
+
+    def _held(self, settings: Settings) -> Settings:
+        """Give the settings with what takes effect at a start only as it was then, and tell of what is new in that."""
+        changed = {name: list(_differing(name, settings, self._started_with)) for name in _AT_START}
+        before, self._waiting = self._waiting, tuple(chain.from_iterable(changed.values()))
+        for name, waiting in changed.items():
+            if set(waiting) - set(before):
+                details = {"section": name, "settings": ", ".join(waiting)}
+                _log.warning("a changed section takes effect at the next start only", extra=details)
+        return settings.model_copy(update={name: getattr(self._started_with, name) for name in _AT_START})
+
+    def _warn(self, warnings: Collection[Problem]) -> None:
+        """Log the warnings that were not told before."""
+        for warning in warnings:
+            if warning not in self._told:
+                _log.warning("%s", warning.message, extra={"place": warning.place})
+        self._told = {*self._told, *warnings}
 
     def _use(self, settings: Settings) -> None:
         self._settings = settings
         self.accounts: Collection[str] = settings.accounts.keys()
         self.job_labels: Collection[str] = settings.job_labels
         self.discovery_linger_seconds = settings.discovery_linger
+        schedule = settings.schedule
+        self.pace_seconds = schedule.shortest, min(schedule.longest, schedule.suspended)
         self._families = table(settings.job_labels, LABEL_VALUES)
 
     def _declare_jobs(self) -> tuple[Problem, ...]:
@@ -239,10 +278,19 @@ class Application:
         reading = self._job_files.read(settings)
         specs = (*settings.job_specs, *reading.specs)
         self._table.declare(specs, now, accounts=settings.accounts.keys(), is_complete=reading.is_complete)
-        for problem in reading.problems:
-            _log.error("a job file can't be used: %s", problem.message, extra={"place": problem.place})
+        self.declared_jobs = len({spec.key for spec in specs})
+        self._tell_job_files(reading.problems)
         self._telemetry.note_reload(now, succeeded=self._is_config_current and not reading.problems)
         return reading.problems
+
+    def _tell_job_files(self, problems: Collection[Problem]) -> None:
+        """Log what is newly wrong with the job files, and which are no longer."""
+        for problem in problems:
+            if problem not in self._broken:
+                _log.error("a job file can't be used: %s", problem.message, extra={"place": problem.place})
+        for file in sorted(_files_of(self._broken) - _files_of(problems)):
+            _log.info("a job file is in order again", extra={"path": file})
+        self._broken = problems
 
     def _reading(self) -> ExporterSnapshot:
         health = self._store.health()
@@ -259,6 +307,21 @@ class Application:
         for alias, account in sorted(self._accounts.by_alias.items()):
             totals = self._store.account(alias).totals()
             yield AccountSnapshot(account.account, account.status(), self._refresher.tally(alias), totals)
+
+
+def _differing(name: str, settings: Settings, other: Settings) -> Iterator[str]:
+    """Name what differs in a section, or the setting itself."""
+    mine, theirs = getattr(settings, name), getattr(other, name)
+    if not isinstance(mine, Iterable) or isinstance(mine, str):
+        yield from [name] if mine != theirs else []
+        return
+    for (inner, one), (_, another) in zip(mine, theirs, strict=True):
+        if one != another:
+            yield f"{name}.{inner}"
+
+
+def _files_of(problems: Iterable[Problem]) -> set[str]:
+    return {re.sub(r":[0-9]+$", "", problem.place) for problem in problems}
 
 
 def _taken(kind: type[_Limits], settings: Settings) -> _Limits:

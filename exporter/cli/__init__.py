@@ -109,4 +109,5 @@ def _with_command(arguments: Sequence[str]) -> list[str]:
 
 def _complaint(error: ConfigurationError) -> str:
     title = f"{PROGRAM}: {counted(len(error.problems), 'problem')} in the configuration:\n"
-    return title + "".join(f"  {problem}\n" for problem in error.problems)
+    hints = "".join(f"warning: {warning}\n" for warning in error.warnings)
+    return title + "".join(f"  {problem}\n" for problem in error.problems) + hints

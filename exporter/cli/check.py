@@ -4,26 +4,22 @@ import sys
 from argparse import Namespace
 from collections.abc import Collection, Iterator
 
-from exporter.app import guard_of
-from exporter.cli.command import Command, counted, settings_of
+from exporter.app import inspect
+from exporter.cli.command import Command, counted, sources_of
+from exporter.cli.run import COMMAND as RUN
 from exporter.errors import ConfigurationError
 from exporter.model import JobKey
-from exporter.settings import JobFiles, Settings, matching
+from exporter.settings import Settings
 
 
 def _execute(options: Namespace) -> int:
-    settings = settings_of(options)
-    guard_of(settings)
-    for warning in settings.warnings:
+    found = inspect(sources_of(options))
+    settings = found.settings()
+    if found.dropped:
+        raise ConfigurationError(found.dropped, found.warnings)
+    for warning in found.warnings:
         sys.stderr.write(f"warning: {warning}\n")
-    reading = JobFiles().read(settings)
-    if reading.problems:
-        raise ConfigurationError(reading.problems)
-    for pattern in settings.job_files:
-        if not matching([pattern]):
-            sys.stderr.write(f"warning: job_files: no file matches {pattern}\n")
-    keys = {spec.key for spec in (*settings.job_specs, *reading.specs)}
-    sys.stdout.write("\n".join(["The configuration is right.", *_lines(settings, keys)]) + "\n")
+    sys.stdout.write("\n".join(["The configuration is right.", *_lines(settings, found.jobs)]) + "\n")
     return 0
 
 
@@ -37,7 +33,11 @@ def _lines(settings: Settings, keys: Collection[JobKey]) -> Iterator[str]:
 COMMAND = Command(
     name="check",
     summary="say whether the configuration is right",
-    description="Read the configuration and tell every problem in it at once. Nothing is asked of Zoho yet.",
+    description=(
+        "Read the configuration as run would, with run's flags, and tell every problem in it at once. Nothing is "
+        "asked of Zoho, and nothing is written."
+    ),
     execute=_execute,
-    flags=("config_file", "web.config_file", "web.max_requests"),
+    flags=RUN.flags,
+    defaults=RUN.defaults,
 )

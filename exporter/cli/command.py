@@ -1,29 +1,34 @@
 """What every command is made of, and the flags that several share."""
 
-from argparse import ArgumentParser, Namespace, _ArgumentGroup
+from argparse import Action, ArgumentParser, Namespace, _ArgumentGroup
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from exporter.logs import configure_logging
 from exporter.redactor import Redactor
-from exporter.settings import LogFormat, LogLevel, Settings, default_of, load_settings
+from exporter.settings import LOG_LEVELS, LogFormat, Settings, Sources, default_of, read_sources
 
 PROGRAM = "zoho-mass-update-exporter"
 
 _FLAGS = {
     "config_file": ("FILE", "YAML file with accounts and jobs; without it the environment must describe one account"),
-    "web.listen_address": ("HOST:PORT", "address to serve on (default {})"),
+    "web.listen_address": ("HOST:PORT", "address to serve on (default {}); repeat the flag for more"),
+    "web.systemd_socket": (True, "serve on the sockets that systemd passes on instead"),
     "web.telemetry_path": ("PATH", "path of the metrics (default {})"),
+    "web.disable_exporter_metrics": (True, "leave out the metrics of the process and of Python"),
+    "web.external_url": ("URL", "where a proxy shows the exporter, such as https://example.com/zoho"),
+    "web.route_prefix": ("PATH", "what every path begins with (default: the path of --web.external-url)"),
     "web.config_file": ("FILE", "YAML file of TLS, users and passwords, in the format of Prometheus' exporter-toolkit"),
     "web.max_requests": ("N", "most requests to work on at once (default {})"),
     "state.path": ("FILE", "file that keeps jobs, counters and spent credits across restarts or 'memory'; default: {}"),
-    "log.level": (LogLevel, "least severe event to log (default {})"),
-    "log.format": (LogFormat, "one line per event, for people or as JSON (default {})"),
+    "log.level": (tuple(LOG_LEVELS), "least severe event to log (default {})"),
+    "log.format": (get_args(LogFormat), "one line per event, for people or as JSON (default {})"),
     "scenario_file": ("FILE", "YAML file with jobs and faults to play (default: the demo's fleet)"),
 }
-"""The flags by what they give, a setting or a file: each with a word for its value, or the words to choose from."""
+"""The flags by what they give, a setting or a file: each with a word for its value, or the words to choose from. One
+with True has no value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +54,26 @@ class Command:
         """Add the flags to the command's parser, or to a group of another's help."""
         for name in self.flags:
             value, words = _FLAGS[name]
-            kind = str if "." in name else Path
-            shown = {"metavar": value} if isinstance(value, str) else {"choices": get_args(value)}
             default = self.defaults.get(name) or (default_of(name) if "{}" in words else "")
-            parser.add_argument(_flag(name), dest=name, type=kind, help=words.format(default), **shown)
+            parser.add_argument(_flag(name), dest=name, help=words.format(default), **_reading(name, value))
+
+
+def _reading(name: str, value: object) -> dict[str, Any]:
+    """Say how argparse is to read a flag."""
+    if value is True:
+        return {"action": "store_const", "const": "true"}
+    if name == "web.listen_address":
+        return {"action": _Joined, "metavar": value}
+    shown = {"metavar": value} if isinstance(value, str) else {"choices": value}
+    return {"type": str if "." in name else Path, **shown}
+
+
+class _Joined(Action):
+    """A flag that may be repeated: its values, with commas between them."""
+
+    def __call__(self, _: object, given: Namespace, value: object, __: str | None = None) -> None:
+        before = getattr(given, self.dest)
+        setattr(given, self.dest, value if before is None else f"{before},{value}")
 
 
 def _flag(name: str) -> str:
@@ -70,7 +91,12 @@ def settings_of(options: Namespace) -> Settings:
     Raises:
         ConfigurationError: they can't be used.
     """
-    return load_settings(options.config_file, overrides=setting_flags(options))
+    return sources_of(options).settings()
+
+
+def sources_of(options: Namespace) -> Sources:
+    """Read what the flags, the environment and the file say, right or wrong."""
+    return read_sources(options.config_file, overrides=setting_flags(options))
 
 
 def setting_flags(options: Namespace) -> dict[str, object]:

@@ -19,7 +19,7 @@ from exporter.errors import HeldBackError, PollError, RefusedError, ThrottledErr
 from exporter.jobs.outcome import fade, growth_of, note_failure, note_report
 from exporter.jobs.schedule import Schedule
 from exporter.jobs.table import JobTable, is_made_up
-from exporter.model import Growth, JobKey, JobReport, JobSource, PollFailure, PollTally, TrackedJob
+from exporter.model import Growth, JobKey, JobReport, JobSource, JobState, PollFailure, PollTally, TrackedJob
 from exporter.state.port import Note
 
 _log = logging.getLogger(__name__)
@@ -167,7 +167,11 @@ class Refresher:
         """Give the jobs, or those of `keys`, as a page shows them: no stale report, the next poll as it stands."""
         now, pressures = self._clock(), self._pressures(self._live())
         planned = (
-            replace(job, next_poll_at=self._schedule.due_at(job, pressures.get(job.spec.key.account, 0.0)))
+            replace(
+                job,
+                next_poll_at=self._schedule.due_at(job, pressures.get(job.spec.key.account, 0.0)),
+                delay=self._schedule.delay_of(job),
+            )
             for job in self._table.jobs(keys)
         )
         return tuple(fade(job, now, self._schedule.stale_after_seconds) for job in planned)
@@ -346,7 +350,9 @@ def _log_change(before: TrackedJob, after: TrackedJob) -> None:
     fields = after.spec.key.as_fields()
     if after.report and (before.report is None or before.state is not after.state):
         word = {"zoho_status": after.report.undocumented_word} if after.report.undocumented_word else {}
-        _log.info("job is %s", after.state, extra=fields | word)
+        left_behind = after.is_terminal and bool(after.report.failed or after.report.not_updated)
+        level = logging.WARNING if after.state is JobState.FAILED or left_behind else logging.INFO
+        _log.log(level, "job is %s", after.state, extra=fields | word)
     if after.failure and (before.failure is None or before.failure.code != after.failure.code):
         details = {"code": after.failure.code, "advice": after.failure.advice}
         _log.warning("poll failed: %s", after.failure.message, extra=fields | details)

@@ -6,8 +6,9 @@ place. The loader lays them over each other; `validation` tells every problem at
 its section, and its line in docs/settings.md. `web_config` is a file of its own, in the format of other exporters.
 """
 
-from exporter.settings.loader import DOTENV, JobFiles, load_settings, matching
+from exporter.settings.loader import DOTENV, JobFiles, Sources, load_settings, matching, read_sources
 from exporter.settings.sections.schema import (
+    LOG_LEVELS,
     MEMORY,
     AccountSettings,
     JobSettings,
@@ -23,6 +24,7 @@ from exporter.settings.web_config import read_web_config
 
 __all__ = [
     "DOTENV",
+    "LOG_LEVELS",
     "MEMORY",
     "AccountSettings",
     "JobFiles",
@@ -31,11 +33,13 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "Settings",
+    "Sources",
     "default_of",
     "effective_settings",
     "load_settings",
     "matching",
     "parse_listen_address",
+    "read_sources",
     "read_web_config",
     "state_file",
 ]

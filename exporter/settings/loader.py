@@ -2,23 +2,34 @@
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from exporter.errors import ConfigurationError, Problem
+from exporter.files import refused
 from exporter.model import JobSource, JobSpec
-from exporter.settings.sections.schema import JobFile, Settings
+from exporter.settings.sections.schema import JobFile, Settings, split_at_commas
 from exporter.settings.sections.values import quote
-from exporter.settings.sources.tree import Finding, Place, Tree, flags, merged
+from exporter.settings.sources.tree import Finding, Place, Tree, flags, merged, path_of
 from exporter.settings.sources.variables import JOBS, Variables
 from exporter.settings.sources.yaml_file import read_yaml
-from exporter.settings.validation import incoherences, job_incoherences, jobs_of, name_accounts, validated
+from exporter.settings.validation import (
+    doubts,
+    incoherences,
+    job_incoherences,
+    jobs_of,
+    name_accounts,
+    validated,
+)
 
 DOTENV = Path(".env")
 _SECRETS_DIR = Path("/run/secrets")
+_EXPECTED_ENTRY = "expected Module/job_id or account/Module/job_id, such as Leads/3524033000006027001"
 _ENTRY_SHAPES = {2: ("module", "job_id"), 3: ("account", "module", "job_id")}
 
 
@@ -30,27 +41,104 @@ def load_settings(
     dotenv_file: Path | None = DOTENV,
     secrets_dir: Path = _SECRETS_DIR,
 ) -> Settings:
-    """Give the settings of all sources together.
-
-    `overrides` are the flags by dotted setting (`{"web.listen_address": ":9000"}`); `None` is a flag not given.
-    `environ` is the process's environment unless given. `secrets_dir` is used when it exists and `ZOHO_SECRETS_DIR`
-    is not set.
+    """Give the settings of all sources together; the arguments are those of `read_sources`.
 
     Raises:
         ConfigurationError: with every problem at once.
     """
-    file, findings = read_yaml(config_file) if config_file else (Tree({}, {(): Place("environment")}), ())
-    if config_file:
-        # The patterns of job files start from the settings file's own directory, where they are looked for.
-        patterns = file.at(("job_files",), list)
-        patterns[:] = [str(config_file.parent / item) if item and isinstance(item, str) else item for item in patterns]
+    sources = read_sources(
+        config_file, overrides=overrides, environ=environ, dotenv_file=dotenv_file, secrets_dir=secrets_dir
+    )
+    return sources.settings()
+
+
+def read_sources(
+    config_file: Path | None,
+    *,
+    overrides: Mapping[str, object] = MappingProxyType({}),
+    environ: Mapping[str, str] | None = None,
+    dotenv_file: Path | None = DOTENV,
+    secrets_dir: Path = _SECRETS_DIR,
+) -> "Sources":
+    """Read what all sources say together, right or wrong.
+
+    `overrides` are the flags by dotted setting (`{"web.listen_address": ":9000"}`); `None` is a flag not given.
+    `environ` is the process's environment unless given. `secrets_dir` is used when it exists and `ZOHO_SECRETS_DIR`
+    is not set.
+    """
+    file, findings, unreadable = _read_file(config_file)
     variables = Variables(os.environ if environ is None else environ, dotenv_file, secrets_dir, file)
     tree = merged(file, (flags(overrides), *variables.layers(file)))
     malformed = _add_environment_jobs(tree, variables)
     name_accounts(tree, tree.at(("accounts",), dict))
-    found = chain(findings, variables.findings, malformed, incoherences(tree))
-    by_variable = frozenset(key for path, key in jobs_of(tree) if tree.place(path).line is None)
-    return validated(Settings, tree, found, (by_variable, (*variables.warnings, *_warnings(tree))))
+    return Sources(tree, (*findings, *variables.findings, *malformed), unreadable, tuple(variables.warnings))
+
+
+def _read_file(config_file: Path | None) -> tuple[Tree, tuple[Finding, ...], tuple[Problem, ...]]:
+    """Read the settings file; give what is wrong in it, and what kept it from being read."""
+    if config_file is None:
+        return Tree({}, {(): Place("environment")}), (), ()
+    try:
+        file, findings = read_yaml(config_file)
+    except ConfigurationError as error:
+        problems = error.problems
+        if isinstance(error.__cause__, FileNotFoundError) and not config_file.is_absolute():
+            text = "does not exist in the working directory: start there, or give the file's whole path"
+            problems = (Problem(str(config_file), text),)
+        return Tree({}, {(): Place(str(config_file))}), (), problems
+    # The patterns of job files start from the settings file's own directory, where they are looked for.
+    patterns = file.at(("job_files",), list)
+    patterns[:] = [str(config_file.parent / item) if item and isinstance(item, str) else item for item in patterns]
+    return file, findings, ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What all sources say together, right or wrong. `unreadable` is why nothing is known of the settings file."""
+
+    tree: Tree
+    findings: tuple[Finding, ...]
+    unreadable: tuple[Problem, ...]
+    misspelt: tuple[Problem, ...]
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What is allowed and yet probably not meant."""
+        return self.misspelt if self.unreadable else (*self.misspelt, *_warnings(self.tree), *doubts(self.tree))
+
+    def settings(self) -> Settings:
+        """Give the settings.
+
+        Raises:
+            ConfigurationError: with every problem at once.
+        """
+        tree, warnings = self.tree, self.warnings
+        if self.unreadable:
+            found = (finding.problem() for finding in self.findings)
+            raise ConfigurationError((*self.unreadable, *found), warnings)
+        by_variable = frozenset(key for path, key in jobs_of(tree) if tree.place(path).line is None)
+        try:
+            return validated(Settings, tree, chain(self.findings, incoherences(tree)), (by_variable, warnings))
+        except ConfigurationError as error:
+            problems = error.problems
+        raise ConfigurationError(problems, warnings)
+
+    def job_files(self) -> "JobFilesReading":
+        """Read the job files that are named, whatever else is wrong."""
+        patterns = split_at_commas(self.tree.find(("job_files",)))
+        texts = [text for text in patterns if isinstance(text, str)] if isinstance(patterns, list) else []
+        labels = split_at_commas(self.tree.find(("job_labels",)))
+        allowed = frozenset(map(str, labels)) if isinstance(labels, list) else frozenset()
+        return _read_job_files(matching(texts), _Allowed(self.tree.at(("accounts",), dict), allowed), {})
+
+    def path(self, name: str) -> Path | None:
+        """Give the path that stands at a dotted setting; `None` for none that could be one."""
+        text = self.tree.at(path_of(name), str)
+        return Path(text) if text and text.isprintable() else None
+
+    def problem(self, name: str, message: str) -> Problem:
+        """Give a problem with a dotted setting, at its place."""
+        return self.tree.finding(path_of(name), message).problem()
 
 
 def _add_environment_jobs(tree: Tree, variables: Variables) -> list[Finding]:
@@ -62,15 +150,22 @@ def _add_environment_jobs(tree: Tree, variables: Variables) -> list[Finding]:
     findings = []
     tree.places.setdefault(("jobs",), written.place)
     tree.values["jobs"] = jobs = jobs or []
-    for entry in filter(None, map(str.strip, str(written.value).split(","))):
+    for entry in _entries(str(written.value)):
         place = Place(written.place.name, entry=": ".join(filter(None, (written.place.entry, quote(entry)))))
         parts = entry.split("/")
         if len(parts) in _ENTRY_SHAPES:
             tree.places["jobs", len(jobs)] = place
             jobs.append(default | dict(zip(_ENTRY_SHAPES[len(parts)], parts, strict=True)))
         else:
-            findings.append(Finding(place, (), "expected Module/job_id or account/Module/job_id"))
+            findings.append(Finding(place, (), _EXPECTED_ENTRY))
     return findings
+
+
+def _entries(text: str) -> Iterator[str]:
+    """Split at commas and line ends, and at spaces between what are whole entries."""
+    for entry in filter(None, map(str.strip, re.split(r"[,;\n\r]", text))):
+        words = entry.split()
+        yield from words if all("/" in word.strip("/") for word in words) else [entry]
 
 
 def _warnings(tree: Tree) -> Iterator[Problem]:
@@ -78,8 +173,8 @@ def _warnings(tree: Tree) -> Iterator[Problem]:
 
     Source: Zoho CRM v3, Get Mass Update Status.
     """
-    roads = tree.at(("jobs",), list) or (tree.find(("job_files",)), tree.find(("web", "api_token_file")))
-    if all(road is None for road in roads):
+    roads = (tree.find(("jobs",)) or None, tree.find(("job_files",)), tree.find(("web", "api_token_file")))
+    if all(road is None for road in roads) and tree.at(("accounts",), dict) and JOBS not in str(tree.place(("jobs",))):
         yield Problem("jobs", f"no job is configured: list some under jobs, or set {JOBS}")
     for path, key in jobs_of(tree):
         if key.module == "Activities" and tree.find(("accounts", key.account, "api_version")) not in ("v2", "v2.1"):
@@ -104,18 +199,33 @@ class JobFiles:
 
     def read(self, settings: Settings) -> JobFilesReading:
         """Read every file; one that can't be used keeps its last good jobs, and is told of."""
-        problems: list[Problem] = []
-        good: dict[Path, tuple[JobSpec, ...]] = {}
-        files = matching(settings.job_files)
-        for file in files:
-            try:
-                good[file] = _specs(file, settings)
-            except ConfigurationError as error:
-                problems += error.problems
-                good |= {file: self._good[file]} if file in self._good else {}
-        self._good = good
-        specs = tuple(chain.from_iterable(good.values()))
-        return JobFilesReading(specs, tuple(problems), is_complete=len(good) == len(files))
+        allowed = _Allowed(settings.accounts, frozenset(settings.job_labels))
+        return _read_job_files(matching(settings.job_files), allowed, self._good)
+
+
+class _Allowed(NamedTuple):
+    """Which accounts and labels the jobs of a file may name."""
+
+    aliases: Collection[str]
+    labels: frozenset[str]
+
+
+def _read_job_files(
+    files: Collection[Path], allowed: _Allowed, known: dict[Path, tuple[JobSpec, ...]]
+) -> JobFilesReading:
+    """Read the files; `known` has the last good jobs of each, and is brought up to date."""
+    problems: list[Problem] = []
+    good: dict[Path, tuple[JobSpec, ...]] = {}
+    for file in files:
+        try:
+            good[file] = _specs(file, allowed)
+        except ConfigurationError as error:
+            problems += error.problems
+            good |= {file: known[file]} if file in known else {}
+    known.clear()
+    known.update(good)
+    specs = tuple(chain.from_iterable(good.values()))
+    return JobFilesReading(specs, tuple(problems), is_complete=len(good) == len(files))
 
 
 def matching(patterns: Iterable[str]) -> tuple[Path, ...]:
@@ -123,8 +233,10 @@ def matching(patterns: Iterable[str]) -> tuple[Path, ...]:
     return tuple(sorted({Path(name) for pattern in patterns for name in glob.glob(pattern)}))  # noqa: PTH207 - Path.glob takes no absolute pattern
 
 
-def _specs(file: Path, settings: Settings) -> tuple[JobSpec, ...]:
+def _specs(file: Path, allowed: _Allowed) -> tuple[JobSpec, ...]:
+    if file.is_dir():
+        raise refused(file, f"is a directory, not a file: for the files in it write {file}/*.yaml")
     tree, findings = read_yaml(file)
-    name_accounts(tree, settings.accounts)
-    found = chain(findings, job_incoherences(tree, settings.accounts, frozenset(settings.job_labels)))
+    name_accounts(tree, allowed.aliases)
+    found = chain(findings, job_incoherences(tree, allowed.aliases, allowed.labels))
     return tuple(job.spec(JobSource.FILE) for job in validated(JobFile, tree, found).jobs)

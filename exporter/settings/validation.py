@@ -4,7 +4,12 @@ Pydantic's findings are told in our words. What settings ask of each other and o
 written, so beside every other problem.
 """
 
+import os
+import re
+import ssl
+import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar, get_args
@@ -13,9 +18,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.files import read_bytes, read_secret_file
+from exporter.files import read_bytes, read_secret_file, refused
+from exporter.forms import doubtful, misplaced
 from exporter.model import DataCenter, JobKey
-from exporter.settings.sections.schema import Section, default_of, split_at_commas
+from exporter.settings.sections.schema import AccountSettings, JobFile, Section, Settings, default_of, split_at_commas
 from exporter.settings.sections.values import format_duration, parse_duration, quote, suggestion
 from exporter.settings.sources.tree import TWO_FORMS, Finding, Place, Tree, path_of
 from exporter.settings.sources.tree import Path as TreePath
@@ -29,6 +35,12 @@ NO_ACCOUNT = """no account is configured; start with one of
   - environment variables: ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_REFRESH_TOKEN and ZOHO_DATA_CENTER
   - a file with an accounts section: --config.file=zoho.yaml
   - the demo, which needs no account at Zoho: zoho-mass-update-exporter demo"""
+_MAPPING = "expected a mapping: each name with a colon behind it, its value indented below"
+_SHAPES = {
+    "tuple_type": 'expected a list: begin each entry with "- "',
+    "dict_type": _MAPPING,
+    "mapping_type": _MAPPING,
+}
 _SHORTER, _NOT_LONGER = "must be shorter than", "must not be longer than"
 _ORDER = (
     ("schedule.longest", _NOT_LONGER, "stale_after"),
@@ -41,6 +53,9 @@ _MOST_LISTED = 20
 _PATH_LENGTH = 300
 """Longer than other values, since its end is what tells files apart."""
 _LARGEST_BUNDLE = 16 * 1024 * 1024
+_HASH_NAME = re.compile(r"[0-9a-f]{8}\.[0-9]+")
+"""How OpenSSL finds a certificate in a directory."""
+_OTHERS = stat.S_IROTH | stat.S_IWOTH
 
 
 def validated(model: type[Model], tree: Tree, findings: Iterable[Finding], context: object = None) -> Model:
@@ -79,12 +94,12 @@ def _described(
         if path[-1] == "[key]" and tree.find(path, absent := object()) is absent:
             path = path[:-1]
         if detail["type"] != "missing":
-            yield tree.finding(path, _wording(detail, model, path))
+            yield tree.finding(path, _wording(detail, model, path, tree.find(path)))
         elif not any(path[:length] in told for length in range(1, len(path) + 1)):
             yield missing(tree, path, "is required")
 
 
-def _wording(detail: ErrorDetails, model: type[Section], path: TreePath) -> str:
+def _wording(detail: ErrorDetails, model: type[Section], path: TreePath, value: object) -> str:
     match detail["type"]:
         case "value_error":
             return str(detail["ctx"]["error"])
@@ -92,17 +107,21 @@ def _wording(detail: ErrorDetails, model: type[Section], path: TreePath) -> str:
             said = detail["ctx"]
             return f"{said['said']}{suggestion(said['word'], said['known']) or said['otherwise']}"
         case "extra_forbidden":
-            return f"unknown key{_advice(model, path)}"
+            return f"unknown key{_advice(model, path, value)}"
         case "model_type":
+            if path[:1] == ("accounts",) and path[-1] in AccountSettings.model_fields:
+                return "stands where an account's alias belongs: write one above it, such as acme:, and indent it more"
             return f"expected a mapping of settings{_known(_section_at(model, path))}"
-        case "dict_type" | "mapping_type" | "tuple_type" as kind:
-            return f"expected a {'list' if kind == 'tuple_type' else 'mapping'}"
-        case _:
-            return detail["msg"]
+        case kind:
+            return _SHAPES.get(kind, detail["msg"])
 
 
-def _advice(model: type[Section], path: TreePath) -> str:
+def _advice(model: type[Section], path: TreePath, value: object) -> str:
     section, name = _section_at(model, path[:-1]), str(path[-1])
+    if model is JobFile and len(path) == 1:
+        return "; a job file holds nothing but jobs"
+    if model is Settings and len(path) == 1 and isinstance(value, dict) and value.keys() & AccountSettings.model_fields:
+        return "; it looks like an account: indent it below accounts"
     for home, field in section.model_fields.items() if len(path) == 1 else ():
         if (inner := _section_in(field.annotation)) and name in inner.model_fields:
             return f"; it belongs under {_HOMES.get(home, home)}"
@@ -179,12 +198,14 @@ def name_accounts(tree: Tree, aliases: Collection[str]) -> None:
 
 def _accounts(tree: Tree) -> Iterator[Finding]:
     if tree.find(("accounts",)) in (None, {}):
-        yield Finding(Place("accounts"), (), NO_ACCOUNT)
+        home, found = tree.places[()], NO_ACCOUNT if tree.values else f"the file is empty, and {NO_ACCOUNT}"
+        yield Finding(Place("accounts"), (), NO_ACCOUNT) if home.line is None else Finding(home, ("accounts",), found)
     for alias, account in tree.at(("accounts",), dict).items():
         if isinstance(account, dict | None):
             given = {name for name, value in (account or {}).items() if value is not None}
             yield from _secrets(tree, ("accounts", alias), given)
             yield from _urls(tree, ("accounts", alias), given)
+            yield from _misplaced(tree, alias)
 
 
 def _secrets(tree: Tree, account: TreePath, given: set[str]) -> Iterator[Finding]:
@@ -195,6 +216,58 @@ def _secrets(tree: Tree, account: TreePath, given: set[str]) -> Iterator[Finding
         if given >= {name, file}:
             yield tree.finding((*account, name), f"give either {name} or {file}, not both")
         yield from _unreadable(tree, (*account, file), read_secret_file)
+
+
+def _misplaced(tree: Tree, alias: str) -> Iterator[Finding]:
+    for path, name, value in _credentials(tree, alias):
+        if text := misplaced(name, value):
+            yield tree.finding(path, f"{_subject(tree, path)}{text}")
+
+
+def doubts(tree: Tree) -> Iterator[Problem]:
+    """Warn of what is allowed and yet probably not meant."""
+    bundle = tree.at(("ca_bundle",), str)
+    with suppress(OSError, ValueError):
+        if bundle and not any(map(_HASH_NAME.fullmatch, os.listdir(bundle))):  # noqa: PTH208 - names are enough
+            text = f"{quote(bundle, limit=_PATH_LENGTH)} has no certificate under its hash: run openssl rehash on it"
+            yield tree.finding(("ca_bundle",), text).problem()
+    yield from _credential_doubts(tree)
+
+
+def _credential_doubts(tree: Tree) -> Iterator[Problem]:
+    """Warn of credentials that Zoho has probably not made, and of files that let everybody read them."""
+    for alias in tree.at(("accounts",), dict):
+        # Whatever stands in for Zoho may have forms of its own.
+        has_own_urls = bool(tree.at(("accounts", alias, "accounts_url"), str))
+        for path, name, value in _credentials(tree, alias):
+            if not has_own_urls and not misplaced(name, value) and (text := doubtful(name, value)):
+                yield tree.finding(path, f"{_subject(tree, path)}{text}").problem()
+        for name in TWO_FORMS:
+            yield from _open_to_all(tree, ("accounts", alias, f"{name}_file"))
+
+
+def _credentials(tree: Tree, alias: str) -> Iterator[tuple[TreePath, str, str]]:
+    """Give what stands for an account's credentials, in the tree or in a file that can be read: path, name, value."""
+    for name in ("client_id", *TWO_FORMS):
+        path = ("accounts", alias, name)
+        value = tree.at(path, str).strip()
+        if value and " " not in value:
+            yield path, name, value
+        file = tree.at(("accounts", alias, f"{name}_file"), str) if name in TWO_FORMS else ""
+        if file and file.isprintable():
+            with suppress(ConfigurationError):
+                yield ("accounts", alias, f"{name}_file"), name, read_secret_file(Path(file))
+
+
+def _open_to_all(tree: Tree, path: TreePath) -> Iterator[Problem]:
+    """Warn of a secret's file that is our own, and that every user of the machine may read."""
+    file = tree.at(path, str)
+    with suppress(OSError, ValueError):
+        status = Path(file).stat()
+        if file and stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_mode & _OTHERS:
+            mode = f"{stat.S_IMODE(status.st_mode):04o}"
+            text = f"{quote(file, limit=_PATH_LENGTH)} has the mode {mode}, so any user may read it: chmod 600"
+            yield tree.finding(path, text).problem()
 
 
 def _urls(tree: Tree, account: TreePath, given: set[str]) -> Iterator[Finding]:
@@ -210,11 +283,17 @@ def _unreadable(tree: Tree, path: TreePath, read: Callable[[Path], object]) -> I
     file = tree.at(path, str)
     if not file or not file.isprintable():
         return
-    subject = "" if tree.place(path) == Place(file) else f"{quote(file, limit=_PATH_LENGTH)} "
     try:
         read(Path(file))
     except ConfigurationError as error:
-        yield from (tree.finding(path, f"{subject}{problem.message}") for problem in error.problems)
+        yield from (tree.finding(path, f"{_subject(tree, path)}{problem.message}") for problem in error.problems)
+
+
+def _subject(tree: Tree, path: TreePath) -> str:
+    """Name the file at `path` before what is said of it, unless it is the place itself; nothing for a value."""
+    file = tree.at(path, str)
+    is_named = not str(path[-1]).endswith(("_file", "_bundle")) or tree.place(path) == Place(file)
+    return "" if is_named else f"{quote(file, limit=_PATH_LENGTH)} "
 
 
 def _read_bundle(path: Path) -> None:
@@ -223,6 +302,16 @@ def _read_bundle(path: Path) -> None:
     except ConfigurationError as error:
         if not isinstance(error.__cause__, IsADirectoryError):  # a directory of certificates is as good
             raise
+    else:
+        _load_certificates(path)
+
+
+def _load_certificates(path: Path) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError as error:
+        said = "can't be used as CA certificates: expected PEM, from -----BEGIN CERTIFICATE----- on"
+        raise refused(path, said) from error
 
 
 def _account_of(tree: Tree, job: TreePath, aliases: Collection[str]) -> Iterator[Finding]:

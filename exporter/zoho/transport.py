@@ -31,7 +31,23 @@ _PUBLIC_FIELDS = ("grant_type", "client_id")
 _UNASKABLE = (MissingSchema, InvalidSchema, InvalidURL, InvalidHeader)
 _SETTINGS_ADVICE = "check api_url, accounts_url and the proxy"
 _NETWORK_ADVICE = "check the network, DNS, the firewall and the proxy between the exporter and Zoho"
-_TLS_ADVICE = "check the clock, and ca_bundle if a proxy re-signs TLS"
+_TLS_ADVICE = "what answers there may speak no TLS: check api_url, accounts_url and the proxy"
+_CERTIFICATE_ADVICE = {
+    "whoever signed it is not trusted: if a proxy re-signs TLS, put its CA's certificate into ca_bundle": (
+        2,
+        18,
+        19,
+        20,
+        21,
+    ),
+    "check this machine's clock; if it is right, who runs what answers there must renew the certificate": (9, 10),
+    "it is made out to another host: check api_url, accounts_url and what stands in between": (62, 64),
+}
+"""By OpenSSL's numbers for what is wrong with a certificate."""
+_UNSOUND = (
+    "a certificate breaks the rules for certificates, which Python keeps strictly from 3.13 on; ca_bundle can't help: "
+    "whoever runs the CA, of a re-signing proxy as a rule, must issue one that keeps them"
+)
 _PEER_ADVICE = "a status has some hundred bytes: check what answers in Zoho's place"
 
 
@@ -183,6 +199,9 @@ class Transport:
                 told = "timeout", f"no connection to Zoho in time: {said}", _NETWORK_ADVICE
             case TimeoutError():
                 told = "timeout", f"Zoho gave no whole answer within {self.timeout_seconds:g} s", _NETWORK_ADVICE
+            case ssl.SSLCertVerificationError() if is_unsent:
+                reason = self._redactor.clean(root.verify_message)  # whole: it is OpenSSL's own, and names the remedy
+                told = "tls", f"the certificate can't be verified: {reason}", _certificate_advice(root.verify_code)
             case ssl.SSLError() if is_unsent:
                 told = "tls", f"TLS to Zoho failed: {said}", _TLS_ADVICE
             case _ if is_unsent and isinstance(error, _UNASKABLE):
@@ -225,6 +244,10 @@ def _redirected(status: int) -> PassingError:
         f"refused a redirect (HTTP {status}): Zoho's API does not redirect",
         advice="check the data centre and whether a proxy or a sign-in page stands in between",
     )
+
+
+def _certificate_advice(number: int) -> str:
+    return next((advice for advice, numbers in _CERTIFICATE_ADVICE.items() if number in numbers), _UNSOUND)
 
 
 def _kind(error: Exception, call: Call) -> type[PassingError]:

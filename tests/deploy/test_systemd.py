@@ -7,11 +7,17 @@ from pathlib import Path
 import pytest
 from processes import bare_environment, exporter_command
 
-from exporter.settings import load_settings, state_file
+from exporter.settings import Settings, load_settings, state_file
 
 ROOT = Path(__file__).parents[2]
 UNIT = (ROOT / "deploy" / "systemd" / "zoho-mass-update-exporter.service").read_text(encoding="utf-8")
 ENVIRONMENT = (ROOT / "deploy" / "systemd" / "environment").read_text(encoding="utf-8")
+VARIABLES = {
+    "ZOHO_CLIENT_ID": "1000.ABC",
+    "ZOHO_CLIENT_SECRET": "swordfish",
+    "ZOHO_REFRESH_TOKEN": "swordfish",
+    "ZOHO_DATA_CENTER": "eu",
+}
 INSTALL = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
 
 
@@ -65,3 +71,21 @@ def test_the_chapter_names_the_paths_of_the_unit() -> None:
     paths = set(re.findall(r"/(?:etc|opt)/[\w/.-]+", UNIT))
     assert paths
     assert {path for path in paths if path not in INSTALL and Path(path).name != "zoho-mass-update-exporter"} == set()
+
+
+def test_the_unit_checks_what_it_runs_with() -> None:
+    """The check before a start reads what the exporter reads, and decides nothing: that is the exporter's."""
+    commands = dict(re.findall(r"^(ExecStart\w*)=(.+)$", UNIT, re.MULTILINE))
+    program, *flags = commands["ExecStart"].split()
+    assert commands["ExecStartPre"] == " ".join((f"-{program}", "check", *flags))
+
+
+def test_the_socket_listens_where_the_exporter_would() -> None:
+    """At the default port, under the unit's own name, by the setting that its comment tells."""
+    socket = (ROOT / "deploy" / "systemd" / "zoho-mass-update-exporter.socket").read_text(encoding="utf-8")
+    [port] = re.findall(r"^ListenStream=(\d+)$", socket, re.MULTILINE)
+    assert f":{port}" == str(Settings().web.listen_address)
+    [setting] = re.findall(r"ZOHO_\w+=true", socket)
+    name, _, value = setting.partition("=")
+    settings = load_settings(None, environ={**VARIABLES, name: value}, dotenv_file=None, secrets_dir=Path("absent"))
+    assert settings.web.systemd_socket

@@ -69,6 +69,13 @@ def test_changed_file_is_taken_by_itself(exporter: Exporter, file: Path, simulat
     assert simulator.stats().token_calls == 1
 
 
+def test_start_says_where_it_serves_and_keeps(exporter: Exporter) -> None:
+    """Whoever reads the log finds the page, the state file and how many jobs there are."""
+    event = exporter.running.log_event("serving metrics")
+    told = {name: event[name] for name in ("url", "state", "accounts", "jobs")}
+    assert told == {"url": f"{exporter.url}/metrics", "state": "memory", "accounts": 1, "jobs": 1}
+
+
 def test_sighup_reloads(exporter: Exporter, file: Path) -> None:
     """SIGHUP takes the file as it is now, and the log says so."""
     file.write_text(jobs(f"Deals: {DEALS}"))

@@ -16,13 +16,14 @@ _CHECKOUT = Path(__file__).parents[2] / "exporter"
 _COMMAND = "zoho-mass-update-exporter"
 
 
-def _files(package: Path) -> set[Path]:
-    """Give the files of a package, relative to it."""
-    return {path.relative_to(package) for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+def _files(package: Path) -> dict[Path, bytes]:
+    """Give the files of a package, relative to it, and what is in them."""
+    found = (path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return {path.relative_to(package): path.read_bytes() for path in found}
 
 
 def test_every_file_of_the_checkout_is_installed() -> None:
-    """Modules, templates, styles and scripts: none is left out, and none comes from elsewhere."""
+    """Modules, templates, styles and scripts: none is left out, changed, or from elsewhere."""
     assert _files(Path(exporter.__file__).parent) == _files(_CHECKOUT)
 
 

@@ -148,3 +148,100 @@ def test_job_that_was_restored_is_on_the_first_page(tmp_path: Path) -> None:
     with closing(Application(settings, SqliteStore(path), clock=Clock())) as application:
         assert [job.spec for job in application.snapshot().jobs] == [spec]
         assert [account.totals.keys() for account in application.snapshot().accounts] == [{"Leads": 0}.keys()]
+
+
+GOOD_JOB = 'jobs: [{module: Leads, job_id: "1"}]'
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """Give the level and the text of what was logged since the last look."""
+    told = [(record.levelname, record.getMessage()) for record in caplog.records]
+    caplog.clear()
+    return told
+
+
+def test_what_waits_for_a_start_is_told_and_not_shown_as_in_force(caplog: pytest.LogCaptureFixture) -> None:
+    """`/config` shows what is in force; what waits stands above it, until it is changed back."""
+    caplog.set_level("INFO", "exporter")
+    settings = settings_of(log__level="error", scrape_timeout="9s")
+    changed = settings_of(log__level="debug", scrape_timeout="7s", retention="1h")
+    news = [settings, changed, changed]
+    with closing(Application(settings, SqliteStore(None), news.pop, clock=Clock())) as application:
+        shown = application.configuration()
+        application.reload()
+        waits = "a changed section takes effect at the next start only"
+        assert lines(caplog) == [("WARNING", waits)] * 2 + [("INFO", "configuration reloaded")]
+        expected = shown.replace("\nretention: 604800.0\n", "\nretention: 3600.0\n")
+        assert application.configuration() == (
+            f"# Changed, and in force at the next start only: log.level, scrape_timeout\n{expected}"
+        )
+        application.reload()
+        assert lines(caplog) == [("INFO", "configuration reloaded")]
+        application.reload()
+        assert lines(caplog) == [("INFO", "configuration reloaded")]
+        assert application.configuration() == shown
+
+
+def test_reload_tells_new_warnings_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Those of the start have been told; those of a refused configuration are told beside it."""
+    known, new = Problem("ZOHO_CLIENTID", "did you mean ZOHO_CLIENT_ID?"), Problem("ZOHO_DC", "ignored")
+    settings = load_settings(
+        None,
+        environ={**ACCOUNT, "ZOHO_JOBS": "Leads/1", "ZOHO_RETENTIO": "1"},
+        dotenv_file=None,
+        secrets_dir=Path("no secrets directory"),
+    )
+    refusals = [(new, known), (known,)]
+
+    def load() -> Settings:
+        if refusals:
+            raise ConfigurationError((Problem("ZOHO_CLIENT_ID", "is required"),), refusals.pop())
+        return settings
+
+    with closing(Application(settings_of(), SqliteStore(None), load, clock=Clock())) as application:
+        for _ in range(4):
+            application.reload()
+    told = [message for level, message in lines(caplog) if level == "WARNING"]
+    assert told == [
+        "did you mean ZOHO_CLIENT_ID?",
+        "ignored",
+        "not a variable of ours and ignored; did you mean ZOHO_RETENTION?",
+    ]
+
+
+def test_job_file_is_told_once_when_it_breaks_and_once_when_it_is_mended(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However often it is read; and no reload is called done that has left something out."""
+    caplog.set_level("INFO", "exporter")
+    file = tmp_path / "a.yaml"
+    file.write_text("jobs: [{}]")
+    with closing(Application(settings_of(job_files=str(file)), SqliteStore(None), clock=Clock())) as application:
+        broken = [
+            ("ERROR", "a job file can't be used: jobs[0].module: is required"),
+            ("ERROR", "a job file can't be used: jobs[0].job_id: is required"),
+        ]
+        assert lines(caplog) == broken
+        assert [len(application.reload_jobs()), len(application.reload())] == [2, 2]
+        assert lines(caplog) == []
+        file.write_text(GOOD_JOB)
+        assert application.reload_jobs() == ()
+        assert lines(caplog) == [("INFO", "a job file is in order again")]
+        assert (application.reload(), application.declared_jobs) == ((), 1)
+        assert lines(caplog) == [("INFO", "configuration reloaded")]
+        assert caplog.records == []
+
+
+def test_registered_job_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Who asks twice has changed nothing."""
+    caplog.set_level("INFO", "exporter")
+    spec = JobSpec(JobKey("default", "Leads", "35"), JobSource.API)
+    with closing(Application(settings_of(), SqliteStore(None), clock=Clock())) as application:
+        application.register([spec])
+        application.register([spec])
+        [record] = caplog.records
+    assert (record.getMessage(), record.__dict__["job_id"], record.__dict__["source"]) == (
+        "job is tracked",
+        "35",
+        "api",
+    )

@@ -75,7 +75,9 @@ def test_job_file_that_is_none_is_told(odd: tuple[Path, str]) -> None:
     other = path.parent / "a.yaml"
     other.write_text("jobs: [{module: Leads, job_id: 1}]")
     reading = JobFiles().read(_settings(job_files=f"{path},{other}"))
-    assert reading.problems == (Problem(str(path), message),)
+    [problem] = reading.problems
+    assert problem.place == str(path)
+    assert problem.message.startswith(message)
     assert [str(spec.key) for spec in reading.specs] == ["default/Leads/1"]
 
 
@@ -132,7 +134,7 @@ def test_text_is_utf_8_without_its_mark(tmp_path: Path) -> None:
     file.write_bytes(b"hunter2\xff")
     with pytest.raises(ConfigurationError) as caught:
         read_text(file, 100)
-    assert caught.value.problems == (Problem(str(file), "is not UTF-8 text"),)
+    assert caught.value.problems == (Problem(str(file), "is not UTF-8 text: save it as UTF-8"),)
     assert caught.value.__context__ is None
 
 

@@ -5,7 +5,8 @@ A field's description is its line in docs/settings.md; its type's parser says wh
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, get_args
@@ -13,10 +14,20 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSerializer, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    WithJsonSchema,
+    model_validator,
+)
 
 from exporter.errors import Problem
 from exporter.files import read_secret_file, refuse_unfit
+from exporter.forms import JOB_ID, LONGEST_TEXT, MODULE, TEXT, data_center_meant, job_id_advice, module_advice
 from exporter.model import (
     JOB_ID_PATTERN,
     MODULE_PATTERN,
@@ -36,18 +47,24 @@ from exporter.settings.sections.values import (
     is_loopback,
     parse_base_url,
     parse_fraction,
-    parse_listen_address,
+    parse_path,
     parse_proxy_url,
     parse_telemetry_path,
     pattern,
     whole_number,
+)
+from exporter.settings.sections.web import (
+    ExternalUrl,
+    joined_at_commas,
+    parse_external_url,
+    parse_listen_addresses,
+    parse_route_prefix,
 )
 
 MEMORY = "memory"
 """What is written instead of a state file's path to keep nothing."""
 _PROGRAM = "zoho-mass-update-exporter"
 _MOST_CREDITS = 10_000_000
-_LONGEST_TEXT = 256
 _MASK = PlainSerializer(lambda _: "<secret>")
 
 
@@ -66,30 +83,51 @@ Alias = Annotated[str, pattern("an account alias: 1 to 64 letters, digits, _ . o
 Text = Annotated[
     str,
     accepted(
-        f"a text of one line with at most {_LONGEST_TEXT} characters",
-        lambda text: len(text) <= _LONGEST_TEXT and text.isprintable(),
+        TEXT,
+        lambda text: len(text) <= LONGEST_TEXT and text.isprintable(),
     ),
 ]
-FilePath = Annotated[Path, accepted("a path", lambda text: text and text.isprintable())]
+FilePath = Annotated[Path, Parser("a path", parse_path)]
 LabelName = Annotated[
     str,
-    pattern("a label name: letters, digits or _, no digit first, no __ first", r"(?!__)[a-zA-Z_][a-zA-Z0-9_]{0,99}"),
+    pattern(
+        "a label name: letters, digits or _, no digit first, no __ first",
+        r"_?[a-zA-Z][a-zA-Z0-9_]{0,98}|_(?:[0-9][a-zA-Z0-9_]{0,98})?",
+    ),
 ]
 ModuleName = Annotated[
     str,
-    pattern("a module's API name: a letter, then letters, digits or _, such as Leads", MODULE_PATTERN),
+    pattern(MODULE, MODULE_PATTERN, module_advice),
 ]
-JobId = Annotated[str, pattern("a job id: digits only, exactly as Zoho gave them", JOB_ID_PATTERN)]
+JobId = Annotated[
+    str,
+    pattern(JOB_ID, JOB_ID_PATTERN, job_id_advice, kinds=("string", "integer")),
+]
 BaseUrl = Annotated[str, Parser("a URL of scheme and host", parse_base_url)]
 ProxyUrl = Annotated[SecretStr, Parser("a URL, http or https", parse_proxy_url), _MASK]
 Secret = Annotated[SecretStr, Parser("a secret", refuse_unfit), _MASK]
-Truth = Annotated[bool, pattern("true or false", "(?i:true|yes|on|false|no|off)")]
-Fraction = Annotated[float, Parser("a fraction above 0, at most 1", parse_fraction)]
+Truth = Annotated[
+    bool,
+    replace(
+        pattern("true or false", "(?i:true|yes|on|false|no|off)"),
+        written={"enum": [True, False, "yes", "no", "on", "off"]},
+    ),
+]
+Fraction = Annotated[
+    float,
+    Parser(
+        "a fraction above 0, at most 1",
+        parse_fraction,
+        {"type": ("number", "string"), "exclusiveMinimum": 0, "maximum": 1},
+    ),
+]
 Origin: TypeAlias = tuple[frozenset[JobKey], tuple[Problem, ...]]
 """What the values alone don't say: which jobs came by a variable, and what deserves a warning."""
 ApiVersion = Literal["v2", "v2.1", "v3", "v4", "v5", "v6", "v7", "v8"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["logfmt", "json"]
+LOG_LEVELS: Mapping[str, LogLevel] = {**{level: level for level in get_args(LogLevel)}, "warn": "warning"}
+"""The words for a level, and what each stands for: Go's exporters say `warn`."""
 
 
 class Section(BaseModel):
@@ -109,7 +147,7 @@ class Section(BaseModel):
 class AccountSettings(Section):
     """One Zoho CRM organisation and environment, and the OAuth client that reads it."""
 
-    data_center: Annotated[DataCenter, choice(DataCenter)] | None = None
+    data_center: Annotated[DataCenter, choice(DataCenter, meant=data_center_meant)] | None = None
     """Where the organisation's data lives. Required, unless `accounts_url` and `api_url` are given."""
     environment: Annotated[Environment, choice(Environment)] = Environment.PRODUCTION
     """Which copy of the organisation the refresh token belongs to."""
@@ -229,11 +267,28 @@ class WebSettings(Section):
     """The exporter's own web server."""
 
     listen_address: Annotated[
-        ListenAddress, Parser("host:port, :port or [IPv6 address]:port", parse_listen_address), PlainSerializer(str)
+        ListenAddress,
+        Parser("host:port, :port or [IPv6 address]:port", parse_listen_addresses),
+        BeforeValidator(joined_at_commas),
+        PlainSerializer(str),
+        WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}}),
     ] = ListenAddress("", 10042)
-    """Where to listen; without a host on every interface."""
+    """Where to listen; without a host on every interface. Several are a list, or have commas between them."""
+    systemd_socket: Truth = False
+    """Listen on the sockets that systemd passes on instead of `listen_address`."""
     telemetry_path: Annotated[str, Parser("a path such as /metrics", parse_telemetry_path)] = "/metrics"
     """Path of the metrics page."""
+    disable_exporter_metrics: Truth = False
+    """Leave out the metrics of the process and of Python, `process_*` and `python_*`."""
+    external_url: Annotated[
+        ExternalUrl | None,
+        Parser("a URL or a path", parse_external_url),
+        PlainSerializer(str, when_used="unless-none"),
+        WithJsonSchema({"type": "string"}),
+    ] = None
+    """Where the exporter is found from outside, behind a proxy; links and discovered targets lead there."""
+    route_prefix: Annotated[str, Parser("a path such as /zoho, or / for none", parse_route_prefix)] | None = None
+    """What every path begins with that is answered; by default the path of `external_url`."""
     api_token_file: FilePath | None = None
     """File that holds the job API's bearer token, read anew at each change; without it or basic auth the API is off."""
     config_file: FilePath | None = None
@@ -241,11 +296,22 @@ class WebSettings(Section):
     max_requests: Annotated[int, whole_number(1, 1000)] = 40
     """Most requests to work on at once; further ones are answered with 503."""
 
+    @property
+    def prefix(self) -> str:
+        """What every path begins with that is answered, without a slash at its end; empty for nothing."""
+        path = self.external_url.path if self.external_url else ""
+        return path if self.route_prefix is None else self.route_prefix
+
+    @property
+    def outside(self) -> ExternalUrl:
+        """How we are seen from outside."""
+        return self.external_url or ExternalUrl("", "", self.prefix)
+
 
 class LogSettings(Section):
     """The exporter's log."""
 
-    level: Annotated[LogLevel, choice(get_args(LogLevel))] = "info"
+    level: Annotated[LogLevel, choice(LOG_LEVELS)] = "info"
     """Least severe line to log."""
     format: Annotated[LogFormat, choice(get_args(LogFormat))] = "logfmt"
     """How a line is written: for people or for machines."""
@@ -266,6 +332,12 @@ class Settings(Section):
     """Files with further jobs, as patterns (`jobs.d/*.yaml`), read again when they change."""
     stale_after: Annotated[float, duration("1s", "365d")] = 3600.0
     """A job's counts disappear once its last good report is older; at least `schedule.longest`."""
+    stalled_after: Annotated[float, duration("1s", "365d")] = 1800.0
+    """A running job has stalled once good polls have seen no change for so long. See [words.md](words.md)."""
+    takes_too_long_after: Annotated[float, duration("1s", "365d")] = 14_400.0
+    """A running job takes too long once it has run for longer."""
+    waits_long_after: Annotated[float, duration("1s", "365d")] = 3600.0
+    """A scheduled or queued job waits long once good polls have seen no change for so long."""
     retention: Annotated[float, duration("0s", "3650d")] = 604_800.0
     """How long an ended job stays on the page."""
     unknown_retention: Annotated[float, duration("0s", "3650d")] = 86_400.0
@@ -330,6 +402,16 @@ class Settings(Section):
         elif proxy_bypass(parts.netloc.rpartition("@")[2]):
             proxy = None
         return {parts.scheme: proxy} if proxy and not is_loopback(parts.hostname or "") else {}
+
+    def proxy_problems(self, urls: Collection[str]) -> Iterator[Problem]:
+        """Give what is wrong with the proxies that the environment has for `urls`; the setting is right by now."""
+        used = {pair for url in urls for pair in self.proxies_for(url).items()} if not self.proxy_url else set()
+        for scheme, proxy in sorted(used):
+            try:
+                parse_proxy_url(proxy if "://" in proxy else f"http://{proxy}")
+            except ValueError as error:
+                names = (f"{scheme}_proxy", f"{scheme}_PROXY".upper(), "all_proxy", "ALL_PROXY")
+                yield Problem(next(name for name in names if os.environ.get(name) == proxy), str(error))
 
 
 SECTIONS: Mapping[str, type[Section]] = {

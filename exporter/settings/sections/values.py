@@ -4,18 +4,18 @@ What may not be written is refused by a `ValueError` with a message for the oper
 secret, nothing long and nothing unprintable.
 """
 
-import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import GetCoreSchemaHandler, SecretStr
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr
 from pydantic_core import PydanticCustomError, core_schema
+
+from exporter.forms import duration_advice, nearest, number_advice
 
 _URL_CREDENTIALS = re.compile(r"//.*@", re.DOTALL)
 _URL_QUERY = re.compile(r"\?.*", re.DOTALL)
@@ -25,13 +25,21 @@ _SHORT = 80
 _SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 _UNITS = {"y": 31_536_000, "w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
 _DURATION = re.compile("".join(f"(?:([0-9]{{1,15}}){unit})?" for unit in _UNITS))
+_WRITTEN_DURATION = {
+    "type": ("number", "string"),
+    "minimum": 0,
+    "minLength": 1,
+    "pattern": f"^(?:{_SECONDS.pattern}|{_DURATION.pattern})$",
+}
 _MAX_PORT = 65_535
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?")
 _PORT = re.compile(r"[0-9]{1,5}")
 _TELEMETRY_PATH = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.~-]*)+")
 _OWN_PATHS = ("/-", "/api", "/config", "/explain", "/probe", "/sd")
 _LONGEST = 4096
-_MOST_COMPARED = 1000
+_DIGITS = re.compile(r"[0-9]{1,9}")
+_SCALAR = ("string", "number", "boolean")
+"""What YAML makes of a word without quotes, by JSON Schema's names."""
 _NO_TEXT = {type(None): "got nothing", dict: "not a mapping", list: "not a list"}
 
 
@@ -39,11 +47,12 @@ _NO_TEXT = {type(None): "got nothing", dict: "not a mapping", list: "not a list"
 class Parser:
     """Turns what the user wrote into a value; `expected` says in a noun phrase what may be written.
 
-    It is what a field is annotated with.
+    It is what a field is annotated with. `written` says what may be written as a JSON schema, for editors and charts.
     """
 
     expected: str
     parse: Callable[[str], object]
+    written: Mapping[str, object] = field(default_factory=lambda: {"type": "string"}, compare=False)
 
     def __call__(self, value: object) -> object:
         """Parse `value`: a text, or the value itself when it comes from Python."""
@@ -59,15 +68,28 @@ class Parser:
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_before_validator_function(self, handler(source))
 
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, object]:
+        """Give what may be written; of the value that it becomes only whether it is a secret counts."""
+        return {**self.written, **{key: value for key, value in handler(schema).items() if key == "writeOnly"}}
+
 
 class ListenAddress(NamedTuple):
     """Where the web server listens; an empty `host` is every interface, port 0 any free port."""
 
     host: str
     port: int
+    others: tuple[tuple[str, int], ...] = ()
+    """Hosts and ports where it listens too."""
+
+    @property
+    def each(self) -> tuple[tuple[str, int], ...]:
+        """Every host and port, the first one first."""
+        return (self.host, self.port), *self.others
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.each)
 
 
 def quote(text: object, *, limit: int = _SHORT) -> str:
@@ -86,36 +108,47 @@ def quote(text: object, *, limit: int = _SHORT) -> str:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Give `; did you mean "…"?` for the nearest of `known`, or nothing when none is near."""
-    by_lower = {name.lower(): name for name in islice(known, _MOST_COMPARED)}
-    start = word.lower()
-    near = difflib.get_close_matches(start, by_lower, n=1) or [
-        name for name in by_lower if start and name.startswith(start)
-    ]
-    return f"; did you mean {quote(by_lower[near[0]])}?" if near else ""
+    near = nearest(word, known)
+    return f"; did you mean {quote(near)}?" if near else ""
 
 
 def accepted(expected: str, is_right: Callable[[str], object]) -> Parser:
     """Accept exactly the texts that are right, as they are."""
+    return Parser(expected, _checked(expected, is_right), {"type": _SCALAR})
 
+
+def pattern(
+    expected: str, regex: str, advice: Callable[[str], str] = lambda _: "", *, kinds: Sequence[str] = _SCALAR
+) -> Parser:
+    """Accept exactly the texts that match `regex`, as they are; `advice` ends the message about any other.
+
+    `kinds` are what they may be in YAML without quotes.
+    """
+    check = _checked(expected, re.compile(regex).fullmatch, advice)
+    return Parser(expected, check, {"type": kinds, "pattern": f"^(?:{regex})$"})
+
+
+def _checked(
+    expected: str, is_right: Callable[[str], object], advice: Callable[[str], str] = lambda _: ""
+) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if not is_right(text):
-            raise ValueError(f"{quote(text)} is not {expected}")
+            raise ValueError(f"{quote(text)} is not {expected}{advice(text)}")
         return text
 
-    return Parser(expected, parse)
-
-
-def pattern(expected: str, regex: str) -> Parser:
-    """Accept exactly the texts that match `regex`, as they are."""
-    return accepted(expected, re.compile(regex).fullmatch)
+    return parse
 
 
 def choice(
-    words: Iterable[str] | Mapping[str, object], refused: Mapping[str, str] = MappingProxyType({}), *, called: str = ""
+    words: Iterable[str] | Mapping[str, object],
+    refused: Mapping[str, str] = MappingProxyType({}),
+    *,
+    called: str = "",
+    meant: Callable[[str, Iterable[str]], str] = lambda *_: "",
 ) -> Parser:
     """Accept one of the words, and give what it stands for; those that are `refused` have a message of their own.
 
-    What the words are `called` stands in messages instead of all of them.
+    What the words are `called` stands in messages instead of all of them. `meant` gives the one that a text means.
     """
     meanings = words if isinstance(words, Mapping) else {str(word): word for word in words}
     listed = ", ".join(meanings)
@@ -126,11 +159,18 @@ def choice(
             raise ValueError(refused[text])
         if text not in meanings:
             # What it may have been takes long to find: that is left to whoever tells of it.
-            said = {"said": f"{quote(text)} is not {expected}", "word": text, "known": meanings, "otherwise": otherwise}
+            said: dict[str, object] = {
+                "said": f"{quote(text)} is not {expected}",
+                "word": text,
+                "known": meanings,
+                "otherwise": otherwise,
+            }
+            if word := meant(text, meanings):
+                said |= {"word": word, "known": [word]}
             raise PydanticCustomError("unknown_word", "{said}", said)
         return meanings[text]
 
-    return Parser(expected, parse)
+    return Parser(expected, parse, {"enum": list(meanings)})
 
 
 def whole_number(low: int, high: int, *, unlimited: str = "") -> Parser:
@@ -140,11 +180,18 @@ def whole_number(low: int, high: int, *, unlimited: str = "") -> Parser:
     def parse(text: str) -> int | None:
         if unlimited and text.strip().casefold() == unlimited:
             return None
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
-            raise ValueError(f"{quote(text)} is not {expected}")
+        if not _DIGITS.fullmatch(text) or not low <= int(text) <= high:
+            raise ValueError(f"{quote(text)} is not {expected}{number_advice(text)}")
         return int(text)
 
-    return Parser(expected, parse)
+    words = f"|{unlimited}" if unlimited else ""
+    written = {
+        "type": ("integer", "string"),
+        "minimum": low,
+        "maximum": high,
+        "pattern": f"^(?:{_DIGITS.pattern}{words})$",
+    }
+    return Parser(expected, parse, written)
 
 
 def parse_fraction(text: str) -> float:
@@ -165,7 +212,7 @@ def duration(low: str, high: str) -> Parser:
             raise ValueError(f"{quote(text)} is out of range: from {low} to {high}")
         return seconds
 
-    return Parser(f"a duration from {low} to {high}", parse)
+    return Parser(f"a duration from {low} to {high}", parse, _WRITTEN_DURATION)
 
 
 def parse_duration(text: str) -> float:
@@ -174,7 +221,7 @@ def parse_duration(text: str) -> float:
         return float(text)
     match = _DURATION.fullmatch(text)
     if not text or not match:
-        raise ValueError(f"{quote(text)} is not a duration such as 15s, 1m30s, 7d or 500ms")
+        raise ValueError(f"{quote(text)} is not a duration such as 15s, 1m30s, 7d or 500ms{duration_advice(text)}")
     return float(sum(int(digits or 0) * unit for digits, unit in zip(match.groups(), _UNITS.values(), strict=True)))
 
 
@@ -192,7 +239,8 @@ def parse_listen_address(text: str) -> ListenAddress:
     """Split `host:port`, `:port` or `[::1]:port`."""
     host, colon, port = text.rpartition(":")
     if not colon or (":" in host and not host.startswith("[")):
-        raise ValueError(f"{quote(text)} is not host:port, :port or [IPv6 address]:port")
+        advice = f'; did you mean ":{text}"?' if _PORT.fullmatch(text) else ""
+        raise ValueError(f"{quote(text)} is not host:port, :port or [IPv6 address]:port{advice}")
     if not _PORT.fullmatch(port) or int(port) > _MAX_PORT:
         raise ValueError(f"{quote(text)} has no port from 0 to {_MAX_PORT} after its last colon")
     is_bracketed = host.startswith("[")
@@ -251,6 +299,15 @@ def _split_url(text: str) -> SplitResult:
     if not _HOST.fullmatch(host) and not isinstance(_address(host), IPv6Address):
         raise ValueError(f"{quote(text)} has no valid host")
     return urlsplit(text)
+
+
+def parse_path(text: str) -> str:
+    """Give a file's path as it is; what only a shell would fill in is refused."""
+    if not text or not text.isprintable():
+        raise ValueError(f"{quote(text)} is not a path")
+    if text == "~" or text.startswith(("~/", "$")):
+        raise ValueError(f"{quote(text)} begins with what only a shell fills in: write the whole path")
+    return text
 
 
 def parse_telemetry_path(text: str) -> str:

@@ -3,15 +3,18 @@
 import difflib
 import io
 import os
+import re
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import explain, read_secret_file, read_text
+from exporter.forms import unquoted
 from exporter.settings.sections.schema import SECTIONS, AccountSettings, Settings
 from exporter.settings.sections.values import quote
 from exporter.settings.sources.tree import TWO_FORMS, Finding, Layer, Place, Tree, Written
@@ -25,6 +28,13 @@ DEFAULT_ALIAS = "default"
 """The account that the variables describe when `ZOHO_ACCOUNT` is not set."""
 
 _NEAR = 0.8
+_MEANT = {
+    "ZOHO_CONFIG_FILE": "the flag --config.file",
+    "ZOHO_CONFIG": "the flag --config.file",
+    **dict.fromkeys(("ZOHO_DC", "ZOHO_REGION", "ZOHO_DOMAIN"), "ZOHO_DATA_CENTER"),
+}
+"""What somebody means by variables that other programs have, or that no spelling is near to."""
+_SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(?:_\w+)?$|_PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_\w+)?$")
 _MOST_BYTES = 64 * 1024
 _MOST_FOREIGN = 100
 
@@ -33,17 +43,15 @@ class Variables:
     """What the variables say; those of the highest source come first in `written`.
 
     Files that the settings file names are its own, and no variables.
-
-    Raises:
-        ConfigurationError: the `.env` file is there and can't be read.
     """
 
     def __init__(self, environ: Mapping[str, str], dotenv_file: Path | None, secrets_dir: Path, file: Tree) -> None:
         self.warnings: list[Problem] = []
         self.findings: list[Finding] = []
-        self.written = ChainMap(self._picked(environ), self._picked(_read_dotenv(dotenv_file), source=str(dotenv_file)))
+        dotenv = self._read_dotenv(dotenv_file) if dotenv_file else {}
+        self.written = ChainMap(self._picked(environ), self._picked(dotenv, source=str(dotenv_file)))
         chosen = self.written.get(SECRETS_DIR)
-        if chosen or secrets_dir.is_dir():
+        if chosen or os.path.isdir(secrets_dir):  # noqa: PTH112 - Path's own raises where it may not look
             directory = Path(str(chosen.value)) if chosen else secrets_dir
             self.written.maps.append(self._secrets(directory, _named_files(file)))
 
@@ -66,18 +74,42 @@ class Variables:
 
         `source` is the file that the variables stand in, if they are not the environment's own.
         """
-        foreign = (name for name, text in environ.items() if name.startswith(PREFIX) and (text or not source))
+        foreign = (name for name, text in environ.items() if name.upper().startswith(PREFIX) and (text or not source))
         for name in islice((name for name in foreign if name not in _KNOWN), _MOST_FOREIGN):
             # Platforms inject variables of their own (ZOHO_EXPORTER_PORT_10042_TCP): only a near miss is worth a word.
             place = Place(source, entry=quote(name)) if source else Place(quote(name)[1:-1])
-            for near in difflib.get_close_matches(name, _KNOWN, n=1, cutoff=_NEAR):
+            if near := "" if _is_service_link(name, environ[name] or "") else _near(name.upper()):
                 text = f"not a variable of ours and ignored; did you mean {near}?"
                 self.warnings.append(Finding(place, (), text).problem())
         return {
-            name: Written(text.strip(), Place(source, entry=name) if source else Place(name))
+            name: self._written(text.strip(), Place(source, entry=name) if source else Place(name))
             for name, text in environ.items()
             if name in _KNOWN and text and text.strip()
         }
+
+    def _written(self, text: str, place: Place) -> Written:
+        """Take a value; quotes around it, which a shell drops and Docker's --env-file keeps, are told of."""
+        if (bare := unquoted(text)) is not text:
+            self.findings.append(Finding(place, (), "stands in quotes that are part of it: take them away"))
+        return Written(bare, place)
+
+    def _read_dotenv(self, file: Path) -> Mapping[str, str | None]:
+        """Read `.env` where there is one, and tell of lines that say nothing."""
+        try:
+            text = read_text(file, _MOST_BYTES)
+        except ConfigurationError as error:
+            if isinstance(error.__cause__, PermissionError) and not _may_look(file):
+                said = "can't be looked for, as its directory may not be searched by this user: left out"
+                self.warnings.append(Problem(str(file), said))
+            elif not isinstance(error.__cause__, FileNotFoundError | IsADirectoryError):  # a virtual environment
+                self.findings += [Finding(Place(str(file)), (), problem.message) for problem in error.problems]
+            return {}
+        bindings = tuple(parse_stream(io.StringIO(text)))
+        for place in (Place(f"{file}:{binding.original.line}") for binding in bindings if binding.error):
+            self.findings.append(Finding(place, (), "is not NAME=value, one on each line"))
+        # Without the others: of those it would write a line of its own.
+        good = "".join(binding.original.string for binding in bindings if not binding.error)
+        return dotenv_values(stream=io.StringIO(good))
 
     def _secrets(self, directory: Path, taken: frozenset[str]) -> dict[str, Written]:
         """Take the files of a directory that are named like variables, whatever the case of their letters.
@@ -120,14 +152,26 @@ def variable_for(path: TreePath) -> str:
 _KNOWN = dict.fromkeys(sorted({*known_variables(), ACCOUNT, JOBS, SECRETS_DIR}))
 
 
-def _read_dotenv(file: Path | None) -> Mapping[str, str | None]:
+def _may_look(file: Path) -> bool:
     try:
-        text = read_text(file, _MOST_BYTES) if file else ""
-    except ConfigurationError as error:
-        if not isinstance(error.__cause__, FileNotFoundError | IsADirectoryError):  # a virtual environment
-            raise
-        return {}
-    return dotenv_values(stream=io.StringIO(text))
+        file.stat()
+    except PermissionError:
+        return False
+    return True
+
+
+def _is_service_link(name: str, text: str) -> bool:
+    """Whether Kubernetes made the variable, or Docker's links did, for a service whose name begins with `zoho`."""
+    return _SERVICE_LINK.search(name) is not None or text.startswith(("tcp://", "udp://", "sctp://"))
+
+
+def _near(name: str) -> str:
+    """Give the variable of ours that a name is meant for; empty for none."""
+    if name in _MEANT:
+        return _MEANT[name]
+    ends = [known for known in _KNOWN if known.endswith(name.removeprefix(PREFIX.rstrip("_")))]
+    near = ends if len(ends) == 1 else difflib.get_close_matches(name, _KNOWN, n=1, cutoff=_NEAR)
+    return next(iter(near), "")
 
 
 def _named_files(file: Tree) -> frozenset[str]:

@@ -23,6 +23,18 @@ _PLAIN_TAGS = frozenset(
 # The parser may quote what it stumbled over, which may be a secret.
 _QUOTED = re.compile(r"'[^' ]{3,}'")
 
+_ADVICE = {
+    "mapping values": "; is a space missing after a colon just above, or is this line indented too far?",
+    "end of stream": "; a quote or a bracket is not closed",
+    "expected key": "; is this line indented like its neighbours?",
+    "expected ':'": "; each name has a colon and a space behind it",
+    "start any token": "; put a value that begins with @, ` or % in quotes",
+    "'-' indicator": '; each entry of a list begins with "- ", all in one column',
+    "expected node content": "; is a bracket not closed, or a comma too many?",
+    "expected ',' or": "; is a bracket not closed, or a comma missing?",
+}
+"""What to do about what the parser says, by a part of that."""
+
 Pairs = dict[str, tuple[ScalarNode, yaml.Node]]
 Around = tuple[yaml.Node, ...]
 
@@ -43,7 +55,9 @@ def read_yaml(path: Path) -> tuple[Tree, tuple[Finding, ...]]:
     else:
         if isinstance(values, dict | None):
             return Tree(values or {}, walk.places), tuple(walk.findings.values())
-        problem = Problem(str(path), "expected a mapping at the top level, such as accounts: and jobs:")
+        is_variables = re.match(r"\s*(?:export\s+)?[A-Z_]+=", text)
+        advice = "; it looks like variables: name it .env, or begin with accounts:" if is_variables else ""
+        problem = Problem(str(path), f"expected a mapping at the top level, such as accounts: and jobs:{advice}")
     # Raised out of the `except`: the parser's error shows the line it failed on.
     raise ConfigurationError((problem,))
 
@@ -78,10 +92,12 @@ def _syntax_problem(error: Exception, name: str, text: str) -> Problem:
             line = min(line, len(lines) - 1)  # at the end of the file the parser stands behind the last one
             if lines[line].lstrip(" ").startswith("\t"):
                 said = "is indented by a tab, where only spaces may stand"
-            return Problem(f"{name}:{line + 1}", f"is not valid YAML: {_QUOTED.sub('…', said)}")
+            advice = next((advice for part, advice in _ADVICE.items() if part in said), "")
+            return Problem(f"{name}:{line + 1}", f"is not valid YAML: {_QUOTED.sub('…', said)}{advice}")
         case yaml.reader.ReaderError(position=int(position)):
             line = text.encode().count(b"\n", 0, position)
-            return Problem(f"{name}:{line + 1}", "is not valid YAML: has a character that YAML does not allow")
+            advice = ": is it UTF-16? save it as UTF-8" if "\0" in text else ""
+            return Problem(f"{name}:{line + 1}", f"is not valid YAML: has a character that YAML does not allow{advice}")
         case _:
             return Problem(name, "is not valid YAML")
 

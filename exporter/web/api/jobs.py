@@ -1,7 +1,7 @@
 """`/api/v1/jobs`: jobs registered, listed and let go by the programs that schedule them."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from types import MappingProxyType
 
@@ -9,16 +9,18 @@ from pydantic import BaseModel
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from exporter.errors import DeclaredJobError, RegistrationError, TooManyJobsError
+from exporter.forms import nearest
 from exporter.model import JobKey, JobSource, JobSpec
 from exporter.web.api import schemas
 from exporter.web.contract import Exporter
 from exporter.web.problems import problem
-from exporter.web.prometheus import account_asked, faults_of
+from exporter.web.prometheus import account_asked
 from exporter.web.request import Request, is_of_own_page
 
 JOBS_PATH = "/api/v1/jobs"
 JOB_PATH = "/api/v1/jobs/{account}/{module}/{job_id}"
 ACK_PATH = f"{JOB_PATH}/ack"
+_MOST_LISTED = 20
 NOT_KEPT = "It is done, but a restart would undo it: the state file can't be written now. Send the request again later."
 
 
@@ -74,7 +76,7 @@ def register(exporter: Exporter, request: Request) -> Response:
     specs = [_spec(body, exporter) for body in bodies]
     faults = faults or list(islice(_unconfigured(specs, exporter, is_list=is_list), schemas.MOST_FAULTS))
     if faults:
-        return problem(400, "Wrong body", "The body is not one job or a list of jobs; see errors.", faults)
+        return problem(400, "Wrong body", "Nothing is registered: each of the errors says what to change.", faults)
     return _take_in(specs, exporter, is_list=is_list)
 
 
@@ -99,12 +101,22 @@ def _spec(body: schemas.JobBody, exporter: Exporter) -> JobSpec:
 
 def _unconfigured(specs: Sequence[JobSpec], exporter: Exporter, *, is_list: bool) -> Iterator[schemas.Fault]:
     """Give each account and label that the configuration does not have."""
-    allowed = exporter.job_labels
-    known = f"; it has {', '.join(allowed)}" if allowed else ", which is empty"
     for number, spec in enumerate(specs):
-        labels = (f'labels: "{name}" is not in job_labels{known}' for name in spec.labels if name not in allowed)
-        for fault in (*faults_of(spec.key, exporter), *labels):
-            yield schemas.fault_at((number,) if is_list else (), fault)
+        place = (number,) if is_list else ()
+        if spec.key.account not in exporter.accounts:
+            yield schemas.fault_at((*place, "account"), _no_account(spec.key.account, exporter.accounts))
+        for name in spec.labels:
+            if name not in exporter.job_labels:
+                text = "is not in job_labels: add it there to allow it"
+                yield schemas.fault_at((*place, "labels", name), text)
+
+
+def _no_account(named: str, accounts: Collection[str]) -> str:
+    known = ", ".join(f'"{alias}"' for alias in islice(sorted(accounts), _MOST_LISTED))
+    if not named:
+        return f"is required, as there are several: {known}"
+    near = nearest(named, accounts)
+    return f'is no account; did you mean "{near}"?' if near else f"is no account; known: {known}"
 
 
 def _not_tracked(key: JobKey) -> Response:

@@ -21,9 +21,10 @@ _REFERENCES = "#/components/schemas/{model}"
 Document = dict[str, object]
 
 
-def openapi(exporter: Exporter, _: Request) -> Response:
-    """Give the document as JSON."""
-    return JSONResponse(openapi_document(exporter.accounts, exporter.job_labels))
+def openapi(exporter: Exporter, _: Request, path: str = "") -> Response:
+    """Give the document as JSON; `path` is what every path begins with as it is seen from outside."""
+    servers = {"servers": [{"url": path}]} if path else {}
+    return JSONResponse({**openapi_document(exporter.accounts, exporter.job_labels), **servers})
 
 
 def openapi_document(accounts: Collection[str], job_labels: Collection[str]) -> Document:
@@ -54,12 +55,15 @@ def _name_configured(body: dict[str, Any], accounts: Collection[str], job_labels
     account, labels = body["properties"]["account"], body["properties"]["labels"]
     account["enum"] = sorted(accounts)
     if len(accounts) == 1:
-        account["enum"].append("")
+        account["enum"] += ["", None]
+        account["type"] = ["string", "null"]
     else:
         del account["default"]
         body["required"] = ["account", "module", "job_id"]
     del labels["propertyNames"]
     [text] = labels.pop("patternProperties").values()
+    for value in (body["properties"]["name"], body["properties"]["group"], labels):
+        value["type"] = [value["type"], "null"]  # read as absent
     labels |= {"properties": dict.fromkeys(sorted(job_labels), text), "additionalProperties": False}
 
 

@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
+from exporter.forms import JOB_ID, LONGEST_TEXT, MODULE, TEXT, job_id_advice, module_advice, nearest
 from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, JobSource, JobState
 
 MOST_JOBS = 1000
@@ -17,11 +18,18 @@ _MOST_KEYS = 100
 _LONGEST_KEY = 256
 _ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 
-Text = Annotated[str, Field(max_length=256, pattern=_ONE_LINE)]
+Text = Annotated[str, Field(max_length=LONGEST_TEXT, pattern=_ONE_LINE)]
 Moment = Annotated[datetime, Field(description="UTC, as seen by the exporter.")]
 Fault = dict[str, str]
 """A JSON pointer, and what is wrong there."""
 Count = Annotated[int | None, Field(description="As Zoho answered it last; null where it did not.")]
+
+
+def _without_nulls(value: object) -> object:
+    """Read null as absent, as a file's key without a value is."""
+    if not isinstance(value, dict):
+        return value
+    return {key: inner for key, inner in value.items() if inner is not None or key not in JobBody.model_fields}
 
 
 def _bounded(value: object) -> object:
@@ -49,7 +57,16 @@ class JobBody(BaseModel):
     )
 
 
-_JOB: TypeAdapter[JobBody] = TypeAdapter(Annotated[JobBody, BeforeValidator(_bounded)])
+_JOB: TypeAdapter[JobBody] = TypeAdapter(Annotated[JobBody, BeforeValidator(_without_nulls), BeforeValidator(_bounded)])
+_EXPECTED = {
+    "account": "an account's alias",
+    "module": MODULE,
+    "job_id": JOB_ID,
+    "labels": "an object of names and texts",
+}
+_ADVICE = {"module": module_advice, "job_id": job_id_advice}
+_KEYS = ", ".join(JobBody.model_fields)
+_NUMBER = ", as a text in quotes: as a number it loses digits on its way"
 
 
 def _at(*path: str, **options: Any) -> Any:  # noqa: ANN401 - as pydantic's own, it stands for a value of any type
@@ -159,10 +176,31 @@ def _read(jobs: Iterable[tuple[tuple[int, ...], object]]) -> tuple[list[JobBody]
             bodies.append(_JOB.validate_python(job))
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False)
-            faults += [fault_at((*place, *detail["loc"]), detail["msg"]) for detail in details]
+            faults += [fault_at((*place, *detail["loc"]), _wording(detail, job)) for detail in details]
         if len(faults) >= MOST_FAULTS:
             break
     return bodies, faults[:MOST_FAULTS]
+
+
+def _wording(detail: ErrorDetails, job: object) -> str:
+    """Say what is wrong in the words that a file's mistakes are told in."""
+    path = detail["loc"]
+    name = str(path[0]) if path else ""
+    match detail["type"]:
+        case "too_many_keys" | "too_long_key":
+            return detail["msg"]
+        case "missing":
+            return "is required"
+        case "extra_forbidden":
+            near = nearest(name, JobBody.model_fields)
+            return f'unknown key; did you mean "{near}"?' if near else f"unknown key; known: {_KEYS}"
+        case _ if not path:
+            return "expected a job: an object with module and job_id"
+    value = job.get(name) if isinstance(job, dict) else None
+    if name == "job_id" and not isinstance(value, str):
+        return f"expected {JOB_ID}{_NUMBER}"
+    advice = _ADVICE[name](value) if name in _ADVICE and isinstance(value, str) else ""
+    return f"expected {_EXPECTED.get(name, TEXT) if len(path) == 1 else TEXT}{advice}"
 
 
 def fault_at(steps: Iterable[int | str], detail: str) -> Fault:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable
 from urllib.parse import quote, urlencode
 
-from exporter.model import JobKey, JobReport, JobState, TrackedJob
+from exporter.model import JobKey, JobReport, JobState, Snapshot, TrackedJob, UpstreamStatus
+from exporter.web.status.accounts import why_paused
 from exporter.web.status.phrases import ago, ahead, counted, lasting, share
 from exporter.web.status.standing import Standing, ended_badly, left_behind, standing_of
 
@@ -39,7 +40,7 @@ def look(job: TrackedJob) -> str:
     """Give the colour of the state and its sign, by itself: that polls fail is said beside it."""
     if job.state is JobState.COMPLETED and ended_badly(job):
         return "partly_failed"
-    if standing_of(job) is Standing.STALLED:
+    if job.delay:
         return "stalled"
     return "waiting" if job.state is JobState.UNKNOWN and not job.polled_at else job.state.value.casefold()
 
@@ -65,12 +66,31 @@ def end(job: TrackedJob, now: float) -> tuple[float, str] | None:
     return None if job.completes_at is None else (job.completes_at, ahead(job.completes_at, now))
 
 
-def next_poll(job: TrackedJob, now: float) -> tuple[float, str] | None:
-    """Give when a scrape polls the job again, and say it; `None` for never."""
+def next_poll(job: TrackedJob, now: float, held: str = "") -> tuple[float, str] | None:
+    """Give when a scrape polls the job again, and say it; `None` for never. `held` says what holds its account."""
     if job.is_terminal:
         return None
     at = job.first_seen_at if job.next_poll_at is None else job.next_poll_at
-    return at, f"next in {lasting(at - now)}" if at > now else "due at the next scrape"
+    if at > now:
+        return at, f"next in {lasting(at - now)}"
+    return at, f"held: {held}" if held else "due at the next scrape"
+
+
+def holds(snapshot: Snapshot) -> dict[str, str]:
+    """Say of each account that polls nothing for now what holds it."""
+    return {state.account.alias: why for state in snapshot.accounts if (why := _why_held(state.upstream))}
+
+
+def held_back(snapshot: Snapshot) -> int:
+    """Count the jobs that wait because their account polls nothing for now."""
+    held = holds(snapshot)
+    return sum(job.spec.key.account in held for job in snapshot.jobs if standing_of(job) is Standing.WAITING)
+
+
+def _why_held(upstream: UpstreamStatus) -> str:
+    if upstream.is_circuit_open and not upstream.token.is_valid and any(upstream.token.refresh_errors.values()):
+        return "Zoho gives no access token"
+    return why_paused(upstream)
 
 
 def note(job: TrackedJob, now: float) -> str:
@@ -99,6 +119,8 @@ _NOTES: dict[Standing, Callable[[TrackedJob, float], str]] = {
     ),
     Standing.PARTLY_FAILED: _partly_failed,
     Standing.STALLED: lambda job, now: f"stalled: no change for {lasting(now - (job.progressed_at or now))}",
+    Standing.TAKES_TOO_LONG: lambda job, now: f"takes too long: {lasting(now - (job.started_at or now))} so far",
+    Standing.WAITS_LONG: lambda job, now: f"waits long: {lasting(now - (job.progressed_at or now))} so far",
     Standing.SUSPENDED: _waiting,
     Standing.UNKNOWN: lambda job, _: "not documented by Zoho" if job.report else "last report is too old",
     Standing.RUNNING: lambda job, now: f"for {lasting(now - (job.started_at or now))}",

@@ -24,9 +24,14 @@ _WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
 
 class StatusPage:
-    """Writes the page. Immutable once built, so it may be shared among threads."""
+    """Writes the page. Immutable once built, so it may be shared among threads.
 
-    def __init__(self, telemetry_path: str) -> None:
+    Args:
+        telemetry_path: where the metrics are.
+        base: what the paths of its links begin with.
+    """
+
+    def __init__(self, telemetry_path: str, base: str = "") -> None:
         loader = PackageLoader("exporter.web.status")
         environment = Environment(
             loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -38,7 +43,7 @@ class StatusPage:
             "style": style,
             "script": script,
             "telemetry_path": telemetry_path,
-            "base": "",
+            "base": base,
             "docs_url": DOCS_URL,
             "version": __version__,
         }

@@ -278,6 +278,38 @@ def test_unforeseen_error_is_logged_and_counted(caplog: pytest.LogCaptureFixture
     assert scene.refresher.tally("acme").errors[("Leads", "other")] == 1
 
 
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        pytest.param(report(JobState.FAILED), ("WARNING", "job is FAILED"), id="failed"),
+        pytest.param(
+            report(JobState.COMPLETED, updated=49, failed=1, not_updated=0),
+            ("WARNING", "job is COMPLETED"),
+            id="in part",
+        ),
+        pytest.param(
+            report(JobState.COMPLETED, updated=49, failed=0, not_updated=1),
+            ("WARNING", "job is COMPLETED"),
+            id="left out",
+        ),
+        pytest.param(
+            report(JobState.COMPLETED, updated=50, failed=0, not_updated=0), ("INFO", "job is COMPLETED"), id="in full"
+        ),
+        pytest.param(report(), ("INFO", "job is RUNNING"), id="runs"),
+    ],
+)
+def test_state_is_logged_as_what_it_means(
+    caplog: pytest.LogCaptureFixture, end: JobReport, told: tuple[str, str]
+) -> None:
+    """What a person should look at is a warning; once, however often it is polled."""
+    caplog.set_level(logging.INFO)
+    scene = Scene(lambda _: end, keys=(LEADS,))
+    scene.scrape()
+    scene.clock.now += 60
+    scene.scrape()
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [told]
+
+
 def test_job_recovers() -> None:
     """The poll after a failed one clears the failure."""
     scene = Scene(fail(PassingError("timeout", "silence")))

@@ -18,7 +18,7 @@ def account() -> str:
 accounts:
   acme:
     data_center: eu
-    client_id: 1000.XXXX
+    client_id: 1000.ABCDEF
     client_secret: hunter2hunter2
     refresh_token: 1000.0123456789abcdef.0123456789abcdef
 """
@@ -28,7 +28,7 @@ accounts:
 def variables() -> dict[str, str]:
     """Variables that make one valid account, `default`."""
     return {
-        "ZOHO_CLIENT_ID": "1000.XXXX",
+        "ZOHO_CLIENT_ID": "1000.ABCDEF",
         "ZOHO_CLIENT_SECRET": "hunter2hunter2",
         "ZOHO_REFRESH_TOKEN": "1000.0123456789abcdef.0123456789abcdef",
         "ZOHO_DATA_CENTER": "us",

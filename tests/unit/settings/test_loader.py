@@ -19,9 +19,9 @@ accounts:
     data_center: in
     environment: sandbox
     api_version: v2.1
-    client_id: 1000.XXXX
+    client_id: 1000.ABCDEF
     client_secret: hunter2hunter2
-    refresh_token: letmein
+    refresh_token: 1000.0123456789abcdef.0123456789abcdef
     max_concurrency: 25
     daily_credit_budget: 20000
     credit_reserve: 0
@@ -64,6 +64,7 @@ log: {level: debug, format: json}
 
 def test_every_setting_of_the_file_is_read(load: _Load) -> None:
     """Each value arrives in its own type; durations are seconds."""
+    Path("0a1b2c3d.0").touch()  # a certificate's name by its hash
     settings = load(_FULL)
     acme, proxy = settings.accounts["acme"], settings.accounts["proxy"]
     assert (acme.data_center, acme.environment, acme.api_version) == (
@@ -71,7 +72,7 @@ def test_every_setting_of_the_file_is_read(load: _Load) -> None:
         Environment.SANDBOX,
         "v2.1",
     )
-    assert (acme.client_id, acme.max_concurrency, acme.data_center_name) == ("1000.XXXX", 25, "in")
+    assert (acme.client_id, acme.max_concurrency, acme.data_center_name) == ("1000.ABCDEF", 25, "in")
     assert (proxy.accounts_url, proxy.api_url) == ("http://127.0.0.1:8080", "http://127.0.0.1:8081")
     assert (proxy.data_center, proxy.data_center_name) == (None, "custom")
     assert (acme.daily_credit_budget, acme.credit_reserve) == (20_000, 0)

@@ -104,12 +104,15 @@ def test_no_variable_stands_for_two_settings() -> None:
 
 
 def test_page_example_is_accepted(page: str, tmp_path: Path) -> None:
-    """The file that people copy names no setting that does not exist."""
+    """The file that people copy names no setting that does not exist; what they must replace is told."""
     example = page.split("```yaml\n")[1].split("```", maxsplit=1)[0]
     for name in ("client_secret", "refresh_token"):
-        (tmp_path / name).write_text("word", encoding="utf-8")
+        (tmp_path / name).write_text("1000.0123456789abcdef.0123456789abcdef" if name == "refresh_token" else "word")
+        (tmp_path / name).chmod(0o600)
         example = example.replace(f"/run/secrets/zoho_{name}", str(tmp_path / name))
     (tmp_path / "zoho.yaml").write_text(example, encoding="utf-8")
     settings = load_settings(tmp_path / "zoho.yaml", environ={}, dotenv_file=None, secrets_dir=tmp_path / "absent")
     assert len(settings.job_specs) == 2
-    assert settings.warnings == ()
+    assert [warning.message for warning in settings.warnings] == [
+        "accounts.acme.client_id: looks like a placeholder: put Zoho's own value in its place"
+    ]

@@ -11,13 +11,18 @@ _Problems = Callable[..., list[str]]
 
 _DATA_CENTERS = "us, eu, in, au, cn, jp, ca, sa, uk, ae"
 _TOP_LEVEL = (
-    "accounts, jobs, job_labels, job_files, stale_after, retention, unknown_retention, max_jobs, probe_retention, "
+    "accounts, jobs, job_labels, job_files, stale_after, stalled_after, takes_too_long_after, waits_long_after, "
+    "retention, unknown_retention, max_jobs, probe_retention, "
     "max_probed_jobs, discovery_linger, poll_timeout, connect_timeout,"
     " scrape_timeout, scrape_timeout_offset, ca_bundle, proxy_url, schedule, state, web, log"
 )
 _OF_AN_ACCOUNT = (
     "data_center, environment, api_version, client_id, client_secret, client_secret_file, refresh_token,"
     " refresh_token_file, max_concurrency, daily_credit_budget, credit_reserve, accounts_url, api_url"
+)
+_OF_WEB = (
+    "listen_address, systemd_socket, telemetry_path, disable_exporter_metrics, external_url, route_prefix,"
+    " api_token_file, config_file, max_requests"
 )
 
 # Each text follows the six lines of a valid account, so it begins on line 7.
@@ -36,7 +41,7 @@ _AFTER_AN_ACCOUNT = {
     "unknown null key": ("    data_centre:", '7: accounts.acme.data_centre: unknown key; did you mean "data_center"?'),
     "unknown web key": (
         "web: {zzz: 1}",
-        "7: web.zzz: unknown key; known: listen_address, telemetry_path, api_token_file, config_file, max_requests",
+        f"7: web.zzz: unknown key; known: {_OF_WEB}",
     ),
     "unknown log key": ("log: {levle: info}", '7: log.levle: unknown key; did you mean "level"?'),
     "unknown job key": (
@@ -82,8 +87,8 @@ _AFTER_AN_ACCOUNT = {
         "  a b: {data_center: us, client_id: x, client_secret: x, refresh_token: x}",
         '7: accounts.a b: "a b" is not an account alias: 1 to 64 letters, digits, _ . or -',
     ),
-    "jobs is a mapping": ("jobs: {a: 1}", "7: jobs: expected a list"),
-    "jobs is a word": ("jobs: a", "7: jobs: expected a list"),
+    "jobs is a mapping": ("jobs: {a: 1}", '7: jobs: expected a list: begin each entry with "- "'),
+    "jobs is a word": ("jobs: a", '7: jobs: expected a list: begin each entry with "- "'),
     "job is a word": (
         "jobs:\n- a",
         "8: jobs[0]: expected a mapping of settings; known: account, module, job_id, name, group, labels, acknowledged",
@@ -95,7 +100,10 @@ _AFTER_AN_ACCOUNT = {
     ),
     "scientific job id": (
         "jobs: [{module: L, job_id: 1e5}]",
-        '7: jobs[0].job_id: "1e5" is not a job id: digits only, exactly as Zoho gave them',
+        (
+            '7: jobs[0].job_id: "1e5" is not a job id: digits only, exactly as Zoho gave them; a spreadsheet or a'
+            " program made a number of it and lost its digits: take it from Zoho's answer again"
+        ),
     ),
     "underscored job id": (
         "jobs: [{module: L, job_id: 1_000}]",
@@ -139,14 +147,17 @@ _AFTER_AN_ACCOUNT = {
     ),
     "labels is a list": (
         "jobs: [{module: L, job_id: 1, labels: [a]}]",
-        "7: jobs[0].labels: expected a mapping",
+        "7: jobs[0].labels: expected a mapping: each name with a colon behind it, its value indented below",
     ),
     "label name": (
         "job_labels: [__a]",
         '7: job_labels[0]: "__a" is not a label name: letters, digits or _, no digit first, no __ first',
     ),
     "repeated label": ("job_labels: [a, a]", '7: job_labels: "a" is listed twice'),
-    "duration": ("retention: 2 weeks", '7: retention: "2 weeks" is not a duration such as 15s, 1m30s, 7d or 500ms'),
+    "duration": (
+        "retention: 2 weeks",
+        '7: retention: "2 weeks" is not a duration such as 15s, 1m30s, 7d or 500ms; did you mean "2w"?',
+    ),
     "duration is a mapping": ("retention: {a: 1}", "7: retention: expected a duration from 0s to 3650d, not a mapping"),
     "duration out of range": ("poll_timeout: 0", '7: poll_timeout: "0" is out of range: from 100ms to 5m'),
     "stale before the next poll": (
@@ -185,7 +196,7 @@ _AFTER_AN_ACCOUNT = {
     ),
     "a bad duration is longer than nothing": (
         "schedule: {longest: 1 day}",
-        '7: schedule.longest: "1 day" is not a duration such as 15s, 1m30s, 7d or 500ms',
+        '7: schedule.longest: "1 day" is not a duration such as 15s, 1m30s, 7d or 500ms; did you mean "1d"?',
     ),
     "offset eats the deadline": (
         "scrape_timeout: 1s\nscrape_timeout_offset: 1s",
@@ -223,10 +234,7 @@ _AFTER_AN_ACCOUNT = {
     ),
     "section is a word": (
         "web: 7",
-        (
-            "7: web: expected a mapping of settings; known: listen_address, telemetry_path, api_token_file,"
-            " config_file, max_requests"
-        ),
+        f"7: web: expected a mapping of settings; known: {_OF_WEB}",
     ),
     "state is a path": ("state: memory", "7: state: expected a mapping of settings; known: path"),
     "empty state path": ("state: {path: ''}", '7: state.path: "" is not a path'),
@@ -257,8 +265,8 @@ _AFTER_AN_ACCOUNT = {
         '7: accounts.acme.credit_reserve: "unlimited" is not a whole number from 0 to 10000000',
     ),
     "log level": (
-        "log: {level: warn}",
-        '7: log.level: "warn" is not one of debug, info, warning, error; did you mean "warning"?',
+        "log: {level: warnin}",
+        '7: log.level: "warnin" is not one of debug, info, warning, error, warn; did you mean "warning"?',
     ),
     "complex key": ("? [a]\n: 1", "7: has a key that is not a plain word"),
     "tag": ("retention: !fresh 1s", "7: retention: has a YAML tag: put a value that begins with ! in quotes"),
@@ -284,7 +292,7 @@ _NO_FILE = {
     "unknown flag": (
         {},
         {"web.port": 1},
-        "--web.port: unknown key; known: listen_address, telemetry_path, api_token_file, config_file, max_requests",
+        f"--web.port: unknown key; known: {_OF_WEB}",
     ),
     "variable": (
         {"ZOHO_LOG__FORMAT": "xml"},
@@ -299,7 +307,7 @@ _NO_FILE = {
     "job without an id": (
         {"ZOHO_JOBS": "Leads,Leads/1"},
         {},
-        'ZOHO_JOBS: "Leads": expected Module/job_id or account/Module/job_id',
+        'ZOHO_JOBS: "Leads": expected Module/job_id or account/Module/job_id, such as Leads/3524033000006027001',
     ),
     "job id": (
         {"ZOHO_JOBS": "Leads/1x"},
@@ -390,7 +398,7 @@ def test_dotenv_is_refused(problems: _Problems, variables: dict[str, str]) -> No
     """The file is the place, the variable begins the message."""
     Path(".env").write_text("ZOHO_RETENTION=soon\nZOHO_JOBS=x\n", encoding="utf-8")
     assert problems(None, variables) == [
-        '.env: ZOHO_JOBS: "x": expected Module/job_id or account/Module/job_id',
+        '.env: ZOHO_JOBS: "x": expected Module/job_id or account/Module/job_id, such as Leads/3524033000006027001',
         '.env: ZOHO_RETENTION: "soon" is not a duration such as 15s, 1m30s, 7d or 500ms',
     ]
 
@@ -398,7 +406,7 @@ def test_dotenv_is_refused(problems: _Problems, variables: dict[str, str]) -> No
 def test_dotenv_must_be_text(problems: _Problems, variables: dict[str, str]) -> None:
     """Bytes that are not UTF-8 are told of, not shown."""
     Path(".env").write_bytes(b"ZOHO_CLIENT_SECRET=\xff\xfe")
-    assert problems(None, variables) == [".env: is not UTF-8 text"]
+    assert problems(None, variables) == [".env: is not UTF-8 text: save it as UTF-8"]
 
 
 def test_no_account_says_how_to_start(problems: _Problems) -> None:
@@ -415,17 +423,22 @@ def test_no_account_says_how_to_start(problems: _Problems) -> None:
 def test_empty_file_is_no_file(problems: _Problems, text: str) -> None:
     """An empty file is allowed; what is missing is an account."""
     (only,) = problems(text)
-    assert only.startswith("accounts: no account is configured")
+    assert only.startswith("zoho.yaml:1: accounts: ")
+    assert "no account is configured" in only
 
 
 def test_accounts_of_the_wrong_kind(problems: _Problems, variables: dict[str, str]) -> None:
     """The wrong value is told of, even where variables would replace it."""
-    assert problems("accounts: 5", variables) == ["zoho.yaml:1: accounts: expected a mapping"]
+    assert problems("accounts: 5", variables) == [
+        "zoho.yaml:1: accounts: expected a mapping: each name with a colon behind it, its value indented below"
+    ]
 
 
 def test_jobs_of_the_wrong_kind(problems: _Problems, variables: dict[str, str]) -> None:
     """ZOHO_JOBS does not hide it."""
-    assert problems("jobs: 5", variables | {"ZOHO_JOBS": "Leads/1"}) == ["zoho.yaml:1: jobs: expected a list"]
+    assert problems("jobs: 5", variables | {"ZOHO_JOBS": "Leads/1"}) == [
+        'zoho.yaml:1: jobs: expected a list: begin each entry with "- "'
+    ]
 
 
 def test_incomplete_account_by_variables_points_at_the_files(problems: _Problems, account: str) -> None:

@@ -119,7 +119,7 @@ def test_credentials_are_read_anew(load: _Load, account: str) -> None:
         (b" \n", "is empty"),
         (b"two words", "holds more than one word or line: expected the secret alone"),
         (b"two\nlines", "holds more than one word or line: expected the secret alone"),
-        (b"\xff", "is not UTF-8 text"),
+        (b"\xff", "is not UTF-8 text: save it as UTF-8"),
         (b"x" * 65_537, "is larger than 64 KiB: expected a secret alone"),
     ],
 )

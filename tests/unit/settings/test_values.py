@@ -122,7 +122,7 @@ def test_listen_address_is_split_and_joined(text: str, address: ListenAddress) -
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("9000", '"9000" is not host:port, :port or [IPv6 address]:port'),
+        ("9000", '"9000" is not host:port, :port or [IPv6 address]:port; did you mean ":9000"?'),
         ("::1:80", '"::1:80" is not host:port, :port or [IPv6 address]:port'),
         (":", '":" has no port from 0 to 65535 after its last colon'),
         (":65536", '":65536" has no port from 0 to 65535 after its last colon'),

@@ -1,5 +1,6 @@
 """Variables: of the environment, of `.env`, and as files of a secrets directory."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def test_unfit_file_of_the_secrets_directory_is_refused(
     assert problems(None, variables) == [
         "secrets/zoho_retention: is empty",
         "secrets/zoho_client_secret: is empty",
-        'secrets/zoho_log__level: "loud" is not one of debug, info, warning, error',
+        'secrets/zoho_log__level: "loud" is not one of debug, info, warning, error, warn',
     ]
 
 
@@ -114,3 +115,69 @@ def test_large_dotenv_is_refused(problems: Callable[..., list[str]], variables: 
     """Nobody writes one."""
     Path(".env").write_text("#" * 70_000, encoding="utf-8")
     assert problems(None, variables) == [".env: is larger than 64 KiB"]
+
+
+def test_dotenv_where_nobody_may_look_is_none(load: _Load, variables: dict[str, str]) -> None:
+    """A program that another user starts, from a home that only its owner may enter, goes on and says so."""
+    Path("home").mkdir()
+    os.chdir("home")
+    Path().chmod(0o600)
+    is_root = os.geteuid() == 0
+    if is_root:  # who may look anywhere
+        os.seteuid(65534)
+    try:
+        settings = load(None, variables | {"ZOHO_JOBS": "Leads/1"})
+    finally:
+        if is_root:
+            os.seteuid(0)
+        Path("..", "home").resolve().chmod(0o700)
+    assert settings.warnings == (
+        Problem(".env", "can't be looked for, as its directory may not be searched by this user: left out"),
+    )
+
+
+def test_dotenv_that_may_not_be_read_is_refused(problems: Callable[..., list[str]], variables: dict[str, str]) -> None:
+    """It is there, and somebody meant it to be read."""
+    Path(".env").touch(mode=0o000)
+    is_root = os.geteuid() == 0
+    if is_root:
+        Path().chmod(0o755)
+        os.seteuid(65534)
+    try:
+        [told] = problems(None, variables)
+    finally:
+        if is_root:
+            os.seteuid(0)
+    assert told.startswith(".env: may not be read by uid ")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ZOHO_PROXY_PORT", "tcp://10.0.0.1:3128"),
+        ("ZOHO_JOBS_PORT", "udp://10.0.0.1:53"),
+        ("ZOHO_STATE_PATH_SERVICE_HOST", "10.0.0.1"),
+        ("ZOHO_STATE_PATH_SERVICE_PORT", "80"),
+        ("ZOHO_STATE_PATH_SERVICE_PORT_HTTP", "80"),
+        ("ZOHO_STATE_PATH_PORT_80_TCP_ADDR", "10.0.0.1"),
+    ],
+)
+def test_link_to_a_service_is_no_slip(load: _Load, variables: dict[str, str], name: str, text: str) -> None:
+    """Kubernetes sets them for every service of the namespace whose name begins with zoho."""
+    assert load(None, variables | {"ZOHO_JOBS": "Leads/1", name: text}).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("ZOHO_DC", "ZOHO_DATA_CENTER"),
+        ("ZOHO_SECRET", "ZOHO_CLIENT_SECRET"),
+        ("ZOHO_TOKEN", "ZOHO_REFRESH_TOKEN"),
+        ("zoho_client_id", "ZOHO_CLIENT_ID"),
+        ("ZOHO_CONFIG_FILE", "the flag --config.file"),
+    ],
+)
+def test_other_word_for_a_variable_is_told(load: _Load, variables: dict[str, str], name: str, near: str) -> None:
+    """No spelling is near, and yet it is plain what is meant."""
+    [warning] = load(None, variables | {"ZOHO_JOBS": "Leads/1", name: "x"}).warnings
+    assert warning == Problem(name, f"not a variable of ours and ignored; did you mean {near}?")

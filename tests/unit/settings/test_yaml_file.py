@@ -11,14 +11,18 @@ from exporter.settings.sources.tree import Place, Tree
 from exporter.settings.sources.yaml_file import read_yaml
 
 _MALFORMED = {
-    "unclosed bracket": (b"a: [1", "1", "is not valid YAML: did not find expected ',' or ']'"),
+    "unclosed bracket": (
+        b"a: [1",
+        "1",
+        "is not valid YAML: did not find expected ',' or ']'; is a bracket not closed, or a comma missing?",
+    ),
     "unknown alias": (b"a: 1\nb: *hunter2", "2", "is not valid YAML: found undefined alias …"),
     "tab": (b"a:\n\tb: 1", "2", "is not valid YAML: is indented by a tab, where only spaces may stand"),
     "two documents": (b"a: 1\n---\nb: 1", "2", "is not valid YAML: but found another document"),
     "control character": (b"a: 1\nb: \x01", "2", "is not valid YAML: has a character that YAML does not allow"),
     "impossible escape": (b'a: "\\UFFFFFFFF"', "1", "is not valid YAML: found invalid Unicode character escape code"),
     "deep": (b"[" * 20_000, "", "is nested too deeply"),
-    "not UTF-8": (b"a: \xff", "", "is not UTF-8 text"),
+    "not UTF-8": (b"a: \xff", "", "is not UTF-8 text: save it as UTF-8"),
     "list": (b"- a", "", "expected a mapping at the top level, such as accounts: and jobs:"),
     "word": (b"a", "", "expected a mapping at the top level, such as accounts: and jobs:"),
     "large": (b"#" * (4 * 1024 * 1024 + 1), "", "is larger than 4 MiB"),

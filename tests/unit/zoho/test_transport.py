@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 import requests
+from certificates import open_authority
+from programs import Program
 from requests_mock import Mocker
 from samples import NOW, Clock, transport_options
 from unit.zoho.loopback import Behaviour, Certificate, Inside, StartServer
@@ -989,6 +991,25 @@ def test_a_certificate_for_another_name_is_refused(
     transport = open_transport(context=tls_context(certificate.file))
     error = failure(lambda: transport.get(f"https://localhost:{server.port}/", {}, {}))
     assert (type(error), error.code) == (UnsentError, "tls")
+    assert "Hostname mismatch, certificate is not valid for 'localhost'" in error.message
+    assert "another host" in error.advice
+
+
+def test_a_certificate_that_breaks_the_rules_is_told_whole(
+    open_transport: OpenTransport, start_server: StartServer, program: Program, tmp_path: Path
+) -> None:
+    """Python is strict from 3.13 on: a company's own CA may be trusted, and its certificate be unsound all the same."""
+    extensions = ("basicConstraints=CA:TRUE", "keyUsage=keyCertSign")
+    company = open_authority(program("openssl"), tmp_path, "company", *extensions)
+    issued = company.issue("server")
+    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_context.load_cert_chain(issued.file, issued.key)
+    context = tls_context(company.identity.file)
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    server = start_server(answering(OK), context=server_context)
+    error = failure(lambda: open_transport(context=context).get(f"https://{server.address}/", {}, {}))
+    assert error.message == "the certificate can't be verified: Basic Constraints of CA cert not marked critical"
+    assert "breaks the rules for certificates" in error.advice
 
 
 def test_plain_http_where_tls_is_expected_is_a_tls_fault(transport: Caller, start_server: StartServer) -> None:

@@ -124,14 +124,14 @@ def test_end_that_is_not_there_is_not_acknowledged(
         pytest.param({**BODY, "name": "two\nlines"}, ["/name"], id="two lines"),
         pytest.param({**BODY, "name": "\ud800"}, ["/name"], id="half a character"),
         pytest.param({**BODY, "name": "x" * 257}, ["/name"], id="too long"),
-        pytest.param({**BODY, "account": "other"}, [""], id="unknown account"),
-        pytest.param({**BODY, "labels": {"planet": "mars"}}, [""], id="label not allowed"),
+        pytest.param({**BODY, "account": "other"}, ["/account"], id="unknown account"),
+        pytest.param({**BODY, "labels": {"planet": "mars"}}, ["/labels/planet"], id="label not allowed"),
         pytest.param(
             {**BODY, "labels": {"\ud800": "mars"}}, ["/labels/\ufffd\ufffd\ufffd"], id="half a character as a label"
         ),
         pytest.param({**BODY, "a/b~c": 1}, ["/a~1b~0c"], id="key that a pointer escapes"),
         pytest.param([BODY, {**BODY, "module": 1}], ["/1/module"], id="second of a list"),
-        pytest.param([BODY, {**BODY, "account": "other"}], ["/1"], id="unknown account in a list"),
+        pytest.param([BODY, {**BODY, "account": "other"}], ["/1/account"], id="unknown account in a list"),
         pytest.param([], [""], id="empty list"),
         pytest.param([BODY] * 1001, [""], id="too many"),
         pytest.param("Leads", [""], id="a text"),
@@ -145,6 +145,77 @@ def test_wrong_body_is_refused(url: str, exporter: PlayedExporter, body: object,
     assert (answer.status_code, answer.json()["status"]) == (400, 400)
     assert [error["pointer"] for error in answer.json()["errors"]] == pointers
     assert exporter.jobs == {}
+
+
+_AN_ID = "expected a job id: digits only, exactly as Zoho gave them"
+_A_NUMBER = f"{_AN_ID}, as a text in quotes: as a number it loses digits on its way"
+_A_MODULE = "expected a module's API name: a letter, then letters, digits or _, such as Leads"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        pytest.param({"module": "Leads"}, {"/job_id": "is required"}, id="no id"),
+        pytest.param(
+            {"module": None, "job_id": None}, dict.fromkeys(("/module", "/job_id"), "is required"), id="nulls"
+        ),
+        pytest.param({**BODY, "job_id": 3524033000006027001}, {"/job_id": _A_NUMBER}, id="id as a number"),
+        pytest.param({**BODY, "job_id": 3.52e18}, {"/job_id": _A_NUMBER}, id="id as a float"),
+        pytest.param(
+            {**BODY, "job_id": "zcrm_3524033000006027001"},
+            {"/job_id": f'{_AN_ID}; did you mean "3524033000006027001"?'},
+            id="id with a prefix",
+        ),
+        pytest.param(
+            {**BODY, "module": "Sales Orders"},
+            {"/module": f'{_A_MODULE}; did you mean "Sales_Orders"? Setup > APIs and SDKs lists the names'},
+            id="a module's label",
+        ),
+        pytest.param({**BODY, "jobid": "1"}, {"/jobid": 'unknown key; did you mean "job_id"?'}, id="near key"),
+        pytest.param(
+            {**BODY, "zzz": "1"},
+            {"/zzz": "unknown key; known: account, module, job_id, name, group, labels"},
+            id="far key",
+        ),
+        pytest.param(
+            {**BODY, "name": 7}, {"/name": "expected a text of one line with at most 256 characters"}, id="name"
+        ),
+        pytest.param(
+            {**BODY, "labels": {"team": 7}},
+            {"/labels/team": "expected a text of one line with at most 256 characters"},
+            id="label's value",
+        ),
+        pytest.param({**BODY, "labels": []}, {"/labels": "expected an object of names and texts"}, id="labels"),
+        pytest.param(
+            {**BODY, "account": "acne"}, {"/account": 'is no account; did you mean "acme"?'}, id="near account"
+        ),
+        pytest.param({**BODY, "account": "zzz"}, {"/account": 'is no account; known: "acme"'}, id="far account"),
+        pytest.param(
+            {**BODY, "labels": {"planet": "mars"}},
+            {"/labels/planet": "is not in job_labels: add it there to allow it"},
+            id="label not allowed",
+        ),
+        pytest.param("Leads", {"": "expected a job: an object with module and job_id"}, id="a text"),
+    ],
+)
+def test_refusal_says_what_to_change(url: str, body: object, told: dict[str, str]) -> None:
+    """In the words that a file's mistakes are told in, each at its value."""
+    assert {error["pointer"]: error["detail"] for error in post(url, body).json()["errors"]} == told
+
+
+def test_account_left_out_among_several_is_told(serve: Serve) -> None:
+    """The accounts to choose from are named."""
+    exporter = PlayedExporter(accounts=("acme", "other"))
+    url = serve(create_gate(OPTIONS, exporter, token_guard("swordfish"))).url + "/api/v1/jobs"
+    [error] = post(url, {"module": "Leads", "job_id": "35"}).json()["errors"]
+    assert error == {"pointer": "/account", "detail": 'is required, as there are several: "acme", "other"'}
+
+
+def test_null_is_absent(url: str, exporter: PlayedExporter) -> None:
+    """Many programs write a value that they do not have as null."""
+    body = {"account": None, "module": "Leads", "job_id": LEADS.job_id, "name": None, "group": None, "labels": None}
+    assert post(url, body).status_code == 201
+    assert exporter.jobs[LEADS].spec.name == ""
 
 
 @pytest.mark.parametrize(
@@ -255,7 +326,7 @@ MANY = [{**BODY, "job_id": str(number), "labels": {f"bad {label}": 1 for label i
         pytest.param({**BODY, "labels": {"x" * 900_000: "y"}}, "/labels", id="long label"),
         pytest.param({f"{key}": 1 for key in range(80_000)}, "", id="keys"),
         pytest.param({"x" * 900_000: 1}, "", id="long key"),
-        pytest.param({**BODY, "account": "x" * 900_000}, "", id="long account"),
+        pytest.param({**BODY, "account": "x" * 900_000}, "/account", id="long account"),
         pytest.param(MANY, "/0/labels/bad 0", id="labels of many jobs"),
         pytest.param([1] * 300_000, "", id="jobs"),
         pytest.param([{}] * 1000, "/0/module", id="empty jobs"),

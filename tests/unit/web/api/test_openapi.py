@@ -16,7 +16,7 @@ def test_only_account_may_be_left_out() -> None:
     """Where there is one account a body need not name it."""
     schema = body_schema("acme")
     assert schema["required"] == ["module", "job_id"]
-    assert schema["properties"]["account"]["enum"] == ["acme", ""]  # type: ignore[index]
+    assert schema["properties"]["account"]["enum"] == ["acme", "", None]  # type: ignore[index]
 
 
 def test_one_of_several_accounts_must_be_named() -> None:

@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 import pytest
-from samples import DEALS, FAILURE, LEADS, NOW, report, tracked
+from samples import DEALS, FAILURE, LEADS, NOW, account, report, snapshot_of, tracked, upstream
 
-from exporter.model import JobReport, JobSource, JobSpec, JobState, TrackedJob
+from exporter.model import Delay, JobReport, JobSource, JobSpec, JobState, TokenStatus, TrackedJob, UpstreamStatus
 from exporter.web.status.jobs import (
     end,
     explain_url,
     failed_share,
+    held_back,
+    holds,
     in_order,
     look,
     next_poll,
@@ -50,6 +52,34 @@ def test_job_that_was_never_polled() -> None:
     assert next_poll(job, LATER) == (NOW, "due at the next scrape")
 
 
+def test_job_that_its_account_holds_says_so() -> None:
+    """It is due, and no scrape polls it: what holds it is named; one that is not due yet is not held."""
+    assert next_poll(tracked(), LATER, "Zoho gives no access token") == (NOW, "held: Zoho gives no access token")
+    assert next_poll(RUNNING, LATER, "Zoho gives no access token") == (NOW + 645, "next in 45 s")
+
+
+REFUSED = TokenStatus(is_valid=False, expires_at=None, refresh_errors={"invalid_code": 1})
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        pytest.param(upstream(), {}, id="nothing"),
+        pytest.param(
+            upstream(is_circuit_open=True), {"acme": "Zoho asked to slow down, or gives no token"}, id="a pause"
+        ),
+        pytest.param(
+            upstream(is_circuit_open=True, token=REFUSED), {"acme": "Zoho gives no access token"}, id="a refused token"
+        ),
+    ],
+)
+def test_what_holds_an_account_is_named(state: UpstreamStatus, told: dict[str, str]) -> None:
+    """Jobs that wait for it are counted: those that Zoho knows to run are not."""
+    snapshot = snapshot_of(tracked(), RUNNING, accounts=[account(state)])
+    assert holds(snapshot) == told
+    assert held_back(snapshot) == len(told)
+
+
 ENDED = replace(RUNNING, next_poll_at=None, finished_at=NOW + 300, completes_at=None, records_per_second=None)
 DONE = report(JobState.COMPLETED, updated=50, failed=0, not_updated=0)
 
@@ -84,11 +114,25 @@ DONE = report(JobState.COMPLETED, updated=50, failed=0, not_updated=0)
             id="failed before we looked",
         ),
         pytest.param(
-            replace(RUNNING, is_stalled=True, progressed_at=NOW),
+            replace(RUNNING, delay=Delay.STALLED, progressed_at=NOW),
             "stalled",
             "Running",
             "stalled: no change for 10 min",
             id="stalled",
+        ),
+        pytest.param(
+            replace(RUNNING, delay=Delay.TAKES_TOO_LONG, started_at=NOW),
+            "stalled",
+            "Running",
+            "takes too long: 10 min so far",
+            id="takes too long",
+        ),
+        pytest.param(
+            replace(RUNNING, report=report(JobState.QUEUED), delay=Delay.WAITS_LONG, progressed_at=NOW),
+            "stalled",
+            "Queued",
+            "waits long: 10 min so far",
+            id="waits long",
         ),
         pytest.param(
             replace(RUNNING, report=report(JobState.SUSPENDED)), "suspended", "Suspended", "for 15 s", id="suspended"

@@ -1,0 +1,84 @@
+"""What a start would refuse, drop or be surprised by: found all at once, and without starting."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from exporter.app.accounts import endpoints
+from exporter.errors import ConfigurationError, Problem
+from exporter.model import JobKey
+from exporter.settings import Settings, Sources, matching, read_web_config, state_file
+from exporter.state import inspect_state
+from exporter.web import WebConfig
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found: `refused` ends a start, `dropped` are jobs that it does without."""
+
+    loaded: Settings | None
+    jobs: frozenset[JobKey]
+    refused: tuple[Problem, ...]
+    dropped: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+    def settings(self) -> Settings:
+        """Give the settings that a start can use.
+
+        Raises:
+            ConfigurationError: there are none; with all that was found.
+        """
+        if self.loaded is None or self.refused:
+            raise ConfigurationError((*self.refused, *self.dropped), self.warnings)
+        return self.loaded
+
+
+def inspect(sources: Sources) -> Inspection:
+    """Look at everything that the sources name, right or wrong."""
+    refused: list[Problem] = []
+    config_file, state_path = sources.path("web.config_file"), sources.path("state.path")
+    loaded = _attempt(sources.settings, refused)
+    _attempt(lambda: config_file and WebConfig(config_file, read_web_config), refused)
+    refused += _state(sources, state_path)
+    reading = sources.job_files()
+    jobs = frozenset(spec.key for spec in (*(loaded.job_specs if loaded else ()), *reading.specs))
+    dropped, warnings = list(reading.problems), list(sources.warnings)
+    if loaded:
+        refused += _proxies(loaded)
+        dropped += _too_many(sources, loaded, len(jobs))
+        warnings += _without_files(loaded)
+    return Inspection(loaded, jobs, tuple(refused), tuple(dropped), tuple(warnings))
+
+
+def _attempt(look: Callable[[], T], refused: list[Problem]) -> T | None:
+    try:
+        return look()
+    except ConfigurationError as error:
+        refused += error.problems
+    return None
+
+
+def _state(sources: Sources, path: Path | None) -> Iterator[Problem]:
+    found: list[Problem] = []
+    _attempt(lambda: inspect_state(state_file(path)), found)
+    yield from (sources.problem("state.path", problem.message) if path else problem for problem in found)
+
+
+def _too_many(sources: Sources, settings: Settings, count: int) -> Iterator[Problem]:
+    if count > settings.max_jobs:
+        text = f"{count} jobs are listed, and max_jobs is {settings.max_jobs}: raise it, or list fewer jobs"
+        yield sources.problem("max_jobs", text)
+
+
+def _without_files(settings: Settings) -> Iterator[Problem]:
+    for pattern in settings.job_files:
+        if not matching([pattern]):
+            yield Problem("job_files", f"no file matches {pattern}")
+
+
+def _proxies(settings: Settings) -> Iterator[Problem]:
+    found = (endpoints(account) for account in settings.accounts.values())
+    yield from settings.proxy_problems({url for each in found for url in (each.accounts_url, each.api_url)})
