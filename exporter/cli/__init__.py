@@ -8,7 +8,7 @@ from typing import NoReturn
 from exporter import DOCS_URL, __version__
 from exporter.cli import check, demo, run, simulate
 from exporter.cli.command import PROGRAM, Command, counted
-from exporter.cli.mistakes import unknown_command, unknown_words
+from exporter.cli.typos import unknown_command, unknown_words
 from exporter.errors import ConfigurationError
 from exporter.settings import default_of
 

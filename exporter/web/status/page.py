@@ -4,7 +4,6 @@ Style and script stand in the page itself, so that it needs nothing else; the co
 hashes and lets nothing else run.
 """
 
-import re
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -19,8 +18,7 @@ from exporter.web.contract import Exporter
 from exporter.web.request import Request
 from exporter.web.status import accounts, filters, jobs, notices, phrases
 from exporter.web.status.standing import Standing, standing_of
-
-_WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
+from exporter.weights import weighed
 
 
 class StatusPage:
@@ -102,14 +100,8 @@ class StatusPage:
 
 def _asks_for_html(accept: str) -> bool:
     """Whether HTML is named, and plain text is not wanted more: a program that takes anything gets plain text."""
-    weights = dict(_weighed(offer) for offer in accept.split(","))
+    weights = {media_type: weight for media_type, _, weight in weighed(accept)}
     return 0 < weights.get("text/html", 0.0) >= weights.get("text/plain", 0.0)
-
-
-def _weighed(offer: str) -> tuple[str, float]:
-    media_type, *parameters = (part.strip().lower() for part in offer.split(";"))
-    weight = next((text.removeprefix("q=") for text in parameters if text.startswith("q=")), "1")
-    return media_type, float(weight) if _WEIGHT.fullmatch(weight) else 1.0
 
 
 def _headers(style: str, script: str) -> dict[str, str]:

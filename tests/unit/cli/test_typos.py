@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.cli.mistakes import unknown_command, unknown_words
+from exporter.cli.typos import unknown_command, unknown_words
 
 FLAGS = {
     "run": ("--config.file", "--web.listen-address", "--web.config.file", "--log.level"),
