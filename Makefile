@@ -26,8 +26,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo test attack lint format check bench bench-credits bench-abuse bench-disk soak mutate golden \
-	screenshots manifests lock clean programs dashboards demo-stack test-wheel dist image-test systemd-test lint-deploy \
-	lint-chart
+	mutate-rules prometheus-3 screenshots manifests lock clean programs dashboards demo-stack test-wheel dist image-test \
+	systemd-test lint-deploy lint-chart
 
 help: ## list these verbs
 	@echo "make <verb>, where the verb is one of"
@@ -125,6 +125,13 @@ soak: $(RUN) ## scrape hard for ten minutes, and watch memory, threads and open 
 mutate: $(DEV) ## break the code in small ways, and list what no unit test notices; one module: ARGS=exporter/zoho/wire.py
 	@$(BIN)/python scripts/mutate.py $(ARGS)
 
+mutate-rules: programs $(DEV) ## break rules and alerts in small ways, and list what promtool's cases miss; all: ARGS="--count 0"
+	@$(BIN)/python scripts/mutate_rules.py $(ARGS)
+
+prometheus-3: $(DEV) $(BIN)/prometheus-3/prometheus ## load and try the rules with a Prometheus 3 built from source; needs Go 1.24 or newer
+	@PATH="$(abspath $(BIN)/prometheus-3):$$PATH" $(BIN)/python -m pytest -q tests/deploy/test_rules.py \
+		tests/integration/test_lost_account.py -p no:cacheprovider $(ARGS)
+
 golden: $(DEV) ## write the golden files and docs/metrics.md anew, to be read in git diff
 	$(BIN)/python -m pytest -q tests/unit/metrics --write-golden
 
@@ -166,6 +173,13 @@ $(DEV): $(RUN) requirements/dev.txt
 
 $(BIN)/uv:
 	@$(MAKE) --no-print-directory $(DEV)
+
+# Ten minutes on two cores; without its web page. v0.316.0 is what the module proxy calls 3.16.0.
+$(BIN)/prometheus-3/prometheus: | $(DEV)
+	@[ -n "$(GO)" ] || { echo "make prometheus-3 builds Prometheus: put Go 1.24 or newer on the PATH" >&2; exit 1; }
+	@mkdir -p "$(@D)"
+	@GOBIN="$(abspath $(@D))" $(GO) install github.com/prometheus/prometheus/cmd/promtool@v0.316.0
+	@GOBIN="$(abspath $(@D))" $(GO) install github.com/prometheus/prometheus/cmd/prometheus@v0.316.0
 
 # Built from source, because no registry that make uses has it; Go's checksum database vouches for it.
 $(BIN)/actionlint: | $(DEV)

@@ -197,9 +197,13 @@ def main() -> int:
     drawn = random.Random(asked.seed).sample(found, min(asked.count or len(found), len(found)))  # noqa: S311
     by_rule = [list(group) for _, group in groupby(sorted(drawn, key=str), key=lambda change: change.rule)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        left = [change for group in pool.map(lambda group: unnoticed(group, rules), by_rule) for change in group]
-    for change in left:
-        sys.stdout.write(f"{change}\n    {EXPLAINED.get(str(change), 'no case notices it')}\n")
+        left = []
+        for change in (
+            change for group in pool.map(lambda group: unnoticed(group, rules), by_rule) for change in group
+        ):
+            left.append(change)
+            sys.stdout.write(f"{change}\n    {EXPLAINED.get(str(change), 'no case notices it')}\n")
+            sys.stdout.flush()
     sys.stdout.write(f"{len(left)} of {len(drawn)} changes are unnoticed, of {len(found)} that there are.\n")
     return 1 if any(str(change) not in EXPLAINED for change in left) else 0
 

@@ -71,7 +71,7 @@ DUE = (None, NOW)
                     "Zoho reported COMPLETED at 2026-09-21 14:13:20 UTC (1.0 min ago): "
                     "48 updated, 2 failed, 0 not updated, 50 in total."
                 ),
-                "COMPLETED means that processing ended; the failed records were not updated.",
+                "COMPLETED means that processing ended; it left records as they were: it has partly failed.",
                 "Its report is final: it is never polled again.",
             ],
             id="completed, not all of it",
