@@ -26,7 +26,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo test attack lint format check bench bench-credits bench-abuse bench-disk soak mutate golden \
-	screenshots manifests lock clean programs dashboards demo-stack test-wheel dist image-test systemd-test lint-deploy
+	screenshots manifests lock clean programs dashboards demo-stack test-wheel dist image-test systemd-test lint-deploy \
+	lint-chart
 
 help: ## list these verbs
 	@echo "make <verb>, where the verb is one of"
@@ -85,6 +86,10 @@ lint-deploy: $(DEV) $(BIN)/actionlint ## check what deploys the exporter: image,
 	done; \
 	[ -z "$$failed" ] || { echo "Failed:$$failed" >&2; exit 1; }
 
+lint-chart: $(BIN)/operator | $(DEV) ## check what the chart renders by the types of Prometheus Operator and the Gateway API; builds them
+	@cd tests/deploy/operator && $(GO) test ./...
+	@scripts/lint-chart $(BIN)/helm $(BIN)/operator
+
 lint: $(DEV) ## run the static checks: style, format, types, layers, dependencies, YAML
 	@failed=; \
 	for check in "ruff check ." "ruff format --check ." "mypy" "lint-imports --no-logo" "deptry ." "yamllint --strict deploy"; do \
@@ -126,7 +131,7 @@ golden: $(DEV) ## write the golden files and docs/metrics.md anew, to be read in
 dashboards: $(DEV) ## write grafana/*.json anew from grafana/dashboards
 	@PYTHONPATH=grafana $(BIN)/python -m dashboards
 
-manifests: $(DEV) ## write what deploy/ derives from other files anew: the chart's copies and schema, deploy/kubernetes
+manifests: $(DEV) ## write what deploy/ derives from other files anew: the chart's copies, schema and table, deploy/kubernetes
 	$(BIN)/python deploy/derived.py
 
 screenshots: programs $(DEV) ## take the pictures of docs/images anew; they look best with Debian's fonts-inter
@@ -166,3 +171,7 @@ $(BIN)/uv:
 $(BIN)/actionlint: | $(DEV)
 	@[ -n "$(GO)" ] || { echo "make lint-deploy builds actionlint: put Go 1.24 or newer on the PATH" >&2; exit 1; }
 	@GOBIN="$(abspath $(BIN))" $(GO) install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+$(BIN)/operator: $(wildcard tests/deploy/operator/*) | $(DEV)
+	@[ -n "$(GO)" ] || { echo "make lint-chart builds with Go: put 1.26 or newer on the PATH" >&2; exit 1; }
+	@cd tests/deploy/operator && $(GO) build -o "$(abspath $@)" .

@@ -172,11 +172,11 @@ class AimAtTheEnd(Schedule):
         return job.polled_at + min(max(left - 5.0 * math.sqrt(left), self.shortest_seconds), self.longest_seconds)
 
 
-_GIVEN: dict[str, Any] = Settings().schedule.model_dump() | {"stale_after": Settings().stale_after}
+_GIVEN: dict[str, Any] = {**dict(Settings()), **dict(Settings().schedule)}
 _OWN = {field.name: _GIVEN[field.name.removesuffix("_seconds")] for field in fields(Schedule)}
 """The settings' own defaults, as the schedule names them."""
 DEFAULT = Schedule(**_OWN)
-_SECONDS = [name for name in _OWN if name.endswith("_seconds") and name != "stale_after_seconds"]
+_SECONDS = [name for name in _OWN if name.endswith("_seconds") and "_after_" not in name]
 EVERY_SCRAPE = replace(DEFAULT, **dict.fromkeys(_SECONDS, SCRAPE_INTERVAL_SECONDS))
 FRONTIER = (
     ("default", DEFAULT),

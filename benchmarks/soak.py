@@ -20,7 +20,7 @@ from stand_in import settings_for, simulated
 from exporter.app import Application
 from exporter.model import JobKey, JobSource, JobSpec
 from exporter.state import SqliteStore
-from exporter.web import WebOptions, WebServer, bind, create_gate
+from exporter.web import Outside, WebOptions, WebServer, bind, create_gate
 
 SCRAPERS = 2
 JOBS_PER_SECOND = 4
@@ -55,6 +55,8 @@ def main() -> None:
             settings.scrape_timeout,
             settings.scrape_timeout_offset,
             settings.web.max_requests,
+            settings.web.prefix,
+            Outside(*settings.web.outside),
         )
         server = WebServer(create_gate(options, application), bind("127.0.0.1", 0), on_exit=lambda: None)
         server.start()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
+from values_table import with_table
 
 from exporter.settings import Settings
 
@@ -78,7 +79,9 @@ def chart_files() -> Mapping[Path, str]:
     schema_path = CHART / "values.schema.json"
     schema = json.loads((ROOT / schema_path).read_text(encoding="utf-8"))
     schema["$defs"]["config"] = settings_schema()
-    return {**copies, schema_path: json.dumps(schema, indent=2) + "\n"}
+    readme_path = CHART / "README.md"
+    readme, values = ((ROOT / CHART / name).read_text(encoding="utf-8") for name in ("README.md", "values.yaml"))
+    return {**copies, schema_path: json.dumps(schema, indent=2) + "\n", readme_path: with_table(readme, values)}
 
 
 def manifests() -> Mapping[Path, str]:

@@ -66,6 +66,14 @@ class JobState(StrEnum):
         return self in {JobState.COMPLETED, JobState.FAILED}
 
 
+class Delay(StrEnum):
+    """What a live job does too long; docs/words.md says what each word means, the settings how long that is."""
+
+    STALLED = "stalled"
+    TAKES_TOO_LONG = "takes too long"
+    WAITS_LONG = "waits long"
+
+
 class JobSource(StrEnum):
     """Where a job's id reached us from."""
 
@@ -164,8 +172,8 @@ class TrackedJob:
 
     `polled_at` is the start of the last attempt, `reported_at` the start of the attempt that gave `report`.
     `next_poll_at` is the earliest next attempt; `None` with a terminal report means never. `completes_at` is the
-    estimated end of a job that runs at a known pace, `records_per_second`. A running job `is_stalled` when nothing
-    changed for much longer than usual. `counted` is the most records of each outcome that were ever reported: what the
+    estimated end of a job that runs at a known pace, `records_per_second`. `delay` is what takes it too long, where a
+    page is written. `counted` is the most records of each outcome that were ever reported: what the
     totals have counted of the job. `history` is what changed, oldest first, and of bounded length. `acknowledged_at` is
     when somebody said that they have taken note of the end.
     """
@@ -181,7 +189,7 @@ class TrackedJob:
     progressed_at: float | None = None
     completes_at: float | None = None
     records_per_second: float | None = None
-    is_stalled: bool = False
+    delay: Delay | None = None
     failure: PollFailure | None = None
     failures_in_a_row: int = 0
     counted: Mapping[str, int] = field(default_factory=dict)
@@ -476,9 +484,13 @@ class Page:
 class TlsServer:
     """How our own web server speaks TLS."""
 
-    cert_file: Path
-    key_file: Path
+    cert_file: Path | None = None
+    key_file: Path | None = None
     client_ca_file: Path | None = None
+    cert: str = ""
+    """What stands in the file, in PEM, where there is none; so with the next two."""
+    key: str = field(default="", repr=False)
+    client_ca: str = ""
     client_certificates: ssl.VerifyMode = ssl.CERT_NONE
     client_allowed_sans: tuple[str, ...] = ()
     """Where there are some, a client's certificate must have one of these alternative names."""
@@ -505,3 +517,7 @@ class WebAccess:
     """bcrypt hashes of the passwords, by user; where there are none, nobody is asked for one."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Headers that an answer gets unless it has its own; one with an empty value is left out."""
+    request_interval_seconds: float = 0.0
+    """How long after one request there is room for another, all clients together; 0 for no limit."""
+    request_burst: int = 0
+    """How many may come at once, where there is a limit."""

@@ -64,6 +64,24 @@ def only(manifests: list[Manifest], kind: str) -> Manifest:
     return found
 
 
+def exporter_of(manifests: list[Manifest]) -> Manifest:
+    """Give the exporter's container."""
+    return dict(pod_of(only(manifests, "StatefulSet"))["spec"]["containers"][0])
+
+
+def volumes_of(manifests: list[Manifest]) -> dict[str, Manifest]:
+    """Give the exporter's volumes, by their names."""
+    volumes = pod_of(only(manifests, "StatefulSet"))["spec"]["volumes"]
+    return {volume["name"]: volume for volume in volumes}
+
+
+def refusal(values: str, *arguments: str, chart: Path = CHART) -> str:
+    """Give what `helm template` says of values that it refuses."""
+    done = run("helm", "template", "acme", chart, f"--values={values_file(values)}", *arguments)
+    assert done.returncode == 1, done.stdout
+    return done.stderr
+
+
 def pod_of(manifest: Manifest) -> Manifest:
     """Give the pod that a StatefulSet starts, or the pod itself."""
     template: Manifest = manifest["spec"]["template"] if manifest["kind"] == "StatefulSet" else manifest

@@ -17,6 +17,8 @@ VALUES = {
     "$__rate_interval": "15s",
     "$__range_s": "120",
     "$__range": "120s",
+    "$cluster": ".*",
+    "$namespace": ".*",
     "$account": ".*",
     "$module": ".*",
     "$group": ".*",
@@ -24,6 +26,9 @@ VALUES = {
     "$job": ".*",
     "$state": ".*",
     "$stalled_after": "10",
+    "$takes_too_long_after": "14400",
+    "$waits_long_after": "3600",
+    "$stale_after": "3600",
 }
 """What Grafana would put in the place of each variable, in this order: one name begins with another."""
 

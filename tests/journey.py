@@ -35,6 +35,18 @@ def account_variables(simulator: Simulator) -> dict[str, str]:
     }
 
 
+def access_token(simulator: Simulator) -> str:
+    """Ask for an access token, as a client does."""
+    scenario = simulator.scenario
+    form = {
+        "grant_type": "refresh_token",
+        "client_id": scenario.client_id,
+        "client_secret": scenario.client_secret,
+        "refresh_token": scenario.refresh_token,
+    }
+    return str(requests.post(f"{simulator.url}/oauth/v2/token", data=form, timeout=10).json()["access_token"])
+
+
 def every(interval: str) -> dict[str, str]:
     """Give the settings that poll every live job at one interval, failing or not."""
     names = ("shortest", "longest", "suspended")

@@ -32,6 +32,7 @@ class PlayedExporter:
     accounts: Collection[str] = ("acme",)
     job_labels: Collection[str] = ()
     discovery_linger_seconds: float = 3600.0
+    pace_seconds: tuple[float, float] = (15.0, 120.0)
     jobs: dict[JobKey, TrackedJob] = field(default_factory=dict)
     declared: frozenset[JobKey] = frozenset()
     most_jobs: int = 1000

@@ -9,11 +9,13 @@ PACKAGES = {
     "bash": "bash",
     "chromium": "chromium",
     "curl": "curl",
+    "dash": "dash",
     "gcc": "gcc libc6-dev",
     "make": "make",
     "openssl": "openssl",
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "promtool": "prometheus",
+    "setsid": "util-linux",
 }
 """Debian's package of each program."""

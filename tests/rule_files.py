@@ -33,6 +33,12 @@ def rules(file: str) -> list[dict[str, Any]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
+def alert_groups() -> dict[str, list[str]]:
+    """Give the names of the alerts by their group, in the order in which Prometheus looks at them."""
+    groups = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"]
+    return {group["name"]: [rule["alert"] for rule in group["rules"]] for group in groups}
+
+
 def alerts() -> list[Alert]:
     """Give every alert."""
     return [

@@ -25,7 +25,7 @@ from exporter.model import (
     UpstreamStatus,
 )
 from exporter.settings import Settings
-from exporter.web import WebOptions
+from exporter.web import Outside, WebOptions
 from exporter.zoho.transport import TransportOptions
 
 NOW = 1_790_000_000.0
@@ -43,7 +43,7 @@ def within(seconds: float) -> float:
 
 def schedule(**changes: float) -> Schedule:
     """Give the schedule that the settings have by default, but for the changes."""
-    given: dict[str, Any] = SETTINGS.schedule.model_dump() | {"stale_after": SETTINGS.stale_after}
+    given: dict[str, Any] = {**dict(SETTINGS), **dict(SETTINGS.schedule)}
     own = {field.name: given[field.name.removesuffix("_seconds")] for field in fields(Schedule)}
     return Schedule(**own | changes)
 
@@ -51,7 +51,7 @@ def schedule(**changes: float) -> Schedule:
 def constant_schedule(seconds: float) -> Schedule:
     """Poll every live job at the same interval, failing or not."""
     names = {field.name for field in fields(Schedule) if field.name.endswith("_seconds")}
-    return schedule(**dict.fromkeys(names - {"stale_after_seconds"}, seconds))
+    return schedule(**dict.fromkeys((name for name in names if "_after_" not in name), seconds))
 
 
 def transport_options(
@@ -68,7 +68,14 @@ def transport_options(
 def web_options() -> WebOptions:
     """Give the web server's options that the settings have by default."""
     given = SETTINGS.web
-    return WebOptions(given.telemetry_path, SETTINGS.scrape_timeout, SETTINGS.scrape_timeout_offset, given.max_requests)
+    return WebOptions(
+        given.telemetry_path,
+        SETTINGS.scrape_timeout,
+        SETTINGS.scrape_timeout_offset,
+        given.max_requests,
+        given.prefix,
+        Outside(*given.outside),
+    )
 
 
 class Clock:

@@ -31,6 +31,9 @@ def token_guard(token: str) -> Guard:
     return Guard(token=BearerToken(NOWHERE, lambda _: token) if token else None)
 
 
-def user_guard(users: Mapping[str, bytes], headers: Mapping[str, str] | None = None) -> Guard:
+def user_guard(
+    users: Mapping[str, bytes], headers: Mapping[str, str] | None = None, *, interval: float = 0.0, burst: int = 0
+) -> Guard:
     """Give a guard that asks for passwords."""
-    return Guard(WebConfig(Path(__file__), lambda _: WebAccess(users=users, headers=headers or {})))
+    access = WebAccess(users=users, headers=headers or {}, request_interval_seconds=interval, request_burst=burst)
+    return Guard(WebConfig(Path(__file__), lambda _: access))

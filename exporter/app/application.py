@@ -13,7 +13,7 @@ from exporter import __version__
 from exporter.app.accounts import Accounts
 from exporter.errors import ConfigurationError, Problem
 from exporter.jobs import JobTable, Refresher, Retention, Schedule, explain_account, explain_job
-from exporter.metrics import JOBS, PROBED, SCRAPED, Page, Telemetry, render, table
+from exporter.metrics import JOBS, PROBED, PROCESS, SCRAPED, Page, Telemetry, render, table
 from exporter.model import AccountSnapshot, ExporterSnapshot, JobKey, JobSpec, Probe, Snapshot, TrackedJob
 from exporter.redactor import Redactor
 from exporter.settings import JobFiles, Settings, effective_settings, matching
@@ -106,6 +106,7 @@ class Application:
             stopwatch=stopwatch,
         )
         self.readiness, self.forget, self.hurry = self._accounts.readiness, self._table.forget, self._refresher.hurry
+        self._process = None if settings.web.disable_exporter_metrics else PROCESS
         self._writing = WritingTime()
         self._telemetry = Telemetry(__version__, clock())
         self._is_config_current = True
@@ -126,7 +127,7 @@ class Application:
         begun = self._stopwatch()
         with self._writing_turn:
             snapshot = self.snapshot()
-            page = render(self._families, snapshot, accept, groups)
+            page = render(self._families, snapshot, accept, groups, self._process)
             ended = self._stopwatch()
             self._writing.note(len(snapshot.jobs), ended - begun)
         self._telemetry.note_scrape(ended - started)
@@ -140,7 +141,7 @@ class Application:
         jobs = self._refresher.view({key})
         is_success = any(job.report is not None and job.failure is None for job in jobs)
         snapshot = Snapshot(jobs, (), self._reading(), Probe(is_success, self._stopwatch() - started))
-        return render(self._families, snapshot, accept, PROBED)
+        return render(self._families, snapshot, accept, PROBED, self._process)
 
     def snapshot(self) -> Snapshot:
         """Give what is known now. Touches no network."""
@@ -232,6 +233,8 @@ class Application:
         self.accounts: Collection[str] = settings.accounts.keys()
         self.job_labels: Collection[str] = settings.job_labels
         self.discovery_linger_seconds = settings.discovery_linger
+        schedule = settings.schedule
+        self.pace_seconds = schedule.shortest, min(schedule.longest, schedule.suspended)
         self._families = table(settings.job_labels, LABEL_VALUES)
 
     def _declare_jobs(self) -> tuple[Problem, ...]:

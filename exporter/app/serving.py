@@ -1,20 +1,35 @@
 """The serving exporter: its socket, its signals, and the thread that follows the configuration's files."""
 
 import logging
+import os
 import signal
+import socket
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread, get_ident
 
 from exporter import __version__
 from exporter.app.application import GRACE_SECONDS, Application, Load
+from exporter.app.systemd import Service, passed_sockets
 from exporter.files import Watch, read_secret_file
 from exporter.redactor import Redactor
 from exporter.settings import Settings, read_web_config, state_file
 from exporter.state import SqliteStore
-from exporter.web import BearerToken, Connections, Guard, WebConfig, WebOptions, WebServer, bind, create_gate
+from exporter.web import (
+    BearerToken,
+    Connections,
+    Guard,
+    Outside,
+    WebConfig,
+    WebOptions,
+    WebServer,
+    bind,
+    create_gate,
+    prepared,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -47,9 +62,10 @@ def serve(
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     watch = Watch(lambda: files)
     settings = load()
-    address, options = settings.web.listen_address, _web_options(settings)
+    service, options = Service(os.environ, os.getpid()), _web_options(settings)
     guard = guard_of(settings)
-    with bind(address.host, address.port) as listener:
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(listener) for listener in _listeners(settings)]
         store = SqliteStore(state_file(settings.state.path))
         # From here on threads are started, which inherit the mask: signals are taken by this thread alone, and by no
         # handler, which would run in the middle of anything.
@@ -57,19 +73,23 @@ def serve(
         application = Application(settings, store, load, redactor=redactor, web_config_problems=guard.problems)
         server = WebServer(
             create_gate(options, application, guard),
-            listener,
+            *listeners,
             on_exit=partial(signal.pthread_kill, get_ident(), _SERVER_ENDED),
             grace_seconds=GRACE_SECONDS,
             connections=Connections.behind(guard, options.max_requests),
         )
         server.start()
         wake, over = Event(), Event()
-        Thread(target=_follow, args=(application, watch, wake, over), name="configuration", daemon=True).start()
+        following = (application, watch, service, wake, over)
+        Thread(target=_follow, args=following, name="configuration", daemon=True).start()
+        service.watch(listeners[0], over)
         _log.info("serving metrics", extra=_start_details(settings, server.port))
         on_ready(server.port)
+        service.tell("READY=1")
         while (number := signal.sigwait({*STOPPING, signal.SIGHUP, _SERVER_ENDED})) == signal.SIGHUP:
             wake.set()
         _log.info("stopping")
+        service.tell("STOPPING=1")
         application.hurry()
         server.stop()
         # A reload under way may be reading a file that never ends, and is not waited for.
@@ -79,7 +99,15 @@ def serve(
     return 1 if number == _SERVER_ENDED else 0
 
 
-def _follow(application: Application, watch: Watch, wake: Event, over: Event) -> None:
+def _listeners(settings: Settings) -> Iterator[socket.socket]:
+    if settings.web.systemd_socket:
+        yield from map(prepared, passed_sockets(os.environ, os.getpid()))
+        return
+    for host, port in settings.web.listen_address.each:
+        yield bind(host, port)
+
+
+def _follow(application: Application, watch: Watch, service: Service, wake: Event, over: Event) -> None:
     """Reload when woken and when the configuration's files change, until it is over."""
     job_files = Watch(application.job_files, is_news=True)
     while True:
@@ -91,7 +119,7 @@ def _follow(application: Application, watch: Watch, wake: Event, over: Event) ->
             # Looked at before they are read: a change in between is then seen at the next look.
             has_changed, have_jobs_changed = watch.has_changed(), job_files.has_changed()
             if is_told or has_changed:
-                application.reload()
+                service.tell_reload(application.reload)
             elif have_jobs_changed:
                 application.reload_jobs()
         except Exception:  # noqa: BLE001 - the edge of the thread: one bug must not end all later reloads
@@ -114,6 +142,8 @@ def _web_options(settings: Settings) -> WebOptions:
         default_timeout_seconds=settings.scrape_timeout,
         timeout_offset_seconds=settings.scrape_timeout_offset,
         max_requests=settings.web.max_requests,
+        prefix=settings.web.prefix,
+        outside=Outside(*settings.web.outside),
     )
 
 

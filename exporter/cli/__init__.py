@@ -3,10 +3,12 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
-from exporter import __version__
+from exporter import DOCS_URL, __version__
 from exporter.cli import check, demo, run, simulate
 from exporter.cli.command import PROGRAM, Command, counted
+from exporter.cli.mistakes import unknown_command, unknown_words
 from exporter.errors import ConfigurationError
 from exporter.settings import default_of
 
@@ -20,6 +22,7 @@ Zoho runs mass updates in the background and says nothing when they fail, stall 
 Zoho for the state of the jobs you name, when Prometheus scrapes it, and shows them as metrics.
 """
 
+_DOCUMENTATION = f"documentation: {DOCS_URL}/docs/README.md"
 _EPILOG = f"""\
 examples:
   {PROGRAM} demo                           watch made-up jobs; needs no Zoho account
@@ -27,15 +30,25 @@ examples:
   {PROGRAM} --config.file=zoho.yaml        serve metrics on {default_of("web.listen_address")}
 
 One account needs no file: set ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_REFRESH_TOKEN, ZOHO_DATA_CENTER and ZOHO_JOBS.
-'{PROGRAM} COMMAND --help' tells the flags of a command.
+'{PROGRAM} COMMAND --help' tells the flags of another command.
+
+{_DOCUMENTATION}
 """
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are a line that says what is wrong, and one that says where to read on."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2."""
+        self.exit(2, f"{self.prog}: {message}\n'{self.prog} --help' tells what there is.\n")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run a command and give its exit status: 2 when the arguments or the configuration are wrong."""
-    options = create_parser().parse_args(_with_command(arguments))
+    options = _parsed(arguments)
     try:
-        return int(options.execute(options))
+        return int(options.command.execute(options))
     except ConfigurationError as error:
         sys.stderr.write(_complaint(error))
         return 2
@@ -43,26 +56,48 @@ def main(arguments: Sequence[str]) -> int:
 
 def create_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    default, *_ = COMMANDS
+    parser = _Parser(
         prog=PROGRAM,
+        usage="%(prog)s [COMMAND] [FLAG ...]",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog=PROGRAM, required=True)
     for command in COMMANDS:
         _add(command, commands)
+    # For the help alone: where no command is named, the default's own parser reads its flags.
+    default.add_flags(parser.add_argument_group(f"flags of {default.name}"))
     return parser
 
 
-def _add(command: Command, commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add(command: Command, commands: "argparse._SubParsersAction[_Parser]") -> None:
     parser = commands.add_parser(
-        command.name, help=command.summary, description=command.description, allow_abbrev=False
+        command.name,
+        help=command.summary,
+        description=command.description,
+        epilog=_DOCUMENTATION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,  # an address is not to be broken
+        allow_abbrev=False,
     )
     command.add_flags(parser)
-    parser.set_defaults(execute=command.execute)
+    parser.set_defaults(command=command, refuse=parser.error)
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the arguments, or end with status 2 and say what was probably meant."""
+    parser = create_parser()
+    flags = {command.name: command.flag_names for command in COMMANDS}
+    words = _with_command(arguments)
+    if not words[0].startswith("-") and words[0] not in flags:
+        parser.error(unknown_command(words[0], flags))
+    options, unknown = parser.parse_known_args(words)
+    if unknown:
+        options.refuse(unknown_words(options.command.name, unknown, flags))
+    return options
 
 
 def _with_command(arguments: Sequence[str]) -> list[str]:

@@ -1,10 +1,10 @@
 """What every command is made of, and the flags that several share."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import Action, ArgumentParser, Namespace, _ArgumentGroup
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from exporter.logs import configure_logging
 from exporter.redactor import Redactor
@@ -14,8 +14,12 @@ PROGRAM = "zoho-mass-update-exporter"
 
 _FLAGS = {
     "config_file": ("FILE", "YAML file with accounts and jobs; without it the environment must describe one account"),
-    "web.listen_address": ("HOST:PORT", "address to serve on (default {})"),
+    "web.listen_address": ("HOST:PORT", "address to serve on (default {}); repeat the flag for more"),
+    "web.systemd_socket": (True, "serve on the sockets that systemd passes on instead"),
     "web.telemetry_path": ("PATH", "path of the metrics (default {})"),
+    "web.disable_exporter_metrics": (True, "leave out the metrics of the process and of Python"),
+    "web.external_url": ("URL", "where a proxy shows the exporter, such as https://example.com/zoho"),
+    "web.route_prefix": ("PATH", "what every path begins with (default: the path of --web.external-url)"),
     "web.config_file": ("FILE", "YAML file of TLS, users and passwords, in the format of Prometheus' exporter-toolkit"),
     "web.max_requests": ("N", "most requests to work on at once (default {})"),
     "state.path": ("FILE", "file that keeps jobs, counters and spent credits across restarts or 'memory'; default: {}"),
@@ -23,7 +27,8 @@ _FLAGS = {
     "log.format": (LogFormat, "one line per event, for people or as JSON (default {})"),
     "scenario_file": ("FILE", "YAML file with jobs and faults to play (default: the demo's fleet)"),
 }
-"""The flags by what they give, a setting or a file: each with a word for its value, or the words to choose from."""
+"""The flags by what they give, a setting or a file: each with a word for its value, or the words to choose from. One
+with True has no value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +45,39 @@ class Command:
     flags: tuple[str, ...]
     defaults: Mapping[str, str] = field(default_factory=dict)
 
-    def add_flags(self, parser: ArgumentParser) -> None:
-        """Add the flags to the command's parser."""
+    @property
+    def flag_names(self) -> tuple[str, ...]:
+        """The flags as they are typed."""
+        return tuple(map(_flag, self.flags))
+
+    def add_flags(self, parser: ArgumentParser | _ArgumentGroup) -> None:
+        """Add the flags to the command's parser, or to a group of another's help."""
         for name in self.flags:
             value, words = _FLAGS[name]
-            flag = "--" + name.replace("_file", ".file").replace("_", "-")
-            kind = str if "." in name else Path
-            shown = {"metavar": value} if isinstance(value, str) else {"choices": get_args(value)}
             default = self.defaults.get(name) or (default_of(name) if "{}" in words else "")
-            parser.add_argument(flag, dest=name, type=kind, help=words.format(default), **shown)
+            parser.add_argument(_flag(name), dest=name, help=words.format(default), **_reading(name, value))
+
+
+def _reading(name: str, value: object) -> dict[str, Any]:
+    """Say how argparse is to read a flag."""
+    if value is True:
+        return {"action": "store_const", "const": "true"}
+    if name == "web.listen_address":
+        return {"action": _Joined, "metavar": value}
+    shown = {"metavar": value} if isinstance(value, str) else {"choices": get_args(value)}
+    return {"type": str if "." in name else Path, **shown}
+
+
+class _Joined(Action):
+    """A flag that may be repeated: its values, with commas between them."""
+
+    def __call__(self, _: object, given: Namespace, value: object, __: str | None = None) -> None:
+        before = getattr(given, self.dest)
+        setattr(given, self.dest, value if before is None else f"{before},{value}")
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_file", ".file").replace("_", "-")
 
 
 def counted(count: int, noun: str) -> str:

@@ -5,6 +5,7 @@ from argparse import Namespace
 from functools import partial
 from pathlib import Path
 
+from exporter import DOCS_URL
 from exporter.app import serve
 from exporter.cli.command import Command, setting_flags, start_logging
 from exporter.settings import MEMORY, JobSettings, Settings, default_of, load_settings
@@ -71,6 +72,7 @@ The demo is running: a simulated Zoho with {len(settings.jobs)} mass updates, an
   {base}/   the jobs at a glance; updates itself
 
 Two of the jobs are meant to be refused: a mistyped id and a missing scope. Ctrl-C ends the demo.
+To watch jobs of your own: {DOCS_URL}/README.md#watch-your-own-jobs
 
 """)
     sys.stdout.flush()

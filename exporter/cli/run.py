@@ -26,8 +26,9 @@ COMMAND = Command(
     description="Serve metrics until SIGTERM or Ctrl-C. Zoho is asked only while Prometheus scrapes.",
     execute=_execute,
     flags=(
-        *("config_file", "web.listen_address", "web.telemetry_path", "web.config_file", "web.max_requests"),
-        *("state.path", "log.level", "log.format"),
+        *("config_file", "web.listen_address", "web.systemd_socket", "web.telemetry_path"),
+        *("web.disable_exporter_metrics", "web.external_url", "web.route_prefix"),
+        *("web.config_file", "web.max_requests", "state.path", "log.level", "log.format"),
     ),
-    defaults={"state.path": "below STATE_DIRECTORY, /var/lib or ~/.local/state, see docs/settings.md"},
+    defaults={"state.path": "below STATE_DIRECTORY, /var/lib or ~/.local/state"},
 )

@@ -5,6 +5,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from exporter import DOCS_URL
 from exporter.cli.command import Command, setting_flags
 from exporter.files import read_text, refused
 from exporter.settings import ListenAddress, parse_listen_address
@@ -57,6 +58,7 @@ To point the exporter at it:
   export ZOHO_JOBS={jobs}
 
 What it has served: curl {url}/__control__/stats
+How to make things go wrong: {DOCS_URL}/docs/simulator.md
 """
 
 

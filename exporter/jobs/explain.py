@@ -51,8 +51,8 @@ def _known(job: TrackedJob, now: float, stale_after_seconds: float) -> tuple[str
     if job.report is None or job.reported_at is None:
         return ("No poll has given a report yet: it shows the state UNKNOWN and no counts.",)
     told = f"Zoho reported {_state(job.report)} at {_moment(job.reported_at, now)}: {_counts(job.report)}."
-    if job.state is JobState.COMPLETED and job.report.failed:
-        return told, "COMPLETED means that processing ended; the failed records were not updated."
+    if job.state is JobState.COMPLETED and (job.report.failed or job.report.not_updated):
+        return told, "COMPLETED means that processing ended; it left records as they were: it has partly failed."
     if not job.is_terminal and now - job.reported_at > stale_after_seconds:
         return told, f"That is older than stale_after ({_span(stale_after_seconds)}): the page shows UNKNOWN instead."
     if job.completes_at is not None:

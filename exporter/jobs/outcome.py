@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from exporter.jobs.pace import is_stalled, pace_of, remember
+from exporter.jobs.pace import pace_of, remember
 from exporter.model import Growth, JobReport, JobState, Observation, PollFailure, TrackedJob
 
 
@@ -41,13 +41,12 @@ def growth_of(before: TrackedJob, after: TrackedJob) -> Growth:
 
 
 def estimate(job: TrackedJob) -> TrackedJob:
-    """Give the job with what its history lets us expect: its end, its pace, whether it has stalled."""
+    """Give the job with what its history lets us expect: its end and its pace."""
     pace = pace_of(job)
     return replace(
         job,
         completes_at=pace.completes_at if pace else None,
         records_per_second=pace.records_per_second if pace else None,
-        is_stalled=is_stalled(job),
     )
 
 
@@ -61,7 +60,7 @@ def fade(job: TrackedJob, now: float, stale_after_seconds: float) -> TrackedJob:
     is_stale = job.reported_at is not None and now - job.reported_at > stale_after_seconds
     if job.is_terminal or not is_stale:
         return job
-    return replace(job, report=None, completes_at=None, records_per_second=None, is_stalled=False)
+    return replace(job, report=None, completes_at=None, records_per_second=None, delay=None)
 
 
 def _counted(job: TrackedJob, report: JobReport) -> Mapping[str, int]:

@@ -14,10 +14,8 @@ RECENT_OBSERVATIONS = 12
 """How many an estimate looks at, so that it follows a job that changes its pace."""
 SHORTEST_SPAN_SECONDS = 20.0
 """A shorter look at a job says more of Zoho's batches than of its pace."""
-STALLED_GAPS = 4.0
-"""A job has stalled when nothing changed for this many of its usual gaps between two changes."""
-UNKNOWN_GAP_SECONDS = 120.0
-"""The gap that counts as usual while a job has changed too seldom to show its own: the longest between two polls."""
+QUIET_GAPS = 4.0
+"""A pace says nothing any more when nothing changed for this many of the usual gaps between two changes."""
 LONGEST_FORESIGHT_SECONDS = 30 * 86_400.0
 """A pace so slow that the job would end later than this says only that it hardly moves."""
 MOST_RECORDS = 10**12
@@ -47,7 +45,7 @@ def remember(history: tuple[Observation, ...], observation: Observation) -> tupl
 
 
 def pace_of(job: TrackedJob) -> Pace | None:
-    """Estimate a job's pace, or give `None` where it is not RUNNING, has stalled, or told too little."""
+    """Estimate a job's pace, or give `None` where it is not RUNNING, is quiet, or told too little."""
     total = job.report.total if job.report else None
     if job.state is not JobState.RUNNING or job.reported_at is None or not _is_count(total):
         return None
@@ -55,17 +53,6 @@ def pace_of(job: TrackedJob) -> Pace | None:
     if not _reach(points, FEWEST_OBSERVATIONS) or _is_quiet(points, job.reported_at):
         return None
     return _pace(points, total, max(job.reported_at, points[-1][0]))
-
-
-def is_stalled(job: TrackedJob) -> bool:
-    """Whether a job is RUNNING and nothing changed for much longer than its changes usually take."""
-    if job.state is not JobState.RUNNING or job.reported_at is None:
-        return False
-    points = _recent_points(job.history)
-    if len(points) >= FEWEST_OBSERVATIONS:
-        return _is_quiet(points, job.reported_at)
-    changed_at = job.reported_at if job.progressed_at is None else job.progressed_at
-    return job.reported_at - changed_at > STALLED_GAPS * UNKNOWN_GAP_SECONDS
 
 
 def _pace(points: list[Point], total: int, seen_at: float) -> Pace | None:
@@ -109,7 +96,7 @@ def _run(history: tuple[Observation, ...]) -> Iterator[Point]:
 
 def _is_quiet(points: list[Point], seen_at: float) -> bool:
     usual_gap = statistics.median(late - at for (at, _), (late, _) in pairwise(points))
-    return seen_at - points[-1][0] > STALLED_GAPS * usual_gap
+    return seen_at - points[-1][0] > QUIET_GAPS * usual_gap
 
 
 def _is_count(count: int | None) -> TypeGuard[int]:

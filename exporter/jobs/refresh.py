@@ -167,7 +167,11 @@ class Refresher:
         """Give the jobs, or those of `keys`, as a page shows them: no stale report, the next poll as it stands."""
         now, pressures = self._clock(), self._pressures(self._live())
         planned = (
-            replace(job, next_poll_at=self._schedule.due_at(job, pressures.get(job.spec.key.account, 0.0)))
+            replace(
+                job,
+                next_poll_at=self._schedule.due_at(job, pressures.get(job.spec.key.account, 0.0)),
+                delay=self._schedule.delay_of(job),
+            )
             for job in self._table.jobs(keys)
         )
         return tuple(fade(job, now, self._schedule.stale_after_seconds) for job in planned)

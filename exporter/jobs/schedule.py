@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from exporter.model import JobState, PollFailure, TrackedJob
+from exporter.model import Delay, JobState, PollFailure, TrackedJob
 
 SCRAPE_JITTER_SECONDS = 0.5
 """How far Prometheus' scrapes wander: without this slack every other scrape of a 15 s interval would come too early."""
@@ -18,7 +18,7 @@ class Schedule:
     """How long jobs wait for their next poll: seconds between the starts of two polls, and fractions.
 
     Each is the setting of its name, told there. A fault of the whole account is the account's to wait for, and
-    `stale_after_seconds` bounds what a scarce budget may stretch.
+    `stale_after_seconds` bounds what a scarce budget may stretch. The last three say from when on a job is late.
     """
 
     shortest_seconds: float
@@ -31,6 +31,23 @@ class Schedule:
     refusal_shortest_seconds: float
     refusal_longest_seconds: float
     stale_after_seconds: float
+    stalled_after_seconds: float
+    takes_too_long_after_seconds: float
+    waits_long_after_seconds: float
+
+    def delay_of(self, job: TrackedJob) -> Delay | None:
+        """Say what takes a job too long, by what its good polls saw; the alerts of deploy/prometheus judge alike."""
+        if job.reported_at is None or job.progressed_at is None:
+            return None
+        unchanged_seconds = job.reported_at - job.progressed_at
+        if job.state in {JobState.SCHEDULED, JobState.QUEUED}:
+            return Delay.WAITS_LONG if unchanged_seconds > self.waits_long_after_seconds else None
+        if job.state is not JobState.RUNNING:
+            return None
+        if unchanged_seconds > self.stalled_after_seconds:
+            return Delay.STALLED
+        begun_at = job.reported_at if job.started_at is None else job.started_at
+        return Delay.TAKES_TOO_LONG if job.reported_at - begun_at > self.takes_too_long_after_seconds else None
 
     def next_poll_at(self, job: TrackedJob, draw: float) -> float | None:
         """Give the earliest next poll of a job just polled (Unix seconds), or `None` for never again.

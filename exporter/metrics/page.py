@@ -9,9 +9,16 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from exporter.metrics.families import EXPORTER, SCRAPED, Family, Group, Kind
+from exporter.metrics.families import EXPORTER, Family, Group, Kind
 from exporter.model import Distribution, Page, Snapshot
+from exporter.weights import Parameters, weighed
 
+PROCESS: Collector = REGISTRY
+"""Gives the families of the process itself and of Python."""
+_OPENMETRICS, _TEXT = ("application/openmetrics-text", "1.0.0"), ("text/plain", "0.0.4")
+"""The formats that we write, with their versions."""
+_UNITS = ("seconds", "bytes")
+"""What names end in that are measured in it. Source: OpenMetrics, Units and Base Units."""
 _METRICS = {Kind.GAUGE: GaugeMetricFamily, Kind.COUNTER: CounterMetricFamily, Kind.HISTOGRAM: HistogramMetricFamily}
 
 
@@ -19,17 +26,18 @@ def render(
     groups: Iterable[Group[object]],
     snapshot: Snapshot,
     accept: str,
-    titles: Collection[str] = SCRAPED,
-    runtime: Collector = REGISTRY,
+    titles: Collection[str],
+    process: Collector | None,
 ) -> Page:
-    """Write a page of the groups with these titles; the process's own families, of `runtime`, follow the exporter's.
+    """Write a page of the groups with these titles; the families of `process` follow the exporter's.
 
     The `Accept` header chooses the format: OpenMetrics, or the text format.
     """
     encode, content_type = _negotiate(accept)
     chosen = (group for group in groups if group.title in titles)
     own = (_metric(group, family, snapshot) for group in chosen for family in group.families)
-    return Page(content_type, encode(_Families(chain(own, runtime.collect() if EXPORTER in titles else ()))))
+    own_process = process.collect() if process and EXPORTER in titles else ()
+    return Page(content_type, encode(_Families(map(_with_unit, chain(own, own_process)))))
 
 
 class _Families(Collector):
@@ -43,12 +51,32 @@ class _Families(Collector):
 
 
 def _negotiate(accept: str) -> tuple[Callable[[Collector], bytes], str]:
-    """Choose the encoder. Only whether OpenMetrics is asked for matters: nothing of the header reaches the answer."""
-    for offer in accept.split(","):
-        media_type, *parameters = (part.strip().lower() for part in offer.split(";"))
-        if media_type == "application/openmetrics-text" and "q=0" not in parameters:
-            return openmetrics.generate_latest, openmetrics.CONTENT_TYPE_LATEST
+    """Choose the encoder. Only the weights of our formats matter: nothing of the header reaches the answer."""
+    openmetrics_weight, is_named = _weight(accept, *_OPENMETRICS)
+    text_weight, _ = _weight(accept, *_TEXT)
+    # Of two that are wanted alike it is OpenMetrics, where somebody knows it.
+    if openmetrics_weight > text_weight or (is_named and openmetrics_weight == text_weight > 0):
+        return openmetrics.generate_latest, openmetrics.CONTENT_TYPE_LATEST
     return generate_latest, CONTENT_TYPE_PLAIN_0_0_4
+
+
+def _weight(accept: str, media_type: str, version: str) -> tuple[float, bool]:
+    """Give a format's weight, by what names it most exactly, and whether it is named itself."""
+    named = [(_exactness(range_, parameters, media_type, version), q) for range_, parameters, q in weighed(accept)]
+    exactness, weight = max(named)
+    return (weight, exactness > 2) if exactness else (0.0, False)  # noqa: PLR2004 - 2 is its kind, 3 itself
+
+
+def _exactness(range_: str, parameters: Parameters, media_type: str, version: str) -> int:
+    kinds = ("*/*", f"{media_type.partition('/')[0]}/*", media_type)
+    exactness = kinds.index(range_) + 1 if range_ in kinds else 0
+    return exactness + (range_ == media_type and parameters.get("version") == version)
+
+
+def _with_unit(metric: Metric) -> Metric:
+    """Say in OpenMetrics what a family is measured in, where its name ends in that."""
+    metric.unit = next((unit for unit in _UNITS if metric.name.endswith(f"_{unit}")), "")
+    return metric
 
 
 def _metric(group: Group[object], family: Family[object], snapshot: Snapshot) -> Metric:

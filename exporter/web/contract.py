@@ -31,6 +31,10 @@ class Exporter(Protocol):
     def discovery_linger_seconds(self) -> float:
         """How long an ended job stays a target."""
 
+    @property
+    def pace_seconds(self) -> tuple[float, float]:
+        """How often a job is to be scraped: once it has begun, and before."""
+
     def now(self) -> float:
         """Give the time."""
 

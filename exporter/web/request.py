@@ -7,8 +7,23 @@ from starlette.datastructures import Headers, QueryParams
 
 
 @dataclass(frozen=True, slots=True)
+class Outside:
+    """How we are seen from outside, behind a proxy; empty what the operator does not say."""
+
+    scheme: str
+    host: str
+    """With the port, where there is one."""
+    path: str
+    """What every path begins with, without a slash at its end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked for. `path` is as it was sent, nothing in it decoded; `names` are the parts of it that vary."""
+    """What was asked for.
+
+    `path` is as it was sent, nothing in it decoded, behind the prefix of all paths; `names` are the parts of it that
+    vary.
+    """
 
     method: str
     path: str

@@ -1,18 +1,19 @@
 """Which paths we answer, for whom, and with what. Nothing here knows Zoho or Prometheus' client."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 
 from starlette.datastructures import Headers
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from exporter.web import api, operations, prometheus
 from exporter.web.contract import Exporter
 from exporter.web.door import Gate, Route
 from exporter.web.guard import RELOAD_PATH, Entry, Guard
-from exporter.web.request import Request
+from exporter.web.request import Outside, Request
 from exporter.web.status import StatusPage
 
 TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
@@ -28,6 +29,9 @@ class WebOptions:
     timeout_offset_seconds: float
     max_requests: int
     """How many requests of each kind are worked on at once."""
+    prefix: str
+    """What every path begins with that is answered, without a slash at its end."""
+    outside: Outside
 
     def granted_seconds(self, headers: Headers) -> float:
         """Give the seconds that a request has; the default where the header is absent or makes no sense.
@@ -46,12 +50,15 @@ class WebOptions:
 def create_gate(options: WebOptions, exporter: Exporter, guard: Guard | None = None) -> Gate:
     """Build the ASGI application; without a guard everybody may read."""
     routes = create_routes(options, exporter)
-    return Gate(routes, guard, max_requests=options.max_requests, granted=options.granted_seconds)
+    return Gate(
+        routes, guard, max_requests=options.max_requests, granted=options.granted_seconds, prefix=options.prefix
+    )
 
 
 def create_routes(options: WebOptions, exporter: Exporter) -> tuple[Route, ...]:
     """Give a row for each method of each path."""
-    page = StatusPage(options.telemetry_path)
+    outside = options.outside
+    page = StatusPage(options.telemetry_path, outside.path)
 
     def by(answer: Callable[[Exporter, Request], Response]) -> Callable[[Request], Response]:
         return partial(answer, exporter)
@@ -59,18 +66,24 @@ def create_routes(options: WebOptions, exporter: Exporter) -> tuple[Route, ...]:
     return (
         Route("GET", options.telemetry_path, by(prometheus.metrics), Entry.SCRAPER),
         Route("GET", prometheus.PROBE_PATH, by(prometheus.probe), Entry.PROBER),
-        Route("GET", "/explain", by(prometheus.explain)),
-        Route("GET", "/sd/jobs", by(prometheus.targets)),
+        Route("GET", "/explain", page.readable(by(prometheus.explain), "Why a job shows what it shows")),
+        Route("GET", "/sd/jobs", by(partial(prometheus.targets, outside=outside))),
         Route("GET", api.JOBS_PATH, by(api.list_jobs), Entry.PROGRAM),
         Route("POST", api.JOBS_PATH, by(api.register), Entry.PROGRAM),
         Route("GET", api.JOB_PATH, by(api.show), Entry.PROGRAM),
         Route("DELETE", api.JOB_PATH, by(api.forget), Entry.PROGRAM),
         Route("POST", api.ACK_PATH, by(api.acknowledge), Entry.ATTENDANT),
         Route("DELETE", api.ACK_PATH, by(api.acknowledge), Entry.ATTENDANT),
-        Route("GET", api.OPENAPI_PATH, by(api.openapi)),
-        Route("GET", "/config", by(operations.configuration)),
+        Route("GET", api.OPENAPI_PATH, by(partial(api.openapi, path=outside.path))),
+        Route("GET", "/config", page.readable(by(operations.configuration), "Configuration in force", is_code=True)),
         Route("POST", RELOAD_PATH, by(operations.reload), Entry.OPERATOR),
-        Route("GET", "/-/healthy", by(operations.healthy), Entry.HEALTH),
-        Route("GET", "/-/ready", by(operations.ready), Entry.READINESS),
+        Route("GET", "/-/healthy", page.readable(by(operations.healthy), "Health"), Entry.HEALTH),
+        Route("GET", "/-/ready", page.readable(by(operations.ready), "Readiness"), Entry.READINESS),
         Route("GET", "/", by(page.answer)),
+        *(_to_the_first_page(f"{outside.path or options.prefix}/") if options.prefix else ()),
     )
+
+
+def _to_the_first_page(url: str) -> Iterator[Route]:
+    """Lead whoever leaves out the prefix to where the first page is."""
+    yield Route("GET", "", lambda _: RedirectResponse(url, HTTPStatus.FOUND))

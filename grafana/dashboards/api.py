@@ -3,16 +3,16 @@
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards import controls, promql
+from dashboards import controls, promql, trust
 from dashboards.layout import Section, Shelf, Tile, place
 from dashboards.palette import FAULTS, Colour, value_map
 from dashboards.panels import Drawn, latency_map, lines, number, state_bars
 from dashboards.queries import Query
 from dashboards.tables import COLOURED, Column, rows
+from dashboards.trust import NO_EXPORTER
 
-_NO_ACCOUNT = "no account yet"
 _DAY_SECONDS = 86_400
-_NO_EXPORTER = "no exporter is scraped"
+_NO_CALLS = "no exporter told of a call"
 _WELL = value_map({"0": ("no", Colour.BAD), "1": ("yes", Colour.GOOD)})
 _SKIPPED = {
     "fresh": Colour.GOOD,
@@ -37,13 +37,14 @@ def api() -> builders.Dashboard:
     dashboard = builders.Dashboard("Zoho CRM / API and exporter").uid(controls.API_UID).tags([controls.TAG])
     dashboard.description("What watching costs in API credits, how Zoho answers, and how the exporter itself fares.")
     dashboard.time("now-24h", "now").refresh("1m").tooltip(models.DashboardCursorSync.CROSSHAIR).editable()
-    dashboard.variables([controls.data_source(), controls.account()]).link(controls.other_dashboards())
+    whose = [controls.data_source(), controls.cluster(), controls.namespace(), controls.account()]
+    dashboard.variables(whose).link(controls.other_dashboards())
     return place(dashboard, _sections())
 
 
 def _sections() -> tuple[Section, ...]:
     credit = (
-        Shelf(4, (Tile(11, 6, _used()), Tile(12, 6, _forecast()), Tile(13, 6, _burn()), Tile(14, 6, _remaining()))),
+        Shelf(4, (Tile(11, 5, _used()), Tile(12, 6, _forecast()), Tile(13, 5, _burn()), Tile(14, 8, _remaining()))),
         Shelf(8, (Tile(15, 12, _used_over_time()), Tile(16, 12, _spending()))),
     )
     answers = (
@@ -58,6 +59,7 @@ def _sections() -> tuple[Section, ...]:
         Shelf(7, (Tile(36, 12, _dropped()), Tile(37, 12, _store_errors()))),
     )
     return (
+        trust.section(),
         Section(10, "API credits", credit),
         Section(20, "How Zoho answers", answers),
         Section(30, "The exporter", exporter),
@@ -65,11 +67,11 @@ def _sections() -> tuple[Section, ...]:
 
 
 def _credits_used() -> str:
-    return promql.account("zoho_crm_api_credits_used_24h", pick="sum")
+    return promql.account("zoho_crm_api_credits_used_24h", pick="max")
 
 
 def _budget() -> str:
-    return promql.account("zoho_crm_api_credit_budget", pick="sum")
+    return promql.account("zoho_crm_api_credit_budget", pick="max")
 
 
 def _daily_burn() -> str:
@@ -80,69 +82,78 @@ def _daily_burn() -> str:
 def _used() -> Drawn:
     text = (
         "The share of the budget that the last 24 hours have used. From a half on polls are stretched; at the "
-        "whole they stop until credits return. Each replica has a budget of its own: both are added up."
+        "whole they stop until credits return. Of two exporters with a state file each, the one that used more."
     )
-    queries = [Query(f"{_credits_used()} / ({_budget()} > 0)", "{{account}}")]
+    queries = [Query(promql.account_or(f"{_credits_used()} / ({_budget()} > 0)", -1), "{{account}}")]
+    unlimited = value_map({"-1": ("no budget is set", Colour.WAITING)})
     steps = ((0.5, Colour.WARNING), (0.9, Colour.BAD))
-    return number("Budget used", text, queries, unit="percentunit", empty="no budget is set", steps=steps)
+    return number("Budget used", text, queries, unit="percentunit", empty=NO_EXPORTER, steps=steps, mappings=unlimited)
 
 
 def _forecast() -> Drawn:
     left = f"clamp_min({_budget()} - {_credits_used()}, 0)"
     text = (
-        "When the budget will be used up if spending goes on as it did on average in the time range. Nothing is "
-        "shown where this pace spends less than the budget in 24 hours: then it never runs out."
+        "When the budget will be used up if spending goes on as it did on average in the time range. Not at this "
+        "pace: it spends less than the budget in 24 hours, or there is none."
     )
     running_out = f"{left} / ({_daily_burn()} / {_DAY_SECONDS} > 0) and on (account) ({_daily_burn()} > {_budget()})"
-    queries = [Query(running_out, "{{account}}")]
+    queries = [Query(promql.account_or(running_out, -1), "{{account}}")]
+    never = value_map({"-1": ("not at this pace", Colour.GOOD)})
     steps = ((3_600, Colour.WARNING), (21_600, Colour.BUSY))
-    return number("Budget used up in", text, queries, unit="s", empty="not at this pace", base=Colour.BAD, steps=steps)
+    return number(
+        "Budget used up in", text, queries, unit="s", empty=NO_EXPORTER, base=Colour.BAD, steps=steps, mappings=never
+    )
 
 
 def _burn() -> Drawn:
     text = "The credits that 24 hours will cost if spending goes on as it did on average in the time range."
-    return number("Credits a day, at this pace", text, [Query(_daily_burn(), "{{account}}")], empty=_NO_ACCOUNT)
+    return number("Credits a day, at this pace", text, [Query(_daily_burn(), "{{account}}")], empty=NO_EXPORTER)
 
 
 def _remaining() -> Drawn:
     text = (
-        "Credits left to the whole organisation, all its integrations together, as Zoho last said. Zoho says it "
-        "only once half of the day's credits are used; below the reserve the exporter stops."
+        "Credits left to the whole organisation, all its integrations together, as Zoho last said. Plenty: Zoho says "
+        "it only once half of the day's credits are used. Below the reserve the exporter stops."
     )
+    left = promql.account("zoho_crm_api_credits_remaining", pick="min")
     queries = [
-        Query(promql.account("zoho_crm_api_credits_remaining", pick="min"), "{{account}}: left"),
+        Query(promql.account_or(left, -1), "{{account}}: left"),
         Query(promql.account("zoho_crm_api_credit_reserve", pick="max"), "{{account}}: reserve"),
     ]
-    return number("Credits left to the organisation", text, queries, empty="plenty: Zoho has not said")
+    unsaid = value_map({"-1": ("plenty", Colour.GOOD)})
+    return number("Credits left to the organisation", text, queries, empty=NO_EXPORTER, mappings=unsaid)
 
 
 def _used_over_time() -> Drawn:
     text = "Credits that the exporter's calls have used in the 24 hours before, and the most that it may use in any."
     queries = [Query(f"sum({_credits_used()})", "used", Colour.BUSY), Query(f"sum({_budget()})", "budget", Colour.BAD)]
-    return lines("Credits used in 24 hours", text, queries, unit="locale", limits=["budget"], empty=_NO_ACCOUNT)
+    return lines("Credits used in 24 hours", text, queries, unit="locale", limits=["budget"], empty=NO_EXPORTER)
 
 
 def _spending() -> Drawn:
     spent = promql.spent("zoho_crm_api_credits_spent_total", "account")
     text = "Credits an hour, by account: one for each status call that reached Zoho."
     queries = [Query(f"{spent} * 3600", "{{account}}")]
-    return lines("Credits an hour", text, queries, unit="suffix:credits/h", stacked=True, empty=_NO_ACCOUNT)
+    return lines("Credits an hour", text, queries, unit="suffix:credits/h", stacked=True, empty=NO_EXPORTER)
 
 
 def _health() -> Drawn:
     text = (
-        "Whether Zoho answers, and whether the exporter holds a valid access token, by account; yes is well. Of "
-        "two replicas the worse is shown. The panel beside and the log say why it is not well."
+        "Whether Zoho answers, and whether the exporter has the access token that it needs, by account; yes is well. "
+        "Of two replicas the worse is shown. The panel beside and the log say why it is not well."
     )
+    # An account whose jobs have ended lets its token run out: that is no fault.
+    has_token = promql.account("zoho_crm_oauth_token_valid", pick="min")
+    paused = promql.account("zoho_crm_api_circuit_open", pick="max")
     queries = [
         Query(promql.account("zoho_crm_api_up", pick="min"), "{{account}}: Zoho answers"),
-        Query(promql.account("zoho_crm_oauth_token_valid", pick="min"), "{{account}}: token is valid"),
-        Query(_not(promql.account("zoho_crm_api_circuit_open", pick="max")), "{{account}}: polls go on (circuit)"),
+        Query(_not(f"{paused} * ({_not(has_token)})"), "{{account}}: token is valid"),
+        Query(_not(paused), "{{account}}: polls go on (circuit)"),
         Query(
             _not(promql.account("zoho_crm_api_credit_reserve_reached", pick="max")), "{{account}}: above the reserve"
         ),
     ]
-    return state_bars("Account health", text, queries, _WELL, empty=_NO_ACCOUNT)
+    return state_bars("Account health", text, queries, _WELL, empty=NO_EXPORTER)
 
 
 def _not(expression: str) -> str:
@@ -156,21 +167,23 @@ def _errors() -> Drawn:
         "docs/runbooks say what to do about each. Codes of one colour have one kind of cure: rights, names, "
         "credentials, limits, or the way to Zoho."
     )
+    queries = [Query(f"{errors} > 0", "{{code}}"), Query(f"sum({errors})", "all codes", Colour.WAITING)]
     return lines(
         "Errors by code",
         text,
-        [Query(f"{errors} > 0", "{{code}}")],
+        queries,
         unit="locale",
         stacked=True,
         kinds=FAULTS,
-        empty="no poll failed",
+        limits=["all codes"],
+        empty=NO_EXPORTER,
     )
 
 
 def _latency() -> Drawn:
     calls = promql.spent("zoho_crm_api_request_duration_seconds_bucket", "le", call="increase")
     text = "How long calls to Zoho took, failed ones included: the lighter a field, the more calls."
-    return latency_map("Duration of calls", text, calls, empty="no calls in this time range")
+    return latency_map("Duration of calls", text, calls, empty=_NO_CALLS)
 
 
 def _percentiles() -> Drawn:
@@ -183,16 +196,16 @@ def _percentiles() -> Drawn:
         Query(f"histogram_quantile({share}, {buckets})", f"{{{{endpoint}}}}, {name}")
         for name, share in (("median", 0.5), ("95 %", 0.95))
     ]
-    return lines("Duration of calls, percentiles", text, queries, unit="s", empty="no calls in this time range")
+    return lines("Duration of calls, percentiles", text, queries, unit="s", empty=_NO_CALLS)
 
 
 def _concurrency() -> Drawn:
     text = "Calls to Zoho under way while pages were written, and the most status calls at once (max_concurrency)."
     queries = [
         Query(f"sum({promql.account('zoho_crm_api_in_flight_requests', pick='sum')})", "under way", Colour.BUSY),
-        Query(f"sum({promql.account('zoho_crm_api_concurrency_limit', pick='sum')})", "limit", Colour.BAD),
+        Query(f"sum({promql.account('zoho_crm_api_concurrency_limit', pick='max')})", "limit", Colour.BAD),
     ]
-    return lines("Concurrency", text, queries, unit="locale", limits=["limit"], empty=_NO_ACCOUNT)
+    return lines("Concurrency", text, queries, unit="locale", limits=["limit"], empty=NO_EXPORTER)
 
 
 def _skipped() -> Drawn:
@@ -204,7 +217,7 @@ def _skipped() -> Drawn:
     )
     queries = [Query(skipped, "{{reason}}")]
     return lines(
-        "Polls skipped", text, queries, unit="suffix:jobs/s", stacked=True, colours=_SKIPPED, empty=_NO_ACCOUNT
+        "Polls skipped", text, queries, unit="suffix:jobs/s", stacked=True, colours=_SKIPPED, empty=NO_EXPORTER
     )
 
 
@@ -216,14 +229,15 @@ def _polls() -> Drawn:
             f"sum({promql.spent('zoho_mass_update_exporter_coalesced_polls_total', 'account')})", "joined", Colour.GOOD
         ),
     ]
-    return lines("Polls", text, queries, unit="suffix:polls/s", empty=_NO_ACCOUNT)
+    return lines("Polls", text, queries, unit="suffix:polls/s", empty=NO_EXPORTER)
 
 
 def _token_expiry() -> Drawn:
     text = "When the access token runs out. The exporter asks for a new one a minute before."
     expiry = promql.account("zoho_crm_oauth_token_expiry_timestamp_seconds", pick="min")
-    queries = [Query(f"{expiry} * 1000", "{{account}}")]
-    return number("Access token runs out", text, queries, unit="dateTimeFromNow", empty="no token")
+    queries = [Query(promql.account_or(f"{expiry} * 1000", -1), "{{account}}")]
+    none = value_map({"-1": ("no token", Colour.WAITING)})
+    return number("Access token runs out", text, queries, unit="dateTimeFromNow", empty=NO_EXPORTER, mappings=none)
 
 
 def _refreshes() -> Drawn:
@@ -231,7 +245,7 @@ def _refreshes() -> Drawn:
     refused = promql.spent("zoho_crm_oauth_refresh_errors_total", "reason", call="increase")
     text = "Access tokens asked of Zoho (it grants 10 in 10 minutes), and refreshes that gave none, by reason."
     queries = [Query(f"sum({asked})", "asked", Colour.BUSY), Query(f"{refused} > 0", "{{reason}}")]
-    return lines("Token refreshes", text, queries, unit="locale", kinds=FAULTS, empty=_NO_ACCOUNT)
+    return lines("Token refreshes", text, queries, unit="locale", kinds=FAULTS, empty=NO_EXPORTER)
 
 
 def _replicas() -> Drawn:
@@ -239,7 +253,7 @@ def _replicas() -> Drawn:
         Column("Replica", label="instance"),
         Column("Version", label="version", width=120),
         Column("Python", label="python_version", width=120),
-        Column("Runs", query=promql.replica("build_info", "version", "python_version"), width=70, unit="bool_yes_no"),
+        Column("Answers", query=_answers(), width=90, unit="none", cell=COLOURED, mappings=_WELL),
         Column(
             "Configuration loaded",
             query=f"{promql.replica('config_last_reload_success_timestamp_seconds')} * 1000",
@@ -255,15 +269,26 @@ def _replicas() -> Drawn:
             mappings=_RELOAD,
         ),
     )
-    text = "The exporters that are scraped, and whether their configuration could be loaded when it last changed."
-    return rows("Replicas", text, columns, empty="no exporter is scraped", sort=("Replica", False))
+    text = (
+        "The exporters that Prometheus knows, whether each answers it, and whether its configuration could be loaded "
+        "when it last changed."
+    )
+    return rows("Replicas", text, columns, empty=NO_EXPORTER, sort=("Replica", False))
+
+
+def _answers() -> str:
+    """Give 1 for each exporter that answers, and 0 for one that did within 3 days and is still scraped in vain."""
+    build = f"zoho_mass_update_exporter_build_info{{{promql.OF_TARGET}}}"
+    known = f"({build} or (0 * last_over_time({build}[3d]) unless on (job, instance) {build}))"
+    scraped = f"up{{{promql.OF_TARGET}}}"
+    return f"max by (instance, version, python_version) ({known} and on (job, instance) {scraped})"
 
 
 def _tracked() -> Drawn:
     tracked = promql.account("zoho_mass_update_exporter_tracked_jobs", "source", pick="max")
     text = "Jobs that the exporter tracks, by where their ids came from. The setting max_jobs bounds them."
     queries = [Query(f"sum by (source) ({tracked})", "{{source}}")]
-    return lines("Tracked jobs", text, queries, unit="locale", stacked=True, empty=_NO_ACCOUNT)
+    return lines("Tracked jobs", text, queries, unit="locale", stacked=True, empty=NO_EXPORTER)
 
 
 def _scrapes() -> Drawn:
@@ -273,33 +298,39 @@ def _scrapes() -> Drawn:
         "is cut short."
     )
     queries = [Query(f"histogram_quantile(0.95, {buckets})", "{{instance}}")]
-    return lines("Scrape duration, 95th percentile", text, queries, unit="s", empty=_NO_EXPORTER)
+    return lines("Scrape duration, 95th percentile", text, queries, unit="s", empty=NO_EXPORTER)
 
 
 def _memory() -> Drawn:
     text = "Memory that the exporter's process holds, by replica."
     queries = [Query(promql.process("process_resident_memory_bytes"), "{{instance}}")]
-    return lines("Memory", text, queries, unit="bytes", empty=_NO_EXPORTER)
+    return lines("Memory", text, queries, unit="bytes", empty=NO_EXPORTER)
 
 
 def _processor() -> Drawn:
     text = "Processor time that the exporter's process uses, by replica: 100 % is one whole core."
     queries = [Query(promql.process("rate(process_cpu_seconds_total[$__rate_interval])"), "{{instance}}")]
-    return lines("Processor", text, queries, unit="percentunit", empty=_NO_EXPORTER)
+    return lines("Processor", text, queries, unit="percentunit", empty=NO_EXPORTER)
 
 
 def _dropped() -> Drawn:
-    metric = "increase(zoho_mass_update_exporter_jobs_dropped_total[$__rate_interval])"
+    metric = f"increase(zoho_mass_update_exporter_jobs_dropped_total{{{promql.OF_TARGET}}}[$__rate_interval])"
     text = (
         "Jobs let go or not taken in, by reason. retention: it ended long ago. unknown_retention: Zoho does not "
         "know it. max_jobs: there are too many, and some are not watched."
     )
     queries = [Query(f"max by (reason) ({metric})", "{{reason}}")]
-    return lines("Jobs dropped", text, queries, unit="locale", stacked=True, colours=_DROPPED, empty=_NO_EXPORTER)
+    return lines("Jobs dropped", text, queries, unit="locale", stacked=True, colours=_DROPPED, empty=NO_EXPORTER)
 
 
 def _store_errors() -> Drawn:
     errors = promql.replica_growth("store_errors_total", "instance", "operation", call="increase")
     text = "Writes to the state file that failed, by replica and operation. The exporter goes on from memory meanwhile."
-    queries = [Query(f"{errors} > 0", "{{instance}}: {{operation}}")]
-    return lines("State file errors", text, queries, unit="locale", stacked=True, empty="every write succeeded")
+    all_errors = promql.replica_growth("store_errors_total", call="increase")
+    queries = [
+        Query(f"{errors} > 0", "{{instance}}: {{operation}}"),
+        Query(all_errors, "all replicas", Colour.WAITING),
+    ]
+    return lines(
+        "State file errors", text, queries, unit="locale", stacked=True, limits=["all replicas"], empty=NO_EXPORTER
+    )

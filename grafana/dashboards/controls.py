@@ -6,14 +6,15 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.jobs import KEY, Jobs, with_title
 from dashboards.palette import Colour
+from dashboards.promql import OF_ACCOUNT, OF_MODULE, OF_TARGET
 from dashboards.queries import DATA_SOURCE
+from dashboards.words import LIMITS
 
 TAG = "zoho-mass-update"
 FLEET_UID, JOB_UID, API_UID = "zoho-mass-updates", "zoho-mass-update-job", "zoho-crm-api"
 IMPORT_INPUT = "DS_PROMETHEUS"
 _ALL = models.VariableOption(selected=True, text=["All"], value=["$__all"])
-_PATIENCE = {"5 min": "300", "15 min": "900", "1 hour": "3600", "6 hours": "21600"}
-_USUAL_PATIENCE = "15 min"
+_PATIENCE = {"5 min": 300, "15 min": 900, "30 min": 1_800, "1 hour": 3_600, "6 hours": 21_600}
 _INFO = "zoho_mass_update_job_info"
 
 
@@ -35,26 +36,35 @@ def filter_by(name: str, label: str, query: str, *, regex: str = "") -> builders
     return variable.multi(True).include_all(True).all_value(".*").current(_ALL)
 
 
+def cluster() -> builders.QueryVariable:
+    """Let the user choose clusters, where Prometheus puts such a label on what it scrapes."""
+    return filter_by("cluster", "Cluster", "label_values(zoho_crm_account_info, cluster)")
+
+
+def namespace() -> builders.QueryVariable:
+    """Let the user choose namespaces, where there are any."""
+    query = 'label_values(zoho_crm_account_info{cluster=~"$cluster"}, namespace)'
+    return filter_by("namespace", "Namespace", query)
+
+
 def account() -> builders.QueryVariable:
     """Let the user choose accounts."""
-    return filter_by("account", "Account", "label_values(zoho_crm_account_info, account)")
+    return filter_by("account", "Account", f"label_values(zoho_crm_account_info{{{OF_TARGET}}}, account)")
 
 
 def module() -> builders.QueryVariable:
     """Let the user choose modules of the accounts."""
-    return filter_by("module", "Module", 'label_values(zoho_mass_update_jobs{account=~"$account"}, module)')
+    return filter_by("module", "Module", f"label_values(zoho_mass_update_jobs{{{OF_ACCOUNT}}}, module)")
 
 
 def state() -> builders.QueryVariable:
     """Let the user choose the states that jobs are in now."""
-    return filter_by(
-        "state", "State", 'label_values(zoho_mass_update_jobs{account=~"$account", module=~"$module"}, state)'
-    )
+    return filter_by("state", "State", f"label_values(zoho_mass_update_jobs{{{OF_MODULE}}}, state)")
 
 
 def group() -> builders.QueryVariable:
     """Let the user choose groups of jobs."""
-    return filter_by("group", "Group", f'label_values({_INFO}{{account=~"$account", module=~"$module"}}, group)')
+    return filter_by("group", "Group", f"label_values({_INFO}{{{OF_MODULE}}}, group)")
 
 
 def jobs() -> builders.QueryVariable:
@@ -68,14 +78,23 @@ def one_job() -> builders.QueryVariable:
 
 
 def stalled_after() -> builders.CustomVariable:
-    """Let the user say how long is too long."""
+    """Let the user say how long a job may run without progress; the setting's default is chosen at first."""
     variable = builders.CustomVariable("stalled_after").id("stalled_after").label("Stalled after")
     options = [
-        models.VariableOption(selected=text == _USUAL_PATIENCE, text=text, value=seconds)
+        models.VariableOption(selected=seconds == LIMITS["stalled_after"], text=text, value=str(seconds))
         for text, seconds in _PATIENCE.items()
     ]
     variable.values(", ".join(f"{option.text} : {option.value}" for option in options)).options(options)
     return variable.current(next(option for option in options if option.selected))
+
+
+def limits() -> list[builders.ConstantVariable]:
+    """Give the other limits of time, out of sight: who changes a setting changes its number here, or in the address."""
+    return [
+        builders.ConstantVariable(name).id(name).value(str(seconds))
+        for name, seconds in LIMITS.items()
+        if name != "stalled_after"
+    ]
 
 
 # query_result gives each series as text, its labels in alphabetical order.
@@ -83,7 +102,7 @@ _NAME_AND_ID = '/job_id="(?<value>[^"]+)".*title="(?<text>[^"]+)"/'
 
 
 def _named_jobs(more: str) -> str:
-    info = f'{_INFO}{{account=~"$account", module=~"$module"{more}}}'
+    info = f"{_INFO}{{{OF_MODULE}{more}}}"
     return f"query_result(max by (job_id, title) ({with_title(info)}))"
 
 

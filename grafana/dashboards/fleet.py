@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards import controls, promql
+from dashboards import controls, promql, trust
 from dashboards.controls import link_to_job
 from dashboards.jobs import FLEET, KEY, labelled
 from dashboards.layout import Section, Shelf, Tile, place
@@ -11,17 +11,24 @@ from dashboards.palette import OUTCOMES, STATES, Colour, state_map, value_map
 from dashboards.panels import Drawn, lines, number, state_bars
 from dashboards.queries import Query
 from dashboards.tables import COLOURED, COLOURED_TEXT, GAUGE, Column, rows
+from dashboards.trust import NO_EXPORTER
 
-_NO_JOBS = "no jobs yet"
+_NO_JOBS = "no exporter told of a job"
+_NO_STATE = {"0": ("no exporter", Colour.BAD), "-1": ("none", Colour.WAITING)}
 _TIMELINE_JOBS = 25
+_TIMELINE = FLEET.over_time()
 _ATTENTION = {
+    "0": ("No exporter", Colour.BAD),
     "1": ("Failed", Colour.BAD),
     "2": ("Stalled", Colour.BAD),
-    "3": ("Partly failed", Colour.WARNING),
-    "4": ("Poll fails", Colour.ODD),
-    "5": ("Stale", Colour.ODD),
-    "6": ("Suspended", Colour.WARNING),
-    "7": ("Waits long", Colour.SOON),
+    "3": ("Takes too long", Colour.BAD),
+    "4": ("Partly failed", Colour.WARNING),
+    "5": ("In error", Colour.ODD),
+    "6": ("Stale", Colour.ODD),
+    "7": ("State unknown", Colour.ODD),
+    "8": ("Suspended", Colour.WARNING),
+    "9": ("Waits long", Colour.SOON),
+    "99": ("Nothing", Colour.GOOD),
 }
 """Why a job needs attention, the most urgent first."""
 
@@ -34,29 +41,36 @@ def fleet() -> builders.Dashboard:
     dashboard.variables(
         [
             controls.data_source(),
+            controls.cluster(),
+            controls.namespace(),
             controls.account(),
             controls.module(),
             controls.group(),
             controls.jobs(),
             controls.state(),
             controls.stalled_after(),
+            *controls.limits(),
         ]
     )
-    dashboard.annotations(controls.annotations(FLEET, enabled=False)).link(controls.other_dashboards())
+    dashboard.annotations(controls.annotations(_TIMELINE, enabled=False)).link(controls.other_dashboards())
     return place(dashboard, _sections())
 
 
 def _sections() -> tuple[Section, ...]:
     now = (
-        Shelf(4, (Tile(11, 13, _states()), Tile(12, 11, _attention_counts()))),
-        Shelf(9, (Tile(13, 24, _attention()),)),
+        Shelf(4, (Tile(12, 24, _attention_counts()),)),
+        Shelf(11, (Tile(13, 24, _attention()),)),
     )
-    jobs = (Shelf(11, (Tile(21, 24, _jobs()),)), Shelf(11, (Tile(22, 24, _timeline()),)))
+    jobs = (
+        Shelf(4, (Tile(11, 24, _states()),)),
+        Shelf(14, (Tile(21, 24, _jobs()),)),
+        Shelf(11, (Tile(22, 24, _timeline()),)),
+    )
     work = (
         Shelf(8, (Tile(31, 12, _records()), Tile(32, 12, _states_over_time()))),
         Shelf(8, (Tile(33, 12, _finished()), Tile(34, 12, _durations()))),
     )
-    return (Section(10, "Now", now), Section(20, "Jobs", jobs), Section(30, "Work done", work))
+    return (trust.section(), Section(10, "Now", now), Section(20, "Jobs", jobs), Section(30, "Work done", work))
 
 
 def _states() -> Drawn:
@@ -66,25 +80,35 @@ def _states() -> Drawn:
         "record was updated. UNKNOWN: no current report, or a word that Zoho does not document. The variable "
         "State is not applied."
     )
-    return number("Jobs by state", text, queries, empty=_NO_JOBS)
+    return number("Jobs by state", text, queries, empty=NO_EXPORTER, base=Colour.BAD)
 
 
 def _failed() -> str:
-    return _ended_in_range(FLEET.in_state("FAILED"))
+    return _ended(FLEET.in_state("FAILED"))
 
 
 def _partly_failed() -> str:
-    return f"{_ended_in_range(FLEET.in_state('COMPLETED'))} and on ({KEY}) ({FLEET.metric('failed_records')} > 0)"
+    return f"{_ended(FLEET.in_state('COMPLETED'))} and on ({KEY}) {FLEET.left_behind()}"
 
 
-def _ended_in_range(jobs: str) -> str:
-    ended = FLEET.since("finished", pick="min")
-    return f"({ended} < $__range_s) and on ({KEY}) {jobs}"
+def _ended(jobs: str) -> str:
+    return f"{FLEET.since('finished', pick='min')} and on ({KEY}) {jobs} unless on ({KEY}) {FLEET.acknowledged()}"
 
 
-def _unchanged(state: str) -> str:
-    unchanged = FLEET.since("last_progress")
-    return f"({unchanged} > $stalled_after) and on ({KEY}) {FLEET.in_state(state)}"
+def _unchanged(state: str, seconds: str) -> str:
+    return f"({FLEET.without_progress()} > {seconds}) and on ({KEY}) {FLEET.in_state(state)}"
+
+
+def _takes_too_long() -> str:
+    reported, started = "last_report_timestamp_seconds", "started_timestamp_seconds"
+    running = f"({FLEET.metric(reported)} - {FLEET.metric(started, pick='min')})"
+    late = f"({running} > $takes_too_long_after) and on ({KEY}) {FLEET.in_state('RUNNING')}"
+    return f"{late} unless on ({KEY}) ({FLEET.without_progress()} > $stalled_after)"
+
+
+def _state_unknown() -> str:
+    fresh = f"({FLEET.since('last_report')} <= $stale_after)"
+    return f"{FLEET.without_progress()} and on ({KEY}) {FLEET.in_state('UNKNOWN')} and on ({KEY}) {fresh}"
 
 
 def _poll_fails() -> str:
@@ -92,13 +116,13 @@ def _poll_fails() -> str:
 
 
 def _failing() -> str:
-    codes = FLEET.metric("poll_error", by=f"{KEY}, code")
+    codes = FLEET.passing("poll_error", by=f"{KEY}, code")
     return f"{codes} unless on ({KEY}) ({FLEET.metric('poll_success')} == 1)"
 
 
 def _stale() -> str:
     ended = " or ".join(FLEET.in_state(state) for state in ("COMPLETED", "FAILED"))
-    return f"({_report_age()} > $stalled_after) unless on ({KEY}) ({ended}) unless on ({KEY}) ({_failing()})"
+    return f"({_report_age()} > $stale_after) unless on ({KEY}) ({ended}) unless on ({KEY}) ({_failing()})"
 
 
 def _report_age() -> str:
@@ -112,39 +136,48 @@ def _suspended() -> str:
 
 
 def _waits_long() -> str:
-    return f"{_unchanged('SCHEDULED')} or {_unchanged('QUEUED')}"
+    return f"{_unchanged('SCHEDULED', '$waits_long_after')} or {_unchanged('QUEUED', '$waits_long_after')}"
 
 
 def _attention_counts() -> Drawn:
-    queries = [
-        Query(FLEET.count(f"max by ({KEY}) ({expression})"), _ATTENTION[reason][0], _ATTENTION[reason][1])
-        for reason, expression in _reasons().items()
-    ]
+    counts = {"0": f"count({_unwatched()}) or vector(0)"} | {
+        reason: FLEET.count(f"max by ({KEY}) ({expression})") for reason, expression in _reasons().items()
+    }
+    queries = [Query(count, *_ATTENTION[reason]) for reason, count in counts.items()]
+    queries.append(Query(f"count({_found()} or {_unwatched()}) or vector(0)", "In all", Colour.BUSY))
     text = (
-        "How many chosen jobs need attention, by reason; the list below says which. A job counts under each "
-        "reason that holds for it. Failed and partly failed: those that ended within the time range."
+        "How many accounts have no exporter that answers, and how many chosen jobs need attention, by reason; the "
+        "list below says which. A job counts under each reason that holds for it. In all: the rows of the list, also "
+        "those that do not fit."
     )
-    return number("Needs attention", text, queries, empty=_NO_JOBS)
+    return number("Needs attention", text, queries, empty=NO_EXPORTER, base=Colour.BAD)
 
 
 def _reasons() -> dict[str, str]:
     return {
         "1": _failed(),
-        "2": _unchanged("RUNNING"),
-        "3": _partly_failed(),
-        "4": _poll_fails(),
-        "5": _stale(),
-        "6": _suspended(),
-        "7": _waits_long(),
+        "2": _unchanged("RUNNING", "$stalled_after"),
+        "3": _takes_too_long(),
+        "4": _partly_failed(),
+        "5": _poll_fails(),
+        "6": _stale(),
+        "7": _state_unknown(),
+        "8": _suspended(),
+        "9": _waits_long(),
     }
 
 
 def _attention() -> Drawn:
-    found = " or ".join(labelled(f"({query})", "reason", reason) for reason, query in _reasons().items())
     columns = (
         Column("Why", label="reason", width=130, cell=COLOURED, mappings=value_map(_ATTENTION)),
         Column("Job", label="title", least=220, links=[link_to_job()]),
-        Column("For", query=FLEET.titled(f"({found})"), unit="s", width=130),
+        Column(
+            "For",
+            query=f"{_found()} or {_unwatched()} or on () {_nothing()}",
+            unit="s",
+            width=130,
+            mappings=value_map({"-1": ("-", Colour.WAITING)}),
+        ),
         Column("Error code", label="code", width=220),
         Column("Account", label="account", width=130),
         Column("Module", label="module", width=150),
@@ -152,32 +185,53 @@ def _attention() -> Drawn:
         Column("Job id", label="job_id", width=190),
     )
     text = (
-        "The jobs to look at first, the most urgent on top. Failed, partly failed: ended within the time range, "
-        "and how long ago. Stalled, waits long: no count and no state has changed for longer than the variable "
-        "Stalled after. Poll fails: Zoho refuses, or does not answer; the code says why, the time is since the "
-        "last good report. Stale: that is longer ago than Stalled after, though no poll failed (credits are used "
-        "up, or the account is paused). The variable State is not applied."
+        "The jobs to look at first, the most urgent on top; In all above says how many rows there are. No exporter: "
+        "none answers for the account, its jobs are not watched. Failed, partly failed: how long ago the job ended; it "
+        "leaves when somebody has acknowledged it, or its retention is over. Stalled: RUNNING, and polls have seen no "
+        "change for longer than the variable Stalled after. Takes too long: RUNNING for more than 4 hours. In error: "
+        "Zoho refuses, or does not answer; the code says why, the time is since the last good report. Stale: that is "
+        "more than an hour ago, though no poll failed (credits are used up, or the account is paused). State unknown: "
+        "Zoho gives a word that it does not document. Waits long: not begun for more than an hour. The variable State "
+        "is not applied."
     )
-    return rows("What needs attention", text, columns, empty="nothing needs attention", sort=("Why", False), paged=True)
+    # That all is well is a row and not the empty text, which stands there as well while nothing answers.
+    return rows("What needs attention", text, columns, empty=NO_EXPORTER, sort=("Why", False))
+
+
+def _found() -> str:
+    """Give a row for each reason of each job."""
+    found = " or ".join(labelled(f"({query})", "reason", reason) for reason, query in _reasons().items())
+    return FLEET.titled(f"({found})")
+
+
+def _unwatched() -> str:
+    """Give a row for each account that no exporter watches."""
+    # By account, as jobs are: the list of accounts says in which cluster and namespace.
+    return labelled(labelled(f"max by (account) ({trust.lost()})", "reason", "0"), "title", NO_EXPORTER)
+
+
+def _nothing() -> str:
+    """Give the row that stands there when there is no other."""
+    return labelled(labelled("vector(-1)", "reason", "99"), "title", "nothing needs attention")
 
 
 def _jobs() -> Drawn:
     chosen = FLEET.in_chosen_state
     columns = (
-        Column("Job", label="title", least=210, links=[link_to_job()]),
+        Column("Job", label="title", least=200, links=[link_to_job()]),
         Column(
             "State",
-            query=FLEET.titled(chosen(FLEET.state_rank())),
-            width=115,
+            query=f"{FLEET.titled(chosen(FLEET.state_rank()))} or on () {_no_exporter()} or on () {_no_jobs()}",
+            width=110,
             unit="none",
             cell=COLOURED,
-            mappings=state_map(),
+            mappings=[*state_map(), *value_map(_NO_STATE)],
         ),
-        Column("Progress", query=chosen(FLEET.progress()), unit="percentunit", width=130, cell=GAUGE, top=1),
-        Column("Updated", query=chosen(FLEET.metric("updated_records")), unit="locale", width=85),
-        Column("Failed", query=chosen(FLEET.metric("failed_records")), unit="locale", width=75),
+        Column("Progress", query=chosen(FLEET.progress()), unit="percentunit", width=105, cell=GAUGE, top=1),
+        Column("Updated", query=chosen(FLEET.metric("updated_records")), unit="locale", width=80),
+        Column("Failed", query=chosen(FLEET.metric("failed_records")), unit="locale", width=70),
         Column("Not updated", query=chosen(FLEET.metric("not_updated_records")), unit="locale", width=100),
-        Column("Total", query=chosen(FLEET.metric("total_records")), unit="locale", width=85),
+        Column("Total", query=chosen(FLEET.metric("total_records")), unit="locale", width=80),
         Column(
             "Failed share",
             query=chosen(FLEET.failed_share()),
@@ -188,20 +242,38 @@ def _jobs() -> Drawn:
             steps=((0.000001, Colour.WARNING), (0.05, Colour.BAD)),
         ),
         Column("Records/s", query=chosen(FLEET.estimated_pace()), unit="short", width=85),
-        Column("Estimated end", query=chosen(f"{FLEET.estimated_end()} * 1000"), unit="dateTimeFromNow", width=145),
-        Column("Age", query=chosen(FLEET.since("last_report")), unit="s", width=85),
-        Column("Account", label="account", width=85),
-        Column("Module", label="module", width=125),
-        Column("Group", label="group", width=135),
+        Column("Estimated end", query=chosen(f"{FLEET.estimated_end()} * 1000"), unit="dateTimeFromNow", width=115),
+        Column("Age", query=chosen(FLEET.since("last_report")), unit="s", width=65),
+        Column(
+            "Acknowledged",
+            query=chosen(FLEET.metric("acknowledged")),
+            unit="none",
+            width=120,
+            mappings=value_map({"0": ("no", Colour.BUSY), "1": ("yes", Colour.GOOD)}),
+        ),
+        Column("Account", label="account", width=95),
+        Column("Module", label="module", width=100),
+        Column("Group", label="group", width=125),
         Column("Job id", label="job_id", width=190),
     )
     text = (
         "Every chosen job. Progress: records updated or failed, of the total; none where the total is 0 or not "
         "known. Records/s and the estimated end come from the exporter's estimate, which needs a steadily running "
-        "job. Age: that of the last good report, which is final once the job has ended. A click on a name "
-        "opens the job. The table holds the first 1,000 jobs."
+        "job. Age: that of the last good report, which is final once the job has ended. Acknowledged: somebody has "
+        "taken note of its end. A click on a name opens the job. The table holds the first 1,000 jobs."
     )
-    return rows("All jobs", text, columns, empty=_NO_JOBS, sort=("State", True), paged=True)
+    return rows("All jobs", text, columns, empty=NO_EXPORTER, sort=("State", True))
+
+
+def _no_exporter() -> str:
+    """Give the row that stands there when no exporter answers and none did lately."""
+    here = promql.last(f"zoho_crm_account_info{{{promql.OF_ACCOUNT}}}", promql.LOOK_BACK)
+    return labelled(f"(vector(0) unless on () {here})", "title", NO_EXPORTER)
+
+
+def _no_jobs() -> str:
+    """Give the row that stands there when an exporter answers, and has no job that was chosen."""
+    return labelled("vector(-1)", "title", "no jobs")
 
 
 def _timeline() -> Drawn:
@@ -209,7 +281,7 @@ def _timeline() -> Drawn:
     end = " @ end()"
     changed = FLEET.metric("last_progress_timestamp_seconds", at=end)
     latest = f"topk({_TIMELINE_JOBS}, {FLEET.in_chosen_state(changed, at=end)})"
-    query = Query(FLEET.titled(FLEET.state_rank(among=latest)), "{{module}}: {{title}}")
+    query = Query(_TIMELINE.titled(_TIMELINE.state_rank(among=latest)), "{{module}}: {{title}}")
     text = f"The states of the {_TIMELINE_JOBS} chosen jobs that changed last. A gap: the exporter was not scraped."
     return state_bars("States of the latest jobs", text, [query], state_map(), empty=_NO_JOBS)
 
@@ -221,7 +293,9 @@ def _records() -> Drawn:
         "arrive with polls, every 15 s to 2 min: over a short time range the line is jagged."
     )
     queries = [Query(rate, "{{outcome}}")]
-    return lines("Records a second", text, queries, unit="suffix:records/s", stacked=True, colours=OUTCOMES)
+    return lines(
+        "Records a second", text, queries, unit="suffix:records/s", stacked=True, colours=OUTCOMES, empty=_NO_JOBS
+    )
 
 
 def _states_over_time() -> Drawn:
@@ -237,7 +311,7 @@ def _finished() -> Drawn:
     ended = promql.seen("zoho_mass_update_jobs_finished_total", "state", call="increase")
     text = "How many jobs of the chosen accounts and modules ended around each point of time, by how they ended."
     queries = [Query(ended, "{{state}}")]
-    return lines("Jobs finished", text, queries, unit="locale", stacked=True, colours=STATES)
+    return lines("Jobs finished", text, queries, unit="locale", stacked=True, colours=STATES, empty=_NO_JOBS)
 
 
 def _durations() -> Drawn:
@@ -245,11 +319,11 @@ def _durations() -> Drawn:
     buckets = promql.seen(metric, "le", "state", call="increase", window="$__range")
     queries = [
         Query(f"histogram_quantile({share}, {buckets})", f"{{{{state}}}}, {name}")
-        for name, share in (("median", 0.5), ("slowest tenth from", 0.9))
+        for name, share in (("median", 0.5), ("slowest tenth", 0.9))
     ]
     text = (
         "How long jobs of the chosen accounts and modules took that ended within the time range, from the first "
         "poll that saw them RUNNING to the one that saw their end: half took longer than the median, a tenth "
         "longer than the other."
     )
-    return number("Durations", text, queries, unit="s", empty="no job ended")
+    return number("Durations", text, queries, unit="s", empty="no exporter told of an end")

@@ -3,17 +3,20 @@
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards import controls, promql
-from dashboards.jobs import ONE_JOB
+from dashboards import controls, promql, trust
+from dashboards.jobs import ONE_JOB, Jobs
 from dashboards.layout import Section, Shelf, Tile, place
 from dashboards.palette import OUTCOMES, Colour, state_map, value_map
 from dashboards.panels import Drawn, lines, number, state_bars
 from dashboards.queries import Query
 from dashboards.tables import Column, rows
 
-_NO_JOB = "no such job"
+_NO_JOB = "no exporter tells of this job"
+_NO_REPORT = "no exporter tells of a report"
+_NO_POLL = "no exporter tells of a poll"
+_COURSE = ONE_JOB.over_time()
 _POLL_RESULT = value_map({"0": ("failed", Colour.BAD), "1": ("report", Colour.GOOD)})
-_ERROR_CODE = value_map({"1": ("error", Colour.BAD)})
+_ERROR_CODE = value_map({"0": ("none", Colour.GOOD), "1": ("error", Colour.BAD)})
 
 
 def one_job() -> builders.Dashboard:
@@ -23,15 +26,17 @@ def one_job() -> builders.Dashboard:
         "One mass update: what it is, how far it is, when it will be done, and what watching it costs."
     )
     dashboard.time("now-6h", "now").refresh("1m").tooltip(models.DashboardCursorSync.CROSSHAIR).editable()
-    dashboard.variables([controls.data_source(), controls.account(), controls.module(), controls.one_job()])
-    dashboard.annotations(controls.annotations(ONE_JOB, enabled=True)).link(controls.other_dashboards())
+    whose = [controls.data_source(), controls.cluster(), controls.namespace(), controls.account()]
+    dashboard.variables([*whose, controls.module(), controls.one_job()])
+    dashboard.annotations(controls.annotations(_COURSE, enabled=True)).link(controls.other_dashboards())
     return place(dashboard, _sections())
 
 
 def _sections() -> tuple[Section, ...]:
     identity = (
         Shelf(4, (Tile(11, 16, _identity()), Tile(12, 4, _state()), Tile(13, 4, _progress()))),
-        Shelf(4, (Tile(14, 10, _counts()), Tile(15, 14, _times()))),
+        # Lower, Grafana puts a time's name beside it, in the smallest letters.
+        Shelf(5, (Tile(14, 10, _counts()), Tile(15, 14, _times()))),
     )
     course = (
         Shelf(9, (Tile(21, 12, _counts_over_time()), Tile(22, 12, _time_left()))),
@@ -41,19 +46,31 @@ def _sections() -> tuple[Section, ...]:
         Shelf(7, (Tile(31, 12, _poll_results()), Tile(32, 12, _errors()))),
         Shelf(6, (Tile(33, 12, _poll_times()), Tile(34, 12, _cost()))),
     )
-    return (Section(10, "This job", identity), Section(20, "Its course", course), Section(30, "Its polls", polls))
+    return (
+        trust.section(),
+        Section(10, "This job", identity),
+        Section(20, "Its course", course),
+        Section(30, "Its polls", polls),
+    )
 
 
 def _identity() -> Drawn:
-    info = ONE_JOB.metric("info", by="account, module, job_id, job_name, group, source")
+    info = ONE_JOB.passing("info", by="account, module, job_id, job_name, group, source")
     columns = (
         Column("Name", label="job_name"),
-        Column("Account", label="account"),
-        Column("Module", label="module"),
-        Column("Job id", label="job_id", width=190),
-        Column("Group", label="group"),
-        Column("Known from", label="source"),
-        Column("Tracked", query=info, unit="bool_yes_no", width=90),
+        Column("Account", label="account", width=110),
+        Column("Module", label="module", width=130),
+        Column("Job id", label="job_id", width=180),
+        Column("Group", label="group", width=130),
+        Column("Known from", label="source", width=100),
+        Column("Tracked", query=info, unit="bool_yes_no", width=80),
+        Column(
+            "Acknowledged",
+            query=ONE_JOB.metric("acknowledged"),
+            unit="none",
+            width=120,
+            mappings=value_map({"0": ("no", Colour.BUSY), "1": ("yes", Colour.GOOD)}),
+        ),
     )
     text = "What the configuration says of the job. Two rows: two exporters are configured differently, or ids repeat."
     return rows("Identity", text, columns, empty=_NO_JOB, sort=("Name", False))
@@ -68,23 +85,27 @@ def _state() -> Drawn:
 def _progress() -> Drawn:
     text = "Records updated or failed, of the total. None where the total is 0 or not known."
     queries = [Query(f"max({ONE_JOB.progress()})")]
-    return number("Progress", text, queries, unit="percentunit", empty="not known")
+    return number("Progress", text, queries, unit="percentunit", empty=_NO_REPORT)
 
 
 def _counts() -> Drawn:
     text = "The four counts as Zoho last gave them; they are never derived from each other, so they need not add up."
-    return number("Records", text, [*_count_queries()], empty="no report yet")
+    return number("Records", text, [*_count_queries(ONE_JOB)], empty=_NO_REPORT)
 
 
-def _count_queries() -> list[Query]:
+def _count_queries(jobs: Jobs) -> list[Query]:
     return [
-        Query(f"max({ONE_JOB.metric(name.replace(' ', '_') + '_records')})", name, colour)
+        Query(f"max({jobs.metric(name.replace(' ', '_') + '_records')})", name, colour)
         for name, colour in OUTCOMES.items()
     ]
 
 
 def _time(name: str, *, pick: str = "min") -> str:
     return f"{pick}({ONE_JOB.metric(f'{name}_timestamp_seconds', pick=pick)}) * 1000"
+
+
+def _passing_time(name: str) -> str:
+    return f"max({ONE_JOB.passing(f'{name}_timestamp_seconds')}) * 1000"
 
 
 def _times() -> Drawn:
@@ -96,21 +117,22 @@ def _times() -> Drawn:
         Query(_time("first_seen"), "first seen"),
         Query(_time("started"), "started"),
         Query(_time("last_progress", pick="max"), "last progress"),
-        Query(_time("estimated_completion", pick="max"), "estimated end"),
+        Query(_passing_time("estimated_completion"), "estimated end"),
         Query(_time("finished"), "ended"),
     ]
-    return number("Times", text, queries, unit="dateTimeFromNow", empty="not yet")
+    return number("Times", text, queries, unit="dateTimeFromNow", empty=_NO_JOB)
 
 
 def _counts_over_time() -> Drawn:
     text = (
         "The counts as the polls gave them, below the total: the sum of the areas reaches it when nothing is missing."
     )
-    return lines("Records over time", text, _count_queries(), unit="locale", stacked=True, limits=["total"])
+    queries = _count_queries(_COURSE)
+    return lines("Records over time", text, queries, unit="locale", stacked=True, limits=["total"], empty=_NO_REPORT)
 
 
 def _time_left() -> Drawn:
-    estimate = f"max({ONE_JOB.estimated_end()}) - time() > 0"
+    estimate = f"max({_COURSE.estimated_end()}) - time() > 0"
     # Only while it ran: a line from the time range's start would leave the estimate no height.
     actual = f"min({_moment('finished')} - time() > 0 and time() - {_moment('started')} >= 0)"
     text = (
@@ -118,28 +140,34 @@ def _time_left() -> Drawn:
         "good estimate lies on the dashed line."
     )
     queries = [Query(estimate, "estimated", Colour.BUSY), Query(actual, "actual", Colour.GOOD)]
-    return lines("Time left: estimate and actual", text, queries, unit="s", limits=["actual"], empty="no estimate")
+    return lines(
+        "Time left: estimate and actual",
+        text,
+        queries,
+        unit="s",
+        limits=["actual"],
+        empty="no exporter told of an estimate or an end",
+    )
 
 
 def _moment(name: str) -> str:
-    return ONE_JOB.metric(f"{name}_timestamp_seconds", pick="min", at=" @ end()")
+    return _COURSE.metric(f"{name}_timestamp_seconds", pick="min", at=" @ end()")
 
 
 def _pace() -> Drawn:
-    queries = [Query(f"max({ONE_JOB.measured_pace(outcome)})", outcome) for outcome in ("updated", "failed")]
+    queries = [Query(f"max({_COURSE.measured_pace(outcome)})", outcome) for outcome in ("updated", "failed")]
     text = (
         "Records a second as the counts grew, and by the exporter's estimate, which looks at the last polls. "
         "Counts arrive with polls, every 15 s to 2 min: over a short time range the measured lines are jagged."
     )
-    queries.append(Query(f"max({ONE_JOB.estimated_pace()})", "by the estimate", Colour.BUSY))
-    return lines("Pace", text, queries, unit="suffix:records/s", colours=OUTCOMES)
+    queries.append(Query(f"max({_COURSE.estimated_pace()})", "by the estimate", Colour.BUSY))
+    return lines("Pace", text, queries, unit="suffix:records/s", colours=OUTCOMES, empty=_NO_REPORT)
 
 
 def _state_over_time() -> Drawn:
     text = "The state over time. A gap: the exporter was not scraped, or did not track the job."
-    return state_bars(
-        "State over time", text, [Query(f"max({ONE_JOB.state_rank()})", "state")], state_map(), empty=_NO_JOB
-    )
+    queries = [Query(f"max({_COURSE.state_rank()})", "state")]
+    return state_bars("State over time", text, queries, state_map(), empty=_NO_JOB)
 
 
 def _poll_results() -> Drawn:
@@ -147,8 +175,8 @@ def _poll_results() -> Drawn:
         "Whether the last poll gave a report. Failed: the counts above are older than they look; the panel beside "
         "says why."
     )
-    queries = [Query(f"max({ONE_JOB.metric('poll_success')})", "last poll")]
-    return state_bars("Poll results", text, queries, _POLL_RESULT, empty="not polled yet")
+    queries = [Query(f"max({_COURSE.metric('poll_success')})", "last poll")]
+    return state_bars("Poll results", text, queries, _POLL_RESULT, empty=_NO_POLL)
 
 
 def _errors() -> Drawn:
@@ -156,8 +184,9 @@ def _errors() -> Drawn:
         "Why polls failed, by code, while they did. Codes in upper case are Zoho's, those in lower case the "
         "exporter's. With two exporters a code is shown while either of them meets it."
     )
-    queries = [Query(ONE_JOB.metric("poll_error", by="code"), "{{code}}")]
-    return state_bars("Errors by code", text, queries, _ERROR_CODE, empty="no poll failed")
+    well = f"0 * (max({_COURSE.metric('poll_success')}) == 1)"
+    queries = [Query(_COURSE.metric("poll_error", by="code"), "{{code}}"), Query(well, "error")]
+    return state_bars("Errors by code", text, queries, _ERROR_CODE, empty=_NO_POLL)
 
 
 def _poll_times() -> Drawn:
@@ -168,19 +197,19 @@ def _poll_times() -> Drawn:
     queries = [
         Query(_time("last_poll", pick="max"), "last poll"),
         Query(_time("last_report", pick="max"), "last report"),
-        Query(_time("next_poll"), "next poll"),
+        Query(_passing_time("next_poll"), "next poll"),
     ]
-    return number("Polls", text, queries, unit="dateTimeFromNow", empty="never")
+    return number("Polls", text, queries, unit="dateTimeFromNow", empty=_NO_POLL)
 
 
 def _cost() -> Drawn:
     spent = promql.spent("zoho_crm_api_credits_spent_total", "account", call="increase", window="$__range")
     text = (
-        "How often the exporters polled this job within the time range, and the credits that all jobs of its "
-        "account cost them meanwhile. A poll costs one credit."
+        "How often this job was polled within the time range (of two exporters with a state file each, by the one that "
+        "did so more often), and the credits that all jobs of its account cost meanwhile. A poll costs one credit."
     )
     queries = [
         Query(f"sum({ONE_JOB.polls()})", "polls of this job"),
         Query(f"sum({spent})", "credits of the account"),
     ]
-    return number("Cost", text, queries, unit="locale", empty="not polled")
+    return number("Cost", text, queries, unit="locale", empty=_NO_POLL)

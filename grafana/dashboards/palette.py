@@ -5,6 +5,7 @@ blindness; red against green, the usual pair for bad and good, is not. No panel 
 or a number beside it.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from grafana_foundation_sdk.builders import dashboard as builders
@@ -33,6 +34,19 @@ STATES = {
     "FAILED": Colour.BAD,
 }
 """The states in the order of their rank: of two replicas' answers, the later in this list is the newer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a job's end is called beside Zoho's word for it, and its rank between the states."""
+
+    text: str
+    colour: Colour
+    rank: float
+
+
+PARTLY_FAILED = Judgement("partly failed", Colour.WARNING, 6.5)
+"""COMPLETED, and records were left behind: it stands before COMPLETED and after FAILED."""
 
 OUTCOMES = {"updated": Colour.GOOD, "failed": Colour.BAD, "not updated": Colour.WAITING, "total": Colour.BUSY}
 """What became of records, as series are called."""
@@ -63,7 +77,8 @@ def value_map(texts: dict[str, tuple[str, Colour]]) -> list[models.ValueMapping]
 
 def state_map() -> list[models.ValueMapping]:
     """Show the word and the colour of each state's rank."""
-    return value_map({str(rank): (state, colour) for rank, (state, colour) in enumerate(STATES.items(), start=1)})
+    states = {str(rank): (state, colour) for rank, (state, colour) in enumerate(STATES.items(), start=1)}
+    return value_map(states | {str(PARTLY_FAILED.rank): (PARTLY_FAILED.text, PARTLY_FAILED.colour)})
 
 
 def thresholds(base: Colour, steps: Steps = ()) -> builders.ThresholdsConfig:

@@ -47,18 +47,18 @@ def rows(
     *,
     empty: str,
     sort: tuple[str, bool],
-    paged: bool = False,
 ) -> table.Panel:
     """Draw a table, sorted by a column (downwards if true).
 
-    In pages where there may be many rows, which a browser draws slowly: a pager stands even below a single page.
+    Without pages: a pager takes the place of a row, before Grafana 12 of two, even below a single page. Rows that do
+    not fit are scrolled to, and Grafana draws only those in sight.
     """
     asked = [column for column in columns if column.query]
     panel = describe(table.Panel(), title, description, "string", empty)
     panel.targets([*at_end([Query(column.query) for column in asked], PromQueryFormat.TABLE)])
     for transformation in _transformations(columns, asked, sort):
         panel.with_transformation(transformation)
-    panel.footer(common.TableFooterOptions().enable_pagination(paged).show(False).reducer(["sum"]))
+    panel.footer(common.TableFooterOptions().enable_pagination(False).show(False).reducer(["sum"]))
     for column in columns:
         panel.override_by_name(column.title, [*_properties(column)])
     return panel

@@ -174,7 +174,7 @@ def launch(command: list[str], environment: Mapping[str, str], directory: Path, 
     with tempfile.NamedTemporaryFile(prefix="log-", dir=directory, delete=False) as log:
         process = subprocess.Popen(
             [*command, "--web.listen-address=127.0.0.1:0", "--log.format=json"],
-            env=environment,
+            env={**environment, "PYTHONFAULTHANDLER": "1"},
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -188,8 +188,16 @@ def launch(command: list[str], environment: Mapping[str, str], directory: Path, 
             pytest.fail(f"the exporter ended with {process.returncode}: {said}")
         return served_port(said)
 
+    def served() -> int:
+        try:
+            return eventually(port, "the exporter does not serve")
+        except pytest.fail.Exception as failure:
+            process.send_signal(signal.SIGABRT)
+            process.wait()
+            pytest.fail(f"{failure}, and stands where it says: {log_path.read_text(errors='replace')}")
+
     try:
-        yield Attacked(process, eventually(port, "the exporter does not serve"), log_path, state)
+        yield Attacked(process, served(), log_path, state)
     finally:
         process.kill()
         process.wait()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from programs import Program
-from rule_files import ROOT, alerts
+from rule_files import ROOT, alert_groups, alerts
 
 CONFIG = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
 
@@ -44,8 +44,10 @@ def test_amtool_accepts_the_configuration(program: Program) -> None:
 @pytest.mark.parametrize(
     ("alert", "account", "severity", "receivers"),
     [
-        pytest.param("JobFailed", "acme", "critical", "on-call,acme-crm-team", id="critical-job-of-a-team"),
-        pytest.param("JobFailed", "beta", "critical", "on-call,nobody", id="critical-job"),
+        pytest.param("JobVanished", "acme", "critical", "on-call,acme-crm-team", id="critical-job-of-a-team"),
+        pytest.param("JobVanished", "beta", "critical", "on-call,nobody", id="critical-job"),
+        pytest.param("JobFailed", "acme", "warning", "acme-crm-team", id="ended-job-of-a-team"),
+        pytest.param("JobPartlyFailed", "beta", "warning", "operators", id="ended-job"),
         pytest.param("JobStalled", "acme", "warning", "acme-crm-team", id="warning-job-of-a-team"),
         pytest.param("JobStalled", "beta", "warning", "operators", id="warning-job"),
         pytest.param("TokenRefused", "acme", "critical", "on-call,nobody", id="critical-account"),
@@ -60,19 +62,55 @@ def test_alerts_reach_those_whom_they_concern(
     assert amtool(program, "config", "routes", "test", f"--config.file={CONFIG}", *labels).strip() == receivers
 
 
-def said(program: Program, folder: Path, *, firing: int = 0, resolved: int = 0) -> list[str]:
+def repeats(route: dict[str, Any], labels: dict[str, str], interval: str = "") -> list[str]:
+    """Give how often an alert is repeated at each route that it ends in: Alertmanager's own walk, in short."""
+    interval = route.get("repeat_interval", interval)
+    found: list[str] = []
+    for child in route.get("routes", ()):
+        if all(is_matched(matcher, labels) for matcher in child["matchers"]):
+            found += repeats(child, labels, interval)
+            if not child.get("continue"):
+                return found
+    return found or [interval]
+
+
+def is_matched(matcher: str, labels: dict[str, str]) -> bool:
+    """Whether labels have what a matcher wants."""
+    [(name, pattern)] = re.findall(r'(\w+)=~?"(.*)"', matcher)
+    return re.fullmatch(pattern, labels.get(name, "")) is not None
+
+
+@pytest.mark.parametrize("account", ["acme", "beta"])
+@pytest.mark.parametrize(
+    ("alert", "severity", "intervals"),
+    [
+        pytest.param("JobFailed", "warning", ["24h"], id="failed"),
+        pytest.param("JobPartlyFailed", "warning", ["24h"], id="partly-failed"),
+        pytest.param("JobStalled", "warning", ["12h"], id="live"),
+        pytest.param("AccountLost", "critical", ["4h", "12h"], id="critical"),
+    ],
+)
+def test_what_has_ended_is_repeated_once_a_day(account: str, alert: str, severity: str, intervals: list[str]) -> None:
+    """An end that nobody acknowledged comes back with each day, what leaves jobs unwatched every four hours."""
+    labels = {"alertname": f"ZohoMassUpdate{alert}", "account": account, "severity": severity}
+    assert repeats(yaml.safe_load(CONFIG.read_text())["route"], labels) == intervals
+
+
+def said(
+    program: Program, folder: Path, *, firing: int = 0, resolved: int = 0, name: str = "ZohoMassUpdateJobFailed"
+) -> list[str]:
     """Give the lines of a message of some alerts, without the empty ones."""
     alerts_of_group = [
         {
             "status": status,
-            "labels": {"alertname": "ZohoMassUpdateJobFailed", "group": "spring"},
+            "labels": {"alertname": name, "group": "spring"},
             "annotations": {"summary": f"Job {number}.", "description": "It failed.", "runbook_url": "https://page"},
         }
         for status, count in (("firing", firing), ("resolved", resolved))
         for number in range(1, count + 1)
     ]
     data = folder / "data.json"
-    data.write_text(json.dumps({"alerts": alerts_of_group}))
+    data.write_text(json.dumps({"alerts": alerts_of_group, "groupLabels": {"alertname": name}}))
     options = (f"--template.glob={CONFIG.parent / 'templates' / '*.tmpl'}", f"--template.data={data}")
     text = amtool(program, "template", "render", *options, '--template.text={{ template "zoho.text" . }}')
     return [line for line in text.splitlines() if line]
@@ -84,9 +122,24 @@ def test_message_tells_each_alert_and_what_to_do(program: Program, tmp_path: Pat
         "Job 1. Campaign: spring.",
         "It failed.",
         "What to do: https://page",
-        "Resolved:",
+        "Acknowledged, or no longer reported because its retention is over:",
         "- Job 1.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        pytest.param(
+            "JobPartlyFailed", "Acknowledged, or no longer reported because its retention is over:", id="ended"
+        ),
+        pytest.param("AccountLost", "Back, or no longer reported because it has been gone for too long:", id="lost"),
+        pytest.param("JobStalled", "Over, or no longer reported because it was let go of:", id="live"),
+    ],
+)
+def test_message_of_an_end_promises_no_cure(program: Program, tmp_path: Path, name: str, words: str) -> None:
+    """An alert that ends does not say why; nobody may read that something was mended."""
+    assert said(program, tmp_path, resolved=1, name=f"ZohoMassUpdate{name}") == [words, "- Job 1."]
 
 
 @pytest.mark.parametrize(("firing", "resolved"), [(11, 0), (0, 11)], ids=["firing", "resolved"])
@@ -105,8 +158,16 @@ def test_inhibitions_name_alerts_that_exist() -> None:
         assert rule["equal"]
 
 
+def follows(name: str, others: set[str]) -> bool:
+    """Whether an alert stands behind others in one group, so that Prometheus ends it after them."""
+    [names] = [names for names in alert_groups().values() if name in names]
+    return others <= set(names[: names.index(name)])
+
+
 def test_inhibiting_alerts_outlast_what_they_inhibit() -> None:
-    """An alert on an account or a job goes on a while after its cure, lest its targets be sent meanwhile."""
-    account_rules = [rule for rule in inhibitions() if "account" in rule["equal"]]
-    sources = set().union(*(matched_alerts(rule["source_matchers"]) for rule in account_rules))
-    assert {alert.name for alert in alerts() if alert.name in sources and not alert.lingers} == set()
+    """One goes on a while after its cure, or follows its targets: they are not sent in the moment between."""
+    for rule in (rule for rule in inhibitions() if "account" in rule["equal"]):
+        sources = matched_alerts(rule["source_matchers"])
+        lingering = {alert.name for alert in alerts() if alert.lingers}
+        targets = matched_alerts(rule["target_matchers"])
+        assert all(follows(source, targets) for source in sources - lingering)

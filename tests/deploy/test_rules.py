@@ -13,14 +13,16 @@ from rule_files import CASE_FILES, PROMETHEUS, RUNBOOKS, Alert, alerts, cases, m
 
 from exporter.errors import RefusedError
 from exporter.metrics.families import Kind, table
+from exporter.settings import default_of
+from exporter.web.status.standing import Standing
 from exporter.zoho.codes import ERROR_CODES, LABEL_VALUES
 from exporter.zoho.oauth import FAILED_TO_ASK, MINT_LIMIT, PASSING_REFUSALS, REASONS
 
 ALERTS = alerts()
 RECORDED = {rule["record"] for rule in rules("rules.yml")}
 RUNBOOK_ROOT = "https://github.com/zoho-mass-update-exporter/zoho-mass-update-exporter/blob/main/docs/runbooks/"
-FOREIGN = {"up", "process_start_time_seconds"}
-"""Metrics of Prometheus' own and of the Python client."""
+FOREIGN = {"up"}
+"""A metric of Prometheus' own: the Python client's may be switched off."""
 OUR_FAULTS = {"MANDATORY_NOT_FOUND", "INVALID_REQUEST_METHOD", "REQUIRED_PARAM_MISSING", "BAD_REQUEST"}
 """Refusals that only a bug of the exporter can cause: ZohoMassUpdateJobDataStale tells them."""
 REFUSAL_ALERTS = ("ZohoMassUpdateAccessRefused", "ZohoMassUpdateModuleInvalid", "ZohoMassUpdateJobUnknown")
@@ -120,7 +122,7 @@ def test_no_runbook_outlives_its_alert() -> None:
 
 
 def test_rules_ask_for_series_that_exist() -> None:
-    """Every name in an expression is a series of the exporter's, a recorded one, or one of two foreign ones."""
+    """Every name in an expression is a series of the exporter's, a recorded one, or Prometheus' own `up`."""
     expressions = [rule["expr"] for file in ("rules.yml", "alerts.yml") for rule in rules(file)]
     asked = {selector.name for expr in expressions for selector in selectors(expr)}
     assert asked <= series_names() | RECORDED | FOREIGN
@@ -163,3 +165,66 @@ def test_runbooks_ask_for_series_that_exist(alert: Alert) -> None:
 def test_index_lists_every_recorded_series() -> None:
     """Whoever writes a dashboard finds what is there."""
     assert set(re.findall(r"^\| `(\w+:\w+:\w+)` \|", (RUNBOOKS / "README.md").read_text(), re.MULTILINE)) == RECORDED
+
+
+LATER_SECONDS = 15 * 60
+"""How much later than `stale_after` the alert on stale data comes."""
+
+
+@pytest.mark.parametrize(
+    ("alert", "setting", "later_seconds"),
+    [
+        pytest.param("JobStalled", "stalled_after", 0, id="stalled"),
+        pytest.param("JobTakesTooLong", "takes_too_long_after", 0, id="takes-too-long"),
+        pytest.param("JobWaitingTooLong", "waits_long_after", 0, id="waits-long"),
+        pytest.param("JobDataStale", "stale_after", LATER_SECONDS, id="stale"),
+        pytest.param("JobStateUnknown", "stalled_after", 0, id="unknown"),
+    ],
+)
+def test_thresholds_are_the_defaults_of_the_settings(alert: str, setting: str, later_seconds: int) -> None:
+    """The status page and the alert begin to call a job late at the same moment."""
+    expr = next(one.expr for one in ALERTS if one.name == f"ZohoMassUpdate{alert}")
+    count, unit = re.findall(r"> (\d+) \* (\d+)", expr)[0]
+    assert int(count) * int(unit) == float(str(default_of(setting))) + later_seconds
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("stalled_after", "30 minutes"),
+        ("takes_too_long_after", "4 hours"),
+        ("waits_long_after", "1 hour"),
+        ("stale_after", "1 hour"),
+    ],
+)
+def test_words_have_the_defaults_of_the_settings(setting: str, words: str) -> None:
+    """The page that says what each word means says how long that is."""
+    [row] = [row for row in (RUNBOOKS.parent / "words.md").read_text().splitlines() if f"| `{setting}` |" in row]
+    count, unit = words.split()
+    assert f"| {words} |" in row
+    assert default_of(setting) == int(count) * {"minutes": 60, "hour": 3600, "hours": 3600}[unit]
+
+
+def test_words_lead_to_alerts_that_exist() -> None:
+    """Each alert that the words name has its page, and each alert on a job's standing has a word."""
+    named = set(re.findall(r"runbooks/(ZohoMassUpdate\w+)\.md", (RUNBOOKS.parent / "words.md").read_text()))
+    assert named <= {alert.name for alert in ALERTS}
+
+
+def test_standings_are_words() -> None:
+    """What the status page calls a job that needs a person is told on the page of words."""
+    page = (RUNBOOKS.parent / "words.md").read_text()
+    assert [
+        str(standing) for standing in Standing if standing.needs_attention and f"| **{standing}** |" not in page
+    ] == []
+
+
+def test_only_what_leaves_jobs_unwatched_is_critical() -> None:
+    """Nobody is woken by what can't be mended at night."""
+    assert {alert.name.removeprefix("ZohoMassUpdate") for alert in ALERTS if alert.severity == "critical"} == {
+        "AccountLost",
+        "ExporterDown",
+        "JobVanished",
+        "NotPolled",
+        "TokenRefused",
+    }

@@ -166,15 +166,18 @@ def test_counts_are_whole(name: str, panel: dict[str, Any]) -> None:
     assert defaults.get("decimals") == (0 if whole else None), name
 
 
-def test_long_lists_alone_have_pages() -> None:
-    """A pager would hide the rows of a low table."""
-    tables = [panel for _, panel in ALL_PANELS if panel["type"] == "table"]
-    assert {panel["title"]: panel["options"]["footer"]["enablePagination"] for panel in tables} == {
-        "What needs attention": True,
-        "All jobs": True,
-        "Identity": False,
-        "Replicas": False,
-    }
+@pytest.mark.parametrize(
+    ("title", "rows"),
+    [("Accounts", 2), ("What needs attention", 9), ("All jobs", 12), ("Identity", 1), ("Replicas", 3)],
+)
+def test_table_shows_the_rows_that_fit(title: str, rows: int) -> None:
+    """No pager takes their room, and that of a row with it; sizes as Grafana 13 draws them, in pixels."""
+    panel = next(panel for _, panel in ALL_PANELS if panel["title"] == title)
+    height = panel["gridPos"]["h"] * 38 - 8
+    frame, header, row = 50, 36, 36
+    assert panel["options"]["footer"]["enablePagination"] is False
+    assert panel["options"]["cellHeight"] == "sm"
+    assert (height - frame - header) // row == rows
 
 
 def test_names_fit_beside_the_other_columns() -> None:
@@ -241,5 +244,9 @@ def test_annotations_stand_at_the_times_that_they_tell() -> None:
 
 @pytest.mark.parametrize("ask", [pytest.param(ask, id=str(ask)) for ask in ASKS])
 def test_windows_fit_the_time_range(ask: Ask) -> None:
-    """Over time a window is $__rate_interval, at the end $__range: never one that is written down."""
-    assert set(re.findall(r"\[([^]]*)\]", ask.text)) <= {"$__range" if ask.is_instant else "$__rate_interval"}
+    """Growth is that of $__rate_interval, at the end of $__range; only what looks back says how far."""
+    windows = re.findall(r"(\w+)\((?:timestamp\()?\w+(?:\{[^}]*\})?\)?\[([^]]*)\]", ask.text)
+    assert len(windows) == ask.text.count("[")
+    growth = "$__range" if ask.is_instant else "$__rate_interval"
+    allowed = {"last_over_time": {"10m", "3d"}, "max_over_time": {"3d:1m"}}
+    assert all(window in allowed.get(function, {growth}) for function, window in windows)

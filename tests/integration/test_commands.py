@@ -56,6 +56,14 @@ def test_help_names_every_command(tmp_path: Path) -> None:
         assert re.search(rf"^    {command.name} +{re.escape(command.summary)}$", ended.stdout, re.MULTILINE)
 
 
+def test_help_has_the_flags_of_the_default_command(tmp_path: Path) -> None:
+    """Who names no command finds the flags that they may type, and where to read on."""
+    shown = typed("--help", directory=tmp_path).stdout
+    for flag in COMMANDS[0].flag_names:
+        assert re.search(rf"^  {re.escape(flag)} ", shown, re.MULTILINE)
+    assert re.search(r"^documentation: https://\S+/docs/README.md$", shown, re.MULTILINE)
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_each_command_explains_its_flags(tmp_path: Path, command: object) -> None:
     """`COMMAND --help` describes the command and each of its flags."""
@@ -69,8 +77,15 @@ def test_each_command_explains_its_flags(tmp_path: Path, command: object) -> Non
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        pytest.param(["chek"], "invalid choice: 'chek'", id="unknown command"),
-        pytest.param(["--web.listen-adress=:1"], "unrecognized arguments: --web.listen-adress=:1", id="unknown flag"),
+        pytest.param(["chek"], 'unknown command "chek"; did you mean check?', id="unknown command"),
+        pytest.param(
+            ["--web.listen-adress=:1"],
+            "exporter run: unknown flag --web.listen-adress; did you mean --web.listen-address?",
+            id="unknown flag",
+        ),
+        pytest.param(
+            ["check", "zoho.yaml"], 'check: unknown word "zoho.yaml"; did you mean --config.file=', id="a bare file"
+        ),
         pytest.param(["--log.level=loud"], "argument --log.level: invalid choice: 'loud'", id="unknown word"),
     ],
 )

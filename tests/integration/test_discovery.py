@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import requests
+from certificates import open_authority
+from fronts import TlsFront
 from journey import Exporter, Prometheus
 from processes import eventually
+from programs import Program
 
 from exporter.simulator import Simulator
 
@@ -38,7 +42,7 @@ def prometheus(
         schedule__shortest="1s",
         schedule__longest="10s",
         schedule__suspended="5s",
-        discovery_linger="3s",
+        discovery_linger="8s",
     )
     documented = documented_configuration()
     assert len(documented.splitlines()) == 4
@@ -56,11 +60,54 @@ def intervals(prometheus: Prometheus) -> dict[str, str]:
 
 
 def test_jobs_are_scraped_at_their_own_pace(prometheus: Prometheus, simulator: Simulator) -> None:
-    """Three jobs have intervals of their own, are re-paced while they live, and leave after their end is scraped."""
+    """Three jobs have intervals of their own, are re-paced while they live, and leave some time after their end.
+
+    Until then a job that has ended is the same target as before, so that its series have no gap.
+    """
     eventually(lambda: intervals(prometheus) == {FAST: "1s", SLOW: "5s", ENDING: "1s"}, "three paces")
     simulator.set_status("Leads", SLOW, "RUNNING", updated=20, total=50)
     simulator.set_status("Leads", ENDING, "COMPLETED", updated=50, total=50)
     eventually(lambda: intervals(prometheus).get(SLOW) == "1s", "a resumed job is scraped faster")
-    prometheus.wait_for(f'max_over_time(zoho_mass_update_job_state{{job_id="{ENDING}",state="COMPLETED"}}[1m])', 1)
-    eventually(lambda: set(intervals(prometheus)) == {FAST, SLOW}, "an ended job is no target any more")
+    ended = f'zoho_mass_update_job_state{{job_id="{ENDING}",state="COMPLETED"}}'
+    prometheus.wait_for(f"max_over_time({ended}[1m])", 1)
+    paces = set()
+
+    def has_left() -> bool:
+        paces.add(intervals(prometheus).get(ENDING, "none"))
+        return "none" in paces
+
+    eventually(has_left, "an ended job is a target for ever")
+    assert paces == {"1s", "none"}
     prometheus.wait_for(f'zoho_mass_update_probe_success{{instance="acme/Leads/{FAST}"}}', 1)
+
+
+SECURED = """\
+scrape_configs:
+  - job_name: zoho-mass-update-jobs
+    scheme: https
+    basic_auth: &login {{username: prometheus, password: swordfish}}
+    tls_config: &trust {{ca_file: {authority}}}
+    http_sd_configs:
+      - url: https://{front}/sd/jobs
+        refresh_interval: 1s
+        basic_auth: *login
+        tls_config: *trust
+"""
+
+
+def test_scheme_is_the_scrape_jobs_own(
+    simulator: Simulator,
+    start_exporter: Callable[..., Exporter],
+    start_prometheus: Callable[..., Prometheus],
+    program: Program,
+    tmp_path: Path,
+) -> None:
+    """Behind a front that ends TLS Prometheus asks by TLS for what it discovers: no password crosses in clear."""
+    simulator.set_status("Leads", FAST, "RUNNING", updated=10, total=50)
+    exporter = start_exporter(jobs=f"Leads/{FAST}", schedule__shortest="1s", schedule__suspended="1s")
+    authority = open_authority(program("openssl"), tmp_path)
+    with closing(TlsFront(authority.issue("front"), exporter.url.removeprefix("http://"))) as front:
+        secured = SECURED.format(authority=authority.identity.file, front=front.address)
+        prometheus = start_prometheus(exporter, secured.replace("{", "{{").replace("}", "}}"))
+        eventually(lambda: front.in_clear or prometheus.query("zoho_mass_update_probe_success == 1"), "no scrape")
+        assert front.in_clear == []

@@ -81,7 +81,30 @@ def test_api_keeps_its_contract(start_exporter: Callable[..., Exporter], token: 
         [*command, *options], capture_output=True, text=True, env=bare_environment(), cwd=tmp_path, check=False
     )
     assert run.returncode == 0, run.stdout
-    assert "Tested: 4" in run.stdout
+    assert "Tested: 6" in run.stdout
     passed = re.search(r"(\d+) generated, (\d+) passed", run.stdout)
     assert passed is not None
     assert int(passed[2]) >= 100
+
+
+def test_acknowledgement_survives_being_killed(simulator: Simulator, token: str, tmp_path: Path) -> None:
+    """For a job of the configuration too: what a person has said of its end is there after `kill -9`."""
+    job_id = "3524033000006027001"
+    simulator.set_status("Leads", job_id, "FAILED", updated=1, failed=9, total=10)
+    variables = {
+        **account_variables(simulator),
+        "ZOHO_JOBS": f"Leads/{job_id}",
+        "ZOHO_STATE__PATH": str(tmp_path / "state.db"),
+        "ZOHO_WEB__API_TOKEN_FILE": token,
+    }
+    command = exporter_command("--web.listen-address=127.0.0.1:0", "--log.format=json")
+    shown = []
+    for _ in range(2):
+        with started(command, unmeasured_environment(**variables), tmp_path) as running:
+            url = f"http://127.0.0.1:{running.log_event('serving metrics')['port']}"
+            page = requests.get(f"{url}/metrics", timeout=20).text
+            shown += re.findall(r"^zoho_mass_update_job_acknowledged\{.*} (.*)", page, re.MULTILINE)
+            ack = f"{url}/api/v1/jobs/acme/Leads/{job_id}/ack"
+            assert requests.post(ack, headers=TOKEN, timeout=10).status_code == 204
+            running.stop(signal.SIGKILL)
+    assert shown == ["0.0", "1.0"]

@@ -261,6 +261,20 @@ def test_page_works_without_javascript(fleet_url: str, open_page: Open) -> None:
     assert watched.complaints == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_is_a_dead_end(exporter: Exporter, open_page: Open, scheme: str) -> None:
+    """On a phone each page of text fits, can be read, and leads back to the jobs."""
+    watched = open_page(exporter.url, viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    for link in (LEADS, "Health", "Configuration"):
+        watched.page.get_by_role("link", name=link).click()
+        expect(watched.page.locator("section.text")).to_be_visible()
+        assert watched.page.evaluate("document.documentElement.scrollWidth") == 390
+        assert watched.page.evaluate(UNREADABLE_TEXTS) == []
+        watched.page.get_by_role("link", name="All jobs").click()
+        assert watched.states() == {LEADS: "Running", DEALS: "Scheduled"}
+    assert watched.complaints == []
+
+
 @pytest.mark.parametrize(
     ("query", "shown"),
     [

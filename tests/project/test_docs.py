@@ -95,3 +95,13 @@ def test_every_page_is_in_the_index() -> None:
     assert {page.name for page in (ROOT / "docs").glob("*.md")} - set(re.findall(r"\]\(([\w-]+\.md)\)", index)) == {
         "README.md"
     }
+
+
+def test_addresses_that_the_program_tells_lead_somewhere() -> None:
+    """What is printed or linked is a page of the repository, with its heading."""
+    files = (*ROOT.glob("exporter/**/*.py"), *ROOT.glob("exporter/**/*.html"))
+    text = "".join(file.read_text(encoding="utf-8") for file in files)
+    told = re.findall(r"(?:\{DOCS_URL\}|\{\{ docs_url \}\})/([\w./-]+?)(?:#([\w-]+))?[\"\s]", text)
+    assert {"README.md", "docs/README.md", "docs/simulator.md"} <= {page for page, _ in told}
+    assert [page for page, anchor in told if anchor and anchor not in anchors(ROOT / page)] == []
+    assert [page for page, _ in told if not (ROOT / page).exists()] == []

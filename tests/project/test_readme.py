@@ -45,13 +45,15 @@ def test_every_flag_is_named_and_every_named_flag_exists() -> None:
     assert set(re.findall(r"--[a-z]+(?:\.[a-z-]+)+", README)) == flags()
 
 
-def test_the_configuration_is_right(tmp_path: Path) -> None:
-    """The README's own configuration file loads, once its secrets exist."""
+def test_the_configuration_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's own configuration file loads in the directory in which its secrets have been made."""
     [text] = [block for block in blocks("yaml") if block.startswith("# zoho.yaml")]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "secrets").mkdir()
     for name in ("zoho_client_secret", "zoho_refresh_token"):
-        (tmp_path / name).write_text("secret")
+        (tmp_path / "secrets" / name).write_text("secret")
     file = tmp_path / "zoho.yaml"
-    file.write_text(text.replace("/run/secrets", str(tmp_path)))
+    file.write_text(text)
     settings = load_settings(file, environ={}, dotenv_file=None, secrets_dir=tmp_path / "none")
     assert [str(spec.key) for spec in settings.job_specs] == ["acme/Leads/3524033000006027001"]
 

@@ -13,7 +13,16 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSerializer, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    WithJsonSchema,
+    model_validator,
+)
 
 from exporter.errors import Problem
 from exporter.files import read_secret_file, refuse_unfit
@@ -36,11 +45,17 @@ from exporter.settings.sections.values import (
     is_loopback,
     parse_base_url,
     parse_fraction,
-    parse_listen_address,
     parse_proxy_url,
     parse_telemetry_path,
     pattern,
     whole_number,
+)
+from exporter.settings.sections.web import (
+    ExternalUrl,
+    joined_at_commas,
+    parse_external_url,
+    parse_listen_addresses,
+    parse_route_prefix,
 )
 
 MEMORY = "memory"
@@ -229,17 +244,45 @@ class WebSettings(Section):
     """The exporter's own web server."""
 
     listen_address: Annotated[
-        ListenAddress, Parser("host:port, :port or [IPv6 address]:port", parse_listen_address), PlainSerializer(str)
+        ListenAddress,
+        Parser("host:port, :port or [IPv6 address]:port", parse_listen_addresses),
+        BeforeValidator(joined_at_commas),
+        PlainSerializer(str),
+        WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}}),
     ] = ListenAddress("", 10042)
-    """Where to listen; without a host on every interface."""
+    """Where to listen; without a host on every interface. Several are a list, or have commas between them."""
+    systemd_socket: Truth = False
+    """Listen on the sockets that systemd passes on instead of `listen_address`."""
     telemetry_path: Annotated[str, Parser("a path such as /metrics", parse_telemetry_path)] = "/metrics"
     """Path of the metrics page."""
+    disable_exporter_metrics: Truth = False
+    """Leave out the metrics of the process and of Python, `process_*` and `python_*`."""
+    external_url: Annotated[
+        ExternalUrl | None,
+        Parser("a URL or a path", parse_external_url),
+        PlainSerializer(str, when_used="unless-none"),
+        WithJsonSchema({"type": "string"}),
+    ] = None
+    """Where the exporter is found from outside, behind a proxy; links and discovered targets lead there."""
+    route_prefix: Annotated[str, Parser("a path such as /zoho, or / for none", parse_route_prefix)] | None = None
+    """What every path begins with that is answered; by default the path of `external_url`."""
     api_token_file: FilePath | None = None
     """File that holds the job API's bearer token, read anew at each change; without it or basic auth the API is off."""
     config_file: FilePath | None = None
     """File that says who may come in: TLS, users and passwords. See [web-config.md](web-config.md)."""
     max_requests: Annotated[int, whole_number(1, 1000)] = 40
     """Most requests to work on at once; further ones are answered with 503."""
+
+    @property
+    def prefix(self) -> str:
+        """What every path begins with that is answered, without a slash at its end; empty for nothing."""
+        path = self.external_url.path if self.external_url else ""
+        return path if self.route_prefix is None else self.route_prefix
+
+    @property
+    def outside(self) -> ExternalUrl:
+        """How we are seen from outside."""
+        return self.external_url or ExternalUrl("", "", self.prefix)
 
 
 class LogSettings(Section):
@@ -266,6 +309,12 @@ class Settings(Section):
     """Files with further jobs, as patterns (`jobs.d/*.yaml`), read again when they change."""
     stale_after: Annotated[float, duration("1s", "365d")] = 3600.0
     """A job's counts disappear once its last good report is older; at least `schedule.longest`."""
+    stalled_after: Annotated[float, duration("1s", "365d")] = 1800.0
+    """A running job has stalled once good polls have seen no change for so long. See [words.md](words.md)."""
+    takes_too_long_after: Annotated[float, duration("1s", "365d")] = 14_400.0
+    """A running job takes too long once it has run for longer."""
+    waits_long_after: Annotated[float, duration("1s", "365d")] = 3600.0
+    """A scheduled or queued job waits long once good polls have seen no change for so long."""
     retention: Annotated[float, duration("0s", "3650d")] = 604_800.0
     """How long an ended job stays on the page."""
     unknown_retention: Annotated[float, duration("0s", "3650d")] = 86_400.0

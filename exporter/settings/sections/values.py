@@ -65,9 +65,16 @@ class ListenAddress(NamedTuple):
 
     host: str
     port: int
+    others: tuple[tuple[str, int], ...] = ()
+    """Hosts and ports where it listens too."""
+
+    @property
+    def each(self) -> tuple[tuple[str, int], ...]:
+        """Every host and port, the first one first."""
+        return (self.host, self.port), *self.others
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.each)
 
 
 def quote(text: object, *, limit: int = _SHORT) -> str:

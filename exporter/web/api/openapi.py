@@ -21,9 +21,10 @@ _REFERENCES = "#/components/schemas/{model}"
 Document = dict[str, object]
 
 
-def openapi(exporter: Exporter, _: Request) -> Response:
-    """Give the document as JSON."""
-    return JSONResponse(openapi_document(exporter.accounts, exporter.job_labels))
+def openapi(exporter: Exporter, _: Request, path: str = "") -> Response:
+    """Give the document as JSON; `path` is what every path begins with as it is seen from outside."""
+    servers = {"servers": [{"url": path}]} if path else {}
+    return JSONResponse({**openapi_document(exporter.accounts, exporter.job_labels), **servers})
 
 
 def openapi_document(accounts: Collection[str], job_labels: Collection[str]) -> Document:

@@ -2,6 +2,6 @@
 
 from exporter.web.door.connections import Connections, Patience
 from exporter.web.door.gate import Gate, Route
-from exporter.web.door.server import WebServer, bind
+from exporter.web.door.server import WebServer, bind, prepared
 
-__all__ = ["Connections", "Gate", "Patience", "Route", "WebServer", "bind"]
+__all__ = ["Connections", "Gate", "Patience", "Route", "WebServer", "bind", "prepared"]

@@ -26,6 +26,7 @@ from exporter.web.guard import Guard, Tls
 
 _log = logging.getLogger(__name__)
 
+_HTTP_TO_TLS = "Client sent an HTTP request to an HTTPS server. Ask with https:// instead."
 _TLS_FAREWELL_SECONDS = 1.0  # a stop waits for clients that do not answer the end of TLS
 
 
@@ -151,6 +152,8 @@ class Connection(H11Protocol):
         self._has_served = False
         self._limit: asyncio.TimerHandle | None = None
         self._tls: Tls | None = None
+        self._is_misled = False
+        """Whether it speaks HTTP where TLS is spoken."""
         self._end: Callable[[], object] = lambda: None
 
     async def begin(self, accepted: socket.socket, address: str) -> None:
@@ -162,6 +165,8 @@ class Connection(H11Protocol):
         self._await(Awaited.HEAD)
         try:
             self._tls = await self.neighbours.tls() if self.neighbours.tls else None
+            if self._tls and await self._speaks_http(accepted):
+                self._tls, self._is_misled = None, True
             context = self._tls.context if self._tls else None
             farewell = _TLS_FAREWELL_SECONDS if context else None
             await self.loop.connect_accepted_socket(lambda: self, accepted, ssl=context, ssl_shutdown_timeout=farewell)
@@ -172,6 +177,16 @@ class Connection(H11Protocol):
                 accepted.close()
                 self._forget()
 
+    async def _speaks_http(self, accepted: socket.socket) -> bool:
+        """Wait for the first byte: a method's is a letter, that of TLS is none."""
+        has_come = asyncio.Event()
+        self.loop.add_reader(accepted, has_come.set)
+        try:
+            await has_come.wait()
+        finally:
+            self.loop.remove_reader(accepted)
+        return accepted.recv(1, socket.MSG_PEEK).isalpha()
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take what comes, unless the client's certificate is not one of those that may."""
         self._end = transport.abort
@@ -181,6 +196,9 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent."""
+        if self._is_misled:
+            self.send_400_response(_HTTP_TO_TLS)
+            return
         super().data_received(data)
         self._watch()
 

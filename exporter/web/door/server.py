@@ -52,8 +52,14 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         problem = Problem("--web.listen-address", f"can't listen on {host}:{port}: {_reason(error)}")
         raise ConfigurationError((problem,)) from error
-    # Every connection inherits it. Without, the second answer of a connection waits 40 ms for the client's system.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return prepared(listener)
+
+
+def prepared(listener: socket.socket) -> socket.socket:
+    """Give a listening socket, from wherever it came, as the server wants it."""
+    if listener.family in {socket.AF_INET, socket.AF_INET6}:
+        # Every connection inherits it. Without, the second answer of one waits 40 ms for the client's system.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
@@ -69,6 +75,8 @@ class WebServer:
     """Serves an application until it is stopped.
 
     Args:
+        app: what is served.
+        listeners: the sockets that it is served on; they are closed with the server.
         on_exit: called in the server's thread when it ends, for whatever reason.
         grace_seconds: how long requests under way may take once the server is told to stop.
         connections: bounds what clients may take, and gives the TLS that is spoken with them.
@@ -77,14 +85,13 @@ class WebServer:
     def __init__(
         self,
         app: ASGIApp,
-        listener: socket.socket,
-        *,
+        *listeners: socket.socket,
         on_exit: Callable[[], None],
         grace_seconds: float = 5,
         connections: Connections | None = None,
     ) -> None:
         self._connections = connections or Connections()
-        self._listener = listener
+        self._listeners = listeners
         self._on_exit = on_exit
         self._grace_seconds = grace_seconds
         self._told_to_stop: Future[None] = Future()
@@ -104,8 +111,9 @@ class WebServer:
 
     @property
     def port(self) -> int:
-        """The port that we listen on, also where 0 was asked for."""
-        return int(self._listener.getsockname()[1])
+        """The first port that we listen on, also where 0 was asked for; 0 where none is one of TCP."""
+        names = (listener.getsockname() for listener in self._listeners)
+        return next((int(name[1]) for name in names if isinstance(name, tuple)), 0)
 
     def start(self) -> None:
         """Begin to answer. Connections made since `bind` are waiting and are answered too."""
@@ -116,7 +124,7 @@ class WebServer:
         if not self._told_to_stop.done():
             self._told_to_stop.set_result(None)
         self._thread.join()
-        self._listener.close()
+        self._stop_listening()
 
     def _serve(self) -> None:
         try:
@@ -129,13 +137,17 @@ class WebServer:
     async def _main(self) -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._note)
-        self._listener.setblocking(False)
-        accepting = loop.create_task(self._accept(loop))
+        accepting = [loop.create_task(self._accept(loop, listener)) for listener in self._listeners]
         await asyncio.wrap_future(self._told_to_stop)
-        accepting.cancel()
-        await asyncio.wait([accepting])
-        self._listener.close()
+        for task in accepting:
+            task.cancel()
+        await asyncio.wait(accepting)
+        self._stop_listening()
         await self._take_leave()
+
+    def _stop_listening(self) -> None:
+        for listener in self._listeners:
+            listener.close()
 
     async def _take_leave(self) -> None:
         for connection in tuple(self._state.connections):
@@ -150,12 +162,13 @@ class WebServer:
         for connection in tuple(self._connections.open):
             connection.end()
 
-    async def _accept(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _accept(self, loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
+        listener.setblocking(False)
         for number in count():
             if not number % _ACCEPTED_AT_ONCE:
                 await asyncio.sleep(0)  # whatever crowd waits to be accepted, the others get their turn
             try:
-                accepted, address = await loop.sock_accept(self._listener)
+                accepted, address = await loop.sock_accept(listener)
             except ConnectionError:
                 continue
             except OSError as error:
@@ -164,7 +177,8 @@ class WebServer:
                 await asyncio.sleep(_REST_SECONDS)
                 continue
             connection = Connection(self._config, self._state, self._connections)
-            loop.create_task(connection.begin(accepted, address[0]))
+            # A client of a socket in the file system has no address: all of them are one.
+            loop.create_task(connection.begin(accepted, address[0] if isinstance(address, tuple) else ""))
 
     def _note(self, _: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         error = context.get("exception")

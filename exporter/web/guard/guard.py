@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from enum import Enum, auto
 from http import HTTPStatus
+from math import ceil
 
 from starlette.exceptions import HTTPException
 
 from exporter.errors import Problem
+from exporter.model import WebAccess
 from exporter.web.guard.bearer import BearerToken
+from exporter.web.guard.limiter import Limiter
 from exporter.web.guard.passwords import Passwords, Verdict, parse_login
 from exporter.web.guard.tls import Tls
 from exporter.web.guard.web_config import WebConfig
@@ -36,6 +39,7 @@ API_IS_OFF = (
     "server with basic auth (--web.config.file)"
 )
 SEND_BEARER = "send the header Authorization: Bearer, with the token of api_token_file"
+TOO_MANY = "too many requests: rate_limit of the web-config file lets in no more"
 NOT_FROM_A_PAGE = "a web page in a browser may not do this: send the request without the header Origin"
 NOT_FROM_ANOTHER_PAGE = "a page of another site may not ask for this: it costs credits. Open the address itself"
 
@@ -73,6 +77,7 @@ class Guard:
         self._token = token
         self._watched = [watched for watched in (web_config, token) if watched is not None]
         self._passwords = Passwords()
+        self._limiter = Limiter()
         self._turn = asyncio.Lock()
         self._looking: asyncio.Task[None] | None = None
         self._looked_at = 0.0
@@ -105,7 +110,9 @@ class Guard:
             HTTPException: whoever asks may not.
         """
         await self._look()
-        users = self._web_config.access.users if self._web_config else {}
+        access = self._web_config.access if self._web_config else WebAccess()
+        self._check_rate(access)
+        users = access.users
         login = request.headers.get("Authorization", "")
         # A request has room for one login only: where the API's token counts, it needs no password beside it.
         takes_token = request.path == RELOAD_PATH or request.path.startswith(API_PATH)
@@ -136,6 +143,13 @@ class Guard:
             except Exception as error:  # noqa: BLE001 - the edge of the thread: the last good one stays, whatever comes
                 if self._is_news(str(type(error))):
                     _log.error("the files that say who may come in can't be looked at", exc_info=error)
+
+    def _check_rate(self, access: WebAccess) -> None:
+        seconds = self._limiter.wait_seconds(access.request_interval_seconds, access.request_burst)
+        if seconds:
+            if self._is_news("rate_limit"):
+                _log.warning("requests are refused: more come than rate_limit of the web-config file lets in")
+            raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY, {"Retry-After": str(ceil(seconds))})
 
     async def _check_password(self, header: str, users: Mapping[str, bytes]) -> None:
         login = parse_login(header)

@@ -1,7 +1,9 @@
 """TLS as our web server speaks it: a context made from the files, and which clients' certificates it admits."""
 
+import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -42,31 +44,48 @@ def open_tls(server: TlsServer) -> Tls:
     if server.curve:
         context.set_ecdh_curve(server.curve)
     _load_certificate(context, server)
-    if server.client_ca_file:
-        _load_client_ca(context, server.client_ca_file)
+    if server.client_ca_file or server.client_ca:
+        _load_client_ca(context, server)
     context.verify_mode = server.client_certificates
     return Tls(context, frozenset(map(_normal, server.client_allowed_sans)))
 
 
 def _load_certificate(context: ssl.SSLContext, server: TlsServer) -> None:
-    for file in (server.cert_file, server.key_file):
-        read_bytes(file, MOST_BYTES, expected="PEM")  # OpenSSL waits for a pipe, and names no file
-    try:
-        context.load_cert_chain(server.cert_file, server.key_file, password=_NEVER_ASK)
-    except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
-            message = f"is not the key of the certificate in {server.cert_file}"
-        else:
-            message = f"can't be used with {server.cert_file}: expected PEM, the key without a password"
-        raise refused(server.key_file, message) from error
+    written_in = server.cert_file or "tls_server_config.cert"
+    # One that can be used may have been cut off or exchanged by the time that OpenSSL reads it: it gets what we read.
+    with (
+        _in_memory(_text(server.cert_file, server.cert)) as cert,
+        _in_memory(_text(server.key_file, server.key)) as key,
+    ):
+        try:
+            context.load_cert_chain(cert, key, password=_NEVER_ASK)
+        except ssl.SSLError as error:
+            if error.reason == "KEY_VALUES_MISMATCH":
+                message = f"is not the key of the certificate in {written_in}"
+            else:
+                message = f"can't be used with {written_in}: expected PEM, the key without a password"
+            raise refused(server.key_file or "tls_server_config.key", message) from error
 
 
-def _load_client_ca(context: ssl.SSLContext, file: Path) -> None:
-    read_bytes(file, MOST_BYTES, expected="PEM")
-    try:
-        context.load_verify_locations(file)
-    except ssl.SSLError as error:
-        raise refused(file, "holds no certificates: expected PEM") from error
+def _load_client_ca(context: ssl.SSLContext, server: TlsServer) -> None:
+    with _in_memory(_text(server.client_ca_file, server.client_ca)) as authorities:
+        try:
+            context.load_verify_locations(authorities)
+        except ssl.SSLError as error:
+            place = server.client_ca_file or "tls_server_config.client_ca"
+            raise refused(place, "holds no certificates: expected PEM") from error
+
+
+def _text(file: Path | None, inline: str) -> bytes:
+    return read_bytes(file, MOST_BYTES, expected="PEM") if file else inline.encode()
+
+
+@contextmanager
+def _in_memory(content: bytes) -> Iterator[Path]:
+    """Give a file for OpenSSL, which reads files alone, that no disk ever sees."""
+    with os.fdopen(os.memfd_create("pem"), "wb", buffering=0) as file:
+        file.write(content)
+        yield Path(f"/proc/self/fd/{file.fileno()}")
 
 
 def _names(certificate: Mapping[str, object]) -> frozenset[str]:

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,7 +92,7 @@ def _fault(old: _InForce, text: str, access: WebAccess) -> str:
     if before.users and not access.users and not _NOBODY.search(_COMMENT.sub("", text)):
         return "basic_auth_users: is gone; to ask nobody for a password write basic_auth_users: {}"
     is_beginning = old.text.startswith(text) and old.text.strip() != text.strip()
-    asks_less = (access.tls, access.headers) != (before.tls, before.headers)
+    asks_less = replace(access, users={}) != replace(before, users={})
     # A person who takes away the last user leaves a whole line before it.
     if is_beginning and (asks_less or not text.endswith("\n")):
         return "is the beginning of the last good version: is it cut off? A comment at its end says that it is not"

@@ -1,4 +1,9 @@
-"""`/sd/jobs`: each live job as a target of Prometheus' HTTP service discovery, to be scraped as often as it is due."""
+"""`/sd/jobs`: each live job as a target of Prometheus' HTTP service discovery, scraped as often as it may be due.
+
+A target's interval is one of its labels, so one that grows is a new target: the stale marker of the one before it hides
+the job's series until the new one is scraped. So an interval never grows: it rests on whether the job has begun, which
+outlives a restart and is the same at every exporter. What a scrape too many finds is fresh or ended, and costs nothing.
+"""
 
 import re
 
@@ -7,26 +12,33 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from exporter.model import JobSource, TrackedJob
 from exporter.web.contract import Exporter
 from exporter.web.prometheus.jobs_asked import ACCOUNT, JOB_ID, MODULE
-from exporter.web.request import Request
+from exporter.web.request import Outside, Request
 
 PROBE_PATH = "/probe"
 STEPS_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120)
-"""The intervals that targets are given: few, so that a target changes seldom; all below Prometheus' five minutes, after
-which a series counts as gone."""
+"""The intervals that targets are given: all below Prometheus' five minutes, after which a series counts as gone."""
 LONGEST_TIMEOUT_SECONDS = 10
-_OVERDUE_FRACTION = 0.25
+_LONGEST_WAIT_SECONDS = 30.0
+"""A new job waits for its first scrape no longer."""
 
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 
 
-def targets(exporter: Exporter, request: Request) -> Response:
-    """Give a target for each job that still wants scrapes, at the address under which Prometheus has found us."""
-    address = request.headers.get("Host", "")
+def targets(exporter: Exporter, request: Request, outside: Outside) -> Response:
+    """Give a target for each job that still wants scrapes, at the address under which Prometheus has found us.
+
+    Where the operator has said how we are seen from outside, they are there.
+    """
+    address = outside.host or request.headers.get("Host", "")
     if not _HOST.fullmatch(address):
         return PlainTextResponse("Host: expected the exporter's own host and port\n", status_code=400)
+    # No scheme but https is ever said: http here would override the scrape job's own, and send its password in clear.
+    is_https = "https" in {request.scheme, outside.scheme}
+    common = {"__metrics_path__": f"{outside.path}{PROBE_PATH}", **({"__scheme__": "https"} if is_https else {})}
     now, linger_seconds = exporter.now(), exporter.discovery_linger_seconds
     jobs = (job for job in exporter.snapshot().jobs if _is_live(job, now - linger_seconds))
-    return JSONResponse([target(job, address, request.scheme, now) for job in jobs])
+    groups = ({"targets": [address], "labels": {**common, **_labels(job, exporter)}} for job in jobs)
+    return JSONResponse(list(groups))
 
 
 def _is_live(job: TrackedJob, long_ago: float) -> bool:
@@ -34,12 +46,10 @@ def _is_live(job: TrackedJob, long_ago: float) -> bool:
     return job.spec.source is not JobSource.PROBE and (job.finished_at is None or job.finished_at >= long_ago)
 
 
-def target(job: TrackedJob, address: str, scheme: str, now: float) -> dict[str, object]:
-    """Give one target group. Source: Prometheus, HTTP service discovery."""
-    key, interval = job.spec.key, scrape_interval_seconds(job, now)
-    labels = {
-        "__scheme__": scheme,
-        "__metrics_path__": PROBE_PATH,
+def _labels(job: TrackedJob, exporter: Exporter) -> dict[str, str]:
+    """Give the labels of a job's own. Source: Prometheus, HTTP service discovery."""
+    key, interval = job.spec.key, interval_seconds(job, *exporter.pace_seconds)
+    return {
         f"__param_{ACCOUNT}": key.account,
         f"__param_{MODULE}": key.module,
         f"__param_{JOB_ID}": key.job_id,
@@ -47,19 +57,11 @@ def target(job: TrackedJob, address: str, scheme: str, now: float) -> dict[str, 
         "__scrape_timeout__": f"{min(interval, LONGEST_TIMEOUT_SECONDS)}s",
         "instance": str(key),
     }
-    return {"targets": [address], "labels": labels}
 
 
-def scrape_interval_seconds(job: TrackedJob, now: float) -> int:
-    """Give the interval that follows the job's own schedule: never longer than the wait for its next poll.
-
-    A job that is due, and that no scrape could poll because credits or a token are lacking, is scraped ever less often:
-    a fleet of them, each scraped every second, would be a flood.
-    """
-    if job.is_terminal:
-        return STEPS_SECONDS[-1]
-    polled_at = job.polled_at
-    wait_seconds = 0.0 if polled_at is None or job.next_poll_at is None else job.next_poll_at - polled_at
-    if not wait_seconds:
-        wait_seconds = _OVERDUE_FRACTION * (now - (polled_at or job.first_seen_at))
-    return max((step for step in STEPS_SECONDS if step <= wait_seconds), default=STEPS_SECONDS[0])
+def interval_seconds(job: TrackedJob, begun_seconds: float, waiting_seconds: float) -> int:
+    """Give the interval of a job's target: a step, at most as long as is wanted of one that has begun or that waits."""
+    wanted = begun_seconds
+    if job.started_at is None:
+        wanted = max(begun_seconds, min(waiting_seconds, _LONGEST_WAIT_SECONDS))
+    return max((step for step in STEPS_SECONDS if step <= wanted), default=STEPS_SECONDS[0])

@@ -39,7 +39,7 @@ def look(job: TrackedJob) -> str:
     """Give the colour of the state and its sign, by itself: that polls fail is said beside it."""
     if job.state is JobState.COMPLETED and ended_badly(job):
         return "partly_failed"
-    if standing_of(job) is Standing.STALLED:
+    if job.delay:
         return "stalled"
     return "waiting" if job.state is JobState.UNKNOWN and not job.polled_at else job.state.value.casefold()
 
@@ -99,6 +99,8 @@ _NOTES: dict[Standing, Callable[[TrackedJob, float], str]] = {
     ),
     Standing.PARTLY_FAILED: _partly_failed,
     Standing.STALLED: lambda job, now: f"stalled: no change for {lasting(now - (job.progressed_at or now))}",
+    Standing.TAKES_TOO_LONG: lambda job, now: f"takes too long: {lasting(now - (job.started_at or now))} so far",
+    Standing.WAITS_LONG: lambda job, now: f"waits long: {lasting(now - (job.progressed_at or now))} so far",
     Standing.SUSPENDED: _waiting,
     Standing.UNKNOWN: lambda job, _: "not documented by Zoho" if job.report else "last report is too old",
     Standing.RUNNING: lambda job, now: f"for {lasting(now - (job.started_at or now))}",

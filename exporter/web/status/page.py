@@ -4,27 +4,34 @@ Style and script stand in the page itself, so that it needs nothing else; the co
 hashes and lets nothing else run.
 """
 
+import re
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
+from exporter import DOCS_URL, __version__
 from exporter.model import Snapshot
 from exporter.web.contract import Exporter
 from exporter.web.request import Request
 from exporter.web.status import accounts, filters, jobs, notices, phrases
 from exporter.web.status.standing import Standing, standing_of
 
-DOCS_URL = "https://github.com/zoho-mass-update-exporter/zoho-mass-update-exporter/blob/main"
+_WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
 
 class StatusPage:
-    """Writes the page. Immutable once built, so it may be shared among threads."""
+    """Writes the page. Immutable once built, so it may be shared among threads.
 
-    def __init__(self, telemetry_path: str) -> None:
+    Args:
+        telemetry_path: where the metrics are.
+        base: what the paths of its links begin with.
+    """
+
+    def __init__(self, telemetry_path: str, base: str = "") -> None:
         loader = PackageLoader("exporter.web.status")
         environment = Environment(
             loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -36,9 +43,12 @@ class StatusPage:
             "style": style,
             "script": script,
             "telemetry_path": telemetry_path,
+            "base": base,
             "docs_url": DOCS_URL,
+            "version": __version__,
         }
         self._template = environment.get_template("status.html")
+        self._text = environment.get_template("text.html")
         self.headers = _headers(style, script)
 
     def answer(self, exporter: Exporter, request: Request) -> Response:
@@ -50,6 +60,24 @@ class StatusPage:
             may_acknowledge=request.has_password,
         )
         return Response(body, media_type="text/html", headers=self.headers)
+
+    def readable(
+        self, answer: Callable[[Request], Response], heading: str, *, is_code: bool = False
+    ) -> Callable[[Request], Response]:
+        """Put what a route answers in plain text into a page, for those who ask for HTML: people in a browser."""
+
+        def answer_readably(request: Request) -> Response:
+            plain = answer(request)
+            plain.headers.add_vary_header("Accept")
+            if not _asks_for_html(request.headers.get("Accept", "")):
+                return plain
+            text = bytes(plain.body).decode()
+            page = self._text.render(
+                title=f"{heading} · Zoho mass updates", heading=heading, text=text, is_code=is_code
+            )
+            return Response(page, plain.status_code, {**self.headers, "Vary": "Accept"}, "text/html")
+
+        return answer_readably
 
     def write(
         self, snapshot: Snapshot, given: Mapping[str, str], now: float, *, may_acknowledge: bool = False
@@ -70,6 +98,18 @@ class StatusPage:
             accounts=[one for one in snapshot.accounts if given.get("account") in {None, one.account.alias}],
         )
         return page.encode(errors="replace")
+
+
+def _asks_for_html(accept: str) -> bool:
+    """Whether HTML is named, and plain text is not wanted more: a program that takes anything gets plain text."""
+    weights = dict(_weighed(offer) for offer in accept.split(","))
+    return 0 < weights.get("text/html", 0.0) >= weights.get("text/plain", 0.0)
+
+
+def _weighed(offer: str) -> tuple[str, float]:
+    media_type, *parameters = (part.strip().lower() for part in offer.split(";"))
+    weight = next((text.removeprefix("q=") for text in parameters if text.startswith("q=")), "1")
+    return media_type, float(weight) if _WEIGHT.fullmatch(weight) else 1.0
 
 
 def _headers(style: str, script: str) -> dict[str, str]:

@@ -12,6 +12,8 @@ class Standing(StrEnum):
     UNREACHED = "in error"
     PARTLY_FAILED = "partly failed"
     STALLED = "stalled"
+    TAKES_TOO_LONG = "takes too long"
+    WAITS_LONG = "waits long"
     SUSPENDED = "suspended"
     UNKNOWN = "unknown"
     RUNNING = "running"
@@ -32,9 +34,9 @@ def standing_of(job: TrackedJob) -> Standing:
     if ended_badly(job):
         unnoted = Standing.FAILED if job.state is JobState.FAILED else Standing.PARTLY_FAILED
         return Standing.ACKNOWLEDGED if job.is_acknowledged else unnoted
+    if job.delay:
+        return Standing[job.delay.name]
     match job.state:
-        case JobState.RUNNING if job.is_stalled:
-            return Standing.STALLED
         case JobState.SCHEDULED | JobState.QUEUED:
             return Standing.WAITING
         case JobState.UNKNOWN if job.reported_at is None:

@@ -119,18 +119,6 @@ def test_end_is_estimated_while_the_job_runs() -> None:
     assert (ended.completes_at, ended.records_per_second) == (None, None)
 
 
-def test_stall_is_noted_and_forgotten_with_the_next_change() -> None:
-    """A running job that stands still for more than four of its usual gaps is stalled until it moves."""
-    job = tracked()
-    for seconds in (0, 10, 20, 30):
-        job = note_report(job, report(updated=seconds), NOW + seconds)
-    assert not note_report(job, report(updated=30), NOW + 70).is_stalled
-    stalled = note_report(job, report(updated=30), NOW + 71)
-    assert stalled.is_stalled
-    assert not fade(stalled, NOW + 1_000, stale_after_seconds=900).is_stalled
-    assert not note_report(stalled, report(updated=31), NOW + 80).is_stalled
-
-
 def test_counts_that_go_backwards_are_taken_as_they_are() -> None:
     """A lower count replaces the higher one, is progress, and withdraws the estimate."""
     job = tracked()

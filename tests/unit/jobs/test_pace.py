@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import NOW, report, tracked
 
-from exporter.jobs.pace import is_stalled, pace_of, remember
+from exporter.jobs.pace import pace_of, remember
 from exporter.model import JobState, Observation, TrackedJob
 
 RUNNING = JobState.RUNNING
@@ -115,27 +115,6 @@ def test_more_records_done_than_planned_leave_none() -> None:
 def test_too_little_to_go_on_gives_no_estimate(job: TrackedJob) -> None:
     """Absent beats wrong."""
     assert pace_of(job) is None
-
-
-@pytest.mark.parametrize(
-    ("job", "stalled"),
-    [
-        pytest.param(job_of(STEADY, reported_at=NOW + 180), False, id="quiet for four gaps"),
-        pytest.param(job_of(STEADY, reported_at=NOW + 181), True, id="quiet for longer"),
-        pytest.param(job_of(STEADY, reported_at=NOW + 181, state=JobState.SUSPENDED), False, id="suspended"),
-        pytest.param(tracked(), False, id="never polled"),
-        pytest.param(job_of(seen((0, 5)), reported_at=NOW + 481), False, id="no change seen yet"),
-        pytest.param(
-            replace(job_of(seen((0, 5)), reported_at=NOW + 480), progressed_at=NOW), False, id="hardly begun, patient"
-        ),
-        pytest.param(
-            replace(job_of(seen((0, 5)), reported_at=NOW + 481), progressed_at=NOW), True, id="hardly begun, too long"
-        ),
-    ],
-)
-def test_stall_is_a_long_silence(job: TrackedJob, stalled: bool) -> None:  # noqa: FBT001 - a case
-    """A running job has stalled when nothing changed for more than four of its usual gaps, of 2 min if unknown."""
-    assert is_stalled(job) is stalled
 
 
 @given(st.lists(observations, max_size=80), st.none() | st.integers(-1, 10**400), st.floats(NOW - 1e6, NOW + 1e6))

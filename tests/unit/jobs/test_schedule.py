@@ -9,7 +9,7 @@ from samples import FAILURE, NOW, constant_schedule, report, schedule, tracked
 
 from exporter.jobs.outcome import note_failure, note_report
 from exporter.jobs.schedule import Schedule
-from exporter.model import JobReport, JobState, PollFailure, TrackedJob
+from exporter.model import Delay, JobReport, JobState, PollFailure, TrackedJob
 
 SCHEDULE = schedule()
 REFUSAL = PollFailure("NO_PERMISSION", "permission denied", "ask", is_passing=False)
@@ -258,3 +258,30 @@ def test_live_job_never_falls_silent(
         assert SCHEDULE.is_due(job, now, pressure)
     elif now < due_at - 0.5:
         assert not SCHEDULE.is_due(job, now, pressure)
+
+
+def seen(state: JobState, *, unchanged: float = 0.0, running: float = 0.0) -> TrackedJob:
+    """Give a job whose last good poll was just now: how long nothing changed by then, and how long it had run."""
+    given = replace(tracked(), report=report(state), reported_at=NOW, polled_at=NOW, progressed_at=NOW - unchanged)
+    return replace(given, started_at=NOW - running) if running else given
+
+
+@pytest.mark.parametrize(
+    ("job", "delay"),
+    [
+        pytest.param(seen(JobState.RUNNING, unchanged=1800), None, id="quiet for half an hour"),
+        pytest.param(seen(JobState.RUNNING, unchanged=1801), Delay.STALLED, id="quiet for longer"),
+        pytest.param(seen(JobState.RUNNING, unchanged=1801, running=14_401), Delay.STALLED, id="quiet after hours"),
+        pytest.param(seen(JobState.RUNNING, running=14_400), None, id="moves for four hours"),
+        pytest.param(seen(JobState.RUNNING, running=14_401), Delay.TAKES_TOO_LONG, id="moves for longer"),
+        pytest.param(seen(JobState.QUEUED, unchanged=3600), None, id="queued for an hour"),
+        pytest.param(seen(JobState.QUEUED, unchanged=3601), Delay.WAITS_LONG, id="queued for longer"),
+        pytest.param(seen(JobState.SCHEDULED, unchanged=3601), Delay.WAITS_LONG, id="scheduled for longer"),
+        pytest.param(seen(JobState.SUSPENDED, unchanged=86_400), None, id="suspended"),
+        pytest.param(seen(JobState.COMPLETED, unchanged=86_400), None, id="ended"),
+        pytest.param(tracked(), None, id="never polled"),
+    ],
+)
+def test_jobs_are_late_from_one_moment_on(job: TrackedJob, delay: Delay | None) -> None:
+    """Time is measured between good polls: of the time since the last one nothing is known."""
+    assert schedule().delay_of(job) is delay

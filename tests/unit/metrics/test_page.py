@@ -1,5 +1,6 @@
 """The page as Prometheus reads it."""
 
+import re
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -11,8 +12,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.metrics.families import Family, Group, table
-from exporter.metrics.page import render
+from exporter.metrics.families import SCRAPED, Family, Group, table
+from exporter.metrics.page import PROCESS, render
 from exporter.model import Distribution, Page, Snapshot
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -26,7 +27,7 @@ CODES = ("NOT_FOUND", "timeout", "other")
 
 def page_of(snapshot: Snapshot, accept: str) -> Page:
     """Write the page of the table alone, so that it is the same on every machine."""
-    return render(table(("team",), CODES), snapshot, accept, runtime=CollectorRegistry())
+    return render(table(("team",), CODES), snapshot, accept, SCRAPED, CollectorRegistry())
 
 
 @pytest.mark.parametrize(
@@ -88,6 +89,53 @@ def test_format_follows_the_accept_header(snapshot: Snapshot, accept: str, conte
     assert page_of(snapshot, accept).content_type == content_type
 
 
+_OPEN, _CLASSIC = "application/openmetrics-text", "text/plain"
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        pytest.param("text/plain;version=0.0.4;q=0.5,application/openmetrics-text;version=1.0.0;q=0.4", _CLASSIC),
+        pytest.param("text/plain;version=0.0.4;q=0.4,application/openmetrics-text;version=1.0.0;q=0.5", _OPEN),
+        pytest.param("application/openmetrics-text;q=0.0", _CLASSIC),
+        pytest.param("application/openmetrics-text;version=1.0.0;q=0,*/*;q=0.1", _CLASSIC),
+        pytest.param("application/openmetrics-text, text/plain", _OPEN),
+        pytest.param("text/plain, application/openmetrics-text", _OPEN),
+        pytest.param("text/plain;q=0, */*;q=0.1", _OPEN),
+        pytest.param("application/*, text/plain;q=0.9", _OPEN),
+        pytest.param("text/*;q=0.2, application/*;q=0.1", _CLASSIC),
+        pytest.param("application/openmetrics-text;q=0.2, */*;q=0.9", _CLASSIC),
+        pytest.param("application/openmetrics-text;version=0.0.1;q=0.5,text/plain;q=0.4", _OPEN),
+        pytest.param("application/openmetrics-text;version=1.0.0;q=0,application/openmetrics-text;q=1", _CLASSIC),
+        pytest.param("text/plain;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.2,*/*;q=0.5", _OPEN),
+        pytest.param("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", _CLASSIC),
+        pytest.param("application/json", _CLASSIC),
+        pytest.param("application/openmetrics-text;q=0,text/plain;q=0", _CLASSIC),
+    ],
+)
+def test_format_is_the_one_that_is_wanted_most(snapshot: Snapshot, accept: str, media_type: str) -> None:
+    """By the weight of what names it most exactly; a page there is always."""
+    assert page_of(snapshot, accept).content_type.partition(";")[0] == media_type
+
+
+def test_openmetrics_tells_units(snapshot: Snapshot) -> None:
+    """Of each family whose name ends in one, as the standard wants it; those of the process too."""
+    page = render(table((), CODES), snapshot, OPENMETRICS, SCRAPED, PROCESS).body.decode()
+    units = dict(re.findall(r"^# UNIT (\S+) (\S+)$", page, re.MULTILINE))
+    named = re.findall(r"^# TYPE (\S+_(seconds|bytes)) ", page, re.MULTILINE)
+    assert units == dict(named)
+    assert units["process_resident_memory_bytes"] == "bytes"
+    assert units["zoho_mass_update_job_duration_seconds"] == "seconds"
+    assert "# UNIT" not in render(table((), CODES), snapshot, "", SCRAPED, PROCESS).body.decode()
+
+
+def test_families_of_the_process_may_be_left_out(snapshot: Snapshot) -> None:
+    """Those alone: what the exporter says of itself stays."""
+    page = render(table((), CODES), snapshot, "", SCRAPED, None).body.decode()
+    assert re.findall(r"^# TYPE (?:process|python)_", page, re.MULTILINE) == []
+    assert "\nzoho_mass_update_exporter_build_info{" in page
+
+
 def test_empty_exporter_still_gives_a_page(snapshot: Snapshot) -> None:
     """Without accounts and jobs the exporter's own families are there."""
     page = page_of(Snapshot((), (), snapshot.exporter), OPENMETRICS).body.decode()
@@ -97,7 +145,7 @@ def test_empty_exporter_still_gives_a_page(snapshot: Snapshot) -> None:
 
 def test_process_families_follow(snapshot: Snapshot) -> None:
     """The process's own memory and the interpreter's collections are on the page."""
-    page = render(table((), CODES), snapshot, "").body.decode()
+    page = render(table((), CODES), snapshot, "", SCRAPED, PROCESS).body.decode()
     assert "\nprocess_resident_memory_bytes " in page
     assert "\npython_gc_collections_total{" in page
 
@@ -119,4 +167,4 @@ def test_row_of_the_wrong_type_is_refused(
     family: Family[object] = Family("m", "M.", lambda _: value, is_histogram=is_histogram)
     group: Group[object] = Group("exporter", (), lambda _: [((), None)], (family,))
     with pytest.raises(TypeError, match=message):
-        render((group,), snapshot, "")
+        render((group,), snapshot, "", SCRAPED, None)

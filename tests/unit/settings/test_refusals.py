@@ -11,13 +11,18 @@ _Problems = Callable[..., list[str]]
 
 _DATA_CENTERS = "us, eu, in, au, cn, jp, ca, sa, uk, ae"
 _TOP_LEVEL = (
-    "accounts, jobs, job_labels, job_files, stale_after, retention, unknown_retention, max_jobs, probe_retention, "
+    "accounts, jobs, job_labels, job_files, stale_after, stalled_after, takes_too_long_after, waits_long_after, "
+    "retention, unknown_retention, max_jobs, probe_retention, "
     "max_probed_jobs, discovery_linger, poll_timeout, connect_timeout,"
     " scrape_timeout, scrape_timeout_offset, ca_bundle, proxy_url, schedule, state, web, log"
 )
 _OF_AN_ACCOUNT = (
     "data_center, environment, api_version, client_id, client_secret, client_secret_file, refresh_token,"
     " refresh_token_file, max_concurrency, daily_credit_budget, credit_reserve, accounts_url, api_url"
+)
+_OF_WEB = (
+    "listen_address, systemd_socket, telemetry_path, disable_exporter_metrics, external_url, route_prefix,"
+    " api_token_file, config_file, max_requests"
 )
 
 # Each text follows the six lines of a valid account, so it begins on line 7.
@@ -36,7 +41,7 @@ _AFTER_AN_ACCOUNT = {
     "unknown null key": ("    data_centre:", '7: accounts.acme.data_centre: unknown key; did you mean "data_center"?'),
     "unknown web key": (
         "web: {zzz: 1}",
-        "7: web.zzz: unknown key; known: listen_address, telemetry_path, api_token_file, config_file, max_requests",
+        f"7: web.zzz: unknown key; known: {_OF_WEB}",
     ),
     "unknown log key": ("log: {levle: info}", '7: log.levle: unknown key; did you mean "level"?'),
     "unknown job key": (
@@ -223,10 +228,7 @@ _AFTER_AN_ACCOUNT = {
     ),
     "section is a word": (
         "web: 7",
-        (
-            "7: web: expected a mapping of settings; known: listen_address, telemetry_path, api_token_file,"
-            " config_file, max_requests"
-        ),
+        f"7: web: expected a mapping of settings; known: {_OF_WEB}",
     ),
     "state is a path": ("state: memory", "7: state: expected a mapping of settings; known: path"),
     "empty state path": ("state: {path: ''}", '7: state.path: "" is not a path'),
@@ -284,7 +286,7 @@ _NO_FILE = {
     "unknown flag": (
         {},
         {"web.port": 1},
-        "--web.port: unknown key; known: listen_address, telemetry_path, api_token_file, config_file, max_requests",
+        f"--web.port: unknown key; known: {_OF_WEB}",
     ),
     "variable": (
         {"ZOHO_LOG__FORMAT": "xml"},

@@ -10,6 +10,7 @@ from samples import DEALS, FAILURE, LEADS, NOW, report, tracked
 
 from exporter.jobs.outcome import note_report
 from exporter.model import (
+    Delay,
     Distribution,
     JobKey,
     JobReport,
@@ -49,7 +50,7 @@ tracked_jobs = st.builds(
     progressed_at=maybe_times,
     completes_at=maybe_times,
     records_per_second=st.none() | st.floats(0, 1e12),
-    is_stalled=st.booleans(),
+    delay=st.none() | st.sampled_from(Delay),
     failure=st.none() | st.builds(PollFailure, words, words, words, st.booleans(), maybe_times, st.booleans()),
     failures_in_a_row=counts,
     counted=st.dictionaries(st.sampled_from(["updated", "failed"]), counts),
@@ -298,7 +299,7 @@ def test_time_after_the_year_9999_is_refused(path: str) -> None:
         pytest.param("job", "history", "{}", "wrong at history", id="history that is an object"),
         pytest.param("job", "history.0.state", '"DONE"', "wrong at history", id="unknown state in a history"),
         pytest.param("job", "history", f"[{OBSERVATION}{f', {OBSERVATION}' * 64}]", "too long", id="endless history"),
-        pytest.param("job", "is_stalled", "1", "wrong at is_stalled", id="number that is a truth"),
+        pytest.param("job", "delay", "1", "wrong at delay", id="number that is a word"),
         pytest.param("totals", "finished", '{"DONE": 1}', "wrong at finished", id="unknown end"),
         pytest.param("totals", "durations.COMPLETED.counts", "[1]", "does not fit", id="too few buckets"),
         pytest.param("totals", "durations.COMPLETED.bounds", "[60, 1]", "does not fit", id="bounds that fall"),

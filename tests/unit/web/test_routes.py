@@ -65,6 +65,53 @@ def test_what_is_not_there_is_refused(url: str, method: str, path: str, status: 
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, media_type)
 
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text"),
+    [
+        pytest.param("/explain?crm_module=Leads&job_id=1", 404, "acme/Leads/1 is not tracked", id="explain"),
+        pytest.param("/explain?crm_module=&job_id=1", 400, "crm_module: expected", id="explain, asked wrongly"),
+        pytest.param("/config", 200, "accounts: {}", id="configuration"),
+        pytest.param("/-/healthy", 200, "healthy", id="health"),
+        pytest.param("/-/ready", 200, "account acme: ready", id="readiness"),
+    ],
+)
+def test_texts_are_pages_in_a_browser(url: str, path: str, status: int, text: str) -> None:
+    """A page leads back to the jobs and has the status page's policy; everybody else gets the text as ever."""
+    page = requests.get(url + path, headers={"Accept": BROWSER}, timeout=10)
+    assert (page.status_code, page.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+    assert '<a href="/">← All jobs</a>' in page.text
+    assert text in page.text
+    policy = requests.get(f"{url}/", timeout=10).headers["Content-Security-Policy"]
+    assert page.headers["Content-Security-Policy"] == policy
+    plain = requests.get(url + path, timeout=10)
+    assert (plain.status_code, plain.headers["Content-Type"]) == (status, "text/plain; charset=utf-8")
+    assert plain.text.startswith(text)
+    assert "Accept" in page.headers["Vary"]
+    assert "Accept" in plain.headers["Vary"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        pytest.param("*/*", "text/plain", id="curl"),
+        pytest.param("text/plain", "text/plain", id="plain text"),
+        pytest.param("application/json, text/plain, */*", "text/plain", id="a script's library"),
+        pytest.param("text/plain, text/html;q=0.9", "text/plain", id="HTML is wanted less"),
+        pytest.param("text/html;q=0, */*", "text/plain", id="no HTML"),
+        pytest.param("text/html;q=much", "text/html", id="a weight that is none"),
+        pytest.param("Text/HTML ; Q=0.5", "text/html", id="any spelling"),
+        pytest.param("text/plain;q=0.5, text/html;q=0.75", "text/html", id="HTML is wanted more"),
+    ],
+)
+def test_page_is_for_those_who_ask_for_it(url: str, accept: str, kind: str) -> None:
+    """The weights of `Accept` are honoured."""
+    answer = requests.get(f"{url}/config", headers={"Accept": accept}, timeout=10)
+    assert answer.headers["Content-Type"] == f"{kind}; charset=utf-8"
+
+
 def test_health_needs_no_scrape(url: str, exporter: PlayedExporter) -> None:
     """`/-/healthy` answers without asking for anything."""
     answer = requests.get(f"{url}/-/healthy", timeout=10)

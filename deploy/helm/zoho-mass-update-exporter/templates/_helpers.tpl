@@ -14,17 +14,25 @@ app.kubernetes.io/name: {{ include "exporter.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
-{{- define "exporter.labels" -}}
-{{ include "exporter.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- define "exporter.namespace" -}}
+{{- .Values.namespaceOverride | default .Release.Namespace -}}
 {{- end -}}
 
-{{/* name, labels and annotations of an object: (list $ "-suffix" labels annotations), where labels win over the chart's. */}}
+{{/* commonLabels replace none of the labels that selectors look for. */}}
+{{- define "exporter.labels" -}}
+{{- $chart := printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" -}}
+{{- $own := dict "app.kubernetes.io/version" .Chart.AppVersion "app.kubernetes.io/managed-by" .Release.Service "helm.sh/chart" $chart -}}
+{{- merge (include "exporter.selectorLabels" . | fromYaml) .Values.commonLabels $own | toYaml -}}
+{{- end -}}
+
+{{/* name, namespace, labels and annotations of an object: (list $ "-suffix" labels annotations), where labels win over
+     the chart's; a fifth item is the namespace. */}}
 {{- define "exporter.metadata" -}}
 {{- $root := index . 0 -}}
 name: {{ include "exporter.fullname" $root }}{{ index . 1 }}
+{{- with slice . 4 | first | default $root.Values.namespaceOverride }}
+namespace: {{ . }}
+{{- end }}
 labels:
   {{- merge (dict) (index . 2) (include "exporter.labels" $root | fromYaml) | toYaml | nindent 2 }}
 {{- with index . 3 }}
@@ -33,14 +41,46 @@ annotations:
 {{- end }}
 {{- end -}}
 
+{{/* Those of some values that are set, on lines of their own: (list indentation values name…). */}}
+{{- define "exporter.given" -}}
+{{- $values := index . 1 -}}
+{{- $given := dict -}}
+{{- range $name := slice . 2 -}}
+{{- with get $values $name -}}
+{{- $_ := set $given $name . -}}
+{{- end -}}
+{{- end -}}
+{{- if $given -}}
+{{- toYaml $given | nindent (first .) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "exporter.scrapeLimits" -}}
+{{- include "exporter.given" (list 2 . "scrapeClass" "scrapeProtocols" "sampleLimit" "targetLimit" "labelLimit" "labelNameLengthLimit" "labelValueLengthLimit") -}}
+{{- end -}}
+
+{{/* A registry of its own takes the place of the one that the repository begins with. */}}
 {{- define "exporter.image" -}}
-{{- with .Values.image -}}
-{{- if .digest -}}
-{{ .repository }}@{{ .digest }}
+{{- $image := .Values.image -}}
+{{- $parts := splitList "/" $image.repository -}}
+{{- with (.Values.global | default dict).imageRegistry | default $image.registry -}}
+{{- $named := and (gt (len $parts) 1) (regexMatch "[.:]|^localhost$" (first $parts)) -}}
+{{- $parts = prepend ($named | ternary (rest $parts) $parts) . -}}
+{{- end -}}
+{{- join "/" $parts -}}
+{{- if $image.digest -}}
+@{{ $image.digest }}
 {{- else -}}
-{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+:{{ $image.tag | default .Chart.AppVersion }}
 {{- end -}}
 {{- end -}}
+
+{{- define "exporter.pullSecrets" -}}
+{{- $secrets := list -}}
+{{- range concat .Values.imagePullSecrets ((.Values.global | default dict).imagePullSecrets | default list) -}}
+{{- $secrets = append $secrets (kindIs "string" . | ternary (dict "name" .) .) -}}
+{{- end -}}
+{{- toYaml $secrets -}}
 {{- end -}}
 
 {{- define "exporter.serviceAccount" -}}
@@ -58,8 +98,19 @@ annotations:
 {{- end -}}
 {{- end -}}
 
+{{/* What stands before the path of every page, as the exporter makes it out of its settings. */}}
+{{- define "exporter.prefix" -}}
+{{- $web := .Values.config.web | default dict -}}
+{{- $path := $web.route_prefix | default (urlParse ($web.external_url | default "")).path -}}
+{{- with trimAll "/" $path }}/{{ . }}{{ end -}}
+{{- end -}}
+
 {{- define "exporter.telemetryPath" -}}
-{{- dig "web" "telemetry_path" "/metrics" .Values.config -}}
+{{- include "exporter.prefix" . }}{{ dig "web" "telemetry_path" "/metrics" .Values.config -}}
+{{- end -}}
+
+{{- define "exporter.apiPath" -}}
+{{- include "exporter.prefix" . }}/api/v1
 {{- end -}}
 
 {{/* The settings file: what the user wrote, and where the chart mounts secrets and certificates. */}}
@@ -89,7 +140,27 @@ annotations:
 {{- end -}}
 {{- end -}}
 
-{{/* A probe of one page; the kubelet has no client certificate, so there it only looks for an open port. */}}
+{{/* The Secrets that somebody else makes, and the keys that each must have. */}}
+{{- define "exporter.expectedSecrets" -}}
+{{- $found := list -}}
+{{- if not .Values.demo -}}
+{{- range $alias, $secret := .Values.secrets -}}
+{{- with $secret.existingSecret -}}
+{{- $keys := list ($secret.clientSecretKey | default "client_secret") ($secret.refreshTokenKey | default "refresh_token") -}}
+{{- $found = append $found (printf "%s, with the keys %s (account %s)" . (join " and " $keys) $alias) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range list .Values.webConfig .Values.apiToken -}}
+{{- if .existingSecret -}}
+{{- $found = append $found (printf "%s, with the key %s" .existingSecret .key) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $found -}}
+{{- end -}}
+
+{{/* A probe of one page: (list $ path times). The kubelet has no client certificate, so there it only looks for an open
+     port. */}}
 {{- define "exporter.probe" -}}
 {{- $root := index . 0 -}}
 {{- if and $root.Values.webConfig.existingSecret $root.Values.webConfig.clientCertificate -}}
@@ -97,11 +168,91 @@ tcpSocket:
   port: http
 {{- else -}}
 httpGet:
-  path: {{ index . 1 }}
+  path: {{ include "exporter.prefix" $root }}{{ index . 1 }}
   port: http
   scheme: {{ include "exporter.scheme" $root | upper }}
 {{- end }}
-timeoutSeconds: 5
+{{- with index . 2 }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* "true" when there is a way in from outside. */}}
+{{- define "exporter.exposed" -}}
+{{- if .Values.ingress.enabled -}}true{{- end -}}
+{{- range .Values.route -}}
+{{- if .enabled -}}true{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A duration of Prometheus, in seconds. */}}
+{{- define "exporter.seconds" -}}
+{{- $units := dict "ms" 0.001 "s" 1 "m" 60 "h" 3600 "d" 86400 "w" 604800 "y" 31536000 -}}
+{{- $seconds := 0.0 -}}
+{{- range regexFindAll "[0-9]+[a-z]+" . -1 -}}
+{{- $seconds = addf $seconds (mulf (regexFind "[0-9]+" .) (get $units (regexFind "[a-z]+" .))) -}}
+{{- end -}}
+{{- $seconds -}}
+{{- end -}}
+
+{{/* The expression of an alert with another time than its own: (list rule duration). Times are written `30 * 60` there. */}}
+{{- define "exporter.withThreshold" -}}
+{{- $rule := first . -}}
+{{- $time := "> [0-9]+ \\* (60|3600)\\b" -}}
+{{- $times := regexFindAll "[<>]=? -?[0-9]+ \\* (60|3600)\\b" $rule.expr -1 -}}
+{{- if or (ne (len $times) 1) (not (regexMatch $time $rule.expr)) -}}
+{{- fail (printf "prometheusRule.alerts.%s.threshold: this alert does not stand on one time alone; its wait is `for`" $rule.alert) -}}
+{{- end -}}
+{{- regexReplaceAllLiteral $time $rule.expr (printf "> %s" (include "exporter.seconds" (last .))) -}}
+{{- end -}}
+
+{{/* The rule files' groups, with what prometheusRule says of their alerts; a group without a rule is left out. */}}
+{{- define "exporter.ruleGroups" -}}
+{{- $values := .Values.prometheusRule -}}
+{{- $groups := list -}}
+{{- range $path, $_ := .Files.Glob "files/rules/*.yml" -}}
+{{- range ($.Files.Get $path | fromYaml).groups -}}
+{{- $rules := list -}}
+{{- range $rule := .rules -}}
+{{- $own := get $values.alerts (.alert | default "") | default dict -}}
+{{- if not .alert -}}
+{{- $rules = append $rules . -}}
+{{- else if ne (toString $own.enabled) "false" -}}
+{{- $labels := include "exporter.given" (list 0 $own "severity") | fromYaml -}}
+{{- $labels = merge $labels ($own.labels | default dict) $values.additionalRuleLabels (.labels | default dict) -}}
+{{- $annotations := merge dict ($own.annotations | default dict) $values.additionalRuleAnnotations (.annotations | default dict) -}}
+{{- $changes := dict "labels" $labels "annotations" $annotations -}}
+{{- with $own.threshold -}}
+{{- $_ := set $changes "expr" (include "exporter.withThreshold" (list $rule .)) -}}
+{{- end -}}
+{{- with $own.for -}}
+{{- $_ := set $changes "for" . -}}
+{{- end -}}
+{{- with $own.keepFiringFor -}}
+{{- $_ := set $changes "keep_firing_for" . -}}
+{{- end -}}
+{{- $rules = append $rules (merge $changes .) -}}
+{{- end -}}
+{{- end -}}
+{{- if $rules -}}
+{{- $groups = append $groups (merge (dict "rules" $rules) .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with $values.rules -}}
+{{- $groups = append $groups (dict "name" (include "exporter.fullname" $) "rules" .) -}}
+{{- end -}}
+{{- toYaml $groups -}}
+{{- end -}}
+
+{{- define "exporter.alertNames" -}}
+{{- range $path, $_ := .Files.Glob "files/rules/*.yml" -}}
+{{- range ($.Files.Get $path | fromYaml).groups -}}
+{{- range .rules -}}
+{{- with .alert }} {{ . }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* What the schema can't say: values that only make sense together. */}}
@@ -110,6 +261,33 @@ timeoutSeconds: 5
 {{- $variables := or .Values.env .Values.envFrom -}}
 {{- if and .Values.serviceMonitor.enabled .Values.scrapeConfig.enabled -}}
 {{- fail "serviceMonitor and scrapeConfig are both enabled: Prometheus would scrape everything twice; enable one" -}}
+{{- end -}}
+{{- if eq (toString .Values.enabled) "false" -}}
+{{- fail "enabled=false leaves this chart out only where a parent chart names it in the condition of its dependency" -}}
+{{- end -}}
+{{- range $section := list "serviceMonitor" "scrapeConfig" -}}
+{{- with get $.Values $section -}}
+{{- if and .interval .scrapeTimeout -}}
+{{- if gt (include "exporter.seconds" .scrapeTimeout | float64) (include "exporter.seconds" .interval | float64) -}}
+{{- fail (printf "%s.scrapeTimeout (%s) is longer than %s.interval (%s), which Prometheus refuses: shorten it, or scrape less often" $section .scrapeTimeout $section .interval) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $alerts := include "exporter.alertNames" . | trim | splitList " " -}}
+{{- range $name := keys .Values.prometheusRule.alerts | sortAlpha -}}
+{{- if not (has $name $alerts) -}}
+{{- fail (printf "prometheusRule.alerts.%s: there is no alert of that name; there are %s" $name (join ", " $alerts)) -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.persistence -}}
+{{- if and .enabled .existingClaim (gt (int $.Values.replicaCount) 1) -}}
+{{- fail "persistence.existingClaim is one volume, and each replica needs its own: set replicaCount to 1, or leave existingClaim empty" -}}
+{{- end -}}
+{{- end -}}
+{{- $guarded := or .Values.demo .Values.apiToken.existingSecret .Values.webConfig.existingSecret (dig "web" "api_token_file" "" .Values.config) -}}
+{{- if and (include "exporter.exposed" .) (not $guarded) -}}
+{{- fail "ingress or route lets the outside in, and nothing asks who it is: set apiToken.existingSecret for the job API, or webConfig.existingSecret to a web-config file with basic auth" -}}
 {{- end -}}
 {{- if not .Values.demo -}}
 {{- if not (or $accounts $variables) -}}
@@ -132,5 +310,11 @@ timeoutSeconds: 5
 {{/* Labels of the pod of `helm test`; not the exporter's, or its Service would take it for a replica. */}}
 {{- define "exporter.testLabels" -}}
 app.kubernetes.io/name: {{ include "exporter.name" . }}-test
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end -}}
+
+{{/* Labels of the API's Service; not the exporter's, or Prometheus would scrape the first replica twice. */}}
+{{- define "exporter.apiLabels" -}}
+app.kubernetes.io/name: {{ include "exporter.name" . }}-api
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}

@@ -4,16 +4,21 @@ import select
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from threading import Event
 
 import pytest
 import requests
+from certificates import open_authority
 from processes import eventually
+from programs import Program
 from sites import Serve, Site
 from starlette.responses import PlainTextResponse, Response
 
+from exporter.model import TlsServer
 from exporter.web import Connections
 from exporter.web.door import Gate, Patience, Route
+from exporter.web.guard import Tls, open_tls
 from exporter.web.request import Request
 
 LARGE = b"x" * 32 * 1024 * 1024
@@ -172,6 +177,40 @@ def test_client_that_does_all_in_time_is_kept(start: Callable[..., Site], dial: 
         answers += connection.recv(65536)
     assert answers.count(b"0 bytes") == 3
     assert is_open(connection)
+
+
+@pytest.fixture
+def tls_site(serve: Serve, tmp_path: Path, program: Program) -> Site:
+    """Serve with TLS."""
+    own = open_authority(program("openssl"), tmp_path).issue("exporter")
+    tls = open_tls(TlsServer(own.file, own.key))
+
+    async def give() -> Tls:
+        return tls
+
+    gate = Gate([Route("GET", "/", lambda _: PlainTextResponse("0 bytes"))])
+    return serve(gate, Connections(give, Patience(head=SHORT, reading=600.0)))
+
+
+@pytest.mark.parametrize(
+    "sent", [b"GET /metrics HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", b"o"]
+)
+def test_http_is_answered_where_tls_is_spoken(tls_site: Site, dial: Dial, sent: bytes) -> None:
+    """In the words that Go's exporters have for it, without a look at what is asked; then the connection ends."""
+    connection = dial(tls_site, sent)
+    answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert answer.endswith(b"\r\n\r\nClient sent an HTTP request to an HTTPS server. Ask with https:// instead.\n")
+
+
+@pytest.mark.parametrize("sent", [b"", b"\x16", b"\x80\x01"])
+def test_silent_client_is_left_where_tls_is_spoken(tls_site: Site, dial: Dial, sent: bytes) -> None:
+    """The time for the handshake holds from the first byte that does not come, and nothing is answered."""
+    connection = dial(tls_site, sent)
+    try:
+        assert connection.recv(65536) in {b"", b"\x15\x03\x01\x00\x02\x02\x46"}
+    except ConnectionError:
+        assert sent
 
 
 def test_newcomer_takes_the_place_of_who_waited_longest(start: Callable[..., Site], dial: Dial) -> None:

@@ -58,6 +58,11 @@ def own_headers(_: Request) -> Response:
     return PlainTextResponse("own", headers={"Content-Security-Policy": "own", "X-Frame-Options": "own"})
 
 
+def long(_: Request) -> Response:
+    """Answer with what is worth compressing."""
+    return Response(b"x" * 2048)
+
+
 def large(_: Request) -> Response:
     """Answer with more than the network's buffers hold."""
     return Response(b"x" * 32 * MIB)
@@ -72,6 +77,7 @@ def site(serve: Serve, held: Held) -> Callable[..., Site]:
         Route("GET", "/echo/{name}", echo),
         Route("GET", "/own", own_headers),
         Route("GET", "/large", large),
+        Route("GET", "/long", long),
         Route("GET", "/held", held.answer),
         Route("GET", "/held/probe", held.answer, Entry.PROBER),
         Route("GET", "/held/ready", held.answer, Entry.READINESS),
@@ -394,6 +400,93 @@ def test_headers_are_the_answers_own_then_the_configured_then_ours(site: Callabl
     assert (own["Content-Security-Policy"], own["X-Frame-Options"]) == ("own", "own")
     assert (other["X-Frame-Options"], other["X-XSS-Protection"]) == ("sameorigin", "0")
     assert "X-Content-Type-Options" not in other
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_compressed"),
+    [
+        pytest.param("gzip", True, id="gzip"),
+        pytest.param("deflate, gzip;q=0.2", True, id="little"),
+        pytest.param("GZIP", True, id="case"),
+        pytest.param("x-gzip", True, id="its old name"),
+        pytest.param("*", True, id="anything"),
+        pytest.param("gzip;q=0.5, identity;q=0.5", True, id="alike"),
+        pytest.param("gzip;q=0", False, id="not gzip"),
+        pytest.param("gzip;q=0.000, *", False, id="anything but gzip"),
+        pytest.param("*;q=0", False, id="nothing"),
+        pytest.param("gzip;q=0.5, identity", False, id="rather not"),
+        pytest.param("gzipped, br", False, id="another one"),
+        pytest.param("", False, id="nothing said"),
+    ],
+)
+def test_answer_is_compressed_where_that_is_wanted(
+    site: Callable[..., Site],
+    accepted: str,
+    is_compressed: bool,  # noqa: FBT001 - a table's cell
+) -> None:
+    """By the weights that the client gives."""
+    request = f"HEAD /long HTTP/1.1\r\nHost: x\r\nAccept-Encoding: {accepted}\r\nConnection: close\r\n\r\n"
+    head = raw(site().url, request.encode())
+    assert (b"\r\ncontent-encoding: gzip\r\n" in head) is is_compressed
+    assert b"\r\nvary: Accept-Encoding\r\n" in head
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/zoho/echo", 200),
+        ("/zoho/echo/name", 200),
+        ("/zoho/-/healthy", 200),
+        ("/-/healthy", 200),
+        ("/held/ready", 200),
+        ("/echo", 404),
+        ("/zoho", 418),
+        ("/", 418),
+        ("/zoho/zoho/echo", 404),
+        ("/zoho//echo", 404),
+        ("/zohoecho", 404),
+        ("/ZOHO/echo", 404),
+        ("/zoho/../zoho/echo", 404),
+        ("//zoho/echo", 404),
+    ],
+)
+def test_paths_begin_with_the_prefix(serve: Serve, path: str, status: int) -> None:
+    """As a proxy passes them on; health is answered without it too, and what lacks it alone leads to the first page."""
+    routes = [
+        Route("GET", "/echo", echo),
+        Route("GET", "/echo/{name}", echo),
+        Route("GET", "/held/ready", echo, Entry.READINESS),
+        Route("GET", "/-/healthy", echo, Entry.HEALTH),
+        Route("GET", "", lambda _: Response(status_code=418)),
+    ]
+    url = serve(Gate(routes, prefix="/zoho")).url
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    assert raw(url, request.encode()).startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_prefix_leads_around_no_password(serve: Serve) -> None:
+    """The API's own rules hold below it too."""
+    gate = Gate([Route("POST", "/api/v1/jobs", echo, Entry.PROGRAM)], user_guard(USERS), prefix="/zoho")
+    answer = requests.post(f"{serve(gate).url}/zoho/api/v1/jobs", timeout=30)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/problem+json")
+
+
+def test_requests_beyond_the_rate_limit_are_refused(
+    site: Callable[..., Site], caplog: pytest.LogCaptureFixture
+) -> None:
+    """With words and the time to wait, before a password is looked at; health checks do not count."""
+    url = site(user_guard(USERS, interval=3600.0, burst=2)).url
+    health = [requests.get(f"{url}/-/{name}", timeout=30).status_code for name in ("healthy", "ready") * 3]
+    answers = [requests.get(f"{url}/echo", auth=("alice", "right"), timeout=30) for _ in range(3)]
+    problem = requests.get(f"{url}/api/v1/jobs", timeout=30)
+    assert health == [200] * 6
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].text == "too many requests: rate_limit of the web-config file lets in no more\n"
+    assert 3590 <= int(answers[2].headers["Retry-After"]) <= 3600
+    assert (problem.status_code, problem.headers["Content-Type"]) == (429, "application/problem+json")
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "requests are refused: more come than rate_limit of the web-config file lets in"
+    ]
 
 
 def test_login_of_a_request_is_not_that_of_the_next(site: Callable[..., Site]) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
@@ -10,7 +11,7 @@ from sites import Serve
 from starlette.responses import PlainTextResponse, Response
 
 from exporter.errors import ConfigurationError
-from exporter.web import WebServer, bind
+from exporter.web import WebServer, bind, prepared
 from exporter.web.door import Gate, Route
 from exporter.web.request import Request
 
@@ -151,6 +152,32 @@ def test_silent_clients_delay_nobody(serve: Serve) -> None:
     finally:
         for connection in silent:
             connection.close()
+
+
+def test_every_socket_is_served(tmp_path: Path) -> None:
+    """Several addresses, and a socket in the file system, such as systemd may pass on; all end with the server."""
+    path = str(tmp_path / "exporter.sock")
+    unix = socket.socket(socket.AF_UNIX)
+    unix.bind(path)
+    unix.listen()
+    listeners = (prepared(unix), bind("127.0.0.1", 0), bind("127.0.0.2", 0))
+    addresses = [listener.getsockname() for listener in listeners]
+    server = WebServer(SlowSite().app, *listeners, on_exit=lambda: None)
+    server.start()
+    try:
+        for listener, address in zip(listeners, addresses, strict=True):
+            with socket.socket(listener.family) as client:
+                client.settimeout(10)
+                client.connect(address)
+                client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                assert b"".join(iter(lambda: client.recv(65536), b"")).endswith(b"quick")
+        assert server.port == addresses[1][1]
+    finally:
+        server.stop()
+    for listener, address in zip(listeners, addresses, strict=True):
+        assert listener.fileno() == -1
+        with socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET) as client:
+            assert client.connect_ex(address) == errno.ECONNREFUSED
 
 
 def test_end_of_the_server_is_announced() -> None:

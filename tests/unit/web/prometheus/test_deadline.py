@@ -3,7 +3,7 @@
 import pytest
 from starlette.datastructures import Headers
 
-from exporter.web import WebOptions
+from exporter.web import Outside, WebOptions
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,6 @@ from exporter.web import WebOptions
 def test_deadline_follows_the_header(header: str | None, seconds: float) -> None:
     """Prometheus' own time-out less the offset, or the default where it makes no sense."""
     headers = Headers({} if header is None else {"X-Prometheus-Scrape-Timeout-Seconds": header})
-    assert WebOptions("/metrics", 10.0, 0.5, 40).granted_seconds(headers) == pytest.approx(seconds)
+    assert WebOptions("/metrics", 10.0, 0.5, 40, "", Outside("", "", "")).granted_seconds(headers) == pytest.approx(
+        seconds
+    )

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 import requests
 from played import PlayedExporter
-from samples import DEALS, LEADS, NOW, report, tracked, web_options
-from sites import Serve
+from samples import DEALS, FAILURE, LEADS, NOW, report, tracked, web_options
+from sites import Serve, Site
 
-from exporter.jobs.outcome import note_report
+from exporter.jobs.outcome import note_failure, note_report
 from exporter.model import JobSource, JobState, TrackedJob
-from exporter.web import create_gate
-from exporter.web.prometheus.discovery import scrape_interval_seconds, target
+from exporter.web import Outside, create_gate
+from exporter.web.prometheus.discovery import interval_seconds
 
 
 def waiting(seconds: float | None, state: JobState = JobState.RUNNING) -> TrackedJob:
@@ -21,41 +21,44 @@ def waiting(seconds: float | None, state: JobState = JobState.RUNNING) -> Tracke
 
 
 @pytest.mark.parametrize(
-    ("job", "age", "seconds"),
+    ("job", "pace", "seconds"),
     [
-        pytest.param(tracked(), 0, 1, id="new"),
-        pytest.param(tracked(), -60, 1, id="new, and the clock was set back"),
-        pytest.param(tracked(), 60, 15, id="never polled for a minute"),
-        pytest.param(tracked(), 86_400, 120, id="never polled for a day"),
-        pytest.param(waiting(0), 86_400, 120, id="due for a day"),
-        pytest.param(waiting(0.2), 0, 1, id="faster than any"),
-        pytest.param(waiting(15), 0, 15, id="shortest of the schedule"),
-        pytest.param(waiting(44.9), 0, 30, id="in between"),
-        pytest.param(waiting(120), 0, 120, id="longest of the schedule"),
-        pytest.param(waiting(21_600), 0, 120, id="refused: no series may go stale"),
-        pytest.param(waiting(None, JobState.COMPLETED), 0, 120, id="ended"),
+        pytest.param(tracked(), (15.0, 120.0), 30, id="new: it waits for its first look no longer"),
+        pytest.param(waiting(15, JobState.QUEUED), (15.0, 120.0), 30, id="queued"),
+        pytest.param(waiting(300, JobState.SUSPENDED), (15.0, 120.0), 30, id="suspended before it began"),
+        pytest.param(waiting(15), (15.0, 120.0), 15, id="runs"),
+        pytest.param(waiting(120), (15.0, 120.0), 15, id="runs, and is polled seldom"),
+        pytest.param(waiting(15), (0.5, 5.0), 1, id="faster than any"),
+        pytest.param(tracked(), (0.5, 5.0), 5, id="waits less than usual"),
+        pytest.param(waiting(60), (60.0, 120.0), 60, id="slow schedule"),
+        pytest.param(tracked(), (60.0, 120.0), 60, id="slow schedule, new"),
+        pytest.param(waiting(900), (900.0, 900.0), 120, id="very slow schedule: no series may go stale"),
     ],
 )
-def test_interval_follows_the_schedule(job: TrackedJob, age: float, seconds: int) -> None:
-    """A target is scraped as often as its job is due, at one of few intervals, and ever less while it can't be."""
-    assert scrape_interval_seconds(job, NOW + age) == seconds
+def test_interval_is_as_short_as_the_job_may_need(job: TrackedJob, pace: tuple[float, float], seconds: int) -> None:
+    """By whether it has begun, at one of few intervals."""
+    assert interval_seconds(job, *pace) == seconds
 
 
-def test_target_is_a_probe_of_the_job() -> None:
-    """Everything Prometheus needs is in the labels: no relabelling."""
-    assert target(waiting(30), "exporter:10042", "https", NOW) == {
-        "targets": ["exporter:10042"],
-        "labels": {
-            "__scheme__": "https",
-            "__metrics_path__": "/probe",
-            "__param_account": "acme",
-            "__param_crm_module": "Leads",
-            "__param_job_id": "3524033000006027001",
-            "__scrape_interval__": "30s",
-            "__scrape_timeout__": "10s",
-            "instance": "acme/Leads/3524033000006027001",
-        },
-    }
+_LIVES = {
+    "as usual": [JobState.SCHEDULED, JobState.QUEUED, JobState.RUNNING, JobState.COMPLETED],
+    "suspended": [JobState.RUNNING, JobState.SUSPENDED, JobState.RUNNING, JobState.FAILED],
+    "ended at once": [JobState.COMPLETED],
+    "back to the queue": [JobState.RUNNING, JobState.QUEUED, JobState.UNKNOWN, JobState.SCHEDULED],
+}
+
+
+@pytest.mark.parametrize("states", _LIVES.values(), ids=_LIVES)
+def test_interval_never_grows(states: list[JobState]) -> None:
+    """A longer one is a new target, and the stale marker of the one before it hides the job's series for its time."""
+    job = tracked()
+    intervals = [interval_seconds(job, 15.0, 120.0)]
+    for number, state in enumerate(states):
+        job = note_report(job, report(state, updated=30), NOW + 600 * number)
+        intervals.append(interval_seconds(job, 15.0, 120.0))
+        failed = note_failure(job, FAILURE, NOW + 600 * number + 300)
+        intervals.append(interval_seconds(failed, 15.0, 120.0))
+    assert intervals == sorted(intervals, reverse=True)
 
 
 def ended(seconds_ago: float) -> TrackedJob:
@@ -87,6 +90,50 @@ def test_every_job_has_its_own_target(serve: Serve) -> None:
     site = serve(create_gate(web_options(), PlayedExporter(jobs={LEADS: tracked(), DEALS: tracked(DEALS)})))
     groups = requests.get(f"{site.url}/sd/jobs", timeout=10).json()
     assert [group["labels"]["instance"] for group in groups] == [str(DEALS), str(LEADS)]
+
+
+def labels_of(site: Site, headers: dict[str, str] | None = None) -> tuple[str, dict[str, str]]:
+    """Ask for the one target, and give its address and its labels."""
+    [group] = requests.get(f"{site.url}/sd/jobs", headers=headers, timeout=10).json()
+    [address] = group["targets"]
+    return address, group["labels"]
+
+
+def test_target_is_a_probe_of_the_job(serve: Serve) -> None:
+    """Everything Prometheus needs is in the labels, but for the scheme, which is the scrape job's own."""
+    site = serve(create_gate(web_options(), PlayedExporter(jobs={LEADS: waiting(30)})))
+    assert labels_of(site, {"Host": "exporter:10042", "X-Forwarded-Proto": "http"}) == (
+        "exporter:10042",
+        {
+            "__metrics_path__": "/probe",
+            "__param_account": "acme",
+            "__param_crm_module": "Leads",
+            "__param_job_id": "3524033000006027001",
+            "__scrape_interval__": "15s",
+            "__scrape_timeout__": "10s",
+            "instance": "acme/Leads/3524033000006027001",
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("outside", "address", "path", "scheme"),
+    [
+        pytest.param(Outside("https", "example.com", "/zoho"), "example.com", "/zoho/probe", "https", id="URL"),
+        pytest.param(
+            Outside("http", "example.com:80", ""), "example.com:80", "/probe", None, id="no password in clear"
+        ),
+        pytest.param(Outside("", "", "/zoho"), "exporter:10042", "/zoho/probe", None, id="path alone"),
+    ],
+)
+def test_targets_are_where_the_operator_says(
+    serve: Serve, outside: Outside, address: str, path: str, scheme: str | None
+) -> None:
+    """Behind a proxy only the operator knows the address; plain http is never told, whatever it says."""
+    options = replace(web_options(), outside=outside)
+    site = serve(create_gate(options, PlayedExporter(jobs={LEADS: tracked()})))
+    at, labels = labels_of(site, {"Host": "exporter:10042"})
+    assert (at, labels["__metrics_path__"], labels.get("__scheme__")) == (address, path, scheme)
 
 
 @pytest.mark.parametrize("host", ["a b", "<script>", "exporter:port", ""])

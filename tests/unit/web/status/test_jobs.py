@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from samples import DEALS, FAILURE, LEADS, NOW, report, tracked
 
-from exporter.model import JobReport, JobSource, JobSpec, JobState, TrackedJob
+from exporter.model import Delay, JobReport, JobSource, JobSpec, JobState, TrackedJob
 from exporter.web.status.jobs import (
     end,
     explain_url,
@@ -84,11 +84,25 @@ DONE = report(JobState.COMPLETED, updated=50, failed=0, not_updated=0)
             id="failed before we looked",
         ),
         pytest.param(
-            replace(RUNNING, is_stalled=True, progressed_at=NOW),
+            replace(RUNNING, delay=Delay.STALLED, progressed_at=NOW),
             "stalled",
             "Running",
             "stalled: no change for 10 min",
             id="stalled",
+        ),
+        pytest.param(
+            replace(RUNNING, delay=Delay.TAKES_TOO_LONG, started_at=NOW),
+            "stalled",
+            "Running",
+            "takes too long: 10 min so far",
+            id="takes too long",
+        ),
+        pytest.param(
+            replace(RUNNING, report=report(JobState.QUEUED), delay=Delay.WAITS_LONG, progressed_at=NOW),
+            "stalled",
+            "Queued",
+            "waits long: 10 min so far",
+            id="waits long",
         ),
         pytest.param(
             replace(RUNNING, report=report(JobState.SUSPENDED)), "suspended", "Suspended", "for 15 s", id="suspended"

@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import DEALS, FAILURE, LEADS, NOW, account, report, snapshot_of, tracked, upstream
+from starlette.datastructures import Headers, QueryParams
+from starlette.responses import PlainTextResponse
 
 from exporter.model import CreditStatus, JobKey, JobSource, JobSpec, JobState, Snapshot, TrackedJob
+from exporter.web.request import Request
 from exporter.web.status.page import StatusPage
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -293,6 +296,15 @@ def test_hostile_text_stays_text(filters: dict[str, str]) -> None:
         (tag, set(attributes)) for tag, attributes in expected.elements
     ]
     assert HOSTILE in reading.texts
+
+
+def test_hostile_lines_stay_text() -> None:
+    """What a job's sentences hold is text on their page too."""
+    request = Request("GET", "/explain", Headers({"Accept": "text/html"}), QueryParams(), "http", "", 0.0)
+    answer = PAGE.readable(lambda _: PlainTextResponse(f"{HOSTILE}\nWhat to do: {HOSTILE}\n"), "Why")(request)
+    reading = Reading(bytes(answer.body).decode())
+    assert [text for text in reading.texts if "alert" in text] == [HOSTILE, f"What to do: {HOSTILE}"]
+    assert reading.named("script") == []
 
 
 @given(text=st.text(st.characters(codec=None), max_size=20))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from samples import FAILURE, NOW, report, tracked
 
-from exporter.model import JobReport, JobState, TrackedJob
+from exporter.model import Delay, JobReport, JobState, TrackedJob
 from exporter.web.status.standing import Standing, standing_of
 
 
@@ -29,7 +29,11 @@ DONE = report(JobState.COMPLETED, updated=50, failed=0, not_updated=0)
         pytest.param(reported(report(JobState.SCHEDULED)), Standing.WAITING, id="scheduled"),
         pytest.param(reported(report(JobState.QUEUED)), Standing.WAITING, id="queued"),
         pytest.param(reported(report()), Standing.RUNNING, id="running"),
-        pytest.param(replace(reported(report()), is_stalled=True), Standing.STALLED, id="stalled"),
+        pytest.param(replace(reported(report()), delay=Delay.STALLED), Standing.STALLED, id="stalled"),
+        pytest.param(replace(reported(report()), delay=Delay.TAKES_TOO_LONG), Standing.TAKES_TOO_LONG, id="slow"),
+        pytest.param(
+            replace(reported(report(JobState.QUEUED)), delay=Delay.WAITS_LONG), Standing.WAITS_LONG, id="waits long"
+        ),
         pytest.param(reported(report(JobState.SUSPENDED)), Standing.SUSPENDED, id="suspended"),
         pytest.param(reported(DONE), Standing.COMPLETED, id="completed"),
         pytest.param(reported(replace(DONE, failed=None, not_updated=None)), Standing.COMPLETED, id="without counts"),
@@ -57,6 +61,8 @@ def test_order_is_that_of_need() -> None:
         "in error",
         "partly failed",
         "stalled",
+        "takes too long",
+        "waits long",
         "suspended",
         "unknown",
         "running",
