@@ -8,12 +8,14 @@ from computed import NOW_SECONDS, Series, complaints
 from dashboard_files import ASKS, DASHBOARDS
 from programs import Program
 
+from exporter.settings import default_of
+
 OF_JOB = '{account="acme", module="Leads", job_id="1", instance="a", job="zoho"}'
 NAMED = OF_JOB.replace("}", ', group="spring", job_name="Spring"}')
 NOTHING = {'{reason="99", title="nothing needs attention"}': -1}
 
 
-def test_limits_are_the_settings_defaults() -> None:
+def test_limits_stand_in_variables() -> None:
     """Each limit stands once, in the variable that is called as its setting is."""
     fleet = DASHBOARDS["zoho-mass-updates"]
     values = {item["name"]: item["query"] for item in fleet["templating"]["list"] if item["type"] == "constant"}
@@ -22,6 +24,14 @@ def test_limits_are_the_settings_defaults() -> None:
     assert stalled["current"]["value"] == "1800"
     asked = " ".join(ask.text for ask in ASKS if ask.dashboard == "zoho-mass-updates")
     assert not re.findall(r"[<>]=? \d{2,}", asked)
+
+
+@pytest.mark.parametrize("setting", ["stalled_after", "takes_too_long_after", "waits_long_after", "stale_after"])
+def test_limit_is_the_settings_default(setting: str) -> None:
+    """Page, rules and dashboards begin to say a word at the same time."""
+    [variable] = [item for item in DASHBOARDS["zoho-mass-updates"]["templating"]["list"] if item["name"] == setting]
+    seconds = variable["query"] if variable["type"] == "constant" else variable["current"]["value"]
+    assert float(seconds) == default_of(setting)
 
 
 def job(state: str, *, reported: float, progressed: float = 0, started: float = 0) -> Series:
