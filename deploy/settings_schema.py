@@ -90,10 +90,10 @@ def _in_quotes(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _alone(value: dict[str, Any]) -> dict[str, Any]:
-    """Give a value's schema without the words for "or null", and without a default that says nothing."""
+    """Give a value's schema without the words for "or null", and without a default that nobody would write so."""
     inner = [part for part in value.get("anyOf", []) if part != {"type": "null"}]
-    kept = {name: part for name, part in value.items() if name != "anyOf" and (name, part) != ("default", None)}
-    return {**kept, **inner[0]} if len(inner) == 1 else value
+    said = {name: part for name, part in value.items() if name != "default" or isinstance(part, str | int | float)}
+    return {**{name: part for name, part in said.items() if name != "anyOf"}, **inner[0]} if len(inner) == 1 else said
 
 
 def _or_null(value: dict[str, Any]) -> dict[str, Any]:

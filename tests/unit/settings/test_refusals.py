@@ -287,7 +287,7 @@ _NO_FILE = {
     "flag": (
         {},
         {"web.listen_address": "x"},
-        '--web.listen-address: "x" is not host:port, :port or [IPv6 address]:port',
+        '--web.listen-address: "x" is not host:port, :port or [IPv6 address]:port; did you mean "x:10042"?',
     ),
     "unknown flag": (
         {},
