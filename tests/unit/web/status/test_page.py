@@ -298,11 +298,22 @@ def test_hostile_text_stays_text(filters: dict[str, str]) -> None:
     assert HOSTILE in reading.texts
 
 
+def read_text(page: StatusPage, text: str) -> Reading:
+    """Give a text to somebody in a browser and read the page that it becomes."""
+    request = Request("GET", "/explain", Headers({"Accept": "text/html"}), QueryParams(), "http", "", 0.0)
+    return Reading(bytes(page.readable(lambda _: PlainTextResponse(text), "Why")(request).body).decode())
+
+
+def test_page_of_a_text_leads_back_behind_a_proxy_too() -> None:
+    """Its links begin with the path under which the proxy shows the exporter."""
+    links = {str(attributes["href"]) for attributes in read_text(StatusPage("/metrics", "/zoho"), "x").named("a")}
+    assert {"/zoho/", "/zoho/metrics", "/zoho/-/healthy", "/zoho/config"} <= links
+    assert [link for link in links if link.startswith("/") and not link.startswith("/zoho/")] == []
+
+
 def test_hostile_lines_stay_text() -> None:
     """What a job's sentences hold is text on their page too."""
-    request = Request("GET", "/explain", Headers({"Accept": "text/html"}), QueryParams(), "http", "", 0.0)
-    answer = PAGE.readable(lambda _: PlainTextResponse(f"{HOSTILE}\nWhat to do: {HOSTILE}\n"), "Why")(request)
-    reading = Reading(bytes(answer.body).decode())
+    reading = read_text(PAGE, f"{HOSTILE}\nWhat to do: {HOSTILE}\n")
     assert [text for text in reading.texts if "alert" in text] == [HOSTILE, f"What to do: {HOSTILE}"]
     assert reading.named("script") == []
 
