@@ -128,7 +128,8 @@ def _follow(application: Application, watch: Watch, service: Service, wake: Even
 
 
 def _start_details(settings: Settings, port: int, jobs: int) -> dict[str, object]:
-    host, config_file = settings.web.listen_address.host, settings.web.config_file
+    host = "" if settings.web.systemd_socket else settings.web.listen_address.host
+    config_file = settings.web.config_file
     shown = "localhost" if host in _EVERYWHERE else f"[{host}]" if ":" in host else host
     scheme = "https" if config_file and read_web_config(config_file).tls else "http"
     return {

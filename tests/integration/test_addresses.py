@@ -83,7 +83,8 @@ def test_systemd_passes_on_a_socket_and_is_told_how_we_are(run: Run) -> None:
 def test_links_lead_through_the_proxy(run: Run) -> None:
     """Each link of the status page, and each target, begins with the path under which the proxy shows us."""
     address = f"127.0.0.1:{free_port()}"
-    run(f"--web.listen-address={address}", f"--web.external-url=http://{address}/zoho/")
+    exporter = run(f"--web.listen-address={address}", f"--web.external-url=http://{address}/zoho/")
+    assert exporter.log_event("serving metrics")["url"] == f"http://{address}/zoho/metrics"
     page = requests.get(f"http://{address}", timeout=30)
     links = re.findall(r'(?:href|action)="(/[^"]*)"', page.text)
     assert (page.url, page.history[0].status_code) == (f"http://{address}/zoho/", 302)
