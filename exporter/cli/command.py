@@ -22,7 +22,7 @@ _FLAGS = {
     "web.route_prefix": ("PATH", "what every path begins with (default: the path of --web.external-url)"),
     "web.config_file": ("FILE", "YAML file of TLS, users and passwords, in the format of Prometheus' exporter-toolkit"),
     "web.max_requests": ("N", "most requests to work on at once (default {})"),
-    "state.path": ("FILE", "file that keeps jobs, counters and spent credits across restarts, or 'memory'; default: {}"),
+    "state.path": ("FILE", "file that keeps jobs, counters and credits across restarts, or 'memory'; default: {}"),
     "log.level": (tuple(LOG_LEVELS), "least severe event to log (default {})"),
     "log.format": (get_args(LogFormat), "one line per event, for people or as JSON (default {})"),
     "scenario_file": ("FILE", "YAML file with jobs and faults to play (default: the demo's fleet)"),

@@ -60,7 +60,7 @@ def test_help_has_the_flags_of_the_default_command(tmp_path: Path) -> None:
     """Who names no command finds the flags that they may type, and where to read on."""
     shown = typed("--help", directory=tmp_path).stdout
     for flag in COMMANDS[0].flag_names:
-        assert re.search(rf"^  {re.escape(flag)} ", shown, re.MULTILINE)
+        assert re.search(rf"^  {re.escape(flag)}\s", shown, re.MULTILINE)
     assert re.search(r"^documentation: https://\S+/docs/README.md$", shown, re.MULTILINE)
 
 
