@@ -13,7 +13,7 @@ ADDRESS = "https://raw.githubusercontent.com/zoho-mass-update-exporter/zoho-mass
 """Where the repository's files are read by programs."""
 
 # What the chart decides itself, by flags.
-_OWNED = {"config_file", "listen_address", "state"}
+_OWNED = {"config_file", "listen_address", "state", "systemd_socket"}
 _NEVER_EMPTY = ("AccountSettings", "JobSettings")
 _LISTED_AT_COMMAS = ("job_labels", "job_files")
 

@@ -58,6 +58,7 @@ def test_the_tree_is_the_known_one() -> None:
         "ConfigurationError": "ExporterError",
         "RegistrationError": "ExporterError",
         "DeclaredJobError": "RegistrationError",
+        "LiveJobError": "RegistrationError",
         "TooManyJobsError": "RegistrationError",
         "HeldBackError": "ExporterError",
         "PollError": "ExporterError",
