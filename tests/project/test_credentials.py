@@ -91,6 +91,15 @@ class Terminal:
         self.wait(after)
         os.write(self.keyboard, f"{text}\n".encode())
 
+    def come_back(self) -> None:
+        """Press Enter until the shell asks again: Ctrl-C throws away what is on its way to the screen, a prompt too."""
+
+        def asks() -> object:
+            os.write(self.keyboard, b"\n")
+            return re.search(f"{_PROMPT}$", self.screen)
+
+        eventually(asks, "the shell does not ask again")
+
 
 @contextmanager
 def terminal(program: Program, shell: str, directory: Path) -> Iterator[Terminal]:
@@ -192,6 +201,7 @@ def test_ctrl_c_gives_the_terminal_back(shell: str, program: Program, tmp_path: 
         opened.type(commands())
         opened.type("1000.ABC", after="Client ID: ")
         opened.type("\x03", after="Client secret, not shown: ")
+        opened.come_back()
         opened.type("stty -a")
         opened.wait(rf" echo\b(.|\n)*{_PROMPT}")
     assert not (tmp_path / "secrets" / "zoho_client_secret").exists()
