@@ -132,6 +132,11 @@ class JobReport:
     total: int | None
     undocumented_word: str = ""
 
+    @property
+    def left_behind(self) -> int:
+        """The records that a job which has ended did not update."""
+        return (self.failed or 0) + (self.not_updated or 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -205,6 +210,12 @@ class TrackedJob:
     def is_terminal(self) -> bool:
         """Whether the job's report is latched."""
         return self.state.is_terminal
+
+    @property
+    def has_ended_badly(self) -> bool:
+        """Whether the job failed, or left records behind."""
+        is_short = self.report is not None and self.report.left_behind > 0
+        return self.state is JobState.FAILED or (self.is_terminal and is_short)
 
     @property
     def is_acknowledged(self) -> bool | None:

@@ -51,7 +51,7 @@ def _known(job: TrackedJob, now: float, stale_after_seconds: float) -> tuple[str
     if job.report is None or job.reported_at is None:
         return ("No poll has given a report yet: it shows the state UNKNOWN and no counts.",)
     told = f"Zoho reported {_state(job.report)} at {_moment(job.reported_at, now)}: {_counts(job.report)}."
-    if job.state is JobState.COMPLETED and (job.report.failed or job.report.not_updated):
+    if job.state is JobState.COMPLETED and job.has_ended_badly:
         return told, "COMPLETED means that processing ended; it left records as they were: it has partly failed."
     if not job.is_terminal and now - job.reported_at > stale_after_seconds:
         return told, f"That is older than stale_after ({_span(stale_after_seconds)}): the page shows UNKNOWN instead."

@@ -19,7 +19,7 @@ from exporter.errors import HeldBackError, PollError, RefusedError, ThrottledErr
 from exporter.jobs.outcome import fade, growth_of, note_failure, note_report
 from exporter.jobs.schedule import Schedule
 from exporter.jobs.table import JobTable, is_made_up
-from exporter.model import Growth, JobKey, JobReport, JobSource, JobState, PollFailure, PollTally, TrackedJob
+from exporter.model import Growth, JobKey, JobReport, JobSource, PollFailure, PollTally, TrackedJob
 from exporter.state.port import Note
 
 _log = logging.getLogger(__name__)
@@ -350,8 +350,7 @@ def _log_change(before: TrackedJob, after: TrackedJob) -> None:
     fields = after.spec.key.as_fields()
     if after.report and (before.report is None or before.state is not after.state):
         word = {"zoho_status": after.report.undocumented_word} if after.report.undocumented_word else {}
-        left_behind = after.is_terminal and bool(after.report.failed or after.report.not_updated)
-        level = logging.WARNING if after.state is JobState.FAILED or left_behind else logging.INFO
+        level = logging.WARNING if after.has_ended_badly else logging.INFO
         _log.log(level, "job is %s", after.state, extra=fields | word)
     if after.failure and (before.failure is None or before.failure.code != after.failure.code):
         details = {"code": after.failure.code, "advice": after.failure.advice}

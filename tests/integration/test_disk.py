@@ -54,7 +54,7 @@ def test_state_file_that_cannot_be_used_is_told(simulator: Simulator, tmp_path: 
     before = (tmp_path / "corrupt.db").read_bytes()
     ended = start(simulator, state, tmp_path)
     assert ended.returncode == 2
-    assert "state.path: " in ended.stderr
+    assert "ZOHO_STATE__PATH: " in ended.stderr
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
     assert (tmp_path / "corrupt.db").read_bytes() == before

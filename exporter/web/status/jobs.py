@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 from exporter.model import JobKey, JobReport, JobState, Snapshot, TrackedJob, UpstreamStatus
 from exporter.web.status.accounts import why_paused
 from exporter.web.status.phrases import ago, ahead, counted, lasting, share
-from exporter.web.status.standing import Standing, ended_badly, left_behind, standing_of
+from exporter.web.status.standing import Standing, standing_of
 
 
 def in_order(jobs: Iterable[TrackedJob]) -> list[TrackedJob]:
@@ -23,7 +23,7 @@ def explain_url(key: JobKey) -> str:
 
 def acknowledge_url(job: TrackedJob) -> str:
     """Give the address that takes note of how a job ended; empty where nobody has to."""
-    if job.is_acknowledged or not ended_badly(job):
+    if job.is_acknowledged or not job.has_ended_badly:
         return ""
     key = job.spec.key
     return f"api/v1/jobs/{'/'.join(quote(part, safe='') for part in (key.account, key.module, key.job_id))}/ack"
@@ -38,7 +38,7 @@ def state_word(job: TrackedJob) -> str:
 
 def look(job: TrackedJob) -> str:
     """Give the colour of the state and its sign, by itself: that polls fail is said beside it."""
-    if job.state is JobState.COMPLETED and ended_badly(job):
+    if job.state is JobState.COMPLETED and job.has_ended_badly:
         return "partly_failed"
     if job.delay:
         return "stalled"
@@ -107,9 +107,8 @@ def _waiting(job: TrackedJob, now: float) -> str:
 
 
 def _partly_failed(job: TrackedJob, _: float) -> str:
-    if job.report and job.report.failed:
-        return f"{counted(job.report.failed, 'record')} failed"
-    return f"{counted(left_behind(job.report), 'record')} not updated"
+    failed, left = (job.report.failed, job.report.left_behind) if job.report else (0, 0)
+    return f"{counted(failed, 'record')} failed" if failed else f"{counted(left, 'record')} not updated"
 
 
 _NOTES: dict[Standing, Callable[[TrackedJob, float], str]] = {

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from exporter.model import JobReport, JobState, TrackedJob
+from exporter.model import JobState, TrackedJob
 
 
 class Standing(StrEnum):
@@ -31,7 +31,7 @@ def standing_of(job: TrackedJob) -> Standing:
     """Judge a job by its last report and its last poll."""
     if job.failure and not job.is_terminal:
         return Standing.UNREACHED
-    if ended_badly(job):
+    if job.has_ended_badly:
         unnoted = Standing.FAILED if job.state is JobState.FAILED else Standing.PARTLY_FAILED
         return Standing.ACKNOWLEDGED if job.is_acknowledged else unnoted
     if job.delay:
@@ -43,13 +43,3 @@ def standing_of(job: TrackedJob) -> Standing:
             return Standing.WAITING
         case state:
             return Standing[state.name]
-
-
-def ended_badly(job: TrackedJob) -> bool:
-    """Whether a job ended, and not all of its records were updated."""
-    return job.state is JobState.FAILED or (job.is_terminal and left_behind(job.report) > 0)
-
-
-def left_behind(report: JobReport | None) -> int:
-    """Give the records that an ended job did not update, as Zoho counted them."""
-    return 0 if report is None else (report.failed or 0) + (report.not_updated or 0)
