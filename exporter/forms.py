@@ -104,12 +104,12 @@ def job_id_advice(text: str) -> str:
     """Say how a job id came to be what it is, where that can be guessed."""
     if re.fullmatch(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+", text):
         return "; a spreadsheet or a program made a number of it and lost its digits: take it from Zoho's answer again"
-    if re.fullmatch(r"[0-9]+\.0+", text):
+    if re.fullmatch(r"[0-9]{1,32}\.0+", text):
         return f'; did you mean "{text.partition(".")[0]}"?'
     digits = re.search(r"(?:^|\D)([0-9]{15,32})(?:\D|$)", text)
     if digits:
         return f'; did you mean "{digits[1]}"?'
-    if re.fullmatch(r"[0-9][0-9 ,._'-]{14,}[0-9]", text):
+    if re.fullmatch(r"[0-9][0-9 ,._'-]{14,60}[0-9]", text):
         return f'; did you mean "{re.sub("[^0-9]", "", text)}"?'
     return ""
 
@@ -117,7 +117,7 @@ def job_id_advice(text: str) -> str:
 def module_advice(text: str) -> str:
     """Say which API name a module's label may stand for."""
     name = re.sub(r"[ -]+", "_", text.strip().strip("\"'"))
-    if name != text and re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+    if name != text and re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,99}", name):
         return f'; did you mean "{name}"? Setup > APIs and SDKs lists the names'
     return ""
 
