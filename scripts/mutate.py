@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import Phase, settings
 
 ROOT = Path(__file__).parents[1]
 MODULES = (
@@ -34,6 +35,8 @@ COPIED = ("exporter", "tests", "scripts", "deploy", "grafana", "pyproject.toml")
 PRELOADED = ("hypothesis.stateful", "pydantic", "requests_mock", "urllib3")
 QUIET = "ignore::pytest.PytestAssertRewriteWarning"
 """What is loaded beforehand has no assertions that pytest rewrites."""
+UNSHRUNK = settings(phases=[Phase.explicit, Phase.generate])
+"""That a property is broken is enough: nobody reads by which smallest example."""
 PATIENCE_SECONDS = 120
 """A change that makes the tests hang is one that they notice."""
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -164,6 +167,8 @@ def is_noticed(copy: Path, tests: list[str]) -> bool:
 def _run(copy: Path, place: str) -> NoReturn:
     """Run tests, and end with their status."""
     signal.alarm(PATIENCE_SECONDS)
+    settings.register_profile("unshrunk", UNSHRUNK)
+    settings.load_profile("unshrunk")
     os.chdir(copy)
     sys.path.insert(0, str(copy))
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -14,6 +14,7 @@ from samples import Clock
 from exporter.errors import HeldBackError
 from exporter.model import JobKey
 from exporter.state import AccountState, Claim, Purse, SqliteStore
+from exporter.state.ledger import Ledger
 
 DAY = 86_400.0
 PATIENCE_SECONDS = 10.0
@@ -162,6 +163,13 @@ class Account(RuleBasedStateMachine):
         if hasattr(self, "store"):
             self.store.close()
             shutil.rmtree(self.directory)
+
+
+def test_a_booking_lets_go_of_what_is_back() -> None:
+    """Where nobody asks how much is spent, days do not pile up."""
+    ledger = Ledger({1000: 5})
+    ledger.add((1000 + 1441) * 60)
+    assert ledger.changes() == {1000: 0, 2441: 1}
 
 
 def within_a_day(times: list[float], end: float) -> int:

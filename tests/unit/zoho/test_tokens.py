@@ -866,6 +866,26 @@ def test_what_was_accepted_before_a_pause_excuses_nobody(scene: Scene) -> None:
     assert scene.refused().retry_at == scene.clock.now + 30
 
 
+def test_what_was_accepted_before_a_pause_accuses_nobody(scene: Scene) -> None:
+    """A job that was doubted before it is not told, on the strength of answers of before, that it alone is refused."""
+    scene.accept()
+    for key in JOBS[:2]:
+        scene.poll_refused(key)
+    scene.clock.now = scene.refused().retry_at
+    assert scene.poll_refused(JOBS[0]) is DEAD
+
+
+def test_a_job_at_fault_is_known_by_a_token_of_an_earlier_process() -> None:
+    """Nothing was minted since the restart: what others are answered with the kept token counts."""
+    before = Scene()
+    before.token()
+    scene = Scene(standing=before.account.standing)
+    for _ in range(3):
+        scene.accept()
+        assert isinstance(scene.poll_refused(), RefusedError)
+    assert len(scene.minted) == 1
+
+
 def test_a_job_at_fault_that_is_polled_first_of_all_pauses_the_account_once(scene: Scene) -> None:
     """Nothing tells it from an account whose tokens are not accepted; once others are answered, it is known."""
     assert scene.poll_refused() is DEAD

@@ -498,6 +498,7 @@ def test_an_error_inside_data_of_a_200_is_that_error(
         pytest.param('{"code":" not_found "}', 404, RefusedError, "NOT_FOUND", id="code-in-lower-case"),
         pytest.param('{"code":"SOMETHING_NEW","message":"m"}', 400, RefusedError, "other", id="undocumented-400"),
         pytest.param('{"code":"SOMETHING_NEW","message":"m"}', 403, RefusedError, "other", id="undocumented-403"),
+        pytest.param('{"code":"SOMETHING_NEW","message":"m"}', 500, PassingError, "other", id="undocumented-500"),
         pytest.param('{"code":"SOMETHING_NEW","message":"m"}', 503, PassingError, "other", id="undocumented-503"),
         pytest.param('{"code":"SOMETHING_NEW","message":"m"}', 429, ThrottledError, None, id="undocumented-429"),
         pytest.param('{"code":"NO_PERMISSION","message":["a"]}', 403, RefusedError, "NO_PERMISSION", id="odd-message"),
@@ -1050,6 +1051,12 @@ def test_a_sealed_answer_hides_what_is_taken_of_it() -> None:
 def test_a_sealed_answer_may_bring_no_secret(body: str) -> None:
     """Then there is none to hide."""
     assert SealedAnswer(answer(body), Redactor()).take_secret("access_token") is None
+
+
+@pytest.mark.parametrize("length", [2000, 2001])
+def test_an_excerpt_is_two_thousand_characters_at_most(length: int) -> None:
+    """That is enough to know an answer by, and fits on a screen."""
+    assert answer("x" * length).excerpt().splitlines()[1:] == ["x" * 2000]
 
 
 def test_an_excerpt_is_cut_after_hiding() -> None:
