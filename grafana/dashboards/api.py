@@ -44,7 +44,8 @@ def api() -> builders.Dashboard:
 
 def _sections() -> tuple[Section, ...]:
     credit = (
-        Shelf(4, (Tile(11, 5, _used()), Tile(12, 6, _forecast()), Tile(13, 5, _burn()), Tile(14, 8, _remaining()))),
+        # Lower, the names of several accounts leave their numbers no room.
+        Shelf(5, (Tile(11, 5, _used()), Tile(12, 5, _forecast()), Tile(13, 5, _burn()), Tile(14, 9, _remaining()))),
         Shelf(8, (Tile(15, 12, _used_over_time()), Tile(16, 12, _spending()))),
     )
     answers = (

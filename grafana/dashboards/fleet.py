@@ -319,11 +319,11 @@ def _durations() -> Drawn:
     buckets = promql.seen(metric, "le", "state", call="increase", window="$__range")
     queries = [
         Query(f"histogram_quantile({share}, {buckets})", f"{{{{state}}}}, {name}")
-        for name, share in (("median", 0.5), ("slowest tenth", 0.9))
+        for name, share in (("median", 0.5), ("90 %", 0.9))
     ]
     text = (
         "How long jobs of the chosen accounts and modules took that ended within the time range, from the first "
-        "poll that saw them RUNNING to the one that saw their end: half took longer than the median, a tenth "
-        "longer than the other."
+        "poll that saw them RUNNING to the one that saw their end: half took longer than the median, one in ten "
+        "longer than the 90th percentile."
     )
     return number("Durations", text, queries, unit="s", empty="no exporter told of an end")

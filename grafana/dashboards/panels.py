@@ -15,6 +15,7 @@ from dashboards.palette import Colour, Steps, thresholds
 from dashboards.queries import DATA_SOURCE, Query, at_end, over_time
 
 _TIMELINE_POINTS = 200
+_NAME_PIXELS = 14
 
 Drawn: TypeAlias = stat.Panel | timeseries.Panel | statetimeline.Panel | heatmap.Panel | table.Panel
 
@@ -44,6 +45,8 @@ def number(
     panel.text_mode(
         common_models.BigValueTextMode.VALUE_AND_NAME if len(queries) > 1 else common_models.BigValueTextMode.AUTO
     )
+    # Else the names of several accounts become too small to read.
+    panel.text(common.VizTextDisplayOptions().title_size(_NAME_PIXELS))
     panel.orientation(common_models.VizOrientation.AUTO).thresholds(thresholds(base, steps)).mappings(mappings or [])
     if unit == "locale":
         # Counts are whole, but increase() extrapolates. Not for lines: their axes would say `empty` at each half.
