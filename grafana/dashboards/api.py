@@ -29,6 +29,13 @@ _DROPPED = {
     "max_probed_jobs": Colour.WARNING,
     "max_jobs": Colour.BAD,
 }
+_SOURCES = {
+    "config": Colour.BUSY,
+    "environment": Colour.SOON,
+    "file": Colour.GOOD,
+    "api": Colour.ODD,
+    "probe": Colour.WAITING,
+}
 _RELOAD = value_map({"0": ("failed", Colour.BAD), "1": ("succeeded", Colour.GOOD)})
 
 
@@ -134,8 +141,15 @@ def _used_over_time() -> Drawn:
 def _spending() -> Drawn:
     spent = promql.spent("zoho_crm_api_credits_spent_total", "account")
     text = "Credits an hour, by account: one for each status call that reached Zoho."
-    queries = [Query(f"{spent} * 3600", "{{account}}")]
-    return lines("Credits an hour", text, queries, unit="suffix:credits/h", stacked=True, empty=NO_EXPORTER)
+    return lines(
+        "Credits an hour",
+        text,
+        [Query(f"{spent} * 3600", "{{account}}")],
+        unit="suffix:credits/h",
+        stacked=True,
+        total=Query(f"sum({spent}) * 3600", "all accounts", Colour.WAITING),
+        empty=NO_EXPORTER,
+    )
 
 
 def _health() -> Drawn:
@@ -168,15 +182,14 @@ def _errors() -> Drawn:
         "docs/runbooks say what to do about each. Codes of one colour have one kind of cure: rights, names, "
         "credentials, limits, or the way to Zoho."
     )
-    queries = [Query(f"{errors} > 0", "{{code}}"), Query(f"sum({errors})", "all codes", Colour.WAITING)]
     return lines(
         "Errors by code",
         text,
-        queries,
+        [Query(f"{errors} > 0", "{{code}}")],
         unit="locale",
         stacked=True,
+        total=Query(f"sum({errors})", "all codes", Colour.WAITING),
         kinds=FAULTS,
-        limits=["all codes"],
         empty=NO_EXPORTER,
     )
 
@@ -216,9 +229,15 @@ def _skipped() -> Drawn:
         "waits. budget: credits are scarce. circuit: the account is paused. deadline: the answer came too late "
         "for the page."
     )
-    queries = [Query(skipped, "{{reason}}")]
     return lines(
-        "Polls skipped", text, queries, unit="suffix:jobs/s", stacked=True, colours=_SKIPPED, empty=NO_EXPORTER
+        "Polls skipped",
+        text,
+        [Query(skipped, "{{reason}}")],
+        unit="suffix:jobs/s",
+        stacked=True,
+        total=Query(f"sum({skipped})", "all reasons", Colour.WAITING),
+        colours=_SKIPPED,
+        empty=NO_EXPORTER,
     )
 
 
@@ -288,8 +307,16 @@ def _answers() -> str:
 def _tracked() -> Drawn:
     tracked = promql.account("zoho_mass_update_exporter_tracked_jobs", "source", pick="max")
     text = "Jobs that the exporter tracks, by where their ids came from. The setting max_jobs bounds them."
-    queries = [Query(f"sum by (source) ({tracked})", "{{source}}")]
-    return lines("Tracked jobs", text, queries, unit="locale", stacked=True, empty=NO_EXPORTER)
+    return lines(
+        "Tracked jobs",
+        text,
+        [Query(f"sum by (source) ({tracked})", "{{source}}")],
+        unit="locale",
+        stacked=True,
+        total=Query(f"sum({tracked})", "all jobs", Colour.WAITING),
+        colours=_SOURCES,
+        empty=NO_EXPORTER,
+    )
 
 
 def _scrapes() -> Drawn:
@@ -318,20 +345,32 @@ def _dropped() -> Drawn:
     metric = f"increase(zoho_mass_update_exporter_jobs_dropped_total{{{promql.OF_TARGET}}}[$__rate_interval])"
     text = (
         "Jobs let go or not taken in, by reason. retention: it ended long ago. unknown_retention: Zoho does not "
-        "know it. max_jobs: there are too many, and some are not watched."
+        "know it. max_jobs: there are too many, and some are not watched. untracked, undeclared, account: somebody "
+        "took them out, by the API or the configuration."
     )
-    queries = [Query(f"max by (reason) ({metric})", "{{reason}}")]
-    return lines("Jobs dropped", text, queries, unit="locale", stacked=True, colours=_DROPPED, empty=NO_EXPORTER)
+    dropped = f"max by (reason) ({metric})"
+    return lines(
+        "Jobs dropped",
+        text,
+        [Query(dropped, "{{reason}}")],
+        unit="locale",
+        stacked=True,
+        total=Query(f"sum({dropped})", "all reasons", Colour.WAITING),
+        colours=_DROPPED,
+        empty=NO_EXPORTER,
+    )
 
 
 def _store_errors() -> Drawn:
     errors = promql.replica_growth("store_errors_total", "instance", "operation", call="increase")
     text = "Writes to the state file that failed, by replica and operation. The exporter goes on from memory meanwhile."
     all_errors = promql.replica_growth("store_errors_total", call="increase")
-    queries = [
-        Query(f"{errors} > 0", "{{instance}}: {{operation}}"),
-        Query(all_errors, "all replicas", Colour.WAITING),
-    ]
     return lines(
-        "State file errors", text, queries, unit="locale", stacked=True, limits=["all replicas"], empty=NO_EXPORTER
+        "State file errors",
+        text,
+        [Query(f"{errors} > 0", "{{instance}}: {{operation}}")],
+        unit="locale",
+        stacked=True,
+        total=Query(all_errors, "all replicas", Colour.WAITING),
+        empty=NO_EXPORTER,
     )

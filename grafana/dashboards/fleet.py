@@ -294,7 +294,14 @@ def _records() -> Drawn:
     )
     queries = [Query(rate, "{{outcome}}")]
     return lines(
-        "Records a second", text, queries, unit="suffix:records/s", stacked=True, colours=OUTCOMES, empty=_NO_JOBS
+        "Records a second",
+        text,
+        queries,
+        unit="suffix:records/s",
+        stacked=True,
+        total=Query(f"sum({rate})", "all records", Colour.WAITING),
+        colours=OUTCOMES,
+        empty=_NO_JOBS,
     )
 
 
@@ -311,7 +318,16 @@ def _finished() -> Drawn:
     ended = promql.seen("zoho_mass_update_jobs_finished_total", "state", call="increase")
     text = "How many jobs of the chosen accounts and modules ended around each point of time, by how they ended."
     queries = [Query(ended, "{{state}}")]
-    return lines("Jobs finished", text, queries, unit="locale", stacked=True, colours=STATES, empty=_NO_JOBS)
+    return lines(
+        "Jobs finished",
+        text,
+        queries,
+        unit="locale",
+        stacked=True,
+        total=Query(f"sum({ended})", "all jobs", Colour.WAITING),
+        colours=STATES,
+        empty=_NO_JOBS,
+    )
 
 
 def _durations() -> Drawn:

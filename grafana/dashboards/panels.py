@@ -66,6 +66,7 @@ def lines(
     unit: str,
     empty: str = "no data in this time range",
     stacked: bool = False,
+    total: Query | None = None,
     colours: Mapping[str, Colour] = MappingProxyType({}),
     kinds: Mapping[str, Colour] = MappingProxyType({}),
     limits: Iterable[str] = (),
@@ -74,13 +75,21 @@ def lines(
     """Draw values over time.
 
     `colours` gives those of series by name, beside the queries' own, `kinds` by regular expressions that match whole
-    names. `limits` names the series that bound the others, drawn dashed and unfilled.
+    names. `limits` names the series that bound the others, by such an expression, drawn dashed and unfilled. So is the
+    `total` of stacked ones, which tells 0 from nothing.
     """
+    if total:
+        queries, limits = [*queries, total], [*limits, total.legend]
     panel = describe(timeseries.Panel(), title, description, unit, empty).targets([*over_time(queries)])
-    panel.min(0).fill_opacity(40 if stacked else 8).line_width(2).show_points(common_models.VisibilityMode.AUTO)
+    # Stacked areas have no edge: that of a series at 0 would lie on the one below, in a colour that means something.
+    panel.min(0).fill_opacity(70 if stacked else 8).line_width(0 if stacked else 2)
+    panel.show_points(common_models.VisibilityMode.AUTO)
     panel.legend(_legend()).tooltip(_tooltip())
     if top is not None:
         panel.max(top)
+    if unit == "locale":
+        # Else an axis on which nothing was counted runs to 100.
+        panel.axis_soft_max(1)
     if stacked:
         panel.stacking(common.StackingConfig().mode(common_models.StackingMode.NORMAL).group("A"))
     own = {query.legend: query.colour for query in queries if query.colour}
@@ -88,8 +97,8 @@ def lines(
         panel.override_by_regexp(f"/^({pattern})$/", [_fixed(colour)])
     for name, colour in {**colours, **own}.items():
         panel.override_by_name(name, [_fixed(colour)])
-    for name in limits:
-        panel.override_by_name(name, [*_limit_style()])
+    for pattern in limits:
+        panel.override_by_regexp(f"/^({pattern})$/", [*_limit_style()])
     return panel
 
 
@@ -139,5 +148,6 @@ def _tooltip() -> common.VizTooltipOptions:
 
 def _limit_style() -> Iterable[models.DynamicConfigValue]:
     yield models.DynamicConfigValue(id_val="custom.lineStyle", value={"fill": "dash", "dash": [10, 10]})
+    yield models.DynamicConfigValue(id_val="custom.lineWidth", value=2)
     yield models.DynamicConfigValue(id_val="custom.fillOpacity", value=0)
     yield models.DynamicConfigValue(id_val="custom.stacking", value={"mode": "none"})
