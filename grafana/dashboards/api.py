@@ -13,6 +13,7 @@ from dashboards.trust import NO_EXPORTER
 
 _DAY_SECONDS = 86_400
 _NO_CALLS = "no exporter told of a call"
+_NO_POLLS = "no exporter told of a poll"
 _WELL = value_map({"0": ("no", Colour.BAD), "1": ("yes", Colour.GOOD)})
 _SKIPPED = {
     "fresh": Colour.GOOD,
@@ -94,7 +95,7 @@ def _used() -> Drawn:
     )
     queries = [Query(promql.account_or(f"{_credits_used()} / ({_budget()} > 0)", -1), "{{account}}")]
     unlimited = value_map({"-1": ("no budget is set", Colour.WAITING)})
-    steps = ((0.5, Colour.WARNING), (0.9, Colour.BAD))
+    steps = ((0, Colour.BUSY), (0.5, Colour.WARNING), (0.9, Colour.BAD))
     return number("Budget used", text, queries, unit="percentunit", empty=NO_EXPORTER, steps=steps, mappings=unlimited)
 
 
@@ -107,10 +108,8 @@ def _forecast() -> Drawn:
     running_out = f"{left} / ({_daily_burn()} / {_DAY_SECONDS} > 0) and on (account) ({_daily_burn()} > {_budget()})"
     queries = [Query(promql.account_or(running_out, -1), "{{account}}")]
     never = value_map({"-1": ("not at this pace", Colour.GOOD)})
-    steps = ((3_600, Colour.WARNING), (21_600, Colour.BUSY))
-    return number(
-        "Budget used up in", text, queries, unit="s", empty=NO_EXPORTER, base=Colour.BAD, steps=steps, mappings=never
-    )
+    steps = ((0, Colour.BAD), (3_600, Colour.WARNING), (21_600, Colour.BUSY))
+    return number("Budget used up in", text, queries, unit="s", empty=NO_EXPORTER, steps=steps, mappings=never)
 
 
 def _burn() -> Drawn:
@@ -190,7 +189,7 @@ def _errors() -> Drawn:
         stacked=True,
         total=Query(f"sum({errors})", "all codes", Colour.WAITING),
         kinds=FAULTS,
-        empty=NO_EXPORTER,
+        empty=_NO_POLLS,
     )
 
 

@@ -14,6 +14,7 @@ from dashboards.tables import COLOURED, COLOURED_TEXT, GAUGE, Column, rows
 from dashboards.trust import NO_EXPORTER
 
 _NO_JOBS = "no exporter told of a job"
+_NO_JOBS_NOW = "no exporter tells of a job"
 _NO_STATE = {"0": ("no exporter", Colour.BAD), "-1": ("none", Colour.WAITING)}
 _TIMELINE_JOBS = 25
 _TIMELINE = FLEET.over_time()
@@ -283,7 +284,7 @@ def _timeline() -> Drawn:
     latest = f"topk({_TIMELINE_JOBS}, {FLEET.in_chosen_state(changed, at=end)})"
     query = Query(_TIMELINE.titled(_TIMELINE.state_rank(among=latest)), "{{module}}: {{title}}")
     text = f"The states of the {_TIMELINE_JOBS} chosen jobs that changed last. A gap: the exporter was not scraped."
-    return state_bars("States of the latest jobs", text, [query], state_map(), empty=_NO_JOBS)
+    return state_bars("States of the latest jobs", text, [query], state_map(), empty=_NO_JOBS_NOW)
 
 
 def _records() -> Drawn:

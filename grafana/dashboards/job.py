@@ -12,7 +12,7 @@ from dashboards.queries import Query
 from dashboards.tables import Column, rows
 
 _NO_JOB = "no exporter tells of this job"
-_NO_REPORT = "no exporter tells of a report"
+_NO_REPORT = "no exporter tells of a current report"
 _NO_POLL = "no exporter tells of a poll"
 _COURSE = ONE_JOB.over_time()
 _POLL_RESULT = value_map({"0": ("failed", Colour.BAD), "1": ("report", Colour.GOOD)})

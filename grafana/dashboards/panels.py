@@ -34,11 +34,15 @@ def number(
     *,
     unit: str = "locale",
     empty: str = "none",
-    base: Colour = Colour.BUSY,
-    steps: Steps = (),
+    base: Colour = Colour.WAITING,
+    steps: Steps = ((0, Colour.BUSY),),
     mappings: list[models.ValueMapping] | None = None,
 ) -> stat.Panel:
-    """Draw the numbers at the end of the time range. A query's own colour counts from 1 on: 0 is grey."""
+    """Draw the numbers at the end of the time range.
+
+    The base is the colour of the text that stands there without a value. A query's own colour counts from 1 on: 0 is
+    grey.
+    """
     panel = describe(stat.Panel(), title, description, unit, empty).targets([*at_end(queries)])
     panel.reduce_options(common.ReduceDataOptions().values(False).fields("").calcs(["lastNotNull"]))
     panel.color_mode(common_models.BigValueColorMode.VALUE).graph_mode(common_models.BigValueGraphMode.NONE)

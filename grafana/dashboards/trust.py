@@ -93,7 +93,6 @@ def _exporters() -> Drawn:
 def _last_scrape() -> Drawn:
     text = "How long ago an exporter last answered Prometheus: what is shown is as old as that, or older."
     age = f"min(time() - {_last_scraped()})"
-    # Without a value the base colours the text.
     steps = ((0, Colour.GOOD), (150, Colour.WARNING), (600, Colour.BAD))
     return number("Last scrape", text, [Query(age)], unit="s", empty="never", base=Colour.BAD, steps=steps)
 

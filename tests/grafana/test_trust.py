@@ -2,11 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from computed import Samples, Series, complaints
 from dashboard_files import ALL_PANELS, ASKS, PANEL_IDS
 from programs import Program
+
+from exporter.metrics.families import table
 
 AWAY = "1x110 stale"
 """There until ten minutes before the moment that is looked at."""
@@ -136,6 +139,17 @@ def test_empty_panel_claims_nothing(name: str, panel: dict[str, object]) -> None
     """A panel without data says that no exporter tells of any, never that all is well: nobody may be there to know."""
     [empty] = re.findall(r"'noValue': '([^'-]+)'", str(panel["fieldConfig"]))[:1]
     assert re.match(r"no exporter (answers|tells|told)|never", empty), name
+
+
+@pytest.mark.parametrize(("name", "panel"), ALL_PANELS, ids=PANEL_IDS)
+def test_panel_of_jobs_alone_blames_no_exporter(name: str, panel: dict[str, Any]) -> None:
+    """What only jobs and their modules tell is missing without a job, though an exporter answers."""
+    of_jobs = {
+        family.name for group in table((), ()) if group.title in {"jobs", "modules"} for family in group.families
+    }
+    asked = {metric for target in panel["targets"] for metric in re.findall(r"zoho_\w+", target["expr"])}
+    told = {re.sub(r"_bucket$", "", metric) for metric in asked}
+    assert told - of_jobs or panel["fieldConfig"]["defaults"]["noValue"] != "no exporter answers", name
 
 
 @pytest.mark.parametrize("dashboard", ["zoho-mass-updates", "zoho-mass-update-job", "zoho-crm-api"])
