@@ -58,12 +58,12 @@ def _identity() -> Drawn:
     info = ONE_JOB.passing("info", by="account, module, job_id, job_name, group, source")
     columns = (
         Column("Name", label="job_name"),
-        Column("Account", label="account", width=110),
-        Column("Module", label="module", width=130),
+        Column("Account", label="account", width=100),
+        Column("Module", label="module", width=110),
         Column("Job id", label="job_id", width=180),
-        Column("Group", label="group", width=130),
+        Column("Group", label="group", width=125),
         Column("Known from", label="source", width=100),
-        Column("Tracked", query=info, unit="bool_yes_no", width=80),
+        Column("Tracked", query=info, unit="bool_yes_no", width=75),
         Column(
             "Acknowledged",
             query=ONE_JOB.metric("acknowledged"),

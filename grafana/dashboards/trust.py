@@ -118,7 +118,15 @@ def _accounts() -> Drawn:
             unit="dateTimeFromNow",
             width=145,
         ),
-        Column("Budget used", query=_used(), unit="percentunit", width=130, cell=GAUGE, top=1),
+        Column(
+            "Budget used",
+            query=_used(),
+            unit="percentunit",
+            width=130,
+            cell=GAUGE,
+            top=1,
+            steps=((0.5, Colour.WARNING), (0.9, Colour.BAD)),
+        ),
         Column("Credits left", query=_account("zoho_crm_api_credits_remaining", "min"), unit="locale", width=100),
     )
     text = (
