@@ -250,7 +250,7 @@ def _jobs() -> Drawn:
         Column("Age", query=chosen(FLEET.since("last_report")), unit="s", width=80, decimals=1),
         Column(
             "Acknowledged",
-            query=chosen(FLEET.metric("acknowledged")),
+            query=chosen(FLEET.acknowledgement()),
             unit="none",
             width=120,
             mappings=value_map({"0": ("no", Colour.BUSY), "1": ("yes", Colour.GOOD)}),
@@ -263,8 +263,8 @@ def _jobs() -> Drawn:
     text = (
         "Every chosen job. Progress: records updated or failed, of the total; none where the total is 0 or not "
         "known. Records/s and the estimated end come from the exporter's estimate, which needs a steadily running "
-        "job. Age: that of the last good report, which is final once the job has ended. Acknowledged: somebody has "
-        "taken note of its end. A click on a name opens the job. The table holds the first 1,000 jobs."
+        "job. Age: that of the last good report, which is final once the job has ended. Acknowledged: whether "
+        "somebody has taken note of a bad end. A click on a name opens the job. The table holds the first 1,000 jobs."
     )
     return rows("All jobs", text, columns, empty=NO_EXPORTER, sort=("State", True))
 

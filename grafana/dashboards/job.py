@@ -66,7 +66,7 @@ def _identity() -> Drawn:
         Column("Tracked", query=info, unit="bool_yes_no", width=75),
         Column(
             "Acknowledged",
-            query=ONE_JOB.metric("acknowledged"),
+            query=ONE_JOB.acknowledgement(),
             unit="none",
             width=120,
             mappings=value_map({"0": ("no", Colour.BUSY), "1": ("yes", Colour.GOOD)}),

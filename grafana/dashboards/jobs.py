@@ -89,6 +89,11 @@ class Jobs:
         """Give the jobs of whose end somebody has taken note."""
         return f"({self.metric('acknowledged')} == 1)"
 
+    def acknowledgement(self) -> str:
+        """Give of each bad end whether somebody has taken note of it, 1 or 0; a whole end asks nobody to."""
+        bad = f"({self.in_state('FAILED')} or {self.left_behind()})"
+        return f"({self.metric('acknowledged')} and on ({KEY}) {bad})"
+
     def info(self) -> str:
         """Give the info metric at the range's end, always 1, one series a job even where replicas' settings differ.
 

@@ -122,6 +122,8 @@ CASES = [
     pytest.param(ATTENTION, FAILED | acknowledged(1), NOTHING, id="and then leaves the list"),
     pytest.param(ATTENTION, LEFT_BEHIND | acknowledged(1), NOTHING, id="a partial one too"),
     pytest.param("All jobs K", FAILED | acknowledged(1), {f"{{{JOB}}}": 1}, id="the table shows that it was"),
+    pytest.param("All jobs K", LEFT_BEHIND | acknowledged(0), {f"{{{JOB}}}": 0}, id="and that it was not"),
+    pytest.param("All jobs K", WHOLE | acknowledged(0), {}, id="a whole end waits for nobody"),
 ]
 
 
