@@ -27,6 +27,9 @@ _DROPPED = {
     "retention": Colour.GOOD,
     "probe_retention": Colour.WAITING,
     "unknown_retention": Colour.ODD,
+    "untracked": Colour.BUSY,
+    "undeclared": Colour.SOON,
+    "account": Colour.SOON,
     "max_probed_jobs": Colour.WARNING,
     "max_jobs": Colour.BAD,
 }
@@ -133,8 +136,18 @@ def _remaining() -> Drawn:
 
 def _used_over_time() -> Drawn:
     text = "Credits that the exporter's calls have used in the 24 hours before, and the most that it may use in any."
-    queries = [Query(f"sum({_credits_used()})", "used", Colour.BUSY), Query(f"sum({_budget()})", "budget", Colour.BAD)]
-    return lines("Credits used in 24 hours", text, queries, unit="locale", limits=["budget"], empty=NO_EXPORTER)
+    # By account: in a sum, one that has used up its own would hide behind the others.
+    queries = [Query(_credits_used(), "{{account}}: used"), Query(_budget(), "{{account}}: budget")]
+    budgets = ".*: budget"
+    return lines(
+        "Credits used in 24 hours",
+        text,
+        queries,
+        unit="locale",
+        kinds={budgets: Colour.BAD},
+        limits=[budgets],
+        empty=NO_EXPORTER,
+    )
 
 
 def _spending() -> Drawn:
@@ -161,7 +174,7 @@ def _health() -> Drawn:
     paused = promql.account("zoho_crm_api_circuit_open", pick="max")
     queries = [
         Query(promql.account("zoho_crm_api_up", pick="min"), "{{account}}: Zoho answers"),
-        Query(_not(f"{paused} * ({_not(has_token)})"), "{{account}}: token is valid"),
+        Query(_not(f"{paused} * ({_not(has_token)})"), "{{account}}: has a token if it needs one"),
         Query(_not(paused), "{{account}}: polls go on (circuit)"),
         Query(
             _not(promql.account("zoho_crm_api_credit_reserve_reached", pick="max")), "{{account}}: above the reserve"
@@ -195,7 +208,7 @@ def _errors() -> Drawn:
 
 def _latency() -> Drawn:
     calls = promql.spent("zoho_crm_api_request_duration_seconds_bucket", "le", call="increase")
-    text = "How long calls to Zoho took, failed ones included: the lighter a field, the more calls."
+    text = "How long calls to Zoho took, failed ones included: the more a field stands out, the more calls."
     return latency_map("Duration of calls", text, calls, empty=_NO_CALLS)
 
 
