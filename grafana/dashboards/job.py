@@ -132,9 +132,9 @@ def _counts_over_time() -> Drawn:
 
 
 def _time_left() -> Drawn:
-    estimate = f"max({_COURSE.estimated_end()}) - time() > 0"
+    estimate = f"(max({_COURSE.estimated_end()}) - time() > 0) / 60"
     # Only while it ran: a line from the time range's start would leave the estimate no height.
-    actual = f"min({_moment('finished')} - time() > 0 and time() - {_moment('started')} >= 0)"
+    actual = f"min({_moment('finished')} - time() > 0 and time() - {_moment('started')} >= 0) / 60"
     text = (
         "The time left by the exporter's estimate and, once the job has ended, the time that was really left. A "
         "good estimate lies on the dashed line."
@@ -144,7 +144,8 @@ def _time_left() -> Drawn:
         "Time left: estimate and actual",
         text,
         queries,
-        unit="s",
+        # In seconds, Grafana would write 50,000 of them as 13.9 hours: an axis without a whole number.
+        unit="suffix:min",
         limits=["actual"],
         empty="no exporter told of an estimate or an end",
     )
