@@ -131,8 +131,12 @@ class Jobs:
         return self.passing("estimated_completion_timestamp_seconds")
 
     def estimated_pace(self) -> str:
-        """Give the records a second that the estimated end rests on."""
-        return f"{self.metric('not_updated_records')} / ({self.estimated_end()} - time() > 0)"
+        """Give the records a second that the estimated end rests on.
+
+        It was estimated at the last good report: what is left until now says nothing while no poll comes in between.
+        """
+        ahead = f"({self.estimated_end()} - {self.metric('last_report_timestamp_seconds')} > 0)"
+        return f"{self.metric('not_updated_records')} / {ahead}"
 
     def measured_pace(self, count: str) -> str:
         """Give by how much one of the counts grew in a second."""

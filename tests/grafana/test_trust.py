@@ -121,6 +121,16 @@ CASES = [
     pytest.param(ATTENTION, FAILED | acknowledged(0), FAILED_ROW, id="a failure stays until it is acknowledged"),
     pytest.param(ATTENTION, FAILED | acknowledged(1), NOTHING, id="and then leaves the list"),
     pytest.param(ATTENTION, LEFT_BEHIND | acknowledged(1), NOTHING, id="a partial one too"),
+    pytest.param(
+        "All jobs H",
+        tracked("RUNNING", not_updated=600)
+        | {
+            f'zoho_mass_update_job_{name}_timestamp_seconds{{{JOB}, instance="a"}}': value
+            for name, value in (("last_report", 7_000), ("estimated_completion", 7_300))
+        },
+        {f"{{{JOB}}}": 2},
+        id="a pace does not grow while no poll comes",
+    ),
     pytest.param("All jobs K", FAILED | acknowledged(1), {f"{{{JOB}}}": 1}, id="the table shows that it was"),
     pytest.param("All jobs K", LEFT_BEHIND | acknowledged(0), {f"{{{JOB}}}": 0}, id="and that it was not"),
     pytest.param("All jobs K", WHOLE | acknowledged(0), {}, id="a whole end waits for nobody"),
