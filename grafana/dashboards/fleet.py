@@ -285,7 +285,7 @@ def _timeline() -> Drawn:
     end = " @ end()"
     changed = FLEET.metric("last_progress_timestamp_seconds", at=end)
     latest = f"topk({_TIMELINE_JOBS}, {FLEET.in_chosen_state(changed, at=end)})"
-    query = Query(_TIMELINE.titled(_TIMELINE.state_rank(among=latest)), "{{module}}: {{title}}")
+    query = Query(_TIMELINE.titled(_TIMELINE.state_rank(among=latest)), "{{account}}, {{module}}: {{title}}")
     text = f"The states of the {_TIMELINE_JOBS} chosen jobs that changed last. A gap: the exporter was not scraped."
     return state_bars("States of the latest jobs", text, [query], state_map(), empty=_NO_JOBS_NOW)
 
