@@ -16,6 +16,7 @@ from dashboards.trust import NO_EXPORTER
 _NO_JOBS = "no exporter told of a job"
 _NO_JOBS_NOW = "no exporter tells of a job"
 _NO_STATE = {"0": ("no exporter", Colour.BAD), "-1": ("none", Colour.WAITING)}
+_NO_TIME = {"-1": ("-", Colour.WAITING), str(trust.REMEMBERED_SECONDS): ("over 3 days", Colour.BAD)}
 _TIMELINE_JOBS = 25
 _TIMELINE = FLEET.over_time()
 _ATTENTION = {
@@ -179,7 +180,7 @@ def _attention() -> Drawn:
             unit="s",
             width=105,
             decimals=1,
-            mappings=value_map({"-1": ("-", Colour.WAITING)}),
+            mappings=value_map(_NO_TIME),
         ),
         Column("Error code", label="code", width=220),
         Column("Account", label="account", width=160),
