@@ -241,6 +241,7 @@ def test_constant_zero_polls_at_each_scrape_until_credits_are_scarce() -> None:
     constant = constant_schedule(0)
     job = polled(schedule=constant)
     assert constant.is_due(job, NOW, PLENTY)
+    assert constant.due_at(job, 0.875) == NOW + 60
     assert constant.due_at(job, 1.0) == NOW + 3600
 
 
