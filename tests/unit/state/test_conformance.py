@@ -378,6 +378,13 @@ class TestCredits:
         house.account.release(claim)
         assert house.account.used() == 1
 
+    def test_what_a_claim_that_has_ended_gives_back_is_spent(self, house: House) -> None:
+        """Its calls were made."""
+        claim = claimed(house.account)
+        house.account.release(claim)
+        house.account.give_back(claim)
+        assert house.account.used() == 1
+
     def test_credit_of_an_unsent_call_is_free_for_another(self, house: House) -> None:
         """What came back can be spent again."""
         claim = claimed(house.account, purse=Purse(1))
