@@ -8,12 +8,8 @@ its section, and its line in docs/settings.md. `web_config` is a file of its own
 
 from exporter.settings.loader import DOTENV, JobFiles, Sources, load_settings, matching, read_sources
 from exporter.settings.sections.schema import (
-    LOG_LEVELS,
-    MEMORY,
     AccountSettings,
     JobSettings,
-    LogFormat,
-    LogLevel,
     Settings,
     default_of,
     effective_settings,
@@ -24,14 +20,10 @@ from exporter.settings.web_config import read_web_config
 
 __all__ = [
     "DOTENV",
-    "LOG_LEVELS",
-    "MEMORY",
     "AccountSettings",
     "JobFiles",
     "JobSettings",
     "ListenAddress",
-    "LogFormat",
-    "LogLevel",
     "Settings",
     "Sources",
     "default_of",

@@ -12,7 +12,7 @@ from journey import Exporter
 from processes import bare_environment, eventually, exporter_command, started
 
 from exporter import __version__
-from exporter.cli import COMMANDS
+from exporter.cli.commands import COMMANDS
 from exporter.simulator import Simulator
 
 GOOD_FILE = """\

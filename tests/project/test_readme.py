@@ -11,7 +11,7 @@ import yaml
 from processes import bare_environment, eventually, started
 from programs import Program
 
-from exporter.cli import COMMANDS
+from exporter.cli.commands import COMMANDS
 from exporter.settings import load_settings
 
 ROOT = Path(__file__).parents[2]

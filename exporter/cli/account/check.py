@@ -5,14 +5,14 @@ from argparse import Namespace
 from collections.abc import Collection, Iterator
 
 from exporter.app import inspect
-from exporter.cli.command import Command, counted, sources_of
-from exporter.cli.run import COMMAND as RUN
+from exporter.cli.given import counted, sources_of
 from exporter.errors import ConfigurationError
 from exporter.model import JobKey
 from exporter.settings import Settings
 
 
-def _execute(options: Namespace) -> int:
+def execute(options: Namespace) -> int:
+    """Read the configuration, and tell what is wrong with it."""
     found = inspect(sources_of(options))
     settings = found.settings()
     if found.dropped:
@@ -28,16 +28,3 @@ def _lines(settings: Settings, keys: Collection[JobKey]) -> Iterator[str]:
     for alias, account in sorted(settings.accounts.items()):
         jobs = counted(sum(key.account == alias for key in keys), "job")
         yield f"  {alias}: data centre {account.data_center_name}, {account.environment}, {jobs}"
-
-
-COMMAND = Command(
-    name="check",
-    summary="say whether the configuration is right",
-    description=(
-        "Read the configuration as run would, with run's flags, and tell every problem in it at once. Nothing is "
-        "asked of Zoho, and nothing is written."
-    ),
-    execute=_execute,
-    flags=RUN.flags,
-    defaults=RUN.defaults,
-)

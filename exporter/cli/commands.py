@@ -1,0 +1,51 @@
+"""The commands, in the order of `--help`: a row each. The next command is one row, and one module beside its like."""
+
+from exporter.cli.command import Command
+from exporter.defaults import LISTEN_PORT, MEMORY
+
+_LOG = ("log.level", "log.format")
+_RUN_FLAGS = (
+    *("config_file", "web.listen_address", "web.systemd_socket", "web.telemetry_path"),
+    *("web.disable_exporter_metrics", "web.external_url", "web.route_prefix"),
+    *("web.config_file", "web.max_requests", "state.path", *_LOG),
+)
+_RUN_DEFAULTS = {"state.path": "below STATE_DIRECTORY, /var/lib or ~/.local/state"}
+
+COMMANDS = (
+    Command(
+        "run",
+        "serve metrics (the default command)",
+        "Serve metrics until SIGTERM or Ctrl-C. Zoho is asked only while Prometheus scrapes.",
+        "exporter.cli.serving.run",
+        _RUN_FLAGS,
+        defaults=_RUN_DEFAULTS,
+    ),
+    Command(
+        "demo",
+        "watch made-up jobs; needs no Zoho account",
+        "Serve metrics of a simulated Zoho's mass updates, one of every state, in accelerated time.",
+        "exporter.cli.serving.demo",
+        ("web.listen_address", "web.telemetry_path", "state.path", *_LOG),
+        defaults={"web.listen_address": f"127.0.0.1:{LISTEN_PORT}", "state.path": MEMORY},
+    ),
+    Command(
+        "simulate",
+        "run a simulated Zoho on this machine",
+        "Run a small simulated Zoho CRM, faults included, that any client can talk to. It knows no secrets.",
+        "exporter.cli.serving.simulate",
+        ("web.listen_address", "scenario_file"),
+        defaults={"web.listen_address": f"127.0.0.1:{LISTEN_PORT + 1}"},
+    ),
+    Command(
+        "check",
+        "say whether the configuration is right",
+        "Read the configuration as run would, with run's flags, and tell every problem in it at once. Nothing is "
+        "asked of Zoho, and nothing is written.",
+        "exporter.cli.account.check",
+        _RUN_FLAGS,
+        defaults=_RUN_DEFAULTS,
+    ),
+)
+"""The first is the default."""
+DEFAULTS = {command.name: command.defaults for command in COMMANDS}
+"""What flags are without being given, by command, where the settings do not say it."""

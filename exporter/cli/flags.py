@@ -1,0 +1,58 @@
+"""Every flag and word of the command line, by what it gives. Plain data."""
+
+from typing import NamedTuple
+
+from exporter.defaults import LISTEN_PORT, LOG_FORMAT, LOG_FORMATS, LOG_LEVEL, LOG_LEVELS, MAX_REQUESTS, TELEMETRY_PATH
+
+
+class Flag(NamedTuple):
+    """One flag: `value` is a word for its value, the words to choose from, or True where it has none."""
+
+    value: str | tuple[str, ...] | bool
+    help: str
+    """Has `{}` where the default is to stand."""
+    default: object = ""
+    is_setting: bool = False
+    """Whether it is a setting, under the same name."""
+    is_repeatable: bool = False
+
+    def typed(self, name: str) -> str:
+        """Give the flag as it is typed."""
+        return "--" + (
+            name.replace("_", "-") if name.startswith("exporter.") else name.replace("_file", ".file").replace("_", "-")
+        )
+
+
+def _setting(value: str | tuple[str, ...] | bool, words: str, default: object = "", **more: bool) -> Flag:  # noqa: FBT001
+    return Flag(value, words, default, is_setting=True, **more)
+
+
+FLAGS = {
+    "config_file": Flag(
+        "FILE", "YAML file with accounts and jobs; without it the environment must describe one account"
+    ),
+    "scenario_file": Flag("FILE", "YAML file with jobs and faults to play (default: the demo's fleet)"),
+    "web.listen_address": _setting(
+        "HOST:PORT", "address to serve on (default {}); repeat the flag for more", f":{LISTEN_PORT}", is_repeatable=True
+    ),
+    "web.systemd_socket": _setting(True, "serve on the sockets that systemd passes on instead"),
+    "web.telemetry_path": _setting("PATH", "path of the metrics (default {})", TELEMETRY_PATH),
+    "web.disable_exporter_metrics": _setting(True, "leave out the metrics of the process and of Python"),
+    "web.external_url": _setting("URL", "where a proxy shows the exporter, such as https://example.com/zoho"),
+    "web.route_prefix": _setting("PATH", "what every path begins with (default: the path of --web.external-url)"),
+    "web.config_file": _setting(
+        "FILE", "YAML file of TLS, users and passwords, in the format of Prometheus' exporter-toolkit"
+    ),
+    "web.max_requests": _setting("N", "most requests to work on at once (default {})", MAX_REQUESTS),
+    "state.path": _setting(
+        "FILE", "file that keeps jobs, counters and credits across restarts, or 'memory'; default: {}"
+    ),
+    "log.level": _setting(tuple(LOG_LEVELS), "least severe event to log (default {})", LOG_LEVEL),
+    "log.format": _setting(LOG_FORMATS, "one line per event, for people or as JSON (default {})", LOG_FORMAT),
+    "exporter.url": Flag(
+        "URL", "the running exporter (default: ZOHO_EXPORTER_URL, or {})", f"http://127.0.0.1:{LISTEN_PORT}"
+    ),
+    "exporter.token_file": Flag("FILE", "file with the token of its API (default: ZOHO_EXPORTER_TOKEN_FILE)"),
+    "exporter.user": Flag("NAME", "user of its web-config file"),
+    "exporter.password_file": Flag("FILE", "file with that user's password"),
+}
