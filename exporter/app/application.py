@@ -111,6 +111,7 @@ class Application:
             stopwatch=stopwatch,
         )
         self.readiness, self.forget, self.hurry = self._accounts.readiness, self._table.forget, self._refresher.hurry
+        self.retry_refused = self._table.retry_refused
         self._process = None if settings.web.disable_exporter_metrics else PROCESS
         self._writing = WritingTime()
         self._telemetry = Telemetry(__version__, clock())
