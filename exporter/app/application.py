@@ -105,7 +105,7 @@ class Application:
         self._refresher = Refresher(
             self._table,
             self._accounts.by_alias,
-            _taken(Schedule, settings),
+            schedule_of(settings),
             clock=clock,
             draw=draw,
             stopwatch=stopwatch,
@@ -244,7 +244,7 @@ class Application:
         self._told = settings.warnings  # one that goes and comes back is news
         settings = self._held(settings)
         self._table.retention = _taken(Retention, settings)
-        self._refresher.reconfigure(self._accounts.by_alias, _taken(Schedule, settings))
+        self._refresher.reconfigure(self._accounts.by_alias, schedule_of(settings))
         self._use(settings)
         self._table.retry_refused()
 
@@ -323,6 +323,11 @@ def _differing(name: str, settings: Settings, other: Settings) -> Iterator[str]:
 
 def _files_of(problems: Iterable[Problem]) -> set[str]:
     return {re.sub(r":[0-9]+$", "", problem.place) for problem in problems}
+
+
+def schedule_of(settings: Settings) -> Schedule:
+    """Give the schedule that the settings say."""
+    return _taken(Schedule, settings)
 
 
 def _taken(kind: type[_Limits], settings: Settings) -> _Limits:

@@ -40,10 +40,36 @@ COMMANDS = (
         "check",
         "say whether the configuration is right",
         "Read the configuration as run would, with run's flags, and tell every problem in it at once. Nothing is "
-        "asked of Zoho, and nothing is written.",
+        "asked of Zoho, and nothing is written, unless --live is given.",
         "exporter.cli.account.check",
-        _RUN_FLAGS,
+        (*_RUN_FLAGS, "live", "format"),
         defaults=_RUN_DEFAULTS,
+    ),
+    Command(
+        "plan",
+        "say what the configuration will cost",
+        "Reckon credits and access tokens a day of each account, for jobs of several lengths, and what other settings "
+        "would cost. Nobody is asked.",
+        "exporter.cli.account.plan",
+        ("config_file", "jobs", "format"),
+    ),
+    Command(
+        "print",
+        "print what other programs need to be told",
+        "Print a scrape configuration for Prometheus, as the settings in force ask for one, or the completion of a "
+        "shell. Secrets are named by their files, never shown.",
+        "exporter.cli.account.printing",
+        (*_RUN_FLAGS, "kind", "shell"),
+        words=("what",),
+        defaults=_RUN_DEFAULTS,
+    ),
+    Command(
+        "init",
+        "write a commented settings file to begin with",
+        "Write a settings file that has every setting with its meaning and its default, and asks for what only you "
+        "know.",
+        "exporter.cli.account.init",
+        ("output", "force"),
     ),
 )
 """The first is the default."""

@@ -55,4 +55,16 @@ FLAGS = {
     "exporter.token_file": Flag("FILE", "file with the token of its API (default: ZOHO_EXPORTER_TOKEN_FILE)"),
     "exporter.user": Flag("NAME", "user of its web-config file"),
     "exporter.password_file": Flag("FILE", "file with that user's password"),
+    "live": Flag(True, "ask Zoho too: token, scope, module, permission and job of each account and job"),
+    "format": Flag(("text", "json"), "for people or for scripts (default {})", "text"),
+    "jobs": Flag("N", "jobs of each account that begin together (default: those that are configured)"),
+    "what": Flag(("scrape-config", "completion"), "what to print"),
+    "kind": Flag(
+        ("static", "discovery", "operator"),
+        "of a scrape-config: one target, a target for each job, or an object of Prometheus Operator (default {})",
+        "static",
+    ),
+    "shell": Flag(("bash", "zsh"), "of a completion: whose (default {})", "bash"),
+    "output": Flag("FILE", "file to write (default {})", "zoho.yaml"),
+    "force": Flag(True, "write over a file that is there"),
 }

@@ -15,7 +15,7 @@ from exporter.settings.sections.schema import (
     effective_settings,
     state_file,
 )
-from exporter.settings.sections.values import ListenAddress, parse_listen_address
+from exporter.settings.sections.values import ListenAddress, format_duration, parse_listen_address
 from exporter.settings.web_config import read_web_config
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Sources",
     "default_of",
     "effective_settings",
+    "format_duration",
     "load_settings",
     "matching",
     "parse_listen_address",
