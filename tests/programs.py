@@ -17,5 +17,6 @@ PACKAGES = {
     "prometheus-alertmanager": "prometheus-alertmanager",
     "promtool": "prometheus",
     "setsid": "util-linux",
+    "zsh": "zsh",
 }
 """Debian's package of each program."""

@@ -7,6 +7,7 @@ its section, and its line in docs/settings.md. `web_config` is a file of its own
 """
 
 from exporter.settings.loader import DOTENV, JobFiles, Sources, load_settings, matching, read_sources
+from exporter.settings.sections.outline import Row, outline
 from exporter.settings.sections.schema import (
     AccountSettings,
     JobSettings,
@@ -24,6 +25,7 @@ __all__ = [
     "JobFiles",
     "JobSettings",
     "ListenAddress",
+    "Row",
     "Settings",
     "Sources",
     "default_of",
@@ -31,6 +33,7 @@ __all__ = [
     "format_duration",
     "load_settings",
     "matching",
+    "outline",
     "parse_listen_address",
     "read_sources",
     "read_web_config",
