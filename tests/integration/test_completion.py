@@ -5,6 +5,7 @@ import pty
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -78,10 +79,14 @@ def test_shell_completes(shell: str, program: Program, tmp_path: Path) -> None:
         eventually(lambda: "ready" in "".join(shown), "the shell does not begin")
         for number, typed in enumerate(PRESSED, 1):
             os.write(keys, f"zoho-mass-update-exporter {typed}\n".encode())
-            eventually(lambda count=number: len(_lines(tmp_path)) == count, f"{typed!r}: {''.join(shown)}")
+            eventually(partial(_has_lines, tmp_path, number), f"{typed!r}: {''.join(shown)}")
     assert dict(zip(PRESSED, _lines(tmp_path), strict=True)) == {
         typed: "".join(f"<{word}>" for word in words) for typed, words in PRESSED.items()
     }
+
+
+def _has_lines(directory: Path, count: int) -> bool:
+    return len(_lines(directory)) == count
 
 
 def _lines(directory: Path) -> list[str]:

@@ -91,7 +91,9 @@ def _comments(text: str, margin: str = "") -> list[str]:
     """Write a text as comments; one that begins on a new line has an empty one above it."""
     plain = _LINK.sub(rf"{DOCS_URL}/docs/\1", text)
     above = [""] if text.startswith("\n") else []
-    return above + [f"{margin}# {line}" for line in wrap(plain.strip(), _WIDTH, break_long_words=False, break_on_hyphens=False)]
+    return above + [
+        f"{margin}# {line}" for line in wrap(plain.strip(), _WIDTH, break_long_words=False, break_on_hyphens=False)
+    ]
 
 
 def _write(file: Path, text: str, *, is_forced: bool) -> None:
