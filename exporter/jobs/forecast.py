@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from exporter.jobs.outcome import note_report
-from exporter.jobs.schedule import Schedule
+from exporter.jobs.schedule import SCRAPE_JITTER_SECONDS, Schedule
 from exporter.model import EARLY_SECONDS, JobKey, JobReport, JobSource, JobSpec, JobState, TrackedJob
 
 DAY_SECONDS = 86_400.0
@@ -67,8 +67,9 @@ def forecast(schedule: Schedule, life: Life, fleet: Fleet, scarcity: Scarcity) -
     job = TrackedJob(_ANY_JOB, first_seen_at=0.0)
     polls: list[float] = []
     stretched_at = spent_at = None
+    early_at = 0.0  # no scrape before finds it due
     for now in _scrapes(fleet):
-        if not schedule.is_due(job, now, 0.0):
+        if now < early_at or not schedule.is_due(job, now, 0.0):
             continue
         if not schedule.is_due(job, now, scarcity(len(polls) * fleet.jobs, needed)):
             stretched_at = now if stretched_at is None else stretched_at
@@ -78,8 +79,9 @@ def forecast(schedule: Schedule, life: Life, fleet: Fleet, scarcity: Scarcity) -
             break
         polls.append(now)
         job = _polled(schedule, job, life.report_at(now), now)
-        if job.is_terminal:
+        if job.next_poll_at is None:
             break
+        early_at = job.next_poll_at - SCRAPE_JITTER_SECONDS
     spent = len(polls) * fleet.jobs if spent_at is None else fleet.budget
     return Forecast(spent or 0, _tokens(polls), _longest(polls), stretched_at, spent_at)
 

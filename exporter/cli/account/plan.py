@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 from exporter.app import inspect, schedule_of
@@ -20,9 +20,9 @@ from exporter.zoho import EDITIONS, scarcity
 SCRAPE_SECONDS = 15.0
 """How often Prometheus scrapes in deploy/prometheus."""
 _OTHER_SCRAPES_SECONDS = (60.0, 300.0)
-_OTHER_LONGEST = (0.5, 2.5, 5.0)
+_OTHER_LONGEST = (0.5, 2.5)
 """Shares of the present setting."""
-_OTHER_FRACTIONS = (0.2, 0.35, 0.5, 0.7)
+_OTHER_FRACTIONS = (0.2, 0.35, 0.7)
 _MOST_JOBS = 100_000
 
 
@@ -110,7 +110,17 @@ def plan_of(alias: str, schedule: Schedule, fleet: Fleet) -> Plan:
 
 
 def _played(schedule: Schedule, length: Length, fleet: Fleet) -> Forecast:
-    return forecast(schedule, length.life, fleet, partial(_scarcity, fleet.budget))
+    """Play a fleet under its budget, or multiply what one job costs where the budget will not be felt."""
+    free = _free(schedule, length.life, fleet.scrape_seconds)
+    scarce = partial(_scarcity, fleet.budget)
+    if scarce((free.credits - 1) * fleet.jobs, _needed(schedule, fleet)):
+        return forecast(schedule, length.life, fleet, scarce)
+    return replace(free, credits=free.credits * fleet.jobs)
+
+
+@cache
+def _free(schedule: Schedule, life: Life, scrape_seconds: float) -> Forecast:
+    return forecast(schedule, life, Fleet(1, scrape_seconds, None), partial(_scarcity, None))
 
 
 def _scarcity(budget: int | None, used: float, needed: float) -> float:
@@ -120,7 +130,11 @@ def _scarcity(budget: int | None, used: float, needed: float) -> float:
 def _enough(schedule: Schedule, length: Length, fleet: Fleet) -> int:
     """Give a budget of which a day uses half of what is not set aside: from there on polls are stretched."""
     most = _played(schedule, length, replace(fleet, budget=None)).credits
-    return math.ceil(2 * most + fleet.jobs * DAY_SECONDS / schedule.stale_after_seconds)
+    return math.ceil(2 * most + _needed(schedule, fleet))
+
+
+def _needed(schedule: Schedule, fleet: Fleet) -> float:
+    return fleet.jobs * DAY_SECONDS / schedule.stale_after_seconds
 
 
 def _others(schedule: Schedule, fleet: Fleet) -> Iterator[tuple[str, Schedule, Fleet]]:
@@ -184,6 +198,8 @@ def _felt(fleet: Fleet, day: Forecast) -> str:
     """Say what becomes of the budget, and of the polls by it."""
     if fleet.budget is None:
         return "there is none"
+    if not fleet.budget:
+        return "lets nothing be polled"
     if day.spent_at is not None:
         return f"is spent after {_rounded(day.spent_at)}"
     if day.stretched_at is None:
