@@ -25,12 +25,12 @@ def blocks(language: str) -> list[str]:
 
 
 def flags() -> set[str]:
-    """Give every flag of every command, but `--help`."""
+    """Give every flag of every command that is a setting or names a file; docs/commands.md has the others too."""
     found = set()
     for command in COMMANDS:
         parser = ArgumentParser(add_help=False)
         command.add_flags(parser)
-        found |= set(re.findall(r"--[a-z.-]+", parser.format_usage()))
+        found |= set(re.findall(r"--[a-z]+(?:\.[a-z-]+)+", parser.format_usage()))
     return found
 
 

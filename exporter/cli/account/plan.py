@@ -172,14 +172,16 @@ def _show(plans: list[Plan]) -> None:
             (("of what Zoho grants a day", "typical", "worst"), _shares(plan)),
             (("credits with other settings", "typical", "worst"), _changed(plan)),
         ):
-            table = Table(*head, box=box.SIMPLE_HEAD)
+            table = Table(*head, box=box.SIMPLE_HEAD, show_edge=False)
             for column in table.columns:
                 column.no_wrap = True
             for column in table.columns[1:3]:
                 column.justify = "right"
             for row in rows:
                 table.add_row(*row)
+            console.print()
             console.print(table, crop=False)
+        console.print()
         for sentence in _advice(plan):
             console.print(sentence)
 
