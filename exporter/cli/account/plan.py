@@ -4,10 +4,10 @@ import json
 import math
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.app import inspect, schedule_of
 from exporter.cli.given import counted, sources_of
@@ -17,6 +17,9 @@ from exporter.jobs.forecast import DAY_SECONDS, Fleet, Forecast, Life, forecast
 from exporter.settings import format_duration
 from exporter.zoho import EDITIONS, scarcity
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 SCRAPE_SECONDS = 15.0
 """How often Prometheus scrapes in deploy/prometheus."""
 _OTHER_SCRAPES_SECONDS = (60.0, 300.0)
@@ -24,6 +27,8 @@ _OTHER_LONGEST = (0.5, 2.5)
 """Shares of the present setting."""
 _OTHER_FRACTIONS = (0.2, 0.35, 0.7)
 _MOST_JOBS = 100_000
+_NUMBERS = (1, 2)
+"""The columns of numbers."""
 
 
 class Length(NamedTuple):
@@ -56,19 +61,7 @@ class Plan:
             "jobs": self.fleet.jobs,
             "daily_credit_budget": self.fleet.budget,
             "scrape_interval_seconds": self.fleet.scrape_seconds,
-            "lengths": [
-                {
-                    "runs_seconds": length.life.runs_seconds,
-                    "waits_seconds": length.life.waits_seconds,
-                    "credits": day.credits,
-                    "tokens": day.tokens,
-                    "longest_wait_seconds": day.longest_wait_seconds,
-                    "stretched_after_seconds": day.stretched_at,
-                    "spent_after_seconds": day.spent_at,
-                    "shares": {edition.name: day.credits / edition.fewest for edition in EDITIONS},
-                }
-                for length, day in self.played.items()
-            ],
+            "lengths": [_day_as_json(length, day) for length, day in self.played.items()],
             "budgets_not_felt": dict(zip(("typical", "worst"), self.enough, strict=True)),
             "other_settings": [
                 {"setting": name, "typical_credits": typical.credits, "worst_credits": worst.credits}
@@ -77,20 +70,33 @@ class Plan:
         }
 
 
+def _day_as_json(length: Length, day: Forecast) -> dict[str, object]:
+    return {
+        "runs_seconds": length.life.runs_seconds,
+        "waits_seconds": length.life.waits_seconds,
+        "credits": day.credits,
+        "tokens": day.tokens,
+        "longest_wait_seconds": day.longest_wait_seconds,
+        "stretched_after_seconds": day.stretched_at,
+        "spent_after_seconds": day.spent_at,
+        "shares": {edition.name: day.credits / edition.fewest for edition in EDITIONS},
+    }
+
+
 def execute(options: Namespace) -> int:
     """Reckon what each account will cost, and say it."""
     found = inspect(sources_of(options))
     settings, wanted = found.settings(), _wanted(options.jobs)
-    schedule = schedule_of(settings)
-    plans = []
-    for alias, account in sorted(settings.accounts.items()):
-        listed = sum(key.account == alias for key in found.jobs)
-        fleet = Fleet(max(1, listed) if wanted is None else wanted, SCRAPE_SECONDS, account.daily_credit_budget)
-        if wanted is None and not listed:
-            sys.stderr.write(
-                f"{alias}: no job is configured: this is what one would cost; --jobs=N reckons with more\n"
-            )
-        plans.append(plan_of(alias, schedule, fleet))
+    jobs = {alias: sum(key.account == alias for key in found.jobs) for alias in sorted(settings.accounts)}
+    plans = [
+        plan_of(
+            alias, schedule_of(settings), Fleet(wanted or max(1, listed), SCRAPE_SECONDS, account.daily_credit_budget)
+        )
+        for alias, listed in jobs.items()
+        for account in (settings.accounts[alias],)
+    ]
+    for alias in (alias for alias, listed in jobs.items() if not (listed or wanted)):
+        sys.stderr.write(f"{alias}: no job is configured: this is what one would cost; --jobs=N reckons with more\n")
     if options.format == "json":
         sys.stdout.write(json.dumps({"accounts": [plan.as_json() for plan in plans]}, indent=2) + "\n")
     else:
@@ -160,30 +166,32 @@ def _wanted(text: str | None) -> int | None:
 
 
 def _show(plans: list[Plan]) -> None:
-    from rich import box  # noqa: PLC0415 - scripts need no tables
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415 - scripts need no tables
 
     console = Console(highlight=False, soft_wrap=True)
     for plan in plans:
-        console.print(f"\n[bold]{plan.alias}[/bold]: {_told(plan.fleet)}")
-        for head, rows in (
-            (("a job lasts", "credits", "tokens", "the budget"), _lengths(plan)),
-            (("of what Zoho grants a day", "typical", "worst"), _shares(plan)),
-            (("credits with other settings", "typical", "worst"), _changed(plan)),
+        console.print(f"\n[bold]{plan.alias}[/bold]: {_told(plan.fleet)}\n")
+        for table in (
+            _table(("a job lasts", "credits", "tokens", "the budget"), _lengths(plan)),
+            _table(("of what Zoho grants a day", "typical", "worst"), _shares(plan)),
+            _table(("credits with other settings", "typical", "worst"), _changed(plan)),
         ):
-            table = Table(*head, box=box.SIMPLE_HEAD, show_edge=False)
-            for column in table.columns:
-                column.no_wrap = True
-            for column in table.columns[1:3]:
-                column.justify = "right"
-            for row in rows:
-                table.add_row(*row)
-            console.print()
-            console.print(table, crop=False)
-        console.print()
-        for sentence in _advice(plan):
-            console.print(sentence)
+            console.print(table, "", sep="\n", crop=False)
+        console.print(*_advice(plan), sep="\n")
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> "Table":
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
+    from rich.table import Column, Table  # noqa: PLC0415
+
+    columns = (
+        Column(head, no_wrap=True, justify="right" if number in _NUMBERS else "left")
+        for number, head in enumerate(heads)
+    )
+    table = Table(*columns, box=SIMPLE_HEAD, show_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _told(fleet: Fleet) -> str:
@@ -228,7 +236,7 @@ def _advice(plan: Plan) -> Iterator[str]:
         typical, worst = plan.enough
         yield "Where it binds, polls wait longer the less is left, those of slow jobs first."
         yield f"Not felt: a daily_credit_budget of {typical:,} by typical jobs, of {worst:,} by the worst."
-    yield "Ended jobs cost nothing, and neither does a second Prometheus. Each user brings a paid edition more credits."
+    yield "Ended jobs cost nothing. Each user brings a paid edition more credits."
 
 
 def _rounded(seconds: float) -> str:

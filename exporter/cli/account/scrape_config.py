@@ -4,6 +4,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from ssl import CERT_REQUIRED
 from typing import Any
 
@@ -17,6 +18,7 @@ from exporter.settings import Settings, read_web_config
 Parts = dict[str, Any]
 
 _NAME = "zoho-mass-update-exporter"
+_LABEL = "app.kubernetes.io/name"
 _JOB, _JOB_OF_JOBS = "zoho-mass-updates", "zoho-mass-update-jobs"
 _FOLDER = f"/etc/prometheus/{_NAME}"
 """Where Prometheus has what we have not: its password, its certificates."""
@@ -73,13 +75,14 @@ def found_at(settings: Settings) -> Found:
     """Say where the exporter of these settings is found: at its external URL, or else where it listens."""
     web = settings.web
     access = read_web_config(web.config_file) if web.config_file else WebAccess()
+    found = partial(Found, telemetry_path=web.telemetry_path, access=access)
     if web.outside.host:
-        outside = web.outside
-        return Found(outside.host, outside.scheme, outside.path, web.telemetry_path, True, True, access)
+        scheme, target, prefix = web.outside
+        return found(target, scheme, prefix, is_outside=True, is_sure=True)
     host, port = web.listen_address.host, web.listen_address.port
     host = "localhost" if host in _EVERYWHERE else f"[{host}]" if ":" in host else host
     scheme = "https" if access.tls else "http"
-    return Found(f"{host}:{port}", scheme, web.prefix, web.telemetry_path, False, not web.systemd_socket, access)
+    return found(f"{host}:{port}", scheme, web.prefix, is_outside=False, is_sure=not web.systemd_socket)
 
 
 def _scrape(where: Found) -> Parts:
@@ -119,36 +122,40 @@ def _let_in(where: Found) -> Parts:
 
 
 def _object(where: Found) -> Parts:
-    """Give an object of Prometheus Operator: for a service of the cluster, or for an address outside of it."""
-    metadata = {"name": _NAME, "labels": {"app.kubernetes.io/name": _NAME}}
-    path = where.prefix + where.telemetry_path
-    if where.is_outside:
-        spec = {
-            "jobName": _JOB,
-            "scrapeInterval": _INTERVAL,
-            "scrapeTimeout": _TIMEOUT,
-            "metricsPath": path,
-            "scheme": where.scheme.upper(),  # earlier operators know no others
-            **_let_in_by_keys(where),
-            "staticConfigs": [{"targets": [where.target]}],
-        }
-        return {
-            "apiVersion": "monitoring.coreos.com/v1alpha1",
-            "kind": "ScrapeConfig",
-            "metadata": metadata,
-            "spec": spec,
-        }
+    """Give an object of Prometheus Operator: for an address of its own, or for a service of the cluster."""
+    version, kind, spec = _scrape_config(where) if where.is_outside else _service_monitor(where)
+    return {
+        "apiVersion": f"monitoring.coreos.com/{version}",
+        "kind": kind,
+        "metadata": {"name": _NAME, "labels": {_LABEL: _NAME}},
+        "spec": spec,
+    }
+
+
+def _scrape_config(where: Found) -> tuple[str, str, Parts]:
+    spec = {
+        "jobName": _JOB,
+        "scrapeInterval": _INTERVAL,
+        "scrapeTimeout": _TIMEOUT,
+        "metricsPath": where.prefix + where.telemetry_path,
+        "scheme": where.scheme.upper(),  # earlier operators know no others
+        **_let_in_by_keys(where),
+        "staticConfigs": [{"targets": [where.target]}],
+    }
+    return "v1alpha1", "ScrapeConfig", spec
+
+
+def _service_monitor(where: Found) -> tuple[str, str, Parts]:
     endpoint = {
         "port": "http",
         "interval": _INTERVAL,
         "scrapeTimeout": _TIMEOUT,
-        "path": path,
+        "path": where.prefix + where.telemetry_path,
         "scheme": where.scheme,
         **_let_in_by_keys(where),
         "relabelings": [{"targetLabel": "job", "replacement": _JOB}],
     }
-    spec = {"selector": {"matchLabels": {"app.kubernetes.io/name": _NAME}}, "endpoints": [endpoint]}
-    return {"apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor", "metadata": metadata, "spec": spec}
+    return "v1", "ServiceMonitor", {"selector": {"matchLabels": {_LABEL: _NAME}}, "endpoints": [endpoint]}
 
 
 def _let_in_by_keys(where: Found) -> Parts:

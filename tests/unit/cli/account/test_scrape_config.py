@@ -134,6 +134,12 @@ def test_exporter_is_scraped_where_it_stands(
     }
 
 
+def test_address_that_only_systemd_knows_is_doubted(printed: Printed) -> None:
+    """What the settings say of it does not hold then."""
+    text = printed("", "--web.systemd-socket")
+    assert text.startswith("# systemd passes the socket on: see whether this is its address\nscrape_configs:\n")
+
+
 def test_discovery_asks_for_jobs_and_for_the_rest(printed: Printed) -> None:
     """The list is asked for as its targets are, and the page without jobs beside it."""
     jobs, rest = yaml.safe_load(printed(_TLS + _USERS, "--kind=discovery"))["scrape_configs"]
