@@ -76,7 +76,7 @@ def _lines(settings: Settings, keys: Collection[JobKey]) -> Iterator[str]:
 def _live(options: Namespace, settings: Settings, keys: Collection[JobKey], spent: list[Spent]) -> Iterator[Check]:
     """Say what it takes, and look; news of the exporter's own parts are left out where none were asked for."""
     sys.stdout.flush()
-    sys.stderr.write(f"Asking Zoho takes up to {_costs(most_spent(settings, keys))}.\n")
+    sys.stderr.write(f"Asking Zoho takes up to {_costs(most_spent(settings.accounts, keys))}.\n")
     is_quiet = getattr(options, "log.level") is None
     log = settings.log.model_copy(update={"level": "error"} if is_quiet else {})
     return live_checks(settings, keys, start_logging(settings.model_copy(update={"log": log})), spent)

@@ -80,11 +80,10 @@ class _Look(NamedTuple):
         return ": ".join(filter(None, (self.failure.message, self.failure.advice)))
 
 
-def most_spent(settings: Settings, keys: Collection[JobKey]) -> Spent:
-    """Give the most that the looks take, but for a call made twice because a token had died."""
-    modules = {(key.account, key.module) for key in keys}
-    without = settings.accounts.keys() - {key.account for key in keys}
-    return Spent(max(len(keys), len(modules)) + len(without), len(settings.accounts))
+def most_spent(aliases: Collection[str], keys: Collection[JobKey]) -> Spent:
+    """Give the most that looks at all accounts take, but for a call made twice because a token had died."""
+    idle = {*aliases} - {key.account for key in keys}
+    return Spent(len(keys) + len(idle), len(aliases))
 
 
 def live_checks(
