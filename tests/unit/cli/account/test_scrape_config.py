@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from certificates import open_authority
-from chart import only, render
+from chart import ROOT, only, render
 from programs import Program
 
 from exporter.cli import main
@@ -132,6 +132,13 @@ def test_exporter_is_scraped_where_it_stands(
         **expected,
         "static_configs": [{"targets": [target]}],
     }
+
+
+def test_it_is_what_the_example_of_prometheus_has(printed: Printed) -> None:
+    """Job and target are those of deploy/prometheus, which the rules and alerts name."""
+    [example] = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    [scrape] = yaml.safe_load(printed(""))["scrape_configs"]
+    assert {name: scrape[name] for name in example} == example
 
 
 def test_address_that_only_systemd_knows_is_doubted(printed: Printed) -> None:
