@@ -1,9 +1,11 @@
 """The commands a person types: one module each, and this front door that finds the one meant."""
 
 import argparse
+import errno
+import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from exporter import DOCS_URL, __version__
 from exporter.cli.command import PROGRAM, Command
@@ -23,6 +25,7 @@ Zoho runs mass updates in the background and says nothing when they fail, stall 
 Zoho for the state of the jobs you name, when Prometheus scrapes it, and shows them as metrics.
 """
 
+_OUTPUT_IS_LOST = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EDQUOT}
 _DOCUMENTATION = f"documentation: {DOCS_URL}/docs/README.md"
 _EPILOG = f"""\
 examples:
@@ -44,17 +47,42 @@ class _Parser(argparse.ArgumentParser):
         """End with status 2."""
         self.exit(2, f"{self.prog}: {message}\n'{self.prog} --help' tells what there is.\n")
 
+    def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ANN401 - argparse's own signature
+        """Write what was asked for; argparse keeps silent where that fails."""
+        if file is sys.stdout:
+            sys.stdout.write(message)
+        else:
+            super()._print_message(message, file)
+
 
 def main(arguments: "Sequence[str]") -> int:
     """Run a command and give its exit status: 2 when the arguments or the configuration are wrong."""
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in _OUTPUT_IS_LOST:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to flush must not fail again
+        if error.errno != errno.EPIPE:  # whoever reads no further needs no word
+            sys.stderr.write(f"{PROGRAM}: the output can't be written: {error.strerror}\n")
+        return 1
+
+
+def _run(arguments: "Sequence[str]") -> int:
     options = _parsed(arguments)
-    from exporter.errors import ConfigurationError  # noqa: PLC0415 - help and complaints need nothing of ours
+    from exporter.errors import ConfigurationError, ExporterError  # noqa: PLC0415 - help needs nothing of ours
 
     try:
         return int(options.command.execute(options))
     except ConfigurationError as error:
         sys.stderr.write(_complaint(error))
         return 2
+    except ExporterError as error:
+        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        return 1
 
 
 def create_parser() -> argparse.ArgumentParser:
