@@ -266,7 +266,7 @@ class StateSettings(Section):
     """What is kept across restarts."""
 
     path: FilePath | None = None
-    """State file, or `memory` for none. Where it is by default is said below this table."""
+    """State file, or `memory` for none. By default below STATE_DIRECTORY, /var/lib or ~/.local/state."""
 
 
 class WebSettings(Section):
