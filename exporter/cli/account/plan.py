@@ -148,7 +148,7 @@ def _others(schedule: Schedule, fleet: Fleet) -> Iterator[tuple[str, Schedule, F
         yield f"a scrape each {format_duration(seconds)}", schedule, replace(fleet, scrape_seconds=seconds)
     for share in _OTHER_LONGEST:
         seconds = share * schedule.longest_seconds
-        if schedule.shortest_seconds <= seconds <= schedule.stale_after_seconds:
+        if schedule.shortest_seconds <= seconds <= schedule.stale_after_seconds and seconds != schedule.longest_seconds:
             changed = replace(schedule, longest_seconds=seconds)
             yield f"schedule.longest: {format_duration(seconds)}", changed, fleet
     for fraction in _OTHER_FRACTIONS:

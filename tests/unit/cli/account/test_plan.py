@@ -121,3 +121,17 @@ def test_account_that_is_not_polled_costs_nothing(typed: Typed, monkeypatch: pyt
     monkeypatch.setenv("ZOHO_DAILY_CREDIT_BUDGET", "0")
     text, _ = typed()
     assert text.count("lets nothing be polled") == 4
+
+
+def test_other_settings_are_those_that_may_be_set() -> None:
+    """None is the present one, and none would be refused."""
+    other = plan_of("acme", schedule(longest_seconds=1800.0, remaining_fraction=0.2), Fleet(1, 15.0, None)).other
+    assert list(other) == [
+        "a scrape each 1m",
+        "a scrape each 5m",
+        "schedule.longest: 15m",
+        "schedule.remaining_fraction: 0.35",
+        "schedule.remaining_fraction: 0.7",
+    ]
+    at_once = plan_of("acme", schedule(shortest_seconds=0.0, longest_seconds=0.0), Fleet(1, 15.0, 0)).other
+    assert not [name for name in at_once if name.startswith("schedule.longest")]
