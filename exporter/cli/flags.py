@@ -48,7 +48,11 @@ FLAGS = {
         "FILE", "file that keeps jobs, counters and credits across restarts, or 'memory'; default: {}"
     ),
     "log.level": _setting(tuple(LOG_LEVELS), "least severe event to log (default {})", LOG_LEVEL),
-    "log.format": _setting(LOG_FORMATS, "one line per event, for people or as JSON (default {})", LOG_FORMAT),
+    "log.format": _setting(
+        LOG_FORMATS,
+        "one line per event: short where a person sees it and else logfmt (auto, the default), logfmt, or JSON",
+        LOG_FORMAT,
+    ),
     "exporter.url": Flag(
         "URL", "the running exporter (default: ZOHO_EXPORTER_URL, or {})", f"http://127.0.0.1:{LISTEN_PORT}"
     ),
