@@ -111,7 +111,7 @@ def chart_of(job: TrackedJob, now: float) -> Chart | None:
         job.history[0].at, _end(job, until, now), total if total and total >= max(counts) else _round(counts)
     )
     return Chart(
-        lines=tuple(_line(frame, name, _stretches(job, read, until)) for name, read in _COUNTS),
+        lines=tuple(_lines(frame, job, until)),
         dots=tuple(_dots(frame, job, until)),
         bars=tuple(_bars(frame, job)),
         counts=tuple(_count_marks(frame)),
@@ -148,9 +148,12 @@ def _stretches(job: TrackedJob, read: Callable[[Observation], int | None], until
             yield [(begin, end, count) for begin, end, count in stretch if count is not None]
 
 
-def _line(frame: _Frame, name: str, stretches: Iterator[Stretch]) -> Line:
-    drawn = [(frame.x(stretch[0][0]), _steps(frame, stretch)) for stretch in stretches]
-    return Line(name, "".join(path for _, path in drawn), "".join(f"{path}V100H{x:g}Z" for x, path in drawn))
+def _lines(frame: _Frame, job: TrackedJob, until: float) -> Iterator[Line]:
+    for name, read in _COUNTS:
+        drawn = [(frame.x(held[0][0]), _steps(frame, held)) for held in _stretches(job, read, until)]
+        if drawn:
+            area = "".join(f"{path}V100H{x:g}Z" for x, path in drawn)
+            yield Line(name, "".join(path for _, path in drawn), area)
 
 
 def _steps(frame: _Frame, stretch: Stretch) -> str:

@@ -103,7 +103,7 @@ def test_job_has_a_page(url: str, exporter: PlayedExporter) -> None:
     assert f'<a href="/jobs/{LEADS}">' in first.text
     assert page.headers["Content-Security-Policy"] == first.headers["Content-Security-Policy"]
     assert page.headers["Cache-Control"] == "no-store"
-    assert exporter.scrapes == exporter.probes == []
+    assert (exporter.scrapes, exporter.probes) == ([], [])
 
 
 def test_job_that_is_not_tracked_has_a_page_in_words(url: str) -> None:
