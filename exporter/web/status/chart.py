@@ -103,13 +103,10 @@ _COUNTS: tuple[tuple[str, Callable[[Observation], int | None]], ...] = (("proces
 def chart_of(job: TrackedJob, now: float) -> Chart | None:
     """Give the chart of what polls saw until `now` (Unix seconds); none where they saw no counts, or but a moment."""
     until = last_seen_at(job)
-    counts = [count for one in job.history for _, read in _COUNTS if (count := read(one)) is not None]
-    if not counts or until <= job.history[0].at:
+    if not _processed(job) or until <= job.history[0].at:
         return None
     total = job.report.total if job.report else None
-    frame = _Frame(
-        job.history[0].at, _end(job, until, now), total if total and total >= max(counts) else _round(counts)
-    )
+    frame = _Frame(job.history[0].at, _end(job, until, now), _top(_processed(job), total))
     return Chart(
         lines=tuple(_lines(frame, job, until)),
         dots=tuple(_dots(frame, job, until)),
@@ -126,11 +123,15 @@ def why_no_chart(job: TrackedJob) -> str:
     """Say why there is nothing to draw."""
     if not job.history:
         return "No poll has given a report yet."
-    if all(one.processed is None for one in job.history):
+    if not _processed(job):
         return "Zoho has given no counts."
     if job.is_terminal:
         return "It had ended when a poll first saw it: nothing is known of its course."
     return "One poll has seen it so far: the chart begins with the next."
+
+
+def _processed(job: TrackedJob) -> list[int]:
+    return [one.processed for one in job.history if one.processed is not None]
 
 
 def _end(job: TrackedJob, until: float, now: float) -> float:
@@ -197,10 +198,10 @@ def _step(top: int) -> int:
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power * _MOST_MARKS >= top)
 
 
-def _round(counts: list[int]) -> int:
-    """Give the next round count above all counts."""
+def _top(counts: list[int], total: int | None) -> int:
+    """Give the total, or where there is none that is above all counts, the next round count."""
     most = max(1, *counts)
-    return -(-most // _step(most)) * _step(most)
+    return total if total and total >= most else -(-most // _step(most)) * _step(most)
 
 
 def _time_marks(frame: _Frame) -> Iterator[Mark]:
@@ -219,6 +220,6 @@ def _clock(at: int, step: int) -> str:
 
 def _words(job: TrackedJob, until: float) -> str:
     """Say what the chart shows, for those who do not see it."""
-    counted = [(one.at, one.processed) for one in job.history if one.processed is not None]
-    (begun_at, first), (_, last) = counted[0], counted[-1]
-    return f"Records processed: {number(first)} at {exact(begun_at)}, {number(last)} at {exact(until)}."
+    begun_at = next(one.at for one in job.history if one.processed is not None)
+    counts = _processed(job)
+    return f"Records processed: {number(counts[0])} at {exact(begun_at)}, {number(counts[-1])} at {exact(until)}."
