@@ -466,13 +466,15 @@ def test_job_page_fits_the_screen(
     fleet_url: str, open_page: Open, keep_picture: Callable[[Page, str], None], scheme: str, screen: Screen
 ) -> None:
     """Whatever has become of the job; with every poll unfolded too."""
-    size = {"width": screen.width, "height": screen.height}
-    watched = open_page(fleet_url, viewport=size, color_scheme=scheme)
+    watched = open_page(fleet_url, color_scheme=scheme)
     for address in [link.get_attribute("href") or "" for link in watched.page.locator("tbody th a").all()]:
+        watched.page.set_viewport_size({"width": screen.width, "height": screen.height})
         watched.page.goto(f"{fleet_url}{address.removeprefix('/')}")
         if address.endswith(LEADS):
             keep_picture(watched.page, f"job-{screen.name}-{scheme}")
         watched.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-        assert watched.page.evaluate("document.documentElement.scrollWidth") == screen.width, address
+        for width in (screen.width, 360):
+            watched.page.set_viewport_size({"width": width, "height": screen.height})
+            assert watched.page.evaluate("document.documentElement.scrollWidth") == width, address
         assert watched.page.evaluate(UNREADABLE_TEXTS) == []
     assert watched.complaints == []
