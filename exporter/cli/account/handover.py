@@ -84,9 +84,10 @@ def settings_file(account: NewAccount, places: Places) -> str:
 # Every setting: {DOCS_URL}/docs/settings.md
 accounts:
 {account_block(account, places)}
-# The mass updates to watch, each by the job_id that Zoho answered when it was scheduled.
+# The mass updates to watch, each by the job_id that Zoho answered when it was scheduled. In place of the next line:
+# jobs:
+#   - {job}
 jobs: []
-#  - {job}
 """
 
 

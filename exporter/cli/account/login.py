@@ -11,7 +11,7 @@ from exporter.app import Direct, onboarding
 from exporter.cli.account.asking import Asker, say
 from exporter.cli.account.consent import let_in
 from exporter.cli.account.handover import OUTPUTS, NewAccount, Places, account_block, ruling, settings_file
-from exporter.cli.account.questions import Wanted, alias_of, gather, is_for_device, scope_of
+from exporter.cli.account.questions import Wanted, alias_of, gather, is_for_device, lacking_scopes, scope_of
 from exporter.cli.command import PROGRAM
 from exporter.cli.given import counted
 from exporter.errors import UNKNOWN_JOB, PollError
@@ -118,10 +118,12 @@ def _account(wanted: Wanted, grant: Grant, accounts_url: str) -> NewAccount:
 
 def _found(wanted: Wanted, account: NewAccount) -> Iterator[str]:
     settings, scope = account.settings, scope_of(wanted.modules)
-    yield f"  data centre  {settings.get('data_center') or settings['accounts_url']}"
+    yield f"  data centre  {settings.get('data_center') or 'custom, ' + settings['accounts_url']}"
     environment = settings.get("environment", Environment.PRODUCTION)
     yield f"  API          {account.api_domain or 'not said'} ({environment})"
     yield f"  scope        {account.scope or f'not said; asked for was {scope}'}"
+    if account.scope and (lacking := lacking_scopes(account.scope, scope)):
+        yield f"  It lacks {', '.join(lacking)}: log in again, with a code of this scope"
 
 
 def _written(account: NewAccount, places: Places) -> Iterator[str]:

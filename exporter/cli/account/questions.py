@@ -53,6 +53,18 @@ def scope_of(modules: Collection[str]) -> str:
     return ",".join(scopes)
 
 
+def lacking_scopes(granted: str, wanted: str) -> list[str]:
+    """Give the wanted scopes that a token does not have; one for all modules covers each."""
+    words = {word.casefold() for word in granted.replace(",", " ").split()}
+    covering = {f"{MASS_UPDATE.scope}.{right}".casefold() for right in ("READ", "ALL")}
+    of_module = (scope for scope in wanted.split(",") if scope.casefold() not in words)
+    return (
+        []
+        if words & covering
+        else [scope for scope in of_module if scope.replace(".READ", ".ALL").casefold() not in words]
+    )
+
+
 def is_for_device(options: Namespace, asker: Asker) -> bool:
     """Whether a person is to accept in a browser, or has a code.
 
@@ -64,7 +76,7 @@ def is_for_device(options: Namespace, asker: Asker) -> bool:
         raise refused("--device", "does not go together with --self-client and --grant-code-file")
     if options.device or is_self_client or not asker.is_person:
         given = _SELF_CLIENT if is_self_client else _DEVICE if options.device else None
-        return asker.text("--device or --self-client", given, "", _nothing) == _DEVICE
+        return asker.text("--device or --self-client", given, "", _nothing) != _SELF_CLIENT
     say(*_KINDS)
     return asker.text("", None, "Which is yours? [1] ", _odd_kind, default=_DEVICE) == _DEVICE
 
