@@ -1,9 +1,9 @@
 """Questions to the person at the terminal, for what the flags leave out. Standard output stays free for results."""
 
+import getpass
 import signal
 import sys
 from collections.abc import Callable
-from getpass import getpass
 from pathlib import Path
 
 from exporter.errors import ConfigurationError, Problem
@@ -52,7 +52,7 @@ class Asker:
             ConfigurationError: the flag's is of no use.
         """
         if self.is_person and file in {None, STANDARD_INPUT}:
-            return self._asked(lambda: _unseen(question), lambda text: _unfit(text) or check(text), None)
+            return self._asked(lambda: _unseen(question), lambda text: _told(_unfit(text) or check(text)), None)
         if file is None:
             return self._without(flag, None)
         secret = _piped(flag) if file == STANDARD_INPUT else read_secret_file(Path(file))
@@ -98,7 +98,7 @@ def _unseen(question: str) -> str:
     """Ask without showing what is typed, and show it again before Ctrl-C ends the process."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return getpass(question).strip()
+        return getpass.getpass(question).strip()
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.raise_signal(signal.SIGINT)
@@ -120,3 +120,7 @@ def _unfit(secret: str) -> str:
     except ValueError as error:
         return str(error)
     return ""
+
+
+def _told(complaint: str) -> str:
+    return complaint and f"It {complaint}"

@@ -14,7 +14,7 @@ from exporter.cli.account.handover import OUTPUTS, NewAccount, Places, account_b
 from exporter.cli.account.questions import Wanted, alias_of, gather, is_for_device, lacking_scopes, scope_of
 from exporter.cli.command import PROGRAM
 from exporter.cli.given import counted
-from exporter.errors import UNKNOWN_JOB, PollError
+from exporter.errors import UNKNOWN_JOB, ConfigurationError, PollError, Problem
 from exporter.files import refused
 from exporter.model import DataCenter, Environment, JobKey
 from exporter.redactor import Redactor
@@ -100,7 +100,13 @@ def _settings(wanted: Wanted, config_file: Path, account: Mapping[str, str], ref
     secrets = {"client_secret": wanted.client.client_secret, "refresh_token": refresh_token}
     texts = {"account": wanted.alias, **where, **account, **secrets, **network}
     environ = {f"ZOHO_{name.upper()}": text for name, text in texts.items()}
-    return load_settings(None, environ=environ, dotenv_file=None, secrets_dir=Path("no secrets directory"))
+    try:
+        return load_settings(None, environ=environ, dotenv_file=None, secrets_dir=Path("no secrets directory"))
+    except ConfigurationError as error:
+        places = {f"ZOHO_{name.upper()}": str(tree.place((name,))) for name in network}
+        told = {name: f"--{name.removeprefix('ZOHO_').lower().replace('_', '-')}" for name in environ} | places
+        problems = tuple(Problem(told.get(problem.place, problem.place), problem.message) for problem in error.problems)
+    raise ConfigurationError(problems)
 
 
 def _account(wanted: Wanted, grant: Grant, accounts_url: str) -> NewAccount:

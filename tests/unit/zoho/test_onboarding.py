@@ -6,6 +6,7 @@ Source: Zoho accounts, Non-browser applications, Self client, Revoke tokens.
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from urllib.parse import parse_qs
 
 import pytest
@@ -185,7 +186,7 @@ def test_each_refusal_of_a_code_says_what_to_do(content: object, code: str, advi
 def test_passing_faults_are_told_from_refusals(content: object, status: int, code: str) -> None:
     """They are waited out while a person decides."""
     for refusals in (CODE_REFUSALS, DEVICE_REFUSALS):
-        error = raised(lambda refusals=refusals: decode_grant(sealed(content, status), refusals))
+        error = raised(partial(decode_grant, sealed(content, status), refusals))
         assert (type(error), error.code) == (PassingError, code)
 
 
@@ -208,8 +209,8 @@ def test_a_revocation_that_fails_is_told(content: object, status: int, kind: typ
 def test_whatever_comes_is_an_outcome(body: bytes, status: int) -> None:
     """Nothing that a server says is an unexpected exception, or a grant."""
     answer = SealedAnswer(Answer(status, {}, body, 0.0), Redactor())
-    for decode in (decode_feedback, lambda sealed: decode_device(sealed, US)):
-        assert isinstance(raised(lambda decode=decode: decode(answer)), PollError)
+    assert isinstance(raised(lambda: decode_feedback(answer)), PollError)
+    assert isinstance(raised(lambda: decode_device(answer, US)), PollError)
 
 
 def test_tokens_and_device_codes_are_not_shown() -> None:
@@ -276,7 +277,7 @@ def test_a_data_centre_tells_whether_it_knows_a_client(
     onboarding: Onboarding, requests_mock: Mocker, answer: dict[str, object], *, is_known: bool
 ) -> None:
     """By what it says to a code that nobody gave."""
-    requests_mock.post(f"{EU}/oauth/v2/token", **answer)
+    requests_mock.post(f"{EU}/oauth/v2/token", [answer])
     assert onboarding.knows(EU, CLIENT) is is_known
 
 
