@@ -59,7 +59,10 @@ def _login(options: Namespace, asker: Asker) -> int:
         sys.stdout.flush()
     shown = sys.stderr if output else sys.stdout
     _print(
-        shown, "Zoho gave a refresh token.", *_found(wanted, account), *(_written(account, places) if places else ())
+        shown,
+        "Zoho gave a refresh token, one of the 20 that it keeps for each user and client.",
+        *_found(wanted, account),
+        *(_written(account, places) if places else ()),
     )
     settings = _settings(wanted, config_file, account.settings, account.refresh_token)
     status = _try_out(shown, settings, JobKey(alias, (*wanted.modules, "Leads")[0], _NO_JOB), redactor)

@@ -49,7 +49,7 @@ def test_a_code_becomes_files_that_check_accepts(run: Run, requests_mock: Mocker
     assert (
         ended.out
         == """\
-Zoho gave a refresh token.
+Zoho gave a refresh token, one of the 20 that it keeps for each user and client.
   data centre  eu
   API          https://www.zohoapis.eu (production)
   scope        ZohoCRM.mass_update.READ
@@ -253,7 +253,9 @@ def test_json_has_all_that_is_known(run: Run, requests_mock: Mocker) -> None:
         "api_domain": "https://www.zohoapis.eu",
         "scope": "ZohoCRM.mass_update.READ",
     }
-    assert ended.err.startswith("Zoho gave a refresh token.\n  data centre  eu\n")
+    assert ended.err.startswith(
+        "Zoho gave a refresh token, one of the 20 that it keeps for each user and client.\n  data centre  eu\n"
+    )
     assert not Path("secrets").exists()
 
 

@@ -116,7 +116,8 @@ def test_a_person_is_asked_until_the_answer_is_right(
     assert (
         ended.err
         == """\
-Zoho's API console has two types of client that let the exporter in:
+Two types of client let the exporter in. You make one in Zoho's API console: https://api-console.zoho.com, or its
+sister in your data centre, such as https://api-console.zoho.eu
   1  "Non-browser application": you accept in a browser, on any machine; there is nothing to paste
   2  "Self client": you generate a code in the console, and enter it here
 Which is yours? [1]   1 or 2
