@@ -24,6 +24,7 @@ _MILLISECONDS_ABOVE = 3600.0
 _LIFETIME_SECONDS, _INTERVAL_SECONDS = 300.0, 30.0
 _SLOWER_SECONDS = 5.0
 _AT_ONCE_SECONDS = 1.0
+_LONGEST_TEXT = 4096
 _NO_CODE = "1000.00000000000000000000000000000000.00000000000000000000000000000000"
 """A grant code that was never given: who is asked with it tells whether it knows the client."""
 
@@ -216,7 +217,7 @@ def decode_device(sealed: SealedAnswer, accounts_url: str) -> Device:
     if not device_code or not re.fullmatch(r"[A-Za-z0-9-]{4,32}", user_code):
         raise _refusal(answer, document, DEVICE_REFUSALS)
     ours = re.compile(rf"{re.escape(accounts_url)}/[!-~]{{0,400}}")
-    page, whole_page = (_text(document, key) for key in ("verification_url", "verification_uri_complete"))
+    page, whole_page = (str(document.get(key)) for key in ("verification_url", "verification_uri_complete"))
     return Device(
         device_code,
         user_code,
@@ -302,8 +303,9 @@ def _form(client: Client) -> dict[str, str]:
 
 
 def _text(document: Mapping[str, object], key: str) -> str:
+    """Give a text of the answer that may be shown."""
     text = document.get(key)
-    return text if isinstance(text, str) else ""
+    return "".join(filter(str.isprintable, text[:_LONGEST_TEXT])) if isinstance(text, str) else ""
 
 
 def _seconds(document: Mapping[str, object], key: str, default: float) -> float:

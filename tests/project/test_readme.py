@@ -66,7 +66,7 @@ def test_the_configuration_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     file = tmp_path / "zoho.yaml"
     file.write_text(text)
     settings = load_settings(file, environ={}, dotenv_file=None, secrets_dir=tmp_path / "none")
-    assert [str(spec.key) for spec in settings.job_specs] == ["acme/Leads/3524033000006027001"]
+    assert [str(spec.key) for spec in settings.job_specs] == ["zoho/Leads/3524033000006027001"]
 
 
 def test_prometheus_accepts_the_scrape_configuration(tmp_path: Path, program: Program) -> None:

@@ -153,7 +153,11 @@ def _try_out(shown: TextIO, settings: Settings, key: JobKey, redactor: Redactor)
     """Ask Zoho once, and say whether all is well."""
     direct = Direct(settings, key.account, redactor)
     say("Trying it with one call, which costs one API credit: a job that can't exist, so only that may be refused.")
-    failure = direct.look(key).failure
+    try:
+        failure = direct.look(key).failure
+    except ConfigurationError as error:
+        say(f"It could not be tried: {error}")
+        return 1
     spent = f"Spent: {counted(direct.spent.credits, 'API credit')}, {counted(direct.spent.tokens, 'access token')}."
     if failure is None or failure.code == UNKNOWN_JOB:
         _print(shown, f"It works: the token, its scope and the permission for {key.module} are right. {spent}")

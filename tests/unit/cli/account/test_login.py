@@ -102,6 +102,12 @@ _LAST = "https://accounts.zoho.eu knows this client.\n"
             id="fault",
         ),
         pytest.param(
+            {"json": {"error": f"\x1b[2J{SECRET} of {CODE}"}},
+            "Zoho refused: [2J<secret> of <secret>",
+            "an undocumented refusal",
+            id="echo",
+        ),
+        pytest.param(
             {"status_code": 502, "text": "<html>", "headers": {"Content-Type": "text/html"}},
             "expected an answer of Zoho's as JSON, got HTTP 502 with text/html, 6 bytes",
             "check the data centre, accounts_url and the proxy",
@@ -191,6 +197,16 @@ def test_what_does_not_work_yet_is_said_with_its_fix(
     assert said in ended.err
     assert "Spent: " in ended.err
     assert Path("secrets/zoho_refresh_token").read_text() == REFRESH_TOKEN
+
+
+def test_a_token_that_can_not_be_tried_is_kept(run: Run, requests_mock: Mocker) -> None:
+    """Where no state can be written, in a container, say."""
+    play(requests_mock, {"json": GRANTED})
+    Path("state").write_text("in the way")
+    ended = run(*BY_CODE, "--output=env", piped=PIPED, XDG_STATE_HOME="state")
+    assert ended.status == 1
+    assert "It could not be tried: state/zoho-mass-update-exporter/direct/" in ended.err
+    assert f"ZOHO_REFRESH_TOKEN={REFRESH_TOKEN}\n" in ended.out
 
 
 @pytest.mark.parametrize(
