@@ -28,7 +28,7 @@ def _setting(value: str | tuple[str, ...] | bool, words: str, default: object = 
 
 FLAGS = {
     "config_file": Flag(
-        "FILE", "YAML file with accounts and jobs; without it the environment must describe one account"
+        "FILE", "YAML file with accounts and jobs; {}", "without it the environment must describe one account"
     ),
     "scenario_file": Flag("FILE", "YAML file with jobs and faults to play (default: the demo's fleet)"),
     "web.listen_address": _setting(
