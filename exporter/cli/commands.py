@@ -55,7 +55,7 @@ COMMANDS = (
             *("account", "device", "self_client", "client_id", "client_secret_file", "grant_code_file", "data_center"),
             *("modules", "accounts_url", "api_url", "config_file", "output", "force"),
         ),
-        defaults={"account": "default: zoho", "config_file": "default: zoho.yaml"},
+        defaults={"account": "default: ZOHO_ACCOUNT, or zoho", "config_file": "default: zoho.yaml"},
     ),
     Command(
         "logout",

@@ -251,7 +251,10 @@ def test_a_script_exchanges_a_code_and_finds_the_data_centre(open_world: Callabl
     found = login(f"{SECRET}\n{first}\n", *flags, "--modules=Leads", "--data-center=us", ZOHO_CLIENT_ID="1000.OTHER")
     assert found.returncode == 0
     assert "Zoho's data centre us does not know this client" in found.stderr
-    assert "warning: ZOHO_CLIENT_ID: rules over zoho.yaml: it says the client_id of default\n" in found.stderr
+    assert (
+        "warning: ZOHO_CLIENT_ID: describes another account, default: unset it, or set ZOHO_ACCOUNT=zoho\n"
+        in found.stderr
+    )
     assert "  data centre  eu\n" in found.stdout
     assert (home / "secrets/zoho_client_secret").read_text() == SECRET
     again = login(f"{SECRET}\n{second}\n", *flags)

@@ -130,13 +130,15 @@ OUTPUTS: Mapping[str, Callable[[NewAccount], str]] = {
 
 
 def ruling(places: Places) -> Iterator[Problem]:
-    """Name what says something else of accounts than the settings file, and has the last word."""
+    """Name the variables that say something of accounts too, and have the last word over the settings file."""
     tree = read_sources(places.config_file).tree
     for alias, account in tree.at(("accounts",), dict).items():
         for name in account if isinstance(account, dict) else ():
             place = tree.place(("accounts", alias, name))
             if place.line is None:
                 said = f"rules over {places.config_file}: it says the {name} of {alias}"
+                if alias != places.alias:
+                    said = f"describes another account, {alias}: unset it, or set ZOHO_ACCOUNT={places.alias}"
                 yield Problem(" ".join(filter(None, (str(place), place.entry))), said)
 
 

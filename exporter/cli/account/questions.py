@@ -88,8 +88,10 @@ def alias_of(options: Namespace, asker: Asker) -> str:
     Raises:
         ConfigurationError: it is none.
     """
-    question = f"A name for the account [{_DEFAULT_ALIAS}]: "
-    return asker.text("--account", options.account, question, _odd_alias, default=_DEFAULT_ALIAS)
+    default = os.environ.get("ZOHO_ACCOUNT") or _DEFAULT_ALIAS
+    return asker.text(
+        "--account", options.account, f"A name for the account [{default}]: ", _odd_alias, default=default
+    )
 
 
 def gather(options: Namespace, asker: Asker, alias: str, *, is_device: bool) -> Wanted:

@@ -109,7 +109,7 @@ def test_a_secret_has_the_keys_that_the_chart_expects(alias: str, name: str) -> 
         pytest.param(
             {"ZOHO_CLIENT_SECRET": "hunter2hunter2"},
             "",
-            ["ZOHO_CLIENT_SECRET: rules over zoho.yaml: it says the client_secret of default"],
+            ["ZOHO_CLIENT_SECRET: describes another account, default: unset it, or set ZOHO_ACCOUNT=acme"],
             id="another-account",
         ),
         pytest.param(

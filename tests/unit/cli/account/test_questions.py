@@ -144,7 +144,9 @@ def test_variables_that_say_where_hold(run: Run, requests_mock: Mocker) -> None:
     requests_mock.post("https://a.example/oauth/v3/device/code", json={"error": "invalid_client"})
     flags = ("login", "--device", "--client-id=1000.A", "--client-secret-file=-")
     urls = {"ZOHO_ACCOUNTS_URL": "https://a.example", "ZOHO_API_URL": "https://b.example"}
-    assert run(*flags, piped=SECRET, **urls).status == 1
+    refused = run(*flags, piped=SECRET, **urls, ZOHO_ACCOUNT="a/b")
+    assert refused.err.endswith('  --account: "a/b" is not an account alias: 1 to 64 letters, digits, _ . or -\n')
+    assert run(*flags, piped=SECRET, **urls, ZOHO_ACCOUNT="acme").status == 1
     assert [request.url for request in requests_mock.request_history] == ["https://a.example/oauth/v3/device/code"]
 
 
