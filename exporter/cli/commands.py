@@ -47,7 +47,7 @@ COMMANDS = (
     ),
     Command(
         "login",
-        "get a refresh token of Zoho, and write the configuration",
+        "get a refresh token, and write the configuration",
         "Get a refresh token by a client of Zoho's API console, try it with one call, and write secret files and a "
         "settings file. What the flags leave out is asked for at the terminal.",
         "exporter.cli.account.login",
