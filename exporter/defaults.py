@@ -3,7 +3,7 @@
 from typing import Literal
 
 LogLevel = Literal["debug", "info", "warning", "error"]
-LogFormat = Literal["logfmt", "json"]
+LogFormat = Literal["auto", "logfmt", "json"]
 
 LOG_LEVELS: dict[str, LogLevel] = {
     "debug": "debug",
@@ -13,10 +13,10 @@ LOG_LEVELS: dict[str, LogLevel] = {
     "warn": "warning",
 }
 """The words for a level, and what each stands for: Go's exporters say `warn`."""
-LOG_FORMATS: tuple[LogFormat, ...] = ("logfmt", "json")
+LOG_FORMATS: tuple[LogFormat, ...] = ("auto", "logfmt", "json")
 
 LOG_LEVEL: LogLevel = "info"
-LOG_FORMAT: LogFormat = "logfmt"
+LOG_FORMAT: LogFormat = "auto"
 LISTEN_PORT = 10042
 TELEMETRY_PATH = "/metrics"
 MAX_REQUESTS = 40

@@ -9,7 +9,6 @@ PACKAGES = {
     "bash": "bash",
     "chromium": "chromium",
     "curl": "curl",
-    "dash": "dash",
     "gcc": "gcc libc6-dev",
     "make": "make",
     "openssl": "openssl",

@@ -1,12 +1,13 @@
 """What a command is: a row of plain data, so that help and complaints load nothing of what commands do."""
 
+from argparse import Action, ArgumentParser, Namespace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.cli.flags import FLAGS, Flag
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace, _ArgumentGroup
+    from argparse import _ArgumentGroup
     from collections.abc import Mapping
 
 PROGRAM = "zoho-mass-update-exporter"
@@ -43,7 +44,7 @@ class Command(NamedTuple):
             )
             parser.add_argument(name_or_flag, help=shown, **more)
 
-    def execute(self, options: "Namespace") -> int:
+    def execute(self, options: Namespace) -> int:
         """Load what the command does, do it, and give the exit status.
 
         Raises:
@@ -60,5 +61,16 @@ def _reading(flag: Flag) -> dict[str, Any]:
         case str() if flag.is_repeatable:
             return {"action": "append", "metavar": flag.value}
         case str():
-            return {"metavar": flag.value}
-    return {"choices": flag.value}
+            return {"action": _Once, "metavar": flag.value}
+        case tuple() if flag.is_setting:  # a wrong word is told with all that is wrong with the settings
+            return {"action": _Once, "metavar": f"{{{','.join(flag.value)}}}"}
+    return {"action": _Once, "choices": flag.value}
+
+
+class _Once(Action):
+    """A flag that is given once: of two values nobody knows which was meant."""
+
+    def __call__(self, parser: ArgumentParser, given: Namespace, value: object, typed: str | None = None) -> None:
+        if typed and getattr(given, self.dest) is not None:
+            parser.error(f"{typed} is given twice")
+        setattr(given, self.dest, value)

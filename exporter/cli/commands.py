@@ -46,6 +46,30 @@ COMMANDS = (
         defaults=_RUN_DEFAULTS,
     ),
     Command(
+        "login",
+        "get a refresh token, and write the configuration",
+        "Get a refresh token by a client of Zoho's API console, try it with one call, and write secret files and a "
+        "settings file. What the flags leave out is asked for at the terminal.",
+        "exporter.cli.account.login",
+        (
+            *("account", "device", "self_client", "client_id", "client_secret_file", "grant_code_file", "data_center"),
+            *("modules", "accounts_url", "api_url", "config_file", "output", "force"),
+        ),
+        defaults={
+            "account": "default: ZOHO_ACCOUNT, or zoho",
+            "config_file": "default: zoho.yaml",
+            "force": "the secret files, after making another refresh token",
+        },
+    ),
+    Command(
+        "logout",
+        "give an account's refresh token back to Zoho",
+        "Revoke the refresh token of an account of the configuration, and say what to delete.",
+        "exporter.cli.account.logout",
+        ("account", "config_file", "yes"),
+        defaults={"account": "may be left out where there is one"},
+    ),
+    Command(
         "plan",
         "say what the configuration will cost",
         "Reckon credits and access tokens a day of each account, for jobs of several lengths, and what other settings "
@@ -69,7 +93,8 @@ COMMANDS = (
         "Write a settings file that has every setting with its meaning and its default, and asks for what only you "
         "know.",
         "exporter.cli.account.init",
-        ("output", "force"),
+        ("config_file", "force"),
+        defaults={"config_file": "default: zoho.yaml", "force": "the file"},
     ),
 )
 """The first is the default."""

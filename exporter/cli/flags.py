@@ -18,9 +18,8 @@ class Flag(NamedTuple):
 
     def typed(self, name: str) -> str:
         """Give the flag as it is typed."""
-        return "--" + (
-            name.replace("_", "-") if name.startswith("exporter.") else name.replace("_file", ".file").replace("_", "-")
-        )
+        dotted = name.replace("config_file", "config.file").replace("scenario_file", "scenario.file")
+        return f"--{dotted.replace('_', '-')}"
 
 
 def _setting(value: str | tuple[str, ...] | bool, words: str, default: object = "", **more: bool) -> Flag:  # noqa: FBT001
@@ -29,7 +28,7 @@ def _setting(value: str | tuple[str, ...] | bool, words: str, default: object = 
 
 FLAGS = {
     "config_file": Flag(
-        "FILE", "YAML file with accounts and jobs; without it the environment must describe one account"
+        "FILE", "YAML file with accounts and jobs; {}", "without it the environment must describe one account"
     ),
     "scenario_file": Flag("FILE", "YAML file with jobs and faults to play (default: the demo's fleet)"),
     "web.listen_address": _setting(
@@ -48,7 +47,29 @@ FLAGS = {
         "FILE", "file that keeps jobs, counters and credits across restarts, or 'memory'; default: {}"
     ),
     "log.level": _setting(tuple(LOG_LEVELS), "least severe event to log (default {})", LOG_LEVEL),
-    "log.format": _setting(LOG_FORMATS, "one line per event, for people or as JSON (default {})", LOG_FORMAT),
+    "log.format": _setting(
+        LOG_FORMATS,
+        "one line per event: short where a person sees it and else logfmt (auto, the default), logfmt, or JSON",
+        LOG_FORMAT,
+    ),
+    "account": Flag("NAME", "name of the account; {}"),
+    "device": Flag(True, "accept in a browser; for a client of the type Non-browser application"),
+    "self_client": Flag(True, "enter a grant code; for a client of the type Self client"),
+    "client_id": Flag("ID", "the client's id"),
+    "client_secret_file": Flag("FILE", "file with the client's secret; - is standard input"),
+    "grant_code_file": Flag("FILE", "file with the self client's code; - is standard input"),
+    "data_center": Flag("NAME", "where the organisation's data lives, such as eu (default: it is found)"),
+    "modules": Flag("NAMES", "the modules to watch, by API name, with commas between them (default: all)"),
+    "accounts_url": Flag("URL", "accounts server that is not Zoho's own; only together with --api-url"),
+    "api_url": Flag("URL", "API server that is not Zoho's own; only together with --accounts-url"),
+    "output": Flag(
+        ("files", "kubernetes", "env", "json"),
+        "what to leave: secret files and a settings file, or on standard output a Secret, an env file or JSON "
+        "(default {})",
+        "files",
+    ),
+    "force": Flag(True, "overwrite {}"),
+    "yes": Flag(True, "do not ask"),
     "exporter.url": Flag(
         "URL", "the running exporter (default: ZOHO_EXPORTER_URL, or {})", f"http://127.0.0.1:{LISTEN_PORT}"
     ),
@@ -65,6 +86,4 @@ FLAGS = {
         "static",
     ),
     "shell": Flag(("bash", "zsh"), "of a completion: whose (default {})", "bash"),
-    "output": Flag("FILE", "file to write (default {})", "zoho.yaml"),
-    "force": Flag(True, "write over a file that is there"),
 }

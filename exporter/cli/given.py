@@ -1,5 +1,6 @@
 """What the flags of a command give: settings, and a log that is written as they say."""
 
+import os
 from argparse import Namespace
 from pathlib import Path
 
@@ -43,5 +44,6 @@ def setting_flags(options: Namespace) -> dict[str, object]:
 def start_logging(settings: Settings) -> Redactor:
     """Configure the log as the settings say, and give what takes secrets out of each line once it has learnt them."""
     redactor = Redactor()
-    configure_logging(settings.log.level, settings.log.format, clean=redactor.clean)
+    is_coloured = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    configure_logging(settings.log.level, settings.log.format, clean=redactor.clean, is_coloured=is_coloured)
     return redactor

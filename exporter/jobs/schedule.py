@@ -75,7 +75,7 @@ class Schedule:
         if job.next_poll_at is None:
             return job.polled_at
         interval = job.next_poll_at - job.polled_at
-        share = min(1.0, max(0.0, KINDS_OF_URGENCY * pressure - self._urgency(job, interval)))
+        share = KINDS_OF_URGENCY * pressure - self._urgency(job, interval)
         return max(job.next_poll_at, job.polled_at + self._stretched(interval, share))
 
     def is_due(self, job: TrackedJob, now: float, pressure: float) -> bool:
@@ -100,7 +100,7 @@ class Schedule:
         return min(max(seconds, self.shortest_seconds), self.longest_seconds)
 
     def _failure_interval(self, failure: PollFailure, failures_in_a_row: int, draw: float) -> float:
-        doublings = min(max(failures_in_a_row, 1), MOST_DOUBLINGS)
+        doublings = min(failures_in_a_row, MOST_DOUBLINGS)
         if not failure.is_passing:
             return min(self.refusal_shortest_seconds * 2.0 ** (doublings - 1), self.refusal_longest_seconds)
         longest = min(self.fault_shortest_seconds * 2.0**doublings, self.fault_longest_seconds)
@@ -117,7 +117,7 @@ class Schedule:
                 return 2 if interval > (self.shortest_seconds + self.longest_seconds) / 2 else 3
 
     def _stretched(self, interval: float, share: float) -> float:
-        """Lengthen an interval by a share, from 0 to 1, of the way to `stale_after_seconds`, in equal ratios."""
+        """Lengthen an interval by a share of the way to `stale_after_seconds`, in equal ratios; from 1 on by all."""
         if share <= 0 or interval >= self.stale_after_seconds:
             return interval
         start = max(interval, 1.0)  # from 0 no ratio leads anywhere

@@ -13,6 +13,7 @@ from dashboards.trust import NO_EXPORTER
 
 _DAY_SECONDS = 86_400
 _NO_CALLS = "no exporter told of a call"
+_NO_POLLS = "no exporter told of a poll"
 _WELL = value_map({"0": ("no", Colour.BAD), "1": ("yes", Colour.GOOD)})
 _SKIPPED = {
     "fresh": Colour.GOOD,
@@ -26,8 +27,18 @@ _DROPPED = {
     "retention": Colour.GOOD,
     "probe_retention": Colour.WAITING,
     "unknown_retention": Colour.ODD,
+    "untracked": Colour.BUSY,
+    "undeclared": Colour.SOON,
+    "account": Colour.SOON,
     "max_probed_jobs": Colour.WARNING,
     "max_jobs": Colour.BAD,
+}
+_SOURCES = {
+    "config": Colour.BUSY,
+    "environment": Colour.SOON,
+    "file": Colour.GOOD,
+    "api": Colour.ODD,
+    "probe": Colour.WAITING,
 }
 _RELOAD = value_map({"0": ("failed", Colour.BAD), "1": ("succeeded", Colour.GOOD)})
 
@@ -44,7 +55,8 @@ def api() -> builders.Dashboard:
 
 def _sections() -> tuple[Section, ...]:
     credit = (
-        Shelf(4, (Tile(11, 5, _used()), Tile(12, 6, _forecast()), Tile(13, 5, _burn()), Tile(14, 8, _remaining()))),
+        # Lower, the names of several accounts leave their numbers no room.
+        Shelf(5, (Tile(11, 5, _used()), Tile(12, 5, _forecast()), Tile(13, 5, _burn()), Tile(14, 9, _remaining()))),
         Shelf(8, (Tile(15, 12, _used_over_time()), Tile(16, 12, _spending()))),
     )
     answers = (
@@ -86,7 +98,7 @@ def _used() -> Drawn:
     )
     queries = [Query(promql.account_or(f"{_credits_used()} / ({_budget()} > 0)", -1), "{{account}}")]
     unlimited = value_map({"-1": ("no budget is set", Colour.WAITING)})
-    steps = ((0.5, Colour.WARNING), (0.9, Colour.BAD))
+    steps = ((0, Colour.BUSY), (0.5, Colour.WARNING), (0.9, Colour.BAD))
     return number("Budget used", text, queries, unit="percentunit", empty=NO_EXPORTER, steps=steps, mappings=unlimited)
 
 
@@ -99,10 +111,8 @@ def _forecast() -> Drawn:
     running_out = f"{left} / ({_daily_burn()} / {_DAY_SECONDS} > 0) and on (account) ({_daily_burn()} > {_budget()})"
     queries = [Query(promql.account_or(running_out, -1), "{{account}}")]
     never = value_map({"-1": ("not at this pace", Colour.GOOD)})
-    steps = ((3_600, Colour.WARNING), (21_600, Colour.BUSY))
-    return number(
-        "Budget used up in", text, queries, unit="s", empty=NO_EXPORTER, base=Colour.BAD, steps=steps, mappings=never
-    )
+    steps = ((0, Colour.BAD), (3_600, Colour.WARNING), (21_600, Colour.BUSY))
+    return number("Budget used up in", text, queries, unit="s", empty=NO_EXPORTER, steps=steps, mappings=never)
 
 
 def _burn() -> Drawn:
@@ -126,15 +136,32 @@ def _remaining() -> Drawn:
 
 def _used_over_time() -> Drawn:
     text = "Credits that the exporter's calls have used in the 24 hours before, and the most that it may use in any."
-    queries = [Query(f"sum({_credits_used()})", "used", Colour.BUSY), Query(f"sum({_budget()})", "budget", Colour.BAD)]
-    return lines("Credits used in 24 hours", text, queries, unit="locale", limits=["budget"], empty=NO_EXPORTER)
+    # By account: in a sum, one that has used up its own would hide behind the others.
+    queries = [Query(_credits_used(), "{{account}}: used"), Query(_budget(), "{{account}}: budget")]
+    budgets = ".*: budget"
+    return lines(
+        "Credits used in 24 hours",
+        text,
+        queries,
+        unit="locale",
+        kinds={budgets: Colour.BAD},
+        limits=[budgets],
+        empty=NO_EXPORTER,
+    )
 
 
 def _spending() -> Drawn:
     spent = promql.spent("zoho_crm_api_credits_spent_total", "account")
     text = "Credits an hour, by account: one for each status call that reached Zoho."
-    queries = [Query(f"{spent} * 3600", "{{account}}")]
-    return lines("Credits an hour", text, queries, unit="suffix:credits/h", stacked=True, empty=NO_EXPORTER)
+    return lines(
+        "Credits an hour",
+        text,
+        [Query(f"{spent} * 3600", "{{account}}")],
+        unit="suffix:credits/h",
+        stacked=True,
+        total=Query(f"sum({spent}) * 3600", "all accounts", Colour.WAITING),
+        empty=NO_EXPORTER,
+    )
 
 
 def _health() -> Drawn:
@@ -147,7 +174,7 @@ def _health() -> Drawn:
     paused = promql.account("zoho_crm_api_circuit_open", pick="max")
     queries = [
         Query(promql.account("zoho_crm_api_up", pick="min"), "{{account}}: Zoho answers"),
-        Query(_not(f"{paused} * ({_not(has_token)})"), "{{account}}: token is valid"),
+        Query(_not(f"{paused} * ({_not(has_token)})"), "{{account}}: has a token if it needs one"),
         Query(_not(paused), "{{account}}: polls go on (circuit)"),
         Query(
             _not(promql.account("zoho_crm_api_credit_reserve_reached", pick="max")), "{{account}}: above the reserve"
@@ -167,22 +194,21 @@ def _errors() -> Drawn:
         "docs/runbooks say what to do about each. Codes of one colour have one kind of cure: rights, names, "
         "credentials, limits, or the way to Zoho."
     )
-    queries = [Query(f"{errors} > 0", "{{code}}"), Query(f"sum({errors})", "all codes", Colour.WAITING)]
     return lines(
         "Errors by code",
         text,
-        queries,
+        [Query(f"{errors} > 0", "{{code}}")],
         unit="locale",
         stacked=True,
+        total=Query(f"sum({errors})", "all codes", Colour.WAITING),
         kinds=FAULTS,
-        limits=["all codes"],
-        empty=NO_EXPORTER,
+        empty=_NO_POLLS,
     )
 
 
 def _latency() -> Drawn:
     calls = promql.spent("zoho_crm_api_request_duration_seconds_bucket", "le", call="increase")
-    text = "How long calls to Zoho took, failed ones included: the lighter a field, the more calls."
+    text = "How long calls to Zoho took, failed ones included: the more a field stands out, the more calls."
     return latency_map("Duration of calls", text, calls, empty=_NO_CALLS)
 
 
@@ -215,9 +241,15 @@ def _skipped() -> Drawn:
         "waits. budget: credits are scarce. circuit: the account is paused. deadline: the answer came too late "
         "for the page."
     )
-    queries = [Query(skipped, "{{reason}}")]
     return lines(
-        "Polls skipped", text, queries, unit="suffix:jobs/s", stacked=True, colours=_SKIPPED, empty=NO_EXPORTER
+        "Polls skipped",
+        text,
+        [Query(skipped, "{{reason}}")],
+        unit="suffix:jobs/s",
+        stacked=True,
+        total=Query(f"sum({skipped})", "all reasons", Colour.WAITING),
+        colours=_SKIPPED,
+        empty=NO_EXPORTER,
     )
 
 
@@ -287,8 +319,16 @@ def _answers() -> str:
 def _tracked() -> Drawn:
     tracked = promql.account("zoho_mass_update_exporter_tracked_jobs", "source", pick="max")
     text = "Jobs that the exporter tracks, by where their ids came from. The setting max_jobs bounds them."
-    queries = [Query(f"sum by (source) ({tracked})", "{{source}}")]
-    return lines("Tracked jobs", text, queries, unit="locale", stacked=True, empty=NO_EXPORTER)
+    return lines(
+        "Tracked jobs",
+        text,
+        [Query(f"sum by (source) ({tracked})", "{{source}}")],
+        unit="locale",
+        stacked=True,
+        total=Query(f"sum({tracked})", "all jobs", Colour.WAITING),
+        colours=_SOURCES,
+        empty=NO_EXPORTER,
+    )
 
 
 def _scrapes() -> Drawn:
@@ -317,20 +357,32 @@ def _dropped() -> Drawn:
     metric = f"increase(zoho_mass_update_exporter_jobs_dropped_total{{{promql.OF_TARGET}}}[$__rate_interval])"
     text = (
         "Jobs let go or not taken in, by reason. retention: it ended long ago. unknown_retention: Zoho does not "
-        "know it. max_jobs: there are too many, and some are not watched."
+        "know it. max_jobs: there are too many, and some are not watched. untracked, undeclared, account: somebody "
+        "took them out, by the API or the configuration."
     )
-    queries = [Query(f"max by (reason) ({metric})", "{{reason}}")]
-    return lines("Jobs dropped", text, queries, unit="locale", stacked=True, colours=_DROPPED, empty=NO_EXPORTER)
+    dropped = f"max by (reason) ({metric})"
+    return lines(
+        "Jobs dropped",
+        text,
+        [Query(dropped, "{{reason}}")],
+        unit="locale",
+        stacked=True,
+        total=Query(f"sum({dropped})", "all reasons", Colour.WAITING),
+        colours=_DROPPED,
+        empty=NO_EXPORTER,
+    )
 
 
 def _store_errors() -> Drawn:
     errors = promql.replica_growth("store_errors_total", "instance", "operation", call="increase")
     text = "Writes to the state file that failed, by replica and operation. The exporter goes on from memory meanwhile."
     all_errors = promql.replica_growth("store_errors_total", call="increase")
-    queries = [
-        Query(f"{errors} > 0", "{{instance}}: {{operation}}"),
-        Query(all_errors, "all replicas", Colour.WAITING),
-    ]
     return lines(
-        "State file errors", text, queries, unit="locale", stacked=True, limits=["all replicas"], empty=NO_EXPORTER
+        "State file errors",
+        text,
+        [Query(f"{errors} > 0", "{{instance}}: {{operation}}")],
+        unit="locale",
+        stacked=True,
+        total=Query(all_errors, "all replicas", Colour.WAITING),
+        empty=NO_EXPORTER,
     )

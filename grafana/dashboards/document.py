@@ -18,6 +18,7 @@ def document(dashboard: builders.Dashboard) -> str:
     """Give the text of the file: the typed dashboard, and what the types know nothing of."""
     content: Json = json.loads(JSONEncoder().encode(dashboard.build()))
     _time_annotations_by_value(content)
+    _write_names_above_numbers(content)
     complete = {"__inputs": [_import_input()], "__requires": [*_requirements(content)], **content}
     return json.dumps(complete, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
@@ -28,6 +29,13 @@ def _time_annotations_by_value(content: Json) -> None:
         annotation.update(
             useValueForTime=True, titleFormat=f"{annotation['name']}: {{{{title}}}}", textFormat="{{module}} {{job_id}}"
         )
+
+
+def _write_names_above_numbers(content: Json) -> None:
+    """Let no name stand beside its number, where it is as close to another's; the typed builders lack that field."""
+    for panel in content["panels"]:
+        if panel["type"] == "stat":
+            panel["options"]["wideLayout"] = False
 
 
 def _import_input() -> Json:

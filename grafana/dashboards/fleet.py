@@ -14,7 +14,9 @@ from dashboards.tables import COLOURED, COLOURED_TEXT, GAUGE, Column, rows
 from dashboards.trust import NO_EXPORTER
 
 _NO_JOBS = "no exporter told of a job"
+_NO_JOBS_NOW = "no exporter tells of a job"
 _NO_STATE = {"0": ("no exporter", Colour.BAD), "-1": ("none", Colour.WAITING)}
+_NO_TIME = {"-1": ("-", Colour.WAITING), str(trust.REMEMBERED_SECONDS): ("over 3 days", Colour.BAD)}
 _TIMELINE_JOBS = 25
 _TIMELINE = FLEET.over_time()
 _ATTENTION = {
@@ -64,7 +66,8 @@ def _sections() -> tuple[Section, ...]:
     jobs = (
         Shelf(4, (Tile(11, 24, _states()),)),
         Shelf(14, (Tile(21, 24, _jobs()),)),
-        Shelf(11, (Tile(22, 24, _timeline()),)),
+        # Lower, the names of so many jobs touch each other.
+        Shelf(13, (Tile(22, 24, _timeline()),)),
     )
     work = (
         Shelf(8, (Tile(31, 12, _records()), Tile(32, 12, _states_over_time()))),
@@ -175,11 +178,12 @@ def _attention() -> Drawn:
             "For",
             query=f"{_found()} or {_unwatched()} or on () {_nothing()}",
             unit="s",
-            width=130,
-            mappings=value_map({"-1": ("-", Colour.WAITING)}),
+            width=105,
+            decimals=1,
+            mappings=value_map(_NO_TIME),
         ),
         Column("Error code", label="code", width=220),
-        Column("Account", label="account", width=130),
+        Column("Account", label="account", width=160),
         Column("Module", label="module", width=150),
         Column("Group", label="group", width=150),
         Column("Job id", label="job_id", width=190),
@@ -222,36 +226,37 @@ def _jobs() -> Drawn:
         Column(
             "State",
             query=f"{FLEET.titled(chosen(FLEET.state_rank()))} or on () {_no_exporter()} or on () {_no_jobs()}",
-            width=110,
+            width=105,
             unit="none",
             cell=COLOURED,
             mappings=[*state_map(), *value_map(_NO_STATE)],
         ),
         Column("Progress", query=chosen(FLEET.progress()), unit="percentunit", width=105, cell=GAUGE, top=1),
-        Column("Updated", query=chosen(FLEET.metric("updated_records")), unit="locale", width=80),
-        Column("Failed", query=chosen(FLEET.metric("failed_records")), unit="locale", width=70),
+        Column("Updated", query=chosen(FLEET.metric("updated_records")), unit="locale", width=75),
+        Column("Failed", query=chosen(FLEET.metric("failed_records")), unit="locale", width=60),
         Column("Not updated", query=chosen(FLEET.metric("not_updated_records")), unit="locale", width=100),
-        Column("Total", query=chosen(FLEET.metric("total_records")), unit="locale", width=80),
+        Column("Total", query=chosen(FLEET.metric("total_records")), unit="locale", width=75),
         Column(
             "Failed share",
             query=chosen(FLEET.failed_share()),
             unit="percentunit",
             width=100,
             cell=COLOURED_TEXT,
+            decimals=2,
             base=Colour.WAITING,
             steps=((0.000001, Colour.WARNING), (0.05, Colour.BAD)),
         ),
         Column("Records/s", query=chosen(FLEET.estimated_pace()), unit="short", width=85),
-        Column("Estimated end", query=chosen(f"{FLEET.estimated_end()} * 1000"), unit="dateTimeFromNow", width=115),
-        Column("Age", query=chosen(FLEET.since("last_report")), unit="s", width=65),
+        Column("Estimated end", query=chosen(f"{FLEET.estimated_end()} * 1000"), unit="dateTimeFromNow", width=125),
+        Column("Age", query=chosen(FLEET.since("last_report")), unit="s", width=80, decimals=1),
         Column(
             "Acknowledged",
-            query=chosen(FLEET.metric("acknowledged")),
+            query=chosen(FLEET.acknowledgement()),
             unit="none",
             width=120,
             mappings=value_map({"0": ("no", Colour.BUSY), "1": ("yes", Colour.GOOD)}),
         ),
-        Column("Account", label="account", width=95),
+        Column("Account", label="account", width=105),
         Column("Module", label="module", width=100),
         Column("Group", label="group", width=125),
         Column("Job id", label="job_id", width=190),
@@ -259,8 +264,8 @@ def _jobs() -> Drawn:
     text = (
         "Every chosen job. Progress: records updated or failed, of the total; none where the total is 0 or not "
         "known. Records/s and the estimated end come from the exporter's estimate, which needs a steadily running "
-        "job. Age: that of the last good report, which is final once the job has ended. Acknowledged: somebody has "
-        "taken note of its end. A click on a name opens the job. The table holds the first 1,000 jobs."
+        "job. Age: that of the last good report, which is final once the job has ended. Acknowledged: whether "
+        "somebody has taken note of a bad end. A click on a name opens the job. The table holds the first 1,000 jobs."
     )
     return rows("All jobs", text, columns, empty=NO_EXPORTER, sort=("State", True))
 
@@ -281,9 +286,9 @@ def _timeline() -> Drawn:
     end = " @ end()"
     changed = FLEET.metric("last_progress_timestamp_seconds", at=end)
     latest = f"topk({_TIMELINE_JOBS}, {FLEET.in_chosen_state(changed, at=end)})"
-    query = Query(_TIMELINE.titled(_TIMELINE.state_rank(among=latest)), "{{module}}: {{title}}")
+    query = Query(_TIMELINE.titled(_TIMELINE.state_rank(among=latest)), "{{account}}, {{module}}: {{title}}")
     text = f"The states of the {_TIMELINE_JOBS} chosen jobs that changed last. A gap: the exporter was not scraped."
-    return state_bars("States of the latest jobs", text, [query], state_map(), empty=_NO_JOBS)
+    return state_bars("States of the latest jobs", text, [query], state_map(), empty=_NO_JOBS_NOW)
 
 
 def _records() -> Drawn:
@@ -294,7 +299,14 @@ def _records() -> Drawn:
     )
     queries = [Query(rate, "{{outcome}}")]
     return lines(
-        "Records a second", text, queries, unit="suffix:records/s", stacked=True, colours=OUTCOMES, empty=_NO_JOBS
+        "Records a second",
+        text,
+        queries,
+        unit="suffix:records/s",
+        stacked=True,
+        total=Query(f"sum({rate})", "all records", Colour.WAITING),
+        colours=OUTCOMES,
+        empty=_NO_JOBS,
     )
 
 
@@ -311,7 +323,16 @@ def _finished() -> Drawn:
     ended = promql.seen("zoho_mass_update_jobs_finished_total", "state", call="increase")
     text = "How many jobs of the chosen accounts and modules ended around each point of time, by how they ended."
     queries = [Query(ended, "{{state}}")]
-    return lines("Jobs finished", text, queries, unit="locale", stacked=True, colours=STATES, empty=_NO_JOBS)
+    return lines(
+        "Jobs finished",
+        text,
+        queries,
+        unit="locale",
+        stacked=True,
+        total=Query(f"sum({ended})", "all jobs", Colour.WAITING),
+        colours=STATES,
+        empty=_NO_JOBS,
+    )
 
 
 def _durations() -> Drawn:
@@ -319,11 +340,11 @@ def _durations() -> Drawn:
     buckets = promql.seen(metric, "le", "state", call="increase", window="$__range")
     queries = [
         Query(f"histogram_quantile({share}, {buckets})", f"{{{{state}}}}, {name}")
-        for name, share in (("median", 0.5), ("slowest tenth", 0.9))
+        for name, share in (("median", 0.5), ("90 %", 0.9))
     ]
     text = (
         "How long jobs of the chosen accounts and modules took that ended within the time range, from the first "
-        "poll that saw them RUNNING to the one that saw their end: half took longer than the median, a tenth "
-        "longer than the other."
+        "poll that saw them RUNNING to the one that saw their end: half took longer than the median, one in ten "
+        "longer than the 90th percentile."
     )
     return number("Durations", text, queries, unit="s", empty="no exporter told of an end")

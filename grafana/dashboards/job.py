@@ -12,7 +12,7 @@ from dashboards.queries import Query
 from dashboards.tables import Column, rows
 
 _NO_JOB = "no exporter tells of this job"
-_NO_REPORT = "no exporter tells of a report"
+_NO_REPORT = "no exporter tells of a current report"
 _NO_POLL = "no exporter tells of a poll"
 _COURSE = ONE_JOB.over_time()
 _POLL_RESULT = value_map({"0": ("failed", Colour.BAD), "1": ("report", Colour.GOOD)})
@@ -58,15 +58,15 @@ def _identity() -> Drawn:
     info = ONE_JOB.passing("info", by="account, module, job_id, job_name, group, source")
     columns = (
         Column("Name", label="job_name"),
-        Column("Account", label="account", width=110),
-        Column("Module", label="module", width=130),
+        Column("Account", label="account", width=100),
+        Column("Module", label="module", width=110),
         Column("Job id", label="job_id", width=180),
-        Column("Group", label="group", width=130),
+        Column("Group", label="group", width=125),
         Column("Known from", label="source", width=100),
-        Column("Tracked", query=info, unit="bool_yes_no", width=80),
+        Column("Tracked", query=info, unit="bool_yes_no", width=75),
         Column(
             "Acknowledged",
-            query=ONE_JOB.metric("acknowledged"),
+            query=ONE_JOB.acknowledgement(),
             unit="none",
             width=120,
             mappings=value_map({"0": ("no", Colour.BUSY), "1": ("yes", Colour.GOOD)}),
@@ -132,9 +132,9 @@ def _counts_over_time() -> Drawn:
 
 
 def _time_left() -> Drawn:
-    estimate = f"max({_COURSE.estimated_end()}) - time() > 0"
+    estimate = f"(max({_COURSE.estimated_end()}) - time() > 0) / 60"
     # Only while it ran: a line from the time range's start would leave the estimate no height.
-    actual = f"min({_moment('finished')} - time() > 0 and time() - {_moment('started')} >= 0)"
+    actual = f"min({_moment('finished')} - time() > 0 and time() - {_moment('started')} >= 0) / 60"
     text = (
         "The time left by the exporter's estimate and, once the job has ended, the time that was really left. A "
         "good estimate lies on the dashed line."
@@ -144,7 +144,8 @@ def _time_left() -> Drawn:
         "Time left: estimate and actual",
         text,
         queries,
-        unit="s",
+        # In seconds, Grafana would write 50,000 of them as 13.9 hours: an axis without a whole number.
+        unit="suffix:min",
         limits=["actual"],
         empty="no exporter told of an estimate or an end",
     )

@@ -89,6 +89,11 @@ class Jobs:
         """Give the jobs of whose end somebody has taken note."""
         return f"({self.metric('acknowledged')} == 1)"
 
+    def acknowledgement(self) -> str:
+        """Give of each bad end whether somebody has taken note of it, 1 or 0; a whole end asks nobody to."""
+        bad = f"({self.in_state('FAILED')} or {self.left_behind()})"
+        return f"({self.metric('acknowledged')} and on ({KEY}) {bad})"
+
     def info(self) -> str:
         """Give the info metric at the range's end, always 1, one series a job even where replicas' settings differ.
 
@@ -126,8 +131,12 @@ class Jobs:
         return self.passing("estimated_completion_timestamp_seconds")
 
     def estimated_pace(self) -> str:
-        """Give the records a second that the estimated end rests on."""
-        return f"{self.metric('not_updated_records')} / ({self.estimated_end()} - time() > 0)"
+        """Give the records a second that the estimated end rests on.
+
+        It was estimated at the last good report: what is left until now says nothing while no poll comes in between.
+        """
+        ahead = f"({self.estimated_end()} - {self.metric('last_report_timestamp_seconds')} > 0)"
+        return f"{self.metric('not_updated_records')} / {ahead}"
 
     def measured_pace(self, count: str) -> str:
         """Give by how much one of the counts grew in a second."""

@@ -15,6 +15,7 @@ from dashboards.palette import Colour, Steps, thresholds
 from dashboards.queries import DATA_SOURCE, Query, at_end, over_time
 
 _TIMELINE_POINTS = 200
+_NAME_PIXELS = 14
 
 Drawn: TypeAlias = stat.Panel | timeseries.Panel | statetimeline.Panel | heatmap.Panel | table.Panel
 
@@ -33,17 +34,23 @@ def number(
     *,
     unit: str = "locale",
     empty: str = "none",
-    base: Colour = Colour.BUSY,
-    steps: Steps = (),
+    base: Colour = Colour.WAITING,
+    steps: Steps = ((0, Colour.BUSY),),
     mappings: list[models.ValueMapping] | None = None,
 ) -> stat.Panel:
-    """Draw the numbers at the end of the time range. A query's own colour counts from 1 on: 0 is grey."""
+    """Draw the numbers at the end of the time range.
+
+    The base is the colour of the text that stands there without a value. A query's own colour counts from 1 on: 0 is
+    grey.
+    """
     panel = describe(stat.Panel(), title, description, unit, empty).targets([*at_end(queries)])
     panel.reduce_options(common.ReduceDataOptions().values(False).fields("").calcs(["lastNotNull"]))
     panel.color_mode(common_models.BigValueColorMode.VALUE).graph_mode(common_models.BigValueGraphMode.NONE)
     panel.text_mode(
         common_models.BigValueTextMode.VALUE_AND_NAME if len(queries) > 1 else common_models.BigValueTextMode.AUTO
     )
+    # Else the names of several accounts become too small to read.
+    panel.text(common.VizTextDisplayOptions().title_size(_NAME_PIXELS))
     panel.orientation(common_models.VizOrientation.AUTO).thresholds(thresholds(base, steps)).mappings(mappings or [])
     if unit == "locale":
         # Counts are whole, but increase() extrapolates. Not for lines: their axes would say `empty` at each half.
@@ -63,6 +70,7 @@ def lines(
     unit: str,
     empty: str = "no data in this time range",
     stacked: bool = False,
+    total: Query | None = None,
     colours: Mapping[str, Colour] = MappingProxyType({}),
     kinds: Mapping[str, Colour] = MappingProxyType({}),
     limits: Iterable[str] = (),
@@ -71,13 +79,21 @@ def lines(
     """Draw values over time.
 
     `colours` gives those of series by name, beside the queries' own, `kinds` by regular expressions that match whole
-    names. `limits` names the series that bound the others, drawn dashed and unfilled.
+    names. `limits` names the series that bound the others, by such an expression, drawn dashed and unfilled. So is the
+    `total` of stacked ones, which tells 0 from nothing.
     """
+    if total:
+        queries, limits = [*queries, total], [*limits, total.legend]
     panel = describe(timeseries.Panel(), title, description, unit, empty).targets([*over_time(queries)])
-    panel.min(0).fill_opacity(40 if stacked else 8).line_width(2).show_points(common_models.VisibilityMode.AUTO)
+    # Stacked areas have no edge: that of a series at 0 would lie on the one below, in a colour that means something.
+    panel.min(0).fill_opacity(70 if stacked else 8).line_width(0 if stacked else 2)
+    panel.show_points(common_models.VisibilityMode.AUTO)
     panel.legend(_legend()).tooltip(_tooltip())
     if top is not None:
         panel.max(top)
+    if unit == "locale":
+        # Else an axis on which nothing was counted runs to 100.
+        panel.axis_soft_max(1)
     if stacked:
         panel.stacking(common.StackingConfig().mode(common_models.StackingMode.NORMAL).group("A"))
     own = {query.legend: query.colour for query in queries if query.colour}
@@ -85,8 +101,8 @@ def lines(
         panel.override_by_regexp(f"/^({pattern})$/", [_fixed(colour)])
     for name, colour in {**colours, **own}.items():
         panel.override_by_name(name, [_fixed(colour)])
-    for name in limits:
-        panel.override_by_name(name, [*_limit_style()])
+    for pattern in limits:
+        panel.override_by_regexp(f"/^({pattern})$/", [*_limit_style()])
     return panel
 
 
@@ -136,5 +152,6 @@ def _tooltip() -> common.VizTooltipOptions:
 
 def _limit_style() -> Iterable[models.DynamicConfigValue]:
     yield models.DynamicConfigValue(id_val="custom.lineStyle", value={"fill": "dash", "dash": [10, 10]})
+    yield models.DynamicConfigValue(id_val="custom.lineWidth", value=2)
     yield models.DynamicConfigValue(id_val="custom.fillOpacity", value=0)
     yield models.DynamicConfigValue(id_val="custom.stacking", value={"mode": "none"})

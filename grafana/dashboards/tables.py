@@ -13,7 +13,8 @@ from dashboards.panels import describe
 from dashboards.queries import REF_IDS, Query, at_end
 
 MOST_ROWS = 1_000
-
+_WORDS = {"none", "bool_yes_no"}
+"""The units of numbers that are shown as words."""
 
 GAUGE = common_models.TableBarGaugeCellOptions(
     mode=common_models.BarGaugeDisplayMode.BASIC, value_display_mode=common_models.BarGaugeValueMode.TEXT
@@ -36,6 +37,7 @@ class Column:
     base: Colour = Colour.BUSY
     steps: Steps = ()
     top: float | None = None
+    decimals: int | None = None
     mappings: list[models.ValueMapping] = field(default_factory=list)
     links: Sequence[dict[str, object]] = ()
 
@@ -89,6 +91,11 @@ def _properties(column: Column) -> Iterable[models.DynamicConfigValue]:
     yield models.DynamicConfigValue(id_val="thresholds", value=thresholds(column.base, column.steps).build())
     # Else a cell without a value would say what the empty table says.
     yield models.DynamicConfigValue(id_val="noValue", value="-")
+    if column.unit in _WORDS:
+        # Grafana puts a number to the right, also one that a word stands for.
+        yield models.DynamicConfigValue(id_val="custom.align", value="left")
+    if column.decimals is not None:
+        yield models.DynamicConfigValue(id_val="decimals", value=column.decimals)
     if column.width:
         yield models.DynamicConfigValue(id_val="custom.width", value=column.width)
     if column.least:

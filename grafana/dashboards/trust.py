@@ -14,7 +14,7 @@ from dashboards.queries import Query
 from dashboards.tables import COLOURED, COLOURED_TEXT, GAUGE, Column, rows
 
 NO_EXPORTER = "no exporter answers"
-_REMEMBERED, _REMEMBERED_SECONDS = "3d", 3 * 86_400
+_REMEMBERED, REMEMBERED_SECONDS = "3d", 3 * 86_400
 _OWNER = "cluster, namespace, account"
 _INFO = f"zoho_crm_account_info{{{OF_ACCOUNT}}}"
 _BUILD = f"zoho_mass_update_exporter_build_info{{{OF_TARGET}}}"
@@ -41,7 +41,7 @@ def section() -> Section:
 def lost() -> str:
     """Give the seconds for which accounts have had no exporter, by owner; a nameless one where there never was any."""
     age = f"(time() - {_last_scraped()}) unless on ({_OWNER}) {_INFO}"
-    never = f"vector({_REMEMBERED_SECONDS}) unless on () last_over_time({_INFO}[{_REMEMBERED}])"
+    never = f"vector({REMEMBERED_SECONDS}) unless on () last_over_time({_INFO}[{_REMEMBERED}])"
     return f"({age} or ({never}))"
 
 
@@ -93,7 +93,6 @@ def _exporters() -> Drawn:
 def _last_scrape() -> Drawn:
     text = "How long ago an exporter last answered Prometheus: what is shown is as old as that, or older."
     age = f"min(time() - {_last_scraped()})"
-    # Without a value the base colours the text.
     steps = ((0, Colour.GOOD), (150, Colour.WARNING), (600, Colour.BAD))
     return number("Last scrape", text, [Query(age)], unit="s", empty="never", base=Colour.BAD, steps=steps)
 
@@ -103,7 +102,7 @@ def _accounts() -> Drawn:
         Column("What is shown", query=_verdict(), unit="none", width=180, cell=COLOURED, mappings=value_map(_VERDICTS)),
         Column("Account", label="account", least=110),
         Column("Cluster", label="cluster", width=110),
-        Column("Namespace", label="namespace", width=110),
+        Column("Namespace", label="namespace", width=130),
         Column(
             "Last scrape",
             query=f"time() - {_last_scraped()}",
@@ -119,7 +118,15 @@ def _accounts() -> Drawn:
             unit="dateTimeFromNow",
             width=145,
         ),
-        Column("Budget used", query=_used(), unit="percentunit", width=130, cell=GAUGE, top=1),
+        Column(
+            "Budget used",
+            query=_used(),
+            unit="percentunit",
+            width=130,
+            cell=GAUGE,
+            top=1,
+            steps=((0.5, Colour.WARNING), (0.9, Colour.BAD)),
+        ),
         Column("Credits left", query=_account("zoho_crm_api_credits_remaining", "min"), unit="locale", width=100),
     )
     text = (

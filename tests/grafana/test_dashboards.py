@@ -9,6 +9,8 @@ from dashboard_files import ALL_PANELS, ASKS, DASHBOARDS, FOLDER, PANEL_IDS, Ask
 from dashboards.document import document
 from dashboards.every import DASHBOARDS as BUILDERS
 
+from exporter.jobs.table import Drop
+from exporter.model import JobSource
 from exporter.zoho.codes import LABEL_VALUES
 from exporter.zoho.oauth import REASONS
 
@@ -191,6 +193,60 @@ def test_names_fit_beside_the_other_columns() -> None:
     }
     assert widths["Job"] >= 200
     assert sum(width for title, width in widths.items() if title != "Job id") <= 1_560
+
+
+@every_panel
+def test_times_fit_their_columns(name: str, panel: dict[str, Any]) -> None:
+    """A time stands to the right: cut at its left, 12 hours would read 2 hours."""
+    least = {"s": 80, "dateTimeFromNow": 125}
+    properties = [
+        {item["id"]: item["value"] for item in override["properties"]} for override in panel["fieldConfig"]["overrides"]
+    ]
+    columns = [column for column in properties if column.get("unit") in least and panel["type"] == "table"]
+    assert all(column["custom.width"] >= least[column["unit"]] for column in columns), name
+
+
+@every_panel
+def test_words_stand_left(name: str, panel: dict[str, Any]) -> None:
+    """Words that stand for numbers are words: to the right they run into the next column's."""
+    columns = [
+        {item["id"]: item["value"] for item in override["properties"]} for override in panel["fieldConfig"]["overrides"]
+    ]
+    words = [column for column in columns if column.get("unit") in {"none", "bool_yes_no"}]
+    assert all(column["custom.align"] == "left" for column in words), name
+
+
+@every_panel
+def test_numbers_can_be_read(name: str, panel: dict[str, Any]) -> None:
+    """Each name stands above its number and keeps its size; no text for a missing number looks like one."""
+    if panel["type"] == "stat":
+        assert panel["options"]["wideLayout"] is False, name
+        assert panel["options"]["text"] == {"titleSize": 14}
+        assert panel["fieldConfig"]["defaults"]["thresholds"]["steps"][0]["color"] in {"#999999", "#D55E00"}
+
+
+@every_panel
+def test_stacked_areas_have_no_edge(name: str, panel: dict[str, Any]) -> None:
+    """The edge of what is 0 would lie on the area below, as failures on a job without any; the total has a line."""
+    custom = panel["fieldConfig"]["defaults"].get("custom", {})
+    if custom.get("stacking", {}).get("mode") == "normal" and panel["title"] != "Jobs by state, over time":
+        drawn = [
+            override["matcher"]["options"].strip("/")
+            for override in panel["fieldConfig"]["overrides"]
+            if {"id": "custom.lineWidth", "value": 2} in override["properties"]
+        ]
+        assert custom["lineWidth"] == 0, name
+        assert [target for target in panel["targets"] if re.search(drawn[0], target["legendFormat"])]
+
+
+@pytest.mark.parametrize(
+    ("title", "values"), [("Jobs dropped", Drop), ("Tracked jobs", JobSource)], ids=["reasons", "sources"]
+)
+def test_each_value_has_a_colour(title: str, values: type[Drop | JobSource]) -> None:
+    """No reason and no source is left to Grafana's own colours, which mean nothing here."""
+    [panel] = [panel for panel in panels("zoho-crm-api") if panel["title"] == title]
+    matchers = [override["matcher"] for override in panel["fieldConfig"]["overrides"]]
+    assert set(values) <= {matcher["options"] for matcher in matchers if matcher["id"] == "byName"}
 
 
 @every_dashboard

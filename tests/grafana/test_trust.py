@@ -2,11 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from computed import Samples, Series, complaints
 from dashboard_files import ALL_PANELS, ASKS, PANEL_IDS
 from programs import Program
+
+from exporter.metrics.families import table
 
 AWAY = "1x110 stale"
 """There until ten minutes before the moment that is looked at."""
@@ -118,7 +121,19 @@ CASES = [
     pytest.param(ATTENTION, FAILED | acknowledged(0), FAILED_ROW, id="a failure stays until it is acknowledged"),
     pytest.param(ATTENTION, FAILED | acknowledged(1), NOTHING, id="and then leaves the list"),
     pytest.param(ATTENTION, LEFT_BEHIND | acknowledged(1), NOTHING, id="a partial one too"),
+    pytest.param(
+        "All jobs H",
+        tracked("RUNNING", not_updated=600)
+        | {
+            f'zoho_mass_update_job_{name}_timestamp_seconds{{{JOB}, instance="a"}}': value
+            for name, value in (("last_report", 7_000), ("estimated_completion", 7_300))
+        },
+        {f"{{{JOB}}}": 2},
+        id="a pace does not grow while no poll comes",
+    ),
     pytest.param("All jobs K", FAILED | acknowledged(1), {f"{{{JOB}}}": 1}, id="the table shows that it was"),
+    pytest.param("All jobs K", LEFT_BEHIND | acknowledged(0), {f"{{{JOB}}}": 0}, id="and that it was not"),
+    pytest.param("All jobs K", WHOLE | acknowledged(0), {}, id="a whole end waits for nobody"),
 ]
 
 
@@ -136,6 +151,17 @@ def test_empty_panel_claims_nothing(name: str, panel: dict[str, object]) -> None
     """A panel without data says that no exporter tells of any, never that all is well: nobody may be there to know."""
     [empty] = re.findall(r"'noValue': '([^'-]+)'", str(panel["fieldConfig"]))[:1]
     assert re.match(r"no exporter (answers|tells|told)|never", empty), name
+
+
+@pytest.mark.parametrize(("name", "panel"), ALL_PANELS, ids=PANEL_IDS)
+def test_panel_of_jobs_alone_blames_no_exporter(name: str, panel: dict[str, Any]) -> None:
+    """What only jobs and their modules tell is missing without a job, though an exporter answers."""
+    of_jobs = {
+        family.name for group in table((), ()) if group.title in {"jobs", "modules"} for family in group.families
+    }
+    asked = {metric for target in panel["targets"] for metric in re.findall(r"zoho_\w+", target["expr"])}
+    told = {re.sub(r"_bucket$", "", metric) for metric in asked}
+    assert told - of_jobs or panel["fieldConfig"]["defaults"]["noValue"] != "no exporter answers", name
 
 
 @pytest.mark.parametrize("dashboard", ["zoho-mass-updates", "zoho-mass-update-job", "zoho-crm-api"])

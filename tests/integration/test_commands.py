@@ -135,7 +135,8 @@ def test_each_command_explains_its_flags(tmp_path: Path, command: object) -> Non
         pytest.param(
             ["check", "zoho.yaml"], 'check: unknown word "zoho.yaml"; did you mean --config.file=', id="a bare file"
         ),
-        pytest.param(["--log.level=loud"], "argument --log.level: invalid choice: 'loud'", id="unknown word"),
+        pytest.param(["check", "--log.level=INFO"], 'did you mean "info"?', id="word"),
+        pytest.param(["--state.path=a", "--state.path=b"], "run: --state.path is given twice", id="twice"),
     ],
 )
 def test_wrong_arguments_are_refused(tmp_path: Path, arguments: list[str], said: str) -> None:

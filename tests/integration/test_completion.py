@@ -22,7 +22,7 @@ PRESSED = {
     "print com\t--shell=z\t": ["print", "completion", "--shell=zsh"],
     "run --web.config.file cert\tweb\t": ["run", "--web.config.file", "certificates/web.yml"],
     "plan --liv\t": ["plan", "--liv"],
-    "init --output=a\\ \t": ["init", "--output=a name.yaml"],
+    "init --config.file=a\\ \t": ["init", "--config.file=a name.yaml"],
 }
 """What is typed after the program's name, and the words that come of it."""
 SHELLS = {

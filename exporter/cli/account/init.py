@@ -37,7 +37,7 @@ def execute(options: Namespace) -> int:
     Raises:
         ExporterError: it can't be written, or something is there.
     """
-    file = Path(options.output or DEFAULT_FILE)
+    file = Path(options.config_file or DEFAULT_FILE)
     _write(file, commented_settings(file), is_forced=bool(options.force))
     sys.stdout.write(f"""\
 {file} is written: fill in what stands in < >, and put the secrets into the files that it names. Then:
@@ -101,7 +101,7 @@ def _write(file: Path, text: str, *, is_forced: bool) -> None:
         with file.open("w" if is_forced else "x", encoding="utf-8") as stream:
             stream.write(text)
     except FileExistsError as error:
-        raise ExporterError(f"{file} is there: name another by --output, or write over it by --force") from error
+        raise ExporterError(f"{file} is there: name another by --config.file, or write over it by --force") from error
     except FileNotFoundError as error:
         raise ExporterError(f"{file}: its directory does not exist: make it first") from error
     except OSError as error:

@@ -58,6 +58,7 @@ To point the exporter at it:
   export ZOHO_REFRESH_TOKEN={scenario.refresh_token}
   export ZOHO_JOBS={jobs}
 
+Its API console, for a login without these secrets: {url}/console
 What it has served: curl {url}/__control__/stats
 How to make things go wrong: {DOCS_URL}/docs/simulator.md
 """

@@ -320,7 +320,7 @@ class LogSettings(Section):
     level: Annotated[LogLevel, choice(LOG_LEVELS)] = LOG_LEVEL
     """Least severe line to log."""
     format: Annotated[LogFormat, choice(LOG_FORMATS)] = LOG_FORMAT
-    """How a line is written: for people or for machines."""
+    """How a line is written; `auto` is short and coloured in a terminal, where a person sees it, and else logfmt."""
 
 
 class Settings(Section):

@@ -158,6 +158,8 @@ def test_scarce_credits_stretch_in_order(pressure: float, stretched: set[str]) -
         pytest.param(waited(JobState.SCHEDULED, 10), [15, 15, 3600, 3600, 3600], id="scheduled"),
         pytest.param(waited(JobState.QUEUED, 10), [15, 15, 3600, 3600, 3600], id="queued"),
         pytest.param(paced(4000), [120, 120, 120, 3600, 3600], id="slow"),
+        pytest.param(waited(JobState.RUNNING, 270.4), [67.6, 67.6, 67.6, 3600, 3600], id="just slow"),
+        pytest.param(waited(JobState.RUNNING, 270), [67.5, 67.5, 67.5, 67.5, 3600], id="just fast"),
         pytest.param(paced(20), [15, 15, 15, 15, 3600], id="fast"),
     ],
 )
@@ -236,11 +238,19 @@ def test_constant_schedule_polls_at_one_interval() -> None:
         assert constant.next_poll_at(job, 1.0) == NOW + 3
 
 
+@pytest.mark.parametrize(("seconds", "is_due"), [(0.89, False), (0.9, True)])
+def test_a_short_interval_has_a_tenth_of_it_as_slack(seconds: float, *, is_due: bool) -> None:
+    """Half a second would be too much of it."""
+    constant = constant_schedule(1)
+    assert constant.is_due(polled(schedule=constant), NOW + seconds, PLENTY) is is_due
+
+
 def test_constant_zero_polls_at_each_scrape_until_credits_are_scarce() -> None:
     """Without an interval there is still something to stretch."""
     constant = constant_schedule(0)
     job = polled(schedule=constant)
     assert constant.is_due(job, NOW, PLENTY)
+    assert constant.due_at(job, 0.875) == NOW + 60
     assert constant.due_at(job, 1.0) == NOW + 3600
 
 

@@ -172,6 +172,14 @@ def test_a_booking_lets_go_of_what_is_back() -> None:
     assert ledger.changes() == {1000: 0, 2441: 1}
 
 
+def test_a_call_that_was_expected_is_kept_once() -> None:
+    """Two were expected and one has come: that are two, not three."""
+    ledger = Ledger({})
+    ledger.expect(60_000, 2)
+    ledger.add(60_000)
+    assert ledger.changes() == {0: 0, 1000: 2}
+
+
 def within_a_day(times: list[float], end: float) -> int:
     """Count what happened in the 24 hours before a moment, and at it."""
     return sum(end - DAY < at <= end for at in times)

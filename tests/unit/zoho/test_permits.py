@@ -698,6 +698,13 @@ def test_an_error_in_what_is_made_of_a_poll_gives_up_its_claim(scene: Scene) -> 
     assert scene.account.used() == 1
 
 
+def test_a_single_call_that_is_expected_is_booked_beforehand() -> None:
+    """As many are."""
+    scene = Scene()
+    scene.permits.expect(1)
+    assert scene.account.booked() == 1
+
+
 def test_expected_calls_share_one_booking(scene: Scene) -> None:
     """They are booked before the first, and no poll books again."""
     scene.permits.expect(3)

@@ -101,20 +101,20 @@ def test_lines_are_not_too_long_for_a_terminal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "is_forced", "told"),
+    ("file", "is_forced", "told"),
     [
         pytest.param(
-            None, None, "zoho.yaml is there: name another by --output, or write over it by --force", id="there"
+            None, None, "zoho.yaml is there: name another by --config.file, or write over it by --force", id="there"
         ),
         pytest.param("no/zoho.yaml", None, "no/zoho.yaml: its directory does not exist", id="no directory"),
         pytest.param(".", "true", ". can't be written: Is a directory", id="directory"),
     ],
 )
-def test_nothing_is_overwritten_by_mistake(here: Path, output: str | None, is_forced: str | None, told: str) -> None:
+def test_nothing_is_overwritten_by_mistake(here: Path, file: str | None, is_forced: str | None, told: str) -> None:
     """What is there stays, and the way out is said."""
     (here / "zoho.yaml").write_text("mine")
     with pytest.raises(ExporterError, match=re.escape(told)):
-        execute(Namespace(output=output, force=is_forced))
+        execute(Namespace(config_file=file, force=is_forced))
     assert (here / "zoho.yaml").read_text() == "mine"
 
 
@@ -122,6 +122,6 @@ def test_file_is_overwritten_on_purpose(here: Path) -> None:
     """Or written elsewhere."""
     (here / "zoho.yaml").write_text("mine")
     assert main(["init", "--force"]) == 0
-    assert main(["init", "--output=other.yaml"]) == 0
+    assert main(["init", "--config.file=other.yaml"]) == 0
     written, other = ((here / name).read_text() for name in ("zoho.yaml", "other.yaml"))
     assert written == other.replace("other.yaml", "zoho.yaml")
