@@ -49,7 +49,7 @@ FLAGS = {
     "log.level": _setting(tuple(LOG_LEVELS), "least severe event to log (default {})", LOG_LEVEL),
     "log.format": _setting(
         LOG_FORMATS,
-        "one line per event: short where a person sees it and else logfmt (auto, the default), logfmt, or JSON",
+        "one line per event: auto is short and coloured in a terminal, and else logfmt (default {})",
         LOG_FORMAT,
     ),
     "account": Flag("NAME", "name of the account; {}"),
