@@ -10,11 +10,11 @@ from prometheus_client.openmetrics.exposition import generate_latest
 
 from exporter.metrics.families import Family, Labels, spread, table
 from exporter.metrics.page import Families
-from exporter.model import JobReport, Observation, TrackedJob
+from exporter.model import Distribution, JobReport, Observation, TrackedJob
 
 REPEAT_SECONDS = 240.0
 """How often it is told that nothing has changed: Prometheus takes a series for gone after five minutes."""
-_MOST_REPEATS = 10_000
+_MOST_REPEATS = 3_000
 """Of one observation: a clock that was wrong once makes no endless page."""
 _NAMES = {
     f"zoho_mass_update_job_{name}"
@@ -32,7 +32,8 @@ def render_history(jobs: Collection[TrackedJob]) -> bytes:
     group, *_ = table(job_labels, ())
     seen = [list(_moments(job)) for job in jobs]
     told = [family for family in group.families if family.name in _NAMES]
-    return generate_latest(Families(_metric(family, group.labels, seen) for family in told))
+    page: bytes = generate_latest(Families(_metric(family, group.labels, seen) for family in told))
+    return page
 
 
 def _metric(family: Family[TrackedJob], identity: Labels, seen: Collection[Seen]) -> GaugeMetricFamily:
@@ -42,7 +43,8 @@ def _metric(family: Family[TrackedJob], identity: Labels, seen: Collection[Seen]
         for at, job in moments:
             key = job.spec.key
             for own, value in spread(family.value(job)):
-                series.setdefault((key.account, key.module, key.job_id, *own), []).append((float(value), at))
+                if not isinstance(value, Distribution):
+                    series.setdefault((key.account, key.module, key.job_id, *own), []).append((float(value), at))
         for labels, points in series.items():
             for number, at in points:
                 metric.add_metric(labels, number, at)

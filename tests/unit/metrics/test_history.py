@@ -104,7 +104,7 @@ def test_each_job_has_its_series() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "samples"), [pytest.param(NOW, 10_001, id="since 1970"), pytest.param(0, 1, id="just now")]
+    ("seconds", "samples"), [pytest.param(NOW, 3_001, id="since 1970"), pytest.param(0, 1, id="just now")]
 )
 def test_clock_that_was_wrong_makes_no_endless_page(seconds: float, samples: int) -> None:
     """However long a thing seems to have lasted, it is told so often at most."""
