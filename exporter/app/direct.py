@@ -80,7 +80,7 @@ class Direct:
         with self._open() as application:
             application.register([JobSpec(key, JobSource.API)])
             if is_first:
-                application.retry_refused()
+                application.make_due(key)
             application.probe(key, time.monotonic() + self._settings.poll_timeout + self._settings.connect_timeout)
             job, self.explained = application.find(key), application.explain(key)
             if job is None:

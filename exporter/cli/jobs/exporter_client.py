@@ -107,9 +107,8 @@ class ExporterClient:
                 f"{self.url}: its certificate is not trusted ({error.verify_message}): {hint}"
             ) from error
         except (OSError, HTTPException) as error:
-            raise NoExporterError(
-                f"no exporter answers at {self.url} ({str(error) or type(error).__name__})"
-            ) from error
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise NoExporterError(f"no exporter answers at {self.url} ({reason})") from error
         finally:
             self._connection.close()
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:

@@ -65,7 +65,8 @@ def line(job: TrackedJob, now: float) -> str:
     """Say how a job is at a time."""
     done = share(*done) if (done := progress(job.report)) else ""
     state = f"{exact(now)} {job.spec.key} {_state(job, now).plain}"
-    return ", ".join(part for part in (state, done, _counts(job.report), _course(job, now), *_trouble(job)) if part)
+    facts = ", ".join(part for part in (state, done, _counts(job.report), _course(job, now)) if part)
+    return " ".join((f"{facts}.", *_trouble(job))) if job.failure else facts
 
 
 def table(jobs: Iterable[TrackedJob], now: float, console: Console) -> Table:

@@ -23,7 +23,7 @@ from exporter.cli.jobs.shown import block, is_live, line, open_console
 from exporter.files import refused
 from exporter.model import JobReport, PollFailure, TrackedJob
 
-REFRESHES_A_SECOND = 4
+REFRESHES_A_SECOND = 2
 Show = Callable[[TrackedJob], object]
 
 
