@@ -23,7 +23,7 @@ def points(family: Metric, key: JobKey = LEADS, **labels: str) -> list[tuple[flo
     """Give seconds after `NOW`, and values."""
     wanted = {"account": key.account, "module": key.module, "job_id": key.job_id, **labels}
     samples = [sample for sample in family.samples if wanted.items() <= sample.labels.items()]
-    return [(float(sample.timestamp) - NOW, sample.value) for sample in samples]
+    return [(float(str(sample.timestamp)) - NOW, sample.value) for sample in samples]
 
 
 def watched(key: JobKey = LEADS) -> TrackedJob:

@@ -1,6 +1,7 @@
 """`status`: how a job is, and how a script learns it."""
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,6 +153,28 @@ def test_zoho_answers_directly(typed: Typed, zoho: Simulator, name: str) -> None
     status, out, err = typed("status", name, "--direct", "--json")
     assert (status, json.loads(out)["state"]) == (0, "COMPLETED")
     assert err == "Zoho answers, as you wish.\nThis took 1 API credit and 0 access tokens.\n"
+
+
+def test_zoho_answers_where_no_exporter_does(typed: Typed, zoho: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the address that nobody has named."""
+    zoho.set_status("Leads", LEADS.job_id, "FAILED", updated=30, total=50)
+    connect = socket.create_connection
+
+    def refuse(address: tuple[str, int], *more: object, **named: object) -> socket.socket:
+        if address == ("127.0.0.1", 10042):
+            raise ConnectionRefusedError(111, "Connection refused")
+        return connect(address, *more, **named)  # type: ignore[arg-type] # as it came
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.delenv("ZOHO_EXPORTER_URL")
+    status, _, err = typed("status", JOB)
+    assert (status, err) == (
+        3,
+        (
+            "Zoho answers, as no exporter answers at http://127.0.0.1:10042 (Connection refused).\n"
+            "This took 1 API credit and 1 access token.\n"
+        ),
+    )
 
 
 def test_account_that_waits_says_why(typed: Typed, zoho: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
