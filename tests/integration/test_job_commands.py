@@ -22,7 +22,7 @@ def environment(simulator: Simulator, start_exporter: Callable[..., Exporter], t
     simulator.set_status("Deals", DEALS, "RUNNING", updated=10, total=50)
     token = tmp_path / "token"
     token.write_text("swordfish")
-    exporter = start_exporter(jobs=f"Leads/{LEADS}", web__api_token_file=str(token), **every("200ms"))
+    exporter = start_exporter(jobs=f"Leads/{LEADS}", web__api_token_file=str(token), **every("1s"))
     return bare_environment(ZOHO_EXPORTER_URL=exporter.url, ZOHO_EXPORTER_TOKEN_FILE=str(token))
 
 

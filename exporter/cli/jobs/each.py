@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from exporter.cli.command import PROGRAM
 from exporter.cli.jobs.exits import NOT_DONE
-from exporter.cli.jobs.exporter_client import ExporterClient, ExporterRefusedError, NoExporterError, client_of
+from exporter.cli.jobs.exporter_client import ExporterClient, ExporterRefusedError, client_of
 from exporter.cli.jobs.names import read_key
 from exporter.cli.jobs.output import say, write
 from exporter.model import JobKey
@@ -19,6 +19,7 @@ def do_each(options: Namespace, deed: Deed) -> int:
 
     Raises:
         ConfigurationError: a word names no job, or a flag is wrong; nothing is done then.
+        NoExporterError: nobody answers there.
     """
     keys = [read_key(word) for word in options.named_jobs]
     client, status = client_of(options), 0
@@ -28,7 +29,4 @@ def do_each(options: Namespace, deed: Deed) -> int:
         except ExporterRefusedError as error:
             say(f"{PROGRAM}: {error}")
             status = NOT_DONE
-        except NoExporterError as error:
-            say(f"{PROGRAM}: {error}")
-            return NOT_DONE
     return status

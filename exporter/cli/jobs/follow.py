@@ -10,6 +10,8 @@ from exporter.model import TrackedJob
 SHORTEST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
 """Whatever the clocks of two machines say."""
+HELD_SECONDS = 5.0
+"""A poll that is due and was not made is held back by its account: how long can't be told."""
 MOST_MISSES = 20
 MISS_SECONDS = 15.0
 """An exporter that was there may be restarted or moved: so often it is asked again, and so long after each time."""
@@ -52,8 +54,8 @@ class Follower:
         return job
 
     def _wait_seconds(self, job: TrackedJob) -> float:
-        due_at = self.clock() if job.next_poll_at is None else job.next_poll_at
-        return min(max(due_at - self.clock(), SHORTEST_SECONDS), LONGEST_SECONDS)
+        seconds = (job.next_poll_at or 0.0) - self.clock()
+        return min(max(seconds, SHORTEST_SECONDS), LONGEST_SECONDS) if seconds > 0 else HELD_SECONDS
 
     def _looked(self, job: TrackedJob) -> TrackedJob:
         try:

@@ -7,11 +7,9 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
-from exporter.cli.command import PROGRAM
-from exporter.cli.jobs.exits import NOT_DONE
-from exporter.cli.jobs.exporter_client import ExporterRefusedError, NoExporterError, client_of
+from exporter.cli.jobs.exporter_client import client_of
 from exporter.cli.jobs.names import found_key, read_key
-from exporter.cli.jobs.output import say, write, write_csv
+from exporter.cli.jobs.output import write, write_csv
 from exporter.cli.jobs.reading import Shown, job_of
 from exporter.cli.jobs.shown import open_console
 from exporter.model import Observation, TrackedJob
@@ -26,12 +24,7 @@ COLUMNS = (*_IDENTITY, "at", "state", "processed_records", *(f"{count}_records" 
 def execute(options: Namespace) -> int:
     """Ask the exporter, and write what it has seen."""
     key, client = read_key(options.job), client_of(options)
-    try:
-        shown = client.job(found_key(key, client))
-        _write(shown, options.history_format)
-    except (NoExporterError, ExporterRefusedError) as error:
-        say(f"{PROGRAM}: {error}")
-        return NOT_DONE
+    _write(client.job(found_key(key, client)), options.history_format)
     return 0
 
 

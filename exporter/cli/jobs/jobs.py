@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.text import Text
 
 from exporter.cli.command import PROGRAM
-from exporter.cli.jobs.exits import INTERRUPTED, NOT_DONE
-from exporter.cli.jobs.exporter_client import ExporterClient, ExporterRefusedError, NoExporterError, client_of
+from exporter.cli.jobs.exits import INTERRUPTED
+from exporter.cli.jobs.exporter_client import ExporterClient, NoExporterError, client_of
 from exporter.cli.jobs.output import say, write, write_csv
 from exporter.cli.jobs.reading import Shown, job_of
 from exporter.cli.jobs.shown import is_live, line, open_console, table, trouble_of
@@ -41,15 +41,10 @@ def execute(options: Namespace) -> int:
     if options.watch and options.jobs_format not in {None, "table"}:
         raise refused("--watch", "goes together with --format=table alone")
     client = client_of(options)
-    try:
-        if not options.watch:
-            _write(client, options.jobs_format)
-            return 0
-        _watch(client)
-    except (NoExporterError, ExporterRefusedError) as error:
-        say(f"{PROGRAM}: {error}")
-        return NOT_DONE
-    return INTERRUPTED
+    if options.watch:
+        return _watch(client)
+    _write(client, options.jobs_format)
+    return 0
 
 
 def _write(client: ExporterClient, style: str | None) -> None:
@@ -90,7 +85,7 @@ def _summary(jobs: Iterable[TrackedJob], now: float, url: str) -> str:
     return f"{counted(standings.total(), 'job')} at {url}, {told} ({exact(now)})"
 
 
-def _watch(client: ExporterClient) -> None:
+def _watch(client: ExporterClient) -> int:
     """Go on until Ctrl-C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     console = open_console()
@@ -101,7 +96,8 @@ def _watch(client: ExporterClient) -> None:
         else:
             watcher.tell(write)
     except KeyboardInterrupt:
-        return
+        pass
+    return INTERRUPTED
 
 
 @dataclass(slots=True)

@@ -14,8 +14,7 @@ from rich.live import Live
 from exporter.cli.command import PROGRAM
 from exporter.cli.flags import FLAGS
 from exporter.cli.jobs.answerers import Answerer, answering
-from exporter.cli.jobs.exits import INTERRUPTED, NOT_DONE, NOT_ENDED, UNKNOWN, exit_status
-from exporter.cli.jobs.exporter_client import ExporterRefusedError, NoExporterError
+from exporter.cli.jobs.exits import INTERRUPTED, NOT_ENDED, UNKNOWN, exit_status
 from exporter.cli.jobs.follow import Follower
 from exporter.cli.jobs.names import read_key
 from exporter.cli.jobs.output import say, write
@@ -30,14 +29,10 @@ Show = Callable[[TrackedJob], object]
 def execute(options: Namespace) -> int:
     """Ask, show the answer, and go on for as long as is wanted."""
     key, seconds = read_key(options.job), _timeout(options)
-    try:
-        answerer, job = answering(options, key)
-        say(answerer.opening())
-        status = _watched(options, answerer, job, seconds) if options.watch else _shown_once(options, answerer, job)
-        say(answerer.bill())
-    except (NoExporterError, ExporterRefusedError) as error:
-        say(f"{PROGRAM}: {error}")
-        return NOT_DONE
+    answerer, job = answering(options, key)
+    say(answerer.opening())
+    status = _watched(options, answerer, job, seconds) if options.watch else _shown_once(options, answerer, job)
+    say(answerer.bill())
     return status
 
 

@@ -71,10 +71,10 @@ def test_schedule_is_followed() -> None:
 @pytest.mark.parametrize(
     ("next_poll", "seconds"),
     [
-        pytest.param(due(LIVE, -60), 1, id="overdue, or a clock that is behind"),
+        pytest.param(due(LIVE, -60), 5, id="held back, or a clock that is ahead"),
         pytest.param(due(LIVE, 0.2), 1, id="at once"),
-        pytest.param(due(LIVE, 9000), 300, id="far away, or a clock that is ahead"),
-        pytest.param(LIVE, 1, id="not said"),
+        pytest.param(due(LIVE, 9000), 300, id="far away, or a clock that is behind"),
+        pytest.param(LIVE, 5, id="not said"),
     ],
 )
 def test_wait_is_bounded(next_poll: TrackedJob, seconds: float) -> None:
