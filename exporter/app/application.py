@@ -111,7 +111,6 @@ class Application:
             stopwatch=stopwatch,
         )
         self.readiness, self.forget, self.hurry = self._accounts.readiness, self._table.forget, self._refresher.hurry
-        self.retry_refused = self._table.retry_refused
         self._process = None if settings.web.disable_exporter_metrics else PROCESS
         self._writing = WritingTime()
         self._telemetry = Telemetry(__version__, clock())
@@ -189,6 +188,10 @@ class Application:
     def acknowledge(self, key: JobKey, *, is_taken_back: bool = False) -> bool:
         """Keep that somebody has taken note of how a job ended, or that nobody has; say whether it is tracked."""
         return self._table.acknowledge(key, None if is_taken_back else self.now())
+
+    def make_due(self, key: JobKey) -> None:
+        """Have a job polled at the next occasion, because a person asks for it."""
+        self._table.make_due(key, self.now())
 
     def is_kept(self) -> bool:
         """Wait a little until all that is known would outlive a crash, and say whether it would."""

@@ -68,6 +68,8 @@ class Direct:
         name = f"{alias}-{hashlib.sha256(who.encode()).hexdigest()[:12]}.db"
         self._path = (directory or kept.parent / "direct") / name
         self.spent = Spent()
+        self.explained: tuple[str, ...] = ()
+        """Why the job that was last looked at shows what it shows, in sentences."""
 
     def look(self, key: JobKey, *, is_first: bool = True) -> TrackedJob:
         """Ask Zoho for a job if it is due by the schedule, and give what is known of it; a first look always asks.
@@ -78,9 +80,9 @@ class Direct:
         with self._open() as application:
             application.register([JobSpec(key, JobSource.API)])
             if is_first:
-                application.retry_refused()
+                application.make_due(key)
             application.probe(key, time.monotonic() + self._settings.poll_timeout + self._settings.connect_timeout)
-            job = application.find(key)
+            job, self.explained = application.find(key), application.explain(key)
             if job is None:
                 raise refused(key, "was let go of meanwhile by another command: type it again")
             return job

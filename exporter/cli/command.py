@@ -40,7 +40,9 @@ class Command(NamedTuple):
             flag = FLAGS[name]
             shown = flag.help.format(self.defaults.get(name) or flag.default)
             name_or_flag, more = (
-                (name, _reading(flag)) if name in self.words else (flag.typed(name), {"dest": name, **_reading(flag)})
+                (name, _reading(flag) | _MANY[flag.is_repeatable])
+                if name in self.words
+                else (flag.typed(name), {"dest": name, **_reading(flag)})
             )
             parser.add_argument(name_or_flag, help=shown, **more)
 
@@ -51,6 +53,10 @@ class Command(NamedTuple):
             ConfigurationError: what the flags or the settings say is wrong.
         """
         return int(import_module(self.module).execute(options))
+
+
+_MANY: "dict[bool, dict[str, Any]]" = {False: {}, True: {"action": "extend", "nargs": "+"}}
+"""How often a word may stand there: once, or as often as one likes."""
 
 
 def _reading(flag: Flag) -> dict[str, Any]:

@@ -9,6 +9,7 @@ _RUN_FLAGS = (
     *("web.disable_exporter_metrics", "web.external_url", "web.route_prefix"),
     *("web.config_file", "web.max_requests", "state.path", *_LOG),
 )
+_EXPORTER = ("exporter.url", "exporter.token_file", "exporter.user", "exporter.password_file")
 _RUN_DEFAULTS = {"state.path": "below STATE_DIRECTORY, /var/lib or ~/.local/state"}
 
 COMMANDS = (
@@ -95,6 +96,57 @@ COMMANDS = (
         "exporter.cli.account.init",
         ("config_file", "force"),
         defaults={"config_file": "default: zoho.yaml", "force": "the file"},
+    ),
+    Command(
+        "status",
+        "show a job, or follow it to its end",
+        "Show how a job is. The running exporter is asked, and where none answers Zoho, which costs a credit. Exit "
+        "status: 0 completed, 1 not to be had, 2 wrong arguments, 3 failed, 4 completed with records left, 5 unknown, "
+        "6 refused by Zoho, 7 not ended (in time).",
+        "exporter.cli.jobs.status",
+        ("watch", "timeout", "direct", "json", *_EXPORTER, "config_file"),
+        words=("job",),
+    ),
+    Command(
+        "jobs",
+        "list the jobs that the exporter tracks",
+        "List the jobs that the running exporter tracks, those first that need a person. Nothing is asked of Zoho.",
+        "exporter.cli.jobs.jobs",
+        ("watch", "jobs_format", *_EXPORTER),
+    ),
+    Command(
+        "track",
+        "have the exporter track a job",
+        "Have the running exporter track jobs, from its next scrape on. Sent again it does no harm.",
+        "exporter.cli.jobs.track",
+        ("job_name", "group", "label", *_EXPORTER),
+        words=("named_jobs",),
+    ),
+    Command(
+        "untrack",
+        "have the exporter let go of a job",
+        "Have the running exporter let go of jobs; those of its configuration are let go of there.",
+        "exporter.cli.jobs.untrack",
+        _EXPORTER,
+        words=("named_jobs",),
+    ),
+    Command(
+        "ack",
+        "say that you know how a job ended",
+        "Take note of how jobs ended that failed or left records behind: they need no attention any more, and their "
+        "alerts end.",
+        "exporter.cli.jobs.ack",
+        ("undo", *_EXPORTER),
+        words=("named_jobs",),
+    ),
+    Command(
+        "history",
+        "show what was seen of a job",
+        "Show what the running exporter has seen of a job. As OpenMetrics it fills up a Prometheus that was away: "
+        "promtool tsdb create-blocks-from openmetrics.",
+        "exporter.cli.jobs.history",
+        ("history_format", *_EXPORTER),
+        words=("job",),
     ),
 )
 """The first is the default."""

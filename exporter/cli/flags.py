@@ -15,15 +15,23 @@ class Flag(NamedTuple):
     is_setting: bool = False
     """Whether it is a setting, under the same name."""
     is_repeatable: bool = False
+    typed_name: str = ""
+    """How it is typed, where another command has one of this name with other words to choose from."""
 
     def typed(self, name: str) -> str:
         """Give the flag as it is typed."""
         dotted = name.replace("config_file", "config.file").replace("scenario_file", "scenario.file")
-        return f"--{dotted.replace('_', '-')}"
+        return f"--{(self.typed_name or dotted).replace('_', '-')}"
 
 
-def _setting(value: str | tuple[str, ...] | bool, words: str, default: object = "", **more: bool) -> Flag:  # noqa: FBT001
-    return Flag(value, words, default, is_setting=True, **more)
+def _setting(
+    value: str | tuple[str, ...] | bool,  # noqa: FBT001
+    words: str,
+    default: object = "",
+    *,
+    is_repeatable: bool = False,
+) -> Flag:
+    return Flag(value, words, default, is_setting=True, is_repeatable=is_repeatable)
 
 
 FLAGS = {
@@ -86,4 +94,25 @@ FLAGS = {
         "static",
     ),
     "shell": Flag(("bash", "zsh"), "of a completion: whose (default {})", "bash"),
+    "job": Flag("JOB", "ACCOUNT/MODULE/JOB_ID, or MODULE/JOB_ID where there is one account"),
+    "named_jobs": Flag(
+        "JOB", "ACCOUNT/MODULE/JOB_ID, or MODULE/JOB_ID where there is one account; several at once", is_repeatable=True
+    ),
+    "watch": Flag(True, "go on showing what is new; Ctrl-C ends it"),
+    "timeout": Flag("DURATION", "watch no longer than this, such as 30m or 1h30m"),
+    "direct": Flag(True, "ask Zoho rather than the running exporter"),
+    "json": Flag(True, "write it as the exporter's API does; with --watch a line for each change"),
+    "jobs_format": Flag(
+        ("table", "json", "csv"), "for people, or for programs (default {})", "table", typed_name="format"
+    ),
+    "history_format": Flag(
+        ("table", "json", "csv", "openmetrics"),
+        "for people, or for programs (default {})",
+        "table",
+        typed_name="format",
+    ),
+    "job_name": Flag("NAME", "name to show for the job", typed_name="name"),
+    "group": Flag("GROUP", "campaign of several jobs that it belongs to"),
+    "label": Flag("NAME=VALUE", "label that the setting job_labels allows; may be repeated", is_repeatable=True),
+    "undo": Flag(True, "take that back"),
 }

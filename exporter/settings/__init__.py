@@ -16,7 +16,7 @@ from exporter.settings.sections.schema import (
     effective_settings,
     state_file,
 )
-from exporter.settings.sections.values import ListenAddress, format_duration, parse_listen_address
+from exporter.settings.sections.values import ListenAddress, format_duration, parse_duration, parse_listen_address
 from exporter.settings.web_config import read_web_config
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "load_settings",
     "matching",
     "outline",
+    "parse_duration",
     "parse_listen_address",
     "read_sources",
     "read_web_config",

@@ -5,7 +5,7 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -24,11 +24,8 @@ def hear_uvicorn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def open_logs() -> Iterator[Logs]:
-    """Give a function that configures the logs, and what they write; afterwards all is as it was."""
-    root, ours = logging.getLogger(), logging.getLogger("exporter")
-    kept = (root.handlers[:], root.level, ours.level, logging.raiseExceptions)
-    hook = threading.excepthook
+def open_logs(_kept_logs: None) -> Logs:
+    """Give a function that configures the logs, and what they write."""
     redactor = Redactor()
     redactor.know(SECRET)
 
@@ -37,11 +34,7 @@ def open_logs() -> Iterator[Logs]:
         configure_logging(level, log_format, stream, clean=redactor.clean)
         return stream
 
-    yield open_some
-    root.handlers[:], logging.raiseExceptions = kept[0], kept[3]
-    root.setLevel(kept[1])
-    ours.setLevel(kept[2])
-    threading.excepthook = hook
+    return open_some
 
 
 class Terminal(io.StringIO):

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from exporter.defaults import LISTEN_PORT
 from exporter.errors import ExporterError
@@ -75,7 +75,8 @@ class ExporterClient:
 
     def poll(self, key: JobKey) -> None:
         """Have a job polled if it is due."""
-        self._ask("GET", f"/probe?account={quote(key.account)}&module={quote(key.module)}&job_id={quote(key.job_id)}")
+        asked = {"account": key.account, "crm_module": key.module, "job_id": key.job_id}
+        self._ask("GET", f"/probe?{urlencode(asked)}")
 
     def _json(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         text = self._ask(method, path, body)
@@ -106,9 +107,8 @@ class ExporterClient:
                 f"{self.url}: its certificate is not trusted ({error.verify_message}): {hint}"
             ) from error
         except (OSError, HTTPException) as error:
-            raise NoExporterError(
-                f"no exporter answers at {self.url} ({str(error) or type(error).__name__})"
-            ) from error
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise NoExporterError(f"no exporter answers at {self.url} ({reason})") from error
         finally:
             self._connection.close()
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
@@ -156,7 +156,7 @@ def _told(status: int, text: bytes) -> str:
         problem = None
     detail = str(problem.get("detail", "")) if isinstance(problem, dict) else ""
     match status:
-        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if status == HTTPStatus.UNAUTHORIZED or not detail:
             hint = "give the API's token by --exporter.token-file, or --exporter.user and --exporter.password-file"
             return f"it does not let us in (HTTP {status}): {hint}"
         case HTTPStatus.NOT_FOUND if not detail:
