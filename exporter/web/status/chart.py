@@ -96,7 +96,10 @@ class _Frame:
         return round(100 - min(max(10_000 * count // self.top, 0), 10_000) / 100, 2)
 
 
-_COUNTS: tuple[tuple[str, Callable[[Observation], int | None]], ...] = (("processed", lambda one: one.processed),)
+_COUNTS: tuple[tuple[str, Callable[[Observation], int | None]], ...] = (
+    ("processed", lambda one: one.processed),
+    ("failed", lambda one: one.failed),
+)
 """The lines, by what a poll saw; each further count of a poll is one more row."""
 
 

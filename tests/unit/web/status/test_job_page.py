@@ -65,7 +65,7 @@ def test_chart_is_drawn_without_style_or_script() -> None:
     assert reading.named("svg")[0]["aria-label"] == (
         "Records processed: 0 at 2026-09-21 14:13:20 UTC, 22 at 2026-09-21 14:14:35 UTC."
     )
-    assert classes(reading, "path") == ["area processed", "line processed"]
+    assert classes(reading, "path") == ["area processed", "line processed", "area failed", "line failed"]
     assert reading.named("path")[1]["d"] == "M0 100V100H66.67V80H83.33V56H83.33"
     assert "2026-09-21 14:14:20 UTC: Running, 10 processed" in reading.texts
     assert not [tag for tag, attributes in reading.elements if {"style", "src", "onclick"} & set(attributes)]
@@ -75,12 +75,12 @@ def test_chart_is_drawn_without_style_or_script() -> None:
 def test_every_poll_stands_in_a_table() -> None:
     """Its heads are marked as such; a page that is listened to has what the chart shows."""
     reading = read(job())
-    assert [head["scope"] for head in reading.named("th")] == ["col"] * 4 + ["row"] * 3
+    assert [head["scope"] for head in reading.named("th")] == ["col"] * 5 + ["row"] * 3
     start = reading.texts.index("Since the one before")
-    assert reading.texts[start + 1 : start + 13] == [
-        *("2026-09-21 14:13:20", "Scheduled", "0", "\N{EN DASH}"),
-        *("2026-09-21 14:14:20", "Running", "10", "+10 in 1 min"),
-        *("2026-09-21 14:14:35", "Running", "22", "+12 in 15 s"),
+    assert reading.texts[start + 1 : start + 16] == [
+        *("2026-09-21 14:13:20", "Scheduled", "0", "0", "\N{EN DASH}"),
+        *("2026-09-21 14:14:20", "Running", "10", "0", "+10 in 1 min"),
+        *("2026-09-21 14:14:35", "Running", "22", "2", "+12 in 15 s"),
     ]
 
 
