@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test attack lint format check bench bench-credits bench-abuse bench-disk soak mutate golden \
+.PHONY: help demo test attack lint format check bench bench-credits bench-abuse bench-disk bench-cli soak mutate golden \
 	mutate-rules prometheus-3 screenshots manifests lock clean programs dashboards demo-stack test-wheel dist image-test \
 	systemd-test lint-deploy lint-chart
 
@@ -118,6 +118,9 @@ bench-abuse: $(RUN) ## abuse the exporter in ten ways, and scrape it all the whi
 
 bench-disk: $(RUN) ## measure pages and health checks while each write to the state file takes eight seconds; needs gcc
 	@$(BIN)/python benchmarks/slow_disk.py $(ARGS)
+
+bench-cli: $(RUN) ## measure how instant help, version and check feel, against a bare interpreter
+	@$(BIN)/python benchmarks/command_line.py
 
 soak: $(RUN) ## scrape hard for ten minutes, and watch memory, threads and open files; less: ARGS="--minutes 1"
 	@$(BIN)/python benchmarks/soak.py $(ARGS)

@@ -1,9 +1,10 @@
-"""Logs: one line per event on standard error, as logfmt for people or JSON for collectors.
+"""Logs: one line per event on standard error, short for people in a terminal, else logfmt, or JSON for collectors.
 
 Modules use the standard library's loggers and put identities into `extra`; structlog's processors write the line.
 """
 
 import logging
+import re
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -17,7 +18,28 @@ LONGEST_LINE = 8192
 """Characters."""
 _LONGEST_VALUES = (4096, 1024, 256, 64)
 """Characters of each value of a line that would be too long, as many as fit."""
+_PEOPLE = "people"
+_COLOUR = re.compile("\x1b\\[[0-9]+m")
+_RESET, _FAINT = "\x1b[0m", "\x1b[2m"
+_COLOURS = {"debug": _FAINT, "info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
+
+
+def _for_people(_: object, __: str, event: structlog.typing.EventDict) -> str:
+    """Write what happened, when by the clock on the wall, and then the rest, as logfmt. Colours, but no secrets."""
+    rest = {key: value for key, value in event.items() if key not in {"timestamp", "level", "logger", "event"}}
+    colour, level = _COLOURS[event["level"]], event["level"]
+    details = structlog.processors.LogfmtRenderer()(None, "", rest)
+    told = f"{colour}{level:7}{_RESET} {_printable(str(event['event']))}"
+    return f"{_FAINT}{event['timestamp']}{_RESET} {told}" + (f"  {_FAINT}{_printable(details)}{_RESET}" if rest else "")
+
+
+def _printable(text: str) -> str:
+    """Leave nothing that moves a terminal's cursor."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
 _RENDERERS: Mapping[str, structlog.typing.Processor] = {
+    _PEOPLE: _for_people,
     "logfmt": structlog.processors.LogfmtRenderer(
         key_order=["timestamp", "level", "logger", "event"], drop_missing=True
     ),
@@ -26,14 +48,22 @@ _RENDERERS: Mapping[str, structlog.typing.Processor] = {
 
 
 def configure_logging(
-    level: str, log_format: str, stream: TextIO = sys.stderr, *, clean: Callable[[str], str] = str
+    level: str,
+    log_format: str,
+    stream: TextIO = sys.stderr,
+    *,
+    clean: Callable[[str], str] = str,
+    is_coloured: bool = True,
 ) -> None:
     """Send our loggers' events at or above `level` to `stream`, and of others' their errors; nothing else is left.
 
-    `clean` takes secrets out of each line.
+    `clean` takes secrets out of each line. `log_format` is `logfmt`, `json`, or `auto`: short lines for people where
+    the stream is a terminal, coloured unless they do not want that, and logfmt elsewhere.
     """
+    if log_format == "auto":
+        log_format = _PEOPLE if stream.isatty() else "logfmt"
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(_formatter(log_format, clean))
+    handler.setFormatter(_formatter(log_format, clean if is_coloured else lambda line: clean(_COLOUR.sub("", line))))
     # Others' news below an error is about themselves, or what somebody sent them, not about jobs.
     logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)
     logging.getLogger(__package__).setLevel(level.upper())
@@ -52,7 +82,7 @@ def _formatter(log_format: str, clean: Callable[[str], str]) -> logging.Formatte
             structlog.stdlib.add_log_level,
             structlog.stdlib.add_logger_name,
             structlog.stdlib.ExtraAdder(),
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.TimeStamper(*(("%H:%M:%S", False) if log_format == _PEOPLE else ("iso", True))),
         ],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,

@@ -140,11 +140,22 @@ class JobReport:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one good poll saw: when, the state, and the records done so far (`None` where Zoho gave no counts)."""
+    """What one good poll saw: when, the state, the records done so far, and the counts (`None` where Zoho gave none).
+
+    What was seen by an earlier version of the exporter has no count but of the records done.
+    """
 
     at: float
     state: JobState
     processed: int | None
+    failed: int | None = None
+    not_updated: int | None = None
+    total: int | None = None
+
+    @property
+    def updated(self) -> int | None:
+        """The records updated so far."""
+        return None if self.processed is None or self.failed is None else self.processed - self.failed
 
 
 @dataclass(frozen=True, slots=True)

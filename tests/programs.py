@@ -9,7 +9,6 @@ PACKAGES = {
     "bash": "bash",
     "chromium": "chromium",
     "curl": "curl",
-    "dash": "dash",
     "gcc": "gcc libc6-dev",
     "make": "make",
     "openssl": "openssl",
@@ -17,5 +16,6 @@ PACKAGES = {
     "prometheus-alertmanager": "prometheus-alertmanager",
     "promtool": "prometheus",
     "setsid": "util-linux",
+    "zsh": "zsh",
 }
 """Debian's package of each program."""

@@ -23,6 +23,9 @@ Serve = Callable[..., Site]
 """Serves an application; `connections` bounds what clients may take."""
 
 
+Typed = Callable[..., tuple[int, str, str]]
+"""Types a command, and gives its exit status and what it wrote on standard output and error."""
+
 NOWHERE = Path("no such file")
 
 

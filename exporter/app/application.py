@@ -105,7 +105,7 @@ class Application:
         self._refresher = Refresher(
             self._table,
             self._accounts.by_alias,
-            _taken(Schedule, settings),
+            schedule_of(settings),
             clock=clock,
             draw=draw,
             stopwatch=stopwatch,
@@ -189,6 +189,10 @@ class Application:
         """Keep that somebody has taken note of how a job ended, or that nobody has; say whether it is tracked."""
         return self._table.acknowledge(key, None if is_taken_back else self.now())
 
+    def make_due(self, key: JobKey) -> None:
+        """Have a job polled at the next occasion, because a person asks for it."""
+        self._table.make_due(key, self.now())
+
     def is_kept(self) -> bool:
         """Wait a little until all that is known would outlive a crash, and say whether it would."""
         return self._store.wait_kept(KEPT_SECONDS)
@@ -243,7 +247,7 @@ class Application:
         self._told = settings.warnings  # one that goes and comes back is news
         settings = self._held(settings)
         self._table.retention = _taken(Retention, settings)
-        self._refresher.reconfigure(self._accounts.by_alias, _taken(Schedule, settings))
+        self._refresher.reconfigure(self._accounts.by_alias, schedule_of(settings))
         self._use(settings)
         self._table.retry_refused()
 
@@ -322,6 +326,11 @@ def _differing(name: str, settings: Settings, other: Settings) -> Iterator[str]:
 
 def _files_of(problems: Iterable[Problem]) -> set[str]:
     return {re.sub(r":[0-9]+$", "", problem.place) for problem in problems}
+
+
+def schedule_of(settings: Settings) -> Schedule:
+    """Give the schedule that the settings say."""
+    return _taken(Schedule, settings)
 
 
 def _taken(kind: type[_Limits], settings: Settings) -> _Limits:

@@ -14,9 +14,10 @@ from threading import Event, Thread, get_ident
 from exporter import __version__
 from exporter.app.application import GRACE_SECONDS, Application, Load
 from exporter.app.systemd import Service, passed_sockets
+from exporter.defaults import MEMORY
 from exporter.files import Watch, read_secret_file
 from exporter.redactor import Redactor
-from exporter.settings import MEMORY, Settings, read_web_config, state_file
+from exporter.settings import Settings, read_web_config, state_file
 from exporter.state import SqliteStore
 from exporter.web import (
     BearerToken,

@@ -1,19 +1,22 @@
 """The commands a person types: one module each, and this front door that finds the one meant."""
 
 import argparse
+import errno
+import os
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from exporter import DOCS_URL, __version__
-from exporter.cli import check, demo, run, simulate
-from exporter.cli.command import PROGRAM, Command, counted
-from exporter.cli.typos import unknown_command, unknown_words
-from exporter.errors import ConfigurationError
-from exporter.settings import default_of
+from exporter.cli.command import PROGRAM, Command
+from exporter.cli.commands import COMMANDS
+from exporter.defaults import LISTEN_PORT
 
-COMMANDS: tuple[Command, ...] = (run.COMMAND, demo.COMMAND, simulate.COMMAND, check.COMMAND)
-"""In the order of `--help`; the first is the default."""
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+    from exporter.errors import ConfigurationError
 
 _DESCRIPTION = """\
 Prometheus exporter for Zoho CRM mass-update jobs.
@@ -22,12 +25,13 @@ Zoho runs mass updates in the background and says nothing when they fail, stall 
 Zoho for the state of the jobs you name, when Prometheus scrapes it, and shows them as metrics.
 """
 
+_OUTPUT_IS_LOST = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EDQUOT}
 _DOCUMENTATION = f"documentation: {DOCS_URL}/docs/README.md"
 _EPILOG = f"""\
 examples:
   {PROGRAM} demo                           watch made-up jobs; needs no Zoho account
   {PROGRAM} check --config.file=zoho.yaml  is this configuration right?
-  {PROGRAM} --config.file=zoho.yaml        serve metrics on {default_of("web.listen_address")}
+  {PROGRAM} --config.file=zoho.yaml        serve metrics on :{LISTEN_PORT}
 
 One account needs no file: set ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_REFRESH_TOKEN, ZOHO_DATA_CENTER and ZOHO_JOBS.
 '{PROGRAM} COMMAND --help' tells the flags of another command.
@@ -43,15 +47,42 @@ class _Parser(argparse.ArgumentParser):
         """End with status 2."""
         self.exit(2, f"{self.prog}: {message}\n'{self.prog} --help' tells what there is.\n")
 
+    def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ANN401 - argparse's own signature
+        """Write what was asked for; argparse keeps silent where that fails."""
+        if file is sys.stdout:
+            sys.stdout.write(message)
+        else:
+            super()._print_message(message, file)
 
-def main(arguments: Sequence[str]) -> int:
+
+def main(arguments: "Sequence[str]") -> int:
     """Run a command and give its exit status: 2 when the arguments or the configuration are wrong."""
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in _OUTPUT_IS_LOST:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to flush must not fail again
+        if error.errno != errno.EPIPE:  # whoever reads no further needs no word
+            sys.stderr.write(f"{PROGRAM}: the output can't be written: {error.strerror}\n")
+        return 1
+
+
+def _run(arguments: "Sequence[str]") -> int:
     options = _parsed(arguments)
+    from exporter.errors import ConfigurationError, ExporterError  # noqa: PLC0415 - help needs nothing of ours
+
     try:
         return int(options.command.execute(options))
     except ConfigurationError as error:
         sys.stderr.write(_complaint(error))
         return 2
+    except ExporterError as error:
+        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        return 1
 
 
 def create_parser() -> argparse.ArgumentParser:
@@ -87,27 +118,35 @@ def _add(command: Command, commands: "argparse._SubParsersAction[_Parser]") -> N
     parser.set_defaults(command=command, refuse=parser.error)
 
 
-def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+def _parsed(arguments: "Sequence[str]") -> argparse.Namespace:
     """Read the arguments, or end with status 2 and say what was probably meant."""
     parser = create_parser()
-    flags = {command.name: command.flag_names for command in COMMANDS}
     words = _with_command(arguments)
-    if not words[0].startswith("-") and words[0] not in flags:
-        parser.error(unknown_command(words[0], flags))
+    if not words[0].startswith("-") and words[0] not in {command.name for command in COMMANDS}:
+        parser.error(_typos().unknown_command(words[0], _flags()))
     options, unknown = parser.parse_known_args(words)
     if unknown:
-        options.refuse(unknown_words(options.command.name, unknown, flags))
+        options.refuse(_typos().unknown_words(options.command.name, unknown, _flags()))
     return options
 
 
-def _with_command(arguments: Sequence[str]) -> list[str]:
+def _typos() -> "ModuleType":
+    return import_module("exporter.cli.typos")  # it loads what only a mistake needs
+
+
+def _flags() -> dict[str, tuple[str, ...]]:
+    return {command.name: command.flag_names for command in COMMANDS}
+
+
+def _with_command(arguments: "Sequence[str]") -> list[str]:
     """Put in the default command where none is named: the first word names it, or is a flag of the default's."""
     first = arguments[0] if arguments else "--"
     is_flag = first.startswith("-") and first not in {"-h", "--help", "--version"}
     return [COMMANDS[0].name, *arguments] if is_flag or not arguments else list(arguments)
 
 
-def _complaint(error: ConfigurationError) -> str:
-    title = f"{PROGRAM}: {counted(len(error.problems), 'problem')} in the configuration:\n"
+def _complaint(error: "ConfigurationError") -> str:
+    count = len(error.problems)
+    title = f"{PROGRAM}: {count} problem{'' if count == 1 else 's'} in the configuration:\n"
     hints = "".join(f"warning: {warning}\n" for warning in error.warnings)
     return title + "".join(f"  {problem}\n" for problem in error.problems) + hints

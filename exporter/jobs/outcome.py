@@ -19,7 +19,7 @@ def note_report(job: TrackedJob, report: JobReport, polled_at: float) -> Tracked
         failure=None,
         failures_in_a_row=0,
         counted=_counted(job, report),
-        history=remember(job.history, Observation(polled_at, report.state, _processed(report))),
+        history=remember(job.history, _observation(report, polled_at)),
         progressed_at=polled_at if has_progressed else job.progressed_at,
         started_at=job.started_at or (polled_at if report.state is JobState.RUNNING else None),
         finished_at=job.finished_at or (polled_at if report.state.is_terminal else None),
@@ -68,5 +68,6 @@ def _counted(job: TrackedJob, report: JobReport) -> Mapping[str, int]:
     return {outcome: max(job.counted.get(outcome, 0), count or 0) for outcome, count in told.items()}
 
 
-def _processed(report: JobReport) -> int | None:
-    return None if report.updated is None or report.failed is None else report.updated + report.failed
+def _observation(report: JobReport, at: float) -> Observation:
+    processed = None if report.updated is None or report.failed is None else report.updated + report.failed
+    return Observation(at, report.state, processed, report.failed, report.not_updated, report.total)

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 from typing import TypeGuard
 
@@ -39,7 +39,7 @@ def remember(history: tuple[Observation, ...], observation: Observation) -> tupl
     What lies at or after the observation was seen by a clock that has been set back since, and is forgotten.
     """
     past = tuple(known for known in history if known.at < observation.at)
-    if past and (past[-1].state, past[-1].processed) == (observation.state, observation.processed):
+    if past and replace(past[-1], at=observation.at) == observation:
         return past
     return _thin((*past, observation))
 
@@ -77,6 +77,8 @@ def _recent_points(history: tuple[Observation, ...]) -> list[Point]:
     for at, done in _run(history):
         if _reach(points, RECENT_OBSERVATIONS) or (points and (at >= points[-1][0] or done > points[-1][1])):
             break
+        if points and done == points[-1][1]:
+            points.pop()  # only another count changed then: the records have been done since before
         points.append((at, done))
     return points[::-1]
 

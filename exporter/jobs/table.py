@@ -195,6 +195,15 @@ class JobTable:
                 account = self._store.account(job.spec.key.account)
                 account.change(job.spec.key, lambda refused: replace(refused, next_poll_at=refused.polled_at))
 
+    def make_due(self, key: JobKey, now: float) -> None:
+        """Make one job due, because a person asks for it; but not before Zoho lets it be asked for again."""
+
+        def due(job: TrackedJob) -> TrackedJob:
+            is_held = job.failure is not None and now < (job.failure.retry_at or 0.0)
+            return job if is_held or job.is_terminal else replace(job, next_poll_at=job.polled_at)
+
+        self._store.account(key.account).change(key, due)
+
     def dropped(self) -> dict[str, int]:
         """Give the number of jobs let go or not taken in, by reason."""
         with self._lock:

@@ -1,8 +1,9 @@
 """What we expose: the table of families, the pages rendered from it, and our own readings."""
 
 from exporter.metrics.families import JOBS, PROBED, SCRAPED, table
+from exporter.metrics.history import render_history
 from exporter.metrics.page import PROCESS, render
 from exporter.metrics.telemetry import Telemetry
 from exporter.model import Page
 
-__all__ = ["JOBS", "PROBED", "PROCESS", "SCRAPED", "Page", "Telemetry", "render", "table"]
+__all__ = ["JOBS", "PROBED", "PROCESS", "SCRAPED", "Page", "Telemetry", "render", "render_history", "table"]

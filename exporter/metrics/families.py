@@ -82,7 +82,7 @@ class Group(Generic[Subject]):
     def samples(self, family: Family[Subject], snapshot: Snapshot) -> Iterator[tuple[Labels, Value]]:
         """Give a family's samples of the whole snapshot, with the values of all labels."""
         for identity, subject in self.subjects(snapshot):
-            for labels, value in _spread(family.value(subject)):
+            for labels, value in spread(family.value(subject)):
                 yield (*identity, *labels), value if isinstance(value, Distribution) else float(value)
 
 
@@ -95,7 +95,8 @@ class Share:
     name: str = ""
 
 
-def _spread(given: Given) -> Iterator[tuple[Labels, Value]]:
+def spread(given: Given) -> Iterator[tuple[Labels, Value]]:
+    """Give the samples that a row's value stands for, each with the values of the row's own labels."""
     if given is None:
         return
     if isinstance(given, int | float | Distribution):

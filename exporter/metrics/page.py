@@ -37,16 +37,17 @@ def render(
     chosen = (group for group in groups if group.title in titles)
     own = (_metric(group, family, snapshot) for group in chosen for family in group.families)
     own_process = process.collect() if process and EXPORTER in titles else ()
-    return Page(content_type, encode(_Families(map(_with_unit, chain(own, own_process)))))
+    return Page(content_type, encode(Families(map(_with_unit, chain(own, own_process)))))
 
 
-class _Families(Collector):
+class Families(Collector):
     """Gives families to the client's encoder, once: made anew for each page, so nothing dead lives on."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = metrics
 
     def collect(self) -> Iterable[Metric]:
+        """Give them."""
         return self._metrics
 
 

@@ -7,37 +7,34 @@ its section, and its line in docs/settings.md. `web_config` is a file of its own
 """
 
 from exporter.settings.loader import DOTENV, JobFiles, Sources, load_settings, matching, read_sources
+from exporter.settings.sections.outline import Row, outline
 from exporter.settings.sections.schema import (
-    LOG_LEVELS,
-    MEMORY,
     AccountSettings,
     JobSettings,
-    LogFormat,
-    LogLevel,
     Settings,
     default_of,
     effective_settings,
     state_file,
 )
-from exporter.settings.sections.values import ListenAddress, parse_listen_address
+from exporter.settings.sections.values import ListenAddress, format_duration, parse_duration, parse_listen_address
 from exporter.settings.web_config import read_web_config
 
 __all__ = [
     "DOTENV",
-    "LOG_LEVELS",
-    "MEMORY",
     "AccountSettings",
     "JobFiles",
     "JobSettings",
     "ListenAddress",
-    "LogFormat",
-    "LogLevel",
+    "Row",
     "Settings",
     "Sources",
     "default_of",
     "effective_settings",
+    "format_duration",
     "load_settings",
     "matching",
+    "outline",
+    "parse_duration",
     "parse_listen_address",
     "read_sources",
     "read_web_config",

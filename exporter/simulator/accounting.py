@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from exporter.simulator.faults import Endpoint
+from exporter.simulator.faults import ACCOUNTS, Endpoint
 
 JOURNAL_LENGTH = 1_000
 
@@ -31,7 +31,7 @@ class Call:
 class Stats:
     """Counts since the start or the last reset; `credits_used_24h` and `credits_remaining` are the rolling day's.
 
-    `crm_calls` are all calls but those for tokens, refused ones included. `status_calls` is by `module/job_id`,
+    `crm_calls` are all calls but the accounts server's, refused ones included. `status_calls` is by `module/job_id`,
     `refused` by code, `faults_met` by kind.
     """
 
@@ -95,7 +95,7 @@ class CallBook:
         with self._lock:
             counts = self._counts
             return Stats(
-                crm_calls=sum(counts[endpoint] for endpoint in Endpoint if endpoint is not Endpoint.TOKEN),
+                crm_calls=sum(counts[endpoint] for endpoint in Endpoint if endpoint not in ACCOUNTS),
                 schedule_calls=counts[Endpoint.SCHEDULE],
                 token_calls=counts[Endpoint.TOKEN],
                 tokens_minted=counts["minted"],

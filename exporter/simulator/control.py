@@ -1,18 +1,21 @@
 """The control endpoint: moves jobs and makes faults from outside, at no credit.
 
-`GET stats` · `DELETE stats` · `POST faults` · `DELETE faults` · `POST jobs` · `PUT jobs/{module}/{job_id}`
+`GET stats` · `DELETE stats` · `POST faults` · `DELETE faults` · `POST jobs` · `PUT jobs/{module}/{job_id}` ·
+`GET devices` · `PUT devices/{user_code}` · `POST codes`
 """
 
 from collections.abc import Callable
 from dataclasses import asdict
 from http import HTTPStatus
 
+from exporter.simulator.crm import ConsentDesk
 from exporter.simulator.gateway import Gateway
-from exporter.simulator.scenario import ScenarioError, read_fault, read_job, read_status
+from exporter.simulator.scenario import ScenarioError, read_code, read_decision, read_fault, read_job, read_status
 from exporter.simulator.transport import Answer, Request, json_answer
 
 CONTROL_ROOT = "__control__"
 DONE = json_answer(HTTPStatus.OK, {})
+NO_COMMAND = json_answer(HTTPStatus.NOT_FOUND, {"error": f"no such command; there are: {__doc__}"})
 
 
 def is_control(request: Request) -> bool:
@@ -44,6 +47,24 @@ def _carry_out(request: Request, gateway: Gateway, clear_faults: Callable[[], No
             return json_answer(HTTPStatus.CREATED, {})
         case ("PUT", "jobs", module, job_id):
             gateway.organisation.set_status(module, job_id, read_status(request.content, "status"))
+        case (_, "devices" | "codes", *_):
+            return _consent(request, gateway.consents)
         case _:
-            return json_answer(HTTPStatus.NOT_FOUND, {"error": f"no such command; there are: {__doc__}"})
+            return NO_COMMAND
     return DONE
+
+
+def _consent(request: Request, desk: ConsentDesk) -> Answer:
+    """Play the person who lets a device in, or takes a grant code from the API console."""
+    match (request.method, *request.segments[1:]):
+        case ("GET", "devices"):
+            rows = [{"user_code": device.user_code, "scope": device.scope} for device in desk.waiting()]
+            return json_answer(HTTPStatus.OK, {"devices": rows})
+        case ("PUT", "devices", user_code):
+            if desk.decide(user_code, is_approved=read_decision(request.content, "device")):
+                return DONE
+            return json_answer(HTTPStatus.NOT_FOUND, {"error": f"no device waits with the code {user_code}"})
+        case ("POST", "codes"):
+            code = desk.generate(*read_code(request.content, "code"))
+            return json_answer(HTTPStatus.CREATED, {"code": code})
+    return NO_COMMAND

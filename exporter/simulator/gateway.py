@@ -7,10 +7,14 @@ from http import HTTPStatus
 from exporter.simulator.accounting import Call, CallBook, Stats
 from exporter.simulator.crm import (
     PATHS,
+    READ,
+    UPDATE,
     ConcurrencyGate,
+    ConsentDesk,
     CreditLedger,
     Organisation,
     TokenDesk,
+    allows,
     describe,
     is_digits,
     iso_time,
@@ -27,16 +31,31 @@ from exporter.simulator.crm.refusals import (
     INVALID_URL_PATTERN,
     MANDATORY_NOT_FOUND,
     NOT_SUPPORTED,
+    OAUTH_SCOPE_MISMATCH,
     UNABLE_TO_PARSE_DATA_TYPE,
     UNSUPPORTED_MODULE,
     ApiError,
 )
-from exporter.simulator.faults import Encounter, Endpoint, Fault, FaultBook, Met, spoil_content, spoil_delivery
-from exporter.simulator.scenario import Scenario
+from exporter.simulator.faults import (
+    ACCOUNTS,
+    Encounter,
+    Endpoint,
+    Fault,
+    FaultBook,
+    Met,
+    spoil_content,
+    spoil_delivery,
+)
+from exporter.simulator.scenario import MODULES, Scenario
 from exporter.simulator.transport import Answer, Exchange, Request, html_answer
 
 VERSIONS = frozenset({"v2", "v2.1", "v3", "v4", "v5", "v6", "v7", "v8"})
-TOKEN_PATH = ("oauth", "v2", "token")
+ACCOUNTS_PATHS: Mapping[tuple[str, ...], Endpoint] = {
+    ("oauth", "v2", "token"): Endpoint.TOKEN,
+    ("oauth", "v3", "device", "code"): Endpoint.DEVICE,
+    ("oauth", "v3", "device", "token"): Endpoint.TOKEN,
+    ("oauth", "v2", "token", "revoke"): Endpoint.REVOKE,
+}
 UNSUPPORTED_MODULES: Mapping[str, ApiError] = {
     "Documents": UNSUPPORTED_MODULE,
     "Projects": UNSUPPORTED_MODULE,
@@ -70,6 +89,7 @@ class Gateway:
         self.organisation = Organisation(scenario.jobs, clock, speed=scenario.speed)
         self.faults = FaultBook(scenario.faults)
         self._tokens = TokenDesk(scenario.credentials, scenario.token_limits, clock)
+        self.consents = ConsentDesk(self._tokens, scenario.consent_rules, clock)
         self._credits = CreditLedger(scenario.daily_credits, clock)
         self._gate = ConcurrencyGate(scenario.concurrency_limit)
         self._book = CallBook()
@@ -96,11 +116,11 @@ class Gateway:
     def serve(self, request: Request) -> Exchange:
         """Answer one request and count it."""
         target = aim(request)
-        if target.endpoint is Endpoint.TOKEN:
-            return self._serve_token(request, target)
+        if target.endpoint in ACCOUNTS:
+            return self._serve_accounts(request, target)
         return self._serve_crm(request, target)
 
-    def _serve_token(self, request: Request, target: Target) -> Exchange:
+    def _serve_accounts(self, request: Request, target: Target) -> Exchange:
         met = self.faults.meet(target.endpoint, None, None)
         answer = self._spoiled(request, target, met.content)
         self._record(request, target, answer, met=met, credits_spent=0)
@@ -139,14 +159,21 @@ class Gateway:
         )
 
     def _honest(self, request: Request, target: Target) -> Answer:
-        if target.endpoint is Endpoint.TOKEN:
-            return self._grant(request)
+        if target.endpoint in ACCOUNTS:
+            return self._grant(request, target.endpoint)
         return self._refusal(request, target) or self._reply(request, target)
 
-    def _grant(self, request: Request) -> Answer:
+    def _grant(self, request: Request, endpoint: Endpoint) -> Answer:
         if request.method != "POST":
             return html_answer(HTTPStatus.METHOD_NOT_ALLOWED)
-        return self._tokens.grant(request.form, api_domain=request.base_url)
+        match endpoint:
+            case Endpoint.DEVICE:
+                return self.consents.begin(request)
+            case Endpoint.REVOKE:
+                return self._tokens.revoke(request.form.get("token", ""))
+            case _ if "device" in request.segments:
+                return self.consents.poll(request)
+        return self.consents.grant(request)
 
     def _refusal(self, request: Request, target: Target) -> Answer | None:
         """Refuse what does not depend on the verb: the path, the token, the verb itself, the module."""
@@ -159,7 +186,14 @@ class Gateway:
             return INVALID_TOKEN.answer
         if target.endpoint is Endpoint.OTHER:
             return INVALID_REQUEST_METHOD.answer
-        return None if target.endpoint is Endpoint.METADATA else self._module_refusal(target)
+        if target.endpoint is Endpoint.METADATA:
+            return None
+        return self._module_refusal(target) or self._scope_refusal(token, target)
+
+    def _scope_refusal(self, token: str, target: Target) -> Answer | None:
+        operation = UPDATE if target.endpoint is Endpoint.SCHEDULE else READ
+        is_allowed = allows(self._tokens.scope(token), operation, target.module or "", MODULES)
+        return None if is_allowed else OAUTH_SCOPE_MISMATCH.answer
 
     def _module_refusal(self, target: Target) -> Answer | None:
         if target.module == OLD_MODULE and target.version not in OLD_VERSIONS:
@@ -213,8 +247,8 @@ METHODS: Mapping[str, Endpoint] = {"GET": Endpoint.STATUS, "POST": Endpoint.SCHE
 def aim(request: Request) -> Target:
     """Read from the path what a request is about."""
     match request.segments:
-        case segments if segments == TOKEN_PATH:
-            return Target(Endpoint.TOKEN)
+        case segments if segments in ACCOUNTS_PATHS:
+            return Target(ACCOUNTS_PATHS[segments])
         case ("crm", version, module, "actions", "mass_update") if version in VERSIONS:
             endpoint = METHODS.get(request.method, Endpoint.OTHER)
             return Target(endpoint, module, request.query.get("job_id"), version)

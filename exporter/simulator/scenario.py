@@ -8,7 +8,17 @@ from typing import TypeVar
 
 import yaml
 
-from exporter.simulator.crm import Credentials, JobScript, Phase, SimulatedJob, State, Status, TokenLimits, UnknownJob
+from exporter.simulator.crm import (
+    ConsentRules,
+    Credentials,
+    JobScript,
+    Phase,
+    SimulatedJob,
+    State,
+    Status,
+    TokenLimits,
+    UnknownJob,
+)
 from exporter.simulator.faults import Endpoint, Fault, FaultKind, Stage, ThrottleShape
 
 T = TypeVar("T")
@@ -64,6 +74,12 @@ class Scenario:
     tokens_per_window: int = 10
     token_window_seconds: float = 600.0
     live_tokens: int = 15
+    data_center: str = "us"
+    client_data_centers: tuple[str, ...] = ()
+    device_interval_seconds: float = 30.0
+    device_code_seconds: float = 300.0
+    device_milliseconds: bool = False
+    device_link: bool = True
     unknown_job: UnknownJob = UnknownJob.NOT_FOUND
     scheduled_job: JobScript = field(
         default=JobScript(
@@ -77,6 +93,18 @@ class Scenario:
     def credentials(self) -> Credentials:
         """What a client must present."""
         return Credentials(self.client_id, self.client_secret, self.refresh_token)
+
+    @property
+    def consent_rules(self) -> ConsentRules:
+        """How a person lets a client in."""
+        return ConsentRules(
+            self.data_center,
+            self.client_data_centers,
+            self.device_interval_seconds,
+            self.device_code_seconds,
+            self.device_milliseconds,
+            self.device_link,
+        )
 
     @property
     def token_limits(self) -> TokenLimits:
@@ -146,6 +174,25 @@ def read_status(value: object, place: str) -> Status:
     updated, failed, total = counts.get("updated", 0), counts.get("failed", 0), counts["total"]
     left = counts.get("not_updated", total - updated - failed)
     return Status(str(section["state"]), updated, failed, left, total)
+
+
+def read_decision(value: object, place: str) -> bool:
+    """Read whether a person lets a device in.
+
+    Raises:
+        ScenarioError: As above.
+    """
+    return bool(_section(value, place, {"approve": _truth}, required=("approve",))["approve"])
+
+
+def read_code(value: object, place: str) -> tuple[str, float]:
+    """Read the scope of a grant code, and for how many seconds it is good: three minutes unless given.
+
+    Raises:
+        ScenarioError: As above.
+    """
+    section = _section(value, place, {"scope": _text, "seconds": _seconds}, required=("scope",))
+    return str(section["scope"]), float(str(section.get("seconds", 180)))
 
 
 def _read_script(value: object, place: str) -> JobScript:
@@ -233,6 +280,12 @@ def _speed(value: object, place: str) -> float:
     if speed == 0:
         raise ScenarioError(f"{place}: expected more than 0, got 0")
     return speed
+
+
+def _truth(value: object, place: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ScenarioError(f"{place}: expected true or false, got {value!r}")
 
 
 def _details(value: object, place: str) -> dict[str, object]:
@@ -324,6 +377,12 @@ _SCENARIO_KEYS: Mapping[str, Reader[object]] = {
     "tokens_per_window": _count,
     "token_window_seconds": _seconds,
     "live_tokens": _positive,
+    "data_center": _text,
+    "client_data_centers": _many(_text),
+    "device_interval_seconds": _seconds,
+    "device_code_seconds": _seconds,
+    "device_milliseconds": _truth,
+    "device_link": _truth,
     "unknown_job": _word(UnknownJob),
     "scheduled_job": _read_script,
     "faults": _many(read_fault),

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from exporter.simulator.accounting import Call, Stats
+from exporter.simulator.console import is_page, page
 from exporter.simulator.control import control, is_control
 from exporter.simulator.crm import SimulatedJob, Status
 from exporter.simulator.faults import Fault
@@ -127,6 +128,8 @@ class Simulator:
         if is_control(request):
             answer = control(request, self._gateway, self.clear_faults)
             return Exchange(whole(answer), lambda: None)
+        if is_page(request):
+            return Exchange(whole(page(request, self._gateway, self.scenario)), lambda: None)
         exchange = self._gateway.serve(request)
         if not self.scenario.latency_seconds:
             return exchange

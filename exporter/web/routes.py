@@ -66,7 +66,15 @@ def create_routes(options: WebOptions, exporter: Exporter) -> tuple[Route, ...]:
     return (
         Route("GET", options.telemetry_path, by(prometheus.metrics), Entry.SCRAPER),
         Route("GET", prometheus.PROBE_PATH, by(prometheus.probe), Entry.PROBER),
-        Route("GET", "/explain", page.readable(by(prometheus.explain), "Why a job shows what it shows")),
+        Route(
+            "GET",
+            "/explain",
+            page.readable(
+                by(prometheus.explain),
+                "Why a job shows what it shows",
+                about=lambda request: prometheus.job_asked(request.query, exporter)[0],
+            ),
+        ),
         Route("GET", "/sd/jobs", by(partial(prometheus.targets, outside=outside))),
         Route("GET", api.JOBS_PATH, by(api.list_jobs), Entry.PROGRAM),
         Route("POST", api.JOBS_PATH, by(api.register), Entry.PROGRAM),
@@ -80,6 +88,7 @@ def create_routes(options: WebOptions, exporter: Exporter) -> tuple[Route, ...]:
         Route("GET", "/-/healthy", page.readable(by(operations.healthy), "Health"), Entry.HEALTH),
         Route("GET", "/-/ready", page.readable(by(operations.ready), "Readiness"), Entry.READINESS),
         Route("GET", "/", by(page.answer)),
+        Route("GET", "/jobs/{account}/{module}/{job_id}", by(page.answer_job)),
         *(_to_the_first_page(f"{outside.path or options.prefix}/") if options.prefix else ()),
     )
 

@@ -46,3 +46,9 @@ def endpoints_of(data_center: DataCenter, environment: Environment) -> Endpoints
     """Give the base URLs of a data centre's environment; the accounts host serves all three environments."""
     accounts, api = _DOMAINS[data_center]
     return Endpoints(f"https://{accounts}", f"https://{_PREFIXES[environment]}.{api}")
+
+
+def place_of(api_domain: str) -> tuple[DataCenter, Environment] | None:
+    """Give the data centre and the environment that an `api_domain` of Zoho's belongs to."""
+    places = ((data_center, environment) for data_center in DataCenter for environment in Environment)
+    return next((place for place in places if endpoints_of(*place).accepts_api_domain(api_domain)), None)

@@ -55,6 +55,17 @@ class CreditLimits:
     reserve: int
 
 
+def scarcity(used: float, limit: int, needed: float) -> float:
+    """Give how scarce credits are: 0 while there are plenty, 1 when none are free.
+
+    Free are those that are not set aside for the `needed` ones: what the live jobs cost in 24 hours at their slowest.
+    Without them a busy morning would leave nothing for the rest of the day.
+    """
+    free = limit - min(needed, MOST_SET_ASIDE * limit)
+    share = used / free if free else 1.0
+    return min(1.0, max(0.0, (share - PLENTY) / (1 - PLENTY)))
+
+
 @dataclass(slots=True)
 class Permit:
     """The right to poll one job, once, with the credit of its first call. For one thread.
@@ -192,19 +203,11 @@ class Permits:
         return remaining is not None and remaining < self.limits.reserve
 
     def pressure(self, needed: float = 0.0) -> float:
-        """Give how scarce credits are: 0 while there are plenty, 1 when none are free.
-
-        Free are those that are not set aside for the `needed` ones: what the live jobs cost in 24 hours at their
-        slowest. Without them a busy morning would leave nothing for the rest of the day.
-        """
+        """Give how scarce credits are, from 0 to 1; the live jobs take `needed` in 24 hours at their slowest."""
         limit = self.limits.daily_budget
         if limit is None:
             return 0.0
-        if self._is_too_much_unwritten():
-            return 1.0
-        free = limit - min(needed, MOST_SET_ASIDE * limit)
-        used = self._account.used() / free if free else 1.0
-        return min(1.0, max(0.0, (used - PLENTY) / (1 - PLENTY)))
+        return 1.0 if self._is_too_much_unwritten() else scarcity(self._account.used(), limit, needed)
 
     def _enter_circuit(self, key: JobKey) -> None:
         """Let one call at a time through once the pause is over, until one succeeds."""

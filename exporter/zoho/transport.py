@@ -27,7 +27,7 @@ from exporter.redactor import Redactor
 from exporter.zoho.connection import FAULTS, Call, OddError, TlsSocket, adopt
 from exporter.zoho.wire import Answer, SealedAnswer, quote
 
-_PUBLIC_FIELDS = ("grant_type", "client_id")
+_PUBLIC_FIELDS = ("grant_type", "client_id", "scope", "access_type", "prompt")
 _UNASKABLE = (MissingSchema, InvalidSchema, InvalidURL, InvalidHeader)
 _SETTINGS_ADVICE = "check api_url, accounts_url and the proxy"
 _NETWORK_ADVICE = "check the network, DNS, the firewall and the proxy between the exporter and Zoho"

@@ -1,9 +1,12 @@
 """The commands as a person types them, in processes of their own."""
 
+import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from journey import Exporter
 from processes import bare_environment, eventually, exporter_command, started
 
 from exporter import __version__
-from exporter.cli import COMMANDS
+from exporter.cli.commands import COMMANDS
 from exporter.simulator import Simulator
 
 GOOD_FILE = """\
@@ -64,6 +67,52 @@ def test_help_has_the_flags_of_the_default_command(tmp_path: Path) -> None:
     assert re.search(r"^documentation: https://\S+/docs/README.md$", shown, re.MULTILINE)
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["check", "--help"], ["chek"], ["--web.listen-adress"]]
+)
+def test_help_and_complaints_load_nothing_of_what_commands_do(tmp_path: Path, arguments: list[str]) -> None:
+    """They are read first of all, and answer at once."""
+    command = [sys.executable, "-X", "importtime", "-m", "exporter", *arguments]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    loaded = set(re.findall(r"^import time:.*\| *([a-z_.]+)$", ended.stderr, re.MULTILINE))
+    ours = {name for name in loaded if name.partition(".")[0] == "exporter"}
+    tables = {"exporter", "exporter.cli", "exporter.cli.command", "exporter.cli.commands", "exporter.cli.flags"}
+    assert ours - {"exporter.cli.typos"} == {*tables, "exporter.defaults"}
+    assert not loaded & {"dataclasses", "json", "logging", "prometheus_client", "pydantic", "requests", "rich", "yaml"}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_what_each_command_does_can_be_loaded(command: object) -> None:
+    """The tables name modules that are there."""
+    assert callable(import_module(str(getattr(command, "module"))).execute)  # noqa: B009 - ids come as objects
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["check", "--config.file=zoho.yaml"]])
+def test_output_that_cannot_be_written_is_told_in_a_line(tmp_path: Path, arguments: list[str]) -> None:
+    """A full disk is named, and a reader that goes away needs no word; neither gives a traceback."""
+    (tmp_path / "zoho.yaml").write_text(GOOD_FILE)
+    (tmp_path / "zoho.yaml").chmod(0o600)
+    told = {}
+    reader, pipe = os.pipe()
+    os.close(reader)
+    for name, descriptor in (("full", os.open("/dev/full", os.O_WRONLY)), ("pipe", pipe)):
+        command = exporter_command(*arguments)
+        ended = subprocess.run(
+            command,
+            cwd=tmp_path,
+            stdout=descriptor,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+            env=bare_environment(),
+        )
+        os.close(descriptor)
+        told[name] = (ended.returncode, ended.stderr)
+    full = "zoho-mass-update-exporter: the output can't be written: No space left on device\n"
+    assert told == {"full": (1, full), "pipe": (1, "")}
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_each_command_explains_its_flags(tmp_path: Path, command: object) -> None:
     """`COMMAND --help` describes the command and each of its flags."""
@@ -86,7 +135,8 @@ def test_each_command_explains_its_flags(tmp_path: Path, command: object) -> Non
         pytest.param(
             ["check", "zoho.yaml"], 'check: unknown word "zoho.yaml"; did you mean --config.file=', id="a bare file"
         ),
-        pytest.param(["--log.level=loud"], "argument --log.level: invalid choice: 'loud'", id="unknown word"),
+        pytest.param(["check", "--log.level=INFO"], 'did you mean "info"?', id="word"),
+        pytest.param(["--state.path=a", "--state.path=b"], "run: --state.path is given twice", id="twice"),
     ],
 )
 def test_wrong_arguments_are_refused(tmp_path: Path, arguments: list[str], said: str) -> None:

@@ -16,6 +16,7 @@ from processes import PATIENCE_SECONDS
 from programs import Program
 from samples import FAILURE, NOW, Clock, report, snapshot_of, tracked
 
+from exporter.jobs.outcome import note_report
 from exporter.model import JobKey, JobSource, JobSpec, JobState, Snapshot
 from exporter.simulator import Simulator
 from exporter.web import WebServer, bind
@@ -66,7 +67,7 @@ class Watched:
     def states(self) -> dict[str, str]:
         """Give the state of each job by its id, as the table shows it."""
         rows = self.page.locator("tbody").all()
-        return {row.locator("th a").inner_text(): row.locator(".state").inner_text() for row in rows}
+        return {row.locator("th .id").inner_text(): row.locator(".state").inner_text() for row in rows}
 
     def _close(self, dialog: Dialog) -> None:
         self.complaints.append(f"a dialog: {dialog.message}")
@@ -108,10 +109,14 @@ def open_page(browser: Browser) -> Iterator[Open]:
 
 @contextmanager
 def served(snapshot: Callable[[], Snapshot], clock: Callable[[], float]) -> Iterator[str]:
-    """Serve the page of a snapshot, and give its URL."""
+    """Serve the pages of a snapshot, and give their URL."""
     exporter: Any = SimpleNamespace(snapshot=snapshot, now=clock)
-    answer = partial(StatusPage("/metrics").answer, exporter)
-    server = WebServer(Gate([Route("GET", "/", answer)]), bind("127.0.0.1", 0), on_exit=lambda: None)
+    page = StatusPage("/metrics")
+    routes = [
+        Route("GET", "/", partial(page.answer, exporter)),
+        Route("GET", "/jobs/{account}/{module}/{job_id}", partial(page.answer_job, exporter)),
+    ]
+    server = WebServer(Gate(routes), bind("127.0.0.1", 0), on_exit=lambda: None)
     server.start()
     try:
         yield f"http://127.0.0.1:{server.port}/"
@@ -196,7 +201,7 @@ def test_update_keeps_filters_focus_and_place(exporter: Exporter, simulator: Sim
 
     expect_soon(scraped)
     assert list(watched.states()) == [LEADS]
-    assert watched.page.evaluate("document.activeElement.textContent") == LEADS
+    assert watched.page.evaluate("document.activeElement.textContent") == f"Leads {LEADS}"
     assert watched.page.evaluate("scrollY") == 350
     assert watched.page.locator("select[name=module]").input_value() == "Leads"
 
@@ -214,7 +219,7 @@ def expect_soon(attempt: Callable[[], None]) -> None:
 def test_selected_text_is_not_disturbed(fleet_url: str, open_page: Open) -> None:
     """While the reader copies an id the table stands still, and the page says so."""
     watched = open_page(fleet_url)
-    watched.page.evaluate("getSelection().selectAllChildren(document.querySelector('tbody a'))")
+    watched.page.evaluate("getSelection().selectAllChildren(document.querySelector('tbody .id'))")
     watched.page.clock.run_for(REFRESH_MS)
     expect(watched.page.get_by_role("status")).to_have_text("Not updated while text is selected.")
     assert watched.page.evaluate("getSelection().toString()") == "3524033000006027002"
@@ -265,14 +270,90 @@ def test_page_works_without_javascript(fleet_url: str, open_page: Open) -> None:
 def test_no_page_is_a_dead_end(exporter: Exporter, open_page: Open, scheme: str) -> None:
     """On a phone each page of text fits, can be read, and leads back to the jobs."""
     watched = open_page(exporter.url, viewport={"width": 390, "height": 844}, color_scheme=scheme)
-    for link in (LEADS, "Health", "Configuration"):
+    for link in ("Why it shows what it shows", "Health", "Configuration"):
+        watched.page.get_by_role("link", name=LEADS).click()
         watched.page.get_by_role("link", name=link).click()
-        expect(watched.page.locator("section.text")).to_be_visible()
-        assert watched.page.evaluate("document.documentElement.scrollWidth") == 390
-        assert watched.page.evaluate(UNREADABLE_TEXTS) == []
-        watched.page.get_by_role("link", name="All jobs").click()
-        assert watched.states() == {LEADS: "Running", DEALS: "Scheduled"}
+        check_that_text_leads_back(watched)
     assert watched.complaints == []
+    watched.page.goto(f"{exporter.url}/jobs/acme/Leads/1")
+    check_that_text_leads_back(watched)
+
+
+def check_that_text_leads_back(watched: Watched) -> None:
+    """Read a page of text on a phone, and go back to the jobs."""
+    expect(watched.page.locator("section.text")).to_be_visible()
+    assert watched.page.evaluate("document.documentElement.scrollWidth") == 390
+    assert watched.page.evaluate(UNREADABLE_TEXTS) == []
+    watched.page.get_by_role("link", name="All jobs").click()
+    assert watched.states() == {LEADS: "Running", DEALS: "Scheduled"}
+
+
+def test_keyboard_leads_to_a_job_and_through_its_page(fleet_url: str, open_page: Open) -> None:
+    """Each stop is seen; the first one leaves out what is the same on every page."""
+    watched = open_page(f"{fleet_url}?module=Leads")
+    page = watched.page
+    press_tab_until(page, f"jobs/acme/Leads/{LEADS}")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Records over time")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="All jobs")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(page.get_by_role("columnheader", name="Processed")).to_be_visible()
+    press_tab_until(page, "/explain?account=acme")
+    assert watched.complaints == []
+
+
+def press_tab_until(page: Page, address: str) -> None:
+    """Go by keyboard to the link that has an address, with a frame around each stop."""
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+        if address in (page.evaluate("document.activeElement.getAttribute('href')") or ""):
+            return
+    pytest.fail(f"no link to {address} is reached")
+
+
+def test_job_page_works_without_javascript(fleet_url: str, open_page: Open) -> None:
+    """The chart, the timeline and every poll are there, and the page says what it can't do."""
+    watched = open_page(fleet_url, with_clock=False, java_script_enabled=False)
+    watched.page.get_by_role("link", name="Re-assign spring leads").click()
+    expect(watched.page.get_by_role("img", name="Records processed: 0 at")).to_be_visible()
+    expect(watched.page.locator("#story li").first).to_contain_text("Tracked")
+    watched.page.get_by_text("Every poll that saw a change").click()
+    assert watched.page.locator("#polls tr").count() > 10
+    expect(watched.page.locator("noscript p")).to_be_visible()
+    assert watched.complaints == []
+
+
+def test_job_page_updates_itself(open_page: Open) -> None:
+    """What is new comes without a reload, and what the reader has opened stays open."""
+    clock, jobs = Clock(), [note_report(tracked(), report(updated=10), NOW)]
+    with served(lambda: snapshot_of(*jobs), clock) as url:
+        watched = open_page(f"{url}jobs/acme/Leads/{LEADS}")
+        expect(watched.page.get_by_text("One poll has seen it so far")).to_be_visible()
+        watched.page.get_by_text("Every poll that saw a change").click()
+        clock.now += 15
+        jobs[:] = [note_report(jobs[0], report(updated=50, not_updated=0), clock.now)]
+        watched.page.clock.run_for(REFRESH_MS)
+        expect(watched.page.get_by_role("img", name="50 at")).to_be_visible()
+        expect(watched.page.get_by_role("cell", name="+40 in 15 s")).to_be_visible()
+        jobs.clear()
+        watched.page.clock.run_for(REFRESH_MS)
+        expect(watched.page.get_by_role("status")).to_contain_text("it answered 404")
+
+
+def test_job_page_prints_what_matters(fleet_url: str, open_page: Open) -> None:
+    """Dark on white whatever the screen is, without what only a screen can do."""
+    watched = open_page(f"{fleet_url}jobs/acme/Deals/{DEALS}", color_scheme="dark")
+    watched.page.emulate_media(media="print", color_scheme="dark")
+    expect(watched.page.get_by_role("navigation")).to_be_hidden()
+    expect(watched.page.get_by_role("heading", name="Close stale deals")).to_be_visible()
+    assert watched.page.evaluate("getComputedStyle(document.body).color") == "rgb(28, 36, 48)"
+    assert watched.page.evaluate(UNREADABLE_TEXTS) == []
 
 
 @pytest.mark.parametrize(
@@ -318,6 +399,9 @@ def test_hostile_names_stay_text(open_page: Open) -> None:
         watched.page.clock.run_for(REFRESH_MS)
         assert watched.states() == {LEADS: HOSTILE}
         assert watched.page.locator("main script, main img").count() == 0
+        watched.page.get_by_role("link", name=HOSTILE).click()
+        expect(watched.page.get_by_role("heading", name=HOSTILE)).to_be_visible()
+        assert watched.page.locator("main script, main img").count() == 0
         assert watched.complaints == []
 
 
@@ -326,6 +410,8 @@ def test_long_words_are_broken(open_page: Open, width: int) -> None:
     """A text without spaces pushes nothing off the screen."""
     with served(lambda: snapshot_saying("W" * 200), Clock(NOW + 60)) as url:
         watched = open_page(url, viewport={"width": width, "height": 800})
+        assert watched.page.evaluate("document.documentElement.scrollWidth") == width
+        watched.page.goto(f"{url}jobs/acme/Leads/{LEADS}")
         assert watched.page.evaluate("document.documentElement.scrollWidth") == width
 
 
@@ -369,3 +455,26 @@ def test_page_fits_the_screen(
     assert watched.page.evaluate(UNREADABLE_TEXTS) == []
     if screen.name:
         keep_picture(watched.page, f"status-{screen.name}-{scheme}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "screen",
+    [pytest.param(Screen(1280, 1000, "desktop"), id="desktop"), pytest.param(Screen(390, 844, "phone"), id="phone")],
+)
+def test_job_page_fits_the_screen(
+    fleet_url: str, open_page: Open, keep_picture: Callable[[Page, str], None], scheme: str, screen: Screen
+) -> None:
+    """Whatever has become of the job; with every poll unfolded too."""
+    watched = open_page(fleet_url, color_scheme=scheme)
+    for address in [link.get_attribute("href") or "" for link in watched.page.locator("tbody th a").all()]:
+        watched.page.set_viewport_size({"width": screen.width, "height": screen.height})
+        watched.page.goto(f"{fleet_url}{address.removeprefix('/')}")
+        if address.endswith(LEADS):
+            keep_picture(watched.page, f"job-{screen.name}-{scheme}")
+        watched.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        for width in (screen.width, 360):
+            watched.page.set_viewport_size({"width": width, "height": screen.height})
+            assert watched.page.evaluate("document.documentElement.scrollWidth") == width, address
+        assert watched.page.evaluate(UNREADABLE_TEXTS) == []
+    assert watched.complaints == []

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from exporter.cli import COMMANDS
+from exporter.cli.commands import COMMANDS
 from exporter.settings import default_of
 
 _PACKAGE = Path(__file__).parents[2] / "exporter"

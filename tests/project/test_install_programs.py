@@ -8,7 +8,7 @@ import pytest
 from workflows import ROOT
 
 TOOLS = ("sh", "env", "grep", "cat", "mktemp", "rm")
-HERE = ("prometheus", "promtool", "prometheus-alertmanager", "amtool", "openssl", "curl", "chromium", "gcc")
+HERE = ("prometheus", "promtool", "prometheus-alertmanager", "amtool", "openssl", "curl", "chromium", "gcc", "zsh")
 SYSTEM = {
     "id": "echo 0",
     "ldconfig": "echo '  libatomic.so.1 (libc6,x86-64) => /lib/libatomic.so.1'",

@@ -11,11 +11,13 @@ import yaml
 from processes import bare_environment, eventually, started
 from programs import Program
 
-from exporter.cli import COMMANDS
+from exporter.cli.command import Command
+from exporter.cli.commands import COMMANDS
 from exporter.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
@@ -41,8 +43,17 @@ def test_every_command_is_in_the_table() -> None:
 
 
 def test_every_flag_is_named_and_every_named_flag_exists() -> None:
-    """The README knows all flags and invents none."""
-    assert set(re.findall(r"--[a-z]+(?:\.[a-z-]+)+", README)) == flags()
+    """The README knows all flags that settings and files have, and invents none; docs/commands.md has the others."""
+    assert set(re.findall(r"--[a-z]+(?:\.[a-z-]+)+", README)) == {flag for flag in flags() if "." in flag}
+
+
+@pytest.mark.parametrize(
+    "command", [command for command in COMMANDS if f"## `{command.name}`" in PAGE], ids=lambda c: c.name
+)
+def test_a_commands_section_names_each_of_its_flags(command: Command) -> None:
+    """Whoever reads the section need not ask for help."""
+    [section] = re.findall(rf"^## `{command.name}`\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    assert [flag for flag in command.flag_names if f"`{flag}" not in section] == []
 
 
 def test_the_configuration_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +66,7 @@ def test_the_configuration_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     file = tmp_path / "zoho.yaml"
     file.write_text(text)
     settings = load_settings(file, environ={}, dotenv_file=None, secrets_dir=tmp_path / "none")
-    assert [str(spec.key) for spec in settings.job_specs] == ["acme/Leads/3524033000006027001"]
+    assert [str(spec.key) for spec in settings.job_specs] == ["zoho/Leads/3524033000006027001"]
 
 
 def test_prometheus_accepts_the_scrape_configuration(tmp_path: Path, program: Program) -> None:

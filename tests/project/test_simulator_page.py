@@ -55,7 +55,7 @@ def test_defaults_are_those_of_the_simulator() -> None:
     pair = told.pop("`tokens_per_window`, `token_window_seconds`")
     assert pair == f"{empty.tokens_per_window}, {empty.token_window_seconds:g}"
     numbers = {key.strip("`"): float(default) for key, default in told.items() if re.fullmatch("[0-9.]+", default)}
-    assert len(numbers) == 6
+    assert len(numbers) == 8
     assert numbers == {name: getattr(empty, name) for name in numbers}
 
 
@@ -123,3 +123,16 @@ def test_commands_make_and_end_faults(simulator: Simulator, typed: Typed) -> Non
     assert counted["status_calls"] == {"Deals/3524033000006027002": 1}
     assert cleared == {}
     assert simulator.stats().token_calls == 0
+
+
+def test_commands_play_the_person(simulator: Simulator, typed: Typed) -> None:
+    """A grant code is good for a refresh token, and no device waits yet."""
+    [made, waiting] = typed(5)
+    assert isinstance(made, dict)
+    scenario = simulator.scenario
+    client = {"client_id": scenario.client_id, "client_secret": scenario.client_secret}
+    form = {**client, "grant_type": "authorization_code", "code": made["code"]}
+    granted = requests.post(f"{simulator.url}/oauth/v2/token", data=form, timeout=10).json()
+    assert granted["scope"] == "ZohoCRM.mass_update.READ"
+    assert granted["refresh_token"]
+    assert waiting == {"devices": []}

@@ -3,8 +3,9 @@
 import io
 import json
 import logging
+import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -23,11 +24,8 @@ def hear_uvicorn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def open_logs() -> Iterator[Logs]:
-    """Give a function that configures the logs, and what they write; afterwards all is as it was."""
-    root, ours = logging.getLogger(), logging.getLogger("exporter")
-    kept = (root.handlers[:], root.level, ours.level, logging.raiseExceptions)
-    hook = threading.excepthook
+def open_logs(_kept_logs: None) -> Logs:
+    """Give a function that configures the logs, and what they write."""
     redactor = Redactor()
     redactor.know(SECRET)
 
@@ -36,14 +34,51 @@ def open_logs() -> Iterator[Logs]:
         configure_logging(level, log_format, stream, clean=redactor.clean)
         return stream
 
-    yield open_some
-    root.handlers[:], logging.raiseExceptions = kept[0], kept[3]
-    root.setLevel(kept[1])
-    ours.setLevel(kept[2])
-    threading.excepthook = hook
+    return open_some
 
 
-FORMATS = pytest.mark.parametrize("log_format", ["logfmt", "json"])
+class Terminal(io.StringIO):
+    """A stream that a person sees."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "is_coloured", "line"),
+    [
+        pytest.param(
+            io.StringIO(), True, r"timestamp=\S+Z level=warning logger=exporter.jobs event=\"a b\" id=7", id="file"
+        ),
+        pytest.param(Terminal(), False, r"[0-9:]{8} warning a b  id=7", id="no-colour"),
+        pytest.param(
+            Terminal(),
+            True,
+            r"\x1b\[2m[0-9:]{8}\x1b\[0m \x1b\[33mwarning\x1b\[0m a b  \x1b\[2mid=7\x1b\[0m",
+            id="terminal",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("open_logs")
+def test_a_person_sees_short_lines(stream: io.StringIO, line: str, *, is_coloured: bool) -> None:
+    """In a terminal; whatever else takes the lines gets logfmt."""
+    configure_logging("info", "auto", stream, is_coloured=is_coloured)
+    logging.getLogger("exporter.jobs").warning("a b", extra={"id": 7})
+    assert re.fullmatch(line + "\n", stream.getvalue())
+
+
+@pytest.mark.usefixtures("open_logs")
+def test_what_came_from_outside_moves_no_cursor() -> None:
+    """Neither in the words nor in the details."""
+    stream = Terminal()
+    configure_logging("info", "auto", stream, is_coloured=False)
+    logging.getLogger("exporter.jobs").warning("a\x1b[2Jb\nc", extra={"word": "d\x1b[2Je\nf"})
+    assert "\x1b" not in stream.getvalue()
+    assert stream.getvalue().count("\n") == 1
+
+
+FORMATS = pytest.mark.parametrize("log_format", ["logfmt", "json", "people"])
 
 
 @FORMATS

@@ -25,6 +25,18 @@ from pydantic import (
     model_validator,
 )
 
+from exporter.defaults import (
+    LISTEN_PORT,
+    LOG_FORMAT,
+    LOG_FORMATS,
+    LOG_LEVEL,
+    LOG_LEVELS,
+    MAX_REQUESTS,
+    MEMORY,
+    TELEMETRY_PATH,
+    LogFormat,
+    LogLevel,
+)
 from exporter.errors import Problem
 from exporter.files import read_secret_file, refuse_unfit
 from exporter.forms import JOB_ID, LONGEST_TEXT, MODULE, TEXT, data_center_meant, job_id_advice, module_advice
@@ -61,8 +73,6 @@ from exporter.settings.sections.web import (
     parse_route_prefix,
 )
 
-MEMORY = "memory"
-"""What is written instead of a state file's path to keep nothing."""
 _PROGRAM = "zoho-mass-update-exporter"
 _MOST_CREDITS = 10_000_000
 _MASK = PlainSerializer(lambda _: "<secret>")
@@ -124,10 +134,6 @@ Fraction = Annotated[
 Origin: TypeAlias = tuple[frozenset[JobKey], tuple[Problem, ...]]
 """What the values alone don't say: which jobs came by a variable, and what deserves a warning."""
 ApiVersion = Literal["v2", "v2.1", "v3", "v4", "v5", "v6", "v7", "v8"]
-LogLevel = Literal["debug", "info", "warning", "error"]
-LogFormat = Literal["logfmt", "json"]
-LOG_LEVELS: Mapping[str, LogLevel] = {**{level: level for level in get_args(LogLevel)}, "warn": "warning"}
-"""The words for a level, and what each stands for: Go's exporters say `warn`."""
 
 
 class Section(BaseModel):
@@ -260,7 +266,7 @@ class StateSettings(Section):
     """What is kept across restarts."""
 
     path: FilePath | None = None
-    """State file, or `memory` for none. Where it is by default is said below this table."""
+    """State file, or `memory` for none. By default below STATE_DIRECTORY, /var/lib or ~/.local/state."""
 
 
 class WebSettings(Section):
@@ -272,11 +278,11 @@ class WebSettings(Section):
         BeforeValidator(joined_at_commas),
         PlainSerializer(str),
         WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}}),
-    ] = ListenAddress("", 10042)
+    ] = ListenAddress("", LISTEN_PORT)
     """Where to listen; without a host on every interface. Several are a list, or have commas between them."""
     systemd_socket: Truth = False
     """Listen on the sockets that systemd passes on instead of `listen_address`."""
-    telemetry_path: Annotated[str, Parser("a path such as /metrics", parse_telemetry_path)] = "/metrics"
+    telemetry_path: Annotated[str, Parser("a path such as /metrics", parse_telemetry_path)] = TELEMETRY_PATH
     """Path of the metrics page."""
     disable_exporter_metrics: Truth = False
     """Leave out the metrics of the process and of Python, `process_*` and `python_*`."""
@@ -293,7 +299,7 @@ class WebSettings(Section):
     """File that holds the job API's bearer token, read anew at each change; without it or basic auth the API is off."""
     config_file: FilePath | None = None
     """File that says who may come in: TLS, users and passwords. See [web-config.md](web-config.md)."""
-    max_requests: Annotated[int, whole_number(1, 1000)] = 40
+    max_requests: Annotated[int, whole_number(1, 1000)] = MAX_REQUESTS
     """Most requests to work on at once; further ones are answered with 503."""
 
     @property
@@ -311,10 +317,10 @@ class WebSettings(Section):
 class LogSettings(Section):
     """The exporter's log."""
 
-    level: Annotated[LogLevel, choice(LOG_LEVELS)] = "info"
+    level: Annotated[LogLevel, choice(LOG_LEVELS)] = LOG_LEVEL
     """Least severe line to log."""
-    format: Annotated[LogFormat, choice(get_args(LogFormat))] = "logfmt"
-    """How a line is written: for people or for machines."""
+    format: Annotated[LogFormat, choice(LOG_FORMATS)] = LOG_FORMAT
+    """How a line is written; `auto` is short and coloured in a terminal, where a person sees it, and else logfmt."""
 
 
 class Settings(Section):
@@ -423,7 +429,7 @@ SECTIONS: Mapping[str, type[Section]] = {
 
 
 def default_of(name: str) -> object:
-    """Give the default of a setting by its dotted name, such as `web.listen_address`: the one place it is written."""
+    """Give the default of a setting by its dotted name, such as `web.listen_address`."""
     return attrgetter(name)(Settings())
 
 

@@ -79,6 +79,7 @@ ALREADY_SCHEDULED = _row(
     "ALREADY_SCHEDULED", "Already a Mass Action scheduler is running for the given cvid", api_name="cvid"
 )
 LIMIT_EXCEEDED = _row("LIMIT_EXCEEDED", "Record count exceeded")
+OAUTH_SCOPE_MISMATCH = _row("OAUTH_SCOPE_MISMATCH", "Unauthorized", HTTPStatus.UNAUTHORIZED)
 
 DOCUMENTED_ERRORS: tuple[ApiError, ...] = (
     NOT_FOUND,
@@ -97,7 +98,7 @@ DOCUMENTED_ERRORS: tuple[ApiError, ...] = (
     NO_RECORDS_FOUND,
     ALREADY_SCHEDULED,
     LIMIT_EXCEEDED,
-    _row("OAUTH_SCOPE_MISMATCH", "Unauthorized", HTTPStatus.UNAUTHORIZED),
+    OAUTH_SCOPE_MISMATCH,
     _row(
         "NO_PERMISSION",
         "Permission denied to read records",
@@ -129,7 +130,10 @@ def documented_error(code: str) -> ApiError:
 
 
 class OAuthError(StrEnum):
-    """The refusals of the token endpoint. Source: Zoho Accounts, OAuth errors; Kaizen #43 for the throttle."""
+    """The refusals of the accounts server, and what a waiting device is told.
+
+    Source: Zoho Accounts, OAuth errors, Polling request; Kaizen #43 for the throttle.
+    """
 
     INVALID_CLIENT = "invalid_client"
     INVALID_CLIENT_SECRET = "invalid_client_secret"  # noqa: S105 - Zoho's word for the refusal, no secret
@@ -137,6 +141,10 @@ class OAuthError(StrEnum):
     UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
     GENERAL_ERROR = "general_error"
     ACCESS_DENIED = "Access Denied"
+    PENDING = "authorization_pending"
+    SLOW_DOWN = "slow_down"
+    DECLINED = "access_denied"
+    EXPIRED = "expired"
 
 
 def oauth_refusal(word: str, *, status: int = HTTPStatus.OK) -> Answer:

@@ -2,10 +2,11 @@
 
 from exporter.simulator.faults.book import FaultBook, Met
 from exporter.simulator.faults.content import CONTENT, Encounter, spoil_content
-from exporter.simulator.faults.fault import Endpoint, Fault, FaultKind, Stage, ThrottleShape
+from exporter.simulator.faults.fault import ACCOUNTS, Endpoint, Fault, FaultKind, Stage, ThrottleShape
 from exporter.simulator.faults.transport import TRANSPORT, spoil_delivery
 
 __all__ = [
+    "ACCOUNTS",
     "CONTENT",
     "TRANSPORT",
     "Encounter",

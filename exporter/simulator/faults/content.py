@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from exporter.simulator.crm import ApiError, UnknownJob, documented_error, oauth_refusal
 from exporter.simulator.crm.refusals import CONCURRENCY_EXCEEDED, CREDITS_EXHAUSTED, INVALID_TOKEN
-from exporter.simulator.faults.fault import Endpoint, Fault, FaultKind, ThrottleShape
+from exporter.simulator.faults.fault import ACCOUNTS, Endpoint, Fault, FaultKind, ThrottleShape
 from exporter.simulator.transport import Answer, html_answer, json_answer
 
 
@@ -28,7 +28,7 @@ def _dead_token(encounter: Encounter) -> Answer:
 
 def _error(encounter: Encounter) -> Answer:
     fault = encounter.fault
-    if encounter.endpoint is Endpoint.TOKEN:
+    if encounter.endpoint in ACCOUNTS:
         return oauth_refusal(fault.code, status=fault.status or HTTPStatus.OK)
     return _api_error(fault).answer
 

@@ -12,6 +12,8 @@ class Endpoint(StrEnum):
 
     STATUS = "status"
     TOKEN = "token"  # noqa: S105 - the endpoint's name, no secret
+    DEVICE = "device"
+    REVOKE = "revoke"
     SCHEDULE = "schedule"
     METADATA = "metadata"
     OTHER = "other"
@@ -146,7 +148,10 @@ def _echo(value: object, words: Mapping[str, str]) -> object:
     return value
 
 
-_CRM = frozenset(Endpoint) - {Endpoint.TOKEN}
+ACCOUNTS = frozenset({Endpoint.TOKEN, Endpoint.DEVICE, Endpoint.REVOKE})
+"""What the accounts server answers: it costs no credit, and counts as no call of the CRM's API."""
+
+_CRM = frozenset(Endpoint) - ACCOUNTS
 _STATUS = frozenset({Endpoint.STATUS})
 
 SCOPES: Mapping[FaultKind, frozenset[Endpoint]] = {

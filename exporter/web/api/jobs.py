@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterator, Sequence
+from http import HTTPStatus
 from itertools import islice
 from types import MappingProxyType
 
@@ -20,6 +21,8 @@ from exporter.web.request import Request, is_of_own_page
 JOBS_PATH = "/api/v1/jobs"
 JOB_PATH = "/api/v1/jobs/{account}/{module}/{job_id}"
 ACK_PATH = f"{JOB_PATH}/ack"
+THEN = "then"
+"""The parameter by which the form on a job's own page asks to be led back there."""
 _MOST_LISTED = 20
 NOT_KEPT = "It is done, but a restart would undo it: the state file can't be written now. Send the request again later."
 
@@ -59,8 +62,11 @@ def acknowledge(exporter: Exporter, request: Request) -> Response:
         return _not_tracked(key)
     if not exporter.is_kept():
         return problem(503, "Not kept", NOT_KEPT)
-    # A browser that sent the status page's form is led back there, whatever prefix a proxy has put before it.
-    return RedirectResponse("../" * 6, 303) if is_of_own_page(request.headers) else Response(status_code=204)
+    if not is_of_own_page(request.headers):
+        return Response(status_code=204)
+    # A browser that sent a form of the status site is led back there, whatever prefix a proxy has put before it.
+    page = f"jobs/{key}" if request.query.get(THEN) == "job" else ""
+    return RedirectResponse("../" * 6 + page, HTTPStatus.SEE_OTHER)
 
 
 def register(exporter: Exporter, request: Request) -> Response:

@@ -8,7 +8,7 @@ from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, T
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from exporter.forms import JOB_ID, LONGEST_TEXT, MODULE, TEXT, job_id_advice, module_advice, nearest
-from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, JobSource, JobState
+from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, Delay, JobSource, JobState
 
 MOST_JOBS = 1000
 MOST_FAULTS = 100
@@ -22,7 +22,7 @@ Text = Annotated[str, Field(max_length=LONGEST_TEXT, pattern=_ONE_LINE)]
 Moment = Annotated[datetime, Field(description="UTC, as seen by the exporter.")]
 Fault = dict[str, str]
 """A JSON pointer, and what is wrong there."""
-Count = Annotated[int | None, Field(description="As Zoho answered it last; null where it did not.")]
+Count = Annotated[int | None, Field(description="As Zoho answered it; null where it did not.")]
 
 
 def _without_nulls(value: object) -> object:
@@ -83,14 +83,19 @@ class ErrorView(_View):
     code: str
     message: str
     advice: str
+    passing: bool = _at("is_passing", description="Whether time may cure it; false where a person must act.")
 
 
 class ObservationView(_View):
-    """What a poll saw when something had changed."""
+    """What a poll saw when something had changed. An earlier version of the exporter kept no count but `processed`."""
 
     at: Moment
     state: JobState
     processed_records: Count = _at("processed")
+    updated_records: Count = _at("updated")
+    failed_records: Count = _at("failed")
+    not_updated_records: Count = _at("not_updated")
+    total_records: Count = _at("total")
 
 
 class JobView(_View):
@@ -106,6 +111,8 @@ class JobView(_View):
     labels: dict[str, str] = _at("spec", "labels")
     source: JobSource = _at("spec", "source")
     state: JobState
+    undocumented_state: str = _at("report", "undocumented_word", default="", description="Zoho's word for UNKNOWN.")
+    delay: Delay | None = Field(description="What the job does too long.")
     updated_records: Count = _at("report", "updated", default=None)  # there may be no report
     failed_records: Count = _at("report", "failed", default=None)
     not_updated_records: Count = _at("report", "not_updated", default=None)
@@ -118,6 +125,7 @@ class JobView(_View):
     last_poll_at: Moment | None = _at("polled_at")
     next_poll_at: Moment | None
     estimated_completion_at: Moment | None = _at("completes_at")
+    records_per_second: float | None = Field(description="The pace behind the estimated completion.")
     acknowledged: bool | None = Field(
         validation_alias="is_acknowledged", description="Whether somebody took note of the end; null before it."
     )

@@ -15,6 +15,16 @@ def in_order(jobs: Iterable[TrackedJob]) -> list[TrackedJob]:
     return sorted(jobs, key=lambda job: (order.index(standing_of(job)), -(job.finished_at or 0.0), job.spec.key))
 
 
+def name_of(job: TrackedJob) -> str:
+    """Give the job's name, or where it has none what tells it apart."""
+    return job.spec.name or f"{job.spec.key.module} {job.spec.key.job_id}"
+
+
+def job_url(key: JobKey) -> str:
+    """Give the address of a job's own page."""
+    return f"/jobs/{_path(key)}"
+
+
 def explain_url(key: JobKey) -> str:
     """Give the address that says why a job shows what it shows."""
     query = {"account": key.account, "crm_module": key.module, "job_id": key.job_id}
@@ -22,11 +32,17 @@ def explain_url(key: JobKey) -> str:
 
 
 def acknowledge_url(job: TrackedJob) -> str:
-    """Give the address that takes note of how a job ended; empty where nobody has to."""
+    """Give the address that takes note of how a job ended, seen from the first page; empty where nobody has to.
+
+    It works whatever prefix a proxy has put before it.
+    """
     if job.is_acknowledged or not job.has_ended_badly:
         return ""
-    key = job.spec.key
-    return f"api/v1/jobs/{'/'.join(quote(part, safe='') for part in (key.account, key.module, key.job_id))}/ack"
+    return f"api/v1/jobs/{_path(job.spec.key)}/ack"
+
+
+def _path(key: JobKey) -> str:
+    return "/".join(quote(part, safe="", errors="replace") for part in (key.account, key.module, key.job_id))
 
 
 def state_word(job: TrackedJob) -> str:

@@ -8,15 +8,16 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping
 from hashlib import sha256
+from http import HTTPStatus
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
 from exporter import DOCS_URL, __version__
-from exporter.model import Snapshot
+from exporter.model import JobKey, Snapshot, TrackedJob
 from exporter.web.contract import Exporter
 from exporter.web.request import Request
-from exporter.web.status import accounts, filters, jobs, notices, phrases
+from exporter.web.status import accounts, advice, chart, filters, jobs, notices, phrases, story
 from exporter.web.status.standing import Standing, standing_of
 from exporter.weights import weighed
 
@@ -35,7 +36,7 @@ class StatusPage:
             loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         style, script = (loader.get_source(environment, name)[0] for name in ("status.css", "status.js"))
-        for words in (accounts, filters, jobs, notices, phrases):
+        for words in (accounts, advice, chart, filters, jobs, notices, phrases, story):
             environment.globals |= {name: word for name, word in vars(words).items() if not name.startswith("_")}
         environment.globals |= {
             "style": style,
@@ -46,6 +47,7 @@ class StatusPage:
             "version": __version__,
         }
         self._template = environment.get_template("status.html")
+        self._job = environment.get_template("job.html")
         self._text = environment.get_template("text.html")
         self.headers = _headers(style, script)
 
@@ -59,23 +61,46 @@ class StatusPage:
         )
         return Response(body, media_type="text/html", headers=self.headers)
 
+    def answer_job(self, exporter: Exporter, request: Request) -> Response:
+        """Give the page of the job that the path names; where there is none say why, and lead back."""
+        key, snapshot, now = JobKey(**request.names), exporter.snapshot(), exporter.now()
+        job = next((job for job in snapshot.jobs if job.spec.key == key), None)
+        if job is None:
+            text = "\n".join(advice.why_absent(key, snapshot.departures, now))
+            absent = self._write_text("No such job", text, has_plain=False)
+            return Response(absent, HTTPStatus.NOT_FOUND, self.headers, "text/html")
+        held = jobs.holds(snapshot).get(key.account, "")
+        body = self.write_job(job, now, held, may_acknowledge=request.has_password)
+        return Response(body, media_type="text/html", headers=self.headers)
+
     def readable(
-        self, answer: Callable[[Request], Response], heading: str, *, is_code: bool = False
+        self,
+        answer: Callable[[Request], Response],
+        heading: str,
+        *,
+        is_code: bool = False,
+        about: Callable[[Request], JobKey | None] = lambda _: None,
     ) -> Callable[[Request], Response]:
-        """Put what a route answers in plain text into a page, for those who ask for HTML: people in a browser."""
+        """Put what a route answers in plain text into a page, for those who ask for HTML: people in a browser.
+
+        `about` gives the job that a good answer is about, to lead back to its page.
+        """
 
         def answer_readably(request: Request) -> Response:
             plain = answer(request)
             plain.headers.add_vary_header("Accept")
             if not _asks_for_html(request.headers.get("Accept", "")):
                 return plain
-            text = bytes(plain.body).decode()
-            page = self._text.render(
-                title=f"{heading} · Zoho mass updates", heading=heading, text=text, is_code=is_code
-            )
+            key = about(request) if plain.status_code == HTTPStatus.OK else None
+            page = self._write_text(heading, bytes(plain.body).decode(), is_code=is_code, key=key)
             return Response(page, plain.status_code, {**self.headers, "Vary": "Accept"}, "text/html")
 
         return answer_readably
+
+    def write_job(self, job: TrackedJob, now: float, held: str = "", *, may_acknowledge: bool = False) -> bytes:
+        """Give the page of one job as UTF-8; `held` says what holds its account."""
+        page = self._job.render(job=job, now=now, held=held, may_acknowledge=may_acknowledge)
+        return page.encode(errors="replace")
 
     def write(
         self, snapshot: Snapshot, given: Mapping[str, str], now: float, *, may_acknowledge: bool = False
@@ -96,6 +121,12 @@ class StatusPage:
             accounts=[one for one in snapshot.accounts if given.get("account") in {None, one.account.alias}],
         )
         return page.encode(errors="replace")
+
+    def _write_text(
+        self, heading: str, text: str, *, is_code: bool = False, has_plain: bool = True, key: JobKey | None = None
+    ) -> str:
+        given = {"heading": heading, "text": text, "is_code": is_code, "has_plain": has_plain, "key": key}
+        return self._text.render(title=f"{heading} · Zoho mass updates", **given)
 
 
 def _asks_for_html(accept: str) -> bool:

@@ -17,9 +17,14 @@ def lasting(seconds: float) -> str:
     return " ".join(f"{count} {unit}" for count, unit in units if count)
 
 
+def written(at: float, pattern: str) -> str:
+    """Give a time in UTC as a pattern of `strftime` has it."""
+    return datetime.fromtimestamp(min(max(at, 0.0), _LAST_SECOND), UTC).strftime(pattern)
+
+
 def exact(at: float) -> str:
     """Give a time to the second, in UTC."""
-    return datetime.fromtimestamp(min(max(at, 0.0), _LAST_SECOND), UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return written(at, "%Y-%m-%d %H:%M:%S UTC")
 
 
 def ago(at: float, now: float) -> str:

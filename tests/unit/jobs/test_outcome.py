@@ -90,15 +90,31 @@ def test_reports_are_remembered() -> None:
     job = note_report(job, report(updated=7, failed=2), NOW + 2)
     job = note_report(job, report(updated=7, failed=2), NOW + 3)
     assert job.history == (
-        Observation(NOW + 1, JobState.SCHEDULED, 0),
-        Observation(NOW + 2, JobState.RUNNING, 9),
+        Observation(NOW + 1, JobState.SCHEDULED, 0, failed=0, not_updated=20, total=50),
+        Observation(NOW + 2, JobState.RUNNING, 9, failed=2, not_updated=20, total=50),
     )
+    assert [observation.updated for observation in job.history] == [0, 7]
 
 
-@pytest.mark.parametrize("outcome", [report(updated=None), report(failed=None)], ids=["no updated", "no failed"])
-def test_half_a_count_is_no_count(outcome: JobReport) -> None:
+@pytest.mark.parametrize(
+    ("outcome", "failed"),
+    [
+        pytest.param(report(updated=None), 0, id="no updated"),
+        pytest.param(report(failed=None), None, id="no failed"),
+    ],
+)
+def test_half_a_count_is_no_count(outcome: JobReport, failed: int | None) -> None:
     """Without one of the two counts nobody knows how many records are done."""
-    assert note_report(tracked(), outcome, NOW).history == (Observation(NOW, JobState.RUNNING, None),)
+    [seen] = note_report(tracked(), outcome, NOW).history
+    assert seen == Observation(NOW, JobState.RUNNING, None, failed, not_updated=20, total=50)
+    assert seen.updated is None
+
+
+@pytest.mark.parametrize("second", [report(failed=1, updated=29), report(not_updated=19), report(total=60)], ids=str)
+def test_change_of_any_count_is_remembered(second: JobReport) -> None:
+    """Also one that leaves the records done as they are."""
+    job = note_report(note_report(tracked(), report(), NOW + 1), second, NOW + 2)
+    assert [observation.at for observation in job.history] == [NOW + 1, NOW + 2]
 
 
 def test_failures_in_a_row_are_counted_until_a_report() -> None:

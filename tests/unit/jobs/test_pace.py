@@ -86,6 +86,12 @@ def test_observation_without_counts_is_passed_over() -> None:
     assert pace_of(job_of(seen((0, 100), (30, 400), (45, None), (60, 700)))) == pace_of(job_of(STEADY))
 
 
+def test_change_of_another_count_tells_nothing_of_the_pace() -> None:
+    """Records that were done before are not done again when the total grows."""
+    grown = [replace(STEADY[-1], at=NOW + seconds, total=seconds) for seconds in (70, 80, 90, 100)]
+    assert pace_of(job_of((*STEADY, *grown), reported_at=NOW + 100)) == pace_of(job_of(STEADY, reported_at=NOW + 100))
+
+
 def test_more_records_done_than_planned_leave_none() -> None:
     """A job beyond its total ends any moment."""
     pace = pace_of(job_of(STEADY, total=650))

@@ -500,6 +500,28 @@ def test_account_that_leaves_is_told_of_for_an_hour(store: Store) -> None:
     assert table.accounts_dropped(NOW + 700) == {}
 
 
+def test_job_that_a_person_asks_for_is_due(table: JobTable, store: Store) -> None:
+    """However lately it was polled, and whatever went wrong."""
+    land(store, lambda job: replace(note_failure(job, FAILURE, NOW + 1), next_poll_at=NOW + 600))
+    table.make_due(LEADS, NOW + 2)
+    [job] = table.jobs()
+    assert job.next_poll_at == NOW + 1
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        pytest.param(ended(), id="ended"),
+        pytest.param(note_failure(tracked(), replace(FAILURE, retry_at=NOW + 600), NOW), id="Zoho said when"),
+    ],
+)
+def test_job_that_may_not_be_asked_for_is_not_due(table: JobTable, store: Store, job: TrackedJob) -> None:
+    """A person's wish changes neither an end nor what Zoho wants."""
+    land(store, lambda _: replace(job, next_poll_at=NOW + 600))
+    table.make_due(LEADS, NOW + 2)
+    assert [job.next_poll_at for job in table.jobs()] == [NOW + 600]
+
+
 def test_end_is_acknowledged(store: Store) -> None:
     """By whoever says so, until it is taken back; the configuration has the last word here too."""
     table = table_of(store)

@@ -2,69 +2,17 @@
 
 import re
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Union, get_args, get_origin
 
 import pytest
-from pydantic.fields import FieldInfo
 
-from exporter.settings import AccountSettings, JobSettings, Settings, load_settings
-from exporter.settings.sections.schema import (
-    SECTIONS,
-    LogSettings,
-    ScheduleSettings,
-    Section,
-    StateSettings,
-    WebSettings,
-)
-from exporter.settings.sections.values import Parser, format_duration
+from exporter.settings import AccountSettings, Settings, load_settings, outline
 from exporter.settings.sources.variables import ACCOUNT, JOBS, SECRETS_DIR, known_variables
 
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
 
-_SECTIONS: tuple[tuple[type[Section], str], ...] = (
-    (AccountSettings, "accounts.<alias>."),
-    (JobSettings, "jobs[]."),
-    (ScheduleSettings, "schedule."),
-    (StateSettings, "state."),
-    (Settings, ""),
-    (WebSettings, "web."),
-    (LogSettings, "log."),
-)
-_SHAPES = {
-    "accounts": "mapping of aliases",
-    "jobs": "list",
-    "job_labels": "list of names",
-    "job_files": "list of patterns",
-    "labels": "mapping",
-}
-
-
-def _parsers(annotation: object, metadata: tuple[object, ...]) -> Iterator[str]:
-    for part in metadata:
-        if isinstance(part, Parser):
-            yield part.expected
-    if get_origin(annotation) in {Annotated, Union, UnionType}:
-        first, *rest = get_args(annotation)
-        yield from _parsers(first, tuple(rest))
-
-
-def _default(field: FieldInfo, values: str) -> str:
-    if field.is_required():
-        return ""
-    match field.get_default(call_default_factory=True, validated_data={}):
-        case value if value in (None, "", (), {}):
-            return ""
-        case float() as seconds if values.startswith("a duration"):
-            return f"`{format_duration(seconds)}`"
-        case bool() as truth:
-            return f"`{str(truth).lower()}`"
-        case StrEnum() as word:
-            return f"`{word.value}`"
-        case value:
-            return f"`{value}`"
+_PREFIXES = {"accounts": "accounts.<alias>.", "jobs": "jobs[].", "": ""}
+_ORDER = ("accounts", "jobs", "schedule", "state", "", "web", "log")
 
 
 def rows() -> Iterator[str]:
@@ -72,14 +20,15 @@ def rows() -> Iterator[str]:
     variables = {
         path[-1] if path[0] == "accounts" else ".".join(path): name for name, path in known_variables().items()
     }
-    for section, prefix in _SECTIONS:
-        for name, field in section.model_fields.items():
-            if name in SECTIONS:
-                continue
-            values = _SHAPES.get(name) or next(_parsers(field.annotation, tuple(field.metadata)))
+    groups = outline()
+    assert {*_ORDER} == groups.keys()
+    for group in _ORDER:
+        prefix = _PREFIXES.get(group, f"{group}.")
+        for name, expected, default, meaning in groups[group].rows:
             key = f"{prefix}{name}".removeprefix("accounts.<alias>.")
             variable = f"`{JOBS}`" if key == "jobs" else f"`{variables[key]}`" if key in variables else ""
-            yield f"| `{prefix}{name}` | {values} | {_default(field, values)} | {variable} | {field.description} |"
+            shown = f"`{default}`" if default else ""
+            yield f"| `{prefix}{name}` | {expected} | {shown} | {variable} | {meaning} |"
 
 
 @pytest.fixture(scope="module")

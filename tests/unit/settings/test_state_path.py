@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.settings import MEMORY, state_file
+from exporter.defaults import MEMORY
+from exporter.settings import state_file
 
 _ABSENT = Path("/nonexistent")
 _DESKTOP = {"XDG_STATE_HOME": "/xdg", "HOME": "/home/ada"}

@@ -82,8 +82,10 @@ def test_a_job_is_added(client: "Client") -> None:
         ("POST", "faults", [], "fault: expected a mapping, got list"),
         ("POST", "jobs", {"module": "Leads"}, "job: the key 'job_id' is missing"),
         ("PUT", "jobs/Leads/1", {"state": "X"}, "status: the key 'total' is missing"),
+        ("PUT", "devices/A", {"approve": "yes"}, "device.approve: expected true or false, got 'yes'"),
+        ("POST", "codes", {"seconds": 1}, "code: the key 'scope' is missing"),
     ],
-    ids=["unknown-fault", "no-mapping", "job", "status"],
+    ids=["unknown-fault", "no-mapping", "job", "status", "device", "code"],
 )
 def test_bad_input_is_a_400_with_a_message(
     client: "Client", method: str, path: str, body: object, message: str
@@ -101,7 +103,8 @@ def test_a_body_that_is_no_json_is_a_400(client: "Client") -> None:
 
 def test_an_unknown_command_names_those_there_are(client: "Client") -> None:
     """A 404 that helps."""
-    status, content = command(client, "GET", "state")
-    assert status == 404
-    assert isinstance(content, dict)
-    assert "PUT jobs/{module}/{job_id}" in content["error"]
+    for method, path in (("GET", "state"), ("DELETE", "codes")):
+        status, content = command(client, method, path)
+        assert status == 404
+        assert isinstance(content, dict)
+        assert "PUT jobs/{module}/{job_id}" in content["error"]

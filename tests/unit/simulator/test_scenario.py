@@ -101,7 +101,7 @@ JOB = "jobs: [{module: Leads, job_id: '1', total: 5, phases: [{state: RUNNING, s
         ("[", "scenario: expected YAML, and it can't be read"),
         ("- a", "scenario: expected a mapping, got list"),
         ("credits: 5", "scenario: unknown key 'credits'; did you mean 'daily_credits'?"),
-        ("zzz: 5", "scenario: unknown key 'zzz'; expected one of: client_id, client_secret, concurrency_l"),
+        ("zzz: 5", "scenario: unknown key 'zzz'; expected one of: client_data_centers, client_id, client_s"),
         ("client_id:", "scenario.client_id: expected a text, got nothing"),
         ("client_id: 5", "scenario.client_id: expected a text, got int (put it in quotes)"),
         ("daily_credits: x", "scenario.daily_credits: expected a whole number, got str"),

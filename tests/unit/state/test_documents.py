@@ -54,7 +54,9 @@ tracked_jobs = st.builds(
     failure=st.none() | st.builds(PollFailure, words, words, words, st.booleans(), maybe_times, st.booleans()),
     failures_in_a_row=counts,
     counted=st.dictionaries(st.sampled_from(["updated", "failed"]), counts),
-    history=st.lists(st.builds(Observation, times, st.sampled_from(JobState), maybe_counts), max_size=4).map(tuple),
+    history=st.lists(st.builds(Observation, times, st.sampled_from(JobState), *[maybe_counts] * 4), max_size=4).map(
+        tuple
+    ),
 )
 
 
@@ -160,8 +162,10 @@ def test_document_of_an_older_version_lacks_what_came_later() -> None:
     document = {
         "spec": {"key": {"account": "acme", "module": "Leads", "job_id": LEADS.job_id}, "source": "config"},
         "first_seen_at": NOW,
+        "history": [{"at": NOW, "state": "RUNNING", "processed": 30}],
     }
-    assert decode(json.dumps(document), TrackedJob) == tracked()
+    seen = Observation(NOW, JobState.RUNNING, 30, failed=None, not_updated=None, total=None)
+    assert decode(json.dumps(document), TrackedJob) == replace(tracked(), history=(seen,))
     assert decode("{}", Standing) == Standing()
 
 
@@ -223,7 +227,7 @@ JOB_TIMES = (
 )
 JOB_NUMBERS = (
     *("report.updated", "report.failed", "report.not_updated", "report.total", "counted.updated", "failures_in_a_row"),
-    *("history.0.processed", "records_per_second"),
+    *("history.0.processed", "history.0.failed", "history.0.not_updated", "history.0.total", "records_per_second"),
 )
 STANDING_TIMES = (
     "token.expires_at",

@@ -93,6 +93,47 @@ def test_texts_are_pages_in_a_browser(url: str, path: str, status: int, text: st
     assert "Accept" in plain.headers["Vary"]
 
 
+def test_job_has_a_page(url: str, exporter: PlayedExporter) -> None:
+    """Its address holds all that names it; the page costs nothing, and has the status page's policy."""
+    exporter.jobs[LEADS] = tracked()
+    page = requests.get(f"{url}/jobs/{LEADS}", timeout=10)
+    assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "Leads 3524033000006027001" in page.text
+    first = requests.get(f"{url}/", timeout=10)
+    assert f'<a href="/jobs/{LEADS}">' in first.text
+    assert page.headers["Content-Security-Policy"] == first.headers["Content-Security-Policy"]
+    assert page.headers["Cache-Control"] == "no-store"
+    assert (exporter.scrapes, exporter.probes) == ([], [])
+
+
+def test_job_that_is_not_tracked_has_a_page_in_words(url: str) -> None:
+    """Whoever comes by an old link is told so, and led back."""
+    page = requests.get(f"{url}/jobs/{LEADS}", timeout=10)
+    assert (page.status_code, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert f"{LEADS} is not tracked by this exporter." in page.text
+    assert '<a href="/">← All jobs</a>' in page.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/jobs", "/jobs/", "/jobs/acme/Leads", "/jobs/acme/Leads/1/", "/jobs/a/b/%3Cscript%3E"]
+)
+def test_no_other_address_is_a_job(url: str, path: str) -> None:
+    """What can't name a job is no page, and comes back in no answer."""
+    answer = requests.get(url + path, timeout=10)
+    assert (answer.status_code, answer.text) == (404, "there is no such page\n")
+
+
+def test_explanation_leads_back_to_its_job(url: str, exporter: PlayedExporter) -> None:
+    """The account may be left out where there is one; where there is no such job there is no link."""
+    links = []
+    for jobs in ({LEADS: tracked()}, {}):
+        exporter.jobs = jobs
+        query = {"crm_module": LEADS.module, "job_id": LEADS.job_id}
+        page = requests.get(f"{url}/explain", params=query, headers={"Accept": BROWSER}, timeout=10)
+        links.append(f'<a href="/jobs/{LEADS}">← The job</a>' in page.text)
+    assert links == [True, False]
+
+
 @pytest.mark.parametrize(
     ("accept", "kind"),
     [

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.model import DataCenter, Environment
-from exporter.zoho.data_centers import Endpoints, endpoints_of
+from exporter.zoho.data_centers import Endpoints, endpoints_of, place_of
 
 URLS = [
     (DataCenter.US, Environment.PRODUCTION, "https://accounts.zoho.com", "https://www.zohoapis.com"),
@@ -125,6 +125,22 @@ def test_any_other_api_domain_is_not_followed(api_domain: str) -> None:
     """A token's answer never moves the exporter to a host, a scheme or a path that the user has not named."""
     endpoints = Endpoints("https://accounts.zoho.com", "https://www.zohoapis.com")
     assert endpoints.accepts_api_domain(api_domain) is False
+
+
+@pytest.mark.parametrize(
+    ("api_domain", "place"),
+    [
+        ("https://www.zohoapis.eu", ("eu", "production")),
+        ("https://zohoapis.in/", ("in", "production")),
+        ("https://sandbox.zohoapis.com", ("us", "sandbox")),
+        ("https://developer.zohoapis.com.au", ("au", "developer")),
+        ("https://www.zohoapis.example", None),
+        ("", None),
+    ],
+)
+def test_an_api_domain_tells_where_the_account_is(api_domain: str, place: tuple[str, str] | None) -> None:
+    """The data centre and the environment; nothing for a host that is not Zoho's."""
+    assert place_of(api_domain) == place
 
 
 def test_a_custom_host_without_www_does_not_gain_one() -> None:

@@ -1,10 +1,11 @@
 "use strict";
-// Fetches this very address again and again and puts what is new in place of the old. What the reader does stays:
-// the filters are in the address, the focus is found again, and a selection or an open menu is not disturbed.
+// Fetches this very address again and again and puts what is new in place of the old, on the first page and on a job's.
+// What the reader does stays: the filters are in the address, the focus is found again, and a selection or an open menu
+// is not disturbed.
 (() => {
   const EVERY_MS = 5_000;
   const PATIENCE_MS = 20_000;
-  const PARTS = ["written", "notices", "overview", "accounts", "filters", "jobs"];
+  const PARTS = ["written", "notices", "overview", "accounts", "filters", "jobs", "job", "chart", "story", "polls"];
   const connection = document.getElementById("connection");
   let timer;
   let lostAt = "";
@@ -33,7 +34,10 @@
 
   const show = (page) => {
     document.title = page.title;
-    for (const id of PARTS) replace(document.getElementById(id), page.getElementById(id));
+    for (const id of PARTS) {
+      const part = document.getElementById(id); // each page has some of them
+      if (part) replace(part, page.getElementById(id));
+    }
   };
 
   const fetchPage = async () => {

@@ -50,6 +50,8 @@ def test_new_job_is_created(url: str, exporter: PlayedExporter) -> None:
         "labels": {"team": "sales"},
         "source": "api",
         "state": "UNKNOWN",
+        "undocumented_state": "",
+        "delay": None,
         "updated_records": None,
         "failed_records": None,
         "not_updated_records": None,
@@ -62,6 +64,7 @@ def test_new_job_is_created(url: str, exporter: PlayedExporter) -> None:
         "last_poll_at": None,
         "next_poll_at": None,
         "estimated_completion_at": None,
+        "records_per_second": None,
         "acknowledged": None,
         "error": None,
     }
@@ -279,14 +282,18 @@ def test_one_job_is_shown_with_its_history(url: str, exporter: PlayedExporter) -
     job = note_failure(note_report(job, report(), NOW + 60), FAILURE, NOW + 120)
     exporter.jobs = {LEADS: job}
     shown = requests.get(f"{url}/{LEADS}", headers=TOKEN, timeout=10).json()
+    counts = {"failed_records": 0, "total_records": 50}
+    scheduled = {"processed_records": 0, "updated_records": 0, "not_updated_records": 50, **counts}
+    running = {"processed_records": 30, "updated_records": 30, "not_updated_records": 20, **counts}
     assert shown["history"] == [
-        {"at": "2026-09-21T14:13:20Z", "state": "SCHEDULED", "processed_records": 0},
-        {"at": "2026-09-21T14:14:20Z", "state": "RUNNING", "processed_records": 30},
+        {"at": "2026-09-21T14:13:20Z", "state": "SCHEDULED", **scheduled},
+        {"at": "2026-09-21T14:14:20Z", "state": "RUNNING", **running},
     ]
     assert shown["error"] == {
         "code": "timeout",
         "message": "Zoho fell silent for 8 s",
         "advice": "check the network",
+        "passing": True,
     }
 
 

@@ -1,5 +1,6 @@
 """Who may ask for what, over real HTTP: pages of other sites, and files that change or hang."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,7 +17,7 @@ from sites import Serve
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.model import JobState, WebAccess
-from exporter.web import Guard, create_gate
+from exporter.web import Guard, Outside, create_gate
 from exporter.web.guard.bearer import BearerToken
 from exporter.web.guard.web_config import WebConfig
 
@@ -139,6 +140,24 @@ def test_form_of_our_own_page_acknowledges(
     assert exporter.jobs[LEADS].is_acknowledged is (answered != 403)
     assert urljoin(answer.url, answer.headers.get("Location", "/")) == f"{url}/"
     assert post("/-/reload", ("old", "right")).status_code == (403 if headers else 200)
+
+
+@pytest.mark.parametrize("prefix", ["", "/zoho"])
+def test_form_leads_back_to_its_page(serve: Serve, disk: Disk, prefix: str, tmp_path: Path) -> None:
+    """The first page's and a job's lead back each to its own, below a prefix too."""
+    file = tmp_path / "web.yml"
+    file.write_text("old\n")
+    exporter = PlayedExporter(jobs={LEADS: replace(tracked(), report=report(JobState.FAILED))})
+    options = replace(web_options(), prefix=prefix, outside=Outside("", "", prefix))
+    site = serve(create_gate(options, exporter, Guard(WebConfig(file, disk.read)))).url
+    with requests.Session() as browser:
+        browser.auth = ("old", "right")
+        for page in (f"{site}{prefix}/", f"{site}{prefix}/jobs/{LEADS}"):
+            exporter.jobs[LEADS] = replace(exporter.jobs[LEADS], acknowledged_at=None)
+            [action] = re.findall('method="post" action="([^"]+)"', browser.get(page, timeout=10).text)
+            answer = browser.post(urljoin(page, action), headers={"Sec-Fetch-Site": "same-origin"}, timeout=10)
+            assert (answer.status_code, answer.url) == (200, page)
+            assert exporter.jobs[LEADS].is_acknowledged is True
 
 
 def status(url: str, user: str = "") -> int:

@@ -4,11 +4,11 @@ import re
 from base64 import b64encode
 from dataclasses import replace
 from hashlib import sha256
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reading import Reading
 from samples import DEALS, FAILURE, LEADS, NOW, account, report, snapshot_of, tracked, upstream
 from starlette.datastructures import Headers, QueryParams
 from starlette.responses import PlainTextResponse
@@ -19,39 +19,6 @@ from exporter.web.status.page import StatusPage
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 PAGE = StatusPage("/metrics")
-VOID = {"meta", "link", "br", "img", "input"}
-
-
-class Reading(HTMLParser):
-    """Reads a page: its elements, and the text of those that show it. Complains about elements left open."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self._open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an element."""
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        """Check that it closes the last one opened."""
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        """Note a text."""
-        if self._open and self._open[-1] not in {"style", "script"} and data.strip():
-            self.texts.append(" ".join(data.split()))
-
-    def named(self, tag: str) -> list[dict[str, str | None]]:
-        """Give the attributes of all elements of a name."""
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 def read(snapshot: Snapshot, filters: dict[str, str] | None = None, now: float = NOW + 60) -> Reading:
@@ -83,12 +50,13 @@ def test_page_needs_nothing_else() -> None:
     ]
     assert not [tag for tag, attributes in reading.elements if "src" in attributes or "style" in attributes]
     assert {str(attributes["href"]) for attributes in reading.named("a")} == {
+        "#main",
         "/",
         "/metrics",
         "/-/healthy",
         "/config",
         "https://github.com/zoho-mass-update-exporter/zoho-mass-update-exporter/blob/main/README.md",
-        "/explain?account=acme&crm_module=Leads&job_id=3524033000006027001",
+        "/jobs/acme/Leads/3524033000006027001",
     }
 
 
@@ -321,7 +289,7 @@ def test_hostile_lines_stay_text() -> None:
 @given(text=st.text(st.characters(codec=None), max_size=20))
 def test_any_text_gives_a_page(text: str) -> None:
     """Whatever the settings or Zoho may say, the page is well-formed UTF-8."""
-    assert read(hostile_snapshot(text), {"group": text}).named("main") == [{}]
+    assert read(hostile_snapshot(text), {"group": text}).named("main") == [{"id": "main"}]
 
 
 def test_thousand_jobs_make_a_page_of_a_megabyte() -> None:

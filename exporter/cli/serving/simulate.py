@@ -6,18 +6,19 @@ from argparse import Namespace
 from pathlib import Path
 
 from exporter import DOCS_URL
-from exporter.cli.command import Command, setting_flags
+from exporter.cli.commands import DEFAULTS
+from exporter.cli.given import setting_flags
 from exporter.files import read_text, refused
 from exporter.settings import ListenAddress, parse_listen_address
 from exporter.simulator import Scenario, ScenarioError, Simulator, demo_scenario, load_scenario
 
-_DEFAULTS = {"web.listen_address": "127.0.0.1:10043"}
 _LARGEST_SCENARIO = 4 * 1024 * 1024
 
 
-def _execute(options: Namespace) -> int:
+def execute(options: Namespace) -> int:
+    """Serve until a signal ends it."""
     scenario = _scenario(options.scenario_file)
-    address = _address(str((_DEFAULTS | setting_flags(options))["web.listen_address"]))
+    address = _address(str({**DEFAULTS["simulate"], **setting_flags(options)}["web.listen_address"]))
     stopping = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
     try:
@@ -37,11 +38,11 @@ def _address(text: str) -> ListenAddress:
         raise refused("--web.listen-address", str(error)) from error
 
 
-def _scenario(file: Path | None) -> Scenario:
+def _scenario(file: str | None) -> Scenario:
     if file is None:
         return demo_scenario()
     try:
-        return load_scenario(read_text(file, _LARGEST_SCENARIO))
+        return load_scenario(read_text(Path(file), _LARGEST_SCENARIO))
     except ScenarioError as error:
         raise refused(file, str(error)) from error
 
@@ -57,16 +58,7 @@ To point the exporter at it:
   export ZOHO_REFRESH_TOKEN={scenario.refresh_token}
   export ZOHO_JOBS={jobs}
 
+Its API console, for a login without these secrets: {url}/console
 What it has served: curl {url}/__control__/stats
 How to make things go wrong: {DOCS_URL}/docs/simulator.md
 """
-
-
-COMMAND = Command(
-    name="simulate",
-    summary="run a simulated Zoho on this machine",
-    description="Run a small simulated Zoho CRM, faults included, that any client can talk to. It knows no secrets.",
-    execute=_execute,
-    flags=("web.listen_address", "scenario_file"),
-    defaults=_DEFAULTS,
-)

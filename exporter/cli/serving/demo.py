@@ -7,12 +7,12 @@ from pathlib import Path
 
 from exporter import DOCS_URL
 from exporter.app import serve
-from exporter.cli.command import Command, setting_flags, start_logging
-from exporter.settings import MEMORY, JobSettings, Settings, default_of, load_settings
+from exporter.cli.commands import DEFAULTS
+from exporter.cli.given import setting_flags, start_logging
+from exporter.settings import JobSettings, Settings, load_settings
 from exporter.simulator import DEMO_FLEET, Simulator, demo_scenario
 
 _ALIAS = "demo"
-_DEFAULTS = {"web.listen_address": f"127.0.0.1{default_of('web.listen_address')}", "state.path": MEMORY}
 # The fleet lives through in two minutes what takes real jobs an hour: so is the schedule's time accelerated.
 _ACCELERATED = {
     "ZOHO_SCHEDULE__SHORTEST": "1s",
@@ -27,7 +27,8 @@ _ACCELERATED = {
 }
 
 
-def _execute(options: Namespace) -> int:
+def execute(options: Namespace) -> int:
+    """Serve until a signal ends it."""
     with Simulator(demo_scenario()) as simulator:
         settings = _settings(simulator, setting_flags(options))
         redactor = start_logging(settings)
@@ -38,7 +39,7 @@ def _settings(simulator: Simulator, flags: dict[str, object]) -> Settings:
     """Give the demo's settings; neither the environment nor a file of the user's is looked at."""
     settings = load_settings(
         None,
-        overrides=_DEFAULTS | flags,
+        overrides={**DEFAULTS["demo"], **flags},
         environ=_account(simulator) | _ACCELERATED,
         dotenv_file=None,
         secrets_dir=Path("no secrets directory"),
@@ -76,13 +77,3 @@ To watch jobs of your own: {DOCS_URL}/README.md#watch-your-own-jobs
 
 """)
     sys.stdout.flush()
-
-
-COMMAND = Command(
-    name="demo",
-    summary="watch made-up jobs; needs no Zoho account",
-    description="Serve metrics of a simulated Zoho's mass updates, one of every state, in accelerated time.",
-    execute=_execute,
-    flags=("web.listen_address", "web.telemetry_path", "state.path", "log.level", "log.format"),
-    defaults=_DEFAULTS,
-)

@@ -1,5 +1,6 @@
 """The mistakes that people make when they configure: `check` names the place of each, and what to do next."""
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -625,3 +626,21 @@ def test_everything_is_told_in_one_round(check: Check, zoho: str) -> None:
     variables = {"ZOHO_JOB_FILES": "jobs.d/*.yaml"}
     _, [_, *lines] = check(files, variables, "--web.config.file=web.yml", "--state.path=/")
     assert {line.split(":")[0] for line in lines} == {"zoho.yaml", "jobs.d/a.yaml", "web.yml", "--state.path", ".env"}
+
+
+def test_scripts_are_told_what_is_wrong(check: Check, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--format=json` has every problem and warning with its place on standard output, and the status tells too."""
+    check({"zoho.yaml": of_file(_JOBS.replace("352", "x352"))}, {"ZOHO_DC": "eu"})
+    assert main(["check", "--config.file=zoho.yaml", "--format=json"]) == 2
+    told = capsys.readouterr()
+    warning = {
+        "place": "ZOHO_DC",
+        "message": "not a variable of ours and ignored; did you mean ZOHO_DATA_CENTER?",
+    }
+    message = f'jobs[0].job_id: "x3524033000006027001" {_A_JOB_ID}; did you mean "3524033000006027001"?'
+    problem = {"place": "zoho.yaml:8", "message": message}
+    assert told.err == ""
+    assert json.loads(told.out) == {"is_right": False, "problems": [problem], "warnings": [warning]}
+    Path("zoho.yaml").write_text(_FILE)
+    assert main(["check", "--config.file=zoho.yaml", "--format=json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"is_right": True, "problems": [], "warnings": [warning]}

@@ -1,5 +1,7 @@
-"""A served application."""
+"""A served application, and logs that are put back."""
 
+import logging
+import threading
 from collections.abc import Iterator
 from threading import Event
 
@@ -25,3 +27,16 @@ def serve() -> Iterator[Serve]:
     yield start
     for server in servers:
         server.stop()
+
+
+@pytest.fixture
+def _kept_logs() -> Iterator[None]:
+    """Let a test configure the logs; afterwards all is as it was."""
+    root, ours = logging.getLogger(), logging.getLogger("exporter")
+    kept = (root.handlers[:], root.level, ours.level, logging.raiseExceptions)
+    hook = threading.excepthook
+    yield
+    root.handlers[:], logging.raiseExceptions = kept[0], kept[3]
+    root.setLevel(kept[1])
+    ours.setLevel(kept[2])
+    threading.excepthook = hook

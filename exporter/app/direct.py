@@ -1,0 +1,122 @@
+"""Zoho asked by a command, beside any running exporter: a look at a time, with what is kept between the looks.
+
+Each look opens a small state file of the user's, so that any number of commands share one access token, an ended job
+costs nothing more, and a pause that Zoho asked for is kept.
+"""
+
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter.app.application import Application
+from exporter.files import refused
+from exporter.model import JobKey, JobSource, JobSpec, TrackedJob
+from exporter.redactor import Redactor
+from exporter.settings import Settings, state_file
+from exporter.state import SqliteStore
+
+TURN_SECONDS = 60.0
+"""How long a command waits for others that look at the same account."""
+_PAUSE_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What looks have cost: API credits, and access tokens minted."""
+
+    credits: int = 0
+    tokens: int = 0
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(self.credits + other.credits, self.tokens + other.tokens)
+
+
+class Direct:
+    """Looks at jobs of one account. For one thread.
+
+    Args:
+        settings: valid settings.
+        alias: the account, one of the settings'.
+        redactor: learns every secret.
+        directory: where to keep what is kept; below the state directory of the user or the service by default.
+        clock: gives Unix seconds.
+        sleep: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        alias: str,
+        redactor: Redactor,
+        directory: Path | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        account = settings.accounts[alias]
+        # Who asks by hand wants an answer: the exporter's own budget is not for that.
+        alone = {alias: account.model_copy(update={"daily_credit_budget": None})}
+        self._settings = settings.model_copy(update={"accounts": alone, "jobs": (), "job_files": ()})
+        self._alias, self._redactor, self._clock, self._sleep = alias, redactor, clock, sleep
+        who = "\0".join((alias, account.client_id, account.data_center_name, account.accounts_url or ""))
+        kept = state_file(None) or Path()
+        name = f"{alias}-{hashlib.sha256(who.encode()).hexdigest()[:12]}.db"
+        self._path = (directory or kept.parent / "direct") / name
+        self.spent = Spent()
+        self.explained: tuple[str, ...] = ()
+        """Why the job that was last looked at shows what it shows, in sentences."""
+
+    def look(self, key: JobKey, *, is_first: bool = True) -> TrackedJob:
+        """Ask Zoho for a job if it is due by the schedule, and give what is known of it; a first look always asks.
+
+        Raises:
+            ConfigurationError: the state file can't be used.
+        """
+        with self._open() as application:
+            application.register([JobSpec(key, JobSource.API)])
+            if is_first:
+                application.make_due(key)
+            application.probe(key, time.monotonic() + self._settings.poll_timeout + self._settings.connect_timeout)
+            job, self.explained = application.find(key), application.explain(key)
+            if job is None:
+                raise refused(key, "was let go of meanwhile by another command: type it again")
+            return job
+
+    @contextmanager
+    def _open(self) -> Iterator[Application]:
+        with _turn(self._path.with_suffix(".turn"), self._sleep):
+            store = SqliteStore(self._path, self._clock)
+            application = Application(self._settings, store, redactor=self._redactor, clock=self._clock)
+            with closing(application):
+                yield application
+                upstream = application.snapshot().accounts[0].upstream
+                self.spent += Spent(upstream.credits.spent, upstream.token.refreshes)
+
+
+@contextmanager
+def _turn(path: Path, sleep: Callable[[float], None]) -> Iterator[None]:
+    """Have a file for oneself, after whoever has it now.
+
+    Raises:
+        ConfigurationError: it can't be made, or is not let go of in time.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise refused(path, f"can't be made ({error.strerror}): set HOME or XDG_STATE_HOME to where it can") from error
+    with closing(os.fdopen(descriptor)) as file:
+        for _ in range(int(TURN_SECONDS / _PAUSE_SECONDS)):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                sleep(_PAUSE_SECONDS)
+        else:
+            raise refused(path, "another command has been asking for a minute: see what it waits for")
+        yield

@@ -1,0 +1,126 @@
+"""Questions to the person at the terminal, for what the flags leave out. Standard output stays free for results."""
+
+import getpass
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from exporter.errors import ConfigurationError, Problem
+from exporter.files import read_secret_file, refuse_unfit, refused
+
+STANDARD_INPUT = "-"
+_LONGEST_LINE = 64 * 1024
+Check = Callable[[str], str]
+"""Says what is wrong with an answer; empty for nothing."""
+
+
+def say(*lines: str) -> None:
+    """Tell the person something."""
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    sys.stderr.flush()
+
+
+class Asker:
+    """Gives what flags say, asks for what they leave out, and notes what is lacking where nobody can be asked."""
+
+    def __init__(self) -> None:
+        self.is_person = sys.stdin.isatty()
+        """Whether somebody sits at a terminal."""
+        self._lacking: list[Problem] = []
+
+    def text(self, flag: str, given: str | None, question: str, check: Check, *, default: str | None = None) -> str:
+        """Give a text: the flag's, the person's or, where there is one, the default.
+
+        The person's is asked for until it is right, or there is no more of it: an `EOFError`.
+
+        Raises:
+            ConfigurationError: the flag's is of no use.
+        """
+        if given is None and not self.is_person:
+            return self._without(flag, default)
+        if given is None:
+            return self._asked(lambda: _line(question), check, default)
+        if complaint := check(given.strip()):
+            raise refused(flag, complaint)
+        return given.strip()
+
+    def secret(self, flag: str, file: str | None, question: str, check: Check) -> str:
+        """Give a secret: of the file that the flag names, of standard input, or of the person, without showing it.
+
+        Raises:
+            ConfigurationError: the flag's is of no use.
+        """
+        if self.is_person and file in {None, STANDARD_INPUT}:
+            return self._asked(lambda: _unseen(question), lambda text: _told(_unfit(text) or check(text)), None)
+        if file is None:
+            return self._without(flag, None)
+        secret = _piped(flag) if file == STANDARD_INPUT else read_secret_file(Path(file))
+        if complaint := check(secret):
+            raise refused(flag, complaint)
+        return secret
+
+    def confirms(self, question: str) -> bool:
+        """Whether the person agrees; nobody does where there is none."""
+        return self.is_person and _line(f"{question} [y/N] ").lower() in {"y", "yes"}
+
+    def refuse_lacking(self) -> None:
+        """Raise a `ConfigurationError` that names each flag that was lacking, if any was."""
+        if self._lacking:
+            raise ConfigurationError(tuple(self._lacking))
+
+    def _without(self, flag: str, default: str | None) -> str:
+        if default is None:
+            self._lacking.append(Problem(flag, "is needed where no terminal is there to ask"))
+        return default or ""
+
+    def _asked(self, ask: Callable[[], str], check: Check, default: str | None) -> str:
+        while True:
+            answer = ask()
+            if not answer and default is not None:
+                return default
+            complaint = check(answer)
+            if not complaint:
+                return answer
+            say(f"  {complaint}")
+
+
+def _line(question: str) -> str:
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    line = sys.stdin.readline(_LONGEST_LINE)
+    if not line:
+        raise EOFError
+    return line.strip()
+
+
+def _unseen(question: str) -> str:
+    """Ask without showing what is typed, and show it again before Ctrl-C ends the process."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return getpass.getpass(question).strip()
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGINT)
+        raise
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _piped(flag: str) -> str:
+    secret = sys.stdin.readline(_LONGEST_LINE)
+    if complaint := _unfit(secret):
+        raise refused(flag, f"standard input {complaint}")
+    return secret.strip()
+
+
+def _unfit(secret: str) -> str:
+    try:
+        refuse_unfit(secret)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _told(complaint: str) -> str:
+    return complaint and f"It {complaint}"

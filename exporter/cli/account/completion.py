@@ -1,0 +1,152 @@
+"""`print completion`: what bash or zsh need to complete our commands and flags. Static text, from the tables."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
+
+from exporter.cli.command import PROGRAM, Command
+from exporter.cli.flags import FLAGS, Flag
+
+_FILE = "FILE"
+_FUNCTION = "_" + PROGRAM.replace("-", "_")
+_ANYWHERE = ("--help",)
+_FIRST = (*_ANYWHERE, "--version")
+
+
+def execute(options: Namespace) -> int:
+    """Print the completion of a shell."""
+    from exporter.cli.commands import COMMANDS  # noqa: PLC0415 - the table names this module
+
+    write = {"bash": _bash, "zsh": _zsh}[options.shell or "bash"]
+    sys.stdout.write(write(COMMANDS))
+    return 0
+
+
+def _bash(commands: tuple[Command, ...]) -> str:
+    """Write it for bash, which splits words at `=` and at `:`."""
+    names = [command.name for command in commands]
+    return f"""\
+# shellcheck shell=bash
+# Completion of {PROGRAM} for bash 4 and newer. To have it in each shell, add to ~/.bashrc:
+#   source <({PROGRAM} print completion --shell=bash)
+{_FUNCTION}() {{
+    local command={names[0]} flag="" words="" current=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD - 1]}}
+    case ${{COMP_WORDS[1]}} in
+        {" | ".join(names)}) ((COMP_CWORD > 1)) && command=${{COMP_WORDS[1]}} ;;
+    esac
+    case $before in
+        =) flag=${{COMP_WORDS[COMP_CWORD - 2]}} ;;
+        --*) flag=$before ;;
+    esac
+    [[ $current == "=" ]] && current=""
+    [[ $flag == --* && $current != -* ]] || flag=""
+    case $flag in
+{_lines(_bash_values(commands))}
+        *)
+            ((COMP_CWORD == 1)) && words="{" ".join((*names, *_FIRST))}"
+            case $command in
+{_lines(_bash_words(command) for command in commands)}
+            esac
+            ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+    [[ ${{#COMPREPLY[@]}} == 1 && ${{COMPREPLY[0]}} == *= ]] && compopt -o nospace
+    return 0
+}}
+complete -F {_FUNCTION} {PROGRAM}
+"""
+
+
+def _bash_values(commands: tuple[Command, ...]) -> Iterator[str]:
+    """Say what may follow each flag that has a value."""
+    names = dict.fromkeys(name for command in commands for name in command.flags)
+    valued = {FLAGS[name].typed(name): FLAGS[name].value for name in names if FLAGS[name].value is not True}
+    files = " | ".join(flag for flag, value in valued.items() if value == _FILE)
+    others = " | ".join(flag for flag, value in valued.items() if isinstance(value, str) and value != _FILE)
+    for flag, value in valued.items():
+        if isinstance(value, tuple):
+            yield f'        {flag}) words="{" ".join(value)}" ;;'
+    yield f"""\
+        {files})
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return 0
+            ;;
+        {others}) return 0 ;;"""
+
+
+def _bash_words(command: Command) -> str:
+    choices = (word for name in command.words if isinstance(value := FLAGS[name].value, tuple) for word in value)
+    flags = (FLAGS[name].typed(name) + ("" if FLAGS[name].value is True else "=") for name in command.flags)
+    return f'                {command.name}) words+=" {" ".join((*choices, *flags, *_ANYWHERE))}" ;;'
+
+
+def _zsh(commands: tuple[Command, ...]) -> str:
+    """Write it for zsh, whose own functions do the rest."""
+    names = (f"{command.name}:{_quoted(command.summary)}" for command in commands)
+    return f"""\
+#compdef {PROGRAM}
+# Completion of {PROGRAM} for zsh. To have it in each shell, add to ~/.zshrc, below compinit:
+#   source <({PROGRAM} print completion --shell=zsh)
+{_FUNCTION}() {{
+    local command={commands[0].name}
+    local -a names=(
+{_lines(f"        '{name}'" for name in names)}
+    )
+    if [[ ${{words[2]}} != -* ]]; then
+        if ((CURRENT == 2)); then
+            _describe command names
+            return
+        fi
+        command=${{words[2]}}
+        shift words
+        ((CURRENT--))
+    fi
+    case $command in
+{_lines(map(_zsh_arguments, commands))}
+    esac
+}}
+if [[ ${{funcstack[1]}} == {_FUNCTION} ]]; then
+    {_FUNCTION} "$@"
+else
+    compdef {_FUNCTION} {PROGRAM}
+fi
+"""
+
+
+def _zsh_arguments(command: Command) -> str:
+    words = (f":{name}:{_zsh_values(FLAGS[name])}" for name in command.words)
+    flags = (_zsh_flag(name, _shown(command, name)) for name in command.flags)
+    every = (*words, *flags, "--help[show what there is]")
+    return (
+        f"        {command.name})\n            _arguments "
+        + " \\\n                ".join(f"'{one}'" for one in every)
+        + (" ;;")
+    )
+
+
+def _zsh_flag(name: str, shown: str) -> str:
+    flag = FLAGS[name]
+    meaning = _quoted(shown).replace("[", r"\[").replace("]", r"\]")
+    if flag.value is True:
+        return f"{flag.typed(name)}[{meaning}]"
+    return f"{'*' * flag.is_repeatable}{flag.typed(name)}=[{meaning}]:{flag.typed(name)[2:]}:{_zsh_values(flag)}"
+
+
+def _zsh_values(flag: Flag) -> str:
+    if isinstance(flag.value, tuple):
+        return f"({' '.join(flag.value)})"
+    return "_files" if flag.value == _FILE else " "
+
+
+def _shown(command: Command, name: str) -> str:
+    return FLAGS[name].help.format(command.defaults.get(name) or FLAGS[name].default)
+
+
+def _quoted(text: str) -> str:
+    """Write a text so that it may stand in single quotes."""
+    return text.replace("'", r"'\''")
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "\n".join(lines)

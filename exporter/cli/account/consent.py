@@ -1,0 +1,139 @@
+"""How `login` gets its refresh token of Zoho: by a person who accepts in a browser, or by a code."""
+
+import os
+import sys
+import time
+import webbrowser
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from exporter.cli.account.asking import say
+from exporter.cli.account.questions import Wanted, scope_of
+from exporter.errors import RefusedError
+from exporter.model import DataCenter, Environment
+from exporter.zoho import INVALID_CLIENT, Client, Device, Grant, Onboarding, await_person, endpoints_of
+
+_DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+"""One of these is set where a browser has somewhere to open; in a terminal it would only be in the way."""
+_TYPING_ERROR = "check the client ID and the client secret; for a host that is not Zoho's own set --accounts-url"
+
+
+def let_in(wanted: Wanted, onboarding: Onboarding) -> tuple[Grant, str]:
+    """Have a refresh token, and the accounts server that gave it.
+
+    Raises:
+        PollError: there is none to be had.
+    """
+    return _by_code(wanted, onboarding) if wanted.code else _by_device(wanted, onboarding)
+
+
+def _by_code(wanted: Wanted, onboarding: Onboarding) -> tuple[Grant, str]:
+    client, asked = wanted.client, _first_url(wanted)
+    try:
+        url = asked or _knowing(onboarding, client, _others(""))
+        return onboarding.exchange(url, client, wanted.code), url
+    except RefusedError as error:
+        if error.code != INVALID_CLIENT or not wanted.place:
+            raise
+        say(f"Zoho's data centre {wanted.place} does not know this client: the others are asked, without the code.")
+    url = _knowing(onboarding, client, _others(asked))
+    return onboarding.exchange(url, client, wanted.code), url
+
+
+def _knowing(onboarding: Onboarding, client: Client, urls: Iterable[str]) -> str:
+    """Find the one accounts server that knows a client; each is asked once, which costs nothing."""
+    asked = tuple(urls)
+    with ThreadPoolExecutor(len(asked)) as pool:
+        answers = tuple(pool.map(lambda url: onboarding.knows(url, client), asked))
+    match [url for url, is_known in zip(asked, answers, strict=True) if is_known]:
+        case [url]:
+            say(f"{url} knows this client.")
+            return url
+        case []:
+            raise RefusedError(INVALID_CLIENT, "no data centre of Zoho's knows this client", advice=_TYPING_ERROR)
+        case several:
+            message = f"several data centres know this client: {', '.join(several)}"
+            advice = "log in again with --data-center; the code was not used"
+            raise RefusedError(INVALID_CLIENT, message, advice=advice)
+
+
+def _by_device(wanted: Wanted, onboarding: Onboarding) -> tuple[Grant, str]:
+    device, url = _begun(wanted, onboarding)
+    _show(device)
+    return await_person(
+        lambda accounts_url: onboarding.poll(accounts_url, wanted.client, device),
+        device,
+        url,
+        partial(_follow, wanted),
+        sleep=time.sleep,
+        stopwatch=time.monotonic,
+    )
+
+
+def _begun(wanted: Wanted, onboarding: Onboarding) -> tuple[Device, str]:
+    """Begin where the client is known; who is asked learns its id alone."""
+    asked = _first_url(wanted) or _accounts_url(DataCenter.US)
+    refusal: RefusedError | None = None
+    for url in (asked, *(() if wanted.urls else _others(asked))):
+        try:
+            device = onboarding.begin(url, wanted.client.client_id, scope_of(wanted.modules))
+        except RefusedError as error:
+            if error.code != INVALID_CLIENT:
+                raise
+            refusal = refusal or error
+            continue
+        if url != asked:
+            say(f"{asked} does not know this client; {url} does.")
+        return device, url
+    raise refusal or AssertionError
+
+
+def _show(device: Device) -> None:
+    """Say what to open before anything is opened, and what is waited for."""
+    page = device.whole_page or device.page
+    say(
+        "",
+        "Open this address in any browser, signed in to Zoho as the user whose rights the exporter is to have:",
+        f"  {page}",
+        f"Accept there what it asks for, if it shows this code (enter it where it asks for one):  {device.user_code}",
+        "",
+    )
+    if sys.stdin.isatty() and any(map(os.environ.get, _DISPLAYS)) and not _opened(page):
+        say("No browser opened here: open the address yourself.")
+    say(
+        f"Waiting until you have accepted, for {device.lifetime_seconds / 60:.0f} minutes at most; "
+        f"Zoho is asked every {device.interval_seconds:.0f} s. Ctrl-C ends it."
+    )
+
+
+def _opened(page: str) -> bool:
+    try:
+        return webbrowser.open(page)
+    except (webbrowser.Error, OSError):
+        return False
+
+
+def _follow(wanted: Wanted, place: DataCenter) -> str:
+    if wanted.urls:
+        message = f"the account lives in Zoho's data centre {place}"
+        raise RefusedError(
+            "other_dc", message, advice=f"log in again with --data-center={place}, without --accounts-url"
+        )
+    say(f"The account lives in the data centre {place}: it is asked from now on.")
+    return _accounts_url(place)
+
+
+def _first_url(wanted: Wanted) -> str:
+    """Give the accounts server that was named; empty for none."""
+    if wanted.urls:
+        return wanted.urls.accounts_url
+    return _accounts_url(wanted.place) if wanted.place else ""
+
+
+def _others(url: str) -> tuple[str, ...]:
+    return tuple(other for place in DataCenter if (other := _accounts_url(place)) != url)
+
+
+def _accounts_url(place: DataCenter) -> str:
+    return endpoints_of(place, Environment.PRODUCTION).accounts_url

@@ -1,0 +1,163 @@
+"""What a login leaves behind: secret files beside a settings file, or the same as a text for somewhere else."""
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from exporter import DOCS_URL
+from exporter.errors import Problem
+from exporter.files import refused
+from exporter.settings import read_sources
+
+SECRETS = "secrets"
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """An account as it is to be configured. `settings` has what is no secret, by the settings' names."""
+
+    alias: str
+    settings: Mapping[str, str]
+    client_secret: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    api_domain: str = ""
+    scope: str = ""
+    module: str = "Leads"
+    """One that the token should be able to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The files of an account. The exporter looks for them from where it is started, so most paths are whole."""
+
+    config_file: Path
+    alias: str
+
+    @property
+    def client_secret(self) -> Path:
+        """The client secret's file."""
+        return self._directory / f"{self.alias}_client_secret"
+
+    @property
+    def refresh_token(self) -> Path:
+        """The refresh token's file."""
+        return self._directory / f"{self.alias}_refresh_token"
+
+    @property
+    def _directory(self) -> Path:
+        parent = self.config_file.parent
+        return (Path() if parent == Path() else parent.absolute()) / SECRETS
+
+    def prepare(self) -> None:
+        """Make the directory, before anything is asked that can't be asked again.
+
+        Raises:
+            ConfigurationError: nothing can be written there.
+        """
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise refused(self._directory, f"can't be made: {error.strerror}") from error
+        if not os.access(self._directory, os.W_OK | os.X_OK):
+            raise refused(self._directory, "may not be written to by this user")
+
+    def write_secrets(self, account: NewAccount) -> None:
+        """Write both secrets, for this user alone.
+
+        Raises:
+            ConfigurationError: the disk does not take them.
+        """
+        _write_secret(self.client_secret, account.client_secret)
+        _write_secret(self.refresh_token, account.refresh_token)
+
+
+def settings_file(account: NewAccount, places: Places) -> str:
+    """Give a settings file of one account, and no job yet."""
+    job = f'{{account: {_scalar(account.alias)}, module: {account.module}, job_id: "3524033000006027001"}}'
+    return f"""\
+# Every setting: {DOCS_URL}/docs/settings.md
+accounts:
+{account_block(account, places)}
+# The mass updates to watch, each by the job_id that Zoho answered when it was scheduled. In place of the next line:
+# jobs:
+#   - {job}
+jobs: []
+"""
+
+
+def account_block(account: NewAccount, places: Places) -> str:
+    """Give an account as it stands in a settings file."""
+    files = {"client_secret_file": str(places.client_secret), "refresh_token_file": str(places.refresh_token)}
+    lines = (f"    {name}: {_scalar(text)}" for name, text in {**account.settings, **files}.items())
+    return "\n".join([f"  {_scalar(account.alias)}:", *lines])
+
+
+def as_environment(account: NewAccount) -> str:
+    """Give an env file, for a shell, systemd, Docker or as `.env`."""
+    values = {"account": account.alias, **account.settings, **_secrets(account)}
+    return "".join(f"ZOHO_{name.upper()}={shlex.quote(text)}\n" for name, text in values.items())
+
+
+def as_json(account: NewAccount) -> str:
+    """Give all that is known, for a script."""
+    found = {"api_domain": account.api_domain, "scope": account.scope}
+    return json.dumps({"account": account.alias, **account.settings, **_secrets(account), **found}, indent=2) + "\n"
+
+
+def as_secret(account: NewAccount) -> str:
+    """Give a Kubernetes Secret, with the keys that the chart expects."""
+    name = re.sub(r"[^a-z0-9]+", "-", account.alias.lower()).strip("-") or "account"
+    lines = "".join(f"  {key}: {json.dumps(text)}\n" for key, text in _secrets(account).items())
+    return (
+        f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: zoho-{name}\ntype: Opaque\nstringData:\n{lines}"
+        f"# In the chart's values: secrets: {{{_scalar(account.alias)}: {{existingSecret: zoho-{name}}}}}, and under "
+        f"config.accounts:\n# {_scalar(account.alias)}: {json.dumps(dict(account.settings))}\n"
+    )
+
+
+OUTPUTS: Mapping[str, Callable[[NewAccount], str]] = {
+    "kubernetes": as_secret,
+    "env": as_environment,
+    "json": as_json,
+}
+"""What may be printed instead of files."""
+
+
+def ruling(places: Places) -> Iterator[Problem]:
+    """Name the variables that say something of accounts too, and have the last word over the settings file."""
+    tree = read_sources(places.config_file).tree
+    for alias, account in tree.at(("accounts",), dict).items():
+        for name in account if isinstance(account, dict) else ():
+            place = tree.place(("accounts", alias, name))
+            if place.line is None:
+                said = f"rules over {places.config_file}: it says the {name} of {alias}"
+                if alias != places.alias:
+                    said = f"describes another account, {alias}: unset it, or set ZOHO_ACCOUNT={places.alias}"
+                yield Problem(" ".join(filter(None, (str(place), place.entry))), said)
+
+
+def _secrets(account: NewAccount) -> dict[str, str]:
+    return {"client_secret": account.client_secret, "refresh_token": account.refresh_token}
+
+
+def _scalar(text: str) -> str:
+    """Write a text so that YAML reads a text."""
+    is_plain = re.fullmatch(r"[\w./:-]+", text) and yaml.safe_load(f"- {text}") == [text]
+    return text if is_plain else json.dumps(text)
+
+
+def _write_secret(path: Path, text: str) -> None:
+    new = path.with_name(f".{path.name}.new")
+    try:
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
+            file.write(text)
+        new.replace(path)
+    except OSError as error:
+        raise refused(path, f"can't be written: {error.strerror}") from error

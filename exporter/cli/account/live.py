@@ -1,0 +1,165 @@
+"""`check --live`: Zoho asked whether token, scope, module, permission and job are right, at a credit for each job."""
+
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import NamedTuple
+
+from exporter.app import Direct, Spent
+from exporter.errors import UNKNOWN_JOB
+from exporter.model import JobKey, JobReport, PollFailure, TrackedJob
+from exporter.redactor import Redactor
+from exporter.settings import Settings
+
+TOKEN, SCOPE, MODULE, PERMISSION, JOB = STAGES = ("token", "scope", "module", "permission", "job")
+"""What Zoho looks at, in its order: whatever is refused, all before it was right."""
+ANSWER = "answer"
+"""What is wrong where a call came to nothing, and there is no job to tell it of."""
+OK, WRONG, UNKNOWN = "ok", "wrong", "unknown"
+NO_SUCH_JOB = "1"
+"""An id that Zoho gives no job: that it knows no such job tells that all before is right."""
+ANY_MODULE = "Leads"
+"""What is asked for where no job says a module."""
+_HELD_BACK = (
+    "was not asked: a pause that Zoho asked for, or the credit_reserve, holds calls back; try again in some minutes"
+)
+
+STAGE_OF = {
+    **dict.fromkeys(
+        ("token_refused", "INVALID_TOKEN", "AUTHENTICATION_FAILURE", "UNAUTHORIZED", "INVALID_HOST"), TOKEN
+    ),
+    "OAUTH_SCOPE_MISMATCH": SCOPE,
+    **dict.fromkeys(
+        ("INVALID_MODULE", "INVALID_URL_PATTERN", "NOT_SUPPORTED", "API_NOT_SUPPORTED", "FEATURE_NOT_SUPPORTED"), MODULE
+    ),
+    **dict.fromkeys(("NO_PERMISSION", "AUTHORIZATION_FAILED", "FORBIDDEN"), PERMISSION),
+    **dict.fromkeys((UNKNOWN_JOB, "INVALID_DATA", "UNABLE_TO_PARSE_DATA_TYPE"), JOB),
+}
+"""What each refusal is about, by its code; all others are about the call itself."""
+_UNREACHABLE = frozenset({"timeout", "connection", "tls", "deadline"})
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at: of an account, of a module or of a job, whose names are empty where it is of none."""
+
+    account: str
+    module: str
+    job_id: str
+    check: str
+    result: str
+    message: str = ""
+
+    @property
+    def subject(self) -> str:
+        """What it is of."""
+        return "/".join(filter(None, (self.account, self.module, self.job_id)))
+
+
+class _Look(NamedTuple):
+    """What one call told: how many stages were passed, and what is wrong with the next one or with the call."""
+
+    key: JobKey
+    passed: int
+    failure: PollFailure | None = None
+    report: JobReport | None = None
+
+    @property
+    def is_last(self) -> bool:
+        """Whether further calls of the account would tell nothing else."""
+        failure = self.failure
+        return failure is not None and (
+            failure.is_account_wide or failure.code in _UNREACHABLE or STAGE_OF.get(failure.code) == TOKEN
+        )
+
+    def wrong_with(self, stage: str) -> str:
+        """Say what is wrong with a stage; empty where nothing is known to be."""
+        if self.failure is None or STAGE_OF.get(self.failure.code, JOB) != stage:
+            return ""
+        return ": ".join(filter(None, (self.failure.message, self.failure.advice)))
+
+
+def most_spent(aliases: Collection[str], keys: Collection[JobKey]) -> Spent:
+    """Give the most that looks at all accounts take, but for a call made twice because a token had died."""
+    idle = {*aliases} - {key.account for key in keys}
+    return Spent(len(keys) + len(idle), len(aliases))
+
+
+def live_checks(
+    settings: Settings, keys: Collection[JobKey], redactor: Redactor, spent: list[Spent]
+) -> Iterator[Check]:
+    """Look at all accounts one after the other; what that took is added to `spent`."""
+    for alias in sorted(settings.accounts):
+        direct = Direct(settings, alias, redactor)
+        own = sorted(key for key in keys if key.account == alias)
+        yield from _account(direct, alias, own or [JobKey(alias, ANY_MODULE, NO_SUCH_JOB)])
+        spent.append(direct.spent)
+
+
+def _account(direct: Direct, alias: str, keys: list[JobKey]) -> Iterator[Check]:
+    """Look until Zoho refuses the whole account, and tell what is known then."""
+    looks: list[_Look] = []
+    for _, group in groupby(keys, lambda key: key.module):
+        if not (looks and looks[-1].is_last):
+            looks += _module(direct, list(group))
+    yield _joined(Check(alias, "", "", TOKEN, UNKNOWN), looks)
+    for module, group in groupby(keys, lambda key: key.module):
+        of_module = [look for look in looks if look.key.module == module]
+        for stage in (SCOPE, MODULE, PERMISSION):
+            yield _joined(Check(alias, module, "", stage, UNKNOWN), of_module)
+        for key in (key for key in group if key.job_id != NO_SUCH_JOB):
+            yield _joined(Check(*_names(key), JOB, UNKNOWN), [look for look in looks if look.key == key])
+        for look in (look for look in of_module if look.key.job_id == NO_SUCH_JOB):
+            if text := look.wrong_with(JOB):
+                yield Check(alias, module, "", ANSWER, WRONG, text)
+
+
+def _module(direct: Direct, keys: list[JobKey]) -> Iterator[_Look]:
+    """Look at a module's jobs; where nothing was asked, as all is known from before, ask for what no job is."""
+    begun_at, is_asked = time.time(), False
+    for key in (*keys, JobKey(keys[0].account, keys[0].module, NO_SUCH_JOB)):
+        if key.job_id == NO_SUCH_JOB and is_asked:
+            return
+        job = direct.look(key)
+        is_new = job.polled_at is not None and job.polled_at >= begun_at
+        is_asked = is_asked or is_new
+        look = _told(key, job, is_new=is_new)
+        yield look
+        if look.is_last:
+            return
+
+
+def _told(key: JobKey, job: TrackedJob, *, is_new: bool) -> _Look:
+    """Say what a job tells; a report from before tells nothing of what Zoho thinks now."""
+    failure = job.failure
+    if failure is None and job.report is None:
+        failure = PollFailure("", _HELD_BACK, "", is_account_wide=True)
+        return _Look(key, 0, failure)
+    if failure is None:
+        return _Look(key, len(STAGES) if is_new else 0, report=job.report)
+    stage = STAGE_OF.get(failure.code)
+    is_as_asked = key.job_id == NO_SUCH_JOB and stage == JOB
+    # Without a token nothing else is asked for.
+    return _Look(key, STAGES.index(stage or SCOPE), None if is_as_asked else failure)
+
+
+def _joined(check: Check, looks: Collection[_Look]) -> Check:
+    """Give a check with what the looks tell of it."""
+    if told := next(filter(None, (look.wrong_with(check.check) for look in looks)), ""):
+        return replace(check, result=WRONG, message=told)
+    if check.check == JOB:
+        reports = [look.report for look in looks if look.report]
+        return replace(check, result=OK, message=_state(reports[0])) if reports else check
+    is_passed = any(look.passed > STAGES.index(check.check) for look in looks)
+    return replace(check, result=OK) if is_passed else check
+
+
+def _state(report: JobReport) -> str:
+    if report.updated is None or report.total is None:
+        return str(report.state)
+    return f"{report.state}, {report.updated:,} of {report.total:,} records updated"
+
+
+def _names(key: JobKey) -> tuple[str, str, str]:
+    return key.account, key.module, key.job_id

@@ -1,0 +1,182 @@
+"""`login`: from a client of Zoho's API console to an account that the exporter can use."""
+
+import logging
+import sys
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TextIO
+
+from exporter.app import Direct, onboarding
+from exporter.cli.account.asking import Asker, say
+from exporter.cli.account.consent import let_in
+from exporter.cli.account.handover import OUTPUTS, NewAccount, Places, account_block, ruling, settings_file
+from exporter.cli.account.questions import Wanted, alias_of, gather, is_for_device, lacking_scopes, scope_of
+from exporter.cli.command import PROGRAM
+from exporter.cli.given import counted
+from exporter.errors import UNKNOWN_JOB, ConfigurationError, PollError, Problem
+from exporter.files import refused
+from exporter.model import DataCenter, Environment, JobKey
+from exporter.redactor import Redactor
+from exporter.settings import Settings, load_settings, read_sources
+from exporter.zoho import Grant, endpoints_of, place_of
+
+_DEFAULT_FILE = "zoho.yaml"
+_NETWORK = ("ca_bundle", "proxy_url", "poll_timeout", "connect_timeout")
+_NO_TOKEN = "1000.00000000000000000000000000000000.00000000000000000000000000000000"  # noqa: S105 - stands for none yet
+_NO_JOB = "100000000000000000"
+"""A job id that Zoho can read, and has not given."""
+_LIMIT = (
+    "Zoho keeps 20 refresh tokens for each user and client: one more silently ends the oldest, with whatever uses it."
+)
+
+
+def execute(options: Namespace) -> int:
+    """Have a refresh token, hand it over, and try it."""
+    logging.getLogger("exporter").addHandler(logging.NullHandler())  # what a look would log, we say
+    try:
+        return _login(options, Asker())
+    except PollError as error:
+        say(str(error), f"What to do: {error.advice}")
+    except EOFError:
+        say("", "Nobody answers: nothing was done.")
+    return 1
+
+
+def _login(options: Namespace, asker: Asker) -> int:
+    config_file = Path(options.config_file or _DEFAULT_FILE)
+    is_device, alias = is_for_device(options, asker), alias_of(options, asker)
+    output = OUTPUTS.get(options.output or "")
+    places = None if output else Places(config_file, alias)
+    if places and not _may_write(places, asker, is_forced=bool(options.force)):
+        return 1
+    wanted = gather(options, asker, alias, is_device=is_device)
+    redactor = Redactor()
+    grant, url = let_in(wanted, onboarding(_settings(wanted, config_file, wanted.settings, _NO_TOKEN), redactor))
+    account = _account(wanted, grant, url)
+    if output:
+        sys.stdout.write(output(account))
+        sys.stdout.flush()
+    shown = sys.stderr if output else sys.stdout
+    _print(
+        shown,
+        "Zoho gave a refresh token, one of the 20 that it keeps for each user and client.",
+        *_found(wanted, account),
+        *(_written(account, places) if places else ()),
+    )
+    settings = _settings(wanted, config_file, account.settings, account.refresh_token)
+    status = _try_out(shown, settings, JobKey(alias, (*wanted.modules, "Leads")[0], _NO_JOB), redactor)
+    if places:
+        _tell_on(shown, places)
+    return status
+
+
+def _may_write(places: Places, asker: Asker, *, is_forced: bool) -> bool:
+    """Whether the secret files may be written; a second refresh token is made on purpose only.
+
+    Raises:
+        ConfigurationError: they can't be written, or are there and nobody is there to ask.
+    """
+    places.prepare()
+    there = [file for file in (places.refresh_token, places.client_secret) if file.exists()]
+    if not there or is_forced:
+        return True
+    if not asker.is_person:
+        text = f"is there already, of an earlier login. {_LIMIT} To make another one all the same: --force"
+        raise refused(there[0], text)
+    say(
+        f"{there[0]} is there already, of an earlier login. {_LIMIT}",
+        f"'{PROGRAM} logout --config.file={places.config_file}' gives it back.",
+    )
+    return asker.confirms("Make another refresh token, and overwrite the secret files?")
+
+
+def _settings(wanted: Wanted, config_file: Path, account: Mapping[str, str], refresh_token: str) -> Settings:
+    """Give the settings of the new account alone, with what the environment and the file say of the network.
+
+    Raises:
+        ConfigurationError: they are of no use.
+    """
+    tree = read_sources(config_file if config_file.exists() else None).tree
+    network = {name: str(text) for name in _NETWORK if (text := tree.find((name,))) is not None}
+    where = {} if {"data_center", "accounts_url"} & account.keys() else {"data_center": str(DataCenter.US)}
+    secrets = {"client_secret": wanted.client.client_secret, "refresh_token": refresh_token}
+    texts = {"account": wanted.alias, **where, **account, **secrets, **network}
+    environ = {f"ZOHO_{name.upper()}": text for name, text in texts.items()}
+    try:
+        return load_settings(None, environ=environ, dotenv_file=None, secrets_dir=Path("no secrets directory"))
+    except ConfigurationError as error:
+        places = {f"ZOHO_{name.upper()}": str(tree.place((name,))) for name in network}
+        told = {name: f"--{name.removeprefix('ZOHO_').lower().replace('_', '-')}" for name in environ} | places
+        problems = tuple(Problem(told.get(problem.place, problem.place), problem.message) for problem in error.problems)
+    raise ConfigurationError(problems)
+
+
+def _account(wanted: Wanted, grant: Grant, accounts_url: str) -> NewAccount:
+    """Say where the account is: the accounts server tells the data centre, the API's domain the environment."""
+    where: dict[str, str] = {}
+    for place in DataCenter if not wanted.urls else ():
+        if endpoints_of(place, Environment.PRODUCTION).accounts_url == accounts_url:
+            where["data_center"] = str(place)
+    named = place_of(grant.api_domain)
+    if named and where.get("data_center") == named[0] and named[1] is not Environment.PRODUCTION:
+        where["environment"] = str(named[1])
+    settings, secret = {**where, **wanted.settings}, wanted.client.client_secret
+    return NewAccount(wanted.alias, settings, secret, grant.refresh_token, grant.api_domain, grant.scope)
+
+
+def _found(wanted: Wanted, account: NewAccount) -> Iterator[str]:
+    settings, scope = account.settings, scope_of(wanted.modules)
+    yield f"  data centre  {settings.get('data_center') or 'custom, ' + settings['accounts_url']}"
+    environment = settings.get("environment", Environment.PRODUCTION)
+    yield f"  API          {account.api_domain or 'not said'} ({environment})"
+    yield f"  scope        {account.scope or f'not said; asked for was {scope}'}"
+    if account.scope and (lacking := lacking_scopes(account.scope, scope)):
+        yield f"  It lacks {', '.join(lacking)}: log in again, with a code of this scope"
+
+
+def _written(account: NewAccount, places: Places) -> Iterator[str]:
+    """Write the files, and say which."""
+    places.write_secrets(account)
+    yield f"Written, for you alone to read: {places.client_secret}, {places.refresh_token}"
+    try:
+        with places.config_file.open("x", encoding="utf-8") as file:
+            file.write(settings_file(account, places))
+    except FileExistsError:
+        yield f"{places.config_file} stays as it is. The account belongs under its accounts:"
+        yield account_block(account, places)
+    else:
+        yield f"Written: {places.config_file}"
+
+
+def _try_out(shown: TextIO, settings: Settings, key: JobKey, redactor: Redactor) -> int:
+    """Ask Zoho once, and say whether all is well."""
+    direct = Direct(settings, key.account, redactor)
+    say("Trying it with one call, which costs one API credit: a job that can't exist, so only that may be refused.")
+    try:
+        failure = direct.look(key).failure
+    except ConfigurationError as error:
+        say(f"It could not be tried: {error}")
+        return 1
+    spent = f"Spent: {counted(direct.spent.credits, 'API credit')}, {counted(direct.spent.tokens, 'access token')}."
+    if failure is None or failure.code == UNKNOWN_JOB:
+        _print(shown, f"It works: the token, its scope and the permission for {key.module} are right. {spent}")
+        return 0
+    say(f"It does not work yet: {failure.message}", f"What to do: {failure.advice}", spent)
+    return 1
+
+
+def _tell_on(shown: TextIO, places: Places) -> None:
+    for problem in ruling(places):
+        say(f"warning: {problem}")
+    _print(
+        shown,
+        f"Next: list a job in {places.config_file}, and start with",
+        f"  {PROGRAM} check --config.file={places.config_file}",
+        f"  {PROGRAM} --config.file={places.config_file}",
+    )
+
+
+def _print(shown: TextIO, *lines: str) -> None:
+    shown.write("".join(f"{line}\n" for line in lines))
+    shown.flush()

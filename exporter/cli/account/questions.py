@@ -1,0 +1,180 @@
+"""What `login` has to know: flags, else the person at the terminal."""
+
+import os
+import re
+from argparse import Namespace
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import partial
+
+from exporter.cli.account.asking import Asker, say
+from exporter.errors import ConfigurationError, Problem
+from exporter.files import refused
+from exporter.forms import CLIENT_ID, CLIENT_SECRET, MODULE, data_center_meant, doubtful, misplaced, module_advice
+from exporter.kinds import MASS_UPDATE
+from exporter.model import MODULE_PATTERN, DataCenter, Environment
+from exporter.zoho import Client, Endpoints, endpoints_of
+
+_DEFAULT_ALIAS = "zoho"
+_KINDS = (
+    "Two types of client let the exporter in. You make one in Zoho's API console: https://api-console.zoho.com, or its",
+    "sister in your data centre, such as https://api-console.zoho.eu",
+    '  1  "Non-browser application": you accept in a browser, on any machine; there is nothing to paste',
+    '  2  "Self client": you generate a code in the console, and enter it here',
+)
+_DEVICE, _SELF_CLIENT = "1", "2"
+_ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be had. No `place` is one to be found, `urls` are custom hosts, no modules are all, no code a device.
+
+    A `code` is a self client's.
+    """
+
+    alias: str
+    client: Client
+    modules: tuple[str, ...]
+    place: DataCenter | None = None
+    urls: Endpoints | None = None
+    code: str = field(default="", repr=False)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What is known of the account's settings before Zoho was asked."""
+        urls = self.urls
+        where = {"accounts_url": urls.accounts_url, "api_url": urls.api_url} if urls else {}
+        return {**where, "client_id": self.client.client_id}
+
+
+def scope_of(modules: Collection[str]) -> str:
+    """Give the scope that lets a token read the mass updates of some modules; of all where none is named."""
+    scopes = sorted({MASS_UPDATE.scope_for(module) for module in modules}) or [f"{MASS_UPDATE.scope}.READ"]
+    return ",".join(scopes)
+
+
+def lacking_scopes(granted: str, wanted: str) -> list[str]:
+    """Give the wanted scopes that a token does not have; one for all modules covers each."""
+    words = {word.casefold() for word in granted.replace(",", " ").split()}
+    covering = {f"{MASS_UPDATE.scope}.{right}".casefold() for right in ("READ", "ALL")}
+    of_module = (scope for scope in wanted.split(",") if scope.casefold() not in words)
+    return (
+        []
+        if words & covering
+        else [scope for scope in of_module if scope.replace(".READ", ".ALL").casefold() not in words]
+    )
+
+
+def is_for_device(options: Namespace, asker: Asker) -> bool:
+    """Whether a person is to accept in a browser, or has a code.
+
+    Raises:
+        ConfigurationError: the flags say both.
+    """
+    is_self_client = options.self_client or options.grant_code_file
+    if options.device and is_self_client:
+        raise refused("--device", "does not go together with --self-client and --grant-code-file")
+    if options.device or is_self_client or not asker.is_person:
+        given = _SELF_CLIENT if is_self_client else _DEVICE if options.device else None
+        return asker.text("--device or --self-client", given, "", _nothing) != _SELF_CLIENT
+    say(*_KINDS)
+    return asker.text("", None, "Which is yours? [1] ", _odd_kind, default=_DEVICE) == _DEVICE
+
+
+def alias_of(options: Namespace, asker: Asker) -> str:
+    """Give the account's name.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    default = os.environ.get("ZOHO_ACCOUNT") or _DEFAULT_ALIAS
+    return asker.text(
+        "--account", options.account, f"A name for the account [{default}]: ", _odd_alias, default=default
+    )
+
+
+def gather(options: Namespace, asker: Asker, alias: str, *, is_device: bool) -> Wanted:
+    """Ask for the rest, the code last: it is good for minutes.
+
+    Raises:
+        ConfigurationError: a flag is of no use, or one is lacking and nobody is there to ask.
+    """
+    urls = _custom_urls(options)
+    place = _place(options, asker, is_asked=not (is_device or urls))
+    modules = _modules(options, asker)
+    odd_id, odd_secret = partial(misplaced, CLIENT_ID), partial(misplaced, CLIENT_SECRET)
+    client_id = asker.text("--client-id", options.client_id, "Client ID: ", lambda text: _odd_id(text) or odd_id(text))
+    if client_id and (hint := doubtful(CLIENT_ID, client_id)):
+        say(f"  The client ID {hint}")
+    question = "Client secret, not shown: "
+    secret = asker.secret("--client-secret-file", options.client_secret_file, question, odd_secret)
+    code = "" if is_device else _code(options, asker, place, scope_of(modules))
+    asker.refuse_lacking()
+    return Wanted(alias, Client(client_id, secret), modules, place, urls, code)
+
+
+def _place(options: Namespace, asker: Asker, *, is_asked: bool) -> DataCenter | None:
+    given = options.data_center or os.environ.get("ZOHO_DATA_CENTER")
+    question = "Data centre, or the address of Zoho CRM in your browser [have it found]: "
+    text = asker.text("--data-center", given, question, _odd_place, default="") if given or is_asked else ""
+    return DataCenter(data_center_meant(text, DataCenter)) if text else None
+
+
+def _custom_urls(options: Namespace) -> Endpoints | None:
+    """Give the hosts of the flags, or those that the environment already has for the account."""
+    accounts_url, api_url = (
+        (options.accounts_url, options.api_url)
+        if options.accounts_url or options.api_url
+        else map(os.environ.get, ("ZOHO_ACCOUNTS_URL", "ZOHO_API_URL"))
+    )
+    if bool(accounts_url) != bool(api_url):
+        raise ConfigurationError((Problem("--accounts-url", "goes together with --api-url"),))
+    return Endpoints(accounts_url.rstrip("/"), api_url.rstrip("/")) if accounts_url and api_url else None
+
+
+def _modules(options: Namespace, asker: Asker) -> tuple[str, ...]:
+    question = "Modules to watch, by API name, with commas [all]: "
+    text = asker.text("--modules", options.modules, question, _odd_modules, default=_ALL)
+    return tuple(dict.fromkeys(name for name in _names(text) if name.lower() != _ALL))
+
+
+def _code(options: Namespace, asker: Asker, place: DataCenter | None, scope: str) -> str:
+    if asker.is_person and options.grant_code_file is None:
+        console = endpoints_of(place or DataCenter.US, Environment.PRODUCTION).accounts_url
+        say(
+            f"Open {console.replace('accounts.', 'api-console.')}, your self client, Generate Code, with this scope:",
+            f"  {scope}",
+        )
+    return asker.secret("--grant-code-file", options.grant_code_file, "The code, not shown: ", _nothing)
+
+
+def _nothing(_: str) -> str:
+    return ""
+
+
+def _odd_kind(text: str) -> str:
+    return "" if text in {_DEVICE, _SELF_CLIENT} else "1 or 2"
+
+
+def _odd_alias(text: str) -> str:
+    is_right = re.fullmatch(r"[a-zA-Z0-9_.-]{1,64}", text)
+    return "" if is_right else "expected 1 to 64 letters, digits, _ . or -"
+
+
+def _odd_id(text: str) -> str:
+    return "" if re.fullmatch(r"[!-~]{1,200}", text) else "expected one word, as the API console shows it"
+
+
+def _odd_place(text: str) -> str:
+    is_right = data_center_meant(text, DataCenter)
+    return "" if is_right else f"is no data centre of Zoho's: one of {', '.join(DataCenter)}"
+
+
+def _names(text: str) -> list[str]:
+    return [name for part in text.split(",") if (name := part.strip())]
+
+
+def _odd_modules(text: str) -> str:
+    odd = [name for name in _names(text) if not re.fullmatch(MODULE_PATTERN, name)]
+    return f'"{odd[0]}" is not {MODULE}{module_advice(odd[0])}' if odd else ""

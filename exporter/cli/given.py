@@ -1,0 +1,49 @@
+"""What the flags of a command give: settings, and a log that is written as they say."""
+
+import os
+from argparse import Namespace
+from pathlib import Path
+
+from exporter.cli.flags import FLAGS
+from exporter.logs import configure_logging
+from exporter.redactor import Redactor
+from exporter.settings import Settings, Sources, read_sources
+
+
+def counted(count: int, noun: str) -> str:
+    """Give a number of things."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def settings_of(options: Namespace) -> Settings:
+    """Load the settings that the flags, the environment and the file give.
+
+    Raises:
+        ConfigurationError: they can't be used.
+    """
+    return sources_of(options).settings()
+
+
+def sources_of(options: Namespace) -> Sources:
+    """Read what the flags, the environment and the file say, right or wrong."""
+    return read_sources(config_file(options), overrides=setting_flags(options))
+
+
+def config_file(options: Namespace) -> Path | None:
+    """Give the settings file, if one is named."""
+    return Path(options.config_file) if options.config_file else None
+
+
+def setting_flags(options: Namespace) -> dict[str, object]:
+    """Give the settings that were given as flags, by their dotted names; of a repeated flag all values."""
+    given = {name: value for name, value in vars(options).items() if name in FLAGS and FLAGS[name].is_setting}
+    texts = {name: ",".join(value) if isinstance(value, list) else value for name, value in given.items()}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def start_logging(settings: Settings) -> Redactor:
+    """Configure the log as the settings say, and give what takes secrets out of each line once it has learnt them."""
+    redactor = Redactor()
+    is_coloured = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    configure_logging(settings.log.level, settings.log.format, clean=redactor.clean, is_coloured=is_coloured)
+    return redactor

@@ -1,0 +1,1 @@
+"""Commands about jobs: a running exporter answers, or Zoho."""

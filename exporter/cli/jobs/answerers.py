@@ -1,0 +1,198 @@
+"""Who says how a job is: a running exporter, or Zoho itself."""
+
+import os
+from argparse import Namespace
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Protocol
+
+from exporter.cli.command import PROGRAM
+from exporter.cli.jobs.exporter_client import (
+    URL_VARIABLE,
+    ExporterClient,
+    ExporterRefusedError,
+    NoExporterError,
+    client_of,
+)
+from exporter.cli.jobs.names import found_key
+from exporter.cli.jobs.reading import job_of
+from exporter.model import JobKey, TrackedJob
+
+if TYPE_CHECKING:
+    from exporter.app import Direct
+
+
+_KEPT_OUT = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+
+
+class Answerer(Protocol):
+    """Knows how one job is. For one thread."""
+
+    is_polling: bool
+    """Whether the job is polled again by itself."""
+
+    def look(self) -> TrackedJob:
+        """Have the job polled if it is due, and give what is known of it.
+
+        Raises:
+            NoExporterError: nobody answers there.
+            ExporterRefusedError: the exporter does not do that.
+            ConfigurationError: what is kept of Zoho's answers can't be used.
+        """
+
+    def shown(self) -> Mapping[str, Any]:
+        """Give the last look as the API shows it."""
+
+    def opening(self) -> str:
+        """Say who answers."""
+
+    def bill(self) -> str:
+        """Say what the looks have cost; empty where that is not ours to say."""
+
+    def reasons(self, job: TrackedJob) -> tuple[str, ...]:
+        """Say why a job shows what it shows."""
+
+
+class ByExporter:
+    """The exporter answers: it is asked for a poll if one is due, as a scrape asks."""
+
+    is_polling = True
+
+    def __init__(self, client: ExporterClient, key: JobKey) -> None:
+        self._client, self._key = client, key
+        self._shown: Mapping[str, Any] = {}
+
+    def look(self) -> TrackedJob:
+        """Ask the exporter."""
+        try:
+            self._key = found_key(self._key, self._client)
+            job = self._ask()
+            if not job.is_terminal and self._poll():
+                job = self._ask()
+        except ExporterRefusedError as error:
+            raise ExporterRefusedError(error.status, f"{error}{self._advice(error)}") from error
+        return job
+
+    def shown(self) -> Mapping[str, Any]:
+        """Give the API's own answer."""
+        return self._shown
+
+    def opening(self) -> str:
+        """Name its address."""
+        return f"The exporter at {self._client.url} answers."
+
+    def bill(self) -> str:
+        """Say nothing: what it spends is its schedule's."""
+        return ""
+
+    def reasons(self, job: TrackedJob) -> tuple[str, ...]:
+        """Say where it is told."""
+        from exporter.web.status.jobs import explain_url  # noqa: PLC0415 - seldom needed
+
+        return (f"Why: {self._client.url}{explain_url(job.spec.key)}",)
+
+    def _poll(self) -> bool:
+        """Say whether it let itself be asked: who may use the API may be refused a probe, as its scrapers poll too."""
+        try:
+            self._client.poll(self._key)
+        except ExporterRefusedError as error:
+            if error.status not in _KEPT_OUT:
+                raise
+            return False
+        return True
+
+    def _ask(self) -> TrackedJob:
+        self._shown = self._client.job(self._key)
+        return job_of(self._shown)
+
+    def _advice(self, error: ExporterRefusedError) -> str:
+        name = "/".join(filter(None, (self._key.account, self._key.module, self._key.job_id)))
+        once = f"to ask Zoho for it: {PROGRAM} status {name} --direct"
+        if error.status == HTTPStatus.NOT_FOUND:
+            return f"\n  to have it watched: {PROGRAM} track {name}\n  {once}"
+        return f"\n  {once}" if error.status in _KEPT_OUT else ""
+
+
+class Directly:
+    """Zoho answers, for a credit each time."""
+
+    def __init__(self, direct: "Direct", key: JobKey, why: str, *, is_polling: bool) -> None:
+        self._direct, self._key, self._why = direct, key, why
+        self._job: TrackedJob | None = None
+        self.is_polling = is_polling
+
+    def look(self) -> TrackedJob:
+        """Ask Zoho; after the first time only when it is due."""
+        self._job = self._direct.look(self._key, is_first=self._job is None)
+        return self._job
+
+    def shown(self) -> Mapping[str, Any]:
+        """Write what is known as the API would."""
+        from exporter.web.api.schemas import JobWithHistoryView  # noqa: PLC0415 - the exporter's own answer needs none
+
+        return JobWithHistoryView.model_validate(self._job).model_dump(mode="json")
+
+    def opening(self) -> str:
+        """Say why it is Zoho."""
+        return f"Zoho answers{self._why}."
+
+    def bill(self) -> str:
+        """Tell credits and tokens."""
+        from exporter.cli.given import counted  # noqa: PLC0415 - it loads the settings
+
+        spent = self._direct.spent
+        return f"This took {counted(spent.credits, 'API credit')} and {counted(spent.tokens, 'access token')}."
+
+    def reasons(self, _: TrackedJob) -> tuple[str, ...]:
+        """Tell them."""
+        return self._direct.explained
+
+
+def answering(options: Namespace, key: JobKey) -> tuple[Answerer, TrackedJob]:
+    """Find who answers, and give the first answer: the exporter, or Zoho where that is wanted or nobody else is there.
+
+    Raises:
+        NoExporterError: nobody answers at the address that was named.
+        ExporterRefusedError: the exporter does not do that.
+        ConfigurationError: flags or settings are wrong.
+    """
+    is_wanted = options.direct is not None
+    why = ", as you wish"
+    if not is_wanted:
+        answerer = ByExporter(client_of(options), key)
+        try:
+            return answerer, answerer.look()
+        except NoExporterError as error:
+            if getattr(options, "exporter.url") or os.environ.get(URL_VARIABLE):
+                raise
+            why = f", as {error}"
+    directly = _directly(options, key, why)
+    return directly, directly.look()
+
+
+def _directly(options: Namespace, key: JobKey, why: str) -> Directly:
+    from exporter.app import Direct  # noqa: PLC0415 - where an exporter answers, none of it is needed
+    from exporter.cli.given import settings_of  # noqa: PLC0415
+    from exporter.logs import configure_logging  # noqa: PLC0415
+    from exporter.redactor import Redactor  # noqa: PLC0415
+
+    settings, redactor = settings_of(options), Redactor()
+    alias = _account(key.account, settings.accounts)
+    configure_logging("error", settings.log.format, clean=redactor.clean)
+    named = JobKey(alias, key.module, key.job_id)
+    return Directly(Direct(settings, alias, redactor), named, why, is_polling=options.watch is not None)
+
+
+def _account(named: str, accounts: Mapping[str, object]) -> str:
+    from exporter.files import refused  # noqa: PLC0415
+    from exporter.forms import nearest  # noqa: PLC0415
+
+    if not named and len(accounts) == 1:
+        return next(iter(accounts))
+    if named in accounts:
+        return named
+    known = ", ".join(sorted(accounts))
+    near = nearest(named, accounts)
+    raise refused(
+        named or "JOB", f"did you mean the account {near}?" if near else f"expected one of the accounts {known}"
+    )

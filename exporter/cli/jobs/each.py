@@ -1,0 +1,32 @@
+"""Something done with each job that is named, one after the other; one that can't be done stops no other."""
+
+from argparse import Namespace
+from collections.abc import Callable
+
+from exporter.cli.command import PROGRAM
+from exporter.cli.jobs.exits import NOT_DONE
+from exporter.cli.jobs.exporter_client import ExporterClient, ExporterRefusedError, client_of
+from exporter.cli.jobs.names import read_key
+from exporter.cli.jobs.output import say, write
+from exporter.model import JobKey
+
+Deed = Callable[[ExporterClient, JobKey], str]
+"""Does it, and says what is so now."""
+
+
+def do_each(options: Namespace, deed: Deed) -> int:
+    """Do it with each of the jobs, and give the exit status.
+
+    Raises:
+        ConfigurationError: a word names no job, or a flag is wrong; nothing is done then.
+        NoExporterError: nobody answers there.
+    """
+    keys = [read_key(word) for word in options.named_jobs]
+    client, status = client_of(options), 0
+    for key in keys:
+        try:
+            write(deed(client, key))
+        except ExporterRefusedError as error:
+            say(f"{PROGRAM}: {error}")
+            status = NOT_DONE
+    return status

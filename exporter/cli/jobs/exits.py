@@ -1,0 +1,25 @@
+"""How a job is told to a script: by the exit status."""
+
+from exporter.errors import UNKNOWN_JOB
+from exporter.model import JobState, PollFailure, TrackedJob
+
+COMPLETED, NOT_DONE, FAILED, PARTLY_FAILED, UNKNOWN, REFUSED, NOT_ENDED = 0, 1, 3, 4, 5, 6, 7
+INTERRUPTED = 130
+NO_TOKEN = "token_refused"  # noqa: S105 - a code, no secret
+
+
+def exit_status(job: TrackedJob) -> int:
+    """Give the exit status that tells how a job stands."""
+    if job.state is JobState.FAILED:
+        return FAILED
+    if job.is_terminal:
+        return PARTLY_FAILED if job.has_ended_badly else COMPLETED
+    if job.failure:
+        return _of_failure(job.failure)
+    return UNKNOWN if job.state is JobState.UNKNOWN else NOT_ENDED
+
+
+def _of_failure(failure: PollFailure) -> int:
+    if failure.code == UNKNOWN_JOB:
+        return UNKNOWN
+    return REFUSED if failure.code == NO_TOKEN or not failure.is_passing else NOT_DONE

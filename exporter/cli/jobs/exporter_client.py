@@ -1,0 +1,166 @@
+"""A running exporter, asked over its own API."""
+
+import base64
+import json
+import os
+import ssl
+from argparse import Namespace
+from collections.abc import Mapping
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from exporter.defaults import LISTEN_PORT
+from exporter.errors import ExporterError
+from exporter.files import read_secret_file, refused
+from exporter.model import JobKey
+
+URL_VARIABLE, TOKEN_FILE_VARIABLE = "ZOHO_EXPORTER_URL", "ZOHO_EXPORTER_TOKEN_FILE"
+DEFAULT_URL = f"http://127.0.0.1:{LISTEN_PORT}"
+_TIMEOUT_SECONDS = 30.0
+"""A scrape's own deadline is 10 s, unless a header says another."""
+_LARGEST_ANSWER = 256 * 1024 * 1024
+JOBS_PATH = "/api/v1/jobs"
+
+
+class NoExporterError(ExporterError):
+    """Nobody answers at the exporter's address."""
+
+
+class ExporterRefusedError(ExporterError):
+    """The exporter answered that it does not do what was asked. `status` is HTTP's."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ExporterClient:
+    """Asks one exporter. For one thread.
+
+    Args:
+        url: where it is, with what every path begins with there.
+        credentials: the value of the header `Authorization`; empty for none.
+    """
+
+    def __init__(self, url: str, credentials: str = "") -> None:
+        parts = urlsplit(url)
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        self.url = url.rstrip("/")
+        self._connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS)
+        self._prefix = parts.path.rstrip("/")
+        self._headers = {"Authorization": credentials} if credentials else {}
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Give all jobs, as the API shows them."""
+        return list(self._json("GET", JOBS_PATH)["jobs"])
+
+    def job(self, key: JobKey) -> dict[str, Any]:
+        """Give a job with its history, as the API shows it."""
+        return self._json("GET", _path(key))
+
+    def track(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """Register a job."""
+        return self._json("POST", JOBS_PATH, job)
+
+    def untrack(self, key: JobKey) -> None:
+        """Let a job go."""
+        self._ask("DELETE", _path(key))
+
+    def acknowledge(self, key: JobKey, *, is_taken_back: bool = False) -> None:
+        """Take note of how a job ended, or take that back."""
+        self._ask("DELETE" if is_taken_back else "POST", f"{_path(key)}/ack")
+
+    def poll(self, key: JobKey) -> None:
+        """Have a job polled if it is due."""
+        asked = {"account": key.account, "crm_module": key.module, "job_id": key.job_id}
+        self._ask("GET", f"/probe?{urlencode(asked)}")
+
+    def _json(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        text = self._ask(method, path, body)
+        try:
+            document = json.loads(text)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise NoExporterError(f"{self.url} answers, but not as the exporter does: check the address")
+        return document
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
+        """Ask, and give the answer's body.
+
+        Raises:
+            NoExporterError: nobody answers there, or somebody else.
+            ExporterRefusedError: it does not do that.
+        """
+        try:
+            content = None if body is None else json.dumps(body)
+            headers = self._headers | ({} if body is None else {"Content-Type": "application/json"})
+            self._connection.request(method, self._prefix + path, content, headers)
+            answer = self._connection.getresponse()
+            text = answer.read(_LARGEST_ANSWER)
+        except ssl.SSLCertVerificationError as error:
+            hint = "name its CA's certificates in SSL_CERT_FILE"
+            raise NoExporterError(
+                f"{self.url}: its certificate is not trusted ({error.verify_message}): {hint}"
+            ) from error
+        except (OSError, HTTPException) as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise NoExporterError(f"no exporter answers at {self.url} ({reason})") from error
+        finally:
+            self._connection.close()
+        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
+            raise ExporterRefusedError(answer.status, f"{self.url}: {_told(answer.status, text)}")
+        return text
+
+
+def client_of(options: Namespace) -> ExporterClient:
+    """Give the exporter that the flags name, or the environment, or the one on this machine.
+
+    Raises:
+        ConfigurationError: the address or a secret's file is of no use.
+    """
+    url = getattr(options, "exporter.url") or os.environ.get(URL_VARIABLE) or DEFAULT_URL
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username or parts.password:
+        raise refused(
+            "--exporter.url", f"expected an address such as {DEFAULT_URL}, without a user or a password in it"
+        )
+    return ExporterClient(url, _credentials(options))
+
+
+def _credentials(options: Namespace) -> str:
+    token_file = getattr(options, "exporter.token_file") or os.environ.get(TOKEN_FILE_VARIABLE)
+    user, password_file = getattr(options, "exporter.user"), getattr(options, "exporter.password_file")
+    if token_file:
+        return f"Bearer {read_secret_file(Path(token_file))}"
+    if bool(user) != bool(password_file):
+        raise refused("--exporter.user", "goes together with --exporter.password-file")
+    if not user:
+        return ""
+    pair = f"{user}:{read_secret_file(Path(password_file))}"
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+
+def _path(key: JobKey) -> str:
+    return f"{JOBS_PATH}/{quote(key.account)}/{quote(key.module)}/{quote(key.job_id)}"
+
+
+def _told(status: int, text: bytes) -> str:
+    """Give what a refusal says, in one line, and what to do where the exporter does not say it."""
+    try:
+        problem = json.loads(text)
+    except ValueError:
+        problem = None
+    detail = str(problem.get("detail", "")) if isinstance(problem, dict) else ""
+    match status:
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if status == HTTPStatus.UNAUTHORIZED or not detail:
+            hint = "give the API's token by --exporter.token-file, or --exporter.user and --exporter.password-file"
+            return f"it does not let us in (HTTP {status}): {hint}"
+        case HTTPStatus.NOT_FOUND if not detail:
+            return "no such page there (HTTP 404): check the address and its route prefix"
+    errors = problem.get("errors", []) if isinstance(problem, dict) else []
+    faults = "; ".join(f"{fault['pointer'].rpartition('/')[2]} {fault['detail']}" for fault in errors)
+    return faults or detail or f"HTTP {status}"

@@ -1,0 +1,66 @@
+"""`history`: what an exporter has seen of a job, for people, programs and a Prometheus that was away."""
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+
+from rich.table import Table
+
+from exporter.cli.jobs.exporter_client import client_of
+from exporter.cli.jobs.names import found_key, read_key
+from exporter.cli.jobs.output import write, write_csv
+from exporter.cli.jobs.reading import Shown, job_of
+from exporter.cli.jobs.shown import open_console
+from exporter.model import Observation, TrackedJob
+from exporter.web.status.phrases import exact, number
+
+_IDENTITY = ("account", "module", "job_id")
+_COUNTS = ("updated", "failed", "not_updated", "total")
+COLUMNS = (*_IDENTITY, "at", "state", "processed_records", *(f"{count}_records" for count in _COUNTS))
+"""Of the CSV: the API's own fields."""
+
+
+def execute(options: Namespace) -> int:
+    """Ask the exporter, and write what it has seen."""
+    key, client = read_key(options.job), client_of(options)
+    _write(client.job(found_key(key, client)), options.history_format)
+    return 0
+
+
+def _write(shown: Shown, style: str | None) -> None:
+    identity = {name: shown[name] for name in _IDENTITY}
+    match style:
+        case "json":
+            write(json.dumps({**identity, "history": shown["history"]}))
+        case "csv":
+            write_csv(COLUMNS, ({**identity, **seen} for seen in shown["history"]))
+        case "openmetrics":
+            from exporter.metrics import render_history  # noqa: PLC0415 - others need no encoder
+
+            sys.stdout.buffer.write(render_history([job_of(shown)]))
+        case _:
+            _show(job_of(shown))
+
+
+def _show(job: TrackedJob) -> None:
+    console = open_console()
+    if not job.history:
+        console.print(f"Nothing has been seen of {job.spec.key} yet.")
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("At", "State"):
+        table.add_column(title, no_wrap=True)
+    for title in ("Updated", "Failed", "Not updated", "Total"):
+        table.add_column(title, justify="right")
+    for seen in job.history:
+        table.add_row(*_cells(seen))
+    console.print(table)
+
+
+def _cells(seen: Observation) -> Iterator[str]:
+    yield exact(seen.at)
+    yield seen.state.capitalize()
+    # An earlier version kept the records done alone: they are all that can be said.
+    updated = seen.updated if seen.failed is not None else seen.processed
+    yield from map(number, (updated, seen.failed, seen.not_updated, seen.total))

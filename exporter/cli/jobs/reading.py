@@ -1,0 +1,84 @@
+"""Jobs out of what the API shows of them: each is then shown alike, whoever has answered."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from exporter.cli.jobs.exporter_client import NoExporterError
+from exporter.model import (
+    Delay,
+    JobKey,
+    JobReport,
+    JobSource,
+    JobSpec,
+    JobState,
+    Observation,
+    PollFailure,
+    TrackedJob,
+)
+
+Shown = Mapping[str, Any]
+"""A job, as the API shows it."""
+_COUNTS = ("updated", "failed", "not_updated", "total")
+
+
+def job_of(shown: Shown) -> TrackedJob:
+    """Give what is known of a job. What an older exporter does not tell is not known.
+
+    Raises:
+        NoExporterError: this is no job.
+    """
+    try:
+        return _job(shown)
+    except (KeyError, TypeError, ValueError) as error:
+        raise NoExporterError(
+            f"somebody answers, but not as the exporter does ({error!r}): check the address"
+        ) from error
+
+
+def _job(shown: Shown) -> TrackedJob:
+    finished_at = _moment(shown["finished_at"])
+    return TrackedJob(
+        _spec(shown),
+        first_seen_at=_moment(shown["first_seen_at"]) or 0.0,
+        report=_report(shown),
+        reported_at=_moment(shown["last_report_at"]),
+        polled_at=_moment(shown["last_poll_at"]),
+        next_poll_at=_moment(shown["next_poll_at"]),
+        started_at=_moment(shown["started_at"]),
+        finished_at=finished_at,
+        progressed_at=_moment(shown["last_progress_at"]),
+        completes_at=_moment(shown["estimated_completion_at"]),
+        records_per_second=shown.get("records_per_second"),
+        delay=Delay(shown["delay"]) if shown.get("delay") else None,
+        failure=_failure(shown["error"]) if shown["error"] else None,
+        history=tuple(map(_observation, shown.get("history", ()))),
+        acknowledged_at=finished_at if shown["acknowledged"] else None,
+    )
+
+
+def _spec(shown: Shown) -> JobSpec:
+    key = JobKey(shown["account"], shown["module"], shown["job_id"])
+    return JobSpec(key, JobSource(shown["source"]), shown["name"], shown["group"], shown["labels"])
+
+
+def _report(shown: Shown) -> JobReport | None:
+    state, word = JobState(shown["state"]), shown.get("undocumented_state", "")
+    updated, failed, not_updated, total = counts = [shown[f"{count}_records"] for count in _COUNTS]
+    if state is JobState.UNKNOWN and not word and counts == [None] * len(_COUNTS):
+        return None
+    return JobReport(state, updated, failed, not_updated, total, word)
+
+
+def _observation(shown: Shown) -> Observation:
+    failed, not_updated, total = (shown.get(f"{count}_records") for count in _COUNTS[1:])
+    at = _moment(shown["at"]) or 0.0
+    return Observation(at, JobState(shown["state"]), shown["processed_records"], failed, not_updated, total)
+
+
+def _failure(shown: Shown) -> PollFailure:
+    return PollFailure(shown["code"], shown["message"], shown["advice"], is_passing=shown.get("passing", True))
+
+
+def _moment(text: str | None) -> float | None:
+    return None if text is None else datetime.fromisoformat(text).timestamp()

@@ -1,0 +1,126 @@
+"""`status`: how a job is, once or until its end."""
+
+import json
+import math
+import shlex
+import signal
+import time
+from argparse import Namespace
+from collections.abc import Callable
+
+from rich.console import RenderableType
+from rich.live import Live
+
+from exporter.cli.command import PROGRAM
+from exporter.cli.flags import FLAGS
+from exporter.cli.jobs.answerers import Answerer, answering
+from exporter.cli.jobs.exits import INTERRUPTED, NOT_ENDED, UNKNOWN, exit_status
+from exporter.cli.jobs.follow import Follower
+from exporter.cli.jobs.names import read_key
+from exporter.cli.jobs.output import say, write
+from exporter.cli.jobs.shown import block, is_live, line, open_console
+from exporter.files import refused
+from exporter.model import JobReport, PollFailure, TrackedJob
+
+REFRESHES_A_SECOND = 2
+Show = Callable[[TrackedJob], object]
+
+
+def execute(options: Namespace) -> int:
+    """Ask, show the answer, and go on for as long as is wanted."""
+    key, seconds = read_key(options.job), _timeout(options)
+    answerer, job = answering(options, key)
+    say(answerer.opening())
+    status = _watched(options, answerer, job, seconds) if options.watch else _shown_once(options, answerer, job)
+    say(answerer.bill())
+    return status
+
+
+def _timeout(options: Namespace) -> float:
+    if options.timeout is None:
+        return math.inf
+    from exporter.settings import parse_duration  # noqa: PLC0415 - it loads the settings
+
+    if options.watch is None:
+        raise refused("--timeout", "goes together with --watch")
+    try:
+        return parse_duration(options.timeout)
+    except ValueError as error:
+        raise refused("--timeout", str(error)) from error
+
+
+def _shown_once(options: Namespace, answerer: Answerer, job: TrackedJob) -> int:
+    if options.json:
+        write(json.dumps(answerer.shown()))
+    else:
+        open_console().print(block(job, time.time(), is_polled=answerer.is_polling))
+    status = exit_status(job)
+    if status == UNKNOWN and job.failure is None:
+        say(*answerer.reasons(job))
+    return status
+
+
+def _watched(options: Namespace, answerer: Answerer, job: TrackedJob, seconds: float) -> int:
+    # Until here Ctrl-C ended the process at once; from here on it is told how to go on.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    until = time.time() + seconds
+    go_on = f"To go on: {command_line(options)}"
+    try:
+        job = _followed(options, answerer, job, until)
+    except KeyboardInterrupt:
+        say(f"\nNo longer watched; the job itself goes on. {go_on}")
+        return INTERRUPTED
+    status = exit_status(job)
+    is_late = not job.is_terminal and time.time() >= until
+    if is_late:
+        say(f"It has not ended after {options.timeout}. {go_on}")
+    return NOT_ENDED if is_late else status
+
+
+def _followed(options: Namespace, answerer: Answerer, job: TrackedJob, until: float) -> TrackedJob:
+    console = open_console()
+    if options.json:
+        return _follower(answerer, _Changes(lambda _: write(json.dumps(answerer.shown())))).follow(job, until)
+    if not is_live(console):
+        return _follower(answerer, _Changes(lambda job: write(line(job, time.time())))).follow(job, until)
+    bar = _Bar(job)
+    with Live(console=console, get_renderable=bar.render, refresh_per_second=REFRESHES_A_SECOND):
+        return _follower(answerer, bar.show).follow(job, until)
+
+
+def _follower(answerer: Answerer, show: Show) -> Follower:
+    return Follower(answerer.look, show, lambda error: say(f"{error}; it is asked again"), time.time, time.sleep)
+
+
+class _Changes:
+    """Shows what differs from the last time."""
+
+    def __init__(self, show: Show) -> None:
+        self._show = show
+        self._last: tuple[JobReport | None, PollFailure | None] | None = None
+
+    def __call__(self, job: TrackedJob) -> None:
+        if (seen := (job.report, job.failure)) != self._last:
+            self._last = seen
+            self._show(job)
+
+
+class _Bar:
+    """What stands on the screen: the last look, as old as it is by now."""
+
+    def __init__(self, job: TrackedJob) -> None:
+        self._job = job
+
+    def show(self, job: TrackedJob) -> None:
+        self._job = job
+
+    def render(self) -> RenderableType:
+        return block(self._job, time.time())
+
+
+def command_line(options: Namespace) -> str:
+    """Give the command that was typed, word by word, to be typed again."""
+    command = options.command
+    given = [(FLAGS[name].typed(name), getattr(options, name)) for name in command.flags]
+    flags = [flag if value == "true" else f"{flag}={value}" for flag, value in given if value is not None]
+    return shlex.join([PROGRAM, command.name, *(getattr(options, name) for name in command.words), *flags])

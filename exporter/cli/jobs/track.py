@@ -1,0 +1,30 @@
+"""`track`: have an exporter track jobs."""
+
+from argparse import Namespace
+from functools import partial
+
+from exporter.cli.command import PROGRAM
+from exporter.cli.jobs.each import do_each
+from exporter.cli.jobs.exporter_client import ExporterClient
+from exporter.cli.jobs.reading import job_of
+from exporter.files import refused
+from exporter.model import JobKey
+
+
+def execute(options: Namespace) -> int:
+    """Register each job."""
+    described = {"name": options.job_name, "group": options.group, "labels": _labels(options.label or ())}
+    return do_each(options, partial(_track, {name: value for name, value in described.items() if value}))
+
+
+def _track(described: dict[str, object], client: ExporterClient, key: JobKey) -> str:
+    body = {"account": key.account, "module": key.module, "job_id": key.job_id, **described}
+    known = job_of(client.track(body)).spec.key
+    return f"{known} is tracked. To follow it: {PROGRAM} status {known} --watch"
+
+
+def _labels(texts: list[str] | tuple[()]) -> dict[str, str]:
+    pairs = {name: value for name, is_pair, value in (text.partition("=") for text in texts) if is_pair and name}
+    if len(pairs) < len(texts):
+        raise refused("--label", "expected NAME=VALUE, each name once")
+    return pairs

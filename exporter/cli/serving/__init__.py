@@ -1,0 +1,1 @@
+"""Commands that serve: the exporter, its demonstration, and a simulated Zoho."""

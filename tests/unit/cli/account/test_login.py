@@ -1,0 +1,389 @@
+"""What `login` says to each answer of Zoho's; the journeys of tests/integration have the terminal."""
+
+import getpass
+import json
+import webbrowser
+from pathlib import Path
+
+import pytest
+from requests_mock import Mocker
+from unit.cli.account.conftest import Run
+
+ID, SECRET, CODE = "1000.CLIENT", "client-secret-0a1b", "1000.code-8c9d"
+EU, US = "https://accounts.zoho.eu", "https://accounts.zoho.com"
+REFRESH_TOKEN, ACCESS_TOKEN = "1000.refresh-2c3d", "1000.access-4e5f"
+GRANTED = {
+    "access_token": ACCESS_TOKEN,
+    "refresh_token": REFRESH_TOKEN,
+    "scope": "ZohoCRM.mass_update.READ",
+    "api_domain": "https://www.zohoapis.eu",
+}
+BEGUN = {"user_code": "AB12CD34", "device_code": "device-code-6a7b", "interval": 1, "expires_in": 300}
+MINTED = {"access_token": ACCESS_TOKEN, "api_domain": "https://www.zohoapis.eu", "expires_in": 3600}
+UNKNOWN_JOB = {"code": "NOT_FOUND", "details": {}, "message": "Empty response", "status": "error"}
+STATUS = "https://www.zohoapis.eu/crm/v8/Leads/actions/mass_update"
+BY_CODE = ("login", f"--client-id={ID}", "--client-secret-file=-", "--grant-code-file=-", "--data-center=eu")
+PIPED = f"{SECRET}\n{CODE}\n"
+
+
+def hosts() -> list[str]:
+    """Give the accounts servers of all data centres."""
+    names = "zoho.com zoho.eu zoho.in zoho.com.au zoho.com.cn zoho.jp zohocloud.ca zoho.sa zoho.uk zoho.ae"
+    return [f"https://accounts.{name}" for name in names.split()]
+
+
+def play(http: Mocker, *answers: dict[str, object], status: dict[str, object] | None = None) -> None:
+    """Let the EU's accounts server answer so, one after the other, and its API once."""
+    http.post(f"{EU}/oauth/v2/token", list(answers))
+    http.get(STATUS, [status or {"status_code": 404, "json": UNKNOWN_JOB}])
+
+
+def test_a_code_becomes_files_that_check_accepts(run: Run, requests_mock: Mocker) -> None:
+    """What was found, what was written and what it cost is said; nothing secret is."""
+    play(requests_mock, {"json": GRANTED}, {"json": MINTED})
+    ended = run(*BY_CODE, "--account=acme", piped=PIPED)
+    assert (ended.status, ended.err) == (
+        0,
+        "Trying it with one call, which costs one API credit: a job that can't exist, so only that may be refused.\n",
+    )
+    assert (
+        ended.out
+        == """\
+Zoho gave a refresh token, one of the 20 that it keeps for each user and client.
+  data centre  eu
+  API          https://www.zohoapis.eu (production)
+  scope        ZohoCRM.mass_update.READ
+Written, for you alone to read: secrets/acme_client_secret, secrets/acme_refresh_token
+Written: zoho.yaml
+It works: the token, its scope and the permission for Leads are right. Spent: 1 API credit, 1 access token.
+Next: list a job in zoho.yaml, and start with
+  zoho-mass-update-exporter check --config.file=zoho.yaml
+  zoho-mass-update-exporter --config.file=zoho.yaml
+"""
+    )
+    checked = run("check", "--config.file=zoho.yaml")
+    assert checked.out == "The configuration is right.\n  acme: data centre eu, production, 0 jobs\n"
+
+
+_LAST = "https://accounts.zoho.eu knows this client.\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "advice"),
+    [
+        pytest.param(
+            {"json": {"error": "invalid_client_secret"}},
+            "Zoho refused: invalid_client_secret",
+            "the client lives in another data centre, which gave it another secret",
+            id="secret",
+        ),
+        pytest.param(
+            {"json": {"error": "invalid_code"}},
+            "Zoho refused: invalid_code",
+            "the code was made in another data centre, was used before, or is too old: generate a new one",
+            id="code",
+        ),
+        pytest.param(
+            {"json": {"error": "Access Denied", "error_description": "You have made too many requests"}},
+            "Zoho refused: Access Denied",
+            "too many codes or tokens were asked for within ten minutes: wait for fifteen",
+            id="throttle",
+        ),
+        pytest.param(
+            {"json": {"access_token": ACCESS_TOKEN}},
+            "Zoho gave an access token, and no refresh token",
+            "the code was used before, or was made without offline access: generate a new one",
+            id="no-refresh-token",
+        ),
+        pytest.param(
+            {"json": {"error": "general_error"}},
+            "Zoho refused: general_error",
+            "Zoho's accounts server had a fault: try again in a minute",
+            id="fault",
+        ),
+        pytest.param(
+            {"json": {"error": f"\x1b[2J{SECRET} of {CODE}"}},
+            "Zoho refused: [2J<secret> of <secret>",
+            "an undocumented refusal",
+            id="echo",
+        ),
+        pytest.param(
+            {"status_code": 502, "text": "<html>", "headers": {"Content-Type": "text/html"}},
+            "expected an answer of Zoho's as JSON, got HTTP 502 with text/html, 6 bytes",
+            "check the data centre, accounts_url and the proxy",
+            id="html",
+        ),
+    ],
+)
+def test_each_refusal_of_a_code_has_a_next_step(
+    run: Run, requests_mock: Mocker, answer: dict[str, object], said: str, advice: str
+) -> None:
+    """Nothing is written, and the status is 1."""
+    play(requests_mock, answer)
+    ended = run(*BY_CODE, piped=PIPED)
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err.startswith(f"{said}\nWhat to do: {advice}")
+    assert not Path("zoho.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("knowing", "said"),
+    [
+        pytest.param((), "no data centre of Zoho's knows this client\nWhat to do: check the client ID", id="none"),
+        pytest.param(
+            (hosts()[2], hosts()[5]),
+            "several data centres know this client: https://accounts.zoho.in, https://accounts.zoho.jp\n"
+            "What to do: log in again with --data-center; the code was not used",
+            id="several",
+        ),
+    ],
+)
+def test_the_data_centre_is_looked_for_without_the_code(
+    run: Run, requests_mock: Mocker, knowing: tuple[str, ...], said: str
+) -> None:
+    """A client that the named one does not know may live in another one."""
+    for host in hosts():
+        word = "invalid_code" if host in knowing else "invalid_client"
+        requests_mock.post(f"{host}/oauth/v2/token", json={"error": word})
+    ended = run(*BY_CODE, piped=PIPED)
+    assert ended.status == 1
+    assert said in ended.err
+    assert ["code-8c9d" in request.text for request in requests_mock.request_history] == [True, *[False] * 9]
+
+
+def test_the_data_centre_that_knows_the_client_gets_the_code(run: Run, requests_mock: Mocker) -> None:
+    """Where none is named, and one alone knows the client."""
+    for host in hosts():
+        requests_mock.post(f"{host}/oauth/v2/token", json={"error": "invalid_client"})
+    play(requests_mock, {"json": {"error": "invalid_code"}}, {"json": GRANTED}, {"json": MINTED})
+    ended = run(*BY_CODE[:-1], piped=PIPED)
+    assert ended.status == 0
+    assert ended.err.startswith("https://accounts.zoho.eu knows this client.\n")
+    assert "  data centre  eu\n" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("minted", "answer", "said"),
+    [
+        pytest.param(
+            {"json": MINTED},
+            {"status_code": 401, "json": {"code": "OAUTH_SCOPE_MISMATCH", "message": "Unauthorized"}},
+            "It does not work yet: Zoho answered OAUTH_SCOPE_MISMATCH Unauthorized (HTTP 401)\n"
+            "What to do: the token lacks the scope ZohoCRM.mass_update.READ (or ZohoCRM.mass_update.leads.READ)",
+            id="scope",
+        ),
+        pytest.param(
+            {"json": MINTED},
+            {"status_code": 403, "json": {"code": "NO_PERMISSION", "message": "permission denied"}},
+            "What to do: the user who made the token may not see mass updates of this module",
+            id="permission",
+        ),
+        pytest.param(
+            {"json": MINTED},
+            {"status_code": 400, "json": {"code": "INVALID_MODULE", "message": "The module name given seems invalid"}},
+            "What to do: no such module, or its tab is hidden",
+            id="module",
+        ),
+        pytest.param({"json": {"error": "invalid_code"}}, {}, "What to do: the refresh token is wrong", id="token"),
+    ],
+)
+def test_what_does_not_work_yet_is_said_with_its_fix(
+    run: Run, requests_mock: Mocker, minted: dict[str, object], answer: dict[str, object], said: str
+) -> None:
+    """The files are kept: the refresh token is one of twenty."""
+    play(requests_mock, {"json": GRANTED}, minted, status=answer)
+    ended = run(*BY_CODE, piped=PIPED)
+    assert ended.status == 1
+    assert said in ended.err
+    assert "Spent: " in ended.err
+    assert Path("secrets/zoho_refresh_token").read_text() == REFRESH_TOKEN
+
+
+def test_a_token_that_can_not_be_tried_is_kept(run: Run, requests_mock: Mocker) -> None:
+    """Where no state can be written, in a container, say."""
+    play(requests_mock, {"json": GRANTED})
+    Path("state").write_text("in the way")
+    ended = run(*BY_CODE, "--output=env", piped=PIPED, XDG_STATE_HOME="state")
+    assert ended.status == 1
+    assert "It could not be tried: state/zoho-mass-update-exporter/direct/" in ended.err
+    assert f"ZOHO_REFRESH_TOKEN={REFRESH_TOKEN}\n" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("grant", "lines"),
+    [
+        pytest.param(
+            {"api_domain": "https://sandbox.zohoapis.eu"},
+            ["  API          https://sandbox.zohoapis.eu (sandbox)"],
+            id="sandbox",
+        ),
+        pytest.param({"api_domain": "https://www.zohoapis.in"}, ["  data centre  eu"], id="another-api"),
+        pytest.param({"api_domain": None}, ["  API          not said (production)"], id="no-api"),
+        pytest.param({"scope": None}, ["not said; asked for was ZohoCRM.mass_update.READ"], id="no-scope"),
+        pytest.param(
+            {"scope": "ZohoCRM.modules.READ"},
+            ["  It lacks ZohoCRM.mass_update.READ: log in again, with a code of this scope"],
+            id="other-scope",
+        ),
+    ],
+)
+def test_what_was_found_is_said(run: Run, requests_mock: Mocker, grant: dict[str, object], lines: list[str]) -> None:
+    """As Zoho said it, or that it did not."""
+    play(requests_mock, {"json": {**GRANTED, **grant}}, {"json": MINTED})
+    requests_mock.get(STATUS.replace("www.", "sandbox."), status_code=404, json=UNKNOWN_JOB)
+    ended = run(*BY_CODE, piped=PIPED)
+    assert ended.status == 0
+    for line in lines:
+        assert line in ended.out
+
+
+def test_a_second_login_is_made_on_purpose(run: Run, requests_mock: Mocker) -> None:
+    """Nothing is asked of Zoho before; a settings file that is there is never touched."""
+    play(requests_mock, {"json": GRANTED}, {"json": MINTED}, {"json": {**GRANTED, "refresh_token": "1000.new-6a7b"}})
+    assert run(*BY_CODE, piped=PIPED).status == 0
+    Path("zoho.yaml").write_text(written := Path("zoho.yaml").read_text() + "# mine\n")
+    asked = len(requests_mock.request_history)
+    again = run(*BY_CODE, piped=PIPED)
+    assert again.status == 2
+    assert "secrets/zoho_refresh_token: is there already, of an earlier login. Zoho keeps 20 refresh tok" in again.err
+    assert len(requests_mock.request_history) == asked
+    forced = run(*BY_CODE, "--force", piped=PIPED)
+    assert (
+        "zoho.yaml stays as it is. The account belongs under its accounts:\n  zoho:\n    data_center: eu\n"
+        in forced.out
+    )
+    assert Path("secrets/zoho_refresh_token").read_text() == "1000.new-6a7b"
+    assert Path("zoho.yaml").read_text() == written
+
+
+def test_json_has_all_that_is_known(run: Run, requests_mock: Mocker) -> None:
+    """Alone on standard output, and no file is made."""
+    play(requests_mock, {"json": GRANTED}, {"json": MINTED})
+    ended = run(*BY_CODE, "--output=json", piped=PIPED)
+    assert json.loads(ended.out) == {
+        "account": "zoho",
+        "data_center": "eu",
+        "client_id": ID,
+        "client_secret": SECRET,
+        "refresh_token": REFRESH_TOKEN,
+        "api_domain": "https://www.zohoapis.eu",
+        "scope": "ZohoCRM.mass_update.READ",
+    }
+    assert ended.err.startswith(
+        "Zoho gave a refresh token, one of the 20 that it keeps for each user and client.\n  data centre  eu\n"
+    )
+    assert not Path("secrets").exists()
+
+
+BY_DEVICE = ("login", "--device", f"--client-id={ID}", "--client-secret-file=-")
+
+
+def test_a_device_is_let_in(run: Run, requests_mock: Mocker) -> None:
+    """What to open is said first, then what is waited for; Zoho leads to the account's data centre."""
+    requests_mock.post(f"{US}/oauth/v3/device/code", json={"error": "invalid_client"})
+    requests_mock.post(f"{EU}/oauth/v3/device/code", json=BEGUN)
+    elsewhere = {"error": "other_dc", "user_location": "in"}
+    requests_mock.post(
+        f"{EU}/oauth/v3/device/token", [{"json": {"error": "authorization_pending"}}, {"json": elsewhere}]
+    )
+    india = "https://www.zohoapis.in"
+    requests_mock.post("https://accounts.zoho.in/oauth/v3/device/token", json={**GRANTED, "api_domain": india})
+    requests_mock.post("https://accounts.zoho.in/oauth/v2/token", json={**MINTED, "api_domain": india})
+    requests_mock.get(STATUS.replace(".eu", ".in"), status_code=404, json=UNKNOWN_JOB)
+    ended = run(*BY_DEVICE, piped=f"{SECRET}\n")
+    assert ended.status == 0
+    assert (
+        ended.err
+        == f"""\
+{US} does not know this client; {EU} does.
+
+Open this address in any browser, signed in to Zoho as the user whose rights the exporter is to have:
+  {EU}/oauth/v3/device
+Accept there what it asks for, if it shows this code (enter it where it asks for one):  AB12CD34
+
+Waiting until you have accepted, for 5 minutes at most; Zoho is asked every 1 s. Ctrl-C ends it.
+The account lives in the data centre in: it is asked from now on.
+Trying it with one call, which costs one API credit: a job that can't exist, so only that may be refused.
+"""
+    )
+    assert "  data centre  in\n  API          https://www.zohoapis.in (production)\n" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("begun", "answer", "said"),
+    [
+        pytest.param(
+            {"error": "invalid_client"},
+            {},
+            "Zoho refused: invalid_client\n"
+            "What to do: the client lives in another data centre (the address of Zoho CRM in your browser tells "
+            "which), is a self client (log in with --self-client), or its ID has a typing error\n",
+            id="client",
+        ),
+        pytest.param({"error": "invalid_oauthscope"}, {}, "What to do: Zoho knows no such scope", id="scope"),
+        pytest.param(BEGUN, {"error": "access_denied"}, "What to do: it was turned away in the browser", id="declined"),
+        pytest.param(BEGUN, {"error": "expired"}, "What to do: nobody accepted in time: log in again", id="expired"),
+        pytest.param(BEGUN, {"error": "invalid_client_secret"}, "or the secret has a typing error", id="secret"),
+        pytest.param(
+            BEGUN, {"access_token": ACCESS_TOKEN}, "Zoho let the exporter in, but for an hour only", id="hour"
+        ),
+    ],
+)
+def test_each_refusal_of_a_device_has_a_next_step(
+    run: Run, requests_mock: Mocker, begun: dict[str, object], answer: dict[str, object], said: str
+) -> None:
+    """The data centre first, where that may be the reason."""
+    for host in hosts():
+        requests_mock.post(f"{host}/oauth/v3/device/code", json=begun)
+        requests_mock.post(f"{host}/oauth/v3/device/token", json=answer)
+    ended = run(*BY_DEVICE, piped=f"{SECRET}\n")
+    assert (ended.status, ended.out) == (1, "")
+    assert said in ended.err
+
+
+def test_a_custom_accounts_server_leads_nowhere_else(run: Run, requests_mock: Mocker) -> None:
+    """A client secret goes to hosts that the user has named, and to Zoho's."""
+    requests_mock.post("https://accounts.example.org/oauth/v3/device/code", json=BEGUN)
+    elsewhere = {"error": "other_dc", "user_location": "eu"}
+    requests_mock.post("https://accounts.example.org/oauth/v3/device/token", json=elsewhere)
+    urls = ("--accounts-url=https://accounts.example.org/", "--api-url=https://api.example.org")
+    ended = run(*BY_DEVICE, *urls, piped=f"{SECRET}\n")
+    assert ended.status == 1
+    assert "What to do: log in again with --data-center=eu, without --accounts-url\n" in ended.err
+
+
+@pytest.mark.parametrize(("has_opened", "hint"), [(True, False), (False, True)], ids=["a-browser-opens", "none-opens"])
+def test_a_browser_is_a_convenience(
+    run: Run, requests_mock: Mocker, monkeypatch: pytest.MonkeyPatch, *, has_opened: bool, hint: bool
+) -> None:
+    """It is opened at a terminal with a display, once the address is shown; none is no error."""
+    monkeypatch.setattr(getpass, "getpass", lambda _: SECRET)
+    opened: list[str] = []
+
+    def open_page(page: str) -> bool:
+        opened.append(page)
+        if not has_opened:
+            raise webbrowser.Error
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", open_page)
+    requests_mock.post(f"{US}/oauth/v3/device/code", json=BEGUN)
+    requests_mock.post(f"{US}/oauth/v3/device/token", json={"error": "access_denied"})
+    ended = run("login", "--device", typed=f"\nLeads\n{ID}\n", DISPLAY=":0")
+    assert opened == [f"{US}/oauth/v3/device"]
+    assert ("No browser opened here: open the address yourself.\n" in ended.err) is hint
+
+
+def test_settings_of_the_network_hold_for_a_login_too(run: Run) -> None:
+    """A CA bundle that the settings file names is used, or told of."""
+    Path("zoho.yaml").write_text("ca_bundle: missing.pem\n")
+    ended = run(*BY_CODE, piped=PIPED)
+    assert ended.status == 2
+    assert ended.err.endswith(' problem in the configuration:\n  zoho.yaml:1: "missing.pem" does not exist\n')
+
+
+def test_nobody_at_the_terminal_is_no_traceback(run: Run) -> None:
+    """Ctrl-D ends it."""
+    ended = run("login", typed="1\n")
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err.endswith("\nNobody answers: nothing was done.\n")

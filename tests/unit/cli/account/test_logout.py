@@ -1,0 +1,104 @@
+"""`logout`: what is revoked, and what is said."""
+
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import pytest
+from requests_mock import Mocker
+from unit.cli.account.conftest import Run
+
+FILE = """\
+accounts:
+  acme:
+    data_center: eu
+    client_id: 1000.ABCDEF
+    client_secret_file: client_secret
+    refresh_token: 1000.refresh-2c3d
+  globex:
+    accounts_url: https://accounts.example.org
+    api_url: https://api.example.org
+    client_id: 1000.ABCDEF
+    client_secret: hunter2hunter2
+    refresh_token_file: token
+"""
+EU = "https://accounts.zoho.eu/oauth/v2/token/revoke"
+LOGOUT = ("logout", "--config.file=zoho.yaml")
+
+
+@pytest.fixture(autouse=True)
+def files(run: Run) -> None:
+    """Write a configuration of two accounts."""
+    assert run("check").status == 2
+    Path("zoho.yaml").write_text(FILE)
+    Path("client_secret").write_text("hunter2hunter2")
+    Path("token").write_text("1000.refresh-4e5f")
+
+
+@pytest.mark.parametrize(
+    ("alias", "address", "token", "left"),
+    [
+        pytest.param(
+            "acme",
+            EU,
+            "1000.refresh-2c3d",
+            ["Delete zoho.yaml:6", "Delete client_secret, unless another account uses this client"],
+            id="by-data-center",
+        ),
+        pytest.param(
+            "globex",
+            "https://accounts.example.org/oauth/v2/token/revoke",
+            "1000.refresh-4e5f",
+            ["Delete token", "Delete zoho.yaml:11, unless another account uses this client"],
+            id="by-url",
+        ),
+    ],
+)
+def test_a_token_is_revoked(
+    run: Run, requests_mock: Mocker, *, alias: str, address: str, token: str, left: list[str]
+) -> None:
+    """At the account's own server; where the secrets stand is said."""
+    requests_mock.post(address, json={"status": "success"})
+    ended = run(*LOGOUT, f"--account={alias}", "--yes")
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.splitlines() == [
+        f"Zoho has revoked the refresh token of {alias}.",
+        *left,
+        f"Take {alias} and its jobs out of the configuration, or log in again.",
+    ]
+    assert parse_qs(requests_mock.request_history[0].text) == {"token": [token]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(("--yes",), "--account: names the account; there are: acme, globex", id="which"),
+        pytest.param(("--yes", "--account=acne"), '--account: names the account; did you mean "acme"?', id="slip"),
+        pytest.param(("--account=acme",), "--yes: is needed where no terminal is there to ask", id="unasked"),
+    ],
+)
+def test_nothing_is_revoked_by_mistake(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    """With status 2."""
+    ended = run(*LOGOUT, *arguments)
+    assert ended.status == 2
+    assert f"  {said}" in ended.err
+
+
+@pytest.mark.parametrize(("typed", "status"), [("y\n", 0), ("n\n", 1), ("\n", 1), ("", 1)])
+def test_a_person_is_asked(run: Run, requests_mock: Mocker, typed: str, status: int) -> None:
+    """Only a yes is a yes."""
+    requests_mock.post(EU, json={"status": "success"})
+    ended = run(*LOGOUT, "--account=acme", typed=typed)
+    assert ended.status == status
+    assert len(requests_mock.request_history) == int(status == 0)
+    assert "Revoke the refresh token of acme (client 1000.ABCDEF)?" in ended.err
+
+
+def test_a_token_that_zoho_does_not_know_is_told(run: Run, requests_mock: Mocker) -> None:
+    """With status 1, and what that may mean."""
+    requests_mock.post(EU, status_code=400, text="<html>", headers={"Content-Type": "text/html"})
+    ended = run(*LOGOUT, "--account=acme", "--yes")
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err == (
+        "Zoho knows no such refresh token (HTTP 400 with text/html, 6 bytes)\n"
+        "What to do: it was revoked before, or is one of another data centre\n"
+    )

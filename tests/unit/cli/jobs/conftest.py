@@ -1,0 +1,46 @@
+"""A command typed against an exporter that a test plays, over real HTTP."""
+
+from pathlib import Path
+
+import pytest
+from played import PlayedExporter
+from samples import web_options
+from sites import Serve, Typed, token_guard
+
+from exporter.cli import main
+from exporter.cli.jobs.exporter_client import ExporterClient
+from exporter.web import create_gate
+
+
+@pytest.fixture
+def exporter() -> PlayedExporter:
+    """Give an exporter that a test can look into."""
+    return PlayedExporter(job_labels=("team",))
+
+
+@pytest.fixture
+def url(serve: Serve, exporter: PlayedExporter) -> str:
+    """Give the exporter's address."""
+    return serve(create_gate(web_options(), exporter, token_guard("swordfish"))).url
+
+
+@pytest.fixture
+def client(url: str) -> ExporterClient:
+    """Give a client that may use the API."""
+    return ExporterClient(url, "Bearer swordfish")
+
+
+@pytest.fixture
+def typed(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """Give a function that types a command to the exporter."""
+    token = tmp_path / "token"
+    token.write_text("swordfish")
+    monkeypatch.setenv("ZOHO_EXPORTER_URL", url)
+    monkeypatch.setenv("ZOHO_EXPORTER_TOKEN_FILE", str(token))
+
+    def type_command(*words: str) -> tuple[int, str, str]:
+        status = main(words)
+        written = capsys.readouterr()
+        return status, written.out.replace(url, "URL"), written.err.replace(url, "URL")
+
+    return type_command

@@ -1,0 +1,144 @@
+"""`jobs`: all that an exporter tracks."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import pytest
+from played import PlayedExporter
+from rich.console import Console
+from samples import DEALS, FAILURE, LEADS, NOW, Clock, report, tracked
+from sites import Typed
+
+from exporter.cli.jobs.exporter_client import ExporterClient
+from exporter.cli.jobs.jobs import Watcher, board
+from exporter.jobs.outcome import note_failure, note_report
+from exporter.model import JobKey, JobState, TrackedJob
+
+CASES = JobKey("acme", "Cases", "7")
+FLEET = {
+    CASES: note_report(tracked(CASES), report(JobState.COMPLETED, updated=50, not_updated=0), NOW),
+    DEALS: note_report(tracked(DEALS), report(), NOW),
+    LEADS: note_report(tracked(), report(JobState.FAILED), NOW),
+}
+BY_URGENCY = ["Leads", "Deals", "Cases"]
+
+
+def test_those_that_need_a_person_stand_first(typed: Typed, exporter: PlayedExporter) -> None:
+    """As on the status page, below a line for all of them."""
+    exporter.jobs = FLEET
+    status, out, err = typed("jobs")
+    assert (status, err) == (0, "")
+    first, second, *rows = out.splitlines()
+    assert first.startswith("3 jobs at URL, need attention: 1 failed (")
+    assert second.split()[:2] == ["Job", "Name"]
+    assert [row.split("/")[1] for row in rows] == BY_URGENCY
+
+
+def test_trouble_stands_below(typed: Typed, exporter: PlayedExporter) -> None:
+    """What went wrong has no room in a row."""
+    exporter.jobs = {LEADS: note_failure(tracked(), FAILURE, NOW)}
+    assert typed("jobs")[1].splitlines()[-1] == (
+        f"{LEADS}: The last poll failed. timeout: Zoho fell silent for 8 s. What to do: check the network."
+    )
+
+
+def test_no_job_is_told_with_what_to_do(typed: Typed) -> None:
+    """An empty table would tell nothing."""
+    assert typed("jobs") == (
+        0,
+        "No job is tracked at URL. To have one watched: zoho-mass-update-exporter track ACCOUNT/MODULE/JOB_ID\n",
+        "",
+    )
+
+
+def test_json_is_the_answer_of_the_api(typed: Typed, exporter: PlayedExporter) -> None:
+    """In the order of urgency."""
+    exporter.jobs = FLEET
+    shown = json.loads(typed("jobs", "--format=json")[1])
+    assert [job["module"] for job in shown["jobs"]] == BY_URGENCY
+
+
+def test_csv_has_a_row_for_each_job(typed: Typed, exporter: PlayedExporter) -> None:
+    """Its columns are a promise: programs read them."""
+    exporter.jobs = {**FLEET, DEALS: note_failure(FLEET[DEALS], FAILURE, NOW)}
+    first, *rest = typed("jobs", "--format=csv")[1].splitlines()
+    rows = list(csv.reader(rest))
+    assert first == (
+        "account,module,job_id,name,group,source,state,updated_records,failed_records,not_updated_records,total_records,"
+        "first_seen_at,started_at,finished_at,last_progress_at,last_report_at,last_poll_at,next_poll_at,"
+        "estimated_completion_at,records_per_second,acknowledged,standing,error_code,error_message"
+    )
+    at = "2026-09-21T14:13:20Z"
+    failed = ["acme", "Leads", "3524033000006027001", "", "", "config", "FAILED", "30", "0", "20", "50"]
+    assert rows[0] == [*failed, at, "", at, at, at, at, "", "", "", "false", "failed", "", ""]
+    assert rows[1][-4:] == ["", "in error", "timeout", "Zoho fell silent for 8 s"]
+    assert [row[1] for row in rows] == BY_URGENCY
+
+
+def test_nobody_there_is_told(typed: Typed) -> None:
+    """Zoho has no list of jobs that could be asked for."""
+    assert typed("jobs", "--exporter.url=http://127.0.0.1:1") == (
+        1,
+        "",
+        "zoho-mass-update-exporter: no exporter answers at http://127.0.0.1:1 (Connection refused)\n",
+    )
+
+
+def test_board_is_for_people(typed: Typed) -> None:
+    """A program asks again by itself."""
+    status, _, err = typed("jobs", "--watch", "--format=csv")
+    assert status == 2
+    assert "--watch: goes together with --format=table alone" in err
+
+
+class EnoughError(Exception):
+    """Ends what goes on until it is interrupted."""
+
+
+def watcher(exporter: PlayedExporter, client: ExporterClient, *changes: dict[JobKey, TrackedJob]) -> Watcher:
+    """Give a watcher before whose eyes the exporter's jobs change, and then all ends."""
+    rest = iter(changes)
+
+    def sleep(seconds: float) -> None:
+        assert seconds == 2
+        try:
+            exporter.jobs = next(rest)
+        except StopIteration:
+            raise EnoughError from None
+
+    return Watcher(client, Clock(), sleep)
+
+
+def test_changes_are_told_line_by_line(exporter: PlayedExporter, client: ExporterClient) -> None:
+    """What stays as it was is told once."""
+    lines: list[str] = []
+    running = {DEALS: replace(FLEET[DEALS])}
+    ended = {DEALS: note_report(FLEET[DEALS], report(JobState.COMPLETED, updated=50, not_updated=0), NOW)}
+    exporter.jobs = running
+    with pytest.raises(EnoughError):
+        watcher(exporter, client, running, ended, ended, {}).tell(lines.append)
+    assert [text.partition(", ")[0] for text in lines] == [
+        f"2026-09-21 14:13:20 UTC {DEALS} Running for 0 s",
+        f"2026-09-21 14:13:20 UTC {DEALS} Completed",
+        f"2026-09-21 14:13:20 UTC {DEALS} is no longer tracked",
+    ]
+    assert exporter.probes == []
+
+
+def test_board_is_drawn_again_and_again(exporter: PlayedExporter, client: ExporterClient) -> None:
+    """Each look takes the place of the last one."""
+    screen = io.StringIO()
+    exporter.jobs = FLEET
+    with pytest.raises(EnoughError):
+        watcher(exporter, client, {}).draw(Console(file=screen, force_terminal=True, width=100, height=20))
+    assert screen.getvalue().index("need attention: 1 failed") < screen.getvalue().index("No job is tracked at")
+
+
+def test_board_that_is_higher_than_the_screen_says_so() -> None:
+    """What needs a person is seen all the same."""
+    console = Console(file=io.StringIO(), width=100)
+    console.print(board(list(FLEET.values()), NOW, console, "URL", most_rows=1))
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().splitlines()[-1] == "… and 2 jobs that need less attention"
