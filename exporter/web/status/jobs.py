@@ -22,7 +22,7 @@ def explain_url(key: JobKey) -> str:
 
 
 def acknowledge_url(job: TrackedJob) -> str:
-    """Give the address that takes note of how a job ended; empty where nobody has to."""
+    """Give the address that takes note of how a job ended, as seen from `/`; empty where nobody has to."""
     if job.is_acknowledged or not job.has_ended_badly:
         return ""
     key = job.spec.key

@@ -4,6 +4,7 @@ Style and script stand in the page itself, so that it needs nothing else; the co
 hashes and lets nothing else run.
 """
 
+import json
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -15,7 +16,8 @@ from starlette.responses import Response
 from exporter import DOCS_URL, __version__
 from exporter.model import Snapshot
 from exporter.web.contract import Exporter
-from exporter.web.request import Request
+from exporter.web.problems import MEDIA_TYPE
+from exporter.web.request import Request, says_its_site
 from exporter.web.status import accounts, filters, jobs, notices, phrases
 from exporter.web.status.standing import Standing, standing_of
 from exporter.weights import weighed
@@ -56,6 +58,7 @@ class StatusPage:
             filters.asked(request.query),
             exporter.now(),
             may_acknowledge=request.has_password,
+            by_form=says_its_site(request.headers),
         )
         return Response(body, media_type="text/html", headers=self.headers)
 
@@ -69,18 +72,32 @@ class StatusPage:
             plain.headers.add_vary_header("Accept")
             if not _asks_for_html(request.headers.get("Accept", "")):
                 return plain
-            text = bytes(plain.body).decode()
-            page = self._text.render(
-                title=f"{heading} · Zoho mass updates", heading=heading, text=text, is_code=is_code
-            )
-            return Response(page, plain.status_code, {**self.headers, "Vary": "Accept"}, "text/html")
+            return self._page(plain, heading, bytes(plain.body).decode(), is_code=is_code)
 
         return answer_readably
 
+    def refused(self, request: Request, answer: Response) -> Response:
+        """Put what the API refuses into a page that leads back, for people whose browser has sent a form."""
+        is_problem = answer.headers.get("Content-Type") == MEDIA_TYPE and "WWW-Authenticate" not in answer.headers
+        if not is_problem or not _asks_for_html(request.headers.get("Accept", "")):
+            return answer
+        return self._page(answer, "Not done", json.loads(bytes(answer.body))["detail"])
+
+    def _page(self, answer: Response, heading: str, text: str, *, is_code: bool = False) -> Response:
+        title = f"{heading} · Zoho mass updates"
+        page = self._text.render(title=title, heading=heading, text=text, is_code=is_code)
+        return Response(page, answer.status_code, {**self.headers, "Vary": "Accept"}, "text/html")
+
     def write(
-        self, snapshot: Snapshot, given: Mapping[str, str], now: float, *, may_acknowledge: bool = False
+        self,
+        snapshot: Snapshot,
+        given: Mapping[str, str],
+        now: float,
+        *,
+        may_acknowledge: bool = False,
+        by_form: bool = True,
     ) -> bytes:
-        """Give the page as UTF-8, with forms that acknowledge an end where the reader may.
+        """Give the page as UTF-8, with forms that acknowledge an end, or words on how, where the reader may.
 
         Half characters, which a name from JSON may hold, become question marks.
         """
@@ -93,6 +110,7 @@ class StatusPage:
             rows=jobs.in_order(job for job in snapshot.jobs if filters.is_shown(job, given)),
             now=now,
             may_acknowledge=may_acknowledge,
+            by_form=by_form,
             accounts=[one for one in snapshot.accounts if given.get("account") in {None, one.account.alias}],
         )
         return page.encode(errors="replace")

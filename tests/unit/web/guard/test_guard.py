@@ -1,5 +1,6 @@
 """Who may ask for what, over real HTTP: pages of other sites, and files that change or hang."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,7 +17,7 @@ from sites import Serve
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.model import JobState, WebAccess
-from exporter.web import Guard, create_gate
+from exporter.web import Guard, Outside, create_gate
 from exporter.web.guard.bearer import BearerToken
 from exporter.web.guard.web_config import WebConfig
 
@@ -139,6 +140,60 @@ def test_form_of_our_own_page_acknowledges(
     assert exporter.jobs[LEADS].is_acknowledged is (answered != 403)
     assert urljoin(answer.url, answer.headers.get("Location", "/")) == f"{url}/"
     assert post("/-/reload", ("old", "right")).status_code == (403 if headers else 200)
+
+
+@pytest.mark.parametrize(
+    ("headers", "named"),
+    [
+        pytest.param({"Origin": "https://a.example"}, "without the header Origin\n", id="origin"),
+        pytest.param({"Sec-Fetch-Site": "cross-site"}, "without the header Sec-Fetch-Site\n", id="site"),
+        pytest.param({"Origin": "null", "Sec-Fetch-Site": "same-site"}, "Origin and Sec-Fetch-Site\n", id="both"),
+    ],
+)
+def test_refused_page_is_told_what_gave_it_away(serve: Serve, headers: dict[str, str], named: str) -> None:
+    """Only of headers that were there, so that whoever reads it can do something."""
+    answer = requests.post(
+        f"{serve(create_gate(web_options(), PlayedExporter())).url}/-/reload", headers=headers, timeout=10
+    )
+    assert answer.status_code == 403
+    assert named in answer.text
+
+
+@pytest.mark.parametrize("prefix", ["", "/zoho"])
+def test_button_on_the_page_acknowledges(serve: Serve, disk: Disk, prefix: str, tmp_path: Path) -> None:
+    """Wherever a proxy shows the page; a browser that does not say whose page asks is shown no button."""
+    file = tmp_path / "web.yml"
+    file.write_text("old\n")
+    exporter = PlayedExporter(jobs={LEADS: replace(tracked(), report=report(JobState.FAILED))})
+    options = replace(web_options(), prefix=prefix, outside=Outside("", "", prefix))
+    page = serve(create_gate(options, exporter, Guard(WebConfig(file, disk.read)))).url + f"{prefix}/"
+    assert "<button>Acknowledge" not in requests.get(page, auth=("old", "right"), timeout=10).text
+    own = {"Sec-Fetch-Site": "same-origin"}
+    shown = requests.get(page, headers=own, auth=("old", "right"), timeout=10).text
+    [action] = re.findall(r'method="post" action="([^"]*)"><button>Acknowledge', shown)
+    answer = requests.post(urljoin(page, action), headers=own, auth=("old", "right"), timeout=10, allow_redirects=False)
+    assert urljoin(answer.url, answer.headers["Location"]) == page
+    assert exporter.jobs[LEADS].is_acknowledged is True
+
+
+def test_person_is_refused_in_a_page(serve: Serve, disk: Disk, tmp_path: Path) -> None:
+    """Whoever has pressed a button in a browser reads words and finds the way back; a program gets the problem."""
+    file = tmp_path / "web.yml"
+    file.write_text("old\n")
+    url = serve(create_gate(web_options(), PlayedExporter(), Guard(WebConfig(file, disk.read)))).url
+    where, login = f"{url}/api/v1/jobs/{LEADS}/ack", ("old", "right")
+    for headers, said, status in (
+        ({"Origin": "null"}, "over https", 403),
+        ({"Sec-Fetch-Site": "same-origin"}, "is not tracked", 404),
+    ):
+        page = requests.post(where, headers={**headers, "Accept": "text/html"}, auth=login, timeout=10)
+        assert (page.status_code, page.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+        assert said in page.text
+        assert '<a href="/">← All jobs</a>' in page.text
+        problem = requests.post(where, headers=headers, auth=login, timeout=10)
+        assert said in problem.json()["detail"]
+    nobody = requests.post(where, headers={"Accept": "text/html"}, timeout=10)
+    assert (nobody.status_code, nobody.json()["status"]) == (401, 401)
 
 
 def status(url: str, user: str = "") -> int:
