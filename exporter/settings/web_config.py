@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from exporter.files import refused
 from exporter.model import TlsServer, WebAccess
 from exporter.settings.sections.schema import FilePath, Section, Text, Truth
-from exporter.settings.sections.values import Parser, accepted, choice, pattern, quote, whole_number
+from exporter.settings.sections.values import Parser, choice, pattern, quote, whole_number
 from exporter.settings.sources.tree import Finding, Tree
 from exporter.settings.sources.yaml_file import read_yaml
 from exporter.settings.validation import validated
@@ -91,6 +91,15 @@ def _parse_hash(text: str) -> str:
     return text
 
 
+def _parse_user(text: str) -> str:
+    """Give a user's name; none that is refused is shown: it may be the password."""
+    if _BCRYPT.fullmatch(text):
+        raise ValueError("a hash stands where a user's name belongs: write the name, a colon and the hash")
+    if not text or ":" in text or not text.isprintable():
+        raise ValueError("a user's name is one word or more on one line, without a colon")
+    return text
+
+
 def _refuse_no_pem(text: object) -> object:
     if not isinstance(text, str) or "-----BEGIN " not in text:
         raise ValueError("is no text in PEM, which has a line that begins with -----BEGIN")
@@ -117,13 +126,7 @@ Suite = Annotated[str, choice(_SUITES, called="a cipher suite that Go calls secu
 Curve = Annotated[str, choice(_CURVES, _REFUSED)]
 HeaderName = Annotated[str, choice(tuple(_HEADERS), called="a header that may be set here")]
 HeaderValue = Annotated[str, pattern("one line of ASCII characters", r"[\x20-\x7e]{0,4096}")]
-UserName = Annotated[
-    str,
-    accepted(
-        "a user's name: one word or more on one line, without a colon",
-        lambda text: text and ":" not in text and text.isprintable(),
-    ),
-]
+UserName = Annotated[str, Parser("a user's name", _parse_user)]
 PasswordHash = Annotated[SecretStr, Parser("a bcrypt hash", _parse_hash)]
 
 

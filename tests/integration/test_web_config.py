@@ -279,7 +279,7 @@ def test_broken_file_keeps_the_last_good_one(start: Start, curl: Curl, web_confi
     web_config(f"basic_auth_users: {{alice: {secret}}}")
     for _ in range(2):
         assert curl(exporter, "--user", "alice:right", scheme="http") == OK
-    assert "web.yml:1: basic_auth_users.alice: is not a bcrypt hash" in str(exporter.running.log_event(BROKEN))
+    assert "web.yml:1: basic_auth_users: is not a bcrypt hash" in str(exporter.running.log_event(BROKEN))
     assert "".join(exporter.running.stderr).count(BROKEN) == 1
     assert secret not in "".join(exporter.running.stderr)
 
