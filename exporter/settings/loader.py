@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.files import refused
+from exporter.files import explain, refused
 from exporter.model import JobSource, JobSpec
 from exporter.settings.sections.schema import JobFile, Settings, split_at_commas
 from exporter.settings.sections.values import quote
@@ -130,7 +130,7 @@ class Sources:
         texts = [text for text in patterns if isinstance(text, str)] if isinstance(patterns, list) else []
         labels = split_at_commas(self.tree.find(("job_labels",)))
         allowed = frozenset(map(str, labels)) if isinstance(labels, list) else frozenset()
-        return _read_job_files(matching(texts), _Allowed(self.tree.at(("accounts",), dict), allowed), {})
+        return _read_job_files(texts, _Allowed(self.tree.at(("accounts",), dict), allowed), {})
 
     def path(self, name: str) -> Path | None:
         """Give the path that stands at a dotted setting; `None` for none that could be one."""
@@ -185,7 +185,7 @@ def _warnings(tree: Tree) -> Iterator[Problem]:
 
 @dataclass(frozen=True, slots=True)
 class JobFilesReading:
-    """What the job files say now. `is_complete` is false where a broken file's jobs are not known from before."""
+    """What the job files say now. `is_complete` is false where jobs of a broken file or directory are not known."""
 
     specs: tuple[JobSpec, ...]
     problems: tuple[Problem, ...]
@@ -201,7 +201,7 @@ class JobFiles:
     def read(self, settings: Settings) -> JobFilesReading:
         """Read every file; one that can't be used keeps its last good jobs, and is told of."""
         allowed = _Allowed(settings.accounts, frozenset(settings.job_labels))
-        return _read_job_files(matching(settings.job_files), allowed, self._good)
+        return _read_job_files(settings.job_files, allowed, self._good)
 
 
 class _Allowed(NamedTuple):
@@ -212,10 +212,11 @@ class _Allowed(NamedTuple):
 
 
 def _read_job_files(
-    files: Collection[Path], allowed: _Allowed, known: dict[Path, tuple[JobSpec, ...]]
+    patterns: Collection[str], allowed: _Allowed, known: dict[Path, tuple[JobSpec, ...]]
 ) -> JobFilesReading:
     """Read the files; `known` has the last good jobs of each, and is brought up to date."""
-    problems: list[Problem] = []
+    files, barred = matching(patterns), tuple(dict.fromkeys(chain.from_iterable(map(_barred, patterns))))
+    problems = list(barred)
     good: dict[Path, tuple[JobSpec, ...]] = {}
     for file in files:
         try:
@@ -226,12 +227,30 @@ def _read_job_files(
     known.clear()
     known.update(good)
     specs = tuple(chain.from_iterable(good.values()))
-    return JobFilesReading(specs, tuple(problems), is_complete=len(good) == len(files))
+    return JobFilesReading(specs, tuple(problems), is_complete=len(good) == len(files) and not barred)
 
 
 def matching(patterns: Iterable[str]) -> tuple[Path, ...]:
     """Give the files that match any of the patterns, each once, sorted."""
     return tuple(sorted({Path(name) for pattern in patterns for name in glob.glob(pattern)}))  # noqa: PTH207 - Path.glob takes no absolute pattern
+
+
+def _barred(pattern: str) -> Iterator[Problem]:
+    """Tell of the directories on a pattern's way that can't be looked into now: to glob they are empty."""
+    above, name = os.path.split(pattern)
+    if not name:
+        return
+    yield from _barred(above)
+    for directory in glob.glob(above or "."):  # noqa: PTH207 - as above
+        try:
+            # "." in it may be looked at by whoever may search it; only what has wildcards is listed.
+            os.listdir(directory) if glob.has_magic(name) else os.stat(f"{directory}/.")  # noqa: PTH116, PTH208
+        except NotADirectoryError:
+            continue
+        except FileNotFoundError:
+            yield Problem(directory, "leads to a directory that does not exist")
+        except OSError as error:
+            yield Problem(directory, explain(error, Path(directory)))
 
 
 def _specs(file: Path, allowed: _Allowed) -> tuple[JobSpec, ...]:
