@@ -398,8 +398,8 @@ def test_dotenv_is_refused(problems: _Problems, variables: dict[str, str]) -> No
     """The file is the place, the variable begins the message."""
     Path(".env").write_text("ZOHO_RETENTION=soon\nZOHO_JOBS=x\n", encoding="utf-8")
     assert problems(None, variables) == [
-        '.env: ZOHO_JOBS: "x": expected Module/job_id or account/Module/job_id, such as Leads/3524033000006027001',
-        '.env: ZOHO_RETENTION: "soon" is not a duration such as 15s, 1m30s, 7d or 500ms',
+        '.env:2: ZOHO_JOBS: "x": expected Module/job_id or account/Module/job_id, such as Leads/3524033000006027001',
+        '.env:1: ZOHO_RETENTION: "soon" is not a duration such as 15s, 1m30s, 7d or 500ms',
     ]
 
 
