@@ -41,11 +41,12 @@ def inspect(sources: Sources) -> Inspection:
     refused: list[Problem] = []
     config_file, state_path = sources.path("web.config_file"), sources.path("state.path")
     loaded = _attempt(sources.settings, refused)
-    _attempt(lambda: config_file and WebConfig(config_file, read_web_config), refused)
+    web_config = _attempt(lambda: WebConfig(config_file, read_web_config) if config_file else None, refused)
     refused += _state(sources, state_path)
     reading = sources.job_files()
     jobs = frozenset(spec.key for spec in (*(loaded.job_specs if loaded else ()), *reading.specs))
-    dropped, warnings = list(reading.problems), list(sources.warnings)
+    dropped = list(reading.problems)
+    warnings = [*sources.warnings, *(web_config.warnings() if web_config else ())]
     if loaded:
         refused += _proxies(loaded)
         dropped += _too_many(sources, loaded, len(jobs))

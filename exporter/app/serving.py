@@ -71,7 +71,14 @@ def serve(
         # From here on threads are started, which inherit the mask: signals are taken by this thread alone, and by no
         # handler, which would run in the middle of anything.
         signal.pthread_sigmask(signal.SIG_BLOCK, {*STOPPING, _SERVER_ENDED})
-        application = Application(settings, store, load, redactor=redactor, web_config_problems=guard.problems)
+        application = Application(
+            settings,
+            store,
+            load,
+            redactor=redactor,
+            web_config_problems=guard.problems,
+            web_config_warnings=guard.warnings,
+        )
         server = WebServer(
             create_gate(options, application, guard),
             *listeners,

@@ -96,6 +96,10 @@ class Guard:
         """Give what is wrong with the web-config file of now, where an older version is in force. Reads nothing."""
         return self._web_config.problems if self._web_config else ()
 
+    def warnings(self) -> tuple[Problem, ...]:
+        """Warn of certificates in force that are not valid, or not for long."""
+        return self._web_config.warnings() if self._web_config else ()
+
     async def tls(self) -> Tls | None:
         """Give what a new connection's TLS is made with; nothing where none is spoken."""
         if self._web_config is None or self._web_config.tls is None:

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,6 +59,11 @@ class WebConfig:
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong with the files' latest version; nothing while what is in force is what they say."""
         return self._file.problems + self._file.content.certificates.problems
+
+    def warnings(self) -> tuple[Problem, ...]:
+        """Warn of certificates in force that are not valid, or not for long."""
+        valid = self.tls.validities if self.tls else ()
+        return tuple(chain.from_iterable(each.doubts(time.time()) for each in valid))
 
     @property
     def is_moving(self) -> bool:
