@@ -7,7 +7,6 @@ written, so beside every other problem.
 import os
 import re
 import ssl
-import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, islice
@@ -18,7 +17,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.files import read_bytes, read_secret_file, refused
+from exporter.files import open_to_all, read_bytes, read_secret_file, refused
 from exporter.forms import doubtful, misplaced
 from exporter.model import DataCenter, JobKey
 from exporter.settings.sections.schema import AccountSettings, JobFile, Section, Settings, default_of, split_at_commas
@@ -55,7 +54,8 @@ _PATH_LENGTH = 300
 _LARGEST_BUNDLE = 16 * 1024 * 1024
 _HASH_NAME = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 """How OpenSSL finds a certificate in a directory."""
-_OTHERS = stat.S_IROTH | stat.S_IWOTH
+_SHORTEST_TOKEN = 16
+"""What is shorter can be guessed."""
 
 
 def validated(model: type[Model], tree: Tree, findings: Iterable[Finding], context: object = None) -> Model:
@@ -232,6 +232,10 @@ def doubts(tree: Tree) -> Iterator[Problem]:
             text = f"{quote(bundle, limit=_PATH_LENGTH)} has no certificate under its hash: run openssl rehash on it"
             yield tree.finding(("ca_bundle",), text).problem()
     yield from _credential_doubts(tree)
+    yield from _token_doubts(tree)
+    for file in dict.fromkeys(_files_with_secrets(tree)):
+        if text := open_to_all(Path(file)):
+            yield Problem(file, f"holds a secret and {text}")
 
 
 def _credential_doubts(tree: Tree) -> Iterator[Problem]:
@@ -260,14 +264,33 @@ def _credentials(tree: Tree, alias: str) -> Iterator[tuple[TreePath, str, str]]:
 
 
 def _open_to_all(tree: Tree, path: TreePath) -> Iterator[Problem]:
-    """Warn of a secret's file that is our own, and that every user of the machine may read."""
+    """Warn of a secret's file that every user of the machine may read."""
     file = tree.at(path, str)
-    with suppress(OSError, ValueError):
-        status = Path(file).stat()
-        if file and stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_mode & _OTHERS:
-            mode = f"{stat.S_IMODE(status.st_mode):04o}"
-            text = f"{quote(file, limit=_PATH_LENGTH)} has the mode {mode}, so any user may read it: chmod 600"
+    if text := open_to_all(Path(file)):
+        yield tree.finding(path, f"{quote(file, limit=_PATH_LENGTH)} {text}").problem()
+
+
+def _token_doubts(tree: Tree) -> Iterator[Problem]:
+    """Warn of a token of the job API that others may read or guess."""
+    path = ("web", "api_token_file")
+    yield from _open_to_all(tree, path)
+    file = tree.at(path, str)
+    with suppress(ConfigurationError):
+        if file and file.isprintable() and len(read_secret_file(Path(file))) < _SHORTEST_TOKEN:
+            text = f"{_subject(tree, path)}holds a token of fewer than {_SHORTEST_TOKEN} characters: it can be guessed"
             yield tree.finding(path, text).problem()
+
+
+def _files_with_secrets(tree: Tree) -> Iterator[str]:
+    """Give the settings file and `.env` where secrets stand in them."""
+    accounts = (("accounts", alias, name) for alias in tree.at(("accounts",), dict) for name in TWO_FORMS)
+    proxy = (("proxy_url",),) if "@" in tree.at(("proxy_url",), str) else ()
+    for path in (*accounts, *proxy):
+        place = tree.place(path)
+        # Of .env the line is part of the name; a variable of the environment has neither.
+        file = place.name.rpartition(":")[0] if place.line is None else place.name
+        if file and tree.at(path, str):
+            yield file
 
 
 def _urls(tree: Tree, account: TreePath, given: set[str]) -> Iterator[Finding]:

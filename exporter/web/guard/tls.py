@@ -13,6 +13,7 @@ from exporter.model import TlsServer
 from exporter.web.guard.validity import Validity, validities
 
 MOST_BYTES = 1024 * 1024
+_KEY = b"PRIVATE KEY-----"
 _NEVER_ASK = ""
 """The password of a private key: without one, OpenSSL would ask for it on the terminal and wait."""
 
@@ -56,8 +57,14 @@ def open_tls(server: TlsServer) -> Tls:
 def _load_certificate(context: ssl.SSLContext, server: TlsServer) -> tuple[Validity, ...]:
     written_in = server.cert_file or "tls_server_config.cert"
     # One that can be used may have been cut off or exchanged by the time that OpenSSL reads it: it gets what we read.
-    chain = _text(server.cert_file, server.cert)
-    with _in_memory(chain) as cert, _in_memory(_text(server.key_file, server.key)) as key:
+    place = server.key_file or "tls_server_config.key"
+    chain, own_key = _text(server.cert_file, server.cert), _text(server.key_file, server.key)
+    if b"CERTIFICATE-----" not in chain:
+        swapped = ": is it swapped with key_file?" if _KEY in chain else ""
+        raise refused(written_in, f"holds no certificate: expected PEM{swapped}")
+    if _KEY not in own_key:
+        raise refused(place, "holds no private key: expected PEM")
+    with _in_memory(chain) as cert, _in_memory(own_key) as key:
         try:
             context.load_cert_chain(cert, key, password=_NEVER_ASK)
         except ssl.SSLError as error:
@@ -65,7 +72,7 @@ def _load_certificate(context: ssl.SSLContext, server: TlsServer) -> tuple[Valid
                 message = f"is not the key of the certificate in {written_in}"
             else:
                 message = f"can't be used with {written_in}: expected PEM, the key without a password"
-            raise refused(server.key_file or "tls_server_config.key", message) from error
+            raise refused(place, message) from error
     return tuple(validities(str(written_in), chain.decode("latin-1")))
 
 
