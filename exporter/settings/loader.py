@@ -4,16 +4,19 @@ import glob
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import explain, refused
 from exporter.model import JobSource, JobSpec
-from exporter.settings.sections.schema import JobFile, Settings, split_at_commas
+from exporter.settings.sections.schema import AccountSettings, JobFile, Settings, split_at_commas
 from exporter.settings.sections.values import quote
 from exporter.settings.sources.tree import Finding, Place, Tree, flags, merged, path_of
 from exporter.settings.sources.variables import JOBS, Variables
@@ -30,6 +33,7 @@ from exporter.settings.validation import (
 DOTENV = Path(".env")
 _SECRETS_DIR = Path("/run/secrets")
 _EXPECTED_ENTRY = "expected Module/job_id or account/Module/job_id, such as Leads/3524033000006027001"
+_PLACES = ("data_center", "environment", "accounts_url", "api_url")
 _ENTRY_SHAPES = {2: ("module", "job_id"), 3: ("account", "module", "job_id")}
 
 
@@ -131,6 +135,13 @@ class Sources:
         labels = split_at_commas(self.tree.find(("job_labels",)))
         allowed = frozenset(map(str, labels)) if isinstance(labels, list) else frozenset()
         return _read_job_files(texts, _Allowed(self.tree.at(("accounts",), dict), allowed), {})
+
+    def accounts(self) -> Iterator[AccountSettings]:
+        """Give the accounts of which it is right where they are, and nothing else of them, whatever else is wrong."""
+        for alias in self.tree.at(("accounts",), dict):
+            places = {name: self.tree.find(("accounts", alias, name)) for name in _PLACES}
+            with suppress(ValidationError):
+                yield AccountSettings.model_validate({"client_id": "unknown", **places})
 
     def path(self, name: str) -> Path | None:
         """Give the path that stands at a dotted setting; `None` for none that could be one."""

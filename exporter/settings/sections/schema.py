@@ -404,8 +404,8 @@ class Settings(Section):
         return {parts.scheme: proxy} if proxy and not is_loopback(parts.hostname or "") else {}
 
     def proxy_problems(self, urls: Collection[str]) -> Iterator[Problem]:
-        """Give what is wrong with the proxies that the environment has for `urls`; the setting is right by now."""
-        used = {pair for url in urls for pair in self.proxies_for(url).items()} if not self.proxy_url else set()
+        """Give what is wrong with the proxies that the environment has for `urls`."""
+        used = {pair for url in urls for pair in self.proxies_for(url).items()}
         for scheme, proxy in sorted(used):
             try:
                 parse_proxy_url(proxy if "://" in proxy else f"http://{proxy}")

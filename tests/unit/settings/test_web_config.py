@@ -28,6 +28,10 @@ _OF_TLS = (
     " cipher_suites, prefer_server_cipher_suites, curve_preferences, cert, key, client_ca"
 )
 
+_A_HEADER = (
+    "is not a header that may be set here; known: Content-Security-Policy, X-Frame-Options, X-Content-Type-Options,"
+    " X-XSS-Protection, Strict-Transport-Security"
+)
 _AT_TOP = "known: tls_server_config, http_server_config, basic_auth_users, rate_limit"
 
 Read = Callable[[str], WebAccess]
@@ -274,7 +278,18 @@ _REFUSALS = {
         "rate_limit: {burst: -1}",
         '1: rate_limit.burst: "-1" is not a whole number from 0 to 1000000',
     ),
-    "no burst": ("rate_limit: {interval: 1s}", f"1: {_NO_BURST}"),
+    "no burst": (
+        "rate_limit: {interval: 1s}",
+        "1: rate_limit.burst: is required beside interval: how many requests may come at once",
+    ),
+    "a burst of none": ("rate_limit: {interval: 1s, burst: 0}", f"1: {_NO_BURST}"),
+    "header and burst beside other mistakes": (
+        "http_server_config: {headers: {X-Frame-Options: ALLOW, Foo: x}}\nrate_limit: {interval: 1s}\nfoo: 1",
+        '1: http_server_config.headers.X-Frame-Options: may be deny or sameorigin, not "ALLOW"',
+        f'1: http_server_config.headers.Foo: "Foo" {_A_HEADER}',
+        "2: rate_limit.burst: is required beside interval: how many requests may come at once",
+        f"3: foo: unknown key; {_AT_TOP}",
+    ),
     "cut in the rate limit": ("rate_limit:\n  interval:", f"2: rate_limit.interval: {_UNSAID}"),
     "other header": (
         "http_server_config: {headers: {Server: x}}",
@@ -292,7 +307,7 @@ _REFUSALS = {
     ),
     "value of a header": (
         "http_server_config: {headers: {X-Content-Type-Options: sniff}}",
-        '1: http_server_config.headers: X-Content-Type-Options may be nosniff, not "sniff"',
+        '1: http_server_config.headers.X-Content-Type-Options: may be nosniff, not "sniff"',
     ),
     "header of two lines": (
         'http_server_config: {headers: {X-XSS-Protection: "a\\nb"}}',
