@@ -80,6 +80,8 @@ def read_sources(
 
 def _read_file(config_file: Path | None) -> tuple[Tree, tuple[Finding, ...], tuple[Problem, ...]]:
     """Read the settings file; give what is wrong in it, and what kept it from being read."""
+    if config_file == Path():
+        return Tree({}, {(): Place(str(config_file))}), (), (Problem("--config.file", "names no file"),)
     if config_file is None:
         return Tree({}, {(): Place("environment")}), (), ()
     try:
@@ -88,6 +90,8 @@ def _read_file(config_file: Path | None) -> tuple[Tree, tuple[Finding, ...], tup
         problems = error.problems
         if isinstance(error.__cause__, FileNotFoundError) and not config_file.is_absolute():
             text = "does not exist in the working directory: start there, or give the file's whole path"
+            if str(config_file).startswith("~"):
+                text = "begins with what only a shell fills in: write the whole path"
             problems = (Problem(str(config_file), text),)
         return Tree({}, {(): Place(str(config_file))}), (), problems
     # The patterns of job files start from the settings file's own directory, where they are looked for.
@@ -146,7 +150,7 @@ class Sources:
     def path(self, name: str) -> Path | None:
         """Give the path that stands at a dotted setting; `None` for none that could be one."""
         text = self.tree.at(path_of(name), str)
-        return Path(text) if text and text.isprintable() else None
+        return Path(text) if text and text.isprintable() and not text.startswith(("~", "$")) else None
 
     def problem(self, name: str, message: str) -> Problem:
         """Give a problem with a dotted setting, at its place."""

@@ -40,6 +40,11 @@ _SHAPES = {
     "dict_type": _MAPPING,
     "mapping_type": _MAPPING,
 }
+_OF_OTHER_FILES = {
+    "Settings": ("tls_server_config", "http_server_config", "basic_auth_users", "rate_limit"),
+    "WebConfigFile": tuple(Settings.model_fields),
+}
+"""What is written into the wrong one of two files, by that one's model."""
 _SHORTER, _NOT_LONGER = "must be shorter than", "must not be longer than"
 _ORDER = (
     ("schedule.longest", _NOT_LONGER, "stale_after"),
@@ -109,11 +114,20 @@ def _wording(detail: ErrorDetails, model: type[Section], path: TreePath, value: 
         case "extra_forbidden":
             return f"unknown key{_advice(model, path, value)}"
         case "model_type":
-            if path[:1] == ("accounts",) and path[-1] in AccountSettings.model_fields:
-                return "stands where an account's alias belongs: write one above it, such as acme:, and indent it more"
-            return f"expected a mapping of settings{_known(_section_at(model, path))}"
+            return _no_account(path) or f"expected a mapping of settings{_known(_section_at(model, path))}"
         case kind:
             return _SHAPES.get(kind, detail["msg"])
+
+
+def _no_account(path: TreePath) -> str:
+    """Say of a setting that stands where an alias belongs where it belongs itself; nothing of any other."""
+    if path[:1] != ("accounts",):
+        return ""
+    if path[-1] in Settings.model_fields:
+        return "stands below accounts: move it to the left, where accounts stands"
+    if path[-1] in AccountSettings.model_fields:
+        return "stands where an account's alias belongs: write one above it, such as acme:, and indent it more"
+    return ""
 
 
 def _advice(model: type[Section], path: TreePath, value: object) -> str:
@@ -122,6 +136,8 @@ def _advice(model: type[Section], path: TreePath, value: object) -> str:
         return "; a job file holds nothing but jobs"
     if model is Settings and len(path) == 1 and isinstance(value, dict) and value.keys() & AccountSettings.model_fields:
         return "; it looks like an account: indent it below accounts"
+    if len(path) == 1 and name in _OF_OTHER_FILES.get(model.__name__, ()):
+        return f"; it belongs into the file of --{'web.' * (model is Settings)}config.file"
     for home, field in section.model_fields.items() if len(path) == 1 else ():
         if (inner := _section_in(field.annotation)) and name in inner.model_fields:
             return f"; it belongs under {_HOMES.get(home, home)}"
@@ -163,7 +179,8 @@ def job_incoherences(tree: Tree, aliases: Collection[str], labels: Collection[st
         if aliases:
             yield from _account_of(tree, path, aliases)
         if key in first:
-            yield tree.finding(path, f"{quote(key)} is listed twice, first at {first[key]}")
+            at = "" if first[key] == tree.place(path) or first[key].line is None else f", first at {first[key]}"
+            yield tree.finding(path, f"{quote(key)} is listed twice{at}")
         elif key.account and key.module and key.job_id:
             first[key] = tree.place(path)
         for label in tree.at((*path, "labels"), dict):
@@ -232,6 +249,7 @@ def doubts(tree: Tree) -> Iterator[Problem]:
             text = f"{quote(bundle, limit=_PATH_LENGTH)} has no certificate under its hash: run openssl rehash on it"
             yield tree.finding(("ca_bundle",), text).problem()
     yield from _credential_doubts(tree)
+    yield from _account_doubts(tree)
     yield from _token_doubts(tree)
     for file in dict.fromkeys(_files_with_secrets(tree)):
         if text := open_to_all(Path(file)):
@@ -248,6 +266,21 @@ def _credential_doubts(tree: Tree) -> Iterator[Problem]:
                 yield tree.finding(path, f"{_subject(tree, path)}{text}").problem()
         for name in TWO_FORMS:
             yield from _open_to_all(tree, ("accounts", alias, f"{name}_file"))
+
+
+def _account_doubts(tree: Tree) -> Iterator[Problem]:
+    """Warn of an account that is described twice, and of two that are one."""
+    owners: dict[str, str] = {}
+    for alias, account in tree.at(("accounts",), dict).items():
+        path = ("accounts", alias)
+        if isinstance(account, dict) and all(account.get(name) for name in ("data_center", "accounts_url", "api_url")):
+            yield tree.finding((*path, "data_center"), "is left aside: accounts_url and api_url count").problem()
+        for where, name, value in _credentials(tree, alias):
+            if name in TWO_FORMS and where[-1] == name and "/" in value and os.path.isfile(value):  # noqa: PTH113 - text
+                yield tree.finding(where, f"is the path of a file: is {name}_file meant?").problem()
+            if name == "refresh_token" and (owner := owners.setdefault(value, alias)) != alias:
+                text = f"{_subject(tree, where)}is the refresh token of {quote(owner)} too: are the two one account?"
+                yield tree.finding(where, text).problem()
 
 
 def _credentials(tree: Tree, alias: str) -> Iterator[tuple[TreePath, str, str]]:
@@ -304,7 +337,7 @@ def _urls(tree: Tree, account: TreePath, given: set[str]) -> Iterator[Finding]:
 
 def _unreadable(tree: Tree, path: TreePath, read: Callable[[Path], object]) -> Iterator[Finding]:
     file = tree.at(path, str)
-    if not file or not file.isprintable():
+    if not file or not file.isprintable() or file.startswith(("~", "$")):  # told of by the model
         return
     try:
         read(Path(file))

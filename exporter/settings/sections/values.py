@@ -134,7 +134,9 @@ def _checked(
 ) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if not is_right(text):
-            raise ValueError(f"{quote(text)} is not {expected}{advice(text)}")
+            said = advice(text)
+            # What is masked in one place is not to be read in another.
+            raise ValueError(f"{quote(text)} is not {expected}{'' if _CREDENTIAL.search(said) else said}")
         return text
 
     return parse
@@ -241,7 +243,8 @@ def parse_listen_address(text: str) -> ListenAddress:
     host, colon, port = text.rpartition(":")
     if not colon or (":" in host and not host.startswith("[")):
         advice = f'; did you mean ":{text}"?' if _PORT.fullmatch(text) else ""
-        advice = advice or (f'; did you mean "{text}:10042"?' if _HOST.fullmatch(text) and len(text) < _SHORT else "")
+        is_host = _HOST.fullmatch(text) and len(text) < _SHORT and not _CREDENTIAL.search(text)
+        advice = advice or (f'; did you mean "{text}:10042"?' if is_host else "")
         raise ValueError(f"{quote(text)} is not host:port, :port or [IPv6 address]:port{advice}")
     if not _PORT.fullmatch(port) or int(port) > _MAX_PORT:
         raise ValueError(f"{quote(text)} has no port from 0 to {_MAX_PORT} after its last colon")

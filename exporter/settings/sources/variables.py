@@ -36,6 +36,11 @@ _MEANT = {
 }
 """What somebody means by variables that other programs have, or that no spelling is near to."""
 _SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(?:_\w+)?$|_PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_\w+)?$")
+_OF_ACCOUNTS = f"{PREFIX}ACCOUNTS__"
+_NO_ALIAS = (
+    f"ignored: variables describe one account, which {ACCOUNT} names, and say nothing of an alias "
+    f"(ZOHO_CLIENT_SECRET); several accounts stand in the settings file"
+)
 _OPEN_QUOTE = re.compile(r"=\s*[\"']")
 _MOST_BYTES = 64 * 1024
 _MOST_FOREIGN = 100
@@ -93,6 +98,7 @@ class Variables:
             place = Place(lines[name].place, entry=quote(name)) if lines else Place(quote(name)[1:-1])
             if near := "" if _is_service_link(name, environ[name]) else _near(name.upper()):
                 text = f"not a variable of ours and ignored; did you mean {near}?"
+                text = _NO_ALIAS if name.upper().startswith(_OF_ACCOUNTS) else text
                 self.warnings.append(Finding(place, (), text).problem())
         return {
             name: self._written(text.strip(), Place(lines[name].place, entry=name) if lines else Place(name))
@@ -197,6 +203,8 @@ def _near(name: str) -> str:
     """Give the variable of ours that a name is meant for; empty for none."""
     if name in _MEANT:
         return _MEANT[name]
+    if name.startswith(_OF_ACCOUNTS):
+        return ACCOUNT
     ends = [known for known in _KNOWN if known.endswith(name.removeprefix(PREFIX.rstrip("_")))]
     near = ends if len(ends) == 1 else difflib.get_close_matches(name, _KNOWN, n=1, cutoff=_NEAR)
     return next(iter(near), "")

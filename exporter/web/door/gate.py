@@ -211,7 +211,8 @@ def _takes_gzip(accepted: str) -> bool:
 def _missing(routes: Sequence[Route]) -> HTTPException:
     if not routes:
         return HTTPException(HTTPStatus.NOT_FOUND, "there is no such page")
-    allow = {"Allow": ", ".join(route.method for route in routes)}
+    methods = [route.method for route in routes]
+    allow = {"Allow": ", ".join(["HEAD", *methods] if "GET" in methods else methods)}
     return HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, "this page has no such method", allow)
 
 

@@ -217,3 +217,42 @@ def test_secret_that_everybody_may_read_is_told(
     Path("zoho.yaml").chmod(files.get("zoho.yaml", 0o600))
     settings = load_settings(Path("zoho.yaml"), environ={}, secrets_dir=Path("absent"))
     assert list(map(str, settings.warnings)) == told
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        pytest.param(
+            "    accounts_url: https://a.example\n    api_url: https://b.example\n",
+            "data_center: is left aside",
+            id="URLs",
+        ),
+        pytest.param(
+            "  beta:\n    data_center: eu\n    client_id: 1000.ABCDEF\n    client_secret: other\n"
+            "    refresh_token: 1000.0123456789abcdef.0123456789abcdef\n",
+            'beta.refresh_token: is the refresh token of "acme" too',
+            id="one account twice",
+        ),
+    ],
+)
+def test_account_that_is_described_twice_is_told(load: _Load, account: str, more: str, told: str) -> None:
+    """Which of two counts, and that two are one."""
+    [warning] = load(f"{account}{more}jobs: [{{account: acme, module: Leads, job_id: 1}}]\n").warnings
+    assert told in str(warning)
+
+
+def test_path_in_the_place_of_a_secret_is_told(load: _Load, account: str) -> None:
+    """The name of a setting lacks its end."""
+    Path("secrets").mkdir()
+    Path("secrets/cs").touch()
+    text = account.replace("hunter2hunter2", "secrets/cs") + "jobs: [{module: Leads, job_id: 1}]\n"
+    assert "client_secret: is the path of a file: is client_secret_file meant?" in str(load(text).warnings)
+
+
+def test_account_by_nested_variables_is_told(load: _Load, variables: dict[str, str]) -> None:
+    """Which pydantic reads, and we do not."""
+    environ = variables | {"ZOHO_JOBS": "Leads/1", "ZOHO_ACCOUNTS__ACME__CLIENT_SECRET": _SECRET}
+    [warning] = load(None, environ).warnings
+    assert warning.place == "ZOHO_ACCOUNTS__ACME__CLIENT_SECRET"
+    assert "ZOHO_ACCOUNT names" in warning.message
+    assert "feedface" not in str(warning)
