@@ -3,9 +3,15 @@
 import signal
 import sys
 
+_SERVING = ("run", "demo")
+"""Other commands end with the terminal that they run in."""
+
 
 def main() -> int:
     """Run the command that the arguments name and give its exit status."""
+    # A signal that says reload waits until there is something to reload: by itself it would end a start.
+    if not sys.argv[1:] or sys.argv[1].startswith("-") or sys.argv[1] in _SERVING:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     # Until a command handles it, Ctrl-C ends the process as it ends most programs: at once, and without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from exporter.cli import main as run_command  # noqa: PLC0415 - these imports take most of a second

@@ -14,6 +14,7 @@ _KINDS = {"p": "a pipe", "s": "a socket", "b": "a device", "c": "a device"}
 _NOT_UTF8 = "is not UTF-8 text: save it as UTF-8"
 _UTF16 = "is UTF-16, as some editors and PowerShell write: save it as UTF-8"
 _LARGEST_SECRET = 64 * 1024
+_OTHERS = stat.S_IROTH | stat.S_IWOTH
 
 Stamp: TypeAlias = tuple[int, int, int, int] | None
 
@@ -46,6 +47,17 @@ def stamp(file: Path) -> Stamp:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+
+
+def open_to_all(file: Path) -> str:
+    """Say of a file of our own that every user of the machine may read it; empty where none may."""
+    try:
+        status = file.stat()
+    except (OSError, ValueError):
+        return ""
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or not status.st_mode & _OTHERS:
+        return ""
+    return f"has the mode {stat.S_IMODE(status.st_mode):04o}, so any user may read it: chmod 600"
 
 
 def read_secret_file(path: Path) -> str:

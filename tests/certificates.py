@@ -25,11 +25,11 @@ class Authority:
     identity: Identity
     options: tuple[str, ...] = ()
 
-    def issue(self, name: str, alternative: str = "IP:127.0.0.1") -> Identity:
+    def issue(self, name: str, alternative: str = "IP:127.0.0.1", *more: str) -> Identity:
         """Sign a certificate for a subject and one alternative name."""
         issuer = ("-CA", str(self.identity.file), "-CAkey", str(self.identity.key))
         return _made(
-            self.openssl, self.folder, name, "-addext", f"subjectAltName={alternative}", *issuer, *self.options
+            self.openssl, self.folder, name, "-addext", f"subjectAltName={alternative}", *issuer, *self.options, *more
         )
 
 
@@ -47,5 +47,5 @@ def open_authority(openssl: str, folder: Path, name: str = "authority", *extensi
 def _made(openssl: str, folder: Path, name: str, *options: str) -> Identity:
     identity = Identity(folder / f"{name}.pem", folder / f"{name}.key")
     files = ("-subj", f"/CN={name}", "-keyout", str(identity.key), "-out", str(identity.file))
-    subprocess.run([openssl, "req", "-x509", "-days", "2", *_KEY, *files, *options], check=True, capture_output=True)
+    subprocess.run([openssl, "req", "-x509", *_KEY, *files, "-days", "30", *options], check=True, capture_output=True)
     return identity

@@ -71,6 +71,7 @@ class Application:
         load: gives the settings anew for a reload, or raises `ConfigurationError`; those of the start if left out.
         redactor: learns every secret, and takes it out of what came from outside.
         web_config_problems: gives what is wrong with the web-config file, where an older version is in force.
+        web_config_warnings: gives what is doubtful of what is in force.
         clock: gives Unix seconds.
         stopwatch: gives the seconds that deadlines are in, which never go backwards.
         draw: gives random numbers from 0 to 1, to spread attempts after faults.
@@ -87,6 +88,7 @@ class Application:
         *,
         redactor: Redactor | None = None,
         web_config_problems: Callable[[], tuple[Problem, ...]] = lambda: (),
+        web_config_warnings: Callable[[], tuple[Problem, ...]] = lambda: (),
         clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
@@ -94,6 +96,7 @@ class Application:
         self._store = store
         self._load = load or (lambda: settings)
         self._web_config_problems = web_config_problems
+        self._web_config_warnings = web_config_warnings
         self.now = clock
         self._stopwatch = stopwatch
         self._changing = Lock()
@@ -218,6 +221,7 @@ class Application:
                 self._warn(error.warnings)
                 problems = error.problems
             self._is_config_current = not problems
+            self._warn(self._web_config_warnings())
             # The job files may have changed with it, and whoever watches files tells of a change once.
             problems = (*problems, *self._declare_jobs(), *self._web_config_problems())
             if not problems:

@@ -41,13 +41,13 @@ def inspect(sources: Sources) -> Inspection:
     refused: list[Problem] = []
     config_file, state_path = sources.path("web.config_file"), sources.path("state.path")
     loaded = _attempt(sources.settings, refused)
-    _attempt(lambda: config_file and WebConfig(config_file, read_web_config), refused)
-    refused += _state(sources, state_path)
+    web_config = _attempt(lambda: WebConfig(config_file, read_web_config) if config_file else None, refused)
+    refused += (*_state(sources, state_path), *_proxies(sources))
     reading = sources.job_files()
     jobs = frozenset(spec.key for spec in (*(loaded.job_specs if loaded else ()), *reading.specs))
-    dropped, warnings = list(reading.problems), list(sources.warnings)
+    dropped = list(reading.problems)
+    warnings = [*sources.warnings, *(web_config.warnings() if web_config else ())]
     if loaded:
-        refused += _proxies(loaded)
         dropped += _too_many(sources, loaded, len(jobs))
         warnings += _without_files(loaded)
     return Inspection(loaded, jobs, tuple(refused), tuple(dropped), tuple(warnings))
@@ -79,6 +79,6 @@ def _without_files(settings: Settings) -> Iterator[Problem]:
             yield Problem("job_files", f"no file matches {pattern}")
 
 
-def _proxies(settings: Settings) -> Iterator[Problem]:
-    found = (endpoints(account) for account in settings.accounts.values())
-    yield from settings.proxy_problems({url for each in found for url in (each.accounts_url, each.api_url)})
+def _proxies(sources: Sources) -> Iterator[Problem]:
+    found = map(endpoints, sources.accounts() if sources.tree.find(("proxy_url",)) is None else ())
+    yield from Settings().proxy_problems({url for each in found for url in (each.accounts_url, each.api_url) if url})

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from threading import Event, Thread, get_ident
 
 from exporter import __version__
 from exporter.app.application import GRACE_SECONDS, Application, Load
-from exporter.app.systemd import Service, passed_sockets
+from exporter.app.systemd import Service, doubts, passed_sockets
 from exporter.defaults import MEMORY
 from exporter.files import Watch, read_secret_file
 from exporter.redactor import Redactor
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
 _SERVER_ENDED = signal.SIGUSR1
-_EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - words to compare, nothing listens
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - words to compare, nothing listens
 LOOK_SECONDS = 2.0
 """How often the files of the configuration are looked at."""
 
@@ -65,6 +65,9 @@ def serve(
     watch = Watch(lambda: files)
     settings = load()
     service, options = Service(os.environ, os.getpid()), _web_options(settings)
+    has_address = "listen_address" in settings.web.model_fields_set
+    for doubt in doubts(os.environ, os.getpid(), is_used=settings.web.systemd_socket, has_address=has_address):
+        _log.warning("%s", doubt.message, extra={"place": doubt.place})
     guard = guard_of(settings)
     with ExitStack() as stack:
         listeners = [stack.enter_context(listener) for listener in _listeners(settings)]
@@ -72,7 +75,14 @@ def serve(
         # From here on threads are started, which inherit the mask: signals are taken by this thread alone, and by no
         # handler, which would run in the middle of anything.
         signal.pthread_sigmask(signal.SIG_BLOCK, {*STOPPING, _SERVER_ENDED})
-        application = Application(settings, store, load, redactor=redactor, web_config_problems=guard.problems)
+        application = Application(
+            settings,
+            store,
+            load,
+            redactor=redactor,
+            web_config_problems=guard.problems,
+            web_config_warnings=guard.warnings,
+        )
         server = WebServer(
             create_gate(options, application, guard),
             *listeners,
@@ -85,9 +95,10 @@ def serve(
         following = (application, watch, service, wake, over)
         Thread(target=_follow, args=following, name="configuration", daemon=True).start()
         service.watch(listeners[0], over)
-        _log.info("serving metrics", extra=_start_details(settings, server.port, application.declared_jobs))
+        _log.info("serving metrics", extra=_start_details(settings, listeners, application.declared_jobs))
         on_ready(server.port)
-        service.tell("READY=1")
+        if not service.tell("READY=1"):
+            _log.warning("NOTIFY_SOCKET can't be reached: systemd does not hear that we are ready")
         while (number := signal.sigwait({*STOPPING, signal.SIGHUP, _SERVER_ENDED})) == signal.SIGHUP:
             wake.set()
         _log.info("stopping")
@@ -128,20 +139,29 @@ def _follow(application: Application, watch: Watch, service: Service, wake: Even
             _log.exception("a reload failed in a way nobody foresaw")
 
 
-def _start_details(settings: Settings, port: int, jobs: int) -> dict[str, object]:
-    host = "" if settings.web.systemd_socket else settings.web.listen_address.host
+def _start_details(settings: Settings, listeners: Sequence[socket.socket], jobs: int) -> dict[str, object]:
     config_file = settings.web.config_file
-    shown = "localhost" if host in _EVERYWHERE else f"[{host}]" if ":" in host else host
     scheme = "https" if config_file and read_web_config(config_file).tls else "http"
+    path = f"{settings.web.prefix}{settings.web.telemetry_path}"
+    names = [listener.getsockname() for listener in listeners]
     return {
         "version": __version__,
-        "url": f"{scheme}://{shown}:{port}{settings.web.prefix}{settings.web.telemetry_path}",
+        "url": ",".join(_url(name, scheme, path) for name in names),
         "state": str(state_file(settings.state.path) or MEMORY),
-        "port": port,
+        "port": next((name[1] for name in names if isinstance(name, tuple)), 0),
         "path": settings.web.telemetry_path,
         "accounts": len(settings.accounts),
         "jobs": jobs,
     }
+
+
+def _url(name: object, scheme: str, path: str) -> str:
+    """Say where a listening socket is asked; one in the file system by its own path."""
+    if not isinstance(name, tuple):
+        return f"unix:{name.decode(errors='replace') if isinstance(name, bytes) else name}"
+    host, port = name[:2]
+    shown = "localhost" if host in _EVERYWHERE else f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}:{port}{path}"
 
 
 def _web_options(settings: Settings) -> WebOptions:

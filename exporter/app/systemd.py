@@ -10,6 +10,7 @@ from contextlib import suppress
 from threading import Event, Thread
 from typing import TypeAlias
 
+from exporter.errors import Problem
 from exporter.files import refused
 
 Address: TypeAlias = tuple[object, ...] | str
@@ -32,6 +33,23 @@ def passed_sockets(environ: Mapping[str, str], process: int) -> Iterator[socket.
     names = environ.get("LISTEN_FDNAMES", "").split(":")
     for number in range(int(count)):
         yield _listener(_FIRST_DESCRIPTOR + number, names[number] if number < len(names) else "unknown")
+
+
+def doubts(environ: Mapping[str, str], process: int, *, is_used: bool, has_address: bool) -> Iterator[Problem]:
+    """Warn of what systemd says that nobody listens to, and of what it does not say.
+
+    Args:
+        environ: what it says.
+        process: our own id.
+        is_used: whether we take the sockets that it passes on.
+        has_address: whether somebody has also said where to listen.
+    """
+    if is_used and has_address:
+        yield Problem(FLAG, "leaves aside --web.listen-address: only the sockets of systemd are served")
+    if not is_used and environ.get("LISTEN_PID") == str(process) and environ.get("LISTEN_FDS", "0") != "0":
+        yield Problem("LISTEN_FDS", f"systemd passes on a socket, and nothing listens on it: add {FLAG}")
+    if not environ.get("WATCHDOG_USEC", "0").isdecimal():
+        yield Problem("WATCHDOG_USEC", "is no number of microseconds: no watchdog is told")
 
 
 def _listener(descriptor: int, name: str) -> socket.socket:
@@ -59,13 +77,22 @@ class Service:
         micros = environ.get("WATCHDOG_USEC", "") if environ.get("WATCHDOG_PID", str(process)) == str(process) else ""
         self._patience_seconds = int(micros) / 1e6 / _CHECKS if self._address and micros.isdecimal() else 0.0
 
-    def tell(self, *words: str) -> None:
-        """Send words such as `READY=1`. One that can't be sent is lost: nobody may wait for systemd."""
-        if self._address:
-            with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+    def tell(self, *words: str) -> bool:
+        """Send words such as `READY=1`. One that can't be sent is lost: nobody may wait for systemd.
+
+        Returns:
+            Whether they are sent, or nobody asks for them.
+        """
+        if not self._address:
+            return True
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
                 channel.setblocking(False)
                 # An @ stands for the zero byte of an address that is in no file system.
                 channel.sendto("\n".join(words).encode(), self._address.replace("@", "\0", 1))
+        except OSError:
+            return False
+        return True
 
     def tell_reload(self, reload: Callable[[], object]) -> None:
         """Reload, and let whoever has asked systemd for it wait until it is done."""

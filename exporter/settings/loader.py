@@ -4,16 +4,19 @@ import glob
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
 from exporter.errors import ConfigurationError, Problem
-from exporter.files import refused
+from exporter.files import explain, refused
 from exporter.model import JobSource, JobSpec
-from exporter.settings.sections.schema import JobFile, Settings, split_at_commas
+from exporter.settings.sections.schema import AccountSettings, JobFile, Settings, split_at_commas
 from exporter.settings.sections.values import quote
 from exporter.settings.sources.tree import Finding, Place, Tree, flags, merged, path_of
 from exporter.settings.sources.variables import JOBS, Variables
@@ -30,6 +33,7 @@ from exporter.settings.validation import (
 DOTENV = Path(".env")
 _SECRETS_DIR = Path("/run/secrets")
 _EXPECTED_ENTRY = "expected Module/job_id or account/Module/job_id, such as Leads/3524033000006027001"
+_PLACES = ("data_center", "environment", "accounts_url", "api_url")
 _ENTRY_SHAPES = {2: ("module", "job_id"), 3: ("account", "module", "job_id")}
 
 
@@ -76,6 +80,8 @@ def read_sources(
 
 def _read_file(config_file: Path | None) -> tuple[Tree, tuple[Finding, ...], tuple[Problem, ...]]:
     """Read the settings file; give what is wrong in it, and what kept it from being read."""
+    if config_file == Path():
+        return Tree({}, {(): Place(str(config_file))}), (), (Problem("--config.file", "names no file"),)
     if config_file is None:
         return Tree({}, {(): Place("environment")}), (), ()
     try:
@@ -84,6 +90,8 @@ def _read_file(config_file: Path | None) -> tuple[Tree, tuple[Finding, ...], tup
         problems = error.problems
         if isinstance(error.__cause__, FileNotFoundError) and not config_file.is_absolute():
             text = "does not exist in the working directory: start there, or give the file's whole path"
+            if str(config_file).startswith("~"):
+                text = "begins with what only a shell fills in: write the whole path"
             problems = (Problem(str(config_file), text),)
         return Tree({}, {(): Place(str(config_file))}), (), problems
     # The patterns of job files start from the settings file's own directory, where they are looked for.
@@ -130,12 +138,19 @@ class Sources:
         texts = [text for text in patterns if isinstance(text, str)] if isinstance(patterns, list) else []
         labels = split_at_commas(self.tree.find(("job_labels",)))
         allowed = frozenset(map(str, labels)) if isinstance(labels, list) else frozenset()
-        return _read_job_files(matching(texts), _Allowed(self.tree.at(("accounts",), dict), allowed), {})
+        return _read_job_files(texts, _Allowed(self.tree.at(("accounts",), dict), allowed), {})
+
+    def accounts(self) -> Iterator[AccountSettings]:
+        """Give the accounts of which it is right where they are, and nothing else of them, whatever else is wrong."""
+        for alias in self.tree.at(("accounts",), dict):
+            places = {name: self.tree.find(("accounts", alias, name)) for name in _PLACES}
+            with suppress(ValidationError):
+                yield AccountSettings.model_validate({"client_id": "unknown", **places})
 
     def path(self, name: str) -> Path | None:
         """Give the path that stands at a dotted setting; `None` for none that could be one."""
         text = self.tree.at(path_of(name), str)
-        return Path(text) if text and text.isprintable() else None
+        return Path(text) if text and text.isprintable() and not text.startswith(("~", "$")) else None
 
     def problem(self, name: str, message: str) -> Problem:
         """Give a problem with a dotted setting, at its place."""
@@ -185,7 +200,7 @@ def _warnings(tree: Tree) -> Iterator[Problem]:
 
 @dataclass(frozen=True, slots=True)
 class JobFilesReading:
-    """What the job files say now. `is_complete` is false where a broken file's jobs are not known from before."""
+    """What the job files say now. `is_complete` is false where jobs of a broken file or directory are not known."""
 
     specs: tuple[JobSpec, ...]
     problems: tuple[Problem, ...]
@@ -201,7 +216,7 @@ class JobFiles:
     def read(self, settings: Settings) -> JobFilesReading:
         """Read every file; one that can't be used keeps its last good jobs, and is told of."""
         allowed = _Allowed(settings.accounts, frozenset(settings.job_labels))
-        return _read_job_files(matching(settings.job_files), allowed, self._good)
+        return _read_job_files(settings.job_files, allowed, self._good)
 
 
 class _Allowed(NamedTuple):
@@ -212,10 +227,11 @@ class _Allowed(NamedTuple):
 
 
 def _read_job_files(
-    files: Collection[Path], allowed: _Allowed, known: dict[Path, tuple[JobSpec, ...]]
+    patterns: Collection[str], allowed: _Allowed, known: dict[Path, tuple[JobSpec, ...]]
 ) -> JobFilesReading:
     """Read the files; `known` has the last good jobs of each, and is brought up to date."""
-    problems: list[Problem] = []
+    files, barred = matching(patterns), tuple(dict.fromkeys(chain.from_iterable(map(_barred, patterns))))
+    problems = list(barred)
     good: dict[Path, tuple[JobSpec, ...]] = {}
     for file in files:
         try:
@@ -226,12 +242,30 @@ def _read_job_files(
     known.clear()
     known.update(good)
     specs = tuple(chain.from_iterable(good.values()))
-    return JobFilesReading(specs, tuple(problems), is_complete=len(good) == len(files))
+    return JobFilesReading(specs, tuple(problems), is_complete=len(good) == len(files) and not barred)
 
 
 def matching(patterns: Iterable[str]) -> tuple[Path, ...]:
     """Give the files that match any of the patterns, each once, sorted."""
     return tuple(sorted({Path(name) for pattern in patterns for name in glob.glob(pattern)}))  # noqa: PTH207 - Path.glob takes no absolute pattern
+
+
+def _barred(pattern: str) -> Iterator[Problem]:
+    """Tell of the directories on a pattern's way that can't be looked into now: to glob they are empty."""
+    above, name = os.path.split(pattern)
+    if not name:
+        return
+    yield from _barred(above)
+    for directory in glob.glob(above or "."):  # noqa: PTH207 - as above
+        try:
+            # "." in it may be looked at by whoever may search it; only what has wildcards is listed.
+            os.listdir(directory) if glob.has_magic(name) else os.stat(f"{directory}/.")  # noqa: PTH116, PTH208
+        except NotADirectoryError:
+            continue
+        except FileNotFoundError:
+            yield Problem(directory, "leads to a directory that does not exist")
+        except OSError as error:
+            yield Problem(directory, explain(error, Path(directory)))
 
 
 def _specs(file: Path, allowed: _Allowed) -> tuple[JobSpec, ...]:

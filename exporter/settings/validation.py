@@ -7,7 +7,6 @@ written, so beside every other problem.
 import os
 import re
 import ssl
-import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, islice
@@ -18,7 +17,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.files import read_bytes, read_secret_file, refused
+from exporter.files import open_to_all, read_bytes, read_secret_file, refused
 from exporter.forms import doubtful, misplaced
 from exporter.model import DataCenter, JobKey
 from exporter.settings.sections.schema import AccountSettings, JobFile, Section, Settings, default_of, split_at_commas
@@ -41,6 +40,11 @@ _SHAPES = {
     "dict_type": _MAPPING,
     "mapping_type": _MAPPING,
 }
+_OF_OTHER_FILES = {
+    "Settings": ("tls_server_config", "http_server_config", "basic_auth_users", "rate_limit"),
+    "WebConfigFile": tuple(Settings.model_fields),
+}
+"""What is written into the wrong one of two files, by that one's model."""
 _SHORTER, _NOT_LONGER = "must be shorter than", "must not be longer than"
 _ORDER = (
     ("schedule.longest", _NOT_LONGER, "stale_after"),
@@ -55,7 +59,8 @@ _PATH_LENGTH = 300
 _LARGEST_BUNDLE = 16 * 1024 * 1024
 _HASH_NAME = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 """How OpenSSL finds a certificate in a directory."""
-_OTHERS = stat.S_IROTH | stat.S_IWOTH
+_SHORTEST_TOKEN = 16
+"""What is shorter can be guessed."""
 
 
 def validated(model: type[Model], tree: Tree, findings: Iterable[Finding], context: object = None) -> Model:
@@ -109,11 +114,20 @@ def _wording(detail: ErrorDetails, model: type[Section], path: TreePath, value: 
         case "extra_forbidden":
             return f"unknown key{_advice(model, path, value)}"
         case "model_type":
-            if path[:1] == ("accounts",) and path[-1] in AccountSettings.model_fields:
-                return "stands where an account's alias belongs: write one above it, such as acme:, and indent it more"
-            return f"expected a mapping of settings{_known(_section_at(model, path))}"
+            return _no_account(path) or f"expected a mapping of settings{_known(_section_at(model, path))}"
         case kind:
             return _SHAPES.get(kind, detail["msg"])
+
+
+def _no_account(path: TreePath) -> str:
+    """Say of a setting that stands where an alias belongs where it belongs itself; nothing of any other."""
+    if path[:1] != ("accounts",):
+        return ""
+    if path[-1] in Settings.model_fields:
+        return "stands below accounts: move it to the left, where accounts stands"
+    if path[-1] in AccountSettings.model_fields:
+        return "stands where an account's alias belongs: write one above it, such as acme:, and indent it more"
+    return ""
 
 
 def _advice(model: type[Section], path: TreePath, value: object) -> str:
@@ -122,6 +136,8 @@ def _advice(model: type[Section], path: TreePath, value: object) -> str:
         return "; a job file holds nothing but jobs"
     if model is Settings and len(path) == 1 and isinstance(value, dict) and value.keys() & AccountSettings.model_fields:
         return "; it looks like an account: indent it below accounts"
+    if len(path) == 1 and name in _OF_OTHER_FILES.get(model.__name__, ()):
+        return f"; it belongs into the file of --{'web.' * (model is Settings)}config.file"
     for home, field in section.model_fields.items() if len(path) == 1 else ():
         if (inner := _section_in(field.annotation)) and name in inner.model_fields:
             return f"; it belongs under {_HOMES.get(home, home)}"
@@ -163,7 +179,8 @@ def job_incoherences(tree: Tree, aliases: Collection[str], labels: Collection[st
         if aliases:
             yield from _account_of(tree, path, aliases)
         if key in first:
-            yield tree.finding(path, f"{quote(key)} is listed twice, first at {first[key]}")
+            at = "" if first[key] == tree.place(path) or first[key].line is None else f", first at {first[key]}"
+            yield tree.finding(path, f"{quote(key)} is listed twice{at}")
         elif key.account and key.module and key.job_id:
             first[key] = tree.place(path)
         for label in tree.at((*path, "labels"), dict):
@@ -232,6 +249,11 @@ def doubts(tree: Tree) -> Iterator[Problem]:
             text = f"{quote(bundle, limit=_PATH_LENGTH)} has no certificate under its hash: run openssl rehash on it"
             yield tree.finding(("ca_bundle",), text).problem()
     yield from _credential_doubts(tree)
+    yield from _account_doubts(tree)
+    yield from _token_doubts(tree)
+    for file in dict.fromkeys(_files_with_secrets(tree)):
+        if text := open_to_all(Path(file)):
+            yield Problem(file, f"holds a secret and {text}")
 
 
 def _credential_doubts(tree: Tree) -> Iterator[Problem]:
@@ -244,6 +266,21 @@ def _credential_doubts(tree: Tree) -> Iterator[Problem]:
                 yield tree.finding(path, f"{_subject(tree, path)}{text}").problem()
         for name in TWO_FORMS:
             yield from _open_to_all(tree, ("accounts", alias, f"{name}_file"))
+
+
+def _account_doubts(tree: Tree) -> Iterator[Problem]:
+    """Warn of an account that is described twice, and of two that are one."""
+    owners: dict[str, str] = {}
+    for alias, account in tree.at(("accounts",), dict).items():
+        path = ("accounts", alias)
+        if isinstance(account, dict) and all(account.get(name) for name in ("data_center", "accounts_url", "api_url")):
+            yield tree.finding((*path, "data_center"), "is left aside: accounts_url and api_url count").problem()
+        for where, name, value in _credentials(tree, alias):
+            if name in TWO_FORMS and where[-1] == name and "/" in value and os.path.isfile(value):  # noqa: PTH113 - text
+                yield tree.finding(where, f"is the path of a file: is {name}_file meant?").problem()
+            if name == "refresh_token" and (owner := owners.setdefault(value, alias)) != alias:
+                text = f"{_subject(tree, where)}is the refresh token of {quote(owner)} too: are the two one account?"
+                yield tree.finding(where, text).problem()
 
 
 def _credentials(tree: Tree, alias: str) -> Iterator[tuple[TreePath, str, str]]:
@@ -260,14 +297,33 @@ def _credentials(tree: Tree, alias: str) -> Iterator[tuple[TreePath, str, str]]:
 
 
 def _open_to_all(tree: Tree, path: TreePath) -> Iterator[Problem]:
-    """Warn of a secret's file that is our own, and that every user of the machine may read."""
+    """Warn of a secret's file that every user of the machine may read."""
     file = tree.at(path, str)
-    with suppress(OSError, ValueError):
-        status = Path(file).stat()
-        if file and stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_mode & _OTHERS:
-            mode = f"{stat.S_IMODE(status.st_mode):04o}"
-            text = f"{quote(file, limit=_PATH_LENGTH)} has the mode {mode}, so any user may read it: chmod 600"
+    if text := open_to_all(Path(file)):
+        yield tree.finding(path, f"{quote(file, limit=_PATH_LENGTH)} {text}").problem()
+
+
+def _token_doubts(tree: Tree) -> Iterator[Problem]:
+    """Warn of a token of the job API that others may read or guess."""
+    path = ("web", "api_token_file")
+    yield from _open_to_all(tree, path)
+    file = tree.at(path, str)
+    with suppress(ConfigurationError):
+        if file and file.isprintable() and len(read_secret_file(Path(file))) < _SHORTEST_TOKEN:
+            text = f"{_subject(tree, path)}holds a token of fewer than {_SHORTEST_TOKEN} characters: it can be guessed"
             yield tree.finding(path, text).problem()
+
+
+def _files_with_secrets(tree: Tree) -> Iterator[str]:
+    """Give the settings file and `.env` where secrets stand in them."""
+    accounts = (("accounts", alias, name) for alias in tree.at(("accounts",), dict) for name in TWO_FORMS)
+    proxy = (("proxy_url",),) if "@" in tree.at(("proxy_url",), str) else ()
+    for path in (*accounts, *proxy):
+        place = tree.place(path)
+        # Of .env the line is part of the name; a variable of the environment has neither.
+        file = place.name.rpartition(":")[0] if place.line is None else place.name
+        if file and tree.at(path, str):
+            yield file
 
 
 def _urls(tree: Tree, account: TreePath, given: set[str]) -> Iterator[Finding]:
@@ -281,7 +337,7 @@ def _urls(tree: Tree, account: TreePath, given: set[str]) -> Iterator[Finding]:
 
 def _unreadable(tree: Tree, path: TreePath, read: Callable[[Path], object]) -> Iterator[Finding]:
     file = tree.at(path, str)
-    if not file or not file.isprintable():
+    if not file or not file.isprintable() or file.startswith(("~", "$")):  # told of by the model
         return
     try:
         read(Path(file))

@@ -7,6 +7,7 @@ Web configuration.
 import re
 import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from exporter.files import refused
 from exporter.model import TlsServer, WebAccess
 from exporter.settings.sections.schema import FilePath, Section, Text, Truth
-from exporter.settings.sections.values import Parser, accepted, choice, pattern, quote, whole_number
+from exporter.settings.sections.values import Parser, choice, pattern, quote, whole_number
 from exporter.settings.sources.tree import Finding, Tree
 from exporter.settings.sources.yaml_file import read_yaml
 from exporter.settings.validation import validated
@@ -62,7 +63,7 @@ _BCRYPT = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}")
 _COSTS = range(4, 17)
 _GO_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _GO_PART = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ns|us|µs|ms|s|m|h)")
-_NOBODY_AT_ALL = "rate_limit.burst: is 0, which lets in no request at all: write 1 or more, or set interval: 0"
+_NOBODY_AT_ALL = "is 0, which lets in no request at all: write 1 or more, or set interval: 0"
 _OPEN = "basic_auth_users: {}"
 _SAYS_NOTHING = f"says nothing of who may come in: write {_OPEN} to ask nobody, or leave out --web.config.file"
 
@@ -75,19 +76,21 @@ def _the_first_to_hold(curves: tuple[str, ...]) -> tuple[str, ...]:
     return held
 
 
-def _refuse_unbounded(headers: Mapping[str, str]) -> Mapping[str, str]:
-    for name, value in headers.items():
-        if value and _HEADERS[name] and value.lower() not in _HEADERS[name]:
-            raise ValueError(f"{name} may be {' or '.join(_HEADERS[name])}, not {quote(value)}")
-    return headers
-
-
 def _parse_hash(text: str) -> str:
     match = _BCRYPT.fullmatch(text)
     if not match:
         raise ValueError("is not a bcrypt hash, such as htpasswd -nB makes: $2y$, the cost, $ and 53 characters")
     if int(match[1]) not in _COSTS:
         raise ValueError(f"has the cost {match[1]}: expected {_COSTS[0]} to {_COSTS[-1]}, at best 10 to 12")
+    return text
+
+
+def _parse_user(text: str) -> str:
+    """Give a user's name; none that is refused is shown: it may be the password."""
+    if _BCRYPT.fullmatch(text):
+        raise ValueError("a hash stands where a user's name belongs: write the name, a colon and the hash")
+    if not text or ":" in text or not text.isprintable():
+        raise ValueError("a user's name is one word or more on one line, without a colon")
     return text
 
 
@@ -117,13 +120,7 @@ Suite = Annotated[str, choice(_SUITES, called="a cipher suite that Go calls secu
 Curve = Annotated[str, choice(_CURVES, _REFUSED)]
 HeaderName = Annotated[str, choice(tuple(_HEADERS), called="a header that may be set here")]
 HeaderValue = Annotated[str, pattern("one line of ASCII characters", r"[\x20-\x7e]{0,4096}")]
-UserName = Annotated[
-    str,
-    accepted(
-        "a user's name: one word or more on one line, without a colon",
-        lambda text: text and ":" not in text and text.isprintable(),
-    ),
-]
+UserName = Annotated[str, Parser("a user's name", _parse_user)]
 PasswordHash = Annotated[SecretStr, Parser("a bcrypt hash", _parse_hash)]
 
 
@@ -149,9 +146,7 @@ class HttpSection(Section):
     """`http_server_config`."""
 
     http2: Truth = True
-    headers: Annotated[Mapping[HeaderName, HeaderValue], AfterValidator(_refuse_unbounded)] = Field(
-        default_factory=dict
-    )
+    headers: Mapping[HeaderName, HeaderValue] = Field(default_factory=dict)
 
 
 class RateLimitSection(Section):
@@ -188,12 +183,10 @@ def read_web_config(path: Path) -> WebAccess:
     tls = tree.find(("tls_server_config",))
     incoherent = _tls_incoherences(tls) if isinstance(tls, dict) else ()
     wrong = (tree.finding(("tls_server_config", name), text) for name, text in incoherent)
-    config = validated(WebConfigFile, tree, chain(findings, _unsaid(tree), wrong))
+    config = validated(WebConfigFile, tree, chain(findings, _unsaid(tree), wrong, _unbounded(tree), _unlimited(tree)))
     if "basic_auth_users" not in tree.values and not _says_something(tree.values):
         raise refused(path, _SAYS_NOTHING)
     limit = config.rate_limit
-    if limit.interval and not limit.burst:
-        raise refused(tree.place(("rate_limit",)), _NOBODY_AT_ALL)
     return WebAccess(
         tls=_tls_server(config.tls_server_config, path.parent) if config.tls_server_config else None,
         users={user: secret.get_secret_value().encode() for user, secret in config.basic_auth_users.items()},
@@ -232,6 +225,27 @@ def _unsaid(tree: Tree) -> Iterator[Finding]:
             if value is None and name in section.model_fields:
                 advice = f"{_OPEN} asks nobody" if name == "basic_auth_users" else "write one, or leave out the key"
                 yield tree.finding((*path, name), f"has no value: {advice}")
+
+
+def _unbounded(tree: Tree) -> Iterator[Finding]:
+    """Find headers whose value is none of those that there are."""
+    path = ("http_server_config", "headers")
+    for name, value in tree.at(path, dict).items():
+        words = _HEADERS.get(name, ())
+        if words and isinstance(value, str) and value and value.lower() not in words:
+            yield tree.finding((*path, name), f"may be {' or '.join(words)}, not {quote(value)}")
+
+
+def _unlimited(tree: Tree) -> Iterator[Finding]:
+    """Find a limit that lets in nobody."""
+    path = ("rate_limit", "burst")
+    with suppress(ValueError):
+        if _parse_go_duration(tree.at(("rate_limit", "interval"), str)):
+            burst = tree.find(path)
+            if burst is None:
+                yield tree.finding(path, "is required beside interval: how many requests may come at once")
+            elif burst == "0":
+                yield tree.finding(path, _NOBODY_AT_ALL)
 
 
 def _says_something(value: object) -> bool:

@@ -1,9 +1,10 @@
 """What the simulated organisation holds, and how it is read from YAML: strictly, naming the place in each complaint."""
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import TypeVar
 
 import yaml
@@ -22,6 +23,7 @@ from exporter.simulator.crm import (
 from exporter.simulator.faults import Endpoint, Fault, FaultKind, Stage, ThrottleShape
 
 T = TypeVar("T")
+Key = TypeVar("Key")
 Word = TypeVar("Word", bound=StrEnum)
 
 # Source: Zoho CRM v2.1 and v8, Get Mass Update Status, Supported modules, by their API names.
@@ -51,7 +53,13 @@ MODULES = frozenset(
 
 
 class ScenarioError(Exception):
-    """A scenario, a job or a fault can't be read; the message names the key and what is expected there."""
+    """A scenario, a job or a fault can't be read; each line names a key and what is expected there."""
+
+
+def _together(complaints: Iterable[ScenarioError]) -> None:
+    """Raise all that was complained of as one error."""
+    if lines := [str(one) for one in complaints]:
+        raise ScenarioError("\n  ".join(lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +131,10 @@ def load_scenario(text: str) -> Scenario:
     try:
         content: object = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ScenarioError(f"scenario: expected YAML, and it can't be read: {error}") from error
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 1}: " if mark else ""
+        said = getattr(error, "problem", None) or "a character that YAML does not allow"
+        raise ScenarioError(f"scenario: {place}expected YAML, and it can't be read: {said}") from error
     return read_scenario({} if content is None else content)
 
 
@@ -135,11 +146,11 @@ def read_scenario(value: object) -> Scenario:
     """
     section = _section(value, "scenario", _SCENARIO_KEYS)
     scenario = Scenario(**section)  # type: ignore[arg-type] # the table gives each key its type
-    for position, job in enumerate(scenario.jobs):
-        if job.module not in scenario.modules:
-            raise ScenarioError(
-                f"scenario.jobs[{position}].module: unknown module {job.module!r}; name it under 'modules' too"
-            )
+    _together(
+        ScenarioError(f"scenario.jobs[{position}].module: unknown module {job.module!r}; name it under 'modules' too")
+        for position, job in enumerate(scenario.jobs)
+        if job.module not in scenario.modules
+    )
     return scenario
 
 
@@ -222,13 +233,24 @@ def _section(
     """Read a mapping, each key by its own reader; unknown and missing keys are refused."""
     if not isinstance(value, dict):
         raise ScenarioError(f"{place}: expected a mapping, got {_kind(value)}")
-    for key in value:
-        if key not in keys:
-            raise ScenarioError(f"{place}: unknown key {str(key)!r}{_nearest(str(key), keys)}")
-    for key in required:
-        if key not in value:
-            raise ScenarioError(f"{place}: the key {key!r} is missing")
-    return {key: keys[key](item, f"{place}.{key}") for key, item in value.items()}
+    complaints = [
+        ScenarioError(f"{place}: unknown key {str(key)!r}{_nearest(str(key), keys)}")
+        for key in value
+        if key not in keys
+    ]
+    complaints += [ScenarioError(f"{place}: the key {key!r} is missing") for key in required if key not in value]
+    known = ((key, item) for key, item in value.items() if key in keys)
+    return dict(_each(((key, partial(keys[key], item, f"{place}.{key}")) for key, item in known), complaints))
+
+
+def _each(reads: Iterable[tuple[Key, Callable[[], T]]], complaints: list[ScenarioError]) -> Iterator[tuple[Key, T]]:
+    """Give what each read gives; at the end raise all complaints, those of before too, as one."""
+    for key, read in reads:
+        try:
+            yield key, read()
+        except ScenarioError as error:
+            complaints.append(error)
+    _together(complaints)
 
 
 def _nearest(word: str, words: Iterable[str]) -> str:
@@ -317,7 +339,8 @@ def _many(reader: Reader[T]) -> Reader[tuple[T, ...]]:
     def read(value: object, place: str) -> tuple[T, ...]:
         if not isinstance(value, list):
             raise ScenarioError(f"{place}: expected a list, got {_kind(value)}")
-        return tuple(reader(item, f"{place}[{position}]") for position, item in enumerate(value))
+        reads = (partial(reader, item, f"{place}[{position}]") for position, item in enumerate(value))
+        return tuple(item for _, item in _each(enumerate(reads), []))
 
     return read
 

@@ -45,6 +45,11 @@ def site_of(headers: Headers) -> str:
     return headers.get("Sec-Fetch-Site", "none").strip().lower()
 
 
+def says_its_site(headers: Headers) -> bool:
+    """Whether a browser says from where it asks: over https and to this machine, with a page as with its forms."""
+    return "Sec-Fetch-Site" in headers
+
+
 def is_of_own_page(headers: Headers) -> bool:
     """Whether a page of ours asks, as a browser says and no page can make it say."""
     return site_of(headers) == "same-origin"

@@ -49,16 +49,20 @@ class WebOptions:
 
 def create_gate(options: WebOptions, exporter: Exporter, guard: Guard | None = None) -> Gate:
     """Build the ASGI application; without a guard everybody may read."""
-    routes = create_routes(options, exporter)
+    page = StatusPage(options.telemetry_path, options.outside.path)
     return Gate(
-        routes, guard, max_requests=options.max_requests, granted=options.granted_seconds, prefix=options.prefix
+        create_routes(options, exporter, page),
+        guard,
+        max_requests=options.max_requests,
+        granted=options.granted_seconds,
+        prefix=options.prefix,
+        shown=page.refused,
     )
 
 
-def create_routes(options: WebOptions, exporter: Exporter) -> tuple[Route, ...]:
+def create_routes(options: WebOptions, exporter: Exporter, page: StatusPage) -> tuple[Route, ...]:
     """Give a row for each method of each path."""
     outside = options.outside
-    page = StatusPage(options.telemetry_path, outside.path)
 
     def by(answer: Callable[[Exporter, Request], Response]) -> Callable[[Request], Response]:
         return partial(answer, exporter)

@@ -45,13 +45,16 @@ def statuses(urls: list[str]) -> list[int]:
 def test_every_address_is_served(run: Run) -> None:
     """A flag that is repeated adds one, as with Go's exporters."""
     addresses = [f"127.0.0.1:{free_port()}", f"127.0.0.2:{free_port()}"]
-    run(*(f"--web.listen-address={address}" for address in addresses))
+    exporter = run(*(f"--web.listen-address={address}" for address in addresses))
+    assert exporter.log_event("serving metrics")["url"] == ",".join(f"http://{each}/metrics" for each in addresses)
     assert statuses([f"http://{address}/metrics" for address in addresses]) == [200, 200]
 
 
 LAUNCH = """
 import os, socket, sys
-listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+path, port = sys.argv[1].rpartition("=")[::2]
+listener = socket.socket(socket.AF_UNIX) if path else socket.create_server(("127.0.0.1", int(port)))
+path and (listener.bind(path), listener.listen())
 os.dup2(listener.fileno(), 3)
 os.set_inheritable(3, True)
 os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "web"}
@@ -78,6 +81,13 @@ def test_systemd_passes_on_a_socket_and_is_told_how_we_are(run: Run) -> None:
         assert (next(told), next(told)) == (b"RELOADING=1", b"READY=1")
         assert exporter.stop() == 0
         assert next(told) == b"STOPPING=1"
+
+
+def test_socket_in_the_file_system_is_told_by_its_path(run: Run, tmp_path: Path) -> None:
+    """No address of the network leads there."""
+    launched = (sys.executable, "-c", LAUNCH, f"{tmp_path}/exporter.sock=")
+    exporter = run("--web.systemd-socket", before=launched)
+    assert exporter.log_event("serving metrics")["url"] == f"unix:{tmp_path}/exporter.sock"
 
 
 def test_links_lead_through_the_proxy(run: Run) -> None:

@@ -84,6 +84,17 @@ def test_sighup_reloads(exporter: Exporter, file: Path) -> None:
     assert tracked(exporter) == {"Deals"}
 
 
+def test_sighup_while_it_starts_ends_nothing(simulator: Simulator, tmp_path: Path) -> None:
+    """Whoever reloads all that runs meets one that is still importing: it starts, and reloads then."""
+    command = exporter_command("--web.listen-address=127.0.0.1:0", "--log.format=json")
+    with started(command, bare_environment(**account_variables(simulator)), tmp_path) as running:
+        maps = Path(f"/proc/{running.process.pid}/maps")
+        eventually(lambda: "pydantic_core" in maps.read_text(), "it imports nothing")
+        running.process.send_signal(signal.SIGHUP)
+        running.log_event("serving metrics")
+        running.log_event("configuration reloaded")
+
+
 def test_wrong_file_keeps_the_last_good_one(exporter: Exporter, file: Path) -> None:
     """A reload by request tells every problem; the old settings stay, and a metric says so until they are mended."""
     file.write_text(jobs(f"Deals: {DEALS}", more="max_jbos: 3\nstale_after: soon"))

@@ -1,6 +1,7 @@
 """Who may come in, as real clients see it: curl and Prometheus over TLS, with certificates and passwords."""
 
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 import requests
 from certificates import Authority, Identity, open_authority
 from journey import Exporter, Prometheus
-from processes import bare_environment, exporter_command
+from processes import bare_environment, eventually, exporter_command
 from programs import Program
 
 from exporter.settings import read_web_config
@@ -279,7 +280,7 @@ def test_broken_file_keeps_the_last_good_one(start: Start, curl: Curl, web_confi
     web_config(f"basic_auth_users: {{alice: {secret}}}")
     for _ in range(2):
         assert curl(exporter, "--user", "alice:right", scheme="http") == OK
-    assert "web.yml:1: basic_auth_users.alice: is not a bcrypt hash" in str(exporter.running.log_event(BROKEN))
+    assert "web.yml:1: basic_auth_users: is not a bcrypt hash" in str(exporter.running.log_event(BROKEN))
     assert "".join(exporter.running.stderr).count(BROKEN) == 1
     assert secret not in "".join(exporter.running.stderr)
 
@@ -386,3 +387,13 @@ def test_prometheus_scrapes_as_the_page_says(
     prometheus.wait_for('up{job="zoho-mass-updates"}', 1)
     prometheus.wait_for('up{job="wrong"}', 0)
     prometheus.wait_for("count(zoho_mass_update_exporter_build_info)", 1)
+
+
+def test_certificate_that_expires_soon_is_told(authority: Authority, start: Start) -> None:
+    """At the start, and again at each reload."""
+    own = authority.issue("server", "IP:127.0.0.1", "-days", "3")
+    exporter = start(f"tls_server_config: {{cert_file: {own.file}, key_file: {own.key}}}\n")
+    for times in (1, 2):
+        told = f"{times} lines that tell of the certificate"
+        eventually(lambda: "".join(exporter.running.stderr).count("expires soon, at") == times, told)  # noqa: B023
+        exporter.running.process.send_signal(signal.SIGHUP)

@@ -8,6 +8,7 @@ from played import PlayedExporter
 from samples import web_options
 
 from exporter.web.routes import create_routes
+from exporter.web.status import StatusPage
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -26,7 +27,7 @@ QUERIES = re.compile(r"(/explain|/probe)\?([^`\s\"]+)")
 def routes() -> dict[str, set[str]]:
     """Give the methods of every path, without those that HTTP adds."""
     methods: dict[str, set[str]] = {}
-    for route in create_routes(web_options(), PlayedExporter()):
+    for route in create_routes(web_options(), PlayedExporter(), StatusPage("/metrics")):
         methods.setdefault(route.path, set()).add(route.method)
     return methods
 
@@ -53,6 +54,14 @@ def test_addresses_have_parameters_that_are_documented(page: Path) -> None:
     known = {path: set(parameters(query)) for path, query in QUERIES.findall(table)}
     text = (ROOT / page).read_text(encoding="utf-8")
     assert [path for path, query in QUERIES.findall(text) if not set(parameters(query)) <= known[path]] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_no_command_has_a_secret_among_its_arguments(page: Path) -> None:
+    """Every user of a machine sees them; the shell's own printf has none that are seen."""
+    text = re.sub(r"\\\n\s*", "", (ROOT / page).read_text(encoding="utf-8"))
+    told = r"\b(?:curl|wget)\b[^|;\n]*?(?:[Aa]uthorization:|[ \"]-u[ =]|--user[ =]|--password[ =])[^|;\n]*"
+    assert re.findall(told, text) == []
 
 
 def parameters(query: str) -> list[str]:

@@ -63,6 +63,7 @@ from exporter.settings.sections.values import (
     parse_proxy_url,
     parse_telemetry_path,
     pattern,
+    quote,
     whole_number,
 )
 from exporter.settings.sections.web import (
@@ -81,6 +82,12 @@ _MASK = PlainSerializer(lambda _: "<secret>")
 def split_at_commas(value: object) -> object:
     """Give the names in a text that lists them; what is no text as it is."""
     return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+
+def _parse_state_path(text: str) -> str:
+    if text != MEMORY and text.strip(":").casefold() == MEMORY:
+        raise ValueError(f"{quote(text)} is a file's name; did you mean {MEMORY}?")
+    return parse_path(text)
 
 
 def _refuse_repeated(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -171,7 +178,11 @@ class AccountSettings(Section):
     """File that holds the OAuth refresh token; read again at every token refresh."""
     max_concurrency: Annotated[int, whole_number(1, 25)] = 5
     """Calls to Zoho that may be under way at once for this account."""
-    daily_credit_budget: Annotated[int | None, whole_number(0, _MOST_CREDITS, unlimited="unlimited")] = 1000
+    daily_credit_budget: Annotated[
+        int | None,
+        whole_number(0, _MOST_CREDITS, unlimited="unlimited"),
+        PlainSerializer(lambda budget: "unlimited" if budget is None else budget),
+    ] = 1000
     """Most API credits that the exporter spends on the account in any 24 hours; 0 for no polling."""
     credit_reserve: Annotated[int, whole_number(0, _MOST_CREDITS)] = 500
     """Credits kept for others: while Zoho says fewer remain, polling stops but for a look each hour."""
@@ -265,7 +276,7 @@ class ScheduleSettings(Section):
 class StateSettings(Section):
     """What is kept across restarts."""
 
-    path: FilePath | None = None
+    path: Annotated[Path, Parser("a path", _parse_state_path)] | None = None
     """State file, or `memory` for none. By default below STATE_DIRECTORY, /var/lib or ~/.local/state."""
 
 
@@ -410,8 +421,8 @@ class Settings(Section):
         return {parts.scheme: proxy} if proxy and not is_loopback(parts.hostname or "") else {}
 
     def proxy_problems(self, urls: Collection[str]) -> Iterator[Problem]:
-        """Give what is wrong with the proxies that the environment has for `urls`; the setting is right by now."""
-        used = {pair for url in urls for pair in self.proxies_for(url).items()} if not self.proxy_url else set()
+        """Give what is wrong with the proxies that the environment has for `urls`."""
+        used = {pair for url in urls for pair in self.proxies_for(url).items()}
         for scheme, proxy in sorted(used):
             try:
                 parse_proxy_url(proxy if "://" in proxy else f"http://{proxy}")

@@ -19,8 +19,9 @@ from exporter.forms import duration_advice, nearest, number_advice
 
 _URL_CREDENTIALS = re.compile(r"//.*@", re.DOTALL)
 _URL_QUERY = re.compile(r"\?.*", re.DOTALL)
-# Zoho's tokens and client ids are "1000." and groups of 32 hex digits; its client secrets are 42 hex digits.
-_ZOHO_TOKEN = re.compile(r"1000\.[\w.-]{8,}|[0-9A-Fa-f]{24,}")
+# Zoho's tokens and client ids are "1000." and groups of 32 hex digits; its client secrets are 42 hex digits. Hashes of
+# passwords, as crypt writes them, begin with their kind between two dollars.
+_CREDENTIAL = re.compile(r"1000\.[\w.-]{8,}|[0-9A-Fa-f]{24,}|\$\w{1,12}\$\S{4,}")
 _SHORT = 80
 _SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 _UNITS = {"y": 31_536_000, "w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
@@ -100,7 +101,7 @@ def quote(text: object, *, limit: int = _SHORT) -> str:
     shown = str(text)
     if len(shown) > _LONGEST:
         shown = f"{shown[:_LONGEST]}…@"  # what is cut off may be the end of a URL's credentials
-    shown = _ZOHO_TOKEN.sub("***", _URL_QUERY.sub("?***", _URL_CREDENTIALS.sub("//***@", shown)))
+    shown = _CREDENTIAL.sub("***", _URL_QUERY.sub("?***", _URL_CREDENTIALS.sub("//***@", shown)))
     shown = shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
     printable = (char if char.isprintable() else ascii(char)[1:-1] for char in shown)
     return '"' + "".join(printable).replace('"', '\\"') + '"'
@@ -133,7 +134,9 @@ def _checked(
 ) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if not is_right(text):
-            raise ValueError(f"{quote(text)} is not {expected}{advice(text)}")
+            said = advice(text)
+            # What is masked in one place is not to be read in another.
+            raise ValueError(f"{quote(text)} is not {expected}{'' if _CREDENTIAL.search(said) else said}")
         return text
 
     return parse
@@ -240,7 +243,8 @@ def parse_listen_address(text: str) -> ListenAddress:
     host, colon, port = text.rpartition(":")
     if not colon or (":" in host and not host.startswith("[")):
         advice = f'; did you mean ":{text}"?' if _PORT.fullmatch(text) else ""
-        advice = advice or (f'; did you mean "{text}:10042"?' if _HOST.fullmatch(text) and len(text) < _SHORT else "")
+        is_host = _HOST.fullmatch(text) and len(text) < _SHORT and not _CREDENTIAL.search(text)
+        advice = advice or (f'; did you mean "{text}:10042"?' if is_host else "")
         raise ValueError(f"{quote(text)} is not host:port, :port or [IPv6 address]:port{advice}")
     if not _PORT.fullmatch(port) or int(port) > _MAX_PORT:
         raise ValueError(f"{quote(text)} has no port from 0 to {_MAX_PORT} after its last colon")

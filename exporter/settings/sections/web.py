@@ -36,14 +36,23 @@ def parse_listen_addresses(text: str) -> ListenAddress:
     """Read one address, or several with commas between them.
 
     Raises:
-        ValueError: one of them is none, or is there twice.
+        ValueError: one of them is none, is there twice, or is one of those that another one stands for.
     """
     addresses = [parse_listen_address(part.strip()) for part in text.split(",")]
     for number, address in enumerate(addresses):
-        if address.port and address in addresses[:number]:
-            raise ValueError(f"{quote(address)} is listed twice")
+        for before in (one for one in addresses[:number] if one.port == address.port != 0):
+            if before == address:
+                raise ValueError(f"{quote(address)} is listed twice")
+            if wide := next((one for one in (before, address) if _is_any(one, before, address)), None):
+                raise ValueError(f"{quote(before)} and {quote(address)} overlap: {quote(wide)} is every interface")
     first, *others = addresses
     return ListenAddress(first.host, first.port, tuple((other.host, other.port) for other in others))
+
+
+def _is_any(one: ListenAddress, *both: ListenAddress) -> bool:
+    """Whether an address is every interface, of the IP versions of both: an empty host is of either."""
+    versions = {":" in other.host for other in both if other.host}
+    return not one.host or (one.host in {"0.0.0.0", "::"} and len(versions) == 1)  # noqa: S104 - nothing listens
 
 
 def parse_external_url(text: str) -> ExternalUrl:

@@ -16,7 +16,10 @@ Kind = TypeVar("Kind")
 
 TWO_FORMS = ("client_secret", "refresh_token")
 """The secrets that may also be given as a file, under a name that ends in `_file`."""
-_SECRETS = frozenset({*TWO_FORMS, "proxy_url"})
+_SECRETS = frozenset({*TWO_FORMS, "proxy_url", "basic_auth_users"})
+"""Where a path ends in messages: a user may have changed places with the password."""
+_LONGEST_KEY = 30
+"""Longer than any of ours: what is longer may be a secret."""
 _FLAGS = {"web.config_file": "--web.config.file"}
 """The flag that is not named like its setting, but as Prometheus names it."""
 
@@ -181,4 +184,5 @@ def _dotted(path: Path) -> str:
 def _key(text: str) -> str:
     # A forgotten space makes a secret part of the key: {client_secret:swordfish}.
     word, sign, _ = text.replace("=", ":").partition(":")
+    word = word if len(word) <= _LONGEST_KEY else f"{word[:4]}…"
     return quote(f"{word}…" if sign else word)[1:-1]

@@ -8,9 +8,10 @@ from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
-from dotenv import dotenv_values
-from dotenv.parser import parse_stream
+from dotenv.parser import Binding, parse_stream
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import explain, read_secret_file, read_text
@@ -35,8 +36,24 @@ _MEANT = {
 }
 """What somebody means by variables that other programs have, or that no spelling is near to."""
 _SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(?:_\w+)?$|_PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_\w+)?$")
+_OF_ACCOUNTS = f"{PREFIX}ACCOUNTS__"
+_NO_ALIAS = (
+    f"ignored: variables describe one account, which {ACCOUNT} names, and say nothing of an alias "
+    f"(ZOHO_CLIENT_SECRET); several accounts stand in the settings file"
+)
+_OPEN_QUOTE = re.compile(r"=\s*[\"']")
 _MOST_BYTES = 64 * 1024
 _MOST_FOREIGN = 100
+
+
+class _Line(NamedTuple):
+    """What a variable of a file says, and where."""
+
+    text: str
+    place: str
+
+
+_NO_LINES: Mapping[str, _Line] = MappingProxyType({})
 
 
 class Variables:
@@ -48,8 +65,9 @@ class Variables:
     def __init__(self, environ: Mapping[str, str], dotenv_file: Path | None, secrets_dir: Path, file: Tree) -> None:
         self.warnings: list[Problem] = []
         self.findings: list[Finding] = []
-        dotenv = self._read_dotenv(dotenv_file) if dotenv_file else {}
-        self.written = ChainMap(self._picked(environ), self._picked(dotenv, source=str(dotenv_file)))
+        lines = dict(self._read_dotenv(dotenv_file)) if dotenv_file else {}
+        dotenv = {name: line.text for name, line in lines.items()}
+        self.written = ChainMap(self._picked(environ), self._picked(dotenv, lines))
         chosen = self.written.get(SECRETS_DIR)
         if chosen or os.path.isdir(secrets_dir):  # noqa: PTH112 - Path's own raises where it may not look
             directory = Path(str(chosen.value)) if chosen else secrets_dir
@@ -69,22 +87,23 @@ class Variables:
         if ACCOUNT in self.written and path not in file.places:
             yield {path: Written({}, self.written[ACCOUNT].place)}
 
-    def _picked(self, environ: Mapping[str, str | None], *, source: str = "") -> dict[str, Written]:
+    def _picked(self, environ: Mapping[str, str], lines: Mapping[str, "_Line"] = _NO_LINES) -> dict[str, Written]:
         """Pick our variables, and warn of those that look misspelt. An empty variable is the same as none.
 
-        `source` is the file that the variables stand in, if they are not the environment's own.
+        `lines` are where they stand in a file, if they are not the environment's own.
         """
-        foreign = (name for name, text in environ.items() if name.upper().startswith(PREFIX) and (text or not source))
+        foreign = (name for name, text in environ.items() if name.upper().startswith(PREFIX) and (text or not lines))
         for name in islice((name for name in foreign if name not in _KNOWN), _MOST_FOREIGN):
             # Platforms inject variables of their own (ZOHO_EXPORTER_PORT_10042_TCP): only a near miss is worth a word.
-            place = Place(source, entry=quote(name)) if source else Place(quote(name)[1:-1])
-            if near := "" if _is_service_link(name, environ[name] or "") else _near(name.upper()):
+            place = Place(lines[name].place, entry=quote(name)) if lines else Place(quote(name)[1:-1])
+            if near := "" if _is_service_link(name, environ[name]) else _near(name.upper()):
                 text = f"not a variable of ours and ignored; did you mean {near}?"
+                text = _NO_ALIAS if name.upper().startswith(_OF_ACCOUNTS) else text
                 self.warnings.append(Finding(place, (), text).problem())
         return {
-            name: self._written(text.strip(), Place(source, entry=name) if source else Place(name))
+            name: self._written(text.strip(), Place(lines[name].place, entry=name) if lines else Place(name))
             for name, text in environ.items()
-            if name in _KNOWN and text and text.strip()
+            if name in _KNOWN and text.strip()
         }
 
     def _written(self, text: str, place: Place) -> Written:
@@ -93,23 +112,32 @@ class Variables:
             self.findings.append(Finding(place, (), "stands in quotes that are part of it: take them away"))
         return Written(bare, place)
 
-    def _read_dotenv(self, file: Path) -> Mapping[str, str | None]:
-        """Read `.env` where there is one, and tell of lines that say nothing."""
+    def _read_dotenv(self, file: Path) -> Iterator[tuple[str, "_Line"]]:
+        """Read `.env` where there is one, every value as it stands, and tell of lines that say nothing."""
         try:
             text = read_text(file, _MOST_BYTES)
         except ConfigurationError as error:
             if isinstance(error.__cause__, PermissionError) and not _may_look(file):
                 said = "can't be looked for, as its directory may not be searched by this user: left out"
                 self.warnings.append(Problem(str(file), said))
-            elif not isinstance(error.__cause__, FileNotFoundError | IsADirectoryError):  # a virtual environment
+            elif isinstance(error.__cause__, IsADirectoryError):  # a virtual environment, as a rule
+                self.warnings.append(Problem(str(file), "is a directory, not a file: left out"))
+            elif not isinstance(error.__cause__, FileNotFoundError):
                 self.findings += [Finding(Place(str(file)), (), problem.message) for problem in error.problems]
-            return {}
-        bindings = tuple(parse_stream(io.StringIO(text)))
-        for place in (Place(f"{file}:{binding.original.line}") for binding in bindings if binding.error):
-            self.findings.append(Finding(place, (), "is not NAME=value, one on each line"))
-        # Without the others: of those it would write a line of its own.
-        good = "".join(binding.original.string for binding in bindings if not binding.error)
-        return dotenv_values(stream=io.StringIO(good))
+            return
+        seen: dict[str, str] = {}
+        for binding in parse_stream(io.StringIO(text)):
+            place = f"{file}:{_line_of(binding)}"
+            if binding.error:
+                advice = "; is a quote not closed?" if _OPEN_QUOTE.search(binding.original.string) else ""
+                self.findings.append(Finding(Place(place), (), f"is not NAME=value, one on each line{advice}"))
+            elif name := binding.key:
+                if name in seen and name in _KNOWN:
+                    self.warnings.append(
+                        Problem(place, f"{name}: stands there twice, first at {seen[name]}: this one counts")
+                    )
+                seen.setdefault(name, place)
+                yield name, _Line(binding.value or "", place)
 
     def _secrets(self, directory: Path, taken: frozenset[str]) -> dict[str, Written]:
         """Take the files of a directory that are named like variables, whatever the case of their letters.
@@ -152,6 +180,12 @@ def variable_for(path: TreePath) -> str:
 _KNOWN = dict.fromkeys(sorted({*known_variables(), ACCOUNT, JOBS, SECRETS_DIR}))
 
 
+def _line_of(binding: Binding) -> int:
+    """Give the line where a variable stands: the empty lines before it are counted to it."""
+    text = binding.original.string
+    return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+
+
 def _may_look(file: Path) -> bool:
     try:
         file.stat()
@@ -169,6 +203,8 @@ def _near(name: str) -> str:
     """Give the variable of ours that a name is meant for; empty for none."""
     if name in _MEANT:
         return _MEANT[name]
+    if name.startswith(_OF_ACCOUNTS):
+        return ACCOUNT
     ends = [known for known in _KNOWN if known.endswith(name.removeprefix(PREFIX.rstrip("_")))]
     near = ends if len(ends) == 1 else difflib.get_close_matches(name, _KNOWN, n=1, cutoff=_NEAR)
     return next(iter(near), "")

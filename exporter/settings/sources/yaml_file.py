@@ -24,6 +24,7 @@ _PLAIN_TAGS = frozenset(
 _QUOTED = re.compile(r"'[^' ]{3,}'")
 
 _ADVICE = {
+    "another document": ": one is expected, without a second line of ---",
     "mapping values": "; is a space missing after a colon just above, or is this line indented too far?",
     "end of stream": "; a quote or a bracket is not closed",
     "expected key": "; is this line indented like its neighbours?",
@@ -89,6 +90,8 @@ def _syntax_problem(error: Exception, name: str, text: str) -> Problem:
     match error:
         case yaml.MarkedYAMLError(problem=str(said), problem_mark=object(line=int(line))):
             lines = text.splitlines()
+            if "quoted scalar" in str(error.context) and error.context_mark:
+                line = error.context_mark.line  # where the quote was opened
             line = min(line, len(lines) - 1)  # at the end of the file the parser stands behind the last one
             if lines[line].lstrip(" ").startswith("\t"):
                 said = "is indented by a tab, where only spaces may stand"

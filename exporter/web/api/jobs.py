@@ -69,10 +69,22 @@ def acknowledge(exporter: Exporter, request: Request) -> Response:
     return RedirectResponse("../" * 6 + page, HTTPStatus.SEE_OTHER)
 
 
+class _RepeatedKeyError(Exception):
+    """A key stands twice in an object: which of the two is meant is not known."""
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(made := dict(pairs)) < len(pairs):
+        raise _RepeatedKeyError
+    return made
+
+
 def register(exporter: Exporter, request: Request) -> Response:
     """Register one job, or many."""
     try:
-        document = json.loads(request.body)
+        document = json.loads(request.body, object_pairs_hook=_object)
+    except _RepeatedKeyError:
+        return problem(400, "Wrong body", "A key stands twice in one object.")
     except RecursionError:
         return problem(400, "Not JSON", "The body is nested too deeply.")
     except ValueError as error:

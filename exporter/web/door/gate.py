@@ -79,6 +79,7 @@ class Gate:
         granted: gives the seconds that a request has from its arrival, by its headers.
         prefix: what every path begins with, behind a proxy. Health is answered without it too: who asks for that need
             not know it.
+        shown: gives an answer as whoever asks wants to see it.
     """
 
     def __init__(
@@ -89,9 +90,11 @@ class Gate:
         max_requests: int = 40,
         granted: Callable[[Headers], float] = lambda _: 10.0,
         prefix: str = "",
+        shown: Callable[[Request, Response], Response] = lambda _, answer: answer,
     ) -> None:
         self._routes = tuple(routes)
         self._prefix = prefix
+        self._shown = shown
         self._guard = guard or Guard()
         self._granted = granted
         self._held_bytes = 0
@@ -115,6 +118,7 @@ class Gate:
             answer = refusal(request.path, stopping)
         except Exception as error:  # noqa: BLE001 - the edge of a request: one bug must not end the others
             answer = self._failed(request, error)
+        answer = self._shown(request, answer)
         _add_headers(answer, self._guard.headers)
         await answer(scope, receive, send)
 
@@ -207,7 +211,8 @@ def _takes_gzip(accepted: str) -> bool:
 def _missing(routes: Sequence[Route]) -> HTTPException:
     if not routes:
         return HTTPException(HTTPStatus.NOT_FOUND, "there is no such page")
-    allow = {"Allow": ", ".join(route.method for route in routes)}
+    methods = [route.method for route in routes]
+    allow = {"Allow": ", ".join(["HEAD", *methods] if "GET" in methods else methods)}
     return HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, "this page has no such method", allow)
 
 

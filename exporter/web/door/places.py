@@ -14,6 +14,8 @@ from exporter.web.threads import in_thread
 
 T = TypeVar("T")
 
+NO_TIME = "the time that the request has was over before there was an answer: is its time-out too short?"
+
 
 class Places:
     """The places of one kind, shared out by address. For use in one event loop.
@@ -40,7 +42,9 @@ class Places:
         Raises:
             HTTPException: no place becomes free by the deadline, in `time.monotonic` seconds.
         """
-        if time.monotonic() >= deadline or not await self._enter(address, deadline):
+        if time.monotonic() >= deadline:
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, NO_TIME, SOON)
+        if not await self._enter(address, deadline):
             raise late()
         try:
             return await in_thread(call)

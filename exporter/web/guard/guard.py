@@ -20,7 +20,7 @@ from exporter.web.guard.tls import Tls
 from exporter.web.guard.web_config import WebConfig
 from exporter.web.news import News
 from exporter.web.problems import API_PATH, SOON
-from exporter.web.request import Request, is_of_own_page, site_of
+from exporter.web.request import Request, is_of_own_page, says_its_site, site_of
 from exporter.web.threads import in_thread
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,11 @@ API_IS_OFF = (
 )
 SEND_BEARER = "send the header Authorization: Bearer, with the token of api_token_file"
 TOO_MANY = "too many requests: rate_limit of the web-config file lets in no more"
-NOT_FROM_A_PAGE = "a web page in a browser may not do this: send the request without the header Origin"
+NOT_FROM_A_PAGE = "a web page in a browser may not do this: send the request without the header {}"
+NOT_KNOWN_TO_BE_OURS = (
+    "the browser does not say that our own page asks, as it does over https and to localhost: open the page there, or "
+    "send the request without the header Origin"
+)
 NOT_FROM_ANOTHER_PAGE = "a page of another site may not ask for this: it costs credits. Open the address itself"
 
 
@@ -91,6 +95,10 @@ class Guard:
     def problems(self) -> tuple[Problem, ...]:
         """Give what is wrong with the web-config file of now, where an older version is in force. Reads nothing."""
         return self._web_config.problems if self._web_config else ()
+
+    def warnings(self) -> tuple[Problem, ...]:
+        """Warn of certificates in force that are not valid, or not for long."""
+        return self._web_config.warnings() if self._web_config else ()
 
     async def tls(self) -> Tls | None:
         """Give what a new connection's TLS is made with; nothing where none is spoken."""
@@ -167,8 +175,10 @@ class Guard:
                 raise HTTPException(HTTPStatus.FORBIDDEN, NOT_FROM_ANOTHER_PAGE)
             case Entry.ATTENDANT if is_known and is_of_own_page(request.headers):
                 return
-            case Entry.PROGRAM | Entry.ATTENDANT | Entry.OPERATOR if _is_changing_page(request):
-                raise HTTPException(HTTPStatus.FORBIDDEN, NOT_FROM_A_PAGE)
+            case Entry.ATTENDANT if "Origin" in request.headers and not says_its_site(request.headers):
+                raise HTTPException(HTTPStatus.FORBIDDEN, NOT_KNOWN_TO_BE_OURS)
+            case Entry.PROGRAM | Entry.ATTENDANT | Entry.OPERATOR if signs := _signs_of_a_page(request):
+                raise HTTPException(HTTPStatus.FORBIDDEN, NOT_FROM_A_PAGE.format(" and ".join(signs)))
             case Entry.OPERATOR if _is_local(request):
                 return
             case Entry.PROGRAM | Entry.ATTENDANT | Entry.OPERATOR if not is_known:
@@ -177,9 +187,11 @@ class Guard:
                 raise HTTPException(HTTPStatus.UNAUTHORIZED, SEND_BEARER, {"WWW-Authenticate": "Bearer"})
 
 
-def _is_changing_page(request: Request) -> bool:
-    is_page = "Origin" in request.headers or site_of(request.headers) != "none"
-    return is_page and request.method not in {"GET", "HEAD"}
+def _signs_of_a_page(request: Request) -> list[str]:
+    """Give the headers by which a web page asks for a change."""
+    signs = ["Origin"] if "Origin" in request.headers else []
+    signs += ["Sec-Fetch-Site"] if site_of(request.headers) != "none" else []
+    return signs if request.method not in {"GET", "HEAD"} else []
 
 
 def _is_foreign(request: Request, *, is_link_allowed: bool) -> bool:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from exporter.files import read_bytes, refused
 from exporter.model import TlsServer
+from exporter.web.guard.validity import Validity, validities
 
 MOST_BYTES = 1024 * 1024
+_KEY = b"PRIVATE KEY-----"
 _NEVER_ASK = ""
 """The password of a private key: without one, OpenSSL would ask for it on the terminal and wait."""
 
@@ -22,6 +24,8 @@ class Tls:
 
     context: ssl.SSLContext
     allowed_sans: frozenset[str] = frozenset()
+    validities: tuple[Validity, ...] = ()
+    """When our own certificate and its chain are valid, and the authorities of clients."""
 
     def admits(self, certificate: Mapping[str, object] | None) -> bool:
         """Whether a client with this certificate, verified by the handshake, may come in."""
@@ -43,20 +47,24 @@ def open_tls(server: TlsServer) -> Tls:
         context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     if server.curve:
         context.set_ecdh_curve(server.curve)
-    _load_certificate(context, server)
+    valid = _load_certificate(context, server)
     if server.client_ca_file or server.client_ca:
-        _load_client_ca(context, server)
+        valid += _load_client_ca(context, server)
     context.verify_mode = server.client_certificates
-    return Tls(context, frozenset(map(_normal, server.client_allowed_sans)))
+    return Tls(context, frozenset(map(_normal, server.client_allowed_sans)), valid)
 
 
-def _load_certificate(context: ssl.SSLContext, server: TlsServer) -> None:
+def _load_certificate(context: ssl.SSLContext, server: TlsServer) -> tuple[Validity, ...]:
     written_in = server.cert_file or "tls_server_config.cert"
     # One that can be used may have been cut off or exchanged by the time that OpenSSL reads it: it gets what we read.
-    with (
-        _in_memory(_text(server.cert_file, server.cert)) as cert,
-        _in_memory(_text(server.key_file, server.key)) as key,
-    ):
+    place = server.key_file or "tls_server_config.key"
+    chain, own_key = _text(server.cert_file, server.cert), _text(server.key_file, server.key)
+    if b"CERTIFICATE-----" not in chain:
+        swapped = ": is it swapped with key_file?" if _KEY in chain else ""
+        raise refused(written_in, f"holds no certificate: expected PEM{swapped}")
+    if _KEY not in own_key:
+        raise refused(place, "holds no private key: expected PEM")
+    with _in_memory(chain) as cert, _in_memory(own_key) as key:
         try:
             context.load_cert_chain(cert, key, password=_NEVER_ASK)
         except ssl.SSLError as error:
@@ -64,16 +72,18 @@ def _load_certificate(context: ssl.SSLContext, server: TlsServer) -> None:
                 message = f"is not the key of the certificate in {written_in}"
             else:
                 message = f"can't be used with {written_in}: expected PEM, the key without a password"
-            raise refused(server.key_file or "tls_server_config.key", message) from error
+            raise refused(place, message) from error
+    return tuple(validities(str(written_in), chain.decode("latin-1")))
 
 
-def _load_client_ca(context: ssl.SSLContext, server: TlsServer) -> None:
-    with _in_memory(_text(server.client_ca_file, server.client_ca)) as authorities:
+def _load_client_ca(context: ssl.SSLContext, server: TlsServer) -> tuple[Validity, ...]:
+    place, text = server.client_ca_file or "tls_server_config.client_ca", _text(server.client_ca_file, server.client_ca)
+    with _in_memory(text) as authorities:
         try:
             context.load_verify_locations(authorities)
         except ssl.SSLError as error:
-            place = server.client_ca_file or "tls_server_config.client_ca"
             raise refused(place, "holds no certificates: expected PEM") from error
+    return tuple(validities(str(place), text.decode("latin-1")))
 
 
 def _text(file: Path | None, inline: str) -> bytes:

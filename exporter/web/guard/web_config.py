@@ -4,11 +4,12 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from exporter.errors import Problem
-from exporter.files import read_text, refused
+from exporter.files import open_to_all, read_text, refused
 from exporter.model import TlsServer, WebAccess
 from exporter.web.guard.tls import Tls, open_tls
 from exporter.web.guard.watched import Watched
@@ -58,6 +59,15 @@ class WebConfig:
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong with the files' latest version; nothing while what is in force is what they say."""
         return self._file.problems + self._file.content.certificates.problems
+
+    def warnings(self) -> tuple[Problem, ...]:
+        """Warn of certificates in force that are not valid, or not for long, and of a key that anybody may read."""
+        if not self.access.tls or not self.tls:
+            return ()
+        file = self.access.tls.key_file or self._path
+        text = open_to_all(file)
+        exposed = (Problem(str(file), f"holds the key of TLS and {text}"),) if text else ()
+        return (*exposed, *chain.from_iterable(each.doubts(time.time()) for each in self.tls.validities))
 
     @property
     def is_moving(self) -> bool:

@@ -14,7 +14,8 @@ ACCOUNT, MODULE, JOB_ID = "account", "crm_module", "job_id"
 def job_asked(query: QueryParams, exporter: Exporter) -> tuple[JobKey, tuple[str, ...]]:
     """Give the job that a query names, and what is wrong with it; a key with faults must not be used."""
     key = JobKey(account_asked(query.get(ACCOUNT, ""), exporter), query.get(MODULE, ""), query.get(JOB_ID, ""))
-    return key, faults_of(key, exporter)
+    twice = tuple(f"{name}: is there twice" for name in (ACCOUNT, MODULE, JOB_ID) if len(query.getlist(name)) > 1)
+    return key, twice or faults_of(key, exporter)
 
 
 def account_asked(named: str, exporter: Exporter) -> str:

@@ -10,7 +10,7 @@ from exporter.web.contract import Exporter
 from exporter.web.prometheus.jobs_asked import job_asked
 from exporter.web.request import Request
 
-COLLECT = "collect[]"
+COLLECT, DEBUG = "collect[]", "debug"
 GROUPS = ("jobs", "modules", "accounts", "exporter")
 """The groups of families that `collect[]` may ask for."""
 
@@ -26,13 +26,15 @@ def metrics(exporter: Exporter, request: Request) -> Response:
 def probe(exporter: Exporter, request: Request) -> Response:
     """Give the page of one job; with `debug=true` say in plain text how it came about."""
     key, faults = job_asked(request.query, exporter)
+    if set(request.query.getlist(DEBUG)) - {"true", "false"}:
+        faults += (f"{DEBUG}: expected true or false",)
     if faults:
         return _refused(faults)
     try:
         page = exporter.probe(key, request.deadline, request.headers.get("Accept", ""))
     except TooManyJobsError as error:
         return PlainTextResponse(f"{key} is not tracked: {error}\n", status_code=429)
-    if request.query.get("debug") == "true":
+    if request.query.get(DEBUG) == "true":
         return PlainTextResponse(_debug(exporter, key, page))
     return _page(page)
 

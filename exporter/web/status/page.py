@@ -4,6 +4,7 @@ Style and script stand in the page itself, so that it needs nothing else; the co
 hashes and lets nothing else run.
 """
 
+import json
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -16,7 +17,8 @@ from starlette.responses import Response
 from exporter import DOCS_URL, __version__
 from exporter.model import JobKey, Snapshot, TrackedJob
 from exporter.web.contract import Exporter
-from exporter.web.request import Request
+from exporter.web.problems import MEDIA_TYPE
+from exporter.web.request import Request, says_its_site
 from exporter.web.status import accounts, advice, chart, filters, jobs, notices, phrases, story
 from exporter.web.status.standing import Standing, standing_of
 from exporter.weights import weighed
@@ -58,6 +60,7 @@ class StatusPage:
             filters.asked(request.query),
             exporter.now(),
             may_acknowledge=request.has_password,
+            by_form=says_its_site(request.headers),
         )
         return Response(body, media_type="text/html", headers=self.headers)
 
@@ -67,10 +70,10 @@ class StatusPage:
         job = next((job for job in snapshot.jobs if job.spec.key == key), None)
         if job is None:
             text = "\n".join(advice.why_absent(key, snapshot.departures, now))
-            absent = self._write_text("No such job", text, has_plain=False)
-            return Response(absent, HTTPStatus.NOT_FOUND, self.headers, "text/html")
+            return self._text_page(Response(status_code=HTTPStatus.NOT_FOUND), "No such job", text, has_plain=False)
         held = jobs.holds(snapshot).get(key.account, "")
-        body = self.write_job(job, now, held, may_acknowledge=request.has_password)
+        by_form = says_its_site(request.headers)
+        body = self.write_job(job, now, held, may_acknowledge=request.has_password, by_form=by_form)
         return Response(body, media_type="text/html", headers=self.headers)
 
     def readable(
@@ -92,20 +95,34 @@ class StatusPage:
             if not _asks_for_html(request.headers.get("Accept", "")):
                 return plain
             key = about(request) if plain.status_code == HTTPStatus.OK else None
-            page = self._write_text(heading, bytes(plain.body).decode(), is_code=is_code, key=key)
-            return Response(page, plain.status_code, {**self.headers, "Vary": "Accept"}, "text/html")
+            return self._text_page(plain, heading, bytes(plain.body).decode(), is_code=is_code, key=key)
 
         return answer_readably
 
-    def write_job(self, job: TrackedJob, now: float, held: str = "", *, may_acknowledge: bool = False) -> bytes:
+    def refused(self, request: Request, answer: Response) -> Response:
+        """Put what the API refuses into a page that leads back, for people whose browser has sent a form."""
+        is_problem = answer.headers.get("Content-Type") == MEDIA_TYPE and "WWW-Authenticate" not in answer.headers
+        if not is_problem or not _asks_for_html(request.headers.get("Accept", "")):
+            return answer
+        return self._text_page(answer, "Not done", json.loads(bytes(answer.body))["detail"], has_plain=False)
+
+    def write_job(
+        self, job: TrackedJob, now: float, held: str = "", *, may_acknowledge: bool = False, by_form: bool = True
+    ) -> bytes:
         """Give the page of one job as UTF-8; `held` says what holds its account."""
-        page = self._job.render(job=job, now=now, held=held, may_acknowledge=may_acknowledge)
-        return page.encode(errors="replace")
+        given = {"may_acknowledge": may_acknowledge, "by_form": by_form}
+        return self._job.render(job=job, now=now, held=held, **given).encode(errors="replace")
 
     def write(
-        self, snapshot: Snapshot, given: Mapping[str, str], now: float, *, may_acknowledge: bool = False
+        self,
+        snapshot: Snapshot,
+        given: Mapping[str, str],
+        now: float,
+        *,
+        may_acknowledge: bool = False,
+        by_form: bool = True,
     ) -> bytes:
-        """Give the page as UTF-8, with forms that acknowledge an end where the reader may.
+        """Give the page as UTF-8, with forms that acknowledge an end, or words on how, where the reader may.
 
         Half characters, which a name from JSON may hold, become question marks.
         """
@@ -118,15 +135,24 @@ class StatusPage:
             rows=jobs.in_order(job for job in snapshot.jobs if filters.is_shown(job, given)),
             now=now,
             may_acknowledge=may_acknowledge,
+            by_form=by_form,
             accounts=[one for one in snapshot.accounts if given.get("account") in {None, one.account.alias}],
         )
         return page.encode(errors="replace")
 
-    def _write_text(
-        self, heading: str, text: str, *, is_code: bool = False, has_plain: bool = True, key: JobKey | None = None
-    ) -> str:
+    def _text_page(
+        self,
+        answer: Response,
+        heading: str,
+        text: str,
+        *,
+        is_code: bool = False,
+        has_plain: bool = True,
+        key: JobKey | None = None,
+    ) -> Response:
         given = {"heading": heading, "text": text, "is_code": is_code, "has_plain": has_plain, "key": key}
-        return self._text.render(title=f"{heading} · Zoho mass updates", **given)
+        page = self._text.render(title=f"{heading} · Zoho mass updates", **given)
+        return Response(page, answer.status_code, {**self.headers, "Vary": "Accept"}, "text/html")
 
 
 def _asks_for_html(accept: str) -> bool:

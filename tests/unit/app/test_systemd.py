@@ -10,7 +10,7 @@ from threading import Event
 import pytest
 from starlette.responses import PlainTextResponse
 
-from exporter.app.systemd import Service, passed_sockets
+from exporter.app.systemd import Service, doubts, passed_sockets
 from exporter.errors import ConfigurationError
 from exporter.web import WebServer, bind
 from exporter.web.door import Gate, Route
@@ -129,3 +129,45 @@ def test_sockets_of_others_are_not_taken(variables: dict[str, str]) -> None:
         "--web.systemd-socket: systemd has passed on no socket: is there a .socket unit, and was it the one that was "
         "started?"
     )
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_used", "has_address", "told"),
+    [
+        pytest.param({}, False, True, [], id="no systemd"),
+        pytest.param({"LISTEN_PID": str(US), "LISTEN_FDS": "1"}, True, False, [], id="sockets that are used"),
+        pytest.param(
+            {"LISTEN_PID": str(US), "LISTEN_FDS": "1"},
+            False,
+            False,
+            ["LISTEN_FDS: systemd passes on a socket, and nothing listens on it: add --web.systemd-socket"],
+            id="sockets that are not",
+        ),
+        pytest.param({"LISTEN_PID": "1", "LISTEN_FDS": "1"}, False, False, [], id="another one's sockets"),
+        pytest.param(
+            {},
+            True,
+            True,
+            ["--web.systemd-socket: leaves aside --web.listen-address: only the sockets of systemd are served"],
+            id="an address beside them",
+        ),
+        pytest.param(
+            {"WATCHDOG_USEC": "abc"},
+            False,
+            False,
+            ["WATCHDOG_USEC: is no number of microseconds: no watchdog is told"],
+            id="a watchdog's time that is none",
+        ),
+    ],
+)
+def test_what_systemd_says_in_vain_is_told(
+    variables: dict[str, str], told: list[str], *, is_used: bool, has_address: bool
+) -> None:
+    """Whoever has written the unit learns what it does not do."""
+    assert list(map(str, doubts(variables, US, is_used=is_used, has_address=has_address))) == told
+
+
+def test_systemd_that_can_not_be_reached_is_known() -> None:
+    """Nobody waits for it, and the start can say so."""
+    assert Service({"NOTIFY_SOCKET": "/nowhere/at/all"}, US).tell("READY=1") is False
+    assert Service({}, US).tell("READY=1") is True

@@ -46,6 +46,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Setti
         file = None if text is None else Path("zoho.yaml")
         if file and text is not None:
             file.write_text(text, encoding="utf-8")
+            file.chmod(0o600)
         return load_settings(file, overrides=flags, environ=environ, secrets_dir=Path("secrets"))
 
     return load_text

@@ -1,6 +1,8 @@
 """Watched job files."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,58 @@ def test_file_that_was_never_good_leaves_a_gap(settings: Settings) -> None:
         ["acme/Leads/3524033000006027001"],
         False,
     )
+
+
+@contextmanager
+def powerless() -> Iterator[None]:
+    """Be a user whom a directory's mode keeps out: root, as which a container's tests run, is kept out of nothing."""
+    own = os.geteuid()
+    if own == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(own)
+
+
+@pytest.mark.parametrize("pattern", ["jobs.d/*.yaml", "jobs.d/a.yaml", "*.d/a.yaml"])
+def test_directory_that_may_not_be_read_is_no_word_on_its_jobs(
+    load: Callable[..., Settings], account: str, pattern: str
+) -> None:
+    """It looks empty to whoever may not look into it: that is told, and what was listed stays."""
+    Path.cwd().chmod(0o755)
+    Path("jobs.d").mkdir()
+    Path("jobs.d/a.yaml").write_text(GOOD)
+    settings, files = load(f"{account}job_files: ['{pattern}']\n"), JobFiles()
+    assert files.read(settings).is_complete
+    Path("jobs.d").chmod(0)
+    with powerless():
+        reading = files.read(settings)
+    Path("jobs.d").chmod(0o755)
+    assert not reading.is_complete
+    [problem] = reading.problems
+    assert problem.place == "jobs.d"
+    assert problem.message.endswith("and its mode is 0000")
+    assert files.read(settings).is_complete
+
+
+@pytest.mark.parametrize("pattern", ["jobs.d/*.yaml", "jobs.d/a.yaml", "jobs.d/*/a.yaml"])
+def test_link_that_leads_nowhere_is_no_word_on_its_jobs(
+    load: Callable[..., Settings], account: str, pattern: str
+) -> None:
+    """What it led to may come back, as a mount does."""
+    Path("jobs.d").symlink_to("gone")
+    reading = JobFiles().read(load(f"{account}job_files: ['{pattern}']\n"))
+    assert list(map(str, reading.problems)) == ["jobs.d: leads to a directory that does not exist"]
+    assert not reading.is_complete
+
+
+def test_files_beside_directories_are_no_problem(load: Callable[..., Settings], account: str) -> None:
+    """A pattern passes by what is no directory, and by what is not there."""
+    Path("jobs.d").mkdir()
+    Path("jobs.d/README").write_text("x")
+    reading = JobFiles().read(load(f"{account}job_files: ['jobs.d/*/a.yaml', 'none/*.yaml', 'a.yaml']\n"))
+    assert (reading.problems, reading.is_complete) == ((), True)
 
 
 @pytest.mark.parametrize(

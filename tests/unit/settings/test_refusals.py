@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.settings import Settings
+from exporter.errors import ConfigurationError
+from exporter.settings import Settings, load_settings
 
 _Problems = Callable[..., list[str]]
 
@@ -322,7 +323,7 @@ _NO_FILE = {
     "repeated job": (
         {"ZOHO_JOBS": "Leads/1,default/Leads/1"},
         {},
-        'ZOHO_JOBS: "default/Leads/1": "default/Leads/1" is listed twice, first at ZOHO_JOBS',
+        'ZOHO_JOBS: "default/Leads/1": "default/Leads/1" is listed twice',
     ),
     "alias": (
         {"ZOHO_ACCOUNT": "a b"},
@@ -398,8 +399,8 @@ def test_dotenv_is_refused(problems: _Problems, variables: dict[str, str]) -> No
     """The file is the place, the variable begins the message."""
     Path(".env").write_text("ZOHO_RETENTION=soon\nZOHO_JOBS=x\n", encoding="utf-8")
     assert problems(None, variables) == [
-        '.env: ZOHO_JOBS: "x": expected Module/job_id or account/Module/job_id, such as Leads/3524033000006027001',
-        '.env: ZOHO_RETENTION: "soon" is not a duration such as 15s, 1m30s, 7d or 500ms',
+        '.env:2: ZOHO_JOBS: "x": expected Module/job_id or account/Module/job_id, such as Leads/3524033000006027001',
+        '.env:1: ZOHO_RETENTION: "soon" is not a duration such as 15s, 1m30s, 7d or 500ms',
     ]
 
 
@@ -456,3 +457,30 @@ def test_every_problem_is_told_at_once_in_the_order_of_the_file(problems: _Probl
     text = account.replace("eu", "xx") + "retention: x\nwibble: 1\n"
     places = [problem.split(": ")[0] for problem in problems(text, {"ZOHO_LOG__LEVEL": "x"}, {"log.format": "x"})]
     assert places == ["zoho.yaml:3", "zoho.yaml:7", "zoho.yaml:8", "ZOHO_LOG__LEVEL", "--log.format"]
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "told"),
+    [
+        pytest.param("", {"state.path": "Memory"}, '"Memory" is a file\'s name; did you mean memory?', id="memory"),
+        pytest.param("", {"state.path": ":memory:"}, '":memory:" is a file\'s name; did you mean memory?', id="SQLite"),
+        pytest.param("", {"web.listen_address": f"{'ab12' * 8}"}, "is not host:port, :port or [IPv6", id="masked host"),
+        pytest.param("jobs: [{module: \"'SECRET'\", job_id: 1}]", {}, "is not a module's API name", id="masked module"),
+        pytest.param("  jobs: []", {}, "jobs: stands below accounts: move it to the left", id="indented too far"),
+        pytest.param("basic_auth_users: {}", {}, "it belongs into the file of --web.config.file", id="web-config"),
+        pytest.param("ca_bundle: ~/ca.pem", {}, "begins with what only a shell fills in", id="home directory"),
+    ],
+)
+def test_message_says_what_to_do_once(
+    problems: Callable[..., list[str]], account: str, text: str, flags: dict[str, str], told: str
+) -> None:
+    """One for each mistake, and what is masked in it is nowhere to be read."""
+    [problem] = problems(f"{account}{text.replace('SECRET', 'ab12' * 8)}\n", flags=flags)
+    assert told in problem
+    assert "ab12" not in problem
+
+
+def test_file_of_no_name_is_told(tmp_path: Path) -> None:
+    """As a script's empty variable gives it."""
+    with pytest.raises(ConfigurationError, match=r"^--config\.file: names no file"):
+        load_settings(Path(), environ={}, dotenv_file=None, secrets_dir=tmp_path / "absent")

@@ -158,3 +158,101 @@ def test_debugging_of_the_library_shows_no_secret(
     load(account, variables, {"proxy_url": "http://user:hunter2@proxy:1"})
     assert "Source: …" in caplog.text
     assert not any(secret in caplog.text for secret in ("hunter2", "0123456789abcdef"))
+
+
+_OPEN = "has the mode 0644, so any user may read it: chmod 600"
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "told"),
+    [
+        pytest.param("{account}", {"zoho.yaml": 0o644}, [f"zoho.yaml: holds a secret and {_OPEN}"], id="settings"),
+        pytest.param("{account}", {"zoho.yaml": 0o640}, [], id="a group's settings"),
+        pytest.param(
+            "{other}proxy_url: http://u:p@proxy:1",
+            {"zoho.yaml": 0o644},
+            [f"zoho.yaml: holds a secret and {_OPEN}"],
+            id="proxy",
+        ),
+        pytest.param("{other}proxy_url: http://proxy:1", {"zoho.yaml": 0o644}, [], id="proxy without a password"),
+        pytest.param("{other}", {"zoho.yaml": 0o644, "secret": 0o600}, [], id="settings without a secret"),
+        pytest.param(
+            "{other}",
+            {"secret": 0o644},
+            [f'zoho.yaml:5: accounts.acme.client_secret_file: "secret" {_OPEN}'],
+            id="secret",
+        ),
+        pytest.param(
+            "{other}web: {{api_token_file: token}}",
+            {"token": 0o644},
+            [f'zoho.yaml:7: web.api_token_file: "token" {_OPEN}'],
+            id="token",
+        ),
+        pytest.param(
+            "{other}web: {{api_token_file: short}}",
+            {"short": 0o600},
+            ['zoho.yaml:7: web.api_token_file: "short" holds a token of fewer than 16 characters: it can be guessed'],
+            id="short token",
+        ),
+        pytest.param("{other}", {".env": 0o644}, [f".env: holds a secret and {_OPEN}"], id=".env"),
+    ],
+)
+@pytest.mark.usefixtures("load")
+def test_secret_that_everybody_may_read_is_told(
+    account: str, text: str, files: dict[str, int], told: list[str]
+) -> None:
+    """Wherever it stands, by the mode that its file has."""
+    words = {"secret": "swordfish", "short": "fifteen-letters", "token": "sixteen--letters"}
+    words[".env"] = "ZOHO_ACCOUNT=acme\nZOHO_REFRESH_TOKEN=1000.0123456789abcdef.0123456789abcdef"
+    other = account.replace("client_secret: hunter2hunter2", "client_secret_file: secret")
+    other = other.replace(
+        "    refresh_token: 1000.0123456789abcdef.0123456789abcdef\n", "    refresh_token_file: refresh\n"
+    )
+    Path("refresh").write_text("1000.0123456789abcdef.0123456789abcdef")
+    Path("refresh").chmod(0o600)
+    for name in words.keys() if ".env" in files else words.keys() - {".env"}:
+        Path(name).write_text(words[name])
+        Path(name).chmod(files.get(name, 0o600))
+    Path("zoho.yaml").write_text(text.format(account=account, other=other) + "\njobs: [{module: Leads, job_id: 1}]\n")
+    Path("zoho.yaml").chmod(files.get("zoho.yaml", 0o600))
+    settings = load_settings(Path("zoho.yaml"), environ={}, secrets_dir=Path("absent"))
+    assert list(map(str, settings.warnings)) == told
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        pytest.param(
+            "    accounts_url: https://a.example\n    api_url: https://b.example\n",
+            "data_center: is left aside",
+            id="URLs",
+        ),
+        pytest.param(
+            "  beta:\n    data_center: eu\n    client_id: 1000.ABCDEF\n    client_secret: other\n"
+            "    refresh_token: 1000.0123456789abcdef.0123456789abcdef\n",
+            'beta.refresh_token: is the refresh token of "acme" too',
+            id="one account twice",
+        ),
+    ],
+)
+def test_account_that_is_described_twice_is_told(load: _Load, account: str, more: str, told: str) -> None:
+    """Which of two counts, and that two are one."""
+    [warning] = load(f"{account}{more}jobs: [{{account: acme, module: Leads, job_id: 1}}]\n").warnings
+    assert told in str(warning)
+
+
+def test_path_in_the_place_of_a_secret_is_told(load: _Load, account: str) -> None:
+    """The name of a setting lacks its end."""
+    Path("secrets").mkdir()
+    Path("secrets/cs").touch()
+    text = account.replace("hunter2hunter2", "secrets/cs") + "jobs: [{module: Leads, job_id: 1}]\n"
+    assert "client_secret: is the path of a file: is client_secret_file meant?" in str(load(text).warnings)
+
+
+def test_account_by_nested_variables_is_told(load: _Load, variables: dict[str, str]) -> None:
+    """Which pydantic reads, and we do not."""
+    environ = variables | {"ZOHO_JOBS": "Leads/1", "ZOHO_ACCOUNTS__ACME__CLIENT_SECRET": _SECRET}
+    [warning] = load(None, environ).warnings
+    assert warning.place == "ZOHO_ACCOUNTS__ACME__CLIENT_SECRET"
+    assert "ZOHO_ACCOUNT names" in warning.message
+    assert "feedface" not in str(warning)

@@ -40,7 +40,7 @@ def test_misspelt_variable_of_dotenv_gives_a_warning(load: _Load, variables: dic
     Path(".env").write_text("ZOHO_RETENTIO=1\nZOHO_RETENTION=\n", encoding="utf-8")
     settings = load(None, variables | {"ZOHO_JOBS": "Leads/1"})
     assert settings.warnings == (
-        Problem(".env", '"ZOHO_RETENTIO": not a variable of ours and ignored; did you mean ZOHO_RETENTION?'),
+        Problem(".env:1", '"ZOHO_RETENTIO": not a variable of ours and ignored; did you mean ZOHO_RETENTION?'),
     )
 
 
@@ -109,6 +109,41 @@ def test_many_foreign_variables_cost_no_time(load: _Load, variables: dict[str, s
     """What each may have been is looked for of the first hundred."""
     Path(".env").write_text("".join(f"ZOHO_RETENTION_{i}=1\n" for i in range(2_500)), encoding="utf-8")
     assert len(load(None, variables | {"ZOHO_JOBS": "Leads/1"}).warnings) == 100
+
+
+@pytest.mark.parametrize("sign", ["", "'", '"'])
+def test_dotenv_says_what_stands_there(load: _Load, variables: dict[str, str], sign: str) -> None:
+    """Nothing is put in for what looks like a variable: a secret may hold a dollar."""
+    Path(".env").write_text(f"HOME=x\nZOHO_CLIENT_SECRET={sign}a${{HOME}}b$HOME{sign}\n", encoding="utf-8")
+    del variables["ZOHO_CLIENT_SECRET"]
+    assert load(None, variables).accounts["default"].credentials().client_secret == "a${HOME}b$HOME"
+
+
+def test_name_that_stands_twice_in_dotenv_is_told(load: _Load, variables: dict[str, str]) -> None:
+    """The last one counts; names of others are theirs. Empty lines count as lines."""
+    text = "\n\nA=1\nA=2\nZOHO_RETENTION=1d\n\n# more\n\nZOHO_RETENTION=2d\n"
+    Path(".env").write_text(text, encoding="utf-8")
+    settings = load(None, variables | {"ZOHO_JOBS": "Leads/1"})
+    assert settings.retention == 172_800
+    assert settings.warnings == (
+        Problem(".env:9", "ZOHO_RETENTION: stands there twice, first at .env:5: this one counts"),
+    )
+
+
+def test_directory_in_the_place_of_dotenv_is_told(load: _Load, variables: dict[str, str]) -> None:
+    """A virtual environment may be called so; whoever meant a file learns that it is none."""
+    Path(".env").mkdir()
+    assert load(None, variables | {"ZOHO_JOBS": "Leads/1"}).warnings == (
+        Problem(".env", "is a directory, not a file: left out"),
+    )
+
+
+def test_quote_that_is_not_closed_in_dotenv_is_told(
+    problems: Callable[..., list[str]], variables: dict[str, str]
+) -> None:
+    """At the line where it was opened."""
+    Path(".env").write_text('\nZOHO_RETENTION="1d\nZOHO_MAX_JOBS=5\n', encoding="utf-8")
+    assert problems(None, variables) == [".env:2: is not NAME=value, one on each line; is a quote not closed?"]
 
 
 def test_large_dotenv_is_refused(problems: Callable[..., list[str]], variables: dict[str, str]) -> None:

@@ -76,3 +76,26 @@ _REFUSALS = {
 def test_what_is_none_is_refused(problems: _Problems, account: str, name: str, value: str, said: str) -> None:
     """With the flag that it was given by, and no password."""
     assert problems(account, {}, {name: value}) == [f"--{name.replace('_', '-')}: {said}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "wide"),
+    [
+        pytest.param(":1,127.0.0.1:1", ":1", id="any and one"),
+        pytest.param("127.0.0.1:1,:2,:1", ":1", id="one and any, with another between"),
+        pytest.param("0.0.0.0:1,localhost:1", "0.0.0.0:1", id="any of version 4"),
+        pytest.param("[::1]:1,[::]:1", "[::]:1", id="any of version 6"),
+        pytest.param(":1,[::]:1", ":1", id="any of both and of one"),
+    ],
+)
+def test_addresses_that_overlap_are_refused(problems: _Problems, account: str, text: str, wide: str) -> None:
+    """No system gives both, and it would not say which are in each other's way."""
+    [told] = problems(account, flags={"web.listen_address": text})
+    assert told.startswith('--web.listen-address: "')
+    assert told.endswith(f'overlap: "{wide}" is every interface')
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0:1,[::]:1", "0.0.0.0:1,[::1]:1", ":0,127.0.0.1:0", ":1,127.0.0.1:2"])
+def test_addresses_that_differ_may_stand_beside_each_other(load: _Load, account: str, text: str) -> None:
+    """By the version of IP, or the port."""
+    assert len(load(account, flags={"web.listen_address": text}).web.listen_address.each) == 2

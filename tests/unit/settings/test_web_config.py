@@ -28,6 +28,12 @@ _OF_TLS = (
     " cipher_suites, prefer_server_cipher_suites, curve_preferences, cert, key, client_ca"
 )
 
+_A_HEADER = (
+    "is not a header that may be set here; known: Content-Security-Policy, X-Frame-Options, X-Content-Type-Options,"
+    " X-XSS-Protection, Strict-Transport-Security"
+)
+_AT_TOP = "known: tls_server_config, http_server_config, basic_auth_users, rate_limit"
+
 Read = Callable[[str], WebAccess]
 
 
@@ -272,7 +278,18 @@ _REFUSALS = {
         "rate_limit: {burst: -1}",
         '1: rate_limit.burst: "-1" is not a whole number from 0 to 1000000',
     ),
-    "no burst": ("rate_limit: {interval: 1s}", f"1: {_NO_BURST}"),
+    "no burst": (
+        "rate_limit: {interval: 1s}",
+        "1: rate_limit.burst: is required beside interval: how many requests may come at once",
+    ),
+    "a burst of none": ("rate_limit: {interval: 1s, burst: 0}", f"1: {_NO_BURST}"),
+    "header and burst beside other mistakes": (
+        "http_server_config: {headers: {X-Frame-Options: ALLOW, Foo: x}}\nrate_limit: {interval: 1s}\nfoo: 1",
+        '1: http_server_config.headers.X-Frame-Options: may be deny or sameorigin, not "ALLOW"',
+        f'1: http_server_config.headers.Foo: "Foo" {_A_HEADER}',
+        "2: rate_limit.burst: is required beside interval: how many requests may come at once",
+        f"3: foo: unknown key; {_AT_TOP}",
+    ),
     "cut in the rate limit": ("rate_limit:\n  interval:", f"2: rate_limit.interval: {_UNSAID}"),
     "other header": (
         "http_server_config: {headers: {Server: x}}",
@@ -290,7 +307,7 @@ _REFUSALS = {
     ),
     "value of a header": (
         "http_server_config: {headers: {X-Content-Type-Options: sniff}}",
-        '1: http_server_config.headers: X-Content-Type-Options may be nosniff, not "sniff"',
+        '1: http_server_config.headers.X-Content-Type-Options: may be nosniff, not "sniff"',
     ),
     "header of two lines": (
         'http_server_config: {headers: {X-XSS-Protection: "a\\nb"}}',
@@ -298,19 +315,32 @@ _REFUSALS = {
     ),
     "plain password": (
         "basic_auth_users: {alice: hunter2hunter2}",
-        (
-            "1: basic_auth_users.alice: is not a bcrypt hash, such as htpasswd -nB makes: $2y$, the cost, $ and 53"
-            " characters"
-        ),
+        ("1: basic_auth_users: is not a bcrypt hash, such as htpasswd -nB makes: $2y$, the cost, $ and 53 characters"),
     ),
-    "no hash": ("basic_auth_users: {alice: }", "1: basic_auth_users.alice: expected a bcrypt hash, got nothing"),
+    "no hash": ("basic_auth_users: {alice: }", "1: basic_auth_users: expected a bcrypt hash, got nothing"),
     "dear hash": (
         f"basic_auth_users: {{alice: {HASH.replace('$10$', '$17$')}}}",
-        "1: basic_auth_users.alice: has the cost 17: expected 4 to 16, at best 10 to 12",
+        "1: basic_auth_users: has the cost 17: expected 4 to 16, at best 10 to 12",
     ),
     "user with a colon": (
         f"basic_auth_users: {{'al:ice': {HASH}}}",
-        '1: basic_auth_users.al…: "al:ice" is not a user\'s name: one word or more on one line, without a colon',
+        "1: basic_auth_users: a user's name is one word or more on one line, without a colon",
+    ),
+    "name and hash swapped": (
+        f"basic_auth_users: {{{HASH}: ops}}",
+        "1: basic_auth_users: a hash stands where a user's name belongs: write the name, a colon and the hash",
+        "1: basic_auth_users: is not a bcrypt hash, such as htpasswd -nB makes: $2y$, the cost, $ and 53 characters",
+    ),
+    "name and password swapped": (
+        f"basic_auth_users:\n  hunter2hunter2: ops\n  ops: {HASH}\n  hunter2hunter2: ops\n",
+        "2: basic_auth_users: is not a bcrypt hash, such as htpasswd -nB makes: $2y$, the cost, $ and 53 characters",
+        "4: basic_auth_users: duplicate key, first on line 2",
+    ),
+    "user and hash at the top": (f"{HASH}: ops", f"1: $2y$…: unknown key; {_AT_TOP}"),
+    "long key, perhaps a secret": (
+        f"{'hunter2' * 6}: ops\nrate_limit: {{{'hunter2' * 6}: 1}}",
+        f"1: hunt…: unknown key; {_AT_TOP}",
+        "2: rate_limit.hunt…: unknown key; known: interval, burst",
     ),
 }
 
@@ -333,7 +363,7 @@ def test_each_mistake_is_told_with_its_line(read: Read, text: str, expected: lis
     [
         f"{TLS}  cipher_suites: [{'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA25,' * 30_000}]\n",
         f"http_server_config: {{headers: {{{', '.join(f'X-Frame-Option{i}: deny' for i in range(20_000))}}}}}\n",
-        f"basic_auth_users: {{{', '.join(f'user{i}: x' for i in range(20_000))}}}\n",
+        f"basic_auth_users: {''.join(chr(10) + f' user{i}: x' for i in range(20_000))}\n",
     ],
     ids=["suites", "headers", "users"],
 )

@@ -18,7 +18,11 @@ _MALFORMED = {
     ),
     "unknown alias": (b"a: 1\nb: *hunter2", "2", "is not valid YAML: found undefined alias …"),
     "tab": (b"a:\n\tb: 1", "2", "is not valid YAML: is indented by a tab, where only spaces may stand"),
-    "two documents": (b"a: 1\n---\nb: 1", "2", "is not valid YAML: but found another document"),
+    "two documents": (
+        b"a: 1\n---\nb: 1",
+        "2",
+        "is not valid YAML: but found another document: one is expected, without a second line of ---",
+    ),
     "control character": (b"a: 1\nb: \x01", "2", "is not valid YAML: has a character that YAML does not allow"),
     "impossible escape": (b'a: "\\UFFFFFFFF"', "1", "is not valid YAML: found invalid Unicode character escape code"),
     "deep": (b"[" * 20_000, "", "is nested too deeply"),

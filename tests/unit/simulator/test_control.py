@@ -80,7 +80,7 @@ def test_a_job_is_added(client: "Client") -> None:
     [
         ("POST", "faults", {"kind": "rest"}, "fault.kind: unknown word 'rest'; did you mean 'reset'?"),
         ("POST", "faults", [], "fault: expected a mapping, got list"),
-        ("POST", "jobs", {"module": "Leads"}, "job: the key 'job_id' is missing"),
+        ("POST", "jobs", {"module": "Leads", "total": 1, "phases": []}, "job: the key 'job_id' is missing"),
         ("PUT", "jobs/Leads/1", {"state": "X"}, "status: the key 'total' is missing"),
         ("PUT", "devices/A", {"approve": "yes"}, "device.approve: expected true or false, got 'yes'"),
         ("POST", "codes", {"seconds": 1}, "code: the key 'scope' is missing"),

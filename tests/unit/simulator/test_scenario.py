@@ -98,7 +98,7 @@ JOB = "jobs: [{module: Leads, job_id: '1', total: 5, phases: [{state: RUNNING, s
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[", "scenario: expected YAML, and it can't be read"),
+        ("[", "scenario: line 1: expected YAML, and it can't be read"),
         ("- a", "scenario: expected a mapping, got list"),
         ("credits: 5", "scenario: unknown key 'credits'; did you mean 'daily_credits'?"),
         ("zzz: 5", "scenario: unknown key 'zzz'; expected one of: client_data_centers, client_id, client_s"),
@@ -133,6 +133,37 @@ def test_what_can_not_be_read_is_named(text: str, message: str) -> None:
     with pytest.raises(ScenarioError) as caught:
         load_scenario(text)
     assert str(caught.value).startswith(message)
+
+
+def test_everything_is_told_at_once() -> None:
+    """Whoever writes a scenario mends it in one round."""
+    text = (
+        "speed: 0\ncredits: 5\njobs: [{module: Leads, phases: [{state: 5, seconds: 1}, {seconds: x}]}, 3]\n"
+        "faults: [{kind: timout}]"
+    )
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(text)
+    assert str(caught.value).split("\n  ") == [
+        "scenario: unknown key 'credits'; did you mean 'daily_credits'?",
+        "scenario.speed: expected more than 0, got 0",
+        "scenario.jobs[0]: the key 'job_id' is missing",
+        "scenario.jobs[0]: the key 'total' is missing",
+        "scenario.jobs[0].phases[0].state: expected a text, got int (put it in quotes)",
+        "scenario.jobs[0].phases[1]: the key 'state' is missing",
+        "scenario.jobs[0].phases[1].seconds: expected a number, 0 or more, got 'x'",
+        "scenario.jobs[1]: expected a mapping, got int",
+        "scenario.faults[0].kind: unknown word 'timout'; did you mean 'timeout'?",
+    ]
+
+
+def test_what_is_no_yaml_is_told_in_a_line() -> None:
+    """With its line, and without the parser's drawing of it."""
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario("speed: 1\njobs: [\n")
+    assert str(caught.value).startswith(
+        "scenario: line 3: expected YAML, and it can't be read: expected the node content"
+    )
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

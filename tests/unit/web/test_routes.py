@@ -226,3 +226,17 @@ def test_unforeseen_error_is_logged_and_not_shown(serve: Serve, caplog: pytest.L
     answer = requests.get(f"{site.url}/metrics", timeout=10)
     assert (answer.status_code, answer.text) == (500, "internal error: see the exporter's log\n")
     assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("query", ["&job_id=2", "&crm_module=Deals", "&account=acme&account=x", "&debug=maybe"])
+def test_question_of_two_meanings_is_refused(url: str, exporter: PlayedExporter, query: str) -> None:
+    """A probe costs a credit: nobody guesses which job is meant."""
+    answer = requests.get(f"{url}/probe?crm_module=Leads&job_id=1{query}", timeout=10)
+    assert (answer.status_code, exporter.probes) == (400, [])
+
+
+def test_request_without_time_is_told_so(url: str) -> None:
+    """A time-out that is too short is no crowd."""
+    answer = requests.get(f"{url}/metrics", headers={"X-Prometheus-Scrape-Timeout-Seconds": "1e-9"}, timeout=10)
+    assert answer.status_code == 503
+    assert "is its time-out too short?" in answer.text

@@ -116,7 +116,7 @@ _IN_THE_FILE = {
     ),
     "open quote": (
         _FILE.replace("hunter2hunter2", "'hunter2"),
-        "zoho.yaml:8: is not valid YAML: found unexpected end of stream; a quote or a bracket is not closed",
+        "zoho.yaml:5: is not valid YAML: found unexpected end of stream; a quote or a bracket is not closed",
     ),
     "open bracket": (
         of_file("jobs: [{module: Leads, job_id: 1}\n"),

@@ -361,3 +361,11 @@ def test_hostile_body_is_refused_in_few_words(url: str, exporter: PlayedExporter
     assert len(answer.content) < 50_000
     assert peak_bytes < 40 * 1024 * 1024
     assert exporter.jobs == {}
+
+
+def test_key_that_stands_twice_is_refused(url: str, exporter: PlayedExporter) -> None:
+    """Which of the two jobs is meant is not known."""
+    body = '{"module": "Leads", "job_id": "1", "job_id": "2"}'
+    answer = requests.post(url, data=body, headers=TOKEN, timeout=10)
+    assert (answer.status_code, answer.json()["detail"]) == (400, "A key stands twice in one object.")
+    assert exporter.jobs == {}

@@ -142,22 +142,62 @@ def test_form_of_our_own_page_acknowledges(
     assert post("/-/reload", ("old", "right")).status_code == (403 if headers else 200)
 
 
+@pytest.mark.parametrize(
+    ("headers", "named"),
+    [
+        pytest.param({"Origin": "https://a.example"}, "without the header Origin\n", id="origin"),
+        pytest.param({"Sec-Fetch-Site": "cross-site"}, "without the header Sec-Fetch-Site\n", id="site"),
+        pytest.param({"Origin": "null", "Sec-Fetch-Site": "same-site"}, "Origin and Sec-Fetch-Site\n", id="both"),
+    ],
+)
+def test_refused_page_is_told_what_gave_it_away(serve: Serve, headers: dict[str, str], named: str) -> None:
+    """Only of headers that were there, so that whoever reads it can do something."""
+    answer = requests.post(
+        f"{serve(create_gate(web_options(), PlayedExporter())).url}/-/reload", headers=headers, timeout=10
+    )
+    assert answer.status_code == 403
+    assert named in answer.text
+
+
 @pytest.mark.parametrize("prefix", ["", "/zoho"])
-def test_form_leads_back_to_its_page(serve: Serve, disk: Disk, prefix: str, tmp_path: Path) -> None:
-    """The first page's and a job's lead back each to its own, below a prefix too."""
+def test_button_acknowledges_and_leads_back(serve: Serve, disk: Disk, prefix: str, tmp_path: Path) -> None:
+    """The first page's and a job's, below a prefix too; a browser that does not say whose page asks has none."""
     file = tmp_path / "web.yml"
     file.write_text("old\n")
     exporter = PlayedExporter(jobs={LEADS: replace(tracked(), report=report(JobState.FAILED))})
     options = replace(web_options(), prefix=prefix, outside=Outside("", "", prefix))
     site = serve(create_gate(options, exporter, Guard(WebConfig(file, disk.read)))).url
+    own = {"Sec-Fetch-Site": "same-origin"}
     with requests.Session() as browser:
         browser.auth = ("old", "right")
         for page in (f"{site}{prefix}/", f"{site}{prefix}/jobs/{LEADS}"):
             exporter.jobs[LEADS] = replace(exporter.jobs[LEADS], acknowledged_at=None)
-            [action] = re.findall('method="post" action="([^"]+)"', browser.get(page, timeout=10).text)
-            answer = browser.post(urljoin(page, action), headers={"Sec-Fetch-Site": "same-origin"}, timeout=10)
+            assert "<button>Acknowledge" not in browser.get(page, timeout=10).text
+            shown = browser.get(page, headers=own, timeout=10).text
+            [action] = re.findall(r'method="post" action="([^"]*)"><button>Acknowledge', shown)
+            answer = browser.post(urljoin(page, action), headers=own, timeout=10)
             assert (answer.status_code, answer.url) == (200, page)
             assert exporter.jobs[LEADS].is_acknowledged is True
+
+
+def test_person_is_refused_in_a_page(serve: Serve, disk: Disk, tmp_path: Path) -> None:
+    """Whoever has pressed a button in a browser reads words and finds the way back; a program gets the problem."""
+    file = tmp_path / "web.yml"
+    file.write_text("old\n")
+    url = serve(create_gate(web_options(), PlayedExporter(), Guard(WebConfig(file, disk.read)))).url
+    where, login = f"{url}/api/v1/jobs/{LEADS}/ack", ("old", "right")
+    for headers, said, status in (
+        ({"Origin": "null"}, "over https", 403),
+        ({"Sec-Fetch-Site": "same-origin"}, "is not tracked", 404),
+    ):
+        page = requests.post(where, headers={**headers, "Accept": "text/html"}, auth=login, timeout=10)
+        assert (page.status_code, page.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+        assert said in page.text
+        assert '<a href="/">← All jobs</a>' in page.text
+        problem = requests.post(where, headers=headers, auth=login, timeout=10)
+        assert said in problem.json()["detail"]
+    nobody = requests.post(where, headers={"Accept": "text/html"}, timeout=10)
+    assert (nobody.status_code, nobody.json()["status"]) == (401, 401)
 
 
 def status(url: str, user: str = "") -> int:

@@ -228,11 +228,24 @@ def test_certificates_are_renewed_while_the_file_is_broken(scene: Scene, tmp_pat
     assert config.tls not in {None, before}
     assert (config.access.users, told(config)) == (ALICE, "is not right")
     renewed = config.tls
-    key.write_text("broken too")
+    key.write_text(key.read_text()[:100])
     scene.look(config)
     scene.write(config, "good", WebAccess(server, {"bob": b"hash"}))
     assert (config.tls, config.access.users) == (renewed, {"bob": b"hash"})
     assert told(config) == f"can't be used with {cert}: expected PEM, the key without a password"
+
+
+def test_key_that_everybody_may_read_is_told(scene: Scene, authority: Authority) -> None:
+    """Beside a certificate that ends soon; a key that is kept well is nothing to tell."""
+    made = authority.issue("soon", "IP:127.0.0.1", "-days", "3")
+    server = TlsServer(made.file, made.key)
+    made.key.chmod(0o644)
+    warnings = [str(each) for each in scene.open("a", WebAccess(server)).warnings()]
+    opened = f"{made.key}: holds the key of TLS and has the mode 0644, so any user may read it: chmod 600"
+    assert [warnings[0], len(warnings)] == [opened, 2]
+    made.key.chmod(0o600)
+    assert len(scene.open("b", WebAccess(server)).warnings()) == 1
+    assert scene.open("c", WebAccess()).warnings() == ()
 
 
 _NO_PEM = "{1}: can't be used with {0}: expected PEM, the key without a password"
@@ -244,8 +257,15 @@ _NO_PEM = "{1}: can't be used with {0}: expected PEM, the key without a password
         pytest.param(("absent", "own.key"), "{0}: does not exist", id="no certificate"),
         pytest.param(("own.pem", "absent"), "{1}: does not exist", id="no key"),
         pytest.param(("own.pem", "other.key"), "{1}: is not the key of the certificate in {0}", id="other key"),
-        pytest.param(("text", "own.key"), _NO_PEM, id="certificate is no PEM"),
-        pytest.param(("own.pem", "text"), _NO_PEM, id="key is no PEM"),
+        pytest.param(("text", "own.key"), "{0}: holds no certificate: expected PEM", id="certificate is no PEM"),
+        pytest.param(("empty", "own.key"), "{0}: holds no certificate: expected PEM", id="empty certificate"),
+        pytest.param(
+            ("own.key", "own.pem"),
+            "{0}: holds no certificate: expected PEM: is it swapped with key_file?",
+            id="swapped",
+        ),
+        pytest.param(("own.pem", "text"), "{1}: holds no private key: expected PEM", id="key is no PEM"),
+        pytest.param(("own.pem", "cut.key"), _NO_PEM, id="key that is cut off"),
         pytest.param(("own.pem", "locked.key"), _NO_PEM, id="key with a password"),
         pytest.param(("own.pem", "own.key", "text"), "{2}: holds no certificates: expected PEM", id="no authority"),
     ],
@@ -257,6 +277,8 @@ def test_unfit_files_are_told(tmp_path: Path, authority: Authority, names: tuple
         (tmp_path / f"{name}.pem").write_text(identity.file.read_text())
         (tmp_path / f"{name}.key").write_text(identity.key.read_text())
     (tmp_path / "text").write_text("no PEM")
+    (tmp_path / "empty").touch()
+    (tmp_path / "cut.key").write_text((tmp_path / "own.key").read_text()[:100])
     locking = ("-aes128", "-passout", "pass:word", "-in", str(tmp_path / "own.key"))
     subprocess.run([authority.openssl, "pkey", *locking, "-out", str(tmp_path / "locked.key")], check=True)
     cert, key, *client_ca = [tmp_path / name for name in names]

@@ -126,6 +126,14 @@ def test_form_acknowledges_an_end(
     assert [form["action"] for form in page.named("form") if form["method"] == "post"] == actions
 
 
+def test_browser_that_can_send_no_form_is_told_how_to_acknowledge() -> None:
+    """By plain HTTP a browser says of no form whose it is, so a button would be refused."""
+    snapshot = snapshot_of(job(state=JobState.FAILED))
+    page = Reading(PAGE.write(snapshot, {}, NOW, may_acknowledge=True, by_form=False).decode())
+    assert [form for form in page.named("form") if form["method"] == "post"] == []
+    assert "acknowledge it over https, or by POST …/ack" in " ".join(page.texts)
+
+
 def test_page_says_when_it_was_written() -> None:
     """For people by the clock, exactly for who points at it, and for programs."""
     reading = read(snapshot_of(), now=NOW)
