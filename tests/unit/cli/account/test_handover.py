@@ -115,7 +115,7 @@ def test_a_secret_has_the_keys_that_the_chart_expects(alias: str, name: str) -> 
         pytest.param(
             {"ZOHO_ACCOUNT": "acme"},
             "ZOHO_REFRESH_TOKEN=1000.old-token\n",
-            [".env ZOHO_REFRESH_TOKEN: rules over zoho.yaml: it says the refresh_token of acme"],
+            [".env:1 ZOHO_REFRESH_TOKEN: rules over zoho.yaml: it says the refresh_token of acme"],
             id="dotenv",
         ),
     ],
