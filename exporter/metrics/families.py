@@ -362,7 +362,7 @@ _ACCOUNT_FAMILIES: tuple[Family[Share], ...] = (
 _DROPPED_ACCOUNT_FAMILIES: tuple[Family[float], ...] = (
     Family(
         "zoho_crm_account_dropped_timestamp_seconds",
-        "When the account was taken out of the configuration, Unix time; shown for an hour after.",
+        "When the account was taken out of the configuration, Unix time; shown for three days after.",
         lambda at: at,
     ),
 )
