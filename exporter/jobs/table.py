@@ -14,8 +14,11 @@ from exporter.state import Store
 
 _log = logging.getLogger(__name__)
 
-SHOWN_SECONDS = 3600.0
-"""How long what was let go of is told of: longer than any Prometheus takes between two scrapes."""
+SHOWN_SECONDS = 7 * 3600.0
+"""How long a job that was let go of is told of: longer than the alerting rules remember one that nobody shows."""
+
+ACCOUNT_SHOWN_SECONDS = 3 * 86_400.0
+"""How long an account that was is: as long as the alert on a lost one looks back, wherever Prometheus was meanwhile."""
 
 
 class Drop(StrEnum):
@@ -217,7 +220,7 @@ class JobTable:
     def accounts_dropped(self, now: float) -> dict[str, float]:
         """Give when each account was taken out of the configuration that lately was."""
         kept = {alias: self._store.account(alias).standing.dropped_at for alias in self._store.accounts()}
-        return {alias: at for alias, at in kept.items() if at is not None and now - at < SHOWN_SECONDS}
+        return {alias: at for alias, at in kept.items() if at is not None and now - at < ACCOUNT_SHOWN_SECONDS}
 
     def _all(self) -> Iterator[TrackedJob]:
         for alias in self._accounts:

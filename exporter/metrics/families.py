@@ -363,7 +363,7 @@ _ACCOUNT_FAMILIES: tuple[Family[Share], ...] = (
 _DROPPED_ACCOUNT_FAMILIES: tuple[Family[float], ...] = (
     Family(
         "zoho_crm_account_dropped_timestamp_seconds",
-        "When the account was taken out of the configuration, Unix time; shown for an hour after.",
+        "When the account was taken out of the configuration, Unix time; shown for three days after.",
         lambda at: at,
     ),
 )
@@ -371,7 +371,7 @@ _DROPPED_ACCOUNT_FAMILIES: tuple[Family[float], ...] = (
 _DROPPED_JOB_FAMILIES: tuple[Family[Departure], ...] = (
     Family(
         "zoho_mass_update_job_dropped_timestamp_seconds",
-        "When the exporter let go of a job that it tracked, Unix time; shown for an hour after. By reason, as in "
+        "When the exporter let go of a job that it tracked, Unix time; shown for seven hours after. By reason, as in "
         "zoho_mass_update_exporter_jobs_dropped_total.",
         lambda departure: ((departure.reason, departure.at),),
         ("reason",),

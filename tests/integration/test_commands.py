@@ -150,6 +150,7 @@ def test_wrong_arguments_are_refused(tmp_path: Path, arguments: list[str], said:
 def test_check_accepts_a_right_file(tmp_path: Path) -> None:
     """`check` says what it found, and no secret."""
     (tmp_path / "zoho.yaml").write_text(GOOD_FILE)
+    (tmp_path / "zoho.yaml").chmod(0o600)
     ended = typed("check", "--config.file=zoho.yaml", directory=tmp_path)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout == "The configuration is right.\n  acme: data centre eu, production, 1 job\n"
@@ -210,6 +211,7 @@ def test_taken_port_is_told(tmp_path: Path, simulator: Simulator) -> None:
     """An address in use ends the start with a clear error, not a traceback."""
     address = simulator.url.removeprefix("http://")
     (tmp_path / "zoho.yaml").write_text(GOOD_FILE)
+    (tmp_path / "zoho.yaml").chmod(0o600)
     ended = typed("--config.file=zoho.yaml", f"--web.listen-address={address}", directory=tmp_path)
     assert ended.returncode == 2
     assert f"--web.listen-address: can't listen on {address}: another program listens there" in ended.stderr

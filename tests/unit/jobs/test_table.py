@@ -439,7 +439,7 @@ def departures(table: JobTable, now: float = NOW) -> dict[JobKey, str]:
     return {gone.key: gone.reason for gone in table.departures(now)}
 
 
-def test_whoever_leaves_is_told_of_for_an_hour() -> None:
+def test_whoever_leaves_is_told_of_for_seven_hours() -> None:
     """With the reason, so that an alert can tell a job that was let go from one that was lost."""
     clock = Clock()
     store = SqliteStore(None, clock)
@@ -454,8 +454,8 @@ def test_whoever_leaves_is_told_of_for_an_hour() -> None:
     clock.now = NOW + 8 * DAY
     table.retire(clock.now)
     assert departures(table) == {DEALS: "untracked", third: "undeclared", LEADS: "retention"}
-    assert departures(table, NOW + 3600) == {LEADS: "retention"}
-    assert departures(table, NOW + 8 * DAY + 3600) == {}
+    assert departures(table, NOW + 7 * 3600) == {LEADS: "retention"}
+    assert departures(table, NOW + 8 * DAY + 7 * 3600) == {}
     assert {reason: count for reason, count in table.dropped().items() if count} == {
         "untracked": 1,
         "undeclared": 1,
@@ -485,7 +485,7 @@ def test_no_more_are_told_of_than_may_be_tracked(store: Store) -> None:
     assert [key.job_id[-1] for key in departures(table)] == ["3", "4"]
 
 
-def test_account_that_leaves_is_told_of_for_an_hour(store: Store) -> None:
+def test_account_that_leaves_is_told_of_for_three_days(store: Store) -> None:
     """Once, though it is found again at each start; and no longer once it is back."""
     table = JobTable(store, RETENTION)
     table.declare([JobSpec(LEADS, JobSource.CONFIG)], NOW, accounts={"acme"})
@@ -495,7 +495,8 @@ def test_account_that_leaves_is_told_of_for_an_hour(store: Store) -> None:
     assert departures(table, NOW + 60) == {LEADS: "account"}
     JobTable(store, RETENTION).declare([], NOW + 600, accounts={"other"})
     assert table.accounts_dropped(NOW + 600) == {"acme": NOW + 60}
-    assert table.accounts_dropped(NOW + 3660) == {}
+    assert table.accounts_dropped(NOW + 59 + 3 * DAY) == {"acme": NOW + 60}
+    assert table.accounts_dropped(NOW + 60 + 3 * DAY) == {}
     table.declare([], NOW + 700, accounts={"acme", "other"})
     assert table.accounts_dropped(NOW + 700) == {}
 
