@@ -168,6 +168,7 @@ def test_check_warns_of_what_is_probably_not_meant(tmp_path: Path) -> None:
 def test_check_reads_the_job_files_too(tmp_path: Path) -> None:
     """Their jobs are counted, a pattern without a file is told, and a broken file is a problem like any other."""
     (tmp_path / "zoho.yaml").write_text(GOOD_FILE + "job_files: [jobs.d/*.yaml, none/*.yaml]\n")
+    (tmp_path / "zoho.yaml").chmod(0o600)
     folder = tmp_path / "jobs.d"
     folder.mkdir()
     (folder / "a.yaml").write_text("jobs: [{module: Deals, job_id: 7}]")
@@ -184,6 +185,7 @@ def test_check_lists_every_problem_with_its_place(tmp_path: Path) -> None:
     """All problems come at once, each with its line, status 2 and no secret."""
     broken = GOOD_FILE.replace("eu", "eurp").replace("job_id: 3", "job_id: x3").replace("client_id", "clientid")
     (tmp_path / "zoho.yaml").write_text(broken)
+    (tmp_path / "zoho.yaml").chmod(0o600)
     ended = typed("check", "--config.file=zoho.yaml", directory=tmp_path)
     assert ended.returncode == 2
     assert ended.stdout == ""
