@@ -115,9 +115,11 @@ def settings_file(manifests: list[Manifest]) -> str:
 def with_secrets(settings: str, directory: Path) -> str:
     """Make up in a directory the files that a settings file names, and give the file with their paths."""
     text = re.sub(r"(/etc/zoho-mass-update-exporter|/vault)/", f"{directory}/", settings)
-    for name, secret in re.findall(r"(\w+_file|ca_bundle): (\S+)", text):
+    for number, (name, secret) in enumerate(re.findall(r"(\w+_file|ca_bundle): (\S+)", text)):
         Path(secret).parent.mkdir(parents=True, exist_ok=True)
-        Path(secret).write_text(_MADE_UP.get(name, "word-of-sixteen-letters"), encoding="utf-8")
+        made_up = _MADE_UP.get(name, "word-of-sixteen-letters")  # no two accounts have one refresh token
+        own = f"{made_up[:-1]}{number}" if name == "refresh_token_file" else made_up
+        Path(secret).write_text(own, encoding="utf-8")
         Path(secret).chmod(0o600)
     return text
 

@@ -120,7 +120,7 @@ def test_defaults(load: _Load, account: str) -> None:
     assert (settings.ca_bundle, settings.proxy_url) == (None, None)
     assert settings.web.listen_address == ListenAddress("", 10042)
     assert settings.web.telemetry_path == "/metrics"
-    assert (settings.log.level, settings.log.format) == ("info", "logfmt")
+    assert (settings.log.level, settings.log.format) == ("info", "auto")
     assert settings.warnings == (Problem("jobs", "no job is configured: list some under jobs, or set ZOHO_JOBS"),)
 
 

@@ -298,7 +298,7 @@ _NO_FILE = {
     "variable": (
         {"ZOHO_LOG__FORMAT": "xml"},
         {},
-        'ZOHO_LOG__FORMAT: "xml" is not one of logfmt, json',
+        'ZOHO_LOG__FORMAT: "xml" is not one of auto, logfmt, json',
     ),
     "data center": (
         {"ZOHO_DATA_CENTER": "eurp"},
