@@ -10,7 +10,13 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
+# structlog loads rich where it finds it, for tracebacks that we do not write; a server has no use for its megabytes.
+if "rich" not in sys.modules:
+    sys.modules["rich"] = None  # type: ignore[assignment]
 import structlog
+
+if sys.modules["rich"] is None:
+    del sys.modules["rich"]
 
 _log = logging.getLogger(__name__)
 

@@ -80,6 +80,13 @@ def test_help_and_complaints_load_nothing_of_what_commands_do(tmp_path: Path, ar
     assert not (loaded - imported(tmp_path, "-c", "pass")) & heavy
 
 
+def test_the_exporter_loads_nothing_that_only_terminals_need(tmp_path: Path) -> None:
+    """A server has no use for tables and bars, nor for their megabytes; what it logs with could load them."""
+    loaded = imported(tmp_path, "-c", "import exporter.cli.serving.run; from exporter.logs import structlog")
+    assert "structlog.dev" in loaded
+    assert not {name for name in loaded if name.startswith(("rich.", "pygments"))}
+
+
 def imported(directory: Path, *arguments: str) -> set[str]:
     """Give the modules that an interpreter imports, those of its own start included."""
     command = [sys.executable, "-X", "importtime", *arguments]
