@@ -126,7 +126,8 @@ def _parsed(arguments: "Sequence[str]") -> argparse.Namespace:
         parser.error(_typos().unknown_command(words[0], _flags()))
     options, unknown = parser.parse_known_args(words)
     if unknown:
-        options.refuse(_typos().unknown_words(options.command.name, unknown, _flags()))
+        command = options.command
+        options.refuse(_typos().unknown_words(command.name, unknown, _flags(), takes_words=bool(command.words)))
     return options
 
 

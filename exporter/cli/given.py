@@ -41,9 +41,12 @@ def setting_flags(options: Namespace) -> dict[str, object]:
     return {name: text for name, text in texts.items() if text is not None}
 
 
-def start_logging(settings: Settings) -> Redactor:
-    """Configure the log as the settings say, and give what takes secrets out of each line once it has learnt them."""
+def start_logging(settings: Settings, level: str = "") -> Redactor:
+    """Configure the log as the settings say, and give what takes secrets out of each line once it has learnt them.
+
+    `level` is another one than theirs: a command that talks itself leaves out the news of the exporter's parts.
+    """
     redactor = Redactor()
     is_coloured = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    configure_logging(settings.log.level, settings.log.format, clean=redactor.clean, is_coloured=is_coloured)
+    configure_logging(level or settings.log.level, settings.log.format, clean=redactor.clean, is_coloured=is_coloured)
     return redactor

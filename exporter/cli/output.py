@@ -12,8 +12,8 @@ def write(text: str) -> None:
 
 
 def say(*lines: str) -> None:
-    """Write lines about the answer; empty ones are left out."""
-    sys.stderr.write("".join(f"{line}\n" for line in lines if line))
+    """Write lines about the answer."""
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
     sys.stderr.flush()
 
 

@@ -16,7 +16,7 @@ def unknown_command(word: str, flags: Flags) -> str:
     return f'unknown command "{word}"; {hint or f"there are {_listed(flags)}"}'
 
 
-def unknown_words(command: str, words: Sequence[str], flags: Flags) -> str:
+def unknown_words(command: str, words: Sequence[str], flags: Flags, *, takes_words: bool = False) -> str:
     """Say which words a command does not take, and what was probably meant.
 
     Of a flag with its value the name alone is told: the value may be a secret.
@@ -27,7 +27,8 @@ def unknown_words(command: str, words: Sequence[str], flags: Flags) -> str:
         return "\n  ".join(_unknown_flag(command, name, flags) for name in names)
     if words[0] in flags:
         return f'"{words[0]}" is a command: it comes first, and its flags after it'
-    hint = _file(words[0], flags[command]) or "flags alone are expected, each with its value"
+    rest = "no more words are expected" if takes_words else "flags alone are expected, each with its value"
+    hint = _file(words[0], flags[command]) or rest
     return f'unknown word "{words[0]}"; {hint}'
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from exporter.cli.output import say
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import read_secret_file, refuse_unfit, refused
 
@@ -13,12 +14,6 @@ STANDARD_INPUT = "-"
 _LONGEST_LINE = 64 * 1024
 Check = Callable[[str], str]
 """Says what is wrong with an answer; empty for nothing."""
-
-
-def say(*lines: str) -> None:
-    """Tell the person something."""
-    sys.stderr.write("".join(f"{line}\n" for line in lines))
-    sys.stderr.flush()
 
 
 class Asker:

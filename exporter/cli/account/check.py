@@ -78,8 +78,7 @@ def _live(options: Namespace, settings: Settings, keys: Collection[JobKey], spen
     sys.stdout.flush()
     sys.stderr.write(f"Asking Zoho takes up to {_costs(most_spent(settings.accounts, keys))}.\n")
     is_quiet = getattr(options, "log.level") is None
-    log = settings.log.model_copy(update={"level": "error"} if is_quiet else {})
-    return live_checks(settings, keys, start_logging(settings.model_copy(update={"log": log})), spent)
+    return live_checks(settings, keys, start_logging(settings, "error" if is_quiet else ""), spent)
 
 
 def _costs(spent: Spent) -> str:

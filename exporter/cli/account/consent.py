@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from exporter.cli.account.asking import say
 from exporter.cli.account.questions import Wanted, scope_of
+from exporter.cli.output import say
 from exporter.errors import RefusedError
 from exporter.model import DataCenter, Environment
 from exporter.zoho import INVALID_CLIENT, Client, Device, Grant, Onboarding, await_person, endpoints_of

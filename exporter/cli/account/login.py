@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TextIO
 
 from exporter.app import Direct, onboarding
-from exporter.cli.account.asking import Asker, say
+from exporter.cli.account.asking import Asker
 from exporter.cli.account.consent import let_in
 from exporter.cli.account.handover import OUTPUTS, NewAccount, Places, account_block, ruling, settings_file
 from exporter.cli.account.questions import Wanted, alias_of, gather, is_for_device, lacking_scopes, scope_of
 from exporter.cli.command import PROGRAM
 from exporter.cli.given import counted
+from exporter.cli.output import say
 from exporter.errors import UNKNOWN_JOB, ConfigurationError, PollError, Problem
 from exporter.files import refused
 from exporter.model import DataCenter, Environment, JobKey

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from exporter.app import onboarding
 from exporter.app.accounts import endpoints
-from exporter.cli.account.asking import Asker, say
+from exporter.cli.account.asking import Asker
 from exporter.cli.given import sources_of
+from exporter.cli.output import say
 from exporter.errors import PollError
 from exporter.files import refused
 from exporter.forms import nearest

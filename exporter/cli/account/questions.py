@@ -7,7 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import partial
 
-from exporter.cli.account.asking import Asker, say
+from exporter.cli.account.asking import Asker
+from exporter.cli.output import say
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import refused
 from exporter.forms import CLIENT_ID, CLIENT_SECRET, MODULE, data_center_meant, doubtful, misplaced, module_advice

@@ -46,8 +46,8 @@ class Answerer(Protocol):
     def opening(self) -> str:
         """Say who answers."""
 
-    def bill(self) -> str:
-        """Say what the looks have cost; empty where that is not ours to say."""
+    def bill(self) -> tuple[str, ...]:
+        """Say what the looks have cost; nothing where that is not ours to say."""
 
     def reasons(self, job: TrackedJob) -> tuple[str, ...]:
         """Say why a job shows what it shows."""
@@ -81,9 +81,9 @@ class ByExporter:
         """Name its address."""
         return f"The exporter at {self._client.url} answers."
 
-    def bill(self) -> str:
+    def bill(self) -> tuple[str, ...]:
         """Say nothing: what it spends is its schedule's."""
-        return ""
+        return ()
 
     def reasons(self, job: TrackedJob) -> tuple[str, ...]:
         """Say where it is told."""
@@ -136,12 +136,12 @@ class Directly:
         """Say why it is Zoho."""
         return f"Zoho answers{self._why}."
 
-    def bill(self) -> str:
+    def bill(self) -> tuple[str, ...]:
         """Tell credits and tokens."""
         from exporter.cli.given import counted  # noqa: PLC0415 - it loads the settings
 
         spent = self._direct.spent
-        return f"This took {counted(spent.credits, 'API credit')} and {counted(spent.tokens, 'access token')}."
+        return (f"This took {counted(spent.credits, 'API credit')} and {counted(spent.tokens, 'access token')}.",)
 
     def reasons(self, _: TrackedJob) -> tuple[str, ...]:
         """Tell them."""
@@ -172,15 +172,14 @@ def answering(options: Namespace, key: JobKey) -> tuple[Answerer, TrackedJob]:
 
 def _directly(options: Namespace, key: JobKey, why: str) -> Directly:
     from exporter.app import Direct  # noqa: PLC0415 - where an exporter answers, none of it is needed
-    from exporter.cli.given import settings_of  # noqa: PLC0415
-    from exporter.logs import configure_logging  # noqa: PLC0415
-    from exporter.redactor import Redactor  # noqa: PLC0415
+    from exporter.cli.given import settings_of, start_logging  # noqa: PLC0415
 
-    settings, redactor = settings_of(options), Redactor()
+    settings = settings_of(options)
     alias = _account(key.account, settings.accounts)
-    configure_logging("error", settings.log.format, clean=redactor.clean)
     named = JobKey(alias, key.module, key.job_id)
-    return Directly(Direct(settings, alias, redactor), named, why, is_polling=options.watch is not None)
+    return Directly(
+        Direct(settings, alias, start_logging(settings, "error")), named, why, is_polling=options.watch is not None
+    )
 
 
 def _account(named: str, accounts: Mapping[str, object]) -> str:

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from exporter.cli.jobs.exporter_client import client_of
 from exporter.cli.jobs.names import found_key, read_key
-from exporter.cli.jobs.output import write, write_csv
 from exporter.cli.jobs.reading import Shown, job_of
 from exporter.cli.jobs.shown import open_console
+from exporter.cli.output import write, write_csv
 from exporter.model import Observation, TrackedJob
 from exporter.web.status.phrases import exact, number
 

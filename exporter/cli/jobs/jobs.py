@@ -15,9 +15,9 @@ from rich.text import Text
 from exporter.cli.command import PROGRAM
 from exporter.cli.jobs.exits import INTERRUPTED
 from exporter.cli.jobs.exporter_client import ExporterClient, NoExporterError, client_of
-from exporter.cli.jobs.output import say, write, write_csv
 from exporter.cli.jobs.reading import Shown, job_of
 from exporter.cli.jobs.shown import is_live, line, open_console, table, trouble_of
+from exporter.cli.output import say, write, write_csv
 from exporter.files import refused
 from exporter.model import JobKey, JobReport, PollFailure, TrackedJob
 from exporter.web.status.jobs import in_order

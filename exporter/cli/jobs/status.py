@@ -17,8 +17,8 @@ from exporter.cli.jobs.answerers import Answerer, answering
 from exporter.cli.jobs.exits import INTERRUPTED, NOT_ENDED, UNKNOWN, exit_status
 from exporter.cli.jobs.follow import Follower
 from exporter.cli.jobs.names import read_key
-from exporter.cli.jobs.output import say, write
 from exporter.cli.jobs.shown import block, is_live, line, open_console
+from exporter.cli.output import say, write
 from exporter.files import refused
 from exporter.model import JobReport, PollFailure, TrackedJob
 
@@ -32,7 +32,7 @@ def execute(options: Namespace) -> int:
     answerer, job = answering(options, key)
     say(answerer.opening())
     status = _watched(options, answerer, job, seconds) if options.watch else _shown_once(options, answerer, job)
-    say(answerer.bill())
+    say(*answerer.bill())
     return status
 
 

@@ -90,3 +90,9 @@ def test_unknown_words_are_told_with_what_to_type(command: str, words: list[str]
 def test_unknown_command_is_told_with_what_to_type(word: str, said: str) -> None:
     """A mistyped command, and a file where a command is expected."""
     assert unknown_command(word, FLAGS) == said
+
+
+def test_a_word_too_many_is_told_where_words_are_taken() -> None:
+    """A command that takes a word is not said to take flags alone."""
+    said = unknown_words("check", ["b"], FLAGS, takes_words=True)
+    assert said == 'unknown word "b"; no more words are expected'
