@@ -651,6 +651,13 @@ class TestRestart:
         keeping.restart()
         assert (keeping.account.jobs(), keeping.account.retired(), keeping.account.used()) == ({}, frozenset(), 1)
 
+    def test_job_tracked_again_is_no_longer_retired(self, keeping: House) -> None:
+        """Neither at once nor after a restart: the configuration may list it again."""
+        keeping.account.forget({DEALS}, retired=True)
+        keeping.account.track(spec(DEALS), NOW)
+        keeping.restart()
+        assert (set(keeping.account.jobs()), keeping.account.retired()) == ({DEALS}, frozenset())
+
     def test_counting_goes_on_where_it_was(self, keeping: House) -> None:
         """Counts that went back before a restart are not counted again after it."""
         keeping.account.track(spec(), NOW)

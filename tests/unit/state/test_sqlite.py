@@ -710,3 +710,33 @@ def test_signals_are_not_the_writers(house: House) -> None:
     terminate, interrupt, hang_up = 1 << 14, 1 << 1, 1 << 0
     assert blocked & (terminate | interrupt | hang_up) == terminate | interrupt | hang_up
     assert house.account.job_count() == 2
+
+
+def after_a_crash(house: House, path: Path, to: Path) -> SqliteStore:
+    """Open what a crash would leave once everything is written."""
+    assert house.store.wait_kept(PATIENCE_SECONDS)
+    return SqliteStore(killed(path, to), house.clock)
+
+
+def test_what_a_person_said_of_a_job_outlives_a_crash(house: House, path: Path, tmp_path: Path) -> None:
+    """A change beside the polls is written at once, and not with the next poll."""
+    house.account.track(JobSpec(LEADS, JobSource.API), NOW)
+    house.account.change(LEADS, lambda job: replace(job, acknowledged_at=NOW))
+    crashed = after_a_crash(house, path, tmp_path / "crashed")
+    job = crashed.account("acme").get(LEADS)
+    crashed.close()
+    assert job
+    assert job.acknowledged_at == NOW
+
+
+def test_credits_of_a_clock_that_was_set_back_outlive_a_crash_where_they_are(
+    house: House, path: Path, tmp_path: Path
+) -> None:
+    """They come back a day after the clock was set back, and not a day after the crash."""
+    house.clock.now -= 200_000
+    assert house.account.used() == 2
+    crashed = after_a_crash(house, path, tmp_path / "crashed")
+    house.clock.now += 86_460
+    used = crashed.account("acme").used()
+    crashed.close()
+    assert used == 0
