@@ -114,5 +114,20 @@ FLAGS = {
     "job_name": Flag("NAME", "name to show for the job", typed_name="name"),
     "group": Flag("GROUP", "campaign of several jobs that it belongs to"),
     "label": Flag("NAME=VALUE", "label that the setting job_labels allows; may be repeated", is_repeatable=True),
+    "for": Flag(
+        ("watch", "schedule"),
+        "what the token may do: read how mass updates are, or change records, for the command schedule alone "
+        "(default {})",
+        "watch",
+    ),
+    "refresh_token_file": Flag("FILE", "file with {}"),
+    "module": Flag("MODULE", "ACCOUNT/MODULE, or MODULE where there is one account"),
+    "view": Flag("ID", "the custom view whose records are changed, as its address in a browser ends"),
+    "set": Flag(
+        "FIELD=TEXT",
+        'a field\'s API name and its new value; FIELD:=JSON where that is no text: 250, true, null, ["a", "b"]; '
+        "of Deals up to three",
+        is_repeatable=True,
+    ),
     "undo": Flag(True, "take that back"),
 }
