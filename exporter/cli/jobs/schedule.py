@@ -187,7 +187,7 @@ def _shown(alias: str, account: AccountSettings, order: Order) -> Iterator[str]:
 
 def _sent(sender: Scheduling, order: Order, credentials: Credentials, login: str) -> tuple[str, int]:
     """Send it, and give the job's id and the exit status; no id where there is none."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     job_id, status = "", NOT_DONE
     try:
         job_id, status = sender.send(order, credentials), COMPLETED
@@ -201,7 +201,7 @@ def _sent(sender: Scheduling, order: Order, credentials: Credentials, login: str
         say("", "It is not scheduled: it was not sent yet.")
         status = INTERRUPTED
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, before)
     took = f"{counted(sender.credits, 'API credit')} and {counted(sender.tokens, 'access token')}"
     say(f"Zoho has scheduled it. This took {took}." if job_id else f"This took {took}.")
     return job_id, status
