@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from played import PlayedExporter
+from requests_mock import Mocker
 from sites import Typed
 from unit.cli.account.conftest import Keyboard
 
+from exporter.cli import main
 from exporter.model import JobKey
 from exporter.simulator import Endpoint, Fault, FaultKind, Simulator
 
@@ -29,8 +31,32 @@ Schedule = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Schedule:
+    """Give a function that types a command, with a token in a file and nobody who answers."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in {
+        "ACCOUNT": "acme",
+        "ACCOUNTS_URL": "https://zoho.test",
+        "API_URL": "https://zoho.test",
+        "CLIENT_ID": "1000.SIMULATEDCLIENT0000000000000000",
+        "CLIENT_SECRET": "hunter2hunter2",
+        "REFRESH_TOKEN": OWN,
+        "SCHEDULE_REFRESH_TOKEN_FILE": "token_to_change",
+    }.items():
+        monkeypatch.setenv(f"ZOHO_{name}", value)
+    Path("token_to_change").write_text(OWN[::-1])
+    Path("token_to_change").chmod(0o600)
+
+    def type_command(*words: str) -> tuple[int, str, str]:
+        status, written = main(words), capsys.readouterr()
+        return status, written.out, written.err.replace("https://zoho.test", "ZOHO")
+
+    return type_command
+
+
+@pytest.fixture
 def schedule(typed: Typed, zoho: Simulator, monkeypatch: pytest.MonkeyPatch) -> Schedule:
-    """Give a function that types the command, with a token that may change records in a file."""
+    """Give a function that types a command where exporter and Zoho answer, with a token that may change records."""
     Path("token_to_change").write_text(zoho.scenario.refresh_token)
     Path("token_to_change").chmod(0o600)
     monkeypatch.setenv("ZOHO_REFRESH_TOKEN", OWN)
@@ -201,26 +227,28 @@ V, S = f"--view={VIEW}", "--set=Lead_Status=Contacted"
         pytest.param(("Leads", V, S, "--refresh-token-file=none"), "none: does not exist", id="no-file"),
     ],
 )
-def test_what_is_not_clear_is_not_sent(schedule: Schedule, zoho: Simulator, words: tuple[str, ...], said: str) -> None:
+def test_what_is_not_clear_is_not_sent(
+    alone: Schedule, requests_mock: Mocker, words: tuple[str, ...], said: str
+) -> None:
     """With status 2, before anybody is asked."""
     Path("own").write_text(OWN)
     Path("id").write_text("1000.SIMULATEDCLIENT0000000000000000")
-    status, out, err = schedule("schedule", *words, "--yes")
-    assert (status, out, zoho.calls) == (2, "", ())
+    status, out, err = alone("schedule", *words, "--yes")
+    assert (status, out, requests_mock.request_history) == (2, "", [])
     assert f"  {said}" in err
 
 
-def test_without_a_terminal_nobody_can_be_asked(schedule: Schedule, zoho: Simulator) -> None:
+def test_without_a_terminal_nobody_can_be_asked(alone: Schedule, requests_mock: Mocker) -> None:
     """So that a script says itself that it means it."""
-    status, out, err = schedule(*ASKED)
-    assert (status, out, zoho.calls) == (2, "", ())
+    status, out, err = alone(*ASKED)
+    assert (status, out, requests_mock.request_history) == (2, "", [])
     assert "  --yes: is needed where no terminal is there to ask\n" in err
 
 
-def test_token_is_needed(schedule: Schedule, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_is_needed(alone: Schedule, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where to get one is said."""
     monkeypatch.delenv("ZOHO_SCHEDULE_REFRESH_TOKEN_FILE")
-    status, _, err = schedule(*ASKED, "--yes")
+    status, _, err = alone(*ASKED, "--yes")
     assert status == 2
     assert err.startswith(f"It takes a refresh token that may change records. To get one: {LOGIN}\n")
     assert "  --refresh-token-file: is needed where no terminal is there to ask\n" in err
