@@ -166,8 +166,9 @@ COMMANDS = (
         ),
         words=("module",),
         defaults={
+            "json": "what was sent, and the job's id, as JSON",
             "refresh_token_file": "a refresh token that may change records, of login --for=schedule; - is standard "
-            "input (default: ZOHO_SCHEDULE_REFRESH_TOKEN_FILE)"
+            "input (default: ZOHO_SCHEDULE_REFRESH_TOKEN_FILE)",
         },
     ),
     Command(

@@ -101,7 +101,7 @@ FLAGS = {
     "watch": Flag(True, "go on showing what is new; Ctrl-C ends it"),
     "timeout": Flag("DURATION", "watch no longer than this, such as 30m or 1h30m"),
     "direct": Flag(True, "ask Zoho rather than the running exporter"),
-    "json": Flag(True, "write it as the exporter's API does; with --watch a line for each change"),
+    "json": Flag(True, "write {}; with --watch a line for each change", "it as the exporter's API does"),
     "jobs_format": Flag(
         ("table", "json", "csv"), "for people, or for programs (default {})", "table", typed_name="format"
     ),
@@ -122,7 +122,7 @@ FLAGS = {
     ),
     "refresh_token_file": Flag("FILE", "file with {}"),
     "module": Flag("MODULE", "ACCOUNT/MODULE, or MODULE where there is one account"),
-    "view": Flag("ID", "the custom view whose records are changed, as its address in a browser ends"),
+    "view": Flag("ID", "the custom view whose records are changed: its id stands in its address in a browser"),
     "set": Flag(
         "FIELD=TEXT",
         'a field\'s API name and its new value; FIELD:=JSON where that is no text: 250, true, null, ["a", "b"]; '

@@ -68,9 +68,10 @@ def _scheduled(options: Namespace) -> int:
         return NOT_DONE
     sender = scheduling(settings, alias, start_logging(settings, "error"))
     job_id, status = _sent(sender, order, credentials, login)
-    if job_id:
-        status = _watched(options, _Scheduled(JobKey(alias, order.module, job_id), order, client, said, seconds))
-    return status
+    key, took = JobKey(alias, order.module, job_id), f"This took {_spent(sender)}."
+    # Said here too, where it can't be lost by a pipe that broke or a disk that is full.
+    say(f"Zoho has scheduled it as {key}. {took}" if job_id else took)
+    return _watched(options, _Scheduled(key, order, client, said, seconds)) if job_id else status
 
 
 class _Scheduled(NamedTuple):
@@ -202,13 +203,15 @@ def _sent(sender: Scheduling, order: Order, credentials: Credentials, login: str
         status = INTERRUPTED
     finally:
         signal.signal(signal.SIGINT, before)
-    took = f"{counted(sender.credits, 'API credit')} and {counted(sender.tokens, 'access token')}"
-    say(f"Zoho has scheduled it. This took {took}." if job_id else f"This took {took}.")
     return job_id, status
 
 
+def _spent(sender: Scheduling) -> str:
+    return f"{counted(sender.credits, 'API credit')} and {counted(sender.tokens, 'access token')}"
+
+
 def _watched(options: Namespace, scheduled: _Scheduled) -> int:
-    """Say what the job is called, have it tracked, and follow it if that is wanted; it is scheduled anyway."""
+    """Give the job's name, have it tracked, and follow it if that is wanted; it is scheduled anyway."""
     key, order = scheduled.key, scheduled.order
     parts = {"account": key.account, "module": key.module, "job_id": key.job_id}
     write(json.dumps({**parts, "view": order.view, "values": order.values}) if options.json else str(key))

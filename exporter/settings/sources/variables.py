@@ -35,8 +35,8 @@ _MEANT = {
     **dict.fromkeys(("ZOHO_DC", "ZOHO_REGION", "ZOHO_DOMAIN"), "ZOHO_DATA_CENTER"),
 }
 """What somebody means by variables that other programs have, or that no spelling is near to."""
-_OF_COMMANDS = frozenset({"ZOHO_SCHEDULE_REFRESH_TOKEN_FILE"})
-"""What a command reads by itself: no setting, and no slip of one."""
+_OF_COMMANDS = frozenset({"ZOHO_EXPORTER_URL", "ZOHO_EXPORTER_TOKEN_FILE", "ZOHO_SCHEDULE_REFRESH_TOKEN_FILE"})
+"""What commands read by themselves: no settings, and no slips of one."""
 _SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(?:_\w+)?$|_PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_\w+)?$")
 _OF_ACCOUNTS = f"{PREFIX}ACCOUNTS__"
 _NO_ALIAS = (

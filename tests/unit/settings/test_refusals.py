@@ -41,7 +41,7 @@ _AFTER_AN_ACCOUNT = {
     ),
     "a token that may change records": (
         "    schedule_refresh_token_file: x",
-        f"7: accounts.acme.schedule_refresh_token_file: unknown key; known: {_OF_AN_ACCOUNT}",
+        '7: accounts.acme.schedule_refresh_token_file: unknown key; did you mean "refresh_token_file"?',
     ),
     "unknown null key": ("    data_centre:", '7: accounts.acme.data_centre: unknown key; did you mean "data_center"?'),
     "unknown web key": (

@@ -5,6 +5,7 @@ Sources: Zoho CRM v7 and v8, Mass Update Records, Possible Errors; Zoho's OpenAP
 
 import json
 from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 import requests
@@ -105,8 +106,12 @@ def test_a_lost_answer_is_never_asked_for_again(
     sender: Scheduling, requests_mock: Mocker, fault: type[BaseException]
 ) -> None:
     """It may have been carried out, so that a person must look first; the credit counts."""
+
+    def lose(*_: object) -> NoReturn:
+        raise fault
+
     requests_mock.post(TOKEN_URL, json=MINTED)
-    requests_mock.post(URL, exc=fault)
+    requests_mock.post(URL, text=lose)
     error = raised(lambda: sender.send(ORDER, CREDENTIALS))
     assert isinstance(error, UncertainError)
     assert error.advice.startswith(ADVICE["look"])

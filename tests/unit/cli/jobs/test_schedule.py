@@ -86,7 +86,7 @@ def test_job_is_scheduled_and_tracked(schedule: Schedule, exporter: PlayedExport
         "Every record that the view shows when Zoho begins is changed, 50,000 at most. It can't be undone.",
         "Only afterwards Zoho tells how many they are, and whether the field exists, may be changed, takes the value.",
         "Automation rules run if they are fewer than 1,000. A view has one mass update at a time.",
-        "Zoho has scheduled it. This took 1 API credit and 1 access token.",
+        f"Zoho has scheduled it as {KEY}. This took 1 API credit and 1 access token.",
         f"{KEY} is tracked. To follow it: zoho-mass-update-exporter status {KEY} --watch",
     ]
     spec = exporter.jobs[KEY].spec
@@ -264,7 +264,7 @@ def test_token_that_others_may_read_is_told(schedule: Schedule) -> None:
 @pytest.mark.parametrize(
     ("typed_in", "status", "said"),
     [
-        ("y\n", 0, "Zoho has scheduled it."),
+        ("y\n", 0, "Zoho has scheduled it as acme/Leads/"),
         ("n\n", 1, "[y/N] Nothing was sent.\n"),
         ("\n", 1, "[y/N] Nothing was sent.\n"),
         ("", 1, "[y/N] \nNobody answers: nothing was sent.\n"),
