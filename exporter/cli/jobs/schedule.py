@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from exporter.app.accounts import endpoints
 from exporter.app.scheduling import scheduling
@@ -36,11 +36,9 @@ from exporter.zoho.scheduling import ELSEWHERE, MOST_FIELDS, MOST_FIRING_RULES, 
 TOKEN_FILE_VARIABLE = "ZOHO_SCHEDULE_REFRESH_TOKEN_FILE"  # noqa: S105 - a variable's name, no secret
 _TOKEN_FLAG = "--refresh-token-file"  # noqa: S105 - a flag, no secret
 _CURED_BY_LOGIN = frozenset({SCOPE_MISMATCH, INVALID_CODE, ELSEWHERE})
+_FIELD = re.compile(r"([^=]*?)(:?=)(.*)", re.DOTALL)
 [_STATUS] = [command for command in COMMANDS if command.name == "status"]
 """What goes on with watching: never this command, which would change the records again."""
-
-
-_FIELD = re.compile(r"([^=]*?)(:?=)(.*)", re.DOTALL)
 
 
 def execute(options: Namespace) -> int:
@@ -62,11 +60,11 @@ def _scheduled(options: Namespace) -> int:
         raise refused("--yes", "is needed where no terminal is there to ask")
     login = _login(options, alias, account, order.module)
     credentials = _credentials(options, asker, account, login)
+    sender = scheduling(settings, alias, start_logging(settings, "error"))
     say(*_shown(alias, account, order))
     if not options.yes and not asker.confirms("Change all these records?"):
         say("Nothing was sent.")
         return NOT_DONE
-    sender = scheduling(settings, alias, start_logging(settings, "error"))
     job_id, status = _sent(sender, order, credentials, login)
     key, took = JobKey(alias, order.module, job_id), f"This took {_spent(sender)}."
     # Said here too, where it can't be lost by a pipe that broke or a disk that is full.
@@ -91,7 +89,7 @@ def _order(options: Namespace) -> tuple[str, Order]:
         ConfigurationError: a word or a flag is of no use.
     """
     *account, module = options.module.split("/")
-    if len(account) > 1:
+    if len(account) > 1 or "" in account:
         raise refused(options.module, "expected ACCOUNT/MODULE, or MODULE where there is one account")
     if not re.fullmatch(MODULE_PATTERN, module):
         raise refused(options.module, f'"{module}" is not {MODULE}{module_advice(module)}')
@@ -126,14 +124,12 @@ def _value(text: str) -> tuple[str, object]:
 
 def _json(field: str, text: str) -> object:
     try:
-        return json.loads(text, parse_constant=_no_json)
+        value: object = json.loads(text)
+        json.dumps(value, allow_nan=False)
     except ValueError as error:
         said = f'{field}: "{text}" is no JSON, such as 250, true, null or ["a", "b"]; a text: {field}={text}'
         raise refused("--set", said) from error
-
-
-def _no_json(word: str) -> NoReturn:
-    raise ValueError(word)
+    return value
 
 
 def _login(options: Namespace, alias: str, account: AccountSettings, module: str) -> str:

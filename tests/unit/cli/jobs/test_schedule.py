@@ -179,6 +179,7 @@ V, S = f"--view={VIEW}", "--set=Lead_Status=Contacted"
     ("words", "said"),
     [
         pytest.param(("a/b/Leads", V, S), "a/b/Leads: expected ACCOUNT/MODULE, or MODULE where there is ", id="three"),
+        pytest.param(("/Leads", V, S), "/Leads: expected ACCOUNT/MODULE, or MODULE where there is ", id="nobody"),
         pytest.param(("acme/Price Books", V, S), 'acme/Price Books: "Price Books" is not a module', id="module"),
         pytest.param(("acne/Leads", V, S), "acne: did you mean the account acme?", id="account"),
         pytest.param(("Leads", S), "--view: expected the id of a custom view, digits only", id="no-view"),
@@ -205,6 +206,7 @@ V, S = f"--view={VIEW}", "--set=Lead_Status=Contacted"
             '--set: Rating: "Hot" is no JSON, such as 250, true, null or ["a", "b"]; a text: Rating=Hot',
             id="no-json",
         ),
+        pytest.param(("Leads", V, "--set=Rating:=1e999"), '--set: Rating: "1e999" is no JSON, such as', id="endless"),
         pytest.param(("Leads", V, "--set=Rating:=NaN"), '--set: Rating: "NaN" is no JSON, such as 250, ', id="nan"),
         pytest.param(("Leads", V, "--set=A=1", "--set=A=2"), "--set: each field once", id="twice"),
         pytest.param(("Leads", V, "--set=A=1", "--set=B=2"), "--set: expected one field, as in --set Field", id="two"),
