@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from played import PlayedExporter
@@ -254,6 +255,35 @@ def test_token_is_needed(alone: Schedule, monkeypatch: pytest.MonkeyPatch) -> No
     assert status == 2
     assert err.startswith(f"It takes a refresh token that may change records. To get one: {LOGIN}\n")
     assert "  --refresh-token-file: is needed where no terminal is there to ask\n" in err
+
+
+def test_token_is_got_where_the_account_is(alone: Schedule, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line that gets one can be typed as it stands: data centre, client and files are the account's."""
+    for name in ("ACCOUNT", "ACCOUNTS_URL", "API_URL", "CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN"):
+        monkeypatch.delenv(f"ZOHO_{name}")
+    Path("secret").write_text("hunter2hunter2")
+    Path("zoho.yaml").write_text(
+        "accounts: {acme: {data_center: eu, client_id: 1000.A, client_secret_file: secret, "
+        "refresh_token_file: token_to_change}}"
+    )
+    status, _, err = alone(*ASKED, "--yes", "--config.file=zoho.yaml")
+    assert status == 2
+    assert err.splitlines()[1].endswith(
+        "To get another: zoho-mass-update-exporter login --for=schedule --account=acme --client-id=1000.A "
+        "--client-secret-file=secret --data-center=eu --modules=Leads --config.file=zoho.yaml"
+    )
+
+
+def test_ctrl_c_before_anything_is_sent(alone: Schedule, requests_mock: Mocker) -> None:
+    """While the access token is waited for nothing can have changed, and that is said."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    requests_mock.post("https://zoho.test/oauth/v2/token", text=interrupt)
+    status, out, err = alone(*ASKED, "--yes")
+    assert (status, out) == (130, "")
+    assert err.endswith("\nIt is not scheduled: it was not sent yet.\nThis took 0 API credits and 0 access tokens.\n")
 
 
 def test_token_that_others_may_read_is_told(schedule: Schedule) -> None:
