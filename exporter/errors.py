@@ -12,6 +12,7 @@ ExporterError
     ├── ThrottledError      Zoho asks the whole account to pause: wait `retry_after_seconds` or a back-off
     │   └── OutOfCreditsError   the day's credits are gone: they come back over hours
     ├── RefusedError        a person must act: scope, permission, module, unknown job
+    ├── UncertainError      a change may have been carried out: look at Zoho before it is asked for again
     ├── DeadTokenError      the access token is dead: refresh once, retry once
     └── TokenRefusedError   no access token can be had: nothing of this account can be polled
 """
@@ -99,6 +100,10 @@ class OutOfCreditsError(ThrottledError):
 
 class RefusedError(PollError):
     """A refusal that lasts until a person acts."""
+
+
+class UncertainError(PollError):
+    """A change was asked for, and no answer tells whether it was carried out."""
 
 
 class DeadTokenError(PollError):

@@ -13,6 +13,8 @@ SCOPE_MODULES = frozenset(
 
 Source: Zoho CRM v2.1, Get Mass Update Status, Possible module names; v8, Scopes.
 """
+READ, UPDATE, ALL = "READ", "UPDATE", "ALL"
+"""The rights that a scope may end in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,14 @@ class Kind:
     status: str
     counts: Mapping[str, str]
 
-    def scope_for(self, module: str) -> str:
-        """Give the scope that lets a token read this kind's jobs of one module."""
+    def scope_for(self, module: str, right: str = READ) -> str:
+        """Give the scope that lets a token read this kind's jobs of one module, or schedule them."""
         name = module.replace("_", "").lower()
-        return f"{self.scope}.{name if name in SCOPE_MODULES else 'custom'}.READ"
+        return f"{self.scope}.{name if name in SCOPE_MODULES else 'custom'}.{right}"
+
+    def scopes_for(self, module: str, right: str) -> tuple[str, ...]:
+        """Give every scope that lets a token do so, those for all modules among them; any one does."""
+        return tuple(scope for each in (right, ALL) for scope in (f"{self.scope}.{each}", self.scope_for(module, each)))
 
 
 MASS_UPDATE = Kind(

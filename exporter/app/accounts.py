@@ -96,13 +96,7 @@ class Accounts:
 
     def _setup(self, settings: Settings, context: SSLContext, alias: str, account: AccountSettings) -> AccountSetup:
         reached = endpoints(account)
-        options = TransportOptions(
-            timeout_seconds=settings.poll_timeout,
-            connect_timeout_seconds=settings.connect_timeout,
-            proxies=proxies_by_host(settings, reached),
-            pool_size=account.max_concurrency,
-            user_agent=f"zoho-mass-update-exporter/{__version__}",
-        )
+        options = transport_options(settings, reached, pool_size=account.max_concurrency)
         return AccountSetup(
             Account(alias, account.data_center_name, account.environment, account.api_version, account.max_concurrency),
             reached,
@@ -110,6 +104,17 @@ class Accounts:
             account.credentials,
             CreditLimits(account.daily_credit_budget, account.credit_reserve),
         )
+
+
+def transport_options(settings: Settings, *reached: Endpoints, pool_size: int) -> TransportOptions:
+    """Say how the hosts of some accounts are reached."""
+    return TransportOptions(
+        timeout_seconds=settings.poll_timeout,
+        connect_timeout_seconds=settings.connect_timeout,
+        proxies={host: proxy for each in reached for host, proxy in proxies_by_host(settings, each).items()},
+        pool_size=pool_size,
+        user_agent=f"zoho-mass-update-exporter/{__version__}",
+    )
 
 
 def proxies_by_host(settings: Settings, endpoints: Endpoints) -> dict[str, str]:

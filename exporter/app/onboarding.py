@@ -1,11 +1,10 @@
 """What asks Zoho's accounts servers before there is an account, or after: the settings say how they are reached."""
 
-from exporter import __version__
-from exporter.app.accounts import endpoints, proxies_by_host
+from exporter.app.accounts import endpoints, transport_options
 from exporter.model import DataCenter, Environment
 from exporter.redactor import Redactor
 from exporter.settings import Settings
-from exporter.zoho import Onboarding, Transport, TransportOptions, endpoints_of, tls_context
+from exporter.zoho import Onboarding, Transport, endpoints_of, tls_context
 
 
 def onboarding(settings: Settings, redactor: Redactor) -> Onboarding:
@@ -16,11 +15,5 @@ def onboarding(settings: Settings, redactor: Redactor) -> Onboarding:
     """
     known = (endpoints_of(data_center, Environment.PRODUCTION) for data_center in DataCenter)
     reached = (*known, *map(endpoints, settings.accounts.values()))
-    options = TransportOptions(
-        timeout_seconds=settings.poll_timeout,
-        connect_timeout_seconds=settings.connect_timeout,
-        proxies={host: proxy for each in reached for host, proxy in proxies_by_host(settings, each).items()},
-        pool_size=len(DataCenter),
-        user_agent=f"zoho-mass-update-exporter/{__version__}",
-    )
+    options = transport_options(settings, *reached, pool_size=len(DataCenter))
     return Onboarding(Transport(options, tls_context(settings.ca_bundle), redactor))

@@ -10,6 +10,7 @@ _RUN_FLAGS = (
     *("web.config_file", "web.max_requests", "state.path", *_LOG),
 )
 _EXPORTER = ("exporter.url", "exporter.token_file", "exporter.user", "exporter.password_file")
+_DESCRIBED = ("job_name", "group", "label")
 _RUN_DEFAULTS = {"state.path": "below STATE_DIRECTORY, /var/lib or ~/.local/state"}
 
 COMMANDS = (
@@ -53,7 +54,16 @@ COMMANDS = (
         "settings file. What the flags leave out is asked for at the terminal.",
         "exporter.cli.account.login",
         (
-            *("account", "device", "self_client", "client_id", "client_secret_file", "grant_code_file", "data_center"),
+            *(
+                "for",
+                "account",
+                "device",
+                "self_client",
+                "client_id",
+                "client_secret_file",
+                "grant_code_file",
+                "data_center",
+            ),
             *("modules", "accounts_url", "api_url", "config_file", "output", "force"),
         ),
         defaults={
@@ -67,8 +77,11 @@ COMMANDS = (
         "give an account's refresh token back to Zoho",
         "Revoke the refresh token of an account of the configuration, and say what to delete.",
         "exporter.cli.account.logout",
-        ("account", "config_file", "yes"),
-        defaults={"account": "may be left out where there is one"},
+        ("account", "config_file", "refresh_token_file", "yes"),
+        defaults={
+            "account": "may be left out where there is one",
+            "refresh_token_file": "another refresh token to revoke, instead of the account's",
+        },
     ),
     Command(
         "plan",
@@ -119,7 +132,7 @@ COMMANDS = (
         "have the exporter track a job",
         "Have the running exporter track jobs, from its next scrape on. Sent again it does no harm.",
         "exporter.cli.jobs.track",
-        ("job_name", "group", "label", *_EXPORTER),
+        (*_DESCRIBED, *_EXPORTER),
         words=("named_jobs",),
     ),
     Command(
@@ -138,6 +151,25 @@ COMMANDS = (
         "exporter.cli.jobs.ack",
         ("undo", *_EXPORTER),
         words=("named_jobs",),
+    ),
+    Command(
+        "schedule",
+        "change the records of a view, and watch it",
+        "Send Zoho a mass update of all records that a custom view shows, have the running exporter track the job, and "
+        "follow it. It takes a refresh token of its own, which may change records and which no server has. Exit "
+        "status: 0 scheduled, 1 not scheduled, 2 wrong arguments, 5 nobody knows; with --watch as of status, and 7 "
+        "for a job that is scheduled and was not seen to its end.",
+        "exporter.cli.jobs.schedule",
+        (
+            *("view", "set", "refresh_token_file", "yes", "watch", "timeout", "json", *_DESCRIBED, *_EXPORTER),
+            "config_file",
+        ),
+        words=("module",),
+        defaults={
+            "json": "what was sent, and the job's id, as JSON",
+            "refresh_token_file": "a refresh token that may change records, of login --for=schedule; - is standard "
+            "input (default: ZOHO_SCHEDULE_REFRESH_TOKEN_FILE)",
+        },
     ),
     Command(
         "history",

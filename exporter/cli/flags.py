@@ -101,7 +101,7 @@ FLAGS = {
     "watch": Flag(True, "go on showing what is new; Ctrl-C ends it"),
     "timeout": Flag("DURATION", "watch no longer than this, such as 30m or 1h30m"),
     "direct": Flag(True, "ask Zoho rather than the running exporter"),
-    "json": Flag(True, "write it as the exporter's API does; with --watch a line for each change"),
+    "json": Flag(True, "write {}; with --watch a line for each change", "it as the exporter's API does"),
     "jobs_format": Flag(
         ("table", "json", "csv"), "for people, or for programs (default {})", "table", typed_name="format"
     ),
@@ -114,5 +114,20 @@ FLAGS = {
     "job_name": Flag("NAME", "name to show for the job", typed_name="name"),
     "group": Flag("GROUP", "campaign of several jobs that it belongs to"),
     "label": Flag("NAME=VALUE", "label that the setting job_labels allows; may be repeated", is_repeatable=True),
+    "for": Flag(
+        ("watch", "schedule"),
+        "what the token may do: read how mass updates are, or change records, for the command schedule alone "
+        "(default {})",
+        "watch",
+    ),
+    "refresh_token_file": Flag("FILE", "file with {}"),
+    "module": Flag("MODULE", "ACCOUNT/MODULE, or MODULE where there is one account"),
+    "view": Flag("ID", "the custom view whose records are changed: its id stands in its address in a browser"),
+    "set": Flag(
+        "FIELD=TEXT",
+        'a field\'s API name and its new value; FIELD:=JSON where that is no text: 250, true, null, ["a", "b"]; '
+        "of Deals up to three",
+        is_repeatable=True,
+    ),
     "undo": Flag(True, "take that back"),
 }

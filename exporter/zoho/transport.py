@@ -165,6 +165,19 @@ class Transport:
         request = requests.Request("POST", url, self._headers, data=dict(fields))
         return self._send(request, self._call(deadline, is_fresh=True))
 
+    def post_json(
+        self, url: str, content: Mapping[str, object], headers: Mapping[str, str], *, deadline: float
+    ) -> Answer:
+        """Post JSON once, on a connection of its own: where no answer came, nobody knows whether it was carried out.
+
+        Raises:
+            UnsentError: nothing was sent.
+            PassingError: as `get`.
+        """
+        self._redactor.know(headers.get("Authorization", "").rpartition(" ")[2])
+        request = requests.Request("POST", url, {**self._headers, **headers}, json=dict(content))
+        return self._send(request, self._call(deadline, is_fresh=True)).open()
+
     def rest(self) -> None:
         """Close idle connections, and those in flight once they have their answer: a refresh is over."""
         self._session.close()

@@ -118,10 +118,10 @@ def decode_report(answer: Answer, module: str) -> JobReport:
         PollError: whatever else the answer means; the class says what a caller can do.
     """
     document = parse_object(answer.body)
-    element = _first_element(document)
+    element = first_element(document)
     if answer.status == HTTPStatus.OK and isinstance(element.get(MASS_UPDATE.status), str):
         return _report(element)
-    raise _error(answer, element if _code_of(element) and not _code_of(document) else document, module)
+    raise _error(answer, element if code_of(element) and not code_of(document) else document, module)
 
 
 def parse_object(body: bytes) -> Mapping[str, object]:
@@ -159,7 +159,8 @@ def _load(body: bytes) -> object:
     return document
 
 
-def _first_element(document: Mapping[str, object]) -> Mapping[str, object]:
+def first_element(document: Mapping[str, object]) -> Mapping[str, object]:
+    """Give the first object in an answer's `data`; an empty one where there is none."""
     match document.get("data"):
         case [dict() as element, *_] | (dict() as element):
             return element
@@ -167,7 +168,7 @@ def _first_element(document: Mapping[str, object]) -> Mapping[str, object]:
             return {}
 
 
-def _code_of(candidate: Mapping[str, object]) -> str:
+def code_of(candidate: Mapping[str, object]) -> str:
     """Read an error object's code; the oldest shape has a number there and the word under `error`."""
     for key in ("code", "error"):
         word = candidate.get(key)
@@ -176,7 +177,8 @@ def _code_of(candidate: Mapping[str, object]) -> str:
     return ""
 
 
-def _message(error: Mapping[str, object]) -> str:
+def message_of(error: Mapping[str, object]) -> str:
+    """Read an error object's message."""
     said = error.get("message", error.get("error_info"))
     return said if isinstance(said, str) else ""
 
@@ -188,7 +190,7 @@ def _is_about_job_id(error: Mapping[str, object], message: str) -> bool:
 
 
 def _error(answer: Answer, error: Mapping[str, object], module: str) -> PollError:
-    code, message = _code_of(error), _message(error)
+    code, message = code_of(error), message_of(error)
     row = _row(answer, error, code, message)
     kind = row.raises
     if kind is ThrottledError and any(word in message.casefold() for word in _DAILY_WORDS):

@@ -66,6 +66,7 @@ def test_the_tree_is_the_known_one() -> None:
         "ThrottledError": "PollError",
         "OutOfCreditsError": "ThrottledError",
         "RefusedError": "PollError",
+        "UncertainError": "PollError",
         "DeadTokenError": "PollError",
         "TokenRefusedError": "PollError",
     }

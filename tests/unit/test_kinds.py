@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.kinds import MASS_UPDATE
+from exporter.kinds import MASS_UPDATE, UPDATE
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,16 @@ from exporter.kinds import MASS_UPDATE
 def test_a_scope_is_spelt_as_zoho_spells_it(module: str, scope: str) -> None:
     """In lower case without underscores; all custom modules share one."""
     assert MASS_UPDATE.scope_for(module) == scope
+
+
+def test_several_scopes_allow_the_same() -> None:
+    """For all modules or for one, with one right or with all."""
+    assert MASS_UPDATE.scopes_for("Price_Books", UPDATE) == (
+        "ZohoCRM.mass_update.UPDATE",
+        "ZohoCRM.mass_update.pricebooks.UPDATE",
+        "ZohoCRM.mass_update.ALL",
+        "ZohoCRM.mass_update.pricebooks.ALL",
+    )
 
 
 def test_a_mass_update_is_zohos_page() -> None:

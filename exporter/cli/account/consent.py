@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from exporter.cli.account.questions import Wanted, scope_of
+from exporter.cli.account.questions import Wanted
 from exporter.cli.output import say
 from exporter.errors import RefusedError
 from exporter.model import DataCenter, Environment
@@ -77,7 +77,7 @@ def _begun(wanted: Wanted, onboarding: Onboarding) -> tuple[Device, str]:
     refusal: RefusedError | None = None
     for url in (asked, *(() if wanted.urls else _others(asked))):
         try:
-            device = onboarding.begin(url, wanted.client.client_id, scope_of(wanted.modules))
+            device = onboarding.begin(url, wanted.client.client_id, wanted.scope)
         except RefusedError as error:
             if error.code != INVALID_CLIENT:
                 raise

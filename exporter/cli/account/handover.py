@@ -13,6 +13,7 @@ import yaml
 from exporter import DOCS_URL
 from exporter.errors import Problem
 from exporter.files import refused
+from exporter.kinds import READ
 from exporter.settings import read_sources
 
 SECRETS = "secrets"
@@ -38,6 +39,8 @@ class Places:
 
     config_file: Path
     alias: str
+    right: str = READ
+    """What the refresh token allows: one that may change records is no server's, and stands by itself."""
 
     @property
     def client_secret(self) -> Path:
@@ -47,7 +50,13 @@ class Places:
     @property
     def refresh_token(self) -> Path:
         """The refresh token's file."""
-        return self._directory / f"{self.alias}_refresh_token"
+        use = "" if self.right == READ else "_schedule"
+        return self._directory / f"{self.alias}{use}_refresh_token"
+
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """The secret files that a login writes."""
+        return (self.client_secret, self.refresh_token) if self.right == READ else (self.refresh_token,)
 
     @property
     def _directory(self) -> Path:
@@ -68,13 +77,14 @@ class Places:
             raise refused(self._directory, "may not be written to by this user")
 
     def write_secrets(self, account: NewAccount) -> None:
-        """Write both secrets, for this user alone.
+        """Write the secrets, for this user alone.
 
         Raises:
             ConfigurationError: the disk does not take them.
         """
-        _write_secret(self.client_secret, account.client_secret)
-        _write_secret(self.refresh_token, account.refresh_token)
+        secrets = {self.client_secret: account.client_secret, self.refresh_token: account.refresh_token}
+        for path in self.written:
+            _write_secret(path, secrets[path])
 
 
 def settings_file(account: NewAccount, places: Places) -> str:

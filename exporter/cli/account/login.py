@@ -11,12 +11,13 @@ from exporter.app import Direct, onboarding
 from exporter.cli.account.asking import Asker
 from exporter.cli.account.consent import let_in
 from exporter.cli.account.handover import OUTPUTS, NewAccount, Places, account_block, ruling, settings_file
-from exporter.cli.account.questions import Wanted, alias_of, gather, is_for_device, lacking_scopes, scope_of
+from exporter.cli.account.questions import Wanted, alias_of, gather, is_for_device, lacking_scopes, right_of
 from exporter.cli.command import PROGRAM
 from exporter.cli.given import counted
 from exporter.cli.output import say
 from exporter.errors import UNKNOWN_JOB, ConfigurationError, PollError, Problem
 from exporter.files import refused
+from exporter.kinds import READ
 from exporter.model import DataCenter, Environment, JobKey
 from exporter.redactor import Redactor
 from exporter.settings import Settings, load_settings, read_sources
@@ -47,8 +48,10 @@ def execute(options: Namespace) -> int:
 def _login(options: Namespace, asker: Asker) -> int:
     config_file = Path(options.config_file or _DEFAULT_FILE)
     is_device, alias = is_for_device(options, asker), alias_of(options, asker)
-    output = OUTPUTS.get(options.output or "")
-    places = None if output else Places(config_file, alias)
+    output, right = OUTPUTS.get(options.output or ""), right_of(options)
+    if output and right != READ:
+        raise refused("--output", "does not go together with --for=schedule: no server is to have that token")
+    places = None if output else Places(config_file, alias, right)
     if places and not _may_write(places, asker, is_forced=bool(options.force)):
         return 1
     wanted = gather(options, asker, alias, is_device=is_device)
@@ -65,6 +68,9 @@ def _login(options: Namespace, asker: Asker) -> int:
         *_found(wanted, account),
         *(_written(account, places) if places else ()),
     )
+    if places and right != READ:
+        _print(shown, *_how_to_schedule(wanted, places))
+        return 0
     settings = _settings(wanted, config_file, account.settings, account.refresh_token)
     status = _try_out(shown, settings, JobKey(alias, (*wanted.modules, "Leads")[0], _NO_JOB), redactor)
     if places:
@@ -79,7 +85,7 @@ def _may_write(places: Places, asker: Asker, *, is_forced: bool) -> bool:
         ConfigurationError: they can't be written, or are there and nobody is there to ask.
     """
     places.prepare()
-    there = [file for file in (places.refresh_token, places.client_secret) if file.exists()]
+    there = [file for file in reversed(places.written) if file.exists()]
     if not there or is_forced:
         return True
     if not asker.is_person:
@@ -87,9 +93,13 @@ def _may_write(places: Places, asker: Asker, *, is_forced: bool) -> bool:
         raise refused(there[0], text)
     say(
         f"{there[0]} is there already, of an earlier login. {_LIMIT}",
-        f"'{PROGRAM} logout --config.file={places.config_file}' gives it back.",
+        f"'{PROGRAM} logout --config.file={places.config_file}{_named(places)}' gives it back.",
     )
     return asker.confirms("Make another refresh token, and overwrite the secret files?")
+
+
+def _named(places: Places) -> str:
+    return "" if places.right == READ else f" --refresh-token-file={places.refresh_token}"
 
 
 def _settings(wanted: Wanted, config_file: Path, account: Mapping[str, str], refresh_token: str) -> Settings:
@@ -127,7 +137,7 @@ def _account(wanted: Wanted, grant: Grant, accounts_url: str) -> NewAccount:
 
 
 def _found(wanted: Wanted, account: NewAccount) -> Iterator[str]:
-    settings, scope = account.settings, scope_of(wanted.modules)
+    settings, scope = account.settings, wanted.scope
     yield f"  data centre  {settings.get('data_center') or 'custom, ' + settings['accounts_url']}"
     environment = settings.get("environment", Environment.PRODUCTION)
     yield f"  API          {account.api_domain or 'not said'} ({environment})"
@@ -139,7 +149,9 @@ def _found(wanted: Wanted, account: NewAccount) -> Iterator[str]:
 def _written(account: NewAccount, places: Places) -> Iterator[str]:
     """Write the files, and say which."""
     places.write_secrets(account)
-    yield f"Written, for you alone to read: {places.client_secret}, {places.refresh_token}"
+    yield f"Written, for you alone to read: {', '.join(map(str, places.written))}"
+    if places.right != READ:
+        return
     try:
         with places.config_file.open("x", encoding="utf-8") as file:
             file.write(settings_file(account, places))
@@ -148,6 +160,12 @@ def _written(account: NewAccount, places: Places) -> Iterator[str]:
         yield account_block(account, places)
     else:
         yield f"Written: {places.config_file}"
+
+
+def _how_to_schedule(wanted: Wanted, places: Places) -> Iterator[str]:
+    yield "It can't be tried without changing records, so it was not. To use it:"
+    where = f"{wanted.alias}/{(*wanted.modules, 'Leads')[0]} --view=VIEW_ID --set=FIELD=VALUE"
+    yield f"  {PROGRAM} schedule {where} --config.file={places.config_file} --refresh-token-file={places.refresh_token}"
 
 
 def _try_out(shown: TextIO, settings: Settings, key: JobKey, redactor: Redactor) -> int:

@@ -3,6 +3,7 @@
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
+from pathlib import Path
 
 from exporter.app import onboarding
 from exporter.app.accounts import endpoints
@@ -10,7 +11,7 @@ from exporter.cli.account.asking import Asker
 from exporter.cli.given import sources_of
 from exporter.cli.output import say
 from exporter.errors import PollError
-from exporter.files import refused
+from exporter.files import read_secret_file, refused
 from exporter.forms import nearest
 from exporter.redactor import Redactor
 from exporter.settings import Settings, Sources
@@ -22,20 +23,23 @@ def execute(options: Namespace) -> int:
     settings = sources.settings()
     alias = _alias(settings, options.account)
     account = settings.accounts[alias]
-    question = f"Revoke the refresh token of {alias} (client {account.client_id})? Whatever uses it stops, for good."
+    other = options.refresh_token_file
+    which = f"refresh token of {alias}" if other is None else f"refresh token in {other}"
+    question = f"Revoke the {which} (client {account.client_id})? Whatever uses it stops, for good."
     if not options.yes and not asker.is_person:
         raise refused("--yes", "is needed where no terminal is there to ask")
     try:
         if not options.yes and not asker.confirms(question):
             return 1
-        token = account.credentials().refresh_token
+        token = account.credentials().refresh_token if other is None else read_secret_file(Path(other))
         onboarding(settings, Redactor()).revoke(endpoints(account).accounts_url, token)
     except PollError as error:
         say(str(error), f"What to do: {error.advice}")
         return 1
     except EOFError:
         return 1
-    sys.stdout.write("\n".join([f"Zoho has revoked the refresh token of {alias}.", *_left(sources, alias)]) + "\n")
+    left = _left(sources, alias) if other is None else [f"Delete {other}"]
+    sys.stdout.write("\n".join([f"Zoho has revoked the {which}.", *left]) + "\n")
     return 0
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 from argparse import Namespace
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -12,7 +12,7 @@ from exporter.cli.output import say
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import refused
 from exporter.forms import CLIENT_ID, CLIENT_SECRET, MODULE, data_center_meant, doubtful, misplaced, module_advice
-from exporter.kinds import MASS_UPDATE
+from exporter.kinds import ALL, MASS_UPDATE, READ, UPDATE
 from exporter.model import MODULE_PATTERN, DataCenter, Environment
 from exporter.zoho import Client, Endpoints, endpoints_of
 
@@ -25,6 +25,8 @@ _KINDS = (
 )
 _DEVICE, _SELF_CLIENT = "1", "2"
 _ALL = "all"
+_SCHEDULE = "schedule"
+_USES = {READ: "watch", UPDATE: "update"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,13 @@ class Wanted:
     place: DataCenter | None = None
     urls: Endpoints | None = None
     code: str = field(default="", repr=False)
+    right: str = READ
+    """What the token is to be allowed."""
+
+    @property
+    def scope(self) -> str:
+        """The scope to ask for."""
+        return scope_of(self.modules, self.right)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -49,22 +58,28 @@ class Wanted:
         return {**where, "client_id": self.client.client_id}
 
 
-def scope_of(modules: Collection[str]) -> str:
-    """Give the scope that lets a token read the mass updates of some modules; of all where none is named."""
-    scopes = sorted({MASS_UPDATE.scope_for(module) for module in modules}) or [f"{MASS_UPDATE.scope}.READ"]
+def right_of(options: Namespace) -> str:
+    """Give what the token is to be allowed: to read, but for the command that changes records."""
+    return UPDATE if vars(options)["for"] == _SCHEDULE else READ
+
+
+def scope_of(modules: Collection[str], right: str = READ) -> str:
+    """Give the scope that allows a token mass updates of some modules; of all where none is named."""
+    scopes = sorted({MASS_UPDATE.scope_for(module, right) for module in modules}) or [f"{MASS_UPDATE.scope}.{right}"]
     return ",".join(scopes)
 
 
 def lacking_scopes(granted: str, wanted: str) -> list[str]:
     """Give the wanted scopes that a token does not have; one for all modules covers each."""
     words = {word.casefold() for word in granted.replace(",", " ").split()}
-    covering = {f"{MASS_UPDATE.scope}.{right}".casefold() for right in ("READ", "ALL")}
-    of_module = (scope for scope in wanted.split(",") if scope.casefold() not in words)
-    return (
-        []
-        if words & covering
-        else [scope for scope in of_module if scope.replace(".READ", ".ALL").casefold() not in words]
-    )
+    return [scope for scope in wanted.split(",") if not words & set(_covering(scope.casefold()))]
+
+
+def _covering(scope: str) -> Iterator[str]:
+    """Give every scope that allows what one does: for all modules, or with all rights."""
+    right = scope.rpartition(".")[2]
+    for start in (scope.removesuffix(f".{right}"), MASS_UPDATE.scope.casefold()):
+        yield from (f"{start}.{right}", f"{start}.{ALL.casefold()}")
 
 
 def is_for_device(options: Namespace, asker: Asker) -> bool:
@@ -103,16 +118,17 @@ def gather(options: Namespace, asker: Asker, alias: str, *, is_device: bool) -> 
     """
     urls = _custom_urls(options)
     place = _place(options, asker, is_asked=not (is_device or urls))
-    modules = _modules(options, asker)
+    right = right_of(options)
+    modules = _modules(options, asker, _USES[right])
     odd_id, odd_secret = partial(misplaced, CLIENT_ID), partial(misplaced, CLIENT_SECRET)
     client_id = asker.text("--client-id", options.client_id, "Client ID: ", lambda text: _odd_id(text) or odd_id(text))
     if client_id and (hint := doubtful(CLIENT_ID, client_id)):
         say(f"  The client ID {hint}")
     question = "Client secret, not shown: "
     secret = asker.secret("--client-secret-file", options.client_secret_file, question, odd_secret)
-    code = "" if is_device else _code(options, asker, place, scope_of(modules))
+    code = "" if is_device else _code(options, asker, place, scope_of(modules, right))
     asker.refuse_lacking()
-    return Wanted(alias, Client(client_id, secret), modules, place, urls, code)
+    return Wanted(alias, Client(client_id, secret), modules, place, urls, code, right)
 
 
 def _place(options: Namespace, asker: Asker, *, is_asked: bool) -> DataCenter | None:
@@ -134,8 +150,8 @@ def _custom_urls(options: Namespace) -> Endpoints | None:
     return Endpoints(accounts_url.rstrip("/"), api_url.rstrip("/")) if accounts_url and api_url else None
 
 
-def _modules(options: Namespace, asker: Asker) -> tuple[str, ...]:
-    question = "Modules to watch, by API name, with commas [all]: "
+def _modules(options: Namespace, asker: Asker, use: str) -> tuple[str, ...]:
+    question = f"Modules to {use}, by API name, with commas [all]: "
     text = asker.text("--modules", options.modules, question, _odd_modules, default=_ALL)
     return tuple(dict.fromkeys(name for name in _names(text) if name.lower() != _ALL))
 

@@ -166,23 +166,33 @@ def answering(options: Namespace, key: JobKey) -> tuple[Answerer, TrackedJob]:
             if getattr(options, "exporter.url") or os.environ.get(URL_VARIABLE):
                 raise
             why = f", as {error}"
-    directly = _directly(options, key, why)
+    directly = by_zoho(options, key, why)
     return directly, directly.look()
 
 
-def _directly(options: Namespace, key: JobKey, why: str) -> Directly:
+def by_zoho(options: Namespace, key: JobKey, why: str) -> Directly:
+    """Give Zoho's own answers; `why` it is asked.
+
+    Raises:
+        ConfigurationError: the settings are wrong, or do not have the account.
+    """
     from exporter.app import Direct  # noqa: PLC0415 - where an exporter answers, none of it is needed
     from exporter.cli.given import settings_of, start_logging  # noqa: PLC0415
 
     settings = settings_of(options)
-    alias = _account(key.account, settings.accounts)
+    alias = account_named(key.account, settings.accounts)
     named = JobKey(alias, key.module, key.job_id)
     return Directly(
         Direct(settings, alias, start_logging(settings, "error")), named, why, is_polling=options.watch is not None
     )
 
 
-def _account(named: str, accounts: Mapping[str, object]) -> str:
+def account_named(named: str, accounts: Mapping[str, object]) -> str:
+    """Give the account that is named, or the only one where none is.
+
+    Raises:
+        ConfigurationError: there is none of that name, or a choice.
+    """
     from exporter.files import refused  # noqa: PLC0415
     from exporter.forms import nearest  # noqa: PLC0415
 

@@ -28,15 +28,25 @@ Show = Callable[[TrackedJob], object]
 
 def execute(options: Namespace) -> int:
     """Ask, show the answer, and go on for as long as is wanted."""
-    key, seconds = read_key(options.job), _timeout(options)
+    key, seconds = read_key(options.job), timeout_seconds(options)
     answerer, job = answering(options, key)
+    return show(options, answerer, job, seconds)
+
+
+def show(options: Namespace, answerer: Answerer, job: TrackedJob, seconds: float) -> int:
+    """Show a first look, and go on for as long as is wanted; `options` are those of this command."""
     say(answerer.opening())
     status = _watched(options, answerer, job, seconds) if options.watch else _shown_once(options, answerer, job)
     say(*answerer.bill())
     return status
 
 
-def _timeout(options: Namespace) -> float:
+def timeout_seconds(options: Namespace) -> float:
+    """Give how long to watch.
+
+    Raises:
+        ConfigurationError: the flag says nothing of use.
+    """
     if options.timeout is None:
         return math.inf
     from exporter.settings import parse_duration  # noqa: PLC0415 - it loads the settings

@@ -13,12 +13,27 @@ from exporter.model import JobKey
 
 def execute(options: Namespace) -> int:
     """Register each job."""
-    described = {"name": options.job_name, "group": options.group, "labels": _labels(options.label or ())}
-    return do_each(options, partial(_track, {name: value for name, value in described.items() if value}))
+    return do_each(options, partial(track, described(options)))
 
 
-def _track(described: dict[str, object], client: ExporterClient, key: JobKey) -> str:
-    body = {"account": key.account, "module": key.module, "job_id": key.job_id, **described}
+def described(options: Namespace) -> dict[str, object]:
+    """Give what the flags say of a job.
+
+    Raises:
+        ConfigurationError: a label is none.
+    """
+    said = {"name": options.job_name, "group": options.group, "labels": _labels(options.label or ())}
+    return {name: value for name, value in said.items() if value}
+
+
+def track(said: dict[str, object], client: ExporterClient, key: JobKey) -> str:
+    """Register a job, and say so.
+
+    Raises:
+        NoExporterError: nobody answers there.
+        ExporterRefusedError: the exporter does not take it.
+    """
+    body = {"account": key.account, "module": key.module, "job_id": key.job_id, **said}
     known = job_of(client.track(body)).spec.key
     return f"{known} is tracked. To follow it: {PROGRAM} status {known} --watch"
 

@@ -35,6 +35,8 @@ _MEANT = {
     **dict.fromkeys(("ZOHO_DC", "ZOHO_REGION", "ZOHO_DOMAIN"), "ZOHO_DATA_CENTER"),
 }
 """What somebody means by variables that other programs have, or that no spelling is near to."""
+_OF_COMMANDS = frozenset({"ZOHO_EXPORTER_URL", "ZOHO_EXPORTER_TOKEN_FILE", "ZOHO_SCHEDULE_REFRESH_TOKEN_FILE"})
+"""What commands read by themselves: no settings, and no slips of one."""
 _SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(?:_\w+)?$|_PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_\w+)?$")
 _OF_ACCOUNTS = f"{PREFIX}ACCOUNTS__"
 _NO_ALIAS = (
@@ -96,7 +98,7 @@ class Variables:
         for name in islice((name for name in foreign if name not in _KNOWN), _MOST_FOREIGN):
             # Platforms inject variables of their own (ZOHO_EXPORTER_PORT_10042_TCP): only a near miss is worth a word.
             place = Place(lines[name].place, entry=quote(name)) if lines else Place(quote(name)[1:-1])
-            if near := "" if _is_service_link(name, environ[name]) else _near(name.upper()):
+            if near := "" if _is_foreign(name, environ[name]) else _near(name.upper()):
                 text = f"not a variable of ours and ignored; did you mean {near}?"
                 text = _NO_ALIAS if name.upper().startswith(_OF_ACCOUNTS) else text
                 self.warnings.append(Finding(place, (), text).problem())
@@ -194,9 +196,13 @@ def _may_look(file: Path) -> bool:
     return True
 
 
-def _is_service_link(name: str, text: str) -> bool:
-    """Whether Kubernetes made the variable, or Docker's links did, for a service whose name begins with `zoho`."""
-    return _SERVICE_LINK.search(name) is not None or text.startswith(("tcp://", "udp://", "sctp://"))
+def _is_foreign(name: str, text: str) -> bool:
+    """Whether it is a command's, or Kubernetes or Docker's links made it for a service named `zoho…`."""
+    return (
+        name in _OF_COMMANDS
+        or _SERVICE_LINK.search(name) is not None
+        or text.startswith(("tcp://", "udp://", "sctp://"))
+    )
 
 
 def _near(name: str) -> str:

@@ -39,6 +39,10 @@ _AFTER_AN_ACCOUNT = {
         "    data_centre: eu",
         '7: accounts.acme.data_centre: unknown key; did you mean "data_center"?',
     ),
+    "a token that may change records": (
+        "    schedule_refresh_token_file: x",
+        '7: accounts.acme.schedule_refresh_token_file: unknown key; did you mean "refresh_token_file"?',
+    ),
     "unknown null key": ("    data_centre:", '7: accounts.acme.data_centre: unknown key; did you mean "data_center"?'),
     "unknown web key": (
         "web: {zzz: 1}",

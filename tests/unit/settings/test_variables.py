@@ -29,6 +29,12 @@ def test_misspelt_variable_gives_a_warning(load: _Load, variables: dict[str, str
     assert settings.warnings == (Problem(name, f"not a variable of ours and ignored; did you mean {near}?"),)
 
 
+@pytest.mark.parametrize("name", ["ZOHO_EXPORTER_URL", "ZOHO_EXPORTER_TOKEN_FILE", "ZOHO_SCHEDULE_REFRESH_TOKEN_FILE"])
+def test_variable_of_a_command_is_no_slip_of_a_setting(load: _Load, variables: dict[str, str], name: str) -> None:
+    """What it names is not to become the exporter's refresh token."""
+    assert load(None, variables | {"ZOHO_JOBS": "Leads/1", name: "secrets/token"}).warnings == ()
+
+
 @pytest.mark.parametrize("name", ["ZOHO_EXPORTER_PORT_10042_TCP", "ZOHO_EXPORTER_SERVICE_HOST", "RETENTION", "ZOHO_X"])
 def test_foreign_variable_is_left_alone(load: _Load, variables: dict[str, str], name: str) -> None:
     """Platforms inject variables of their own."""

@@ -49,6 +49,10 @@ class Caller:
         """Post."""
         return self.transport.post_form(url, fields, deadline=self._deadline()).open()
 
+    def post_json(self, url: str, content: dict[str, object], headers: dict[str, str]) -> Answer:
+        """Post JSON."""
+        return self.transport.post_json(url, content, headers, deadline=self._deadline())
+
     def _deadline(self) -> float:
         return self._stopwatch() + self.transport.timeout_seconds
 
@@ -166,6 +170,22 @@ def test_form_fields_go_into_the_body(transport: Caller, requests_mock: Mocker) 
     assert request.url == "https://accounts.zoho.com/oauth/v2/token"
     assert request.text == "client_secret=a%26b%3Dc&grant_type=x"
     assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
+
+
+def hang_up(connection: socket.socket) -> None:
+    """Take a request, and answer nothing."""
+    read_request(connection)
+
+
+def test_json_is_posted_once(transport: Caller, start_server: StartServer) -> None:
+    """A connection that breaks before a byte of the answer came is no reason to ask again, as it is for a GET."""
+    server = start_server(once_then_hang_up, hang_up)
+    transport.get(f"http://{server.address}/", {}, {})
+    transport.transport.rest()
+    with pytest.raises(PassingError) as caught:
+        transport.post_json(f"http://{server.address}/", {"cvid": "7"}, {"Authorization": f"Zoho-oauthtoken {SECRET}"})
+    assert not isinstance(caught.value, UnsentError | StaleConnectionError)
+    assert server.connections == 2
 
 
 def test_the_options_reach_the_request(open_transport: OpenTransport, requests_mock: Mocker) -> None:

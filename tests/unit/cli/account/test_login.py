@@ -387,3 +387,61 @@ def test_nobody_at_the_terminal_is_no_traceback(run: Run) -> None:
     ended = run("login", typed="1\n")
     assert (ended.status, ended.out) == (1, "")
     assert ended.err.endswith("\nNobody answers: nothing was done.\n")
+
+
+TO_CHANGE = {**GRANTED, "scope": "ZohoCRM.mass_update.leads.UPDATE"}
+BY_CODE_TO_CHANGE = (*BY_CODE, "--for=schedule", "--account=acme", "--modules=Leads")
+
+
+def test_a_token_to_change_records_stands_by_itself(run: Run, requests_mock: Mocker) -> None:
+    """Neither the settings file nor the client's secret is written, nothing is tried, and what to type next is told."""
+    requests_mock.post(f"{EU}/oauth/v2/token", json=TO_CHANGE)
+    ended = run(*BY_CODE_TO_CHANGE, piped=PIPED)
+    assert (ended.status, ended.err) == (0, "")
+    assert (
+        ended.out
+        == """\
+Zoho gave a refresh token, one of the 20 that it keeps for each user and client.
+  data centre  eu
+  API          https://www.zohoapis.eu (production)
+  scope        ZohoCRM.mass_update.leads.UPDATE
+Written, for you alone to read: secrets/acme_schedule_refresh_token
+It can't be tried without changing records, so it was not. To use it:
+  zoho-mass-update-exporter schedule acme/Leads --view=VIEW_ID --set=FIELD=VALUE --config.file=zoho.yaml \
+--refresh-token-file=secrets/acme_schedule_refresh_token
+"""
+    )
+    assert [file.name for file in Path("secrets").iterdir()] == ["acme_schedule_refresh_token"]
+    assert not Path("zoho.yaml").exists()
+    again = run(*BY_CODE_TO_CHANGE, typed="\n")
+    assert again.status == 1
+    assert (
+        "'zoho-mass-update-exporter logout --config.file=zoho.yaml "
+        "--refresh-token-file=secrets/acme_schedule_refresh_token' gives it back.\n"
+    ) in again.err
+
+
+def test_a_token_that_may_only_read_is_said_to_lack_the_rest(run: Run, requests_mock: Mocker) -> None:
+    """As for any other."""
+    requests_mock.post(f"{EU}/oauth/v2/token", json=GRANTED)
+    ended = run(*BY_CODE_TO_CHANGE, piped=PIPED)
+    assert "  It lacks ZohoCRM.mass_update.leads.UPDATE: log in again, with a code of this scope\n" in ended.out
+
+
+@pytest.mark.parametrize("output", ["kubernetes", "env", "json"])
+def test_a_token_to_change_records_is_given_to_no_server(run: Run, requests_mock: Mocker, output: str) -> None:
+    """Which is what the other outputs are for."""
+    ended = run(*BY_CODE_TO_CHANGE, f"--output={output}", piped=PIPED)
+    assert (ended.status, ended.out, requests_mock.request_history) == (2, "", [])
+    assert "--output: does not go together with --for=schedule: no server is to have that token" in ended.err
+
+
+def test_a_device_asks_for_the_right_to_change_records(run: Run, requests_mock: Mocker) -> None:
+    """Of the modules that were named, and nothing else."""
+    requests_mock.post(f"{EU}/oauth/v3/device/code", json=BEGUN)
+    requests_mock.post(f"{EU}/oauth/v3/device/token", json=TO_CHANGE)
+    flags = ("--device", "--for=schedule", "--account=acme", f"--client-id={ID}", "--data-center=eu")
+    ended = run("login", *flags, "--modules=Leads,Deals", "--client-secret-file=-", piped=f"{SECRET}\n")
+    assert ended.status == 0
+    asked = "scope=ZohoCRM.mass_update.deals.UPDATE%2CZohoCRM.mass_update.leads.UPDATE"
+    assert asked in requests_mock.request_history[0].text

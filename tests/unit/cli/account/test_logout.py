@@ -68,6 +68,15 @@ def test_a_token_is_revoked(
     assert parse_qs(requests_mock.request_history[0].text) == {"token": [token]}
 
 
+def test_another_token_is_revoked(run: Run, requests_mock: Mocker) -> None:
+    """One of the same client that a file has; the account's own goes on."""
+    requests_mock.post(EU, json={"status": "success"})
+    ended = run(*LOGOUT, "--account=acme", "--refresh-token-file=token", "--yes")
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out == "Zoho has revoked the refresh token in token.\nDelete token\n"
+    assert parse_qs(requests_mock.request_history[0].text) == {"token": ["1000.refresh-4e5f"]}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

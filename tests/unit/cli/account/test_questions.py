@@ -176,3 +176,16 @@ def test_the_scope_follows_from_the_modules(modules: tuple[str, ...], scope: str
 def test_what_a_scope_lacks_is_known(granted: str, lacking: list[str]) -> None:
     """One for all modules, or for all operations, covers each."""
     assert lacking_scopes(granted, "ZohoCRM.mass_update.leads.READ,ZohoCRM.mass_update.deals.READ") == lacking
+
+
+@pytest.mark.parametrize(
+    ("granted", "lacking"),
+    [
+        ("ZohoCRM.mass_update.READ", ["ZohoCRM.mass_update.leads.UPDATE"]),
+        ("ZohoCRM.mass_update.leads.ALL", []),
+        ("ZohoCRM.mass_update.UPDATE", []),
+    ],
+)
+def test_the_right_to_read_is_none_to_change(granted: str, lacking: list[str]) -> None:
+    """A token for the command that changes records is told apart."""
+    assert lacking_scopes(granted, "ZohoCRM.mass_update.leads.UPDATE") == lacking

@@ -1,5 +1,6 @@
 """A command typed against an exporter that a test plays, over real HTTP."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from sites import Serve, Typed, token_guard
 
 from exporter.cli import main
 from exporter.cli.jobs.exporter_client import ExporterClient
+from exporter.simulator import Scenario, Simulator
 from exporter.web import create_gate
 
 
@@ -44,3 +46,22 @@ def typed(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
         return status, written.out.replace(url, "URL"), written.err.replace(url, "URL")
 
     return type_command
+
+
+@pytest.fixture
+def zoho(_kept_logs: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulator]:
+    """Give a Zoho that the environment leads to, and a directory of one's own."""
+    with Simulator(Scenario(jobs=())) as simulator:
+        scenario = simulator.scenario
+        for name, value in {
+            "ACCOUNT": "acme",
+            "ACCOUNTS_URL": simulator.url,
+            "API_URL": simulator.url,
+            "CLIENT_ID": scenario.client_id,
+            "CLIENT_SECRET": scenario.client_secret,
+            "REFRESH_TOKEN": scenario.refresh_token,
+        }.items():
+            monkeypatch.setenv(f"ZOHO_{name}", value)
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+        monkeypatch.chdir(tmp_path)
+        yield simulator

@@ -2,7 +2,6 @@
 
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from sites import Typed
 
 from exporter.jobs.outcome import note_failure, note_report
 from exporter.model import JobState, PollFailure, TrackedJob
-from exporter.simulator import Scenario, Simulator
+from exporter.simulator import Simulator
 
 JOB = "acme/Leads/3524033000006027001"
 COMPLETED = note_report(tracked(), report(JobState.COMPLETED, updated=50, not_updated=0), NOW)
@@ -120,25 +119,6 @@ def test_wrong_words_are_refused(typed: Typed, words: list[str], said: str) -> N
     status, out, err = typed("status", *words)
     assert (status, out) == (2, "")
     assert said in err
-
-
-@pytest.fixture
-def zoho(_kept_logs: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulator]:
-    """Give a Zoho that the environment leads to, and a directory of one's own."""
-    with Simulator(Scenario(jobs=())) as simulator:
-        scenario = simulator.scenario
-        for name, value in {
-            "ACCOUNT": "acme",
-            "ACCOUNTS_URL": simulator.url,
-            "API_URL": simulator.url,
-            "CLIENT_ID": scenario.client_id,
-            "CLIENT_SECRET": scenario.client_secret,
-            "REFRESH_TOKEN": scenario.refresh_token,
-        }.items():
-            monkeypatch.setenv(f"ZOHO_{name}", value)
-        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-        monkeypatch.chdir(tmp_path)
-        yield simulator
 
 
 @pytest.mark.parametrize("name", [JOB, "Leads/3524033000006027001"])

@@ -1,0 +1,244 @@
+"""`schedule`: a mass update sent to Zoho, by a token that no server has."""
+
+import json
+import os
+import re
+import shlex
+import signal
+from argparse import Namespace
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from exporter.app.accounts import endpoints
+from exporter.app.scheduling import scheduling
+from exporter.cli.account.asking import Asker
+from exporter.cli.command import PROGRAM
+from exporter.cli.commands import COMMANDS
+from exporter.cli.given import counted, settings_of, start_logging
+from exporter.cli.jobs.answerers import ByExporter, account_named, by_zoho
+from exporter.cli.jobs.exits import COMPLETED, INTERRUPTED, NOT_DONE, NOT_ENDED, UNKNOWN
+from exporter.cli.jobs.exporter_client import ExporterClient, ExporterRefusedError, NoExporterError, client_of
+from exporter.cli.jobs.status import command_line, show, timeout_seconds
+from exporter.cli.jobs.track import described, track
+from exporter.cli.output import say, write
+from exporter.errors import ExporterError, PollError, UncertainError
+from exporter.files import open_to_all, refused
+from exporter.forms import MODULE, REFRESH_TOKEN, job_id_advice, misplaced, module_advice
+from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, Credentials, JobKey
+from exporter.settings import AccountSettings
+from exporter.zoho.codes import SCOPE_MISMATCH
+from exporter.zoho.onboarding import INVALID_CODE
+from exporter.zoho.scheduling import ELSEWHERE, MOST_FIELDS, MOST_FIRING_RULES, MOST_RECORDS, Order, Scheduling
+
+TOKEN_FILE_VARIABLE = "ZOHO_SCHEDULE_REFRESH_TOKEN_FILE"  # noqa: S105 - a variable's name, no secret
+_TOKEN_FLAG = "--refresh-token-file"  # noqa: S105 - a flag, no secret
+_CURED_BY_LOGIN = frozenset({SCOPE_MISMATCH, INVALID_CODE, ELSEWHERE})
+_FIELD = re.compile(r"([^=]*?)(:?=)(.*)", re.DOTALL)
+[_STATUS] = [command for command in COMMANDS if command.name == "status"]
+"""What goes on with watching: never this command, which would change the records again."""
+
+
+def execute(options: Namespace) -> int:
+    """Show what is to be sent, ask, send it, and see to it that it is watched."""
+    try:
+        return _scheduled(options)
+    except EOFError:
+        say("", "Nobody answers: nothing was sent.")
+        return NOT_DONE
+
+
+def _scheduled(options: Namespace) -> int:
+    named, order = _order(options)
+    client, said, seconds = client_of(options), described(options), timeout_seconds(options)
+    settings, asker = settings_of(options), Asker()
+    alias = account_named(named, settings.accounts)
+    account = settings.accounts[alias]
+    if not options.yes and not asker.is_person:
+        raise refused("--yes", "is needed where no terminal is there to ask")
+    login = _login(options, alias, account, order.module)
+    credentials = _credentials(options, asker, account, login)
+    sender = scheduling(settings, alias, start_logging(settings, "error"))
+    say(*_shown(alias, account, order))
+    if not options.yes and not asker.confirms("Change all these records?"):
+        say("Nothing was sent.")
+        return NOT_DONE
+    job_id, status = _sent(sender, order, credentials, login)
+    key, took = JobKey(alias, order.module, job_id), f"This took {_spent(sender)}."
+    # Said here too, where it can't be lost by a pipe that broke or a disk that is full.
+    say(f"Zoho has scheduled it as {key}. {took}" if job_id else took)
+    return _watched(options, _Scheduled(key, order, client, said, seconds)) if job_id else status
+
+
+class _Scheduled(NamedTuple):
+    """A job that Zoho has scheduled, and how it is to be watched."""
+
+    key: JobKey
+    order: Order
+    client: ExporterClient
+    said: dict[str, object]
+    seconds: float
+
+
+def _order(options: Namespace) -> tuple[str, Order]:
+    """Give the account that is named, if one is, and what is to be changed.
+
+    Raises:
+        ConfigurationError: a word or a flag is of no use.
+    """
+    *account, module = options.module.split("/")
+    if len(account) > 1 or "" in account:
+        raise refused(options.module, "expected ACCOUNT/MODULE, or MODULE where there is one account")
+    if not re.fullmatch(MODULE_PATTERN, module):
+        raise refused(options.module, f'"{module}" is not {MODULE}{module_advice(module)}')
+    view = options.view or ""
+    if not re.fullmatch(JOB_ID_PATTERN, view):
+        raise refused("--view", f"expected the id of a custom view, digits only{job_id_advice(view)}")
+    return "".join(account), Order(module, view, _values(options.set or (), module))
+
+
+def _values(texts: Collection[str], module: str) -> dict[str, object]:
+    values = dict(map(_value, texts))
+    most = MOST_FIELDS.get(module, 1)
+    if len(values) < len(texts):
+        raise refused("--set", "each field once")
+    if not 0 < len(values) <= most:
+        raise refused("--set", f"expected {f'1 to {most} fields' if most > 1 else 'one field'}, as in --set Field=text")
+    return values
+
+
+def _value(text: str) -> tuple[str, object]:
+    """Read a field and its value: text behind `=`, JSON behind `:=`."""
+    match = _FIELD.fullmatch(text)
+    if match is None or not match[1]:
+        raise refused("--set", f'"{text}" is not FIELD=TEXT or FIELD:=JSON')
+    field, sign, value = match.groups()
+    if not re.fullmatch(MODULE_PATTERN, field):
+        raise refused("--set", f'"{field}" is no API name of a field{module_advice(field)}')
+    if not value.strip():
+        raise refused("--set", f"{field} has no value; to empty the field: {field}:=null")
+    return field, value if sign == "=" else _json(field, value)
+
+
+def _json(field: str, text: str) -> object:
+    try:
+        value: object = json.loads(text)
+        json.dumps(value, allow_nan=False)
+    except ValueError as error:
+        said = f'{field}: "{text}" is no JSON, such as 250, true, null or ["a", "b"]; a text: {field}={text}'
+        raise refused("--set", said) from error
+    return value
+
+
+def _login(options: Namespace, alias: str, account: AccountSettings, module: str) -> str:
+    """Give the command that gets such a refresh token as is needed."""
+    file, place = account.client_secret_file, account.data_center
+    words = (
+        *("login", "--for=schedule", f"--account={alias}", f"--client-id={account.client_id}"),
+        *([f"--client-secret-file={file}"] if file else ()),
+        *([f"--data-center={place}"] if place else ()),
+        *([f"--accounts-url={account.accounts_url}"] if account.accounts_url else ()),
+        *([f"--api-url={account.api_url}"] if account.api_url else ()),
+        f"--modules={module}",
+        *([f"--config.file={options.config_file}"] if options.config_file else ()),
+    )
+    return shlex.join((PROGRAM, *words))
+
+
+def _credentials(options: Namespace, asker: Asker, account: AccountSettings, login: str) -> Credentials:
+    """Give the account's client with a refresh token that is not the account's.
+
+    Raises:
+        ConfigurationError: there is none, or it is.
+    """
+    file = options.refresh_token_file or os.environ.get(TOKEN_FILE_VARIABLE)
+    if file is None:
+        say(f"It takes a refresh token that may change records. To get one: {login}")
+    elif warning := open_to_all(Path(file)):
+        say(f"warning: {file} {warning}")
+    token = asker.secret(_TOKEN_FLAG, file, "The refresh token, not shown: ", partial(misplaced, REFRESH_TOKEN))
+    asker.refuse_lacking()
+    own = account.credentials()
+    if token == own.refresh_token:
+        text = (
+            "is the one that the exporter has, and no server is to have the right to change records. To get another: "
+        )
+        raise refused(_TOKEN_FLAG, text + login)
+    return replace(own, refresh_token=token)
+
+
+def _shown(alias: str, account: AccountSettings, order: Order) -> Iterator[str]:
+    """Say what is to be sent, and what nobody knows before it is."""
+    where = f"data centre {account.data_center_name}, {account.environment}, {endpoints(account).api_url}"
+    yield f"A mass update for {alias} ({where}):"
+    yield f"  module  {order.module}"
+    yield f"  view    {order.view} (its name takes another scope: compare with the view's address in your browser)"
+    for field, value in order.values.items():
+        yield f"  set     {field} = {json.dumps(value, ensure_ascii=False)}"
+    yield f"Every record that the view shows when Zoho begins is changed, {MOST_RECORDS:,} at most. It can't be undone."
+    yield "Only afterwards Zoho tells how many they are, and whether the field exists, may be changed, takes the value."
+    yield f"Automation rules run if they are fewer than {MOST_FIRING_RULES:,}. A view has one mass update at a time."
+
+
+def _sent(sender: Scheduling, order: Order, credentials: Credentials, login: str) -> tuple[str, int]:
+    """Send it, and give the job's id and the exit status; no id where there is none."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    job_id, status = "", NOT_DONE
+    try:
+        job_id, status = sender.send(order, credentials), COMPLETED
+    except UncertainError as error:
+        say(f"Nobody knows whether it is scheduled: {error}", f"What to do: {error.advice}")
+        status = UNKNOWN
+    except PollError as error:
+        cure = [f"  {login}"] if error.code in _CURED_BY_LOGIN else []
+        say(f"It is not scheduled: {error}", f"What to do: {error.advice}", *cure)
+    except KeyboardInterrupt:
+        say("", "It is not scheduled: it was not sent yet.")
+        status = INTERRUPTED
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return job_id, status
+
+
+def _spent(sender: Scheduling) -> str:
+    return f"{counted(sender.credits, 'API credit')} and {counted(sender.tokens, 'access token')}"
+
+
+def _watched(options: Namespace, scheduled: _Scheduled) -> int:
+    """Give the job's name, have it tracked, and follow it if that is wanted; it is scheduled anyway."""
+    key, order = scheduled.key, scheduled.order
+    parts = {"account": key.account, "module": key.module, "job_id": key.job_id}
+    write(json.dumps({**parts, "view": order.view, "values": order.values}) if options.json else str(key))
+    why = _untracked(options, scheduled)
+    if options.watch is None:
+        return COMPLETED
+    asked = Namespace(**{**vars(options), "command": _STATUS, "job": str(key), "direct": "true" if why else None})
+    try:
+        answerer = by_zoho(asked, key, f", as {why}") if why else ByExporter(scheduled.client, key)
+        status = show(asked, answerer, answerer.look(), scheduled.seconds)
+    except ExporterError as error:
+        say(f"{PROGRAM}: {error}", f"It goes on all the same. To watch it: {command_line(asked)}")
+        return NOT_ENDED
+    return NOT_ENDED if status == NOT_DONE else status
+
+
+def _untracked(options: Namespace, scheduled: _Scheduled) -> str:
+    """Have the running exporter track it, or say why it does not."""
+    key = scheduled.key
+    try:
+        say(track(scheduled.said, scheduled.client, key))
+    except (NoExporterError, ExporterRefusedError) as error:
+        say(f"No exporter tracks it: {error}", f"To have it tracked: {_track_line(options, key)}")
+        return str(error)
+    return ""
+
+
+def _track_line(options: Namespace, key: JobKey) -> str:
+    given = (
+        ("--name", options.job_name),
+        ("--group", options.group),
+        *(("--label", one) for one in options.label or ()),
+    )
+    return shlex.join((PROGRAM, "track", str(key), *(f"{flag}={value}" for flag, value in given if value)))

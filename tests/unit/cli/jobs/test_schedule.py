@@ -1,0 +1,325 @@
+"""`schedule`: what is shown, asked, sent and said; the journey of tests/integration has the terminal."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from played import PlayedExporter
+from requests_mock import Mocker
+from sites import Typed
+from unit.cli.account.conftest import Keyboard
+
+from exporter.cli import main
+from exporter.model import JobKey
+from exporter.simulator import Endpoint, Fault, FaultKind, Simulator
+
+VIEW = "3524033000000089005"
+JOB = "5540330000009000001"
+KEY = JobKey("acme", "Leads", JOB)
+OWN = "1000.0123456789abcdef0123456789abcdef.0123456789abcdef0123456789abcdef"
+"""The refresh token of the exporter."""
+ASKED = ("schedule", "acme/Leads", f"--view={VIEW}", "--set=Lead_Status=Contacted")
+LOGIN = (
+    "zoho-mass-update-exporter login --for=schedule --account=acme --client-id=1000.SIMULATEDCLIENT0000000000000000 "
+    "--accounts-url=ZOHO --api-url=ZOHO --modules=Leads"
+)
+TOOK = "This took 1 API credit and 1 access token.\n"
+Schedule = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Schedule:
+    """Give a function that types a command, with a token in a file and nobody who answers."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in {
+        "ACCOUNT": "acme",
+        "ACCOUNTS_URL": "https://zoho.test",
+        "API_URL": "https://zoho.test",
+        "CLIENT_ID": "1000.SIMULATEDCLIENT0000000000000000",
+        "CLIENT_SECRET": "hunter2hunter2",
+        "REFRESH_TOKEN": OWN,
+        "SCHEDULE_REFRESH_TOKEN_FILE": "token_to_change",
+    }.items():
+        monkeypatch.setenv(f"ZOHO_{name}", value)
+    Path("token_to_change").write_text(OWN[::-1])
+    Path("token_to_change").chmod(0o600)
+
+    def type_command(*words: str) -> tuple[int, str, str]:
+        status, written = main(words), capsys.readouterr()
+        return status, written.out, written.err.replace("https://zoho.test", "ZOHO")
+
+    return type_command
+
+
+@pytest.fixture
+def schedule(typed: Typed, zoho: Simulator, monkeypatch: pytest.MonkeyPatch) -> Schedule:
+    """Give a function that types a command where exporter and Zoho answer, with a token that may change records."""
+    Path("token_to_change").write_text(zoho.scenario.refresh_token)
+    Path("token_to_change").chmod(0o600)
+    monkeypatch.setenv("ZOHO_REFRESH_TOKEN", OWN)
+    monkeypatch.setenv("ZOHO_SCHEDULE_REFRESH_TOKEN_FILE", "token_to_change")
+
+    def type_command(*words: str) -> tuple[int, str, str]:
+        status, out, err = typed(*words)
+        return status, out, err.replace(zoho.url, "ZOHO")
+
+    return type_command
+
+
+def posted(zoho: Simulator) -> int:
+    """Give how many mass updates Zoho was sent."""
+    return sum(call.endpoint is Endpoint.SCHEDULE for call in zoho.calls)
+
+
+def test_job_is_scheduled_and_tracked(schedule: Schedule, exporter: PlayedExporter, zoho: Simulator) -> None:
+    """Its name alone is the answer; what is changed is shown before, what it took behind."""
+    status, out, err = schedule(*ASKED, "--yes", "--name=Spring", "--group=campaign", "--label=team=sales")
+    assert (status, out) == (0, f"acme/Leads/{JOB}\n")
+    assert err.splitlines() == [
+        "A mass update for acme (data centre custom, production, ZOHO):",
+        "  module  Leads",
+        f"  view    {VIEW} (its name takes another scope: compare with the view's address in your browser)",
+        '  set     Lead_Status = "Contacted"',
+        "Every record that the view shows when Zoho begins is changed, 50,000 at most. It can't be undone.",
+        "Only afterwards Zoho tells how many they are, and whether the field exists, may be changed, takes the value.",
+        "Automation rules run if they are fewer than 1,000. A view has one mass update at a time.",
+        f"Zoho has scheduled it as {KEY}. This took 1 API credit and 1 access token.",
+        f"{KEY} is tracked. To follow it: zoho-mass-update-exporter status {KEY} --watch",
+    ]
+    spec = exporter.jobs[KEY].spec
+    assert (spec.name, spec.group, spec.labels) == ("Spring", "campaign", {"team": "sales"})
+    assert posted(zoho) == 1
+
+
+def test_answer_is_json_where_that_is_wanted(schedule: Schedule) -> None:
+    """With what was sent."""
+    status, out, _ = schedule(
+        "schedule", "Deals", f"--view={VIEW}", "--set=Stage=a=b", "--set=Amount:=2.5", "--yes", "--json"
+    )
+    assert (status, json.loads(out)) == (
+        0,
+        {
+            "account": "acme",
+            "module": "Deals",
+            "job_id": JOB,
+            "view": VIEW,
+            "values": {"Stage": "a=b", "Amount": 2.5},
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(("--exporter.url=http://127.0.0.1:1",), "no exporter answers at http://127.0.0.1:1", id="away"),
+        pytest.param(("--label=color=red",), "color is not in job_labels: add it", id="refused"),
+    ],
+)
+def test_job_that_no_exporter_tracks_is_scheduled_all_the_same(
+    schedule: Schedule, exporter: PlayedExporter, words: tuple[str, ...], said: str
+) -> None:
+    """The line that has it tracked is told."""
+    status, out, err = schedule(*ASKED, "--yes", "--name=Spring leads", *words)
+    assert (status, out, exporter.jobs) == (0, f"acme/Leads/{JOB}\n", {})
+    labels = "".join(f" {word}" for word in words if "label" in word)
+    line = f"zoho-mass-update-exporter track acme/Leads/{JOB} '--name=Spring leads'{labels}\n"
+    assert "No exporter tracks it: " in err
+    assert said in err
+    assert err.endswith(f"To have it tracked: {line}")
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "said"),
+    [
+        pytest.param(
+            Fault(FaultKind.ERROR, code="NO_PERMISSION", status=403),
+            1,
+            "It is not scheduled: Zoho answered NO_PERMISSION ",
+            id="refused",
+        ),
+        pytest.param(
+            Fault(FaultKind.ERROR, code="OAUTH_SCOPE_MISMATCH", status=401),
+            1,
+            f"(or ZohoCRM.mass_update.leads.UPDATE)\n  {LOGIN}\n{TOOK}",
+            id="scope",
+        ),
+        pytest.param(
+            Fault(FaultKind.ERROR, code="INTERNAL_ERROR", status=500),
+            5,
+            "Nobody knows whether it is scheduled: Zoho answered INTERNAL_ERROR ",
+            id="fault",
+        ),
+        pytest.param(
+            Fault(FaultKind.RESET),
+            5,
+            "What to do: it may have been scheduled all the same. Before you send it again look at ",
+            id="lost",
+        ),
+    ],
+)
+def test_what_zoho_does_not_confirm_is_told(
+    schedule: Schedule, zoho: Simulator, exporter: PlayedExporter, *, fault: Fault, status: int, said: str
+) -> None:
+    """Nothing is tracked then, nothing is sent twice, and a script learns whether it may be sent again."""
+    zoho.add_fault(replace(fault, endpoint=Endpoint.SCHEDULE))
+    ended, out, err = schedule(*ASKED, "--yes", "--watch")
+    assert (ended, out, exporter.jobs) == (status, "", {})
+    assert said in err
+    assert err.endswith(TOOK)
+    assert posted(zoho) == 1
+
+
+V, S = f"--view={VIEW}", "--set=Lead_Status=Contacted"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(("a/b/Leads", V, S), "a/b/Leads: expected ACCOUNT/MODULE, or MODULE where there is ", id="three"),
+        pytest.param(("/Leads", V, S), "/Leads: expected ACCOUNT/MODULE, or MODULE where there is ", id="nobody"),
+        pytest.param(("acme/Price Books", V, S), 'acme/Price Books: "Price Books" is not a module', id="module"),
+        pytest.param(("acne/Leads", V, S), "acne: did you mean the account acme?", id="account"),
+        pytest.param(("Leads", S), "--view: expected the id of a custom view, digits only", id="no-view"),
+        pytest.param(
+            ("Leads", f"--view=https://crm.zoho.eu/crm/org1/tab/Leads/custom-view/{VIEW}/list", S),
+            f'--view: expected the id of a custom view, digits only; did you mean "{VIEW}"?',
+            id="address",
+        ),
+        pytest.param(("Leads", V), "--set: expected one field, as in --set Field=text", id="no-field"),
+        pytest.param(("Leads", V, "--set=Rating"), '--set: "Rating" is not FIELD=TEXT or FIELD:=JSON', id="no-sign"),
+        pytest.param(("Leads", V, "--set=:=1"), '--set: ":=1" is not FIELD=TEXT or FIELD:=JSON', id="nameless"),
+        pytest.param(
+            ("Leads", V, "--set=Lead Status=x"),
+            '--set: "Lead Status" is no API name of a field; did you mean "Lead_Status"?',
+            id="label-of-a-field",
+        ),
+        pytest.param(
+            ("Leads", V, "--set=Rating="),
+            "--set: Rating has no value; to empty the field: Rating:=null",
+            id="unset-variable",
+        ),
+        pytest.param(
+            ("Leads", V, "--set=Rating:=Hot"),
+            '--set: Rating: "Hot" is no JSON, such as 250, true, null or ["a", "b"]; a text: Rating=Hot',
+            id="no-json",
+        ),
+        pytest.param(("Leads", V, "--set=Rating:=1e999"), '--set: Rating: "1e999" is no JSON, such as', id="endless"),
+        pytest.param(("Leads", V, "--set=Rating:=NaN"), '--set: Rating: "NaN" is no JSON, such as 250, ', id="nan"),
+        pytest.param(("Leads", V, "--set=A=1", "--set=A=2"), "--set: each field once", id="twice"),
+        pytest.param(("Leads", V, "--set=A=1", "--set=B=2"), "--set: expected one field, as in --set Field", id="two"),
+        pytest.param(
+            ("Deals", V, *(f"--set={field}=1" for field in "ABCD")), "--set: expected 1 to 3 fields, as in ", id="four"
+        ),
+        pytest.param(("Leads", V, S, "--timeout=1h"), "--timeout: goes together with --watch", id="timeout"),
+        pytest.param(("Leads", V, S, "--label=a"), "--label: expected NAME=VALUE, each name once", id="label"),
+        pytest.param(
+            ("Leads", V, S, "--refresh-token-file=own"),
+            "--refresh-token-file: is the one that the exporter has, and no server is to have the right to change "
+            f"records. To get another: {LOGIN}",
+            id="the-exporters-own",
+        ),
+        pytest.param(
+            ("Leads", V, S, "--refresh-token-file=id"),
+            "--refresh-token-file: looks like a client id, not like a token",
+            id="misplaced",
+        ),
+        pytest.param(("Leads", V, S, "--refresh-token-file=none"), "none: does not exist", id="no-file"),
+    ],
+)
+def test_what_is_not_clear_is_not_sent(
+    alone: Schedule, requests_mock: Mocker, words: tuple[str, ...], said: str
+) -> None:
+    """With status 2, before anybody is asked."""
+    Path("own").write_text(OWN)
+    Path("id").write_text("1000.SIMULATEDCLIENT0000000000000000")
+    status, out, err = alone("schedule", *words, "--yes")
+    assert (status, out, requests_mock.request_history) == (2, "", [])
+    assert f"  {said}" in err
+
+
+def test_without_a_terminal_nobody_can_be_asked(alone: Schedule, requests_mock: Mocker) -> None:
+    """So that a script says itself that it means it."""
+    status, out, err = alone(*ASKED)
+    assert (status, out, requests_mock.request_history) == (2, "", [])
+    assert "  --yes: is needed where no terminal is there to ask\n" in err
+
+
+def test_token_is_needed(alone: Schedule, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where to get one is said."""
+    monkeypatch.delenv("ZOHO_SCHEDULE_REFRESH_TOKEN_FILE")
+    status, _, err = alone(*ASKED, "--yes")
+    assert status == 2
+    assert err.startswith(f"It takes a refresh token that may change records. To get one: {LOGIN}\n")
+    assert "  --refresh-token-file: is needed where no terminal is there to ask\n" in err
+
+
+def test_token_is_got_where_the_account_is(alone: Schedule, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line that gets one can be typed as it stands: data centre, client and files are the account's."""
+    for name in ("ACCOUNT", "ACCOUNTS_URL", "API_URL", "CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN"):
+        monkeypatch.delenv(f"ZOHO_{name}")
+    Path("secret").write_text("hunter2hunter2")
+    Path("zoho.yaml").write_text(
+        "accounts: {acme: {data_center: eu, client_id: 1000.A, client_secret_file: secret, "
+        "refresh_token_file: token_to_change}}"
+    )
+    status, _, err = alone(*ASKED, "--yes", "--config.file=zoho.yaml")
+    assert status == 2
+    assert err.splitlines()[1].endswith(
+        "To get another: zoho-mass-update-exporter login --for=schedule --account=acme --client-id=1000.A "
+        "--client-secret-file=secret --data-center=eu --modules=Leads --config.file=zoho.yaml"
+    )
+
+
+def test_ctrl_c_before_anything_is_sent(alone: Schedule, requests_mock: Mocker) -> None:
+    """While the access token is waited for nothing can have changed, and that is said."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    requests_mock.post("https://zoho.test/oauth/v2/token", text=interrupt)
+    status, out, err = alone(*ASKED, "--yes")
+    assert (status, out) == (130, "")
+    assert err.endswith("\nIt is not scheduled: it was not sent yet.\nThis took 0 API credits and 0 access tokens.\n")
+
+
+def test_token_that_others_may_read_is_told(schedule: Schedule) -> None:
+    """Whoever reads it may change records."""
+    Path("token_to_change").chmod(0o644)
+    _, _, err = schedule(*ASKED, "--yes")
+    assert err.startswith("warning: token_to_change has the mode 0644, so any user may read it: chmod 600\n")
+
+
+@pytest.mark.parametrize(
+    ("typed_in", "status", "said"),
+    [
+        ("y\n", 0, "Zoho has scheduled it as acme/Leads/"),
+        ("n\n", 1, "[y/N] Nothing was sent.\n"),
+        ("\n", 1, "[y/N] Nothing was sent.\n"),
+        ("", 1, "[y/N] \nNobody answers: nothing was sent.\n"),
+    ],
+)
+def test_person_is_asked(
+    schedule: Schedule, zoho: Simulator, monkeypatch: pytest.MonkeyPatch, *, typed_in: str, status: int, said: str
+) -> None:
+    """Only a yes is a yes, and before it Zoho is asked for nothing."""
+    monkeypatch.setattr(sys, "stdin", Keyboard(typed_in, is_terminal=True))
+    ended, _, err = schedule(*ASKED)
+    assert ended == status
+    assert said in err
+    assert len(zoho.calls) == (2 if status == 0 else 0)
+
+
+def test_job_that_can_not_be_watched_is_scheduled(schedule: Schedule, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit status is none that has a script send it again; nor does the line that goes on."""
+    monkeypatch.setenv("XDG_STATE_HOME", "token_to_change")
+    status, out, err = schedule(*ASKED, "--yes", "--watch", "--timeout=1h", "--exporter.url=http://127.0.0.1:1")
+    assert (status, out) == (7, f"acme/Leads/{JOB}\n")
+    assert "can't be made (Not a directory)" in err
+    assert err.endswith(
+        f"It goes on all the same. To watch it: zoho-mass-update-exporter status acme/Leads/{JOB} --watch --timeout=1h "
+        "--direct --exporter.url=http://127.0.0.1:1\n"
+    )
