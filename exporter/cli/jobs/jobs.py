@@ -13,9 +13,9 @@ from rich.live import Live
 from rich.text import Text
 
 from exporter.cli.command import PROGRAM
+from exporter.cli.jobs.client.exporter_client import ExporterClient, NoExporterError, client_of
+from exporter.cli.jobs.client.reading import Shown, job_of
 from exporter.cli.jobs.exits import INTERRUPTED
-from exporter.cli.jobs.exporter_client import ExporterClient, NoExporterError, client_of
-from exporter.cli.jobs.reading import Shown, job_of
 from exporter.cli.jobs.shown import is_live, line, open_console, table, trouble_of
 from exporter.cli.output import say, write, write_csv
 from exporter.files import refused

@@ -8,7 +8,7 @@ from samples import web_options
 from sites import Serve, Typed, token_guard
 
 from exporter.cli import main
-from exporter.cli.jobs.exporter_client import ExporterClient
+from exporter.cli.jobs.client.exporter_client import ExporterClient
 from exporter.web import create_gate
 
 

@@ -7,15 +7,15 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.cli.command import PROGRAM
-from exporter.cli.jobs.exporter_client import (
+from exporter.cli.jobs.client.exporter_client import (
     URL_VARIABLE,
     ExporterClient,
     ExporterRefusedError,
     NoExporterError,
     client_of,
 )
-from exporter.cli.jobs.names import found_key
-from exporter.cli.jobs.reading import job_of
+from exporter.cli.jobs.client.names import found_key
+from exporter.cli.jobs.client.reading import job_of
 from exporter.model import JobKey, TrackedJob
 
 if TYPE_CHECKING:
