@@ -7,22 +7,17 @@ from threading import Lock, Thread
 from urllib.parse import urlsplit
 
 from exporter import __version__
+from exporter.app.hosts import endpoints
 from exporter.errors import PollError
 from exporter.model import Account
 from exporter.redactor import Redactor
 from exporter.settings import AccountSettings, Settings
 from exporter.state import Store
 from exporter.web.contract import Readiness
-from exporter.zoho import (
-    AccountSetup,
-    CreditLimits,
-    Endpoints,
-    OpenAccount,
-    Transport,
-    TransportOptions,
-    endpoints_of,
-    tls_context,
-)
+from exporter.zoho.client import AccountSetup, OpenAccount
+from exporter.zoho.data_centers import Endpoints
+from exporter.zoho.permits import CreditLimits
+from exporter.zoho.transport import Transport, TransportOptions, tls_context
 
 _READY = "ready"
 _ASKING = "asking for an access token"
@@ -124,10 +119,3 @@ def proxies_by_host(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
         for host in (urlsplit(url).hostname or "",)
         for name in {host, host.removeprefix("www.")}
     }
-
-
-def endpoints(account: AccountSettings) -> Endpoints:
-    """Give the hosts that an account talks to."""
-    if account.data_center is None or (account.accounts_url and account.api_url):
-        return Endpoints(account.accounts_url or "", account.api_url or "")
-    return endpoints_of(account.data_center, account.environment)

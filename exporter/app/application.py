@@ -20,7 +20,7 @@ from exporter.model import AccountSnapshot, ExporterSnapshot, JobKey, JobSpec, P
 from exporter.redactor import Redactor
 from exporter.settings import JobFiles, Settings, effective_settings, matching
 from exporter.state import Store
-from exporter.zoho import LABEL_VALUES
+from exporter.zoho.codes import LABEL_VALUES
 
 _log = logging.getLogger(__name__)
 

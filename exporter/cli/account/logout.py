@@ -4,8 +4,8 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator
 
-from exporter.app import onboarding
-from exporter.app.accounts import endpoints
+from exporter.app.hosts import endpoints
+from exporter.app.onboarding import onboarding
 from exporter.cli.account.asking import Asker
 from exporter.cli.given import sources_of
 from exporter.cli.output import say

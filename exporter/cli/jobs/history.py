@@ -13,7 +13,7 @@ from exporter.cli.jobs.client.reading import Shown, job_of
 from exporter.cli.jobs.shown import open_console
 from exporter.cli.output import write, write_csv
 from exporter.model import Observation, TrackedJob
-from exporter.web.status.phrases import exact, number
+from exporter.words.phrases import exact, number
 
 _IDENTITY = ("account", "module", "job_id")
 _COUNTS = ("updated", "failed", "not_updated", "total")

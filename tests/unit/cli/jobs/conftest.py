@@ -9,7 +9,7 @@ from sites import Serve, Typed, token_guard
 
 from exporter.cli import main
 from exporter.cli.jobs.client.exporter_client import ExporterClient
-from exporter.web import create_gate
+from exporter.web.routes import create_gate
 
 
 @pytest.fixture
