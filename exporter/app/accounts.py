@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from ssl import SSLContext
 from threading import Lock, Thread
 from urllib.parse import urlsplit
@@ -17,8 +18,10 @@ from exporter.web.contract import Readiness
 from exporter.zoho.client import AccountSetup, OpenAccount
 from exporter.zoho.data_centers import Endpoints
 from exporter.zoho.permits import CreditLimits
-from exporter.zoho.transport import Transport, TransportOptions, tls_context
+from exporter.zoho.transport import Transport, TransportOptions
 
+TlsContexts = Callable[[Path | None], SSLContext]
+"""Gives what verifies Zoho, by a bundle of certificates or those of `requests`."""
 _READY = "ready"
 _ASKING = "asking for an access token"
 _REFUSED = "no access token: see the log"
@@ -31,12 +34,13 @@ class Accounts:
         self,
         store: Store,
         redactor: Redactor,
+        tls_context: TlsContexts,
         *,
         clock: Callable[[], float],
         stopwatch: Callable[[], float],
         draw: Callable[[], float],
     ) -> None:
-        self._store = store
+        self._store, self._tls_context = store, tls_context
         self._transport = partial(Transport, redactor=redactor, clock=clock, stopwatch=stopwatch)
         self._open = partial(OpenAccount, redactor=redactor, clock=clock, stopwatch=stopwatch, draw=draw)
         self.by_alias: dict[str, OpenAccount] = {}
@@ -52,7 +56,7 @@ class Accounts:
         Raises:
             ConfigurationError: the CA certificates can't be read; nothing has changed.
         """
-        context, wanted = tls_context(settings.ca_bundle), {}
+        context, wanted = self._tls_context(settings.ca_bundle), {}
         for alias, account in settings.accounts.items():
             setup = self._setup(settings, context, alias, account)
             if known := self.by_alias.get(alias):
