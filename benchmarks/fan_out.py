@@ -12,7 +12,7 @@ import time
 
 from stand_in import settings_for, simulated
 
-from exporter.app import Application
+from exporter.app.application import Application
 from exporter.state import SqliteStore
 
 LATENCY_SECONDS = 0.1

@@ -17,10 +17,12 @@ from pathlib import Path
 import requests
 from stand_in import settings_for, simulated
 
-from exporter.app import Application
+from exporter.app.application import Application
 from exporter.model import JobKey, JobSource, JobSpec
 from exporter.state import SqliteStore
-from exporter.web import Outside, WebOptions, WebServer, bind, create_gate
+from exporter.web.door import WebServer, bind
+from exporter.web.request import Outside
+from exporter.web.routes import WebOptions, create_gate
 
 SCRAPERS = 2
 JOBS_PER_SECOND = 4

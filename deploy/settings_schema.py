@@ -7,7 +7,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from exporter.settings import Settings
+from exporter.settings import Settings, meanings
 
 ADDRESS = "https://raw.githubusercontent.com/zoho-mass-update-exporter/zoho-mass-update-exporter/main"
 """Where the repository's files are read by programs."""
@@ -24,6 +24,14 @@ class _Written(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: core_schema.CoreSchema) -> bool:  # noqa: ARG002 - overrides
         """Leave out titles."""
         return False
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        """Say what each setting means."""
+        written = super().model_schema(schema)
+        for name, meaning in meanings(schema["cls"]).items():
+            if "$ref" not in written["properties"][name]:  # a section says it itself
+                written["properties"][name]["description"] = meaning
+        return written
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
         """Refuse names that are not as they must be."""

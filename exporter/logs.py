@@ -61,7 +61,7 @@ def configure_logging(
     clean: Callable[[str], str] = str,
     is_coloured: bool = True,
 ) -> None:
-    """Send our loggers' events at or above `level` to `stream` (standard error), of others' their errors, and no more.
+    """Send our loggers' events at or above `level` to `stream` (standard error), of others their errors, nothing else.
 
     `clean` takes secrets out of each line. `log_format` is `logfmt`, `json`, or `auto`: short lines for people where
     the stream is a terminal, coloured unless they do not want that, and logfmt elsewhere.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from samples import Clock, within
 
-from exporter.app import Application
+from exporter.app.application import Application
 from exporter.settings import JobSettings, load_settings
 from exporter.simulator import DEMO_FLEET, Simulator, demo_scenario
 from exporter.state import SqliteStore

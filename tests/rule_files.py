@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,15 @@ class Alert:
     annotations: Mapping[str, str]
 
 
+@cache
 def rules(file: str) -> list[dict[str, Any]]:
-    """Give the rules of a file in deploy/prometheus, of all its groups."""
-    groups = yaml.safe_load((PROMETHEUS / file).read_text())["groups"]
-    return [rule for group in groups for rule in group["rules"]]
+    """Give the rules of a file in deploy/prometheus, of all its groups; they are shared, and only to be read."""
+    return [rule for group in _read(PROMETHEUS / file)["groups"] for rule in group["rules"]]
 
 
 def alert_groups() -> dict[str, list[str]]:
     """Give the names of the alerts by their group, in the order in which Prometheus looks at them."""
-    groups = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"]
+    groups = _read(PROMETHEUS / "alerts.yml")["groups"]
     return {group["name"]: [rule["alert"] for rule in group["rules"]] for group in groups}
 
 
@@ -89,5 +90,12 @@ def labels_of_cases(alert: str) -> set[str]:
 
 def _cases() -> Iterator[dict[str, Any]]:
     for file in CASE_FILES:
-        for test in yaml.safe_load(file.read_text())["tests"]:
+        for test in _read(file)["tests"]:
             yield from test.get("alert_rule_test", [])
+
+
+@cache
+def _read(file: Path) -> dict[str, Any]:
+    """Read a file once: the cases are long, and each alert looks for its own."""
+    document: dict[str, Any] = yaml.load(file.read_text(), Loader=yaml.CSafeLoader)
+    return document

@@ -25,7 +25,8 @@ from exporter.model import (
     UpstreamStatus,
 )
 from exporter.settings import Settings
-from exporter.web import Outside, WebOptions
+from exporter.web.request import Outside
+from exporter.web.routes import WebOptions
 from exporter.zoho.transport import TransportOptions
 
 NOW = 1_790_000_000.0

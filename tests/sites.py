@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from exporter.model import WebAccess
-from exporter.web import Guard
+from exporter.access import WebAccess
+from exporter.web.guard import Guard
 from exporter.web.guard.bearer import BearerToken
 from exporter.web.guard.web_config import WebConfig
 

@@ -2,28 +2,26 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from ssl import SSLContext
 from threading import Lock, Thread
 from urllib.parse import urlsplit
 
 from exporter import __version__
+from exporter.app.hosts import endpoints
 from exporter.errors import PollError
 from exporter.model import Account
 from exporter.redactor import Redactor
 from exporter.settings import AccountSettings, Settings
 from exporter.state import Store
 from exporter.web.contract import Readiness
-from exporter.zoho import (
-    AccountSetup,
-    CreditLimits,
-    Endpoints,
-    OpenAccount,
-    Transport,
-    TransportOptions,
-    endpoints_of,
-    tls_context,
-)
+from exporter.zoho.client import AccountSetup, OpenAccount
+from exporter.zoho.data_centers import Endpoints
+from exporter.zoho.permits import CreditLimits
+from exporter.zoho.transport import Transport, TransportOptions
 
+TlsContexts = Callable[[Path | None], SSLContext]
+"""Gives what verifies Zoho, by a bundle of certificates or those of `requests`."""
 _READY = "ready"
 _ASKING = "asking for an access token"
 _REFUSED = "no access token: see the log"
@@ -36,12 +34,13 @@ class Accounts:
         self,
         store: Store,
         redactor: Redactor,
+        tls_context: TlsContexts,
         *,
         clock: Callable[[], float],
         stopwatch: Callable[[], float],
         draw: Callable[[], float],
     ) -> None:
-        self._store = store
+        self._store, self._tls_context = store, tls_context
         self._transport = partial(Transport, redactor=redactor, clock=clock, stopwatch=stopwatch)
         self._open = partial(OpenAccount, redactor=redactor, clock=clock, stopwatch=stopwatch, draw=draw)
         self.by_alias: dict[str, OpenAccount] = {}
@@ -57,7 +56,7 @@ class Accounts:
         Raises:
             ConfigurationError: the CA certificates can't be read; nothing has changed.
         """
-        context, wanted = tls_context(settings.ca_bundle), {}
+        context, wanted = self._tls_context(settings.ca_bundle), {}
         for alias, account in settings.accounts.items():
             setup = self._setup(settings, context, alias, account)
             if known := self.by_alias.get(alias):
@@ -129,10 +128,3 @@ def proxies_by_host(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
         for host in (urlsplit(url).hostname or "",)
         for name in {host, host.removeprefix("www.")}
     }
-
-
-def endpoints(account: AccountSettings) -> Endpoints:
-    """Give the hosts that an account talks to."""
-    if account.data_center is None or (account.accounts_url and account.api_url):
-        return Endpoints(account.accounts_url or "", account.api_url or "")
-    return endpoints_of(account.data_center, account.environment)

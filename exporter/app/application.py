@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TypeVar
 
 from exporter import __version__
-from exporter.app.accounts import Accounts
+from exporter.app.accounts import Accounts, TlsContexts
 from exporter.errors import ConfigurationError, Problem
 from exporter.jobs import JobTable, Refresher, Retention, Schedule, explain_account, explain_job
 from exporter.metrics import JOBS, PROBED, PROCESS, SCRAPED, Page, Telemetry, render, table
@@ -20,7 +20,8 @@ from exporter.model import AccountSnapshot, ExporterSnapshot, JobKey, JobSpec, P
 from exporter.redactor import Redactor
 from exporter.settings import JobFiles, Settings, effective_settings, matching
 from exporter.state import Store
-from exporter.zoho import LABEL_VALUES
+from exporter.zoho.codes import LABEL_VALUES
+from exporter.zoho.transport import tls_context
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class Application:
         redactor: learns every secret, and takes it out of what came from outside.
         web_config_problems: gives what is wrong with the web-config file, where an older version is in force.
         web_config_warnings: gives what is doubtful of what is in force.
+        tls_context: gives what verifies Zoho by a bundle of certificates.
         clock: gives Unix seconds.
         stopwatch: gives the seconds that deadlines are in, which never go backwards.
         draw: gives random numbers from 0 to 1, to spread attempts after faults.
@@ -89,6 +91,7 @@ class Application:
         redactor: Redactor | None = None,
         web_config_problems: Callable[[], tuple[Problem, ...]] = lambda: (),
         web_config_warnings: Callable[[], tuple[Problem, ...]] = lambda: (),
+        tls_context: TlsContexts = tls_context,
         clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
@@ -102,7 +105,9 @@ class Application:
         self._changing = Lock()
         self._writing_turn = Lock()
         """Whose page is written: side by side they would all come late, and hold up the server's own thread."""
-        self._accounts = Accounts(store, redactor or Redactor(), clock=clock, stopwatch=stopwatch, draw=draw)
+        self._accounts = Accounts(
+            store, redactor or Redactor(), tls_context, clock=clock, stopwatch=stopwatch, draw=draw
+        )
         self._accounts.configure(settings)
         self._table = JobTable(store, _taken(Retention, settings))
         self._refresher = Refresher(

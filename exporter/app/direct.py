@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from exporter.app.application import Application
@@ -19,6 +20,7 @@ from exporter.model import JobKey, JobSource, JobSpec, TrackedJob
 from exporter.redactor import Redactor
 from exporter.settings import Settings, state_file
 from exporter.state import SqliteStore
+from exporter.zoho.transport import tls_context
 
 TURN_SECONDS = 60.0
 """How long a command waits for others that look at the same account."""
@@ -67,6 +69,7 @@ class Direct:
         kept = state_file(None) or Path()
         name = f"{alias}-{hashlib.sha256(who.encode()).hexdigest()[:12]}.db"
         self._path = (directory or kept.parent / "direct") / name
+        self._tls_context = cache(tls_context)
         self.spent = Spent()
         self.explained: tuple[str, ...] = ()
         """Why the job that was last looked at shows what it shows, in sentences."""
@@ -91,11 +94,15 @@ class Direct:
     def _open(self) -> Iterator[Application]:
         with _turn(self._path.with_suffix(".turn"), self._sleep):
             store = SqliteStore(self._path, self._clock)
-            application = Application(self._settings, store, redactor=self._redactor, clock=self._clock)
+            application = Application(
+                self._settings, store, redactor=self._redactor, tls_context=self._tls_context, clock=self._clock
+            )
             with closing(application):
-                yield application
-                upstream = application.snapshot().accounts[0].upstream
-                self.spent += Spent(upstream.credits.spent, upstream.token.refreshes)
+                try:
+                    yield application
+                finally:
+                    upstream = application.snapshot().accounts[0].upstream
+                    self.spent += Spent(upstream.credits.spent, upstream.token.refreshes)
 
 
 @contextmanager

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from exporter.app.accounts import endpoints
+from exporter.app.hosts import endpoints
 from exporter.errors import ConfigurationError, Problem
 from exporter.model import JobKey
-from exporter.settings import Settings, Sources, matching, read_web_config, state_file
+from exporter.settings import Settings, Sources, matching, state_file
 from exporter.state import inspect_state
-from exporter.web import WebConfig
 
 T = TypeVar("T")
 
@@ -41,16 +40,24 @@ def inspect(sources: Sources) -> Inspection:
     refused: list[Problem] = []
     config_file, state_path = sources.path("web.config_file"), sources.path("state.path")
     loaded = _attempt(sources.settings, refused)
-    web_config = _attempt(lambda: WebConfig(config_file, read_web_config) if config_file else None, refused)
+    web_warnings = _attempt(lambda: _web_config(config_file), refused) if config_file else ()
     refused += (*_state(sources, state_path), *_proxies(sources))
     reading = sources.job_files()
     jobs = frozenset(spec.key for spec in (*(loaded.job_specs if loaded else ()), *reading.specs))
     dropped = list(reading.problems)
-    warnings = [*sources.warnings, *(web_config.warnings() if web_config else ())]
+    warnings = [*sources.warnings, *(web_warnings or ())]
     if loaded:
         dropped += _too_many(sources, loaded, len(jobs))
         warnings += _without_files(loaded)
     return Inspection(loaded, jobs, tuple(refused), tuple(dropped), tuple(warnings))
+
+
+def _web_config(file: Path) -> tuple[Problem, ...]:
+    """Load what guards the web server, and give its warnings."""
+    from exporter.settings.web_config import read_web_config  # noqa: PLC0415 - with its file alone: it loads a server's parts
+    from exporter.web.guard import WebConfig  # noqa: PLC0415
+
+    return tuple(WebConfig(file, read_web_config).warnings())
 
 
 def _attempt(look: Callable[[], T], refused: list[Problem]) -> T | None:

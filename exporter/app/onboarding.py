@@ -1,10 +1,13 @@
 """What asks Zoho's accounts servers before there is an account, or after: the settings say how they are reached."""
 
-from exporter.app.accounts import endpoints, transport_options
+from exporter.app.accounts import transport_options
+from exporter.app.hosts import endpoints
 from exporter.model import DataCenter, Environment
 from exporter.redactor import Redactor
 from exporter.settings import Settings
-from exporter.zoho import Onboarding, Transport, endpoints_of, tls_context
+from exporter.zoho.data_centers import endpoints_of
+from exporter.zoho.onboarding import Onboarding
+from exporter.zoho.transport import Transport, tls_context
 
 
 def onboarding(settings: Settings, redactor: Redactor) -> Onboarding:

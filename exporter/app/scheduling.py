@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from exporter.app.accounts import endpoints, transport_options
+from exporter.app.accounts import transport_options
+from exporter.app.hosts import endpoints
 from exporter.redactor import Redactor
 from exporter.settings import Settings
-from exporter.zoho import Transport, tls_context
 from exporter.zoho.scheduling import Scheduling
+from exporter.zoho.transport import Transport, tls_context
 
 _PATIENCE_SECONDS = 60.0
 """An answer that nobody waits for any more leaves open what has become of the records."""

@@ -17,20 +17,13 @@ from exporter.app.systemd import Service, doubts, passed_sockets
 from exporter.defaults import MEMORY
 from exporter.files import Watch, read_secret_file
 from exporter.redactor import Redactor
-from exporter.settings import Settings, read_web_config, state_file
+from exporter.settings import Settings, state_file
+from exporter.settings.web_config import read_web_config
 from exporter.state import SqliteStore
-from exporter.web import (
-    BearerToken,
-    Connections,
-    Guard,
-    Outside,
-    WebConfig,
-    WebOptions,
-    WebServer,
-    bind,
-    create_gate,
-    prepared,
-)
+from exporter.web.door import Connections, WebServer, bind, prepared
+from exporter.web.guard import BearerToken, Guard, WebConfig
+from exporter.web.request import Outside
+from exporter.web.routes import WebOptions, create_gate
 
 _log = logging.getLogger(__name__)
 

@@ -5,14 +5,8 @@ from argparse import Namespace
 from pathlib import Path
 
 from exporter.cli.flags import FLAGS
-from exporter.logs import configure_logging
 from exporter.redactor import Redactor
 from exporter.settings import Settings, Sources, read_sources
-
-
-def counted(count: int, noun: str) -> str:
-    """Give a number of things."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def settings_of(options: Namespace) -> Settings:
@@ -46,6 +40,8 @@ def start_logging(settings: Settings, level: str = "") -> Redactor:
 
     `level` is another one than theirs: a command that talks itself leaves out the news of the exporter's parts.
     """
+    from exporter.logs import configure_logging  # noqa: PLC0415 - who does not serve has little to log
+
     redactor = Redactor()
     is_coloured = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     configure_logging(level or settings.log.level, settings.log.format, clean=redactor.clean, is_coloured=is_coloured)

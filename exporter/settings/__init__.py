@@ -3,11 +3,12 @@
 `sections` say what may be set: a model for each group of settings, and parsers of what may be written. `sources` say
 where it is written: the YAML file, variables (environment, `.env`, secrets directory) and flags, each value with its
 place. The loader lays them over each other; `validation` tells every problem at once. The next setting is one field in
-its section, and its line in docs/settings.md. `web_config` is a file of its own, in the format of other exporters.
+its section, and its line in docs/settings.md. `web_config` is a file of its own, in the format of other exporters,
+loaded by who reads one.
 """
 
 from exporter.settings.loader import DOTENV, JobFiles, Sources, load_settings, matching, read_sources
-from exporter.settings.sections.outline import Row, outline
+from exporter.settings.sections.outline import Row, meanings, outline
 from exporter.settings.sections.schema import (
     AccountSettings,
     JobSettings,
@@ -17,7 +18,6 @@ from exporter.settings.sections.schema import (
     state_file,
 )
 from exporter.settings.sections.values import ListenAddress, format_duration, parse_duration, parse_listen_address
-from exporter.settings.web_config import read_web_config
 
 __all__ = [
     "DOTENV",
@@ -33,10 +33,10 @@ __all__ = [
     "format_duration",
     "load_settings",
     "matching",
+    "meanings",
     "outline",
     "parse_duration",
     "parse_listen_address",
     "read_sources",
-    "read_web_config",
     "state_file",
 ]

@@ -6,7 +6,6 @@ written, so beside every other problem.
 
 import os
 import re
-import ssl
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, islice
@@ -363,6 +362,8 @@ def _read_bundle(path: Path) -> None:
 
 
 def _load_certificates(path: Path) -> None:
+    import ssl  # noqa: PLC0415 - few settings name certificates
+
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except OSError as error:

@@ -14,8 +14,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from exporter.access import TlsServer, WebAccess
 from exporter.files import refused
-from exporter.model import TlsServer, WebAccess
 from exporter.settings.sections.schema import FilePath, Section, Text, Truth
 from exporter.settings.sections.values import Parser, choice, pattern, quote, whole_number
 from exporter.settings.sources.tree import Finding, Tree

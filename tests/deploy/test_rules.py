@@ -14,7 +14,7 @@ from rule_files import CASE_FILES, PROMETHEUS, RUNBOOKS, Alert, alerts, cases, m
 from exporter.errors import RefusedError
 from exporter.metrics.families import Kind, table
 from exporter.settings import default_of
-from exporter.web.status.standing import Standing
+from exporter.words.standing import Standing
 from exporter.zoho.codes import ERROR_CODES, LABEL_VALUES
 from exporter.zoho.oauth import FAILED_TO_ASK, MINT_LIMIT, PASSING_REFUSALS, REASONS
 

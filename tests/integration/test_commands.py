@@ -80,6 +80,30 @@ def test_help_and_complaints_load_nothing_of_what_commands_do(tmp_path: Path, ar
     assert not (loaded - imported(tmp_path, "-c", "pass")) & heavy
 
 
+NOBODY = "--exporter.url=http://127.0.0.1:1"
+SERVING = {"asyncio", "jinja2", "prometheus_client", "requests", "starlette", "structlog", "urllib3", "uvicorn"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unused", "most"),
+    [
+        pytest.param(
+            ["check", "--config.file=zoho.yaml"], {*SERVING, "dotenv", "http.client", "rich", "ssl"}, 300, id="check"
+        ),
+        pytest.param(["jobs", NOBODY], {*SERVING, "pydantic", "yaml"}, 230, id="jobs"),
+        pytest.param(["status", "Leads/7", NOBODY], {*SERVING, "pydantic", "yaml"}, 230, id="status"),
+        pytest.param(["ack", "acme/Leads/7", NOBODY], {*SERVING, "pydantic", "rich", "yaml"}, 160, id="ack"),
+    ],
+)
+def test_commands_load_what_they_need(tmp_path: Path, arguments: list[str], unused: set[str], most: int) -> None:
+    """Nothing of a server's, and none by accident: modules are counted, which says what a clock would."""
+    (tmp_path / "zoho.yaml").write_text(GOOD_FILE)
+    (tmp_path / "zoho.yaml").chmod(0o600)
+    loaded = imported(tmp_path, "-m", "exporter", *arguments)
+    assert not loaded & {*unused, "exporter.web", "exporter.app.application"}
+    assert len(loaded - imported(tmp_path, "-c", "pass")) <= most
+
+
 def test_the_exporter_loads_nothing_that_only_terminals_need(tmp_path: Path) -> None:
     """A server has no use for tables and bars, nor for their megabytes; what it logs with could load them."""
     loaded = imported(tmp_path, "-c", "import exporter.cli.serving.run; from exporter.logs import structlog")
@@ -91,7 +115,7 @@ def imported(directory: Path, *arguments: str) -> set[str]:
     """Give the modules that an interpreter imports, those of its own start included."""
     command = [sys.executable, "-X", "importtime", *arguments]
     ended = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60, check=False)
-    return set(re.findall(r"^import time:.*\| *([a-z_.]+)$", ended.stderr, re.MULTILINE))
+    return set(re.findall(r"^import time:.*\| *(\S+)$", ended.stderr, re.MULTILINE))
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)

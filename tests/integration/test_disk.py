@@ -15,7 +15,7 @@ from processes import bare_environment, eventually, exporter_command
 from programs import Program
 from samples import Clock, within
 
-from exporter.app import Application
+from exporter.app.application import Application
 from exporter.simulator import Simulator
 from exporter.state import SqliteStore
 from exporter.state.file import StateFile

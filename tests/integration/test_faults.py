@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 from samples import Clock, within
 
-from exporter.app import Application
+from exporter.app.application import Application
 from exporter.settings import Settings
 from exporter.simulator import Endpoint, Fault, FaultKind, OAuthError, Simulator, ThrottleShape
 from exporter.state import SqliteStore

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from samples import Clock, within
 
-from exporter.app import Application, schedule_of
+from exporter.app.application import Application, schedule_of
 from exporter.jobs.forecast import Fleet, Life, forecast
 from exporter.settings import JobSettings, load_settings
 from exporter.simulator import Phase, Scenario, SimulatedJob, Simulator
 from exporter.state import SqliteStore
-from exporter.zoho import scarcity
+from exporter.zoho.permits import scarcity
 
 LIFE = Life(waits_seconds=120, runs_seconds=3600)
 JOBS = tuple(

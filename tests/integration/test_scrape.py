@@ -11,7 +11,7 @@ from journey import SettingsFor, every
 from processes import eventually
 from samples import Clock, within
 
-from exporter.app import Application
+from exporter.app.application import Application
 from exporter.errors import TooManyJobsError
 from exporter.model import JobKey, JobSource, JobSpec
 from exporter.settings import Settings

@@ -19,8 +19,7 @@ from samples import FAILURE, NOW, Clock, report, snapshot_of, tracked
 from exporter.jobs.outcome import note_report
 from exporter.model import JobKey, JobSource, JobSpec, JobState, Snapshot
 from exporter.simulator import Simulator
-from exporter.web import WebServer, bind
-from exporter.web.door import Gate, Route
+from exporter.web.door import Gate, Route, WebServer, bind
 from exporter.web.status import StatusPage
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"

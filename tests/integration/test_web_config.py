@@ -18,8 +18,8 @@ from journey import Exporter, Prometheus
 from processes import bare_environment, eventually, exporter_command
 from programs import Program
 
-from exporter.settings import read_web_config
-from exporter.web import WebConfig
+from exporter.settings.web_config import read_web_config
+from exporter.web.guard import WebConfig
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "web-config.md"

@@ -9,7 +9,7 @@ import pytest
 from sites import Serve, Site
 from starlette.types import ASGIApp
 
-from exporter.web import Connections, WebServer, bind
+from exporter.web.door import Connections, WebServer, bind
 
 
 @pytest.fixture

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from samples import Clock, within
 
-from exporter.app import Application
 from exporter.app.accounts import proxies_by_host
-from exporter.app.application import WritingTime
+from exporter.app.application import Application, WritingTime
 from exporter.errors import ConfigurationError, Problem
 from exporter.model import JobKey, JobSource, JobSpec
 from exporter.settings import Settings, load_settings

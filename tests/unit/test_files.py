@@ -9,7 +9,8 @@ import pytest
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import Watch, explain, read_bytes, read_secret_file, read_text
-from exporter.settings import JobFiles, Settings, load_settings, read_web_config
+from exporter.settings import JobFiles, Settings, load_settings
+from exporter.settings.web_config import read_web_config
 
 _ADVICE = "not a regular file: put the content into a file, which can be read again"
 _ACCOUNT = {

@@ -12,7 +12,8 @@ from exporter.cli.account.questions import Wanted
 from exporter.cli.output import say
 from exporter.errors import RefusedError
 from exporter.model import DataCenter, Environment
-from exporter.zoho import INVALID_CLIENT, Client, Device, Grant, Onboarding, await_person, endpoints_of
+from exporter.zoho.data_centers import endpoints_of
+from exporter.zoho.onboarding import INVALID_CLIENT, Client, Device, Grant, Onboarding, await_person
 
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 """One of these is set where a browser has somewhere to open; in a terminal it would only be in the way."""

@@ -1,22 +1,32 @@
 """`check --live`: Zoho asked whether token, scope, module, permission and job are right, at a credit for each job."""
 
+import sys
 import time
+from argparse import Namespace
+from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from exporter.app import Direct, Spent
+from rich.console import Console
+from rich.text import Text
+
+from exporter.app.direct import Direct, Spent
+from exporter.cli.given import start_logging
 from exporter.errors import UNKNOWN_JOB
 from exporter.model import JobKey, JobReport, PollFailure, TrackedJob
 from exporter.redactor import Redactor
 from exporter.settings import Settings
+from exporter.words.phrases import counted
 
 TOKEN, SCOPE, MODULE, PERMISSION, JOB = STAGES = ("token", "scope", "module", "permission", "job")
 """What Zoho looks at, in its order: whatever is refused, all before it was right."""
 ANSWER = "answer"
 """What is wrong where a call came to nothing, and there is no job to tell it of."""
 OK, WRONG, UNKNOWN = "ok", "wrong", "unknown"
+_SIGNS = {OK: ("✓", "ok", "green"), WRONG: ("✗", "NO", "red")}
+"""How a result is shown: where the output is UTF-8, where it is not, and in colour."""
 NO_SUCH_JOB = "1"
 """An id that Zoho gives no job: that it knows no such job tells that all before is right."""
 ANY_MODULE = "Leads"
@@ -78,6 +88,56 @@ class _Look(NamedTuple):
         if self.failure is None or STAGE_OF.get(self.failure.code, JOB) != stage:
             return ""
         return ": ".join(filter(None, (self.failure.message, self.failure.advice)))
+
+
+def tell_live(options: Namespace, settings: Settings, keys: Collection[JobKey]) -> int:
+    """Tell a person what Zoho says of the configuration, and give the exit status."""
+    spent: list[Spent] = []
+    results = Counter(map(_shown, _announced(options, settings, keys, spent)))
+    sys.stdout.write(f"{_verdict(results)} Spent: {_costs(sum(spent, Spent()))}.\n")
+    return int(results.keys() != {OK})
+
+
+def live_document(options: Namespace, settings: Settings, keys: Collection[JobKey]) -> dict[str, Any]:
+    """Give the same as plain data."""
+    spent: list[Spent] = []
+    checks = list(_announced(options, settings, keys, spent))
+    return {
+        "is_right": all(check.result == OK for check in checks),
+        "live": [asdict(check) for check in checks],
+        "spent": asdict(sum(spent, Spent())),
+    }
+
+
+def _announced(options: Namespace, settings: Settings, keys: Collection[JobKey], spent: list[Spent]) -> Iterator[Check]:
+    """Say what it takes, and look; news of the exporter's own parts are left out where none were asked for."""
+    sys.stdout.flush()
+    sys.stderr.write(f"Asking Zoho takes up to {_costs(most_spent(settings.accounts, keys))}.\n")
+    is_quiet = getattr(options, "log.level") is None
+    return live_checks(settings, keys, start_logging(settings, "error" if is_quiet else ""), spent)
+
+
+def _costs(spent: Spent) -> str:
+    return f"{counted(spent.credits, 'API credit')} and {counted(spent.tokens, 'access token')}"
+
+
+def _shown(check: Check) -> str:
+    """Write a check's line, but for one that nothing is known of, and give its result."""
+    if check.result == UNKNOWN:
+        return check.result
+    sign, plain, colour = _SIGNS[check.result]
+    console = Console(highlight=False)
+    mark = sign if console.encoding.startswith("utf") else plain
+    told = f" {check.subject} {check.check}" + (f": {check.message}" if check.message else "")
+    console.print(Text.assemble((mark, colour), told), soft_wrap=True)
+    return check.result
+
+
+def _verdict(results: Counter[str]) -> str:
+    if not (results[WRONG] or results[UNKNOWN]):
+        return "All is right."
+    left = f", {results[UNKNOWN]} could not be looked at" if results[UNKNOWN] else ""
+    return f"{results[WRONG]} of {results.total()} are not right{left}."
 
 
 def most_spent(aliases: Collection[str], keys: Collection[JobKey]) -> Spent:

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
-from exporter.app import Direct, onboarding
+from exporter.app.direct import Direct
+from exporter.app.onboarding import onboarding
 from exporter.cli.account.asking import Asker
 from exporter.cli.account.consent import let_in
 from exporter.cli.account.handover import OUTPUTS, NewAccount, Places, account_block, ruling, settings_file
 from exporter.cli.account.questions import Wanted, alias_of, gather, is_for_device, lacking_scopes, right_of
 from exporter.cli.command import PROGRAM
-from exporter.cli.given import counted
 from exporter.cli.output import say
 from exporter.errors import UNKNOWN_JOB, ConfigurationError, PollError, Problem
 from exporter.files import refused
@@ -21,7 +21,9 @@ from exporter.kinds import READ
 from exporter.model import DataCenter, Environment, JobKey
 from exporter.redactor import Redactor
 from exporter.settings import Settings, load_settings, read_sources
-from exporter.zoho import Grant, endpoints_of, place_of
+from exporter.words.phrases import counted
+from exporter.zoho.data_centers import endpoints_of, place_of
+from exporter.zoho.onboarding import Grant
 
 _DEFAULT_FILE = "zoho.yaml"
 _NETWORK = ("ca_bundle", "proxy_url", "poll_timeout", "connect_timeout")

@@ -5,8 +5,8 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from exporter.app import onboarding
-from exporter.app.accounts import endpoints
+from exporter.app.hosts import endpoints
+from exporter.app.onboarding import onboarding
 from exporter.cli.account.asking import Asker
 from exporter.cli.given import sources_of
 from exporter.cli.output import say

@@ -9,13 +9,16 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.app import inspect, schedule_of
-from exporter.cli.given import counted, sources_of
+from exporter.app.application import schedule_of
+from exporter.app.inspection import inspect
+from exporter.cli.given import sources_of
 from exporter.files import refused
 from exporter.jobs import Schedule
 from exporter.jobs.forecast import DAY_SECONDS, Fleet, Forecast, Life, forecast
 from exporter.settings import format_duration
-from exporter.zoho import EDITIONS, scarcity
+from exporter.words.phrases import counted
+from exporter.zoho.editions import EDITIONS
+from exporter.zoho.permits import scarcity
 
 if TYPE_CHECKING:
     from rich.table import Table

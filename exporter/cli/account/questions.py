@@ -14,7 +14,8 @@ from exporter.files import refused
 from exporter.forms import CLIENT_ID, CLIENT_SECRET, MODULE, data_center_meant, doubtful, misplaced, module_advice
 from exporter.kinds import ALL, MASS_UPDATE, READ, UPDATE
 from exporter.model import MODULE_PATTERN, DataCenter, Environment
-from exporter.zoho import Client, Endpoints, endpoints_of
+from exporter.zoho.data_centers import Endpoints, endpoints_of
+from exporter.zoho.onboarding import Client
 
 _DEFAULT_ALIAS = "zoho"
 _KINDS = (

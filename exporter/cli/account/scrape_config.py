@@ -10,10 +10,11 @@ from typing import Any
 
 import yaml
 
-from exporter.app import inspect
+from exporter.access import WebAccess
+from exporter.app.inspection import inspect
 from exporter.cli.given import sources_of
-from exporter.model import WebAccess
-from exporter.settings import Settings, read_web_config
+from exporter.settings import Settings
+from exporter.settings.web_config import read_web_config
 
 Parts = dict[str, Any]
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
-from exporter.cli.jobs.exporter_client import client_of
-from exporter.cli.jobs.names import found_key, read_key
-from exporter.cli.jobs.reading import Shown, job_of
+from exporter.cli.jobs.client.exporter_client import client_of
+from exporter.cli.jobs.client.names import found_key, read_key
+from exporter.cli.jobs.client.reading import Shown, job_of
 from exporter.cli.jobs.shown import open_console
 from exporter.cli.output import write, write_csv
 from exporter.model import Observation, TrackedJob
-from exporter.web.status.phrases import exact, number
+from exporter.words.phrases import exact, number
 
 _IDENTITY = ("account", "module", "job_id")
 _COUNTS = ("updated", "failed", "not_updated", "total")

@@ -13,16 +13,16 @@ from rich.live import Live
 from rich.text import Text
 
 from exporter.cli.command import PROGRAM
+from exporter.cli.jobs.client.exporter_client import ExporterClient, NoExporterError, client_of
+from exporter.cli.jobs.client.reading import Shown, job_of
 from exporter.cli.jobs.exits import INTERRUPTED
-from exporter.cli.jobs.exporter_client import ExporterClient, NoExporterError, client_of
-from exporter.cli.jobs.reading import Shown, job_of
 from exporter.cli.jobs.shown import is_live, line, open_console, table, trouble_of
 from exporter.cli.output import say, write, write_csv
 from exporter.files import refused
 from exporter.model import JobKey, JobReport, PollFailure, TrackedJob
-from exporter.web.status.jobs import in_order
-from exporter.web.status.phrases import counted, exact
-from exporter.web.status.standing import Standing, standing_of
+from exporter.words.jobs import in_order
+from exporter.words.phrases import counted, exact
+from exporter.words.standing import Standing, standing_of
 
 LOOK_SECONDS = 2.0
 """The exporter is asked for what it knows; Zoho is not."""

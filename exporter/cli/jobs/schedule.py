@@ -12,15 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from exporter.app.accounts import endpoints
+from exporter.app.hosts import endpoints
 from exporter.app.scheduling import scheduling
 from exporter.cli.account.asking import Asker
 from exporter.cli.command import PROGRAM
 from exporter.cli.commands import COMMANDS
-from exporter.cli.given import counted, settings_of, start_logging
-from exporter.cli.jobs.answerers import ByExporter, account_named, by_zoho
+from exporter.cli.given import settings_of, start_logging
+from exporter.cli.jobs.client.answerers import ByExporter, account_named, by_zoho
+from exporter.cli.jobs.client.exporter_client import ExporterClient, ExporterRefusedError, NoExporterError, client_of
 from exporter.cli.jobs.exits import COMPLETED, INTERRUPTED, NOT_DONE, NOT_ENDED, UNKNOWN
-from exporter.cli.jobs.exporter_client import ExporterClient, ExporterRefusedError, NoExporterError, client_of
 from exporter.cli.jobs.status import command_line, show, timeout_seconds
 from exporter.cli.jobs.track import described, track
 from exporter.cli.output import say, write
@@ -29,6 +29,7 @@ from exporter.files import open_to_all, refused
 from exporter.forms import MODULE, REFRESH_TOKEN, job_id_advice, misplaced, module_advice
 from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, Credentials, JobKey
 from exporter.settings import AccountSettings
+from exporter.words.phrases import counted
 from exporter.zoho.codes import SCOPE_MISMATCH
 from exporter.zoho.onboarding import INVALID_CODE
 from exporter.zoho.scheduling import ELSEWHERE, MOST_FIELDS, MOST_FIRING_RULES, MOST_RECORDS, Order, Scheduling

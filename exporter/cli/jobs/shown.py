@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from exporter.model import JobReport, TrackedJob
-from exporter.web.status.jobs import end, failed_share, look, next_poll, note, progress, state_word
-from exporter.web.status.phrases import ago, exact, number, pace, share
+from exporter.words.jobs import end, failed_share, look, next_poll, note, progress, state_word
+from exporter.words.phrases import ago, exact, number, pace, share
 
 _BAR_COLUMNS = 40
 _SMALL_BAR_COLUMNS = 12

@@ -13,10 +13,10 @@ from rich.live import Live
 
 from exporter.cli.command import PROGRAM
 from exporter.cli.flags import FLAGS
-from exporter.cli.jobs.answerers import Answerer, answering
+from exporter.cli.jobs.client.answerers import Answerer, answering
+from exporter.cli.jobs.client.follow import Follower
+from exporter.cli.jobs.client.names import read_key
 from exporter.cli.jobs.exits import INTERRUPTED, NOT_ENDED, UNKNOWN, exit_status
-from exporter.cli.jobs.follow import Follower
-from exporter.cli.jobs.names import read_key
 from exporter.cli.jobs.shown import block, is_live, line, open_console
 from exporter.cli.output import say, write
 from exporter.files import refused

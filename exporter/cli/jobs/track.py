@@ -4,9 +4,9 @@ from argparse import Namespace
 from functools import partial
 
 from exporter.cli.command import PROGRAM
-from exporter.cli.jobs.each import do_each
-from exporter.cli.jobs.exporter_client import ExporterClient
-from exporter.cli.jobs.reading import job_of
+from exporter.cli.jobs.client.each import do_each
+from exporter.cli.jobs.client.exporter_client import ExporterClient
+from exporter.cli.jobs.client.reading import job_of
 from exporter.files import refused
 from exporter.model import JobKey
 

@@ -2,9 +2,9 @@
 
 from argparse import Namespace
 
-from exporter.cli.jobs.each import do_each
-from exporter.cli.jobs.exporter_client import ExporterClient
-from exporter.cli.jobs.names import found_key
+from exporter.cli.jobs.client.each import do_each
+from exporter.cli.jobs.client.exporter_client import ExporterClient
+from exporter.cli.jobs.client.names import found_key
 from exporter.model import JobKey
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from exporter import DOCS_URL
-from exporter.app import serve
+from exporter.app.serving import serve
 from exporter.cli.commands import DEFAULTS
 from exporter.cli.given import setting_flags, start_logging
 from exporter.settings import JobSettings, Settings, load_settings

@@ -4,7 +4,8 @@ import logging
 from argparse import Namespace
 from functools import partial
 
-from exporter.app import inspect, serve
+from exporter.app.inspection import inspect
+from exporter.app.serving import serve
 from exporter.cli.given import config_file, settings_of, sources_of, start_logging
 from exporter.settings import DOTENV
 

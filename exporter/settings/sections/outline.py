@@ -1,7 +1,11 @@
 """Every setting with what may be written, its default and its meaning: read from the models, for people."""
 
+import ast
+import inspect
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from itertools import pairwise
+from textwrap import dedent
 from types import UnionType
 from typing import Annotated, NamedTuple, Union, get_args, get_origin
 
@@ -42,11 +46,28 @@ def outline() -> Mapping[str, Group]:
     return {key: Group(model.__doc__ or "", tuple(_rows(model))) for key, model in models.items()}
 
 
+def meanings(model: type[Section]) -> dict[str, str]:
+    """Give what each setting of a section means: the text below it. Read here alone, as no start needs it."""
+    (section,) = ast.parse(dedent(inspect.getsource(model))).body
+    return {
+        name: inspect.cleandoc(text)
+        for pair in pairwise(section.body if isinstance(section, ast.ClassDef) else ())
+        for name, text in _described(*pair)
+    }
+
+
+def _described(field: ast.stmt, below: ast.stmt) -> Iterator[tuple[str, str]]:
+    match field, below:
+        case ast.AnnAssign(target=ast.Name(name)), ast.Expr(value=ast.Constant(str(text))):
+            yield name, text
+
+
 def _rows(model: type[Section]) -> Iterator[Row]:
+    told = meanings(model)
     for name, field in model.model_fields.items():
         if name not in SECTIONS:
             expected = _SHAPES.get(name) or next(_expected(field.annotation, tuple(field.metadata)))
-            yield Row(name, expected, _default(field, expected), field.description or "")
+            yield Row(name, expected, _default(field, expected), told.get(name, ""))
 
 
 def _expected(annotation: object, metadata: tuple[object, ...]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The settings as the rest of the exporter sees them: one field for each setting, one model for each section.
 
-A field's description is its line in docs/settings.md; its type's parser says what may be written.
+The text below a field is its line in docs/settings.md; its type's parser says what may be written.
 """
 
 import os
@@ -11,7 +11,6 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import yaml
 from pydantic import (
@@ -146,7 +145,13 @@ ApiVersion = Literal["v2", "v2.1", "v3", "v4", "v5", "v6", "v7", "v8"]
 class Section(BaseModel):
     """A group of settings that stand together; an empty key is the same as none."""
 
-    model_config = {"frozen": True, "extra": "forbid", "hide_input_in_errors": True, "use_attribute_docstrings": True}
+    # Built where it is used: what is inside of another is built with that, and of no use by itself.
+    model_config = {
+        "frozen": True,
+        "extra": "forbid",
+        "hide_input_in_errors": True,
+        "defer_build": True,
+    }
 
     @model_validator(mode="before")
     @classmethod
@@ -379,13 +384,13 @@ class Settings(Section):
     """File or directory of CA certificates to trust instead of the built-in ones."""
     proxy_url: ProxyUrl | None = None
     """Proxy for the calls to Zoho, instead of `HTTPS_PROXY` and `NO_PROXY`."""
-    schedule: ScheduleSettings = ScheduleSettings()
+    schedule: ScheduleSettings = ScheduleSettings.model_construct()
     """How often jobs are polled."""
-    state: StateSettings = StateSettings()
+    state: StateSettings = StateSettings.model_construct()
     """What is kept across restarts."""
-    web: WebSettings = WebSettings()
+    web: WebSettings = WebSettings.model_construct()
     """The exporter's own web server."""
-    log: LogSettings = LogSettings()
+    log: LogSettings = LogSettings.model_construct()
     """The exporter's log."""
 
     _origin: Origin = (frozenset(), ())
@@ -412,6 +417,8 @@ class Settings(Section):
         Without the setting `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment decide. Loopback
         is never proxied.
         """
+        from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - it loads HTTP and TLS
+
         parts, proxies = urlsplit(url), getproxies()
         proxy = proxies.get(parts.scheme) or proxies.get("all")
         if self.proxy_url:
@@ -422,6 +429,8 @@ class Settings(Section):
 
     def proxy_problems(self, urls: Collection[str]) -> Iterator[Problem]:
         """Give what is wrong with the proxies that the environment has for `urls`."""
+        if not any(name.casefold().endswith("_proxy") for name in os.environ):
+            return
         used = {pair for url in urls for pair in self.proxies_for(url).items()}
         for scheme, proxy in sorted(used):
             try:

@@ -7,6 +7,7 @@ secret, nothing long and nothing unprintable.
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from types import MappingProxyType
 from typing import NamedTuple
@@ -125,7 +126,7 @@ def pattern(
 
     `kinds` are what they may be in YAML without quotes.
     """
-    check = _checked(expected, re.compile(regex).fullmatch, advice)
+    check = _checked(expected, partial(re.fullmatch, regex), advice)
     return Parser(expected, check, {"type": kinds, "pattern": f"^(?:{regex})$"})
 
 

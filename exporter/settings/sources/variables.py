@@ -9,9 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
-
-from dotenv.parser import Binding, parse_stream
+from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import explain, read_secret_file, read_text
@@ -20,6 +18,9 @@ from exporter.settings.sections.schema import SECTIONS, AccountSettings, Setting
 from exporter.settings.sections.values import quote
 from exporter.settings.sources.tree import TWO_FORMS, Finding, Layer, Place, Tree, Written
 from exporter.settings.sources.tree import Path as TreePath
+
+if TYPE_CHECKING:
+    from dotenv.parser import Binding
 
 PREFIX = "ZOHO_"
 ACCOUNT = "ZOHO_ACCOUNT"
@@ -127,6 +128,8 @@ class Variables:
             elif not isinstance(error.__cause__, FileNotFoundError):
                 self.findings += [Finding(Place(str(file)), (), problem.message) for problem in error.problems]
             return
+        from dotenv.parser import parse_stream  # noqa: PLC0415 - most have no such file
+
         seen: dict[str, str] = {}
         for binding in parse_stream(io.StringIO(text)):
             place = f"{file}:{_line_of(binding)}"
@@ -182,7 +185,7 @@ def variable_for(path: TreePath) -> str:
 _KNOWN = dict.fromkeys(sorted({*known_variables(), ACCOUNT, JOBS, SECRETS_DIR}))
 
 
-def _line_of(binding: Binding) -> int:
+def _line_of(binding: "Binding") -> int:
     """Give the line where a variable stands: the empty lines before it are counted to it."""
     text = binding.original.string
     return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")

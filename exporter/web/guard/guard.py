@@ -11,8 +11,8 @@ from math import ceil
 
 from starlette.exceptions import HTTPException
 
+from exporter.access import WebAccess
 from exporter.errors import Problem
-from exporter.model import WebAccess
 from exporter.web.guard.bearer import BearerToken
 from exporter.web.guard.limiter import Limiter
 from exporter.web.guard.passwords import Passwords, Verdict, parse_login

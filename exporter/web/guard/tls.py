@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
+from exporter.access import TlsServer
 from exporter.files import read_bytes, refused
-from exporter.model import TlsServer
 from exporter.web.guard.validity import Validity, validities
 
 MOST_BYTES = 1024 * 1024

@@ -8,9 +8,9 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from exporter.access import TlsServer, WebAccess
 from exporter.errors import Problem
 from exporter.files import open_to_all, read_text, refused
-from exporter.model import TlsServer, WebAccess
 from exporter.web.guard.tls import Tls, open_tls
 from exporter.web.guard.watched import Watched
 

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from exporter.model import CreditStatus, TokenStatus, UpstreamStatus
-from exporter.web.status.phrases import counted, lasting, number
+from exporter.model import CreditStatus, Snapshot, TokenStatus, UpstreamStatus
+from exporter.words.phrases import counted, lasting, number
+from exporter.words.standing import Standing, standing_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,23 @@ def why_paused(upstream: UpstreamStatus) -> str:
         return "credits are below the reserve; one look an hour"
     is_spent = credit.budget is not None and credit.used_24h >= credit.budget
     return "the day's budget is used up" if is_spent else ""
+
+
+def holds(snapshot: Snapshot) -> dict[str, str]:
+    """Say of each account that polls nothing for now what holds it."""
+    return {state.account.alias: why for state in snapshot.accounts if (why := _why_held(state.upstream))}
+
+
+def held_back(snapshot: Snapshot) -> int:
+    """Count the jobs that wait because their account polls nothing for now."""
+    held = holds(snapshot)
+    return sum(job.spec.key.account in held for job in snapshot.jobs if standing_of(job) is Standing.WAITING)
+
+
+def _why_held(upstream: UpstreamStatus) -> str:
+    if upstream.is_circuit_open and not upstream.token.is_valid and any(upstream.token.refresh_errors.values()):
+        return "Zoho gives no access token"
+    return why_paused(upstream)
 
 
 _API = {

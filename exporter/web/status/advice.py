@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from exporter.model import Departure, JobKey, TrackedJob
-from exporter.web.status.phrases import ago
-from exporter.web.status.standing import Standing, standing_of
+from exporter.words.phrases import ago
+from exporter.words.standing import Standing, standing_of
 
 
 @dataclass(frozen=True, slots=True)

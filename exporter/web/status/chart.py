@@ -10,8 +10,8 @@ from itertools import groupby
 from math import ceil
 
 from exporter.model import Observation, TrackedJob
-from exporter.web.status.phrases import exact, number, written
 from exporter.web.status.story import last_seen_at, state_of, stays
+from exporter.words.phrases import exact, number, written
 
 _MOST_MARKS = 5
 _DAY = 86_400

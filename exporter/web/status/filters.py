@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from exporter.model import JobState, Snapshot, TrackedJob
-from exporter.web.status.standing import standing_of
+from exporter.words.standing import standing_of
 
 FILTERS = ("account", "module", "state", "group")
 ATTENTION = "attention"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from exporter.model import Snapshot
 from exporter.web.status.accounts import why_paused
-from exporter.web.status.phrases import counted, lasting
+from exporter.words.phrases import counted, lasting
 
 OVERDUE_SECONDS = 300.0
 """Scrapes come at least every few minutes: a job that waits longer for its poll tells that they do not come."""

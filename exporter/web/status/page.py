@@ -19,9 +19,10 @@ from exporter.model import JobKey, Snapshot, TrackedJob
 from exporter.web.contract import Exporter
 from exporter.web.problems import MEDIA_TYPE
 from exporter.web.request import Request, says_its_site
-from exporter.web.status import accounts, advice, chart, filters, jobs, notices, phrases, story
-from exporter.web.status.standing import Standing, standing_of
+from exporter.web.status import accounts, advice, chart, filters, notices, story
 from exporter.weights import weighed
+from exporter.words import addresses, jobs, phrases
+from exporter.words.standing import Standing, standing_of
 
 
 class StatusPage:
@@ -38,7 +39,7 @@ class StatusPage:
             loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         style, script = (loader.get_source(environment, name)[0] for name in ("status.css", "status.js"))
-        for words in (accounts, advice, chart, filters, jobs, notices, phrases, story):
+        for words in (accounts, addresses, advice, chart, filters, jobs, notices, phrases, story):
             environment.globals |= {name: word for name, word in vars(words).items() if not name.startswith("_")}
         environment.globals |= {
             "style": style,
@@ -71,7 +72,7 @@ class StatusPage:
         if job is None:
             text = "\n".join(advice.why_absent(key, snapshot.departures, now))
             return self._text_page(Response(status_code=HTTPStatus.NOT_FOUND), "No such job", text, has_plain=False)
-        held = jobs.holds(snapshot).get(key.account, "")
+        held = accounts.holds(snapshot).get(key.account, "")
         by_form = says_its_site(request.headers)
         body = self.write_job(job, now, held, may_acknowledge=request.has_password, by_form=by_form)
         return Response(body, media_type="text/html", headers=self.headers)

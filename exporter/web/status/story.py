@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from exporter.model import JobSource, JobState, Observation, TrackedJob
-from exporter.web.status.jobs import next_poll
-from exporter.web.status.phrases import counted, lasting, number
+from exporter.words.jobs import next_poll
+from exporter.words.phrases import counted, lasting, number
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.app import inspect
+from exporter.app.inspection import inspect
 from exporter.settings import read_sources
 
 SOCKS = "HTTPS_PROXY: is not a proxy's URL such as http://proxy:3128 (http or https, host, optional port)"

@@ -12,8 +12,7 @@ from starlette.responses import PlainTextResponse
 
 from exporter.app.systemd import Service, doubts, passed_sockets
 from exporter.errors import ConfigurationError
-from exporter.web import WebServer, bind
-from exporter.web.door import Gate, Route
+from exporter.web.door import Gate, Route, WebServer, bind
 from exporter.web.guard import Entry
 
 US = os.getpid()

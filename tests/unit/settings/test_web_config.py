@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import settings as trials
 from hypothesis import strategies as st
 
+from exporter.access import TlsServer, WebAccess
 from exporter.errors import ConfigurationError
-from exporter.model import TlsServer, WebAccess
-from exporter.settings import read_web_config
-from exporter.settings.web_config import HttpSection, RateLimitSection, TlsSection, WebConfigFile
+from exporter.settings.web_config import HttpSection, RateLimitSection, TlsSection, WebConfigFile, read_web_config
 
 HASH = "$2y$10$It3z3gq3g361Uqzp36Dbnu4p1mL.PVjWzXZj870S.BGSVCiSR2R8y"
 TLS = "tls_server_config:\n  cert_file: c.pem\n  key_file: k.pem\n"

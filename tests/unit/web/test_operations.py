@@ -11,8 +11,8 @@ from sites import Serve, token_guard, user_guard
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.errors import Problem
-from exporter.web import create_gate
 from exporter.web.contract import Readiness
+from exporter.web.routes import create_gate
 
 OPTIONS = web_options()
 TOKEN = "swordfish"

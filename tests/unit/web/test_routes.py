@@ -11,7 +11,7 @@ from samples import LEADS, tracked, web_options
 from sites import Serve
 
 from exporter.model import Page
-from exporter.web import create_gate
+from exporter.web.routes import create_gate
 
 OPTIONS = web_options()
 

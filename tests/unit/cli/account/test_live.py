@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from exporter.app import Spent
+from exporter.app.direct import Spent
 from exporter.cli.account.live import STAGE_OF, STAGES, Check, live_checks, most_spent
 from exporter.model import JobKey
 from exporter.redactor import Redactor
 from exporter.settings import Settings, load_settings
 from exporter.simulator import Endpoint, Fault, FaultKind, Phase, Scenario, SimulatedJob, Simulator
-from exporter.zoho import LABEL_VALUES
+from exporter.zoho.codes import LABEL_VALUES
 
 LEADS, DEALS = JobKey("acme", "Leads", "3524033000006027001"), JobKey("acme", "Deals", "3524033000006027002")
 ENDED = JobKey("acme", "Leads", "3524033000006027003")

@@ -9,9 +9,9 @@ from samples import web_options
 from sites import Serve, Typed, token_guard
 
 from exporter.cli import main
-from exporter.cli.jobs.exporter_client import ExporterClient
+from exporter.cli.jobs.client.exporter_client import ExporterClient
 from exporter.simulator import Scenario, Simulator
-from exporter.web import create_gate
+from exporter.web.routes import create_gate
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from rich.console import Console
 from samples import DEALS, FAILURE, LEADS, NOW, Clock, report, tracked
 from sites import Typed
 
-from exporter.cli.jobs.exporter_client import ExporterClient
+from exporter.cli.jobs.client.exporter_client import ExporterClient
 from exporter.cli.jobs.jobs import Watcher, board
 from exporter.jobs.outcome import note_failure, note_report
 from exporter.model import JobKey, JobState, TrackedJob

@@ -12,7 +12,7 @@ from sites import Serve, token_guard
 
 from exporter.jobs.outcome import note_failure, note_report
 from exporter.model import JobKey, JobSource, JobState, TrackedJob
-from exporter.web import create_gate
+from exporter.web.routes import create_gate
 
 OPTIONS = web_options()
 TOKEN = {"Authorization": "Bearer swordfish"}

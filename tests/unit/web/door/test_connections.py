@@ -15,9 +15,8 @@ from programs import Program
 from sites import Serve, Site
 from starlette.responses import PlainTextResponse, Response
 
-from exporter.model import TlsServer
-from exporter.web import Connections
-from exporter.web.door import Gate, Patience, Route
+from exporter.access import TlsServer
+from exporter.web.door import Connections, Gate, Patience, Route
 from exporter.web.guard import Tls, open_tls
 from exporter.web.request import Request
 

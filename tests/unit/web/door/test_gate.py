@@ -13,9 +13,8 @@ import requests
 from sites import Serve, Site, user_guard
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from exporter.web import Guard
 from exporter.web.door import Gate, Route
-from exporter.web.guard import Entry
+from exporter.web.guard import Entry, Guard
 from exporter.web.request import Request
 
 USERS = {"alice": bcrypt.hashpw(b"right", bcrypt.gensalt(4))}

@@ -11,8 +11,7 @@ from sites import Serve
 from starlette.responses import PlainTextResponse, Response
 
 from exporter.errors import ConfigurationError
-from exporter.web import WebServer, bind, prepared
-from exporter.web.door import Gate, Route
+from exporter.web.door import Gate, Route, WebServer, bind, prepared
 from exporter.web.request import Request
 
 

@@ -15,11 +15,14 @@ from played import PlayedExporter
 from samples import LEADS, report, tracked, web_options
 from sites import Serve
 
+from exporter.access import WebAccess
 from exporter.errors import ConfigurationError, Problem
-from exporter.model import JobState, WebAccess
-from exporter.web import Guard, Outside, create_gate
+from exporter.model import JobState
+from exporter.web.guard import Guard
 from exporter.web.guard.bearer import BearerToken
 from exporter.web.guard.web_config import WebConfig
+from exporter.web.request import Outside
+from exporter.web.routes import create_gate
 
 USERS = {name: bcrypt.hashpw(b"right", bcrypt.gensalt(4)) for name in ("old", "new")}
 PROBE = f"/probe?crm_module=Leads&job_id={LEADS.job_id}"

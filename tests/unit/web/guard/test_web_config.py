@@ -9,8 +9,8 @@ import pytest
 from certificates import Authority, open_authority
 from programs import Program
 
+from exporter.access import TlsServer, WebAccess
 from exporter.errors import ConfigurationError, Problem
-from exporter.model import TlsServer, WebAccess
 from exporter.web.guard import Tls, open_tls
 from exporter.web.guard.web_config import WebConfig
 

@@ -3,7 +3,8 @@
 import pytest
 from starlette.datastructures import Headers
 
-from exporter.web import Outside, WebOptions
+from exporter.web.request import Outside
+from exporter.web.routes import WebOptions
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from sites import Serve, Site
 
 from exporter.jobs.outcome import note_failure, note_report
 from exporter.model import JobSource, JobState, TrackedJob
-from exporter.web import Outside, create_gate
 from exporter.web.prometheus.discovery import interval_seconds
+from exporter.web.request import Outside
+from exporter.web.routes import create_gate
 
 
 def waiting(seconds: float | None, state: JobState = JobState.RUNNING) -> TrackedJob:

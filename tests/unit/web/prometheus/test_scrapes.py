@@ -6,7 +6,7 @@ from played import PlayedExporter
 from samples import DEALS, LEADS, tracked, web_options
 from sites import Serve
 
-from exporter.web import create_gate
+from exporter.web.routes import create_gate
 
 JOB = {"account": "acme", "crm_module": "Leads", "job_id": LEADS.job_id}
 

@@ -1,10 +1,12 @@
 """One account in words."""
 
+from dataclasses import replace
+
 import pytest
-from samples import NOW, account, upstream
+from samples import NOW, account, report, snapshot_of, tracked, upstream
 
 from exporter.model import CreditStatus, TokenStatus, UpstreamStatus
-from exporter.web.status.accounts import Fact, facts, spent, why_paused
+from exporter.web.status.accounts import Fact, facts, held_back, holds, spent, why_paused
 
 
 def credit(
@@ -103,3 +105,26 @@ def test_credits_without_a_usual_budget(status: CreditStatus, text: str) -> None
 def test_accounts_may_be_held_back(status: UpstreamStatus, held_back: bool) -> None:  # noqa: FBT001 - a case
     """Whether an account polls at all."""
     assert bool(why_paused(status)) is held_back
+
+
+RUNNING = replace(tracked(), report=report(), reported_at=NOW, polled_at=NOW)
+NO_TOKEN = TokenStatus(is_valid=False, expires_at=None, refresh_errors={"invalid_code": 1})
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        pytest.param(upstream(), {}, id="nothing"),
+        pytest.param(
+            upstream(is_circuit_open=True), {"acme": "Zoho asked to slow down, or gives no token"}, id="a pause"
+        ),
+        pytest.param(
+            upstream(is_circuit_open=True, token=NO_TOKEN), {"acme": "Zoho gives no access token"}, id="a refused token"
+        ),
+    ],
+)
+def test_what_holds_an_account_is_named(state: UpstreamStatus, told: dict[str, str]) -> None:
+    """Jobs that wait for it are counted: those that Zoho knows to run are not."""
+    snapshot = snapshot_of(tracked(), RUNNING, accounts=[account(state)])
+    assert holds(snapshot) == told
+    assert held_back(snapshot) == len(told)

@@ -9,7 +9,7 @@ from samples import FAILURE, LEADS, NOW, report, tracked
 from exporter.jobs.table import Drop
 from exporter.model import Delay, Departure, JobState, TrackedJob
 from exporter.web.status.advice import advice, why_absent
-from exporter.web.status.standing import standing_of
+from exporter.words.standing import standing_of
 
 RUNBOOKS = Path(__file__).parents[4] / "docs" / "runbooks"
 

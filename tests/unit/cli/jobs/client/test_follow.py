@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 from samples import FAILURE, NOW, Clock, report, tracked
 
-from exporter.cli.jobs.exporter_client import NoExporterError
-from exporter.cli.jobs.follow import Follower
+from exporter.cli.jobs.client.exporter_client import NoExporterError
+from exporter.cli.jobs.client.follow import Follower
 from exporter.jobs.outcome import note_failure, note_report
 from exporter.model import JobState, PollFailure, TrackedJob
 

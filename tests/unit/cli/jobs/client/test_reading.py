@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from samples import FAILURE, LEADS, NOW, report, tracked
 
-from exporter.cli.jobs.exporter_client import NoExporterError
-from exporter.cli.jobs.reading import job_of
+from exporter.cli.jobs.client.exporter_client import NoExporterError
+from exporter.cli.jobs.client.reading import job_of
 from exporter.jobs.outcome import note_failure, note_report
 from exporter.model import Delay, JobSource, JobSpec, JobState, Observation, TrackedJob
 from exporter.web.api.schemas import JobWithHistoryView

@@ -4,8 +4,8 @@ import pytest
 from played import PlayedExporter
 from samples import LEADS, tracked
 
-from exporter.cli.jobs.exporter_client import ExporterClient, ExporterRefusedError
-from exporter.cli.jobs.names import found_key, read_key
+from exporter.cli.jobs.client.exporter_client import ExporterClient, ExporterRefusedError
+from exporter.cli.jobs.client.names import found_key, read_key
 from exporter.errors import ConfigurationError
 from exporter.model import JobKey
 

@@ -3,7 +3,7 @@
 import pytest
 from samples import NOW
 
-from exporter.web.status.phrases import ago, ahead, counted, exact, lasting, number, pace, percent, share
+from exporter.words.phrases import ago, ahead, counted, exact, lasting, number, pace, percent, share
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import re
 
-from exporter.cli.jobs.exporter_client import ExporterClient, ExporterRefusedError
+from exporter.cli.jobs.client.exporter_client import ExporterClient, ExporterRefusedError
 from exporter.files import refused
 from exporter.forms import JOB_ID, MODULE, job_id_advice, module_advice
 from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, JobKey

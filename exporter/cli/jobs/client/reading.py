@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from exporter.cli.jobs.exporter_client import NoExporterError
+from exporter.cli.jobs.client.exporter_client import NoExporterError
 from exporter.model import (
     Delay,
     JobKey,

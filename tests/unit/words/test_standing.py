@@ -6,7 +6,7 @@ import pytest
 from samples import FAILURE, NOW, report, tracked
 
 from exporter.model import Delay, JobReport, JobState, TrackedJob
-from exporter.web.status.standing import Standing, standing_of
+from exporter.words.standing import Standing, standing_of
 
 
 def reported(answer: JobReport) -> TrackedJob:

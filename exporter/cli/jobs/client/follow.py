@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from exporter.cli.jobs.client.exporter_client import NoExporterError
 from exporter.cli.jobs.exits import NO_TOKEN
-from exporter.cli.jobs.exporter_client import NoExporterError
 from exporter.model import TrackedJob
 
 SHORTEST_SECONDS = 1.0

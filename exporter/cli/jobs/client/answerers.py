@@ -7,19 +7,21 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.cli.command import PROGRAM
-from exporter.cli.jobs.exporter_client import (
+from exporter.cli.jobs.client.exporter_client import (
     URL_VARIABLE,
     ExporterClient,
     ExporterRefusedError,
     NoExporterError,
     client_of,
 )
-from exporter.cli.jobs.names import found_key
-from exporter.cli.jobs.reading import job_of
+from exporter.cli.jobs.client.names import found_key
+from exporter.cli.jobs.client.reading import job_of
 from exporter.model import JobKey, TrackedJob
+from exporter.words.addresses import explain_url
+from exporter.words.phrases import counted
 
 if TYPE_CHECKING:
-    from exporter.app import Direct
+    from exporter.app.direct import Direct
 
 
 _KEPT_OUT = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
@@ -87,8 +89,6 @@ class ByExporter:
 
     def reasons(self, job: TrackedJob) -> tuple[str, ...]:
         """Say where it is told."""
-        from exporter.web.status.jobs import explain_url  # noqa: PLC0415 - seldom needed
-
         return (f"Why: {self._client.url}{explain_url(job.spec.key)}",)
 
     def _poll(self) -> bool:
@@ -138,8 +138,6 @@ class Directly:
 
     def bill(self) -> tuple[str, ...]:
         """Tell credits and tokens."""
-        from exporter.cli.given import counted  # noqa: PLC0415 - it loads the settings
-
         spent = self._direct.spent
         return (f"This took {counted(spent.credits, 'API credit')} and {counted(spent.tokens, 'access token')}.",)
 
@@ -176,7 +174,7 @@ def by_zoho(options: Namespace, key: JobKey, why: str) -> Directly:
     Raises:
         ConfigurationError: the settings are wrong, or do not have the account.
     """
-    from exporter.app import Direct  # noqa: PLC0415 - where an exporter answers, none of it is needed
+    from exporter.app.direct import Direct  # noqa: PLC0415 - where an exporter answers, none of it is needed
     from exporter.cli.given import settings_of, start_logging  # noqa: PLC0415
 
     settings = settings_of(options)

@@ -1,17 +1,14 @@
-"""One job as a row."""
+"""One job in words."""
 
 from dataclasses import replace
 
 import pytest
-from samples import DEALS, FAILURE, LEADS, NOW, account, report, snapshot_of, tracked, upstream
+from samples import DEALS, FAILURE, LEADS, NOW, report, tracked
 
-from exporter.model import Delay, JobReport, JobSource, JobSpec, JobState, TokenStatus, TrackedJob, UpstreamStatus
-from exporter.web.status.jobs import (
+from exporter.model import Delay, JobReport, JobSource, JobSpec, JobState, TrackedJob
+from exporter.words.jobs import (
     end,
-    explain_url,
     failed_share,
-    held_back,
-    holds,
     in_order,
     look,
     next_poll,
@@ -56,28 +53,6 @@ def test_job_that_its_account_holds_says_so() -> None:
     """It is due, and no scrape polls it: what holds it is named; one that is not due yet is not held."""
     assert next_poll(tracked(), LATER, "Zoho gives no access token") == (NOW, "held: Zoho gives no access token")
     assert next_poll(RUNNING, LATER, "Zoho gives no access token") == (NOW + 645, "next in 45 s")
-
-
-REFUSED = TokenStatus(is_valid=False, expires_at=None, refresh_errors={"invalid_code": 1})
-
-
-@pytest.mark.parametrize(
-    ("state", "told"),
-    [
-        pytest.param(upstream(), {}, id="nothing"),
-        pytest.param(
-            upstream(is_circuit_open=True), {"acme": "Zoho asked to slow down, or gives no token"}, id="a pause"
-        ),
-        pytest.param(
-            upstream(is_circuit_open=True, token=REFUSED), {"acme": "Zoho gives no access token"}, id="a refused token"
-        ),
-    ],
-)
-def test_what_holds_an_account_is_named(state: UpstreamStatus, told: dict[str, str]) -> None:
-    """Jobs that wait for it are counted: those that Zoho knows to run are not."""
-    snapshot = snapshot_of(tracked(), RUNNING, accounts=[account(state)])
-    assert holds(snapshot) == told
-    assert held_back(snapshot) == len(told)
 
 
 ENDED = replace(RUNNING, next_poll_at=None, finished_at=NOW + 300, completes_at=None, records_per_second=None)
@@ -184,12 +159,6 @@ def test_ended_job_is_never_polled_again() -> None:
 def test_progress_needs_counts(answer: JobReport, done: tuple[int, int] | None, failed: str) -> None:
     """No more is done than there is, and is absent where Zoho gave too little."""
     assert (progress(answer), failed_share(answer)) == (done, failed)
-
-
-def test_links_are_encoded() -> None:
-    """Whatever a key holds stays one value of the query."""
-    key = replace(LEADS, account='a"b&c=d', module="<Leads>", job_id="1\ud800")
-    assert explain_url(key) == "/explain?account=a%22b%26c%3Dd&crm_module=%3CLeads%3E&job_id=1%3F"
 
 
 def test_rows_stand_in_the_order_of_need() -> None:

@@ -4,9 +4,9 @@ from argparse import Namespace
 from collections.abc import Callable
 
 from exporter.cli.command import PROGRAM
+from exporter.cli.jobs.client.exporter_client import ExporterClient, ExporterRefusedError, client_of
+from exporter.cli.jobs.client.names import read_key
 from exporter.cli.jobs.exits import NOT_DONE
-from exporter.cli.jobs.exporter_client import ExporterClient, ExporterRefusedError, client_of
-from exporter.cli.jobs.names import read_key
 from exporter.cli.output import say, write
 from exporter.model import JobKey
 

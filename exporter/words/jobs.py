@@ -1,12 +1,10 @@
-"""One job as a row of the page. Pure: a job and the time in, words out."""
+"""One job in words. Pure: a job and the time in, words out."""
 
 from collections.abc import Callable, Iterable
-from urllib.parse import quote, urlencode
 
-from exporter.model import JobKey, JobReport, JobState, Snapshot, TrackedJob, UpstreamStatus
-from exporter.web.status.accounts import why_paused
-from exporter.web.status.phrases import ago, ahead, counted, lasting, share
-from exporter.web.status.standing import Standing, standing_of
+from exporter.model import JobReport, JobState, TrackedJob
+from exporter.words.phrases import ago, ahead, counted, lasting, share
+from exporter.words.standing import Standing, standing_of
 
 
 def in_order(jobs: Iterable[TrackedJob]) -> list[TrackedJob]:
@@ -18,31 +16,6 @@ def in_order(jobs: Iterable[TrackedJob]) -> list[TrackedJob]:
 def name_of(job: TrackedJob) -> str:
     """Give the job's name, or where it has none what tells it apart."""
     return job.spec.name or f"{job.spec.key.module} {job.spec.key.job_id}"
-
-
-def job_url(key: JobKey) -> str:
-    """Give the address of a job's own page."""
-    return f"/jobs/{_path(key)}"
-
-
-def explain_url(key: JobKey) -> str:
-    """Give the address that says why a job shows what it shows."""
-    query = {"account": key.account, "crm_module": key.module, "job_id": key.job_id}
-    return f"/explain?{urlencode(query, errors='replace')}"
-
-
-def acknowledge_url(job: TrackedJob) -> str:
-    """Give the address that takes note of how a job ended, seen from the first page; empty where nobody has to.
-
-    It works whatever prefix a proxy has put before it.
-    """
-    if job.is_acknowledged or not job.has_ended_badly:
-        return ""
-    return f"api/v1/jobs/{_path(job.spec.key)}/ack"
-
-
-def _path(key: JobKey) -> str:
-    return "/".join(quote(part, safe="", errors="replace") for part in (key.account, key.module, key.job_id))
 
 
 def state_word(job: TrackedJob) -> str:
@@ -90,23 +63,6 @@ def next_poll(job: TrackedJob, now: float, held: str = "") -> tuple[float, str] 
     if at > now:
         return at, f"next in {lasting(at - now)}"
     return at, f"held: {held}" if held else "due at the next scrape"
-
-
-def holds(snapshot: Snapshot) -> dict[str, str]:
-    """Say of each account that polls nothing for now what holds it."""
-    return {state.account.alias: why for state in snapshot.accounts if (why := _why_held(state.upstream))}
-
-
-def held_back(snapshot: Snapshot) -> int:
-    """Count the jobs that wait because their account polls nothing for now."""
-    held = holds(snapshot)
-    return sum(job.spec.key.account in held for job in snapshot.jobs if standing_of(job) is Standing.WAITING)
-
-
-def _why_held(upstream: UpstreamStatus) -> str:
-    if upstream.is_circuit_open and not upstream.token.is_valid and any(upstream.token.refresh_errors.values()):
-        return "Zoho gives no access token"
-    return why_paused(upstream)
 
 
 def note(job: TrackedJob, now: float) -> str:

@@ -1,0 +1,78 @@
+"""Zoho asked by a command."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import certifi
+import pytest
+
+from exporter.app.direct import Direct, Spent
+from exporter.model import JobKey, JobState
+from exporter.redactor import Redactor
+from exporter.settings import load_settings
+from exporter.simulator import Phase, Scenario, SimulatedJob, Simulator
+
+LEADS, DEALS = JobKey("acme", "Leads", "3524033000006027001"), JobKey("acme", "Deals", "3524033000006027002")
+JOBS = (
+    SimulatedJob(LEADS.module, LEADS.job_id, 50, (Phase("COMPLETED", None, updated=50),)),
+    SimulatedJob(DEALS.module, DEALS.job_id, 50, (Phase("RUNNING", None, updated=20),)),
+)
+
+
+@pytest.fixture
+def zoho() -> Iterator[Simulator]:
+    """Give a Zoho of an ended job and a running one."""
+    with Simulator(Scenario(jobs=JOBS)) as simulator:
+        yield simulator
+
+
+def direct(
+    zoho: Simulator, directory: Path, clock: Callable[[], float] = time.time, ca_bundle: Path | None = None
+) -> Direct:
+    """Give what asks that Zoho, and keeps what it has to in the directory."""
+    scenario = zoho.scenario
+    environ = {
+        "ZOHO_ACCOUNT": "acme",
+        "ZOHO_ACCOUNTS_URL": zoho.url,
+        "ZOHO_API_URL": zoho.url,
+        "ZOHO_CLIENT_ID": scenario.client_id,
+        "ZOHO_CLIENT_SECRET": scenario.client_secret,
+        "ZOHO_REFRESH_TOKEN": scenario.refresh_token,
+    }
+    settings = load_settings(
+        None,
+        overrides={"ca_bundle": ca_bundle},
+        environ=environ,
+        dotenv_file=None,
+        secrets_dir=Path("no secrets directory"),
+    )
+    return Direct(settings, "acme", Redactor(), directory, clock=clock)
+
+
+def test_certificates_are_read_once_for_all_looks(zoho: Simulator, tmp_path: Path) -> None:
+    """They take longer than all else that a look does by itself."""
+    bundle = tmp_path / "ca.pem"
+    shutil.copyfile(certifi.where(), bundle)
+    looking = direct(zoho, tmp_path, ca_bundle=bundle)
+    assert looking.look(DEALS).state is JobState.RUNNING
+    bundle.unlink()
+    assert looking.look(LEADS).state is JobState.COMPLETED
+
+
+def test_look_that_is_broken_off_is_counted_too(zoho: Simulator, tmp_path: Path) -> None:
+    """Zoho was asked all the same: Ctrl-C comes when its answer is there."""
+    signals = iter([KeyboardInterrupt])
+
+    def now() -> float:
+        is_answered = zoho.stats().crm_calls and threading.current_thread() is threading.main_thread()
+        if is_answered and (pressed := next(signals, None)):
+            raise pressed
+        return time.time()
+
+    looking = direct(zoho, tmp_path, now)
+    with pytest.raises(KeyboardInterrupt):
+        looking.look(LEADS)
+    assert looking.spent == Spent(credits=1, tokens=1)
