@@ -5,6 +5,8 @@ from argparse import Namespace
 from pathlib import Path
 
 from exporter.cli.flags import FLAGS
+from exporter.files import refused
+from exporter.forms import nearest
 from exporter.redactor import Redactor
 from exporter.settings import Settings, Sources, read_sources
 
@@ -21,6 +23,23 @@ def settings_of(options: Namespace) -> Settings:
 def sources_of(options: Namespace) -> Sources:
     """Read what the flags, the environment and the file say, right or wrong."""
     return read_sources(config_file(options), overrides=setting_flags(options))
+
+
+def account_named(name: str | None, settings: Settings, place: str) -> str:
+    """Give the alias of the account that is named, or of the only one where none is.
+
+    Raises:
+        ConfigurationError: there is no such account, or several and none is named; at `place`.
+    """
+    known = sorted(settings.accounts)
+    if not name and len(known) == 1:
+        return known[0]
+    if name in settings.accounts:
+        return str(name)
+    near = nearest(name or "", known)
+    raise refused(
+        place, f"did you mean the account {near}?" if near else f"expected one of the accounts {', '.join(known)}"
+    )
 
 
 def config_file(options: Namespace) -> Path | None:

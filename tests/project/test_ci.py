@@ -52,8 +52,8 @@ def test_part_that_fails_fails_the_whole(tmp_path: Path, fail: str) -> None:
     """The others run all the same, and everybody's words are shown."""
     status, words, calls = _run(tmp_path, "scripts/test", ".venv/bin/coverage", fail=fail)
     assert status == 1
-    assert len(calls) == 12
-    assert words.count("words of") == 6
+    assert len(calls) == 14
+    assert words.count("words of") == 7
 
 
 def test_ci_names_all_that_failed(tmp_path: Path) -> None:

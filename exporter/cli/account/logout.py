@@ -8,20 +8,19 @@ from pathlib import Path
 from exporter.app.hosts import endpoints
 from exporter.app.onboarding import onboarding
 from exporter.cli.account.asking import Asker
-from exporter.cli.given import sources_of
+from exporter.cli.given import account_named, sources_of
 from exporter.cli.output import say
 from exporter.errors import PollError
 from exporter.files import read_secret_file, refused
-from exporter.forms import nearest
 from exporter.redactor import Redactor
-from exporter.settings import Settings, Sources
+from exporter.settings import Sources
 
 
 def execute(options: Namespace) -> int:
     """Ask, revoke, and say what to delete."""
     sources, asker = sources_of(options), Asker()
     settings = sources.settings()
-    alias = _alias(settings, options.account)
+    alias = account_named(options.account, settings, "--account")
     account = settings.accounts[alias]
     other = options.refresh_token_file
     which = f"refresh token of {alias}" if other is None else f"refresh token in {other}"
@@ -41,15 +40,6 @@ def execute(options: Namespace) -> int:
     left = _left(sources, alias) if other is None else [f"Delete {other}"]
     sys.stdout.write("\n".join([f"Zoho has revoked the {which}.", *left]) + "\n")
     return 0
-
-
-def _alias(settings: Settings, given: str | None) -> str:
-    known = sorted(settings.accounts)
-    if given in settings.accounts or (given is None and len(known) == 1):
-        return given or known[0]
-    near = nearest(given or "", known)
-    hint = f'did you mean "{near}"?' if near else f"there are: {', '.join(known)}"
-    raise refused("--account", f"names the account; {hint}")
 
 
 def _left(sources: Sources, alias: str) -> Iterator[str]:

@@ -17,8 +17,8 @@ from exporter.app.scheduling import scheduling
 from exporter.cli.account.asking import Asker
 from exporter.cli.command import PROGRAM
 from exporter.cli.commands import COMMANDS
-from exporter.cli.given import settings_of, start_logging
-from exporter.cli.jobs.client.answerers import ByExporter, account_named, by_zoho
+from exporter.cli.given import account_named, settings_of, start_logging
+from exporter.cli.jobs.client.answerers import ByExporter, by_zoho
 from exporter.cli.jobs.client.exporter_client import ExporterClient, ExporterRefusedError, NoExporterError, client_of
 from exporter.cli.jobs.exits import COMPLETED, INTERRUPTED, NOT_DONE, NOT_ENDED, UNKNOWN
 from exporter.cli.jobs.status import command_line, show, timeout_seconds
@@ -55,7 +55,7 @@ def _scheduled(options: Namespace) -> int:
     named, order = _order(options)
     client, said, seconds = client_of(options), described(options), timeout_seconds(options)
     settings, asker = settings_of(options), Asker()
-    alias = account_named(named, settings.accounts)
+    alias = account_named(named, settings, named or "JOB")
     account = settings.accounts[alias]
     if not options.yes and not asker.is_person:
         raise refused("--yes", "is needed where no terminal is there to ask")

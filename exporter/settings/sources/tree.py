@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
+from pydantic_settings import BaseSettings, InitSettingsSource
+
 from exporter.errors import Problem
 from exporter.settings.sections.values import quote
 
@@ -117,27 +119,45 @@ def flags(overrides: Mapping[str, object]) -> Layer:
 
 
 def merged(file: Tree, layers: Iterable[Layer]) -> Tree:
-    """Lay layers, highest first, over a file: mappings are merged, all else is replaced.
+    """Let pydantic-settings lay layers, highest first, over a file: mappings are merged, all else is replaced.
 
     What the file has where a mapping belongs stays, to be told of.
     """
     fitting = [{path: one for path, one in layer.items() if _has_room(file, path)} for layer in layers]
-    values: dict[str, Any] = {}
-    for lower in (*map(_nested, fitting), file.values):
-        values = _laid_over(lower, values)
+    sources = (_Source(BaseSettings, values) for values in (*map(_nested, fitting), file.values))
     places = {path: one.place for layer in reversed(fitting) for path, one in layer.items()}
-    return Tree(values, {**file.places, **places})
+    return Tree(_Layers(*sources).model_extra or {}, {**file.places, **places})
 
 
-def _laid_over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
-    """Put what is above over what is below, of which a secret goes whose other form stands above."""
-    replaced = {f"{name}_file" for name in TWO_FORMS if name in upper}
-    replaced |= {name for name in TWO_FORMS if f"{name}_file" in upper}
-    values = {key: value for key, value in lower.items() if key not in replaced}
-    for key, value in upper.items():
-        is_mapping = isinstance(value, dict) and isinstance(values.get(key), dict)
-        values[key] = _laid_over(values[key], value) if is_mapping else value
-    return values
+class _Layers(BaseSettings, extra="allow"):
+    """The values of all sources; nothing is validated yet, so that all problems are told at once."""
+
+    def __init__(self, *sources: "_Source") -> None:
+        super().__init__(_build_sources=(sources, {}))
+
+
+class _Source(InitSettingsSource):
+    """What one source says, but for the form of a secret of which a higher source has the other."""
+
+    def __call__(self) -> dict[str, Any]:
+        return _Unshown(_unreplaced(super().__call__(), self.current_state))
+
+
+class _Unshown(dict[str, Any]):
+    """Values of which pydantic-settings' own debugging, a variable away, shows nothing."""
+
+    def __repr__(self) -> str:
+        return "…"
+
+
+def _unreplaced(own: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    replaced = {f"{name}_file" for name in TWO_FORMS if name in above}
+    replaced |= {name for name in TWO_FORMS if f"{name}_file" in above}
+    return {
+        key: _unreplaced(value, above[key]) if isinstance(value, dict) and isinstance(above.get(key), dict) else value
+        for key, value in own.items()
+        if key not in replaced
+    }
 
 
 def _has_room(file: Tree, path: Path) -> bool:

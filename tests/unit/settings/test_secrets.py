@@ -145,6 +145,21 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         assert caught.value.problems == (Problem(str(path), message),)
 
 
+def test_debugging_of_the_library_shows_no_secret(
+    load: _Load,
+    account: str,
+    variables: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """pydantic-settings logs what each source says, if a variable asks for it."""
+    monkeypatch.setenv("PYDANTIC_SETTINGS_DEBUG", "1")
+    caplog.set_level("DEBUG")
+    load(account, variables, {"proxy_url": "http://user:hunter2@proxy:1"})
+    assert "Source: …" in caplog.text
+    assert not any(secret in caplog.text for secret in ("hunter2", "0123456789abcdef"))
+
+
 _OPEN = "has the mode 0644, so any user may read it: chmod 600"
 
 

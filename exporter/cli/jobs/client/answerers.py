@@ -175,31 +175,11 @@ def by_zoho(options: Namespace, key: JobKey, why: str) -> Directly:
         ConfigurationError: the settings are wrong, or do not have the account.
     """
     from exporter.app.direct import Direct  # noqa: PLC0415 - where an exporter answers, none of it is needed
-    from exporter.cli.given import settings_of, start_logging  # noqa: PLC0415
+    from exporter.cli.given import account_named, settings_of, start_logging  # noqa: PLC0415
 
     settings = settings_of(options)
-    alias = account_named(key.account, settings.accounts)
+    alias = account_named(key.account, settings, key.account or "JOB")
     named = JobKey(alias, key.module, key.job_id)
     return Directly(
         Direct(settings, alias, start_logging(settings, "error")), named, why, is_polling=options.watch is not None
-    )
-
-
-def account_named(named: str, accounts: Mapping[str, object]) -> str:
-    """Give the account that is named, or the only one where none is.
-
-    Raises:
-        ConfigurationError: there is none of that name, or a choice.
-    """
-    from exporter.files import refused  # noqa: PLC0415
-    from exporter.forms import nearest  # noqa: PLC0415
-
-    if not named and len(accounts) == 1:
-        return next(iter(accounts))
-    if named in accounts:
-        return named
-    known = ", ".join(sorted(accounts))
-    near = nearest(named, accounts)
-    raise refused(
-        named or "JOB", f"did you mean the account {near}?" if near else f"expected one of the accounts {known}"
     )

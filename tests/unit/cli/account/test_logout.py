@@ -80,8 +80,8 @@ def test_another_token_is_revoked(run: Run, requests_mock: Mocker) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        pytest.param(("--yes",), "--account: names the account; there are: acme, globex", id="which"),
-        pytest.param(("--yes", "--account=acne"), '--account: names the account; did you mean "acme"?', id="slip"),
+        pytest.param(("--yes",), "--account: expected one of the accounts acme, globex", id="which"),
+        pytest.param(("--yes", "--account=acne"), "--account: did you mean the account acme?", id="slip"),
         pytest.param(("--account=acme",), "--yes: is needed where no terminal is there to ask", id="unasked"),
     ],
 )
