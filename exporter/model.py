@@ -5,10 +5,13 @@ Timestamps are Unix seconds in UTC (`float`), taken from the exporter's own cloc
 
 import itertools
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
+
+from exporter.blocks import Body
 
 MODULE_PATTERN = r"[A-Za-z][A-Za-z0-9_]{0,99}"
 """A module's API name, whole. Source: Zoho CRM, Get Mass Update Status, Supported modules; custom modules."""
@@ -479,6 +482,21 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Census:
+    """How many jobs there are: by account, module and state as shown, and by account and source."""
+
+    states: Mapping[tuple[str, str, JobState], int] = field(default_factory=dict)
+    sources: Mapping[tuple[str, JobSource], int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, jobs: Iterable[TrackedJob]) -> "Census":
+        """Count jobs."""
+        keyed = [(job.spec.key, job) for job in jobs]
+        states = Counter((key.account, key.module, job.state) for key, job in keyed)
+        return cls(states, Counter((key.account, job.spec.source) for key, job in keyed))
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that a page is written from: immutable, so rendering needs no lock and touches no network."""
 
@@ -490,6 +508,8 @@ class Snapshot:
     """When each account was taken out of the configuration that lately was, Unix seconds."""
     departures: tuple[Departure, ...] = ()
     """The jobs that were lately let go of."""
+    census: Census = field(default_factory=Census)
+    """Of the jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -497,4 +517,9 @@ class Page:
     """One rendered page. `content_type` is the full media type, with version and charset."""
 
     content_type: str
-    body: bytes
+    content: Body
+
+    @property
+    def body(self) -> bytes:
+        """The page, whole."""
+        return bytes(self.content)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from samples import NOW
 
+from exporter.blocks import Body
 from exporter.errors import DeclaredJobError, LiveJobError, Problem, TooManyJobsError
 from exporter.model import (
     Distribution,
@@ -21,7 +22,7 @@ from exporter.web.contract import Readiness
 READY = Readiness(is_ready=True, sentences=("account acme: ready",))
 
 
-PAGE = Page("text/plain; version=0.0.4; charset=utf-8", b"up 1\n" * 1000)
+PAGE = Page("text/plain; version=0.0.4; charset=utf-8", Body.of(b"up 1\n" * 1000))
 """A page as the metrics part gives it."""
 
 
@@ -67,7 +68,7 @@ class PlayedExporter:
         if key not in self.jobs and len(self.jobs) >= self.most_jobs:
             raise TooManyJobsError("no room")
         self.probes.append((key, deadline - time.monotonic(), accept))
-        return replace(PAGE, body=b"zoho_mass_update_probe_success 1.0\n")
+        return replace(PAGE, content=Body.of(b"zoho_mass_update_probe_success 1.0\n"))
 
     def explain(self, key: JobKey) -> tuple[str, ...]:
         """Give a sentence for a job that is tracked."""

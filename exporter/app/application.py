@@ -15,7 +15,7 @@ from exporter import __version__
 from exporter.app.accounts import Accounts, TlsContexts
 from exporter.errors import ConfigurationError, Problem
 from exporter.jobs import JobTable, Refresher, Retention, Schedule, explain_account, explain_job
-from exporter.metrics import JOBS, PROBED, PROCESS, SCRAPED, Page, Telemetry, render, table
+from exporter.metrics import JOBS, PROBED, PROCESS, SCRAPED, Page, Pages, Telemetry, table
 from exporter.model import AccountSnapshot, ExporterSnapshot, JobKey, JobSpec, Probe, Snapshot, TrackedJob
 from exporter.redactor import Redactor
 from exporter.settings import JobFiles, Settings, effective_settings, matching
@@ -144,7 +144,7 @@ class Application:
         begun = self._stopwatch()
         with self._writing_turn:
             snapshot = self.snapshot()
-            page = render(self._families, snapshot, accept, groups, self._process)
+            page = self._pages.write(snapshot, accept, groups)
             ended = self._stopwatch()
             self._writing.note(len(snapshot.jobs), ended - begun)
         self._telemetry.note_scrape(ended - started)
@@ -158,17 +158,19 @@ class Application:
         jobs = self._refresher.view({key})
         is_success = any(job.report is not None and job.failure is None for job in jobs)
         snapshot = Snapshot(jobs, (), self._reading(), Probe(is_success, self._stopwatch() - started))
-        return render(self._families, snapshot, accept, PROBED, self._process)
+        return self._pages.write(snapshot, accept, PROBED)
 
     def snapshot(self) -> Snapshot:
         """Give what is known now. Touches no network."""
         now = self.now()
+        jobs, census = self._refresher.page()
         return Snapshot(
-            self._refresher.view(),
+            jobs,
             tuple(self._account_snapshots()),
             self._reading(),
             accounts_dropped=self._table.accounts_dropped(now),
             departures=self._table.departures(now),
+            census=census,
         )
 
     def explain(self, key: JobKey) -> tuple[str, ...]:
@@ -284,7 +286,7 @@ class Application:
         self.discovery_linger_seconds = settings.discovery_linger
         schedule = settings.schedule
         self.pace_seconds = schedule.shortest, min(schedule.longest, schedule.suspended)
-        self._families = table(settings.job_labels, LABEL_VALUES)
+        self._pages = Pages(table(settings.job_labels, LABEL_VALUES), self._process)
 
     def _declare_jobs(self) -> tuple[Problem, ...]:
         settings, now = self._settings, self.now()

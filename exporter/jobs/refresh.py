@@ -8,7 +8,7 @@ import logging
 import random
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -16,10 +16,11 @@ from threading import Condition, Thread
 from typing import Protocol
 
 from exporter.errors import HeldBackError, PollError, RefusedError, ThrottledError, TokenRefusedError
-from exporter.jobs.outcome import fade, growth_of, note_failure, note_report
+from exporter.jobs.board import Board
+from exporter.jobs.outcome import growth_of, note_failure, note_report
 from exporter.jobs.schedule import Schedule
 from exporter.jobs.table import JobTable, is_made_up
-from exporter.model import Growth, JobKey, JobReport, JobSource, PollFailure, PollTally, TrackedJob
+from exporter.model import Census, Growth, JobKey, JobReport, JobSource, PollFailure, PollTally, TrackedJob
 from exporter.state.port import Note
 
 _log = logging.getLogger(__name__)
@@ -129,20 +130,24 @@ class Refresher:
         self._counts: defaultdict[str, _Counts] = defaultdict(_Counts)
         self._is_stopping = False
         self._upstreams, self._schedule = upstreams, schedule
+        self._board = Board(table, schedule)
 
     def reconfigure(self, upstreams: Mapping[str, Upstream], schedule: Schedule) -> None:
         """Take other accounts and another schedule; polls under way end as they began, counts go on."""
         self._upstreams, self._schedule = upstreams, schedule
+        self._board.reconfigure(schedule)
 
     def refresh(self, deadline: float, keys: Collection[JobKey] | None = None) -> None:
         """Poll what is due, of `keys` alone where they are given, and wait for it until `deadline` (stopwatch)."""
-        self._table.retire(self._clock())
-        live = self._live()
-        pressures = self._pressures(live)
-        jobs = sorted(self._table.jobs(keys), key=lambda job: job.polled_at or 0.0)
+        pressures = self._catch_up()
+        asked = self._board.due() if keys is None else keys
         with self._changed:
             known = set(self._in_flight.values())
-            tasks = {task for job in jobs if (task := self._task(job, live, pressures, is_asked=keys is not None))}
+            looked_at = {*asked, *self._in_flight} if keys is None else asked
+            jobs = sorted(filter(None, map(self._table.get, looked_at)), key=_turn)
+            if keys is None:
+                self._count_idle(looked_at, pressures)
+            tasks = {task for job in jobs if (task := self._task(job, pressures, is_asked=keys is not None))}
         new = Counter(task.job.spec.key.account for task in tasks - known)
         for alias in {task.job.spec.key.account for task in tasks}:
             self._staff(alias, new[alias])
@@ -165,20 +170,17 @@ class Refresher:
 
     def view(self, keys: Collection[JobKey] | None = None) -> tuple[TrackedJob, ...]:
         """Give the jobs, or those of `keys`, as a page shows them: no stale report, the next poll as it stands."""
-        now, pressures = self._clock(), self._pressures(self._live())
-        planned = (
-            replace(
-                job,
-                next_poll_at=self._schedule.due_at(job, pressures.get(job.spec.key.account, 0.0)),
-                delay=self._schedule.delay_of(job),
-            )
-            for job in self._table.jobs(keys)
-        )
-        return tuple(fade(job, now, self._schedule.stale_after_seconds) for job in planned)
+        self._catch_up()
+        return self._board.page()[0] if keys is None else self._board.shown(keys)
+
+    def page(self) -> tuple[tuple[TrackedJob, ...], Census]:
+        """Give all jobs as a page shows them, and how many there are."""
+        self._catch_up()
+        return self._board.page()
 
     def plan(self, job: TrackedJob) -> Plan:
         """Say what a scrape would do with a job now, without doing it."""
-        pressure = self._pressures(self._live()).get(job.spec.key.account, 0.0)
+        pressure = self._catch_up().get(job.spec.key.account, 0.0)
         return self._reason_to_skip(job, pressure, is_asked=False), self._schedule.due_at(job, pressure)
 
     def tally(self, alias: str) -> PollTally:
@@ -186,24 +188,23 @@ class Refresher:
         with self._changed:
             return self._counts[alias].tally()
 
-    def _live(self) -> Counter[tuple[str, bool]]:
-        """Count the jobs that have not ended, by account and whether only probes brought them."""
-        return Counter(
-            (job.spec.key.account, job.spec.source is JobSource.PROBE)
-            for job in self._table.jobs()
-            if not job.is_terminal and not is_made_up(job)
-        )
-
-    def _pressures(self, live: Counter[tuple[str, bool]]) -> dict[str, float]:
+    def _catch_up(self) -> Mapping[str, float]:
+        """Have the board as things are now, and give how scarce the credits of each account are."""
         fewest_polls_a_day = 86_400.0 / self._schedule.stale_after_seconds
-        return {
-            alias: upstream.pressure((live[alias, True] + live[alias, False]) * fewest_polls_a_day)
-            for alias, upstream in self._upstreams.items()
-        }
+        upstreams = self._upstreams
 
-    def _task(
-        self, job: TrackedJob, live: Counter[tuple[str, bool]], pressures: Mapping[str, float], *, is_asked: bool
-    ) -> _Task | None:
+        def pressure(alias: str, live: int) -> float:
+            return upstreams[alias].pressure(live * fewest_polls_a_day)
+
+        return self._board.catch_up(self._clock(), pressure, upstreams)
+
+    def _count_idle(self, looked_at: Iterable[JobKey], pressures: Mapping[str, float]) -> None:
+        """Count why a scrape leaves those jobs alone that it need not even look at."""
+        for (alias, reason), number in self._board.idle(looked_at).items():
+            if alias in pressures:
+                self._counts[alias].skipped[Skip(reason)] += number
+
+    def _task(self, job: TrackedJob, pressures: Mapping[str, float], *, is_asked: bool) -> _Task | None:
         """Join the job's poll, or begin one if it is due; else count why not.
 
         A poll writes the job before it leaves `_in_flight`, so one of the two always shows it to another scrape.
@@ -212,12 +213,12 @@ class Refresher:
         if task := self._in_flight.get(key):
             counts.coalesced += 1
             return task
-        if self._is_stopping or key.account not in pressures or self._table.get(key) is not job:
+        if self._is_stopping or key.account not in pressures:
             return None
         if skip := self._reason_to_skip(job, pressures[key.account], is_asked=is_asked):
             counts.skipped[skip] += 1
             return None
-        task = self._in_flight[key] = _Task(job, live[key.account, False] > 0)
+        task = self._in_flight[key] = _Task(job, self._board.are_others_live(key.account))
         self._waiting[key.account].append(task)
         return task
 
@@ -316,6 +317,10 @@ class Refresher:
 
         if landed := poll.land(note):
             _log_change(*landed)
+
+
+def _turn(job: TrackedJob) -> tuple[float, JobKey]:
+    return job.polled_at or 0.0, job.spec.key
 
 
 def _ask(key: JobKey, poll: Poll, polled_at: float) -> JobReport | PollFailure:

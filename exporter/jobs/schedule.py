@@ -79,14 +79,22 @@ class Schedule:
         return max(job.next_poll_at, job.polled_at + self._stretched(interval, share))
 
     def is_due(self, job: TrackedJob, now: float, pressure: float) -> bool:
-        """Whether a scrape at `now` polls the job; one never polled is due, and so is one from before a clock jump."""
+        """Whether a scrape at `now` polls the job; one from before a clock jump is due."""
+        asked_from = self.asked_from(job, pressure)
+        return asked_from is not None and (now >= asked_from or now < (job.polled_at or 0.0))
+
+    def asked_from(self, job: TrackedJob, pressure: float) -> float | None:
+        """Give from when on a scrape polls the job (Unix seconds), a little before it is due; `None` for never.
+
+        One never polled is due at once.
+        """
         due_at = self.due_at(job, pressure)
         if due_at is None:
-            return False
-        if job.polled_at is None or now < job.polled_at:
-            return True
+            return None
+        if job.polled_at is None:
+            return 0.0
         # Zoho's own `retry_at` is never too early.
-        return now >= due_at - (0.0 if job.failure else min(SCRAPE_JITTER_SECONDS, (due_at - job.polled_at) / 10))
+        return due_at - (0.0 if job.failure else min(SCRAPE_JITTER_SECONDS, (due_at - job.polled_at) / 10))
 
     def _interval(self, job: TrackedJob, polled_at: float) -> float:
         if job.state is JobState.SUSPENDED:

@@ -44,16 +44,16 @@ class Retention:
     max_jobs: int
     max_probed_jobs: int
 
-    def is_over(self, job: TrackedJob, now: float) -> Drop | None:
-        """Give the reason why a job leaves now, if it does."""
+    def end_of(self, job: TrackedJob) -> tuple[float, Drop] | None:
+        """Give when a job leaves (Unix seconds), and the reason; `None` as long as nothing makes it leave."""
         if job.finished_at is not None:
-            return Drop.RETENTION if now - job.finished_at > self.retention_seconds else None
+            return job.finished_at + self.retention_seconds, Drop.RETENTION
         # One that Zoho does not know stays for a while after its last report, or after it was first seen; where the
         # configuration lists it, until it is mended there: a mistyped id must not fall silent.
         is_unlisted = not job.spec.source.is_declared
         is_unknown = is_unlisted and job.failure is not None and job.failure.code == UNKNOWN_JOB
         last_known_at = job.first_seen_at if job.reported_at is None else job.reported_at
-        return Drop.UNKNOWN_RETENTION if is_unknown and now - last_known_at > self.unknown_retention_seconds else None
+        return (last_known_at + self.unknown_retention_seconds, Drop.UNKNOWN_RETENTION) if is_unknown else None
 
 
 class JobTable:
@@ -174,13 +174,24 @@ class JobTable:
                 _log.info("acknowledged" if now else "no longer acknowledged", extra=key.as_fields())
             return job is not None
 
-    def retire(self, now: float) -> None:
-        """Let go of the jobs whose time is over."""
+    def retire(self, now: float, keys: Iterable[JobKey]) -> None:
+        """Let go of those of some jobs whose time is over."""
         with self._lock:
-            for job in self._all():
-                if drop := self._reason_to_drop(job, now):
-                    is_remembered = drop is Drop.RETENTION and job.spec.source.is_declared
-                    self._forget(job.spec.key, drop, retired=is_remembered)
+            for key in keys:
+                job = self.get(key)
+                end = job and self._end_of(job, now)
+                if job and end and now > end[0]:
+                    is_remembered = end[1] is Drop.RETENTION and job.spec.source.is_declared
+                    self._forget(key, end[1], retired=is_remembered)
+
+    def leaves_at(self, job: TrackedJob, now: float) -> float | None:
+        """Give when a job's time is over, as things stand (Unix seconds); `None` for never."""
+        end = self._end_of(job, now)
+        return end and end[0]
+
+    def changed(self) -> set[JobKey]:
+        """Give the jobs that came, changed or left since the last call. For one who keeps up with the table."""
+        return {key for alias in self._store.accounts() for key in self._store.account(alias).changed()}
 
     def jobs(self, keys: Collection[JobKey] | None = None) -> tuple[TrackedJob, ...]:
         """Give all jobs, or those of `keys` alone, sorted by key."""
@@ -252,12 +263,13 @@ class JobTable:
         self._is_refusing = False
         _log.info("job is no longer tracked", extra={**key.as_fields(), "reason": drop.value})
 
-    def _reason_to_drop(self, job: TrackedJob, now: float) -> Drop | None:
-        if job.spec.source is JobSource.PROBE:
-            probed_at = self._probed_at.setdefault(job.spec.key, now)
-            if now - probed_at > self.retention.probe_retention_seconds:
-                return Drop.PROBE_RETENTION
-        return self.retention.is_over(job, now)
+    def _end_of(self, job: TrackedJob, now: float) -> tuple[float, Drop] | None:
+        end = self.retention.end_of(job)
+        if job.spec.source is not JobSource.PROBE:
+            return end
+        probed_at = self._probed_at.setdefault(job.spec.key, now)
+        no_longer = probed_at + self.retention.probe_retention_seconds, Drop.PROBE_RETENTION
+        return min(no_longer, end) if end else no_longer
 
     def _completed(self, spec: JobSpec) -> JobSpec:
         """Add what is known of a job to what is newly said of it; what the configuration says can't be changed."""

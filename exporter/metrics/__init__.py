@@ -2,8 +2,8 @@
 
 from exporter.metrics.families import JOBS, PROBED, SCRAPED, table
 from exporter.metrics.history import render_history
-from exporter.metrics.page import PROCESS, render
+from exporter.metrics.page import PROCESS, Pages
 from exporter.metrics.telemetry import Telemetry
 from exporter.model import Page
 
-__all__ = ["JOBS", "PROBED", "PROCESS", "SCRAPED", "Page", "Telemetry", "render", "render_history", "table"]
+__all__ = ["JOBS", "PROBED", "PROCESS", "SCRAPED", "Page", "Pages", "Telemetry", "render_history", "table"]

@@ -4,7 +4,7 @@ The rows know no encoder. HELP, docs/metrics.md, the lint and the dashboards' na
 against them. The next metric is one row here.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
@@ -79,19 +79,14 @@ class Group(Generic[Subject]):
     subjects: Callable[[Snapshot], Iterable[tuple[Labels, Subject]]]
     families: tuple[Family[Subject], ...]
 
-    def samples(self, family: Family[Subject], snapshot: Snapshot) -> Iterator[tuple[Labels, Value]]:
-        """Give a family's samples of the whole snapshot, with the values of all labels."""
-        for identity, subject in self.subjects(snapshot):
-            for labels, value in spread(family.value(subject)):
-                yield (*identity, *labels), value if isinstance(value, Distribution) else float(value)
-
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What is known of an account, or of its module of this name, with its jobs."""
+    """What is known of an account, or of its module of this name, and how many jobs it has."""
 
     state: AccountSnapshot
-    jobs: tuple[TrackedJob, ...]
+    jobs: Mapping[JobState, int] | Mapping[JobSource, int]
+    """Of a module by state, of an account by source."""
     name: str = ""
 
 
@@ -205,7 +200,7 @@ def _module_families(codes: Labels) -> tuple[Family[Share], ...]:
         Family(
             "zoho_mass_update_jobs",
             f"Tracked jobs in each state, {_LAST_POLL}.",
-            lambda module: ((state, sum(job.state is state for job in module.jobs)) for state in JobState),
+            lambda module: module.jobs.items(),
             ("state",),
         ),
         Family(
@@ -355,7 +350,7 @@ _ACCOUNT_FAMILIES: tuple[Family[Share], ...] = (
     Family(
         "zoho_mass_update_exporter_tracked_jobs",
         "Jobs that the exporter tracks, by where their ids came from.",
-        lambda account: ((source, sum(job.spec.source is source for job in account.jobs)) for source in JobSource),
+        lambda account: account.jobs.items(),
         ("source",),
     ),
 )
@@ -450,7 +445,7 @@ def _jobs(snapshot: Snapshot) -> Iterator[tuple[Labels, TrackedJob]]:
 def _accounts(snapshot: Snapshot) -> Iterator[tuple[Labels, Share]]:
     for state in snapshot.accounts:
         alias = state.account.alias
-        yield (alias,), Share(state, tuple(job for job in snapshot.jobs if job.spec.key.account == alias))
+        yield (alias,), Share(state, {source: snapshot.census.sources.get((alias, source), 0) for source in JobSource})
 
 
 def _dropped_accounts(snapshot: Snapshot) -> Iterator[tuple[Labels, float]]:
@@ -465,10 +460,11 @@ def _dropped_jobs(snapshot: Snapshot) -> Iterator[tuple[Labels, Departure]]:
 
 def _modules(snapshot: Snapshot) -> Iterator[tuple[Labels, Share]]:
     """Give each module that has a job, or that had one."""
-    for alias, share in _accounts(snapshot):
-        for name in sorted(share.state.totals):
-            jobs = tuple(job for job in share.jobs if job.spec.key.module == name)
-            yield (*alias, name), Share(share.state, jobs, name)
+    for account in snapshot.accounts:
+        alias = account.account.alias
+        for name in sorted(account.totals):
+            jobs = {state: snapshot.census.states.get((alias, name, state), 0) for state in JobState}
+            yield (alias, name), Share(account, jobs, name)
 
 
 def table(job_labels: Labels, codes: Labels) -> tuple[Group[Any], ...]:

@@ -1,43 +1,61 @@
-"""Pages of metrics: a snapshot in, bytes out, by way of the Prometheus client's encoders."""
+"""Pages of metrics: a snapshot in, bytes out, as the Prometheus client's encoders write them."""
 
-from collections.abc import Callable, Collection, Iterable
-from itertools import chain
+from collections.abc import Collection, Iterable
+from typing import Any
 
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, REGISTRY, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client import REGISTRY
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
-from exporter.metrics.families import EXPORTER, Family, Group, Kind
-from exporter.model import Distribution, Page, Snapshot
+from exporter.blocks import Block, Body, Stretch
+from exporter.metrics.exposition import OPENMETRICS, TEXT, Format, Lines, escaped, head, unit_of
+from exporter.metrics.families import EXPORTER, JOBS, PROBE, Group
+from exporter.metrics.sheet import Sheet
+from exporter.model import Page, Snapshot
 from exporter.weights import Parameters, weighed
 
 PROCESS: Collector = REGISTRY
 """Gives the families of the process itself and of Python."""
 _OPENMETRICS, _TEXT = ("application/openmetrics-text", "1.0.0"), ("text/plain", "0.0.4")
 """The formats that we write, with their versions."""
-_UNITS = ("seconds", "bytes")
-"""What names end in that are measured in it. Source: OpenMetrics, Units and Base Units."""
-_METRICS = {Kind.GAUGE: GaugeMetricFamily, Kind.COUNTER: CounterMetricFamily, Kind.HISTOGRAM: HistogramMetricFamily}
 
 
-def render(
-    groups: Iterable[Group[object]],
-    snapshot: Snapshot,
-    accept: str,
-    titles: Collection[str],
-    process: Collector | None,
-) -> Page:
-    """Write a page of the groups with these titles; the families of `process` follow the exporter's.
+class Pages:
+    """Writes pages of a table of families; those of `process` follow the exporter's own. One page at a time."""
 
-    The `Accept` header chooses the format: OpenMetrics, or the text format.
-    """
-    encode, content_type = _negotiate(accept)
-    chosen = (group for group in groups if group.title in titles)
-    own = (_metric(group, family, snapshot) for group in chosen for family in group.families)
-    own_process = process.collect() if process and EXPORTER in titles else ()
-    return Page(content_type, encode(Families(map(_with_unit, chain(own, own_process)))))
+    def __init__(self, groups: Iterable[Group[Any]], process: Collector | None) -> None:
+        self._groups = [(group, [Lines(group.labels, family) for family in group.families]) for group in groups]
+        self._sheet = Sheet(next(group for group, _ in self._groups if group.title == JOBS))
+        self._process = process
+
+    def write(self, snapshot: Snapshot, accept: str, titles: Collection[str]) -> Page:
+        """Write a page of the groups with these titles.
+
+        The `Accept` header chooses the format: OpenMetrics, or the text format. What all jobs show is kept for the
+        next page, but not what one shows that is probed.
+        """
+        format_ = _negotiate(accept)
+        is_kept = JOBS in titles and PROBE not in titles
+        kept = [self._sheet.stretch(snapshot.jobs, format_)] if is_kept else []
+        others = {*titles} - ({JOBS} if is_kept else set())
+        texts = (_text(group, lines, snapshot, format_) for group, lines in self._groups if group.title in others)
+        own = "".join(texts).encode() + self._of_the_process(others, format_) + format_.end
+        return Page(format_.content_type, Body(*kept, Stretch([Block(own)])))
+
+    def _of_the_process(self, titles: Collection[str], format_: Format) -> bytes:
+        if self._process is None or EXPORTER not in titles:
+            return b""
+        families = Families(map(_with_unit, self._process.collect()))
+        return format_.encode(families).removesuffix(format_.end)
+
+
+def _text(group: Group[Any], lines: Iterable[Lines[Any]], snapshot: Snapshot, format_: Format) -> str:
+    subjects = [(tuple(map(escaped, labels)), subject) for labels, subject in group.subjects(snapshot)]
+    return "".join(
+        head(family.family, format_)
+        + "".join(family.write(labels, family.family.value(subject)) for labels, subject in subjects)
+        for family in lines
+    )
 
 
 class Families(Collector):
@@ -51,14 +69,14 @@ class Families(Collector):
         return self._metrics
 
 
-def _negotiate(accept: str) -> tuple[Callable[[Collector], bytes], str]:
-    """Choose the encoder. Only the weights of our formats matter: nothing of the header reaches the answer."""
+def _negotiate(accept: str) -> Format:
+    """Choose the format. Only the weights of ours matter: nothing of the header reaches the answer."""
     openmetrics_weight, is_named = _weight(accept, *_OPENMETRICS)
     text_weight, _ = _weight(accept, *_TEXT)
     # Of two that are wanted alike it is OpenMetrics, where somebody knows it.
     if openmetrics_weight > text_weight or (is_named and openmetrics_weight == text_weight > 0):
-        return openmetrics.generate_latest, openmetrics.CONTENT_TYPE_LATEST
-    return generate_latest, CONTENT_TYPE_PLAIN_0_0_4
+        return OPENMETRICS
+    return TEXT
 
 
 def _weight(accept: str, media_type: str, version: str) -> tuple[float, bool]:
@@ -76,19 +94,5 @@ def _exactness(range_: str, parameters: Parameters, media_type: str, version: st
 
 def _with_unit(metric: Metric) -> Metric:
     """Say in OpenMetrics what a family is measured in, where its name ends in that."""
-    metric.unit = next((unit for unit in _UNITS if metric.name.endswith(f"_{unit}")), "")
-    return metric
-
-
-def _metric(group: Group[object], family: Family[object], snapshot: Snapshot) -> Metric:
-    metric: Metric = _METRICS[family.kind](family.name, family.help, labels=(*group.labels, *family.labels))
-    for labels, value in group.samples(family, snapshot):
-        match metric, value:
-            case HistogramMetricFamily(), Distribution():
-                buckets = [(floatToGoString(bound), float(count)) for bound, count in value.cumulative()]
-                metric.add_metric(labels, buckets, value.total)
-            case GaugeMetricFamily() | CounterMetricFamily(), float():
-                metric.add_metric(labels, value)
-            case _:
-                raise TypeError(f"{family.name} is a {family.kind}, and its row gives a {type(value).__name__}")
+    metric.unit = unit_of(metric.name)
     return metric

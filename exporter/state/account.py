@@ -46,6 +46,7 @@ class MemoryAccount:
         self._booked_under: dict[int, int] = {}
         self._last_booking = 0
         self._news: Changes = {}
+        self._changed: set[JobKey] = set()
         self._unwritten: deque[tuple[int, float]] = deque()
         """Credits that a crash would forget: until which write, and since when (monotonic seconds)."""
 
@@ -68,6 +69,12 @@ class MemoryAccount:
         """Give all jobs."""
         with self._lock:
             return dict(self._jobs)
+
+    def changed(self) -> Collection[JobKey]:
+        """Give the jobs that came, changed or left since the last call."""
+        with self._lock:
+            changed, self._changed = self._changed, set()
+            return changed
 
     def job_count(self) -> int:
         """Give the number of jobs."""
@@ -246,6 +253,8 @@ class MemoryAccount:
     def _note(self, kind: Kind, key: JobKey | str | int, value: Value | None) -> None:
         name = f"{key.module}/{key.job_id}" if isinstance(key, JobKey) else str(key)
         self._news[Row(self._alias, kind, name)] = value
+        if kind is Kind.JOB and isinstance(key, JobKey):
+            self._changed.add(key)
 
     def _put(self) -> int:
         for kind, ledger in ((Kind.CREDITS, self._spent), (Kind.PROBE_CREDITS, self._spent_on_probes)):

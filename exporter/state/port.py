@@ -71,6 +71,9 @@ class AccountState(Protocol):
     def jobs(self) -> Mapping[JobKey, TrackedJob]:
         """Give all jobs."""
 
+    def changed(self) -> Collection[JobKey]:
+        """Give the jobs that came, changed or left since the last call. For one reader."""
+
     def job_count(self) -> int:
         """Give the number of jobs."""
 

@@ -5,7 +5,6 @@ we are healthy it says by itself: a crowd at the gate is not to be mistaken for 
 """
 
 import asyncio
-import gzip
 import logging
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -22,8 +21,10 @@ from starlette.requests import Request as Incoming
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from exporter.blocks import Body
 from exporter.web.door.places import Places, late
 from exporter.web.guard import Entry, Guard
+from exporter.web.long_answer import LongAnswer
 from exporter.web.news import News
 from exporter.web.problems import SOON, refusal
 from exporter.web.request import Request
@@ -190,12 +191,12 @@ class Gate:
 
 def _respond(route: Route, request: Request) -> Response:
     answer = route.answer(request)
-    if len(answer.body) < _SMALLEST_GZIP_BYTES:
+    if int(answer.headers["Content-Length"]) < _SMALLEST_GZIP_BYTES:
         return answer
     answer.headers.add_vary_header("Accept-Encoding")
     if _takes_gzip(request.headers.get("Accept-Encoding", "")):
-        # Level 1: six times faster than the default for a page a quarter larger.
-        answer.body = gzip.compress(bytes(answer.body), compresslevel=1, mtime=0)
+        content = answer.content if isinstance(answer, LongAnswer) else Body.of(bytes(answer.body))
+        answer.body = content.gzip()
         answer.headers["Content-Encoding"] = "gzip"
         answer.headers["Content-Length"] = str(len(answer.body))
     return answer

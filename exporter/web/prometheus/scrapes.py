@@ -7,6 +7,7 @@ from starlette.responses import PlainTextResponse, Response
 from exporter.errors import TooManyJobsError
 from exporter.model import JobKey, Page
 from exporter.web.contract import Exporter
+from exporter.web.long_answer import LongAnswer
 from exporter.web.prometheus.jobs_asked import job_asked
 from exporter.web.request import Request
 
@@ -60,7 +61,7 @@ def _debug(exporter: Exporter, key: JobKey, page: Page) -> str:
 
 
 def _page(page: Page) -> Response:
-    return Response(page.body, headers={"Content-Type": page.content_type, "Vary": "Accept"})
+    return LongAnswer(page.content, {"Content-Type": page.content_type, "Vary": "Accept"})
 
 
 def _refused(faults: Iterable[str]) -> Response:

@@ -8,6 +8,7 @@ from samples import DEALS, FAILURE, LEADS, NOW, report, tracked
 from exporter.model import (
     Account,
     AccountSnapshot,
+    Census,
     CreditStatus,
     Departure,
     Distribution,
@@ -135,8 +136,10 @@ def quiet_account() -> AccountSnapshot:
 @pytest.fixture
 def snapshot() -> Snapshot:
     """Give the whole."""
+    jobs = (failing(), completed(), never_polled())
     return Snapshot(
-        jobs=(failing(), completed(), never_polled()),
+        jobs=jobs,
+        census=Census.of(jobs),
         accounts=(busy_account(), quiet_account()),
         exporter=ExporterSnapshot(
             version="1.2.3",

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from encoded import samples
 from golden import GoldenCheck
 from reference_page import reference_page
 from samples import NOW
@@ -34,7 +35,7 @@ def test_row_keeps_the_conventions(group: Group[object], family: Family[object])
 @pytest.mark.parametrize(("group", "family"), ROWS)
 def test_samples_fit_their_labels(group: Group[object], family: Family[object], snapshot: Snapshot) -> None:
     """Each sample has a value for each label, in text, and a value of the row's type."""
-    for labels, value in group.samples(family, snapshot):
+    for labels, value in samples(group, family, snapshot):
         assert len(labels) == len(group.labels) + len(family.labels)
         assert all(isinstance(label, str) for label in labels)
         assert isinstance(value, Distribution if family.kind is Kind.HISTOGRAM else float)
@@ -49,7 +50,7 @@ def test_names_are_unique() -> None:
 def values(snapshot: Snapshot, name: str) -> dict[tuple[str, ...], object]:
     """Give a family's samples."""
     [(group, family)] = [(group, row) for group in GROUPS for row in group.families if row.name == name]
-    return dict(group.samples(family, snapshot))
+    return dict(samples(group, family, snapshot))
 
 
 def test_exactly_one_state_is_one(snapshot: Snapshot) -> None:

@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.metrics.families import SCRAPED, Family, Group, table
-from exporter.metrics.page import PROCESS, render
+from exporter.metrics.page import PROCESS, Pages
 from exporter.model import Distribution, Page, Snapshot
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -27,7 +27,7 @@ CODES = ("NOT_FOUND", "timeout", "other")
 
 def page_of(snapshot: Snapshot, accept: str) -> Page:
     """Write the page of the table alone, so that it is the same on every machine."""
-    return render(table(("team",), CODES), snapshot, accept, SCRAPED, CollectorRegistry())
+    return Pages(table(("team",), CODES), CollectorRegistry()).write(snapshot, accept, SCRAPED)
 
 
 @pytest.mark.parametrize(
@@ -120,18 +120,18 @@ def test_format_is_the_one_that_is_wanted_most(snapshot: Snapshot, accept: str, 
 
 def test_openmetrics_tells_units(snapshot: Snapshot) -> None:
     """Of each family whose name ends in one, as the standard wants it; those of the process too."""
-    page = render(table((), CODES), snapshot, OPENMETRICS, SCRAPED, PROCESS).body.decode()
+    page = Pages(table((), CODES), PROCESS).write(snapshot, OPENMETRICS, SCRAPED).body.decode()
     units = dict(re.findall(r"^# UNIT (\S+) (\S+)$", page, re.MULTILINE))
     named = re.findall(r"^# TYPE (\S+_(seconds|bytes)) ", page, re.MULTILINE)
     assert units == dict(named)
     assert units["process_resident_memory_bytes"] == "bytes"
     assert units["zoho_mass_update_job_duration_seconds"] == "seconds"
-    assert "# UNIT" not in render(table((), CODES), snapshot, "", SCRAPED, PROCESS).body.decode()
+    assert "# UNIT" not in Pages(table((), CODES), PROCESS).write(snapshot, "", SCRAPED).body.decode()
 
 
 def test_families_of_the_process_may_be_left_out(snapshot: Snapshot) -> None:
     """Those alone: what the exporter says of itself stays."""
-    page = render(table((), CODES), snapshot, "", SCRAPED, None).body.decode()
+    page = Pages(table((), CODES), None).write(snapshot, "", SCRAPED).body.decode()
     assert re.findall(r"^# TYPE (?:process|python)_", page, re.MULTILINE) == []
     assert "\nzoho_mass_update_exporter_build_info{" in page
 
@@ -145,7 +145,7 @@ def test_empty_exporter_still_gives_a_page(snapshot: Snapshot) -> None:
 
 def test_process_families_follow(snapshot: Snapshot) -> None:
     """The process's own memory and the interpreter's collections are on the page."""
-    page = render(table((), CODES), snapshot, "", SCRAPED, PROCESS).body.decode()
+    page = Pages(table((), CODES), PROCESS).write(snapshot, "", SCRAPED).body.decode()
     assert "\nprocess_resident_memory_bytes " in page
     assert "\npython_gc_collections_total{" in page
 
@@ -167,4 +167,4 @@ def test_row_of_the_wrong_type_is_refused(
     family: Family[object] = Family("m", "M.", lambda _: value, is_histogram=is_histogram)
     group: Group[object] = Group("exporter", (), lambda _: [((), None)], (family,))
     with pytest.raises(TypeError, match=message):
-        render((group,), snapshot, "", SCRAPED, None)
+        Pages((*table((), CODES), group), None).write(snapshot, "", SCRAPED)

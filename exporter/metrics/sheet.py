@@ -1,0 +1,90 @@
+"""The jobs' lines, kept from page to page: what a scrape costs is what has changed since the last one."""
+
+from collections.abc import Iterable, Sequence
+from typing import Generic, TypeVar
+
+from exporter.blocks import Block, Stretch
+from exporter.metrics.exposition import OPENMETRICS, TEXT, Format, Lines, escaped, head
+from exporter.metrics.families import Family, Given, Group, Labels
+from exporter.model import TrackedJob
+
+BLOCK_JOBS = 128
+"""How many jobs' lines of a family are compressed together: more compress little better, and change more often."""
+Subject = TypeVar("Subject")
+
+
+class Sheet:
+    """Lines of all jobs, a column for each family. Not thread-safe.
+
+    It goes by the identity of jobs: who shows another of the same key has another to show.
+    """
+
+    def __init__(self, group: Group[TrackedJob]) -> None:
+        self._columns = [_Column(group.labels, family) for family in group.families]
+        self._jobs: Sequence[TrackedJob] = ()
+        self._identities: list[Labels] = []
+        self._stretches: dict[Format, Stretch] = {}
+
+    def stretch(self, jobs: Sequence[TrackedJob], format_: Format) -> Stretch:
+        """Write the families of these jobs: the same object as long as nothing has changed."""
+        changed = self._changed(jobs)
+        if changed is None:
+            self._begin(jobs)
+            changed = range(len(jobs))
+        if changed:
+            self._stretches.clear()
+        for column in self._columns:
+            column.take(self._identities, jobs, changed)
+        self._jobs = jobs
+        if format_ not in self._stretches:
+            blocks = (block for column in self._columns for block in (column.heads[format_], *column.blocks))
+            self._stretches[format_] = Stretch(blocks)
+        return self._stretches[format_]
+
+    def _changed(self, jobs: Sequence[TrackedJob]) -> Sequence[int] | None:
+        """Say where jobs differ from the last ones; `None` where there are others."""
+        if len(jobs) != len(self._jobs):
+            return None
+        pairs = enumerate(zip(self._jobs, jobs, strict=True))
+        changed = [index for index, (before, after) in pairs if before is not after]
+        is_same = all(self._jobs[index].spec.key == jobs[index].spec.key for index in changed)
+        return changed if is_same else None
+
+    def _begin(self, jobs: Sequence[TrackedJob]) -> None:
+        keys = (job.spec.key for job in jobs)
+        self._identities = [tuple(map(escaped, (key.account, key.module, key.job_id))) for key in keys]
+        self._stretches.clear()
+        for column in self._columns:
+            column.begin(len(jobs))
+
+
+class _Column(Generic[Subject]):
+    """A family's lines, by subject, and in blocks."""
+
+    def __init__(self, labels: Labels, family: Family[Subject]) -> None:
+        self.heads = {format_: Block(head(family, format_).encode()) for format_ in (TEXT, OPENMETRICS)}
+        self.blocks: list[Block] = []
+        self._lines = Lines(labels, family)
+        self._given: list[Given] = []
+        self._texts: list[str] = []
+
+    def begin(self, subjects: int) -> None:
+        """Have room for so many subjects, and nothing of any."""
+        self._given, self._texts = [None] * subjects, [""] * subjects
+        self.blocks = [Block(b"")] * -(-subjects // BLOCK_JOBS)
+
+    def take(self, identities: Sequence[Labels], subjects: Sequence[Subject], changed: Sequence[int]) -> None:
+        """Write the lines of those that have changed, and the blocks that these are in."""
+        value, write, known, texts = self._lines.family.value, self._lines.write, self._given, self._texts
+        numbers = set()
+        for index in changed:
+            given = value(subjects[index])
+            if isinstance(given, Iterable):
+                given = tuple(given)
+            if given != known[index]:
+                known[index] = given
+                texts[index] = write(identities[index], given)
+                numbers.add(index // BLOCK_JOBS)
+        for block in numbers:
+            first = block * BLOCK_JOBS
+            self.blocks[block] = Block("".join(texts[first : first + BLOCK_JOBS]).encode())
