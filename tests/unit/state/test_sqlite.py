@@ -740,3 +740,21 @@ def test_credits_of_a_clock_that_was_set_back_outlive_a_crash_where_they_are(
     used = crashed.account("acme").used()
     crashed.close()
     assert used == 0
+
+
+def test_crash_finds_no_more_credits_booked_than_may_be_spent(house: House, path: Path, tmp_path: Path) -> None:
+    """What is announced of a round is what the budget has left, and no call more."""
+    house.account.expect_calls(10, Purse(5))
+    crashed = after_a_crash(house, path, tmp_path / "crashed")
+    used = crashed.account("acme").used()
+    crashed.close()
+    assert used == 5
+
+
+def test_credit_that_was_given_back_stays_so_after_a_crash(house: House, path: Path, tmp_path: Path) -> None:
+    """A call that never reached Zoho costs nothing, whatever becomes of the process."""
+    house.account.give_back(house.account.claim(LEADS, FREE, 60))
+    crashed = after_a_crash(house, path, tmp_path / "crashed")
+    used = crashed.account("acme").used()
+    crashed.close()
+    assert used == 2
