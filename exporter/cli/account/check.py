@@ -88,6 +88,7 @@ def _costs(spent: Spent) -> str:
 def _shown(check: Check) -> str:
     """Write a check's line, but for one that nothing is known of, and give its result."""
     from rich.console import Console  # noqa: PLC0415 - without --live there is nothing to colour
+    from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     if check.result == UNKNOWN:
@@ -95,8 +96,13 @@ def _shown(check: Check) -> str:
     sign, plain, colour = _SIGNS[check.result]
     console = Console(highlight=False)
     mark = sign if console.encoding.startswith("utf") else plain
-    told = f" {check.subject} {check.check}" + (f": {check.message}" if check.message else "")
-    console.print(Text.assemble((mark, colour), told), soft_wrap=True)
+    told = f"{check.subject} {check.check}" + (f": {check.message}" if check.message else "")
+    if not console.is_terminal:
+        console.print(f"{mark} {told}", soft_wrap=True, markup=False)
+        return check.result
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(Text(mark, colour), Text(told))
+    console.print(grid)
     return check.result
 
 
@@ -104,4 +110,5 @@ def _verdict(results: Counter[str]) -> str:
     if not (results[WRONG] or results[UNKNOWN]):
         return "All is right."
     left = f", {results[UNKNOWN]} could not be looked at" if results[UNKNOWN] else ""
-    return f"{results[WRONG]} of {results.total()} are not right{left}."
+    verb = "is" if results[WRONG] == 1 else "are"
+    return f"{results[WRONG]} of {results.total()} {verb} not right{left}."
