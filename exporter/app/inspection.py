@@ -41,7 +41,7 @@ def inspect(sources: Sources) -> Inspection:
     refused: list[Problem] = []
     config_file, state_path = sources.path("web.config_file"), sources.path("state.path")
     loaded = _attempt(sources.settings, refused)
-    web_config = _attempt(lambda: WebConfig(config_file, read_web_config) if config_file else None, refused)
+    web_config = _attempt(lambda: _web_config(sources, config_file) if config_file else None, refused)
     refused += (*_state(sources, state_path), *_proxies(sources))
     reading = sources.job_files()
     jobs = frozenset(spec.key for spec in (*(loaded.job_specs if loaded else ()), *reading.specs))
@@ -59,6 +59,17 @@ def _attempt(look: Callable[[], T], refused: list[Problem]) -> T | None:
     except ConfigurationError as error:
         refused += error.problems
     return None
+
+
+def _web_config(sources: Sources, file: Path) -> WebConfig:
+    """Read the web-config file; where there is none to be read, the place is what names it."""
+    try:
+        return WebConfig(file, read_web_config)
+    except ConfigurationError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        told = (sources.problem("web.config_file", f'"{file}" {problem.message}') for problem in error.problems)
+        raise ConfigurationError(tuple(told)) from error
 
 
 def _state(sources: Sources, path: Path | None) -> Iterator[Problem]:
