@@ -148,6 +148,9 @@ def test_each_command_explains_its_flags(tmp_path: Path, command: object) -> Non
         pytest.param(
             ["check", "zoho.yaml"], 'check: unknown word "zoho.yaml"; did you mean --config.file=', id="a bare file"
         ),
+        pytest.param(
+            ["print"], "print: the following arguments are required: scrape-config or completion", id="no word"
+        ),
         pytest.param(["check", "--log.level=INFO"], 'did you mean "info"?', id="word"),
         pytest.param(["--state.path=a", "--state.path=b"], "run: --state.path is given twice", id="twice"),
     ],

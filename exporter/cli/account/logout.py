@@ -45,7 +45,7 @@ def _alias(settings: Settings, given: str | None) -> str:
         return given or known[0]
     near = nearest(given or "", known)
     hint = f'did you mean "{near}"?' if near else f"there are: {', '.join(known)}"
-    raise refused("--account", f"names the account; {hint}")
+    raise refused("--account", f'"{given}" is no account; {hint}' if given else f"is needed; {hint}")
 
 
 def _left(sources: Sources, alias: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from exporter.cli.jobs.exporter_client import (
 )
 from exporter.cli.jobs.names import found_key
 from exporter.cli.jobs.reading import job_of
+from exporter.cli.output import say
 from exporter.model import JobKey, TrackedJob
 
 if TYPE_CHECKING:
@@ -156,17 +157,27 @@ def answering(options: Namespace, key: JobKey) -> tuple[Answerer, TrackedJob]:
         ExporterRefusedError: the exporter does not do that.
         ConfigurationError: flags or settings are wrong.
     """
-    is_wanted = options.direct is not None
-    why = ", as you wish"
-    if not is_wanted:
+    if options.direct is None:
         answerer = ByExporter(client_of(options), key)
         try:
             return answerer, answerer.look()
         except NoExporterError as error:
             if getattr(options, "exporter.url") or os.environ.get(URL_VARIABLE):
                 raise
-            why = f", as {error}"
-    directly = _directly(options, key, why)
+            return _instead(options, key, error)
+    directly = _directly(options, key, ", as you wish")
+    return directly, directly.look()
+
+
+def _instead(options: Namespace, key: JobKey, error: NoExporterError) -> tuple[Answerer, TrackedJob]:
+    """Have Zoho answer where nobody else does, and say so first where that can't be either."""
+    from exporter.errors import ConfigurationError  # noqa: PLC0415 - where an exporter answers, it is not needed
+
+    try:
+        directly = _directly(options, key, f", as {error}")
+    except ConfigurationError:
+        say(f"{PROGRAM}: {error}: {error.advice}; or have Zoho asked, which takes this:")
+        raise
     return directly, directly.look()
 
 

@@ -71,8 +71,8 @@ def test_a_token_is_revoked(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        pytest.param(("--yes",), "--account: names the account; there are: acme, globex", id="which"),
-        pytest.param(("--yes", "--account=acne"), '--account: names the account; did you mean "acme"?', id="slip"),
+        pytest.param(("--yes",), "--account: is needed; there are: acme, globex", id="which"),
+        pytest.param(("--yes", "--account=acne"), '--account: "acne" is no account; did you mean "acme"?', id="slip"),
         pytest.param(("--account=acme",), "--yes: is needed where no terminal is there to ask", id="unasked"),
     ],
 )
