@@ -176,7 +176,7 @@ def _instead(options: Namespace, key: JobKey, error: NoExporterError) -> tuple[A
     try:
         directly = _directly(options, key, f", as {error}")
     except ConfigurationError:
-        say(f"{PROGRAM}: {error}: {error.advice}; or have Zoho asked, which takes this:")
+        say(f"{PROGRAM}: {error}: {error.advice}. Zoho can't be asked either:")
         raise
     return directly, directly.look()
 
