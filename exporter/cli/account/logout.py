@@ -27,6 +27,7 @@ def execute(options: Namespace) -> int:
         raise refused("--yes", "is needed where no terminal is there to ask")
     try:
         if not options.yes and not asker.confirms(question):
+            say("Nothing was revoked.")
             return 1
         token = account.credentials().refresh_token
         onboarding(settings, Redactor()).revoke(endpoints(account).accounts_url, token)
@@ -34,6 +35,7 @@ def execute(options: Namespace) -> int:
         say(str(error), f"What to do: {error.advice}")
         return 1
     except EOFError:
+        say("", "Nobody answers: nothing was revoked.")
         return 1
     sys.stdout.write("\n".join([f"Zoho has revoked the refresh token of {alias}.", *_left(sources, alias)]) + "\n")
     return 0
