@@ -146,6 +146,7 @@ manifests: $(DEV) ## write what is derived anew: the chart's copies and table, t
 
 screenshots: programs $(DEV) ## take the pictures of docs/images anew; they look best with Debian's fonts-inter
 	$(BIN)/python -m pytest -q tests/integration/test_status_page.py -k fits_the_screen --write-screenshots
+	PYTHONPATH=tests $(BIN)/python scripts/command_pictures.py
 
 lock: | $(BIN)/uv ## write requirements/*.txt anew from pyproject.toml; newer versions: ARGS=--upgrade
 	$(UV_COMPILE) pyproject.toml --group dev --output-file requirements/dev.txt $(ARGS)

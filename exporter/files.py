@@ -60,6 +60,18 @@ def open_to_all(file: Path) -> str:
     return f"has the mode {stat.S_IMODE(status.st_mode):04o}, so any user may read it: chmod 600"
 
 
+def read_named_secret(place: str, file: str) -> str:
+    """Read a secret file that a flag or a variable names, which is the place of what is wrong with it.
+
+    Raises:
+        ConfigurationError: it can't be used.
+    """
+    try:
+        return read_secret_file(Path(file))
+    except ConfigurationError as error:
+        raise refused(place, "; ".join(f'"{file}" {problem.message}' for problem in error.problems)) from error
+
+
 def read_secret_file(path: Path) -> str:
     """Give the secret in a file, without the white space around it. Reads the file anew at each call.
 

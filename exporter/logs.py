@@ -61,10 +61,11 @@ def configure_logging(
     clean: Callable[[str], str] = str,
     is_coloured: bool = True,
 ) -> None:
-    """Send our loggers' events at or above `level` to `stream` (standard error), of others their errors, nothing else.
+    """Send our loggers' events at or above `level` to a stream, and of others' their errors; nothing else is left.
 
-    `clean` takes secrets out of each line. `log_format` is `logfmt`, `json`, or `auto`: short lines for people where
-    the stream is a terminal, coloured unless they do not want that, and logfmt elsewhere.
+    It is standard error unless another is given. `clean` takes secrets out of each line. `log_format` is `logfmt`,
+    `json`, or `auto`: short lines for people where the stream is a terminal, coloured unless they do not want that, and
+    logfmt elsewhere.
     """
     stream = stream or sys.stderr
     if log_format == "auto":

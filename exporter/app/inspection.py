@@ -40,7 +40,7 @@ def inspect(sources: Sources) -> Inspection:
     refused: list[Problem] = []
     config_file, state_path = sources.path("web.config_file"), sources.path("state.path")
     loaded = _attempt(sources.settings, refused)
-    web_warnings = _attempt(lambda: _web_config(config_file), refused) if config_file else ()
+    web_warnings = _attempt(lambda: _web_config(sources, config_file), refused) if config_file else ()
     refused += (*_state(sources, state_path), *_proxies(sources))
     reading = sources.job_files()
     jobs = frozenset(spec.key for spec in (*(loaded.job_specs if loaded else ()), *reading.specs))
@@ -52,20 +52,26 @@ def inspect(sources: Sources) -> Inspection:
     return Inspection(loaded, jobs, tuple(refused), tuple(dropped), tuple(warnings))
 
 
-def _web_config(file: Path) -> tuple[Problem, ...]:
-    """Load what guards the web server, and give its warnings."""
-    from exporter.settings.web_config import read_web_config  # noqa: PLC0415 - with its file alone: it loads a server's parts
-    from exporter.web.guard import WebConfig  # noqa: PLC0415
-
-    return tuple(WebConfig(file, read_web_config).warnings())
-
-
 def _attempt(look: Callable[[], T], refused: list[Problem]) -> T | None:
     try:
         return look()
     except ConfigurationError as error:
         refused += error.problems
     return None
+
+
+def _web_config(sources: Sources, file: Path) -> tuple[Problem, ...]:
+    """Load what guards the web server, and give its warnings; where nothing can be read, the place is what names it."""
+    from exporter.settings.web_config import read_web_config  # noqa: PLC0415 - a server alone needs them
+    from exporter.web.guard import WebConfig  # noqa: PLC0415
+
+    try:
+        return tuple(WebConfig(file, read_web_config).warnings())
+    except ConfigurationError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        told = (sources.problem("web.config_file", f'"{file}" {problem.message}') for problem in error.problems)
+        raise ConfigurationError(tuple(told)) from error
 
 
 def _state(sources: Sources, path: Path | None) -> Iterator[Problem]:

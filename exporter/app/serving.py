@@ -35,7 +35,12 @@ LOOK_SECONDS = 2.0
 
 
 def serve(
-    load: Load, files: Collection[Path], redactor: Redactor, *, on_ready: Callable[[int], None] = lambda _: None
+    load: Load,
+    files: Collection[Path],
+    redactor: Redactor,
+    *,
+    on_ready: Callable[[int], None] = lambda _: None,
+    is_for_show: bool = False,
 ) -> int:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads. Must be called in the main thread.
 
@@ -44,6 +49,7 @@ def serve(
         files: where the settings come from: watched for a change.
         redactor: takes secrets out of what came from outside, the log's too.
         on_ready: called with the port once requests are answered.
+        is_for_show: whether everybody may read the job API.
 
     Returns:
         The exit status: 0 after a signal, 1 when the web server ended by itself.
@@ -61,7 +67,7 @@ def serve(
     has_address = "listen_address" in settings.web.model_fields_set
     for doubt in doubts(os.environ, os.getpid(), is_used=settings.web.systemd_socket, has_address=has_address):
         _log.warning("%s", doubt.message, extra={"place": doubt.place})
-    guard = guard_of(settings)
+    guard = guard_of(settings, is_for_show=is_for_show)
     with ExitStack() as stack:
         listeners = [stack.enter_context(listener) for listener in _listeners(settings)]
         store = SqliteStore(state_file(settings.state.path))
@@ -168,7 +174,7 @@ def _web_options(settings: Settings) -> WebOptions:
     )
 
 
-def guard_of(settings: Settings) -> Guard:
+def guard_of(settings: Settings, *, is_for_show: bool = False) -> Guard:
     """Make what says who may come in.
 
     Raises:
@@ -178,4 +184,5 @@ def guard_of(settings: Settings) -> Guard:
     return Guard(
         WebConfig(config_file, read_web_config) if config_file else None,
         BearerToken(token_file, read_secret_file) if token_file else None,
+        is_for_show=is_for_show,
     )

@@ -81,7 +81,8 @@ def _run(arguments: "Sequence[str]") -> int:
         sys.stderr.write(_complaint(error))
         return 2
     except ExporterError as error:
-        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        advice = getattr(error, "advice", "")
+        sys.stderr.write(f"{PROGRAM}: {error}{f': {advice}' if advice else ''}\n")
         return 1
 
 

@@ -40,7 +40,7 @@ class Command(NamedTuple):
             flag = FLAGS[name]
             shown = flag.help.format(self.defaults.get(name) or flag.default)
             name_or_flag, more = (
-                (name, _reading(flag) | _MANY[flag.is_repeatable])
+                (name, _reading(flag) | _MANY[flag.is_repeatable] | _shown(flag))
                 if name in self.words
                 else (flag.typed(name), {"dest": name, **_reading(flag)})
             )
@@ -57,6 +57,11 @@ class Command(NamedTuple):
 
 _MANY: "dict[bool, dict[str, Any]]" = {False: {}, True: {"action": "extend", "nargs": "+"}}
 """How often a word may stand there: once, or as often as one likes."""
+
+
+def _shown(flag: Flag) -> dict[str, str]:
+    """Say how a word is shown that stands for itself, where a complaint would have our own name of it."""
+    return {"metavar": " or ".join(flag.value)} if isinstance(flag.value, tuple) else {}
 
 
 def _reading(flag: Flag) -> dict[str, Any]:

@@ -96,9 +96,15 @@ def _read_file(config_file: Path | None) -> tuple[Tree, tuple[Finding, ...], tup
         return Tree({}, {(): Place(str(config_file))}), (), problems
     # The patterns of job files start from the settings file's own directory, where they are looked for.
     if isinstance(listed := split_at_commas(file.find(("job_files",))), list):
-        paths = [str(config_file.parent / item) if item and isinstance(item, str) else item for item in listed]
+        paths = [_found_from(config_file.parent, item) for item in listed]
         file.values["job_files"] = paths
     return file, findings, ()
+
+
+def _found_from(directory: Path, item: object) -> object:
+    """Give a pattern from where it starts; what is refused stays as it was written."""
+    is_pattern = isinstance(item, str) and item and not item.startswith(("~", "$"))
+    return str(directory / str(item)) if is_pattern else item
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards import controls, promql, trust
 from dashboards.layout import Section, Shelf, Tile, place
-from dashboards.palette import FAULTS, Colour, value_map
+from dashboards.palette import FAULTS, Colour, thresholds, value_map
 from dashboards.panels import Drawn, latency_map, lines, number, state_bars
 from dashboards.queries import Query
 from dashboards.tables import COLOURED, Column, rows
@@ -14,7 +14,7 @@ from dashboards.trust import NO_EXPORTER
 _DAY_SECONDS = 86_400
 _NO_CALLS = "no exporter told of a call"
 _NO_POLLS = "no exporter told of a poll"
-_WELL = value_map({"0": ("no", Colour.BAD), "1": ("yes", Colour.GOOD)})
+_YES = {"0": ("no", Colour.BAD), "1": ("yes", Colour.GOOD)}
 _SKIPPED = {
     "fresh": Colour.GOOD,
     "terminal": Colour.WAITING,
@@ -40,7 +40,7 @@ _SOURCES = {
     "api": Colour.ODD,
     "probe": Colour.WAITING,
 }
-_RELOAD = value_map({"0": ("failed", Colour.BAD), "1": ("succeeded", Colour.GOOD)})
+_RELOAD = value_map({"0": ("failed", Colour.BAD), "1": ("succeeded", Colour.GOOD)}, is_ground=True)
 
 
 def api() -> builders.Dashboard:
@@ -123,15 +123,19 @@ def _burn() -> Drawn:
 def _remaining() -> Drawn:
     text = (
         "Credits left to the whole organisation, all its integrations together, as Zoho last said. Plenty: Zoho says "
-        "it only once half of the day's credits are used. Below the reserve the exporter stops."
+        "it only once half of the day's credits are used. Below the reserve (red) the exporter stops."
     )
-    left = promql.account("zoho_crm_api_credits_remaining", pick="min")
+    left = promql.account_or(promql.account("zoho_crm_api_credits_remaining", pick="min"), -1)
+    low = f"({promql.account('zoho_crm_api_credit_reserve_reached', pick='min')} == 1)"
     queries = [
-        Query(promql.account_or(left, -1), "{{account}}: left"),
+        Query(f"({left}) unless on (account) {low}", "{{account}}: left"),
+        Query(f"({left}) and on (account) {low}", "{{account}}: too few"),
         Query(promql.account("zoho_crm_api_credit_reserve", pick="max"), "{{account}}: reserve"),
     ]
     unsaid = value_map({"-1": ("plenty", Colour.GOOD)})
-    return number("Credits left to the organisation", text, queries, empty=NO_EXPORTER, mappings=unsaid)
+    panel = number("Credits left to the organisation", text, queries, empty=NO_EXPORTER, mappings=unsaid)
+    red = models.DynamicConfigValue(id_val="thresholds", value=thresholds(Colour.BAD).build())
+    return panel.override_by_regexp("/: too few$/", [red])
 
 
 def _used_over_time() -> Drawn:
@@ -180,7 +184,7 @@ def _health() -> Drawn:
             _not(promql.account("zoho_crm_api_credit_reserve_reached", pick="max")), "{{account}}: above the reserve"
         ),
     ]
-    return state_bars("Account health", text, queries, _WELL, empty=NO_EXPORTER)
+    return state_bars("Account health", text, queries, value_map(_YES), empty=NO_EXPORTER)
 
 
 def _not(expression: str) -> str:
@@ -285,7 +289,9 @@ def _replicas() -> Drawn:
         Column("Replica", label="instance"),
         Column("Version", label="version", width=120),
         Column("Python", label="python_version", width=120),
-        Column("Answers", query=_answers(), width=90, unit="none", cell=COLOURED, mappings=_WELL),
+        Column(
+            "Answers", query=_answers(), width=90, unit="none", cell=COLOURED, mappings=value_map(_YES, is_ground=True)
+        ),
         Column(
             "Configuration loaded",
             query=f"{promql.replica('config_last_reload_success_timestamp_seconds')} * 1000",

@@ -15,7 +15,7 @@ from dashboards.trust import NO_EXPORTER
 
 _NO_JOBS = "no exporter told of a job"
 _NO_JOBS_NOW = "no exporter tells of a job"
-_NO_STATE = {"0": ("no exporter", Colour.BAD), "-1": ("none", Colour.WAITING)}
+_NO_STATE = {"0": ("no exporter", Colour.BAD), "-1": ("no jobs", Colour.WAITING)}
 _NO_TIME = {"-1": ("-", Colour.WAITING), str(trust.REMEMBERED_SECONDS): ("over 3 days", Colour.BAD)}
 _TIMELINE_JOBS = 25
 _TIMELINE = FLEET.over_time()
@@ -172,7 +172,7 @@ def _reasons() -> dict[str, str]:
 
 def _attention() -> Drawn:
     columns = (
-        Column("Why", label="reason", width=130, cell=COLOURED, mappings=value_map(_ATTENTION)),
+        Column("Why", label="reason", width=130, cell=COLOURED, mappings=value_map(_ATTENTION, is_ground=True)),
         Column("Job", label="title", least=220, links=[link_to_job()]),
         Column(
             "For",
@@ -211,12 +211,12 @@ def _found() -> str:
 def _unwatched() -> str:
     """Give a row for each account that no exporter watches."""
     # By account, as jobs are: the list of accounts says in which cluster and namespace.
-    return labelled(labelled(f"max by (account) ({trust.lost()})", "reason", "0"), "title", NO_EXPORTER)
+    return labelled(labelled(f"max by (account) ({trust.lost()})", "reason", "0"), "code", NO_EXPORTER)
 
 
 def _nothing() -> str:
     """Give the row that stands there when there is no other."""
-    return labelled(labelled("vector(-1)", "reason", "99"), "title", "nothing needs attention")
+    return labelled(labelled("vector(-1)", "reason", "99"), "code", "nothing needs attention")
 
 
 def _jobs() -> Drawn:
@@ -229,7 +229,7 @@ def _jobs() -> Drawn:
             width=105,
             unit="none",
             cell=COLOURED,
-            mappings=[*state_map(), *value_map(_NO_STATE)],
+            mappings=[*state_map(is_ground=True), *value_map(_NO_STATE, is_ground=True)],
         ),
         Column("Progress", query=chosen(FLEET.progress()), unit="percentunit", width=105, cell=GAUGE, top=1),
         Column("Updated", query=chosen(FLEET.metric("updated_records")), unit="locale", width=75),
@@ -273,12 +273,12 @@ def _jobs() -> Drawn:
 def _no_exporter() -> str:
     """Give the row that stands there when no exporter answers and none did lately."""
     here = promql.last(f"zoho_crm_account_info{{{promql.OF_ACCOUNT}}}", promql.LOOK_BACK)
-    return labelled(f"(vector(0) unless on () {here})", "title", NO_EXPORTER)
+    return f"(vector(0) unless on () {here})"
 
 
 def _no_jobs() -> str:
     """Give the row that stands there when an exporter answers, and has no job that was chosen."""
-    return labelled("vector(-1)", "title", "no jobs")
+    return "vector(-1)"
 
 
 def _timeline() -> Drawn:

@@ -24,6 +24,18 @@ class Colour(StrEnum):
     ODD = "#CC79A7"
 
 
+class Ground(StrEnum):
+    """The same below words, which Grafana writes in white or, on what is light enough, in black."""
+
+    GOOD = "#00785A"
+    BUSY = "#0072B2"
+    SOON = "#8FCDF2"
+    WAITING = "#C8C8C8"
+    WARNING = "#F5B83D"
+    BAD = "#B84F00"
+    ODD = "#E3AECB"
+
+
 STATES = {
     "UNKNOWN": Colour.ODD,
     "SCHEDULED": Colour.WAITING,
@@ -66,19 +78,22 @@ FAULTS = {
 Steps = tuple[tuple[float, Colour], ...]
 
 
-def value_map(texts: dict[str, tuple[str, Colour]]) -> list[models.ValueMapping]:
-    """Show a text and a colour for each value."""
+def value_map(texts: dict[str, tuple[str, Colour]], *, is_ground: bool = False) -> list[models.ValueMapping]:
+    """Show a text and a colour for each value; as a ground, the colour is below the text."""
     results = {
-        value: models.ValueMappingResult(text=text, color=colour.value, index=index)
+        value: models.ValueMappingResult(
+            text=text, color=(Ground[colour.name] if is_ground else colour).value, index=index
+        )
         for index, (value, (text, colour)) in enumerate(texts.items())
     }
     return [models.ValueMap(options=results)]
 
 
-def state_map() -> list[models.ValueMapping]:
+def state_map(*, is_ground: bool = False) -> list[models.ValueMapping]:
     """Show the word and the colour of each state's rank."""
     states = {str(rank): (state, colour) for rank, (state, colour) in enumerate(STATES.items(), start=1)}
-    return value_map(states | {str(PARTLY_FAILED.rank): (PARTLY_FAILED.text, PARTLY_FAILED.colour)})
+    partly = {str(PARTLY_FAILED.rank): (PARTLY_FAILED.text, PARTLY_FAILED.colour)}
+    return value_map(states | partly, is_ground=is_ground)
 
 
 def thresholds(base: Colour, steps: Steps = ()) -> builders.ThresholdsConfig:

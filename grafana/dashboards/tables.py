@@ -90,7 +90,8 @@ def _properties(column: Column) -> Iterable[models.DynamicConfigValue]:
     yield models.DynamicConfigValue(id_val="unit", value=column.unit)
     yield models.DynamicConfigValue(id_val="thresholds", value=thresholds(column.base, column.steps).build())
     # Else a cell without a value would say what the empty table says.
-    yield models.DynamicConfigValue(id_val="noValue", value="-")
+    # One with a link has none for what is not there.
+    yield models.DynamicConfigValue(id_val="noValue", value=" " if column.links else "-")
     if column.unit in _WORDS:
         # Grafana puts a number to the right, also one that a word stands for.
         yield models.DynamicConfigValue(id_val="custom.align", value="left")

@@ -99,7 +99,14 @@ def _last_scrape() -> Drawn:
 
 def _accounts() -> Drawn:
     columns = (
-        Column("What is shown", query=_verdict(), unit="none", width=180, cell=COLOURED, mappings=value_map(_VERDICTS)),
+        Column(
+            "What is shown",
+            query=_verdict(),
+            unit="none",
+            width=180,
+            cell=COLOURED,
+            mappings=value_map(_VERDICTS, is_ground=True),
+        ),
         Column("Account", label="account", least=110),
         Column("Cluster", label="cluster", width=110),
         Column("Namespace", label="namespace", width=130),

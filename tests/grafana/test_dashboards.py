@@ -1,7 +1,8 @@
 """The committed dashboards: they are what the builders give, and they keep the rules of good dashboards."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from operator import mul
 from typing import Any
 
 import pytest
@@ -26,6 +27,16 @@ STATE_COLOURS = {
     "COMPLETED": "#009E73",
     "FAILED": "#D55E00",
 }
+STATE_GROUNDS = {
+    "UNKNOWN": "#E3AECB",
+    "SCHEDULED": "#C8C8C8",
+    "QUEUED": "#8FCDF2",
+    "RUNNING": "#0072B2",
+    "SUSPENDED": "#F5B83D",
+    "COMPLETED": "#00785A",
+    "FAILED": "#B84F00",
+}
+"""The same below words."""
 
 
 def test_files_are_what_the_builders_give() -> None:
@@ -251,10 +262,37 @@ def test_each_value_has_a_colour(title: str, values: type[Drop | JobSource]) -> 
 
 @every_dashboard
 def test_states_keep_their_colours(name: str) -> None:
-    """A state has the same colour wherever it is shown."""
+    """A state has the same colour wherever it is shown, but for a shade of it below words."""
     shown = [item for panel in panels(name) for item in _state_colours(panel["fieldConfig"])]
-    assert {(state, colour) for state, colour in shown} <= set(STATE_COLOURS.items())
+    assert set(shown) <= STATE_COLOURS.items() | STATE_GROUNDS.items()
     assert bool(shown) == (name != "zoho-crm-api")
+
+
+def test_words_on_colours_can_be_read() -> None:
+    """Grafana writes in black where a ground is light, else in white; WCAG 2.2 asks for 4.5 at level AA."""
+    grounds = {
+        found["color"]
+        for _, panel in ALL_PANELS
+        for override in panel["fieldConfig"]["overrides"]
+        if "color-background" in str(override["properties"])
+        for found in _mappings(override["properties"])
+    }
+    assert {colour for colour in grounds if _contrast_to_words(colour) < 4.5} == set()
+    assert len(grounds) == 7
+
+
+def _contrast_to_words(ground: str) -> float:
+    """Source: Grafana, getTextColorForAlphaBackground; WCAG 2.2, relative luminance."""
+    channels = [int(ground[at : at + 2], 16) for at in (1, 3, 5)]
+    is_light = sum(map(mul, channels, (0.299, 0.587, 0.114))) > 180
+    darker, lighter = sorted(map(_luminance, ((32, 34, 38) if is_light else (247, 248, 250), channels)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(channels: Sequence[int]) -> float:
+    parts = (value / 255 for value in channels)
+    linear = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return float(sum(map(mul, linear, (0.2126, 0.7152, 0.0722))))
 
 
 def _state_colours(config: dict[str, Any]) -> Iterator[tuple[str, str]]:

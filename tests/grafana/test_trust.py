@@ -20,9 +20,9 @@ JOB = 'account="acme", module="Leads", job_id="1"'
 TITLED = '{account="acme", group="spring", job_id="1", module="Leads", title="Spring"}'
 LIVING: Series = {f"zoho_crm_account_info{{{ACCOUNT}}}": 1}
 LOST: Series = {f"zoho_crm_account_info{{{ACCOUNT}}}": AWAY}
-NEVER = {'{reason="0", title="no exporter answers"}': 259_200}
-LOST_ROW = {'{account="acme", reason="0", title="no exporter answers"}': 600}
-NOTHING = {'{reason="99", title="nothing needs attention"}': -1}
+NEVER = {'{code="no exporter answers", reason="0"}': 259_200}
+LOST_ROW = {'{account="acme", code="no exporter answers", reason="0"}': 600}
+NOTHING = {'{code="nothing needs attention", reason="99"}': -1}
 
 
 def tracked(state: str, there: str = "1x150", **counts: float) -> Series:
@@ -52,6 +52,7 @@ DROPPED = "zoho_crm_account_dropped_timestamp_seconds{" + ACCOUNT.replace('"a"',
 OWNED = 'cluster="west", namespace="crm", '
 OTHER_OWNER: Series = {f'zoho_crm_account_info{{cluster="east", namespace="crm", {ACCOUNT}}}': 1}
 
+ACME = '{account="acme"}'
 ATTENTION, ACCOUNTS, ALL_JOBS = "What needs attention A", "Accounts A", "All jobs A"
 CASES = [
     pytest.param(ATTENTION, {}, NEVER, id="no exporter ever: not that nothing needs attention"),
@@ -100,8 +101,8 @@ CASES = [
     pytest.param("Jobs by state F", {}, {}, id="no zeros while no exporter answers"),
     pytest.param("Jobs by state F", LIVING, {"{}": 0}, id="zeros where one does"),
     pytest.param("Needs attention A", {}, {"{}": 1}, id="that no exporter answers is counted"),
-    pytest.param(ALL_JOBS, {}, {'{title="no exporter answers"}': 0}, id="no jobs because no exporter answers"),
-    pytest.param(ALL_JOBS, LIVING, {'{title="no jobs"}': -1}, id="no jobs because there are none"),
+    pytest.param(ALL_JOBS, {}, {"{}": 0}, id="no jobs because no exporter answers"),
+    pytest.param(ALL_JOBS, LIVING, {"{}": -1}, id="no jobs because there are none"),
     pytest.param(ALL_JOBS, tracked("RUNNING", RESTARTS), {TITLED: 4}, id="a restart takes no job out of the table"),
     pytest.param("Jobs by state D", tracked("RUNNING", RESTARTS), {"{}": 1}, id="nor out of the numbers"),
     pytest.param(ATTENTION, tracked("FAILED", RESTARTS), FAILED_ROW, id="nor off the list"),
@@ -111,7 +112,7 @@ CASES = [
         | {
             f'zoho_mass_update_job_dropped_timestamp_seconds{{{JOB}, reason="untracked", instance="a"}}': "_x118 7130x9"
         },
-        {'{title="no jobs"}': -1},
+        {"{}": -1},
         id="but a job that was let go is gone",
     ),
     pytest.param(ATTENTION, LEFT_BEHIND, PARTLY_FAILED, id="records left behind are a partial failure"),
@@ -144,6 +145,25 @@ def test_what_is_shown_can_be_trusted(
     """The fleet's panels tell nothing to do from nobody to say so."""
     [ask] = [ask for ask in ASKS if ask.dashboard == "zoho-mass-updates" and ask.place == place]
     assert complaints(program, tmp_path, ask.expression(), series, expected) == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "whole", "few"),
+    [
+        pytest.param({"s_remaining": 501, "_reserve_reached": 0}, {ACME: 501}, {}, id="enough"),
+        pytest.param({"s_remaining": 499, "_reserve_reached": 1}, {}, {ACME: 499}, id="below the reserve"),
+        pytest.param({"s_remaining": 0, "_reserve_reached": 1}, {}, {ACME: 0}, id="none"),
+        pytest.param({"_reserve_reached": 0}, {ACME: -1}, {}, id="plenty"),
+    ],
+)
+def test_credits_below_the_reserve_stand_out(
+    program: Program, tmp_path: Path, said: dict[str, int], whole: Samples, few: Samples
+) -> None:
+    """They are another series, in red."""
+    series = LIVING | {f"zoho_crm_api_credit{name}{{{ACCOUNT}}}": value for name, value in said.items()}
+    for letter, expected in (("A", whole), ("B", few)):
+        [ask] = [ask for ask in ASKS if ask.place == f"Credits left to the organisation {letter}"]
+        assert complaints(program, tmp_path, ask.expression(), series, expected) == ""
 
 
 @pytest.mark.parametrize(("name", "panel"), ALL_PANELS, ids=PANEL_IDS)

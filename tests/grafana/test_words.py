@@ -12,7 +12,7 @@ from exporter.settings import default_of
 
 OF_JOB = '{account="acme", module="Leads", job_id="1", instance="a", job="zoho"}'
 NAMED = OF_JOB.replace("}", ', group="spring", job_name="Spring"}')
-NOTHING = {'{reason="99", title="nothing needs attention"}': -1}
+NOTHING = {'{code="nothing needs attention", reason="99"}': -1}
 
 
 def test_limits_stand_in_variables() -> None:

@@ -54,7 +54,7 @@ def test_account_is_looked_at_before_it_is_served(simulator: Simulator, tmp_path
     wrong = typed(tmp_path, variables | {"ZOHO_JOBS": "Leads/77", "PYTHONIOENCODING": "ascii"})
     assert (wrong.returncode, wrong.stderr) == (1, ANNOUNCED.format("1 API credit"))
     assert "ok acme/Leads permission\nNO acme/Leads/77 job: Zoho answered NOT_FOUND" in wrong.stdout
-    assert wrong.stdout.endswith("1 of 5 are not right. Spent: 1 API credit and 0 access tokens.\n")
+    assert wrong.stdout.endswith("1 of 5 is not right. Spent: 1 API credit and 0 access tokens.\n")
 
     for_script = typed(tmp_path, variables | {"ZOHO_JOBS": "Leads/77,Deals/78"}, "--format=json")
     told = json.loads(for_script.stdout)

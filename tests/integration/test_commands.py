@@ -172,6 +172,9 @@ def test_each_command_explains_its_flags(tmp_path: Path, command: object) -> Non
         pytest.param(
             ["check", "zoho.yaml"], 'check: unknown word "zoho.yaml"; did you mean --config.file=', id="a bare file"
         ),
+        pytest.param(
+            ["print"], "print: the following arguments are required: scrape-config or completion", id="no word"
+        ),
         pytest.param(["check", "--log.level=INFO"], 'did you mean "info"?', id="word"),
         pytest.param(["--state.path=a", "--state.path=b"], "run: --state.path is given twice", id="twice"),
     ],
@@ -257,13 +260,25 @@ def test_taken_port_is_told(tmp_path: Path, simulator: Simulator) -> None:
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-def test_demo_shows_every_state_and_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
-    """The demo needs nothing, shows a job in each state, and ends without a traceback."""
+@pytest.mark.parametrize(
+    ("number", "words", "told"),
+    [
+        pytest.param(signal.SIGINT, ["jobs"], "demo/Invoices/3524033000006027008", id="Ctrl-C"),
+        pytest.param(
+            signal.SIGTERM, ["ack", "Invoices/3524033000006027008"], "The demo takes no changes.", id="SIGTERM"
+        ),
+    ],
+)
+def test_demo_shows_every_state_and_ends_cleanly(
+    tmp_path: Path, number: signal.Signals, words: list[str], told: str
+) -> None:
+    """It needs nothing, has a job in each state, lets commands look and no more, and ends without a traceback."""
     with started(exporter_command("demo", "--web.listen-address=127.0.0.1:0"), bare_environment(), tmp_path) as demo:
-        [url] = eventually(lambda: re.findall(r"http://\S+/metrics", "".join(demo.stdout)), "no address printed")
-        page = requests.get(url, timeout=30).text
+        [flag] = eventually(lambda: re.findall(r"--exporter.url=\S+", "".join(demo.stdout)), "no address printed")
+        shown = typed(*words, flag, directory=tmp_path)
+        page = requests.get(f"{flag.partition('=')[2]}/metrics", timeout=30).text
         status = demo.stop(number)
+    assert told in shown.stdout + shown.stderr
     states = set(re.findall(r'job_state\{account="demo",.*state="([A-Z]+)"\} 1\.0', page))
     assert states >= {"SCHEDULED", "QUEUED", "RUNNING", "COMPLETED", "UNKNOWN"}
     assert 'code="NOT_FOUND",job_id=' in page

@@ -341,7 +341,7 @@ def test_check_tells_what_is_wrong_with_the_file(web_config: Callable[[str], Pat
     command = exporter_command("check", "--web.config.file=web.yml")
     ended = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
-    assert "gone.key: does not exist" in ended.stderr
+    assert 'web.yml: tls_server_config.key_file: "gone.key" does not exist' in ended.stderr
     file.write_text(TLS.format(more=""), encoding="utf-8")
     assert subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, check=False).returncode == 0
 

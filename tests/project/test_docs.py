@@ -90,6 +90,16 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert broken == []
 
 
+def test_every_picture_is_shown_and_asks_nobody_for_anything() -> None:
+    """None is left over, and whoever reads a page is known to no other site by it."""
+    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
+    images = ROOT / "docs" / "images"
+    assert {image.name for image in images.iterdir()} - set(re.findall(r"images/([\w.-]+)", text)) == set()
+    drawn = "".join(image.read_text(encoding="utf-8") for image in images.glob("*.svg"))
+    assert set(re.findall(r"https?://(?!127\.)[^\s\"<&]+", drawn)) == {"http://www.w3.org/2000/svg"}
+    assert drawn.count("url(") == drawn.count("url(#")
+
+
 def test_every_verb_of_make_is_documented() -> None:
     """CONTRIBUTING.md has a row for each verb that `make help` lists, and for no other."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")

@@ -4,11 +4,10 @@ import getpass
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from exporter.cli.output import say
 from exporter.errors import ConfigurationError, Problem
-from exporter.files import read_secret_file, refuse_unfit, refused
+from exporter.files import read_named_secret, refuse_unfit, refused
 
 STANDARD_INPUT = "-"
 _LONGEST_LINE = 64 * 1024
@@ -50,7 +49,7 @@ class Asker:
             return self._asked(lambda: _unseen(question), lambda text: _told(_unfit(text) or check(text)), None)
         if file is None:
             return self._without(flag, None)
-        secret = _piped(flag) if file == STANDARD_INPUT else read_secret_file(Path(file))
+        secret = _piped(flag) if file == STANDARD_INPUT else read_named_secret(flag, file)
         if complaint := check(secret):
             raise refused(flag, complaint)
         return secret

@@ -72,7 +72,8 @@ class Places:
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise refused(self._directory, f"can't be made: {error.strerror}") from error
+            text = f"can't be made ({error.strerror}): name a file elsewhere by --config.file"
+            raise refused(self._directory, text) from error
         if not os.access(self._directory, os.W_OK | os.X_OK):
             raise refused(self._directory, "may not be written to by this user")
 

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from exporter.app.direct import Direct, Spent
@@ -128,8 +129,13 @@ def _shown(check: Check) -> str:
     sign, plain, colour = _SIGNS[check.result]
     console = Console(highlight=False)
     mark = sign if console.encoding.startswith("utf") else plain
-    told = f" {check.subject} {check.check}" + (f": {check.message}" if check.message else "")
-    console.print(Text.assemble((mark, colour), told), soft_wrap=True)
+    told = f"{check.subject} {check.check}" + (f": {check.message}" if check.message else "")
+    if not console.is_terminal:
+        console.print(f"{mark} {told}", soft_wrap=True, markup=False)
+        return check.result
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(Text(mark, colour), Text(told))
+    console.print(grid)
     return check.result
 
 
@@ -137,7 +143,8 @@ def _verdict(results: Counter[str]) -> str:
     if not (results[WRONG] or results[UNKNOWN]):
         return "All is right."
     left = f", {results[UNKNOWN]} could not be looked at" if results[UNKNOWN] else ""
-    return f"{results[WRONG]} of {results.total()} are not right{left}."
+    verb = "is" if results[WRONG] == 1 else "are"
+    return f"{results[WRONG]} of {results.total()} {verb} not right{left}."
 
 
 def most_spent(aliases: Collection[str], keys: Collection[JobKey]) -> Spent:

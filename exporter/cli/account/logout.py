@@ -29,6 +29,7 @@ def execute(options: Namespace) -> int:
         raise refused("--yes", "is needed where no terminal is there to ask")
     try:
         if not options.yes and not asker.confirms(question):
+            say("Nothing was revoked.")
             return 1
         token = account.credentials().refresh_token if other is None else read_secret_file(Path(other))
         onboarding(settings, Redactor()).revoke(endpoints(account).accounts_url, token)
@@ -36,6 +37,7 @@ def execute(options: Namespace) -> int:
         say(str(error), f"What to do: {error.advice}")
         return 1
     except EOFError:
+        say("", "Nobody answers: nothing was revoked.")
         return 1
     left = _left(sources, alias) if other is None else [f"Delete {other}"]
     sys.stdout.write("\n".join([f"Zoho has revoked the {which}.", *left]) + "\n")

@@ -75,7 +75,7 @@ def board(jobs: list[TrackedJob], now: float, console: Console, url: str, *, mos
     parts: list[RenderableType] = [Text(_summary(jobs, now, url), style="dim"), table(rows, now, console)]
     if len(rows) < len(jobs):
         parts.append(Text(f"… and {counted(len(jobs) - len(rows), 'job')} that need less attention", style="dim"))
-    return Group(*parts, *(Text(told, style="red") for told in trouble_of(rows)))
+    return Group(*parts, *trouble_of(rows))
 
 
 def _summary(jobs: Iterable[TrackedJob], now: float, url: str) -> str:

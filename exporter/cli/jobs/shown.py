@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from rich.console import Console, Group, RenderableType
@@ -54,11 +55,11 @@ def block(job: TrackedJob, now: float, *, is_polled: bool = True) -> RenderableT
     parts: list[RenderableType] = [_title(job), _state(job, now)]
     if done := progress(job.report):
         bar = Table.grid(padding=(0, 1))
-        bar.add_row(_bar(job, done, _BAR_COLUMNS), share(*done))
+        bar.add_row(_bar(job, done, _BAR_COLUMNS), f"{share(*done)} of {number(done[1])}")
         parts.append(bar)
-    lines = (_counts(job.report), _course(job, now), _data(job, now, is_polled=is_polled))
+    lines = (_counts(job.report, is_whole=done is None), _course(job, now), _data(job, now, is_polled=is_polled))
     parts += [Text(line) for line in lines if line]
-    return Group(*parts, *(Text(line, style="red") for line in _trouble(job)))
+    return Group(*parts, *_coloured(_trouble(job)))
 
 
 def line(job: TrackedJob, now: float) -> str:
@@ -81,12 +82,11 @@ def table(jobs: Iterable[TrackedJob], now: float, console: Console) -> Table:
     return grid
 
 
-def trouble_of(jobs: Iterable[TrackedJob]) -> Iterator[str]:
+def trouble_of(jobs: Iterable[TrackedJob]) -> Iterator[Text]:
     """Say of each job whose last poll failed why, and what to do."""
     for job in jobs:
-        told = " ".join(_trouble(job))
-        if told:
-            yield f"{job.spec.key}: {told}"
+        if told := _trouble(job):
+            yield Text(" ").join((Text(f"{job.spec.key}:"), *_coloured(told)))
 
 
 def _title(job: TrackedJob) -> Text:
@@ -104,7 +104,7 @@ def _bar(job: TrackedJob, done: tuple[int, int], columns: int) -> ProgressBar:
     return ProgressBar(done[1], done[0], columns, complete_style=style, finished_style=style)
 
 
-def _counts(report: JobReport | None) -> str:
+def _counts(report: JobReport | None, *, is_whole: bool = True) -> str:
     if report is None:
         return ""
     failed = failed_share(report)
@@ -112,7 +112,7 @@ def _counts(report: JobReport | None) -> str:
         f"{number(report.updated)} updated",
         f"{number(report.failed)} failed{f' ({failed} of those processed)' if failed else ''}",
         f"{number(report.not_updated)} not updated",
-        f"{number(report.total)} in total",
+        *([f"{number(report.total)} in total"] if is_whole else []),
     )
     return ", ".join(told)
 
@@ -142,6 +142,12 @@ def _trouble(job: TrackedJob) -> tuple[str, ...]:
     code = "" if job.failure.code in job.failure.message else f"{job.failure.code}: "
     told = f"The last poll failed. {code}{safe(job.failure.message)}."
     return (told, f"What to do: {safe(job.failure.advice)}.") if job.failure.advice else (told,)
+
+
+def _coloured(trouble: Iterable[str]) -> Iterator[Text]:
+    """Give what is wrong in red; what to do has to be read."""
+    styles = chain(["red"], repeat(""))
+    yield from map(Text, trouble, styles)
 
 
 def _small_bar(job: TrackedJob, _: float) -> RenderableType:

@@ -104,6 +104,7 @@ Text = Annotated[
     ),
 ]
 FilePath = Annotated[Path, Parser("a path", parse_path)]
+FilePattern = Annotated[str, Parser("a pattern of files", parse_path)]
 LabelName = Annotated[
     str,
     pattern(
@@ -350,7 +351,7 @@ class Settings(Section):
         tuple[LabelName, ...], BeforeValidator(split_at_commas), AfterValidator(_refuse_repeated)
     ] = ()
     """Names of the labels that jobs may carry."""
-    job_files: Annotated[tuple[Text, ...], BeforeValidator(split_at_commas)] = ()
+    job_files: Annotated[tuple[FilePattern, ...], BeforeValidator(split_at_commas)] = ()
     """Files with further jobs, as patterns (`jobs.d/*.yaml`), read again when they change."""
     stale_after: Annotated[float, duration("1s", "365d")] = 3600.0
     """A job's counts disappear once its last good report is older; at least `schedule.longest`."""

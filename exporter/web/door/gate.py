@@ -35,6 +35,7 @@ _log = logging.getLogger(__name__)
 MOST_HEAD_BYTES = 16 * 1024
 _MOST_BODY_BYTES = 1024 * 1024
 _MOST_BYTES_AT_ONCE = 16 * _MOST_BODY_BYTES
+_ABSOLUTE = re.compile(rb"https?://([^/@\\]+)(/.*)?", re.IGNORECASE | re.DOTALL)
 _PART = r"[A-Za-z0-9_.-]{1,128}"
 _BUSY_THREADS = 8
 _CHECKS_AT_ONCE = 1000
@@ -124,10 +125,10 @@ class Gate:
         await answer(scope, receive, send)
 
     def _read_head(self, scope: Scope) -> Request:
-        headers = Headers(scope=scope)
+        path, headers = _asked(scope)
         return Request(
             method=scope["method"],
-            path=self._inside(scope["raw_path"].decode("latin-1")),
+            path=self._inside(path.decode("latin-1")),
             headers=headers,
             query=QueryParams(scope["query_string"]),
             scheme=scope["scheme"],
@@ -187,6 +188,18 @@ class Gate:
             _log.error("a request failed in a way nobody foresaw", exc_info=error, extra={"path": request.path[:200]})
         text = "internal error: see the exporter's log"
         return refusal(request.path, HTTPException(HTTPStatus.INTERNAL_SERVER_ERROR, text))
+
+
+def _asked(scope: Scope) -> tuple[bytes, Headers]:
+    """Give path and headers; of the absolute form, as for a proxy, with the host that it names.
+
+    Source: RFC 9112, 3.2.2.
+    """
+    absolute = _ABSOLUTE.fullmatch(scope["raw_path"])
+    if not absolute:
+        return scope["raw_path"], Headers(scope=scope)
+    others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+    return absolute[2] or b"/", Headers(raw=[(b"host", absolute[1]), *others])
 
 
 def _respond(route: Route, request: Request) -> Response:

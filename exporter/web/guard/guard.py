@@ -25,6 +25,7 @@ from exporter.web.threads import in_thread
 
 _log = logging.getLogger(__name__)
 
+_READING = {"GET", "HEAD"}
 RELOAD_PATH = "/-/reload"
 """Where the bearer token counts too, beside the API."""
 _FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Real-IP")
@@ -37,6 +38,10 @@ _CHALLENGE = {"WWW-Authenticate": 'Basic realm="zoho-mass-update-exporter", char
 API_IS_OFF = (
     "The job API is off. To switch it on, set web.api_token_file to a file that holds a bearer token, or guard the "
     "server with basic auth (--web.config.file)"
+)
+FOR_SHOW = (
+    "The demo takes no changes. An exporter of your own takes them once web.api_token_file names a file with a token; "
+    "'zoho-mass-update-exporter simulate' is a Zoho to try that on"
 )
 SEND_BEARER = "send the header Authorization: Bearer, with the token of api_token_file"
 TOO_MANY = "too many requests: rate_limit of the web-config file lets in no more"
@@ -74,11 +79,15 @@ class Guard:
     Args:
         web_config: what TLS, passwords and headers there are; without it everybody may read.
         token: the job API's; without it the API is off, unless there are passwords.
+        is_for_show: everybody may read the job API, as they may its page, and without a token nobody changes anything.
     """
 
-    def __init__(self, web_config: WebConfig | None = None, token: BearerToken | None = None) -> None:
+    def __init__(
+        self, web_config: WebConfig | None = None, token: BearerToken | None = None, *, is_for_show: bool = False
+    ) -> None:
         self._web_config = web_config
         self._token = token
+        self._is_for_show = is_for_show
         self._watched = [watched for watched in (web_config, token) if watched is not None]
         self._passwords = Passwords()
         self._limiter = Limiter()
@@ -181,9 +190,11 @@ class Guard:
                 raise HTTPException(HTTPStatus.FORBIDDEN, NOT_FROM_A_PAGE.format(" and ".join(signs)))
             case Entry.OPERATOR if _is_local(request):
                 return
+            case Entry.PROGRAM if self._is_for_show and request.method in _READING:
+                return
             case Entry.PROGRAM | Entry.ATTENDANT | Entry.OPERATOR if not is_known:
                 if self._token is None or not self._token.value:
-                    raise HTTPException(HTTPStatus.FORBIDDEN, API_IS_OFF)
+                    raise HTTPException(HTTPStatus.FORBIDDEN, FOR_SHOW if self._is_for_show else API_IS_OFF)
                 raise HTTPException(HTTPStatus.UNAUTHORIZED, SEND_BEARER, {"WWW-Authenticate": "Bearer"})
 
 
@@ -191,7 +202,7 @@ def _signs_of_a_page(request: Request) -> list[str]:
     """Give the headers by which a web page asks for a change."""
     signs = ["Origin"] if "Origin" in request.headers else []
     signs += ["Sec-Fetch-Site"] if site_of(request.headers) != "none" else []
-    return signs if request.method not in {"GET", "HEAD"} else []
+    return signs if request.method not in _READING else []
 
 
 def _is_foreign(request: Request, *, is_link_allowed: bool) -> bool:

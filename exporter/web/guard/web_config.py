@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from exporter.access import TlsServer, WebAccess
-from exporter.errors import Problem
+from exporter.errors import ConfigurationError, Problem
 from exporter.files import open_to_all, read_text, refused
 from exporter.web.guard.tls import Tls, open_tls
 from exporter.web.guard.watched import Watched
@@ -86,12 +86,26 @@ class WebConfig:
         if old and (fault := _fault(old, text, access)):
             raise refused(self._path, fault)
         is_same = old is not None and old.access.tls == access.tls
-        return _InForce(text, access, old.certificates if old and is_same else _watch_certificates(access.tls))
+        return _InForce(text, access, old.certificates if old and is_same else self._watch_certificates(access.tls))
+
+    def _watch_certificates(self, server: TlsServer | None) -> Watched[Tls | None]:
+        lament = "the certificates can't be used, the last good ones stay in force"
+        return Watched(lament, server.files if server else (), lambda _: self._open_tls(server) if server else None)
+
+    def _open_tls(self, server: TlsServer) -> Tls:
+        try:
+            return open_tls(server)
+        except ConfigurationError as error:
+            problems = (Problem(str(self._path), _said(server, problem)) for problem in error.problems)
+            raise ConfigurationError(tuple(problems)) from error
 
 
-def _watch_certificates(server: TlsServer | None) -> Watched[Tls | None]:
-    lament = "the certificates can't be used, the last good ones stay in force"
-    return Watched(lament, server.files if server else (), lambda _: open_tls(server) if server else None)
+def _said(server: TlsServer, problem: Problem) -> str:
+    """Give what is wrong with a certificate behind the key that names it, or has it."""
+    for key in ("cert_file", "key_file", "client_ca_file"):
+        if problem.place == str(getattr(server, key)):
+            return f'tls_server_config.{key}: "{problem.place}" {problem.message}'
+    return str(problem)
 
 
 def _fault(old: _InForce, text: str, access: WebAccess) -> str:

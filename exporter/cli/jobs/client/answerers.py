@@ -16,6 +16,7 @@ from exporter.cli.jobs.client.exporter_client import (
 )
 from exporter.cli.jobs.client.names import found_key
 from exporter.cli.jobs.client.reading import job_of
+from exporter.cli.output import say
 from exporter.model import JobKey, TrackedJob
 from exporter.words.addresses import explain_url
 from exporter.words.phrases import counted
@@ -154,17 +155,27 @@ def answering(options: Namespace, key: JobKey) -> tuple[Answerer, TrackedJob]:
         ExporterRefusedError: the exporter does not do that.
         ConfigurationError: flags or settings are wrong.
     """
-    is_wanted = options.direct is not None
-    why = ", as you wish"
-    if not is_wanted:
+    if options.direct is None:
         answerer = ByExporter(client_of(options), key)
         try:
             return answerer, answerer.look()
         except NoExporterError as error:
             if getattr(options, "exporter.url") or os.environ.get(URL_VARIABLE):
                 raise
-            why = f", as {error}"
-    directly = by_zoho(options, key, why)
+            return _instead(options, key, error)
+    directly = by_zoho(options, key, ", as you wish")
+    return directly, directly.look()
+
+
+def _instead(options: Namespace, key: JobKey, error: NoExporterError) -> tuple[Answerer, TrackedJob]:
+    """Have Zoho answer where nobody else does, and say so first where that can't be either."""
+    from exporter.errors import ConfigurationError  # noqa: PLC0415 - where an exporter answers, it is not needed
+
+    try:
+        directly = by_zoho(options, key, f", as {error}")
+    except ConfigurationError:
+        say(f"{PROGRAM}: {error}: {error.advice}. Zoho can't be asked either:")
+        raise
     return directly, directly.look()
 
 

@@ -8,13 +8,12 @@ from argparse import Namespace
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from exporter.defaults import LISTEN_PORT
 from exporter.errors import ExporterError
-from exporter.files import read_secret_file, refused
+from exporter.files import read_named_secret, refused
 from exporter.model import JobKey
 
 URL_VARIABLE, TOKEN_FILE_VARIABLE = "ZOHO_EXPORTER_URL", "ZOHO_EXPORTER_TOKEN_FILE"
@@ -23,10 +22,15 @@ _TIMEOUT_SECONDS = 30.0
 """A scrape's own deadline is 10 s, unless a header says another."""
 _LARGEST_ANSWER = 256 * 1024 * 1024
 JOBS_PATH = "/api/v1/jobs"
+_START = f"start it, name another by --exporter.url or {URL_VARIABLE}, or try the demo"
 
 
 class NoExporterError(ExporterError):
-    """Nobody answers at the exporter's address."""
+    """Nobody answers at the exporter's address. `advice` is what to do, where the message does not say it."""
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
 
 
 class ExporterRefusedError(ExporterError):
@@ -106,13 +110,16 @@ class ExporterClient:
             raise NoExporterError(
                 f"{self.url}: its certificate is not trusted ({error.verify_message}): {hint}"
             ) from error
+        except ssl.SSLError as error:
+            raise NoExporterError(f"{self.url} does not speak TLS: ask with http:// instead") from error
         except (OSError, HTTPException) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise NoExporterError(f"no exporter answers at {self.url} ({reason})") from error
+            raise NoExporterError(f"no exporter answers at {self.url} ({reason})", _START) from error
         finally:
             self._connection.close()
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-            raise ExporterRefusedError(answer.status, f"{self.url}: {_told(answer.status, text)}")
+            told = _told(answer.status, text, is_known=bool(self._headers))
+            raise ExporterRefusedError(answer.status, f"{self.url}: {told}")
         return text
 
 
@@ -122,33 +129,50 @@ def client_of(options: Namespace) -> ExporterClient:
     Raises:
         ConfigurationError: the address or a secret's file is of no use.
     """
-    url = getattr(options, "exporter.url") or os.environ.get(URL_VARIABLE) or DEFAULT_URL
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username or parts.password:
+    flag = getattr(options, "exporter.url")
+    url = flag or os.environ.get(URL_VARIABLE) or DEFAULT_URL
+    if not _is_address(url):
         raise refused(
-            "--exporter.url", f"expected an address such as {DEFAULT_URL}, without a user or a password in it"
+            "--exporter.url" if flag else URL_VARIABLE,
+            f"expected an address such as {DEFAULT_URL}, without a user or a password in it",
         )
     return ExporterClient(url, _credentials(options))
 
 
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(
+            parts.scheme in {"http", "https"}
+            and parts.hostname
+            and parts.port != 0
+            and not (parts.query or parts.username or parts.password)
+        )
+    except ValueError:
+        return False
+
+
 def _credentials(options: Namespace) -> str:
-    token_file = getattr(options, "exporter.token_file") or os.environ.get(TOKEN_FILE_VARIABLE)
-    user, password_file = getattr(options, "exporter.user"), getattr(options, "exporter.password_file")
-    if token_file:
-        return f"Bearer {read_secret_file(Path(token_file))}"
+    """Give who asks: what the flags name, or else the environment."""
+    names = ("exporter.token_file", "exporter.user", "exporter.password_file")
+    token_file, user, password_file = (getattr(options, name) for name in names)
     if bool(user) != bool(password_file):
         raise refused("--exporter.user", "goes together with --exporter.password-file")
-    if not user:
-        return ""
-    pair = f"{user}:{read_secret_file(Path(password_file))}"
-    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+    if user and token_file:
+        raise refused("--exporter.token-file", "does not go together with --exporter.user: one of them is enough")
+    if user:
+        pair = f"{user}:{read_named_secret('--exporter.password-file', password_file)}"
+        return f"Basic {base64.b64encode(pair.encode()).decode()}"
+    place = "--exporter.token-file" if token_file else TOKEN_FILE_VARIABLE
+    file = token_file or os.environ.get(TOKEN_FILE_VARIABLE)
+    return f"Bearer {read_named_secret(place, file)}" if file else ""
 
 
 def _path(key: JobKey) -> str:
     return f"{JOBS_PATH}/{quote(key.account)}/{quote(key.module)}/{quote(key.job_id)}"
 
 
-def _told(status: int, text: bytes) -> str:
+def _told(status: int, text: bytes, *, is_known: bool) -> str:
     """Give what a refusal says, in one line, and what to do where the exporter does not say it."""
     try:
         problem = json.loads(text)
@@ -158,9 +182,11 @@ def _told(status: int, text: bytes) -> str:
     match status:
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if status == HTTPStatus.UNAUTHORIZED or not detail:
             hint = "give the API's token by --exporter.token-file, or --exporter.user and --exporter.password-file"
+            if is_known:
+                hint = "the token, or the user and the password, is not one of its own: look into the file"
             return f"it does not let us in (HTTP {status}): {hint}"
         case HTTPStatus.NOT_FOUND if not detail:
             return "no such page there (HTTP 404): check the address and its route prefix"
     errors = problem.get("errors", []) if isinstance(problem, dict) else []
-    faults = "; ".join(f"{fault['pointer'].rpartition('/')[2]} {fault['detail']}" for fault in errors)
+    faults = "; ".join(f"{fault['pointer'].rpartition('/')[2]}: {fault['detail']}" for fault in errors)
     return faults or detail or f"HTTP {status}"

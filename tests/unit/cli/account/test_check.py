@@ -76,6 +76,7 @@ def of_file(after: str = _JOBS, **replaced: str) -> str:
     return text
 
 
+_WEB_TLS = "tls_server_config:\n  cert_file: tls.crt\n  key_file: tls.key\n"
 _IN_THE_FILE = {
     # Form.
     "tab": (
@@ -422,6 +423,29 @@ _IN_OTHER_FILES: Mapping[str, tuple[Mapping[str, str | bytes], str]] = {
         {"zoho.yaml": _FILE + "job_files: [jobs.d/*.yaml]", "jobs.d/a.yaml": "jobs: []\naccounts: {}"},
         "jobs.d/a.yaml:2: accounts: unknown key; a job file holds nothing but jobs",
     ),
+    "job files at home": (
+        {"zoho.yaml": _FILE + "job_files: [~/jobs.d/*.yaml]"},
+        'zoho.yaml:9: job_files[0]: "~/jobs.d/*.yaml" begins with what only a shell fills in: write the whole path',
+    ),
+    "web-config file that is missing": (
+        {"zoho.yaml": _FILE + "web: {config_file: web.yml}"},
+        'zoho.yaml:9: web.config_file: "web.yml" does not exist',
+    ),
+    "certificate that is missing": (
+        {"zoho.yaml": _FILE + "web: {config_file: web.yml}", "web.yml": _WEB_TLS},
+        'web.yml: tls_server_config.cert_file: "tls.crt" does not exist',
+    ),
+    "key that is missing": (
+        {"zoho.yaml": _FILE + "web: {config_file: web.yml}", "web.yml": _WEB_TLS, "tls.crt": "-----BEGIN "},
+        'web.yml: tls_server_config.key_file: "tls.key" does not exist',
+    ),
+    "certificate in the file that is none": (
+        {
+            "zoho.yaml": _FILE + "web: {config_file: web.yml}",
+            "web.yml": "tls_server_config: {cert: '-----BEGIN X', key: '-----BEGIN X'}",
+        },
+        "web.yml: tls_server_config.cert: holds no certificate: expected PEM",
+    ),
     "job files by their directory": (
         {"zoho.yaml": _FILE + "job_files: [jobs.d]", "jobs.d/a.yaml": "jobs: []"},
         "jobs.d: is a directory, not a file: for the files in it write jobs.d/*.yaml",
@@ -487,7 +511,7 @@ _IN_FLAGS = {
         "--state.path=~/state.db",
         '--state.path: "~/state.db" begins with what only a shell fills in: write the whole path',
     ),
-    "web-config file that is missing": ("--web.config.file=web.yml", "web.yml: does not exist"),
+    "web-config file that is missing": ("--web.config.file=web.yml", '--web.config.file: "web.yml" does not exist'),
     "requests without end": (
         "--web.max-requests=unlimited",
         '--web.max-requests: "unlimited" is not a whole number from 1 to 1000',

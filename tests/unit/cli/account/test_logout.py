@@ -100,6 +100,7 @@ def test_a_person_is_asked(run: Run, requests_mock: Mocker, typed: str, status: 
     assert ended.status == status
     assert len(requests_mock.request_history) == int(status == 0)
     assert "Revoke the refresh token of acme (client 1000.ABCDEF)?" in ended.err
+    assert ("othing was revoked." in ended.err) == (status == 1)
 
 
 def test_a_token_that_zoho_does_not_know_is_told(run: Run, requests_mock: Mocker) -> None:

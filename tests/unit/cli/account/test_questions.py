@@ -64,7 +64,9 @@ def test_without_a_terminal_all_that_is_lacking_is_named_at_once(
             id="empty-input",
         ),
         pytest.param(
-            ("--device", "--client-id=1000.A", "--client-secret-file=missing"), "missing: does not exist", id="no-file"
+            ("--device", "--client-id=1000.A", "--client-secret-file=missing"),
+            '--client-secret-file: "missing" does not exist',
+            id="no-file",
         ),
         pytest.param(
             ("--device", "--client-id=1000.A", "--client-secret-file=swapped"),
@@ -100,7 +102,7 @@ def test_a_place_that_can_not_be_written_to_is_told_first(run: Run) -> None:
     Path("secrets").write_text("in the way")
     ended = run("login", "--device")
     assert ended.status == 2
-    assert "  secrets: can't be made: File exists" in ended.err
+    assert "  secrets: can't be made (File exists): name a file elsewhere by --config.file" in ended.err
 
 
 def test_a_person_is_asked_until_the_answer_is_right(

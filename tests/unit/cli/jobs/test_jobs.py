@@ -24,6 +24,8 @@ FLEET = {
 }
 BY_URGENCY = ["Leads", "Deals", "Cases"]
 
+ADDRESS = "expected an address such as http://127.0.0.1:10042, without a user or a password in it"
+
 
 def test_those_that_need_a_person_stand_first(typed: Typed, exporter: PlayedExporter) -> None:
     """As on the status page, below a line for all of them."""
@@ -82,8 +84,59 @@ def test_nobody_there_is_told(typed: Typed) -> None:
     assert typed("jobs", "--exporter.url=http://127.0.0.1:1") == (
         1,
         "",
-        "zoho-mass-update-exporter: no exporter answers at http://127.0.0.1:1 (Connection refused)\n",
+        (
+            "zoho-mass-update-exporter: no exporter answers at http://127.0.0.1:1 (Connection refused): start it, name "
+            "another by --exporter.url or ZOHO_EXPORTER_URL, or try the demo\n"
+        ),
     )
+
+
+@pytest.mark.parametrize(
+    ("flag", "status", "said"),
+    [
+        pytest.param("--exporter.url=127.0.0.1:10042", 2, f"  --exporter.url: {ADDRESS}", id="no scheme"),
+        pytest.param("--exporter.url=http://a:hunter2@x", 2, f"  --exporter.url: {ADDRESS}", id="password"),
+        pytest.param("--exporter.url=http://x:99999", 2, f"  --exporter.url: {ADDRESS}", id="port too large"),
+        pytest.param("--exporter.url=http://x:http", 2, f"  --exporter.url: {ADDRESS}", id="port without digits"),
+        pytest.param("--exporter.url=http://[::1", 2, f"  --exporter.url: {ADDRESS}", id="half an address"),
+        pytest.param(
+            "--exporter.token-file=none", 2, '  --exporter.token-file: "none" does not exist', id="no token file"
+        ),
+        pytest.param(
+            "--exporter.user=alice", 2, "  --exporter.user: goes together with --exporter.password-file", id="user"
+        ),
+    ],
+)
+def test_flag_that_is_of_no_use_is_told(typed: Typed, flag: str, status: int, said: str) -> None:
+    """Its name is the place; what it says may be a secret."""
+    ended, out, err = typed("jobs", flag)
+    assert (ended, out) == (status, "")
+    assert said in err
+    assert "hunter2" not in err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        pytest.param("URL", "localhost:10042", f"  ZOHO_EXPORTER_URL: {ADDRESS}", id="address"),
+        pytest.param("TOKEN_FILE", "none", '  ZOHO_EXPORTER_TOKEN_FILE: "none" does not exist', id="token file"),
+    ],
+)
+def test_variable_that_is_of_no_use_is_told(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    """Who has set it once may have forgotten."""
+    monkeypatch.setenv(f"ZOHO_EXPORTER_{name}", value)
+    status, out, err = typed("jobs")
+    assert (status, out) == (2, "")
+    assert said in err
+
+
+def test_http_is_not_asked_for_tls(typed: Typed, url: str) -> None:
+    """OpenSSL's own words help nobody."""
+    secure = url.replace("http:", "https:")
+    _, _, err = typed("jobs", f"--exporter.url={secure}")
+    assert err == f"zoho-mass-update-exporter: {secure} does not speak TLS: ask with http:// instead\n"
 
 
 def test_board_is_for_people(typed: Typed) -> None:

@@ -37,8 +37,8 @@ def test_job_is_shown_with_its_bar() -> None:
     assert printed(block(RUNNING, NOW + 10)) == (
         "acme/Leads/3524033000006027001  Spring leads\n"
         "Running for 10 s\n"
-        "━━━━━━━━━━━━━━━━━━━━━━━━╸                62 %\n"
-        "30 updated, 1 failed (3.2 % of those processed), 19 not updated, 50 in total\n"
+        "━━━━━━━━━━━━━━━━━━━━━━━━╸                62 % of 50\n"
+        "30 updated, 1 failed (3.2 % of those processed), 19 not updated\n"
         "11/min, done in 1 min (2026-09-21 14:15:00 UTC)\n"
         "polled 10 s ago; next in 5 s\n"
     )

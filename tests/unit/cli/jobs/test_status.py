@@ -27,7 +27,7 @@ def test_exporter_answers(typed: Typed, exporter: PlayedExporter, name: str) -> 
     assert (status, err) == (0, "The exporter at URL answers.\n")
     first, second, third, *_ = out.splitlines()
     assert (first, second) == (JOB, "Completed")
-    assert third.endswith(" 100 %")
+    assert third.endswith(" 100 % of 50")
 
 
 @pytest.mark.parametrize(("job", "probes"), [pytest.param(LIVE, 1, id="live"), pytest.param(COMPLETED, 0, id="ended")])
@@ -87,11 +87,13 @@ def test_job_that_is_not_tracked_says_what_to_do(typed: Typed, exporter: PlayedE
 
 
 def test_wrong_token_is_told(typed: Typed, tmp_path: Path) -> None:
-    """Which flag brings the right one, and what needs none."""
+    """Where to look, and what needs none."""
     (tmp_path / "token").write_text("hunter2hunter2")
     status, _, err = typed("status", JOB)
     assert status == 1
-    assert "URL: it does not let us in (HTTP 401): give the API's token by --exporter.token-file" in err
+    assert (
+        "URL: it does not let us in (HTTP 401): the token, or the user and the password, is not one of its own" in err
+    )
     assert err.endswith(f"  to ask Zoho for it: zoho-mass-update-exporter status {JOB} --direct\n")
     assert "hunter2" not in err
 
@@ -100,7 +102,17 @@ def test_named_exporter_that_is_away_is_an_error(typed: Typed) -> None:
     """Zoho is not asked instead of it: that costs credits."""
     status, out, err = typed("status", JOB, "--exporter.url=http://127.0.0.1:1")
     assert (status, out) == (1, "")
-    assert err == "zoho-mass-update-exporter: no exporter answers at http://127.0.0.1:1 (Connection refused)\n"
+    assert err == (
+        "zoho-mass-update-exporter: no exporter answers at http://127.0.0.1:1 (Connection refused): start it, name "
+        "another by --exporter.url or ZOHO_EXPORTER_URL, or try the demo\n"
+    )
+
+
+def test_no_token_is_told(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which flag brings one."""
+    monkeypatch.delenv("ZOHO_EXPORTER_TOKEN_FILE")
+    _, _, err = typed("status", JOB)
+    assert "URL: it does not let us in (HTTP 401): give the API's token by --exporter.token-file" in err
 
 
 @pytest.mark.parametrize(
@@ -127,7 +139,7 @@ def test_zoho_answers_directly(typed: Typed, zoho: Simulator, name: str) -> None
     zoho.set_status("Leads", LEADS.job_id, "RUNNING", updated=30, total=50)
     status, out, err = typed("status", name, "--direct")
     assert (status, out.splitlines()[0]) == (7, JOB)
-    assert "30 updated, 0 failed, 20 not updated, 50 in total\n" in out
+    assert "30 updated, 0 failed, 20 not updated\n" in out
     assert err == "Zoho answers, as you wish.\nThis took 1 API credit and 1 access token.\n"
     zoho.set_status("Leads", LEADS.job_id, "COMPLETED", updated=50, total=50)
     status, out, err = typed("status", name, "--direct", "--json")
@@ -155,6 +167,18 @@ def test_zoho_answers_where_no_exporter_does(typed: Typed, zoho: Simulator, monk
             "This took 1 API credit and 1 access token.\n"
         ),
     )
+
+
+def test_nobody_there_and_no_account_is_told(typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Both ways to an answer are named."""
+    monkeypatch.delenv("ZOHO_EXPORTER_URL")
+    monkeypatch.chdir(tmp_path)
+    status, out, err = typed("status", JOB)
+    first, second, *_ = err.splitlines()
+    assert (status, out) == (2, "")
+    assert first.startswith("zoho-mass-update-exporter: no exporter answers at http://127.0.0.1:10042 (")
+    assert first.endswith(", or try the demo. Zoho can't be asked either:")
+    assert second == "zoho-mass-update-exporter: 1 problem in the configuration:"
 
 
 def test_account_that_waits_says_why(typed: Typed, zoho: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,7 +146,14 @@ def test_health_needs_no_password(site: Callable[..., Site], path: str) -> None:
         "/ECHO",
         "echo",
         "*",
-        "http://x/echo",
+        "http://x//echo",
+        "http:///echo",
+        "http://x@y/echo",
+        "http://x\\@y/echo",
+        "ftp://x/echo",
+        "x:/echo",
+        "/http://x/echo",
+        "http://x/http://x/echo",
         "/echo#x",
         "/echo/a%20b",
     ],
@@ -155,6 +162,42 @@ def test_what_is_not_exactly_a_path_of_ours_is_none(site: Callable[..., Site], p
     """Nothing in a path is decoded or smoothed: a proxy that forbids a path has forbidden all that leads there."""
     answer = raw(site().url, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
     assert answer.partition(b" ")[2][:3] in {b"404", b"400"}
+
+
+@pytest.mark.parametrize(
+    ("target", "host"),
+    [
+        pytest.param("/host?x=1", "sent.example", id="origin form"),
+        pytest.param("http://asked.example:81/host?x=1", "asked.example:81", id="absolute form"),
+        pytest.param("HTTPS://[::1]/host", "[::1]", id="another scheme"),
+        pytest.param("http://asked.example", "asked.example", id="no path"),
+    ],
+)
+def test_absolute_form_is_served_as_its_path(serve: Serve, target: str, host: str) -> None:
+    """What it says of the host counts more than the header. Source: RFC 9112, 3.2.2."""
+    routes = [Route("GET", path, lambda request: PlainTextResponse(request.headers["Host"])) for path in ("/", "/host")]
+    request = f"GET {target} HTTP/1.1\r\nHost: sent.example\r\nConnection: close\r\n\r\n"
+    answer = raw(serve(Gate(routes)).url, request.encode())
+    assert (answer[9:12], answer.rpartition(b"\r\n")[2].decode()) == (b"200", host)
+
+
+@pytest.mark.parametrize(
+    ("target", "origin", "status"),
+    [
+        pytest.param("http://x/held/probe", "http://x", b"401", id="password"),
+        pytest.param("http://x/-/healthy", "http://x", b"200", id="health"),
+    ],
+)
+def test_absolute_form_opens_no_other_door(site: Callable[..., Site], target: str, origin: str, status: bytes) -> None:
+    """It asks for a password where its path does."""
+    request = f"GET {target} HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\nConnection: close\r\n\r\n"
+    assert raw(site(user_guard(USERS)).url, request.encode())[9:12] == status
+
+
+def test_absolute_form_of_another_host_is_no_page_of_ours(site: Callable[..., Site]) -> None:
+    """A probe costs credits: the page that asks must be of the host that is asked."""
+    request = "GET http://x/held/probe HTTP/1.1\r\nHost: evil\r\nOrigin: http://evil\r\nConnection: close\r\n\r\n"
+    assert raw(site().url, request.encode())[9:12] == b"403"
 
 
 def test_parts_of_a_path_are_given(site: Callable[..., Site]) -> None:
@@ -182,7 +225,11 @@ def test_method_that_a_path_has_not_is_told(site: Callable[..., Site]) -> None:
         "/-/healthy/",
         "/-/healthy;/echo",
         "/echo?/-/healthy",
-        "http://x/-/healthy",
+        "http://x/echo",
+        "http://x/-/healthy/echo",
+        "http:///-/healthy",
+        "http://x@y/-/healthy",
+        "http://x?/-/healthy",
     ],
 )
 def test_no_path_leads_around_the_password(site: Callable[..., Site], path: str) -> None:

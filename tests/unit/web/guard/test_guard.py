@@ -83,6 +83,27 @@ def test_pages_change_nothing_whoever_they_ask_for(serve: Serve, headers: dict[s
     assert (set(exporter.jobs), exporter.reloads) == ({LEADS}, 0)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        pytest.param("GET", "/api/v1/jobs", 200, id="jobs"),
+        pytest.param("GET", f"/api/v1/jobs/{LEADS}", 200, id="one job"),
+        pytest.param("POST", "/api/v1/jobs", 403, id="track"),
+        pytest.param("DELETE", f"/api/v1/jobs/{LEADS}", 403, id="untrack"),
+        pytest.param("POST", f"/api/v1/jobs/{LEADS}/ack", 403, id="acknowledge"),
+        pytest.param("DELETE", f"/api/v1/jobs/{LEADS}/ack", 403, id="take that back"),
+    ],
+)
+def test_what_is_for_show_is_read_and_not_changed(serve: Serve, method: str, path: str, status: int) -> None:
+    """Everybody sees the demo's jobs; nobody has a token, and is told so."""
+    exporter = PlayedExporter(jobs={LEADS: tracked()})
+    url = serve(create_gate(web_options(), exporter, Guard(is_for_show=True))).url
+    answer = requests.request(method, url + path, json={"module": "Leads", "job_id": "1"}, timeout=10)
+    assert answer.status_code == status
+    assert ("The demo takes no changes." in answer.text) == (status == 403)
+    assert set(exporter.jobs) == {LEADS}
+
+
 class Disk:
     """Reads the users' names from a file, and hangs when a test says so."""
 

@@ -208,7 +208,7 @@ def test_changed_certificates_are_read_again(scene: Scene, tmp_path: Path, autho
     cert.write_text(second.file.read_text())
     scene.look(config)
     assert config.tls is before
-    assert told(config) == f"is not the key of the certificate in {cert}"
+    assert told(config) == f'tls_server_config.key_file: "{key}" is not the key of the certificate in {cert}'
     key.write_text(second.key.read_text())
     scene.look(config)
     assert config.tls not in {None, before}
@@ -232,7 +232,7 @@ def test_certificates_are_renewed_while_the_file_is_broken(scene: Scene, tmp_pat
     scene.look(config)
     scene.write(config, "good", WebAccess(server, {"bob": b"hash"}))
     assert (config.tls, config.access.users) == (renewed, {"bob": b"hash"})
-    assert told(config) == f"can't be used with {cert}: expected PEM, the key without a password"
+    assert told(config).endswith(f"can't be used with {cert}: expected PEM, the key without a password")
 
 
 def test_key_that_everybody_may_read_is_told(scene: Scene, authority: Authority) -> None:
