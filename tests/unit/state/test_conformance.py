@@ -574,6 +574,13 @@ class TestStanding:
         assert house.account.book_mint(2, 600) is None
         assert house.account.standing.mints == (NOW + 600,)
 
+    def test_oldest_mint_is_the_first_to_make_room(self, house: House) -> None:
+        """The next may be when the first is out of the window, not the last."""
+        house.account.book_mint(2, 600)
+        house.clock.now += 100
+        house.account.book_mint(2, 600)
+        assert house.account.book_mint(2, 600) == NOW + 600
+
     def test_mints_of_a_clock_set_back_count_as_made_now(self, house: House) -> None:
         """They neither vanish nor stand in the way for longer than the window."""
         for _ in range(2):

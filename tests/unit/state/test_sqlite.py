@@ -522,6 +522,15 @@ def test_slow_disk_is_told(slow: Slow) -> None:
     assert slow.account.unwritten() == 0
 
 
+def test_credit_that_was_written_before_the_disk_stood_still_counts_as_written(slow: Slow) -> None:
+    """Only those after it would be forgotten."""
+    slow.claim(1)
+    eventually(lambda: is_written(slow.store))
+    slow.hold()
+    slow.claim(2)
+    assert slow.account.unwritten() == 1
+
+
 def test_calls_wait_a_quarter_of_a_second_in_all(slow: Slow) -> None:
     """Twenty calls on a disk that stands still wait together as long as one."""
     slow.hold()
