@@ -353,6 +353,14 @@ _ACCOUNT_FAMILIES: tuple[Family[Share], ...] = (
         lambda account: account.jobs.items(),
         ("source",),
     ),
+    Family(
+        "zoho_mass_update_exporter_ended_jobs",
+        "Tracked jobs that have ended, by where their ids came from.",
+        lambda account: (
+            (source, sum(job.is_terminal and job.spec.source is source for job in account.jobs)) for source in JobSource
+        ),
+        ("source",),
+    ),
 )
 
 _DROPPED_ACCOUNT_FAMILIES: tuple[Family[float], ...] = (
