@@ -483,17 +483,17 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """How many jobs there are: by account, module and state as shown, and by account and source."""
+    """How many jobs there are: by account, module and state as shown, and by account, source and whether they ended."""
 
     states: Mapping[tuple[str, str, JobState], int] = field(default_factory=dict)
-    sources: Mapping[tuple[str, JobSource], int] = field(default_factory=dict)
+    sources: Mapping[tuple[str, JobSource, bool], int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, jobs: Iterable[TrackedJob]) -> "Census":
         """Count jobs."""
         keyed = [(job.spec.key, job) for job in jobs]
         states = Counter((key.account, key.module, job.state) for key, job in keyed)
-        return cls(states, Counter((key.account, job.spec.source) for key, job in keyed))
+        return cls(states, Counter((key.account, job.spec.source, job.is_terminal) for key, job in keyed))
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Board:
         self._agenda = Agenda()
         self._due: set[JobKey] = set()
         self._states: Counter[tuple[str, str, JobState]] = Counter()
-        self._sources: Counter[tuple[str, JobSource]] = Counter()
+        self._sources: Counter[tuple[str, JobSource, bool]] = Counter()
         self._idle: Counter[tuple[str, Idle]] = Counter()
         self._live: Counter[Live] = Counter()
         self._pressures: dict[str, float] = {}
@@ -162,7 +162,7 @@ class Board:
         if job is None:
             return
         alias, source = job.spec.key.account, job.spec.source
-        self._sources[alias, source] += number
+        self._sources[alias, source, job.is_terminal] += number
         self._idle[alias, _idle_of(job)] += number
         if not job.is_terminal and not is_made_up(job):
             self._live[alias, source is JobSource.PROBE] += number

@@ -5,7 +5,7 @@ against them. The next metric is one row here.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
@@ -85,8 +85,11 @@ class Share:
     """What is known of an account, or of its module of this name, and how many jobs it has."""
 
     state: AccountSnapshot
-    jobs: Mapping[JobState, int] | Mapping[JobSource, int]
-    """Of a module by state, of an account by source."""
+    tracked: Mapping[JobSource, int] = field(default_factory=dict)
+    ended: Mapping[JobSource, int] = field(default_factory=dict)
+    """Of those that are tracked."""
+    states: Mapping[JobState, int] = field(default_factory=dict)
+    """Of a module."""
     name: str = ""
 
 
@@ -200,7 +203,7 @@ def _module_families(codes: Labels) -> tuple[Family[Share], ...]:
         Family(
             "zoho_mass_update_jobs",
             f"Tracked jobs in each state, {_LAST_POLL}.",
-            lambda module: module.jobs.items(),
+            lambda module: module.states.items(),
             ("state",),
         ),
         Family(
@@ -350,15 +353,13 @@ _ACCOUNT_FAMILIES: tuple[Family[Share], ...] = (
     Family(
         "zoho_mass_update_exporter_tracked_jobs",
         "Jobs that the exporter tracks, by where their ids came from.",
-        lambda account: account.jobs.items(),
+        lambda account: account.tracked.items(),
         ("source",),
     ),
     Family(
         "zoho_mass_update_exporter_ended_jobs",
         "Tracked jobs that have ended, by where their ids came from.",
-        lambda account: (
-            (source, sum(job.is_terminal and job.spec.source is source for job in account.jobs)) for source in JobSource
-        ),
+        lambda account: account.ended.items(),
         ("source",),
     ),
 )
@@ -452,8 +453,10 @@ def _jobs(snapshot: Snapshot) -> Iterator[tuple[Labels, TrackedJob]]:
 
 def _accounts(snapshot: Snapshot) -> Iterator[tuple[Labels, Share]]:
     for state in snapshot.accounts:
-        alias = state.account.alias
-        yield (alias,), Share(state, {source: snapshot.census.sources.get((alias, source), 0) for source in JobSource})
+        alias, sources = state.account.alias, snapshot.census.sources
+        ended = {source: sources.get((alias, source, True), 0) for source in JobSource}
+        tracked = {source: ended[source] + sources.get((alias, source, False), 0) for source in JobSource}
+        yield (alias,), Share(state, tracked, ended)
 
 
 def _dropped_accounts(snapshot: Snapshot) -> Iterator[tuple[Labels, float]]:
@@ -471,8 +474,8 @@ def _modules(snapshot: Snapshot) -> Iterator[tuple[Labels, Share]]:
     for account in snapshot.accounts:
         alias = account.account.alias
         for name in sorted(account.totals):
-            jobs = {state: snapshot.census.states.get((alias, name, state), 0) for state in JobState}
-            yield (alias, name), Share(account, jobs, name)
+            states = {state: snapshot.census.states.get((alias, name, state), 0) for state in JobState}
+            yield (alias, name), Share(account, states=states, name=name)
 
 
 def table(job_labels: Labels, codes: Labels) -> tuple[Group[Any], ...]:

@@ -204,7 +204,7 @@ def _asked(scope: Scope) -> tuple[bytes, Headers]:
 
 def _respond(route: Route, request: Request) -> Response:
     answer = route.answer(request)
-    if int(answer.headers["Content-Length"]) < _SMALLEST_GZIP_BYTES:
+    if int(answer.headers.get("Content-Length", "0")) < _SMALLEST_GZIP_BYTES:
         return answer
     answer.headers.add_vary_header("Accept-Encoding")
     if _takes_gzip(request.headers.get("Accept-Encoding", "")):
