@@ -36,8 +36,13 @@ class Format:
 TEXT = Format(CONTENT_TYPE_PLAIN_0_0_4, generate_latest)
 OPENMETRICS = Format(openmetrics.CONTENT_TYPE_LATEST, openmetrics.generate_latest, b"# EOF\n")
 
-number = lru_cache(_KEPT_NUMBERS)(floatToGoString)
-"""A value as it is written: many are timestamps that stay, and one poll gives several the same."""
+_kept = lru_cache(_KEPT_NUMBERS)(floatToGoString)
+
+
+def number(value: float) -> str:
+    """Write a value. Many are timestamps that stay; 0 is not kept, for it is the same as -0 to a cache."""
+    text: str = _kept(value) if value else floatToGoString(value)
+    return text
 
 
 def escaped(text: str) -> str:

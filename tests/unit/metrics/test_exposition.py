@@ -6,7 +6,7 @@ from gzip import decompress
 
 import pytest
 from encoded import encoded
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from samples import FAILURE, NOW, report, tracked
 
@@ -53,7 +53,15 @@ def groups(draw: st.DrawFn) -> Group[object]:
     return Group("exporter", labels, lambda _: [(identity, None) for identity in identities], families)
 
 
+def group_of(*values: Value) -> Group[object]:
+    """Give a group of a gauge that has some values."""
+    rows = [(str(number), value) for number, value in enumerate(values)]
+    family: Family[object] = Family("f", "F.", lambda _: rows, ("number",))
+    return Group("exporter", (), lambda _: [((), None)], (family,))
+
+
 @given(group=groups(), is_openmetrics=st.booleans())
+@example(group=group_of(0.0, -0.0, 0, False), is_openmetrics=False)
 @settings(max_examples=300)
 def test_page_of_any_table_is_the_clients(group: Group[object], *, is_openmetrics: bool) -> None:
     """Whatever its families are called, say, and are labelled with."""
