@@ -116,7 +116,7 @@ def test_answer_is_json_where_that_is_wanted(schedule: Schedule) -> None:
     ("words", "said"),
     [
         pytest.param(("--exporter.url=http://127.0.0.1:1",), "no exporter answers at http://127.0.0.1:1", id="away"),
-        pytest.param(("--label=color=red",), "color is not in job_labels: add it", id="refused"),
+        pytest.param(("--label=color=red",), "color: is not in job_labels: add it", id="refused"),
     ],
 )
 def test_job_that_no_exporter_tracks_is_scheduled_all_the_same(
@@ -227,7 +227,7 @@ V, S = f"--view={VIEW}", "--set=Lead_Status=Contacted"
             "--refresh-token-file: looks like a client id, not like a token",
             id="misplaced",
         ),
-        pytest.param(("Leads", V, S, "--refresh-token-file=none"), "none: does not exist", id="no-file"),
+        pytest.param(("Leads", V, S, "--refresh-token-file=none"), '--refresh-token-file: "none" does not exist', id="no-file"),
     ],
 )
 def test_what_is_not_clear_is_not_sent(
