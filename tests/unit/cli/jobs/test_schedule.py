@@ -227,7 +227,9 @@ V, S = f"--view={VIEW}", "--set=Lead_Status=Contacted"
             "--refresh-token-file: looks like a client id, not like a token",
             id="misplaced",
         ),
-        pytest.param(("Leads", V, S, "--refresh-token-file=none"), '--refresh-token-file: "none" does not exist', id="no-file"),
+        pytest.param(
+            ("Leads", V, S, "--refresh-token-file=none"), '--refresh-token-file: "none" does not exist', id="no-file"
+        ),
     ],
 )
 def test_what_is_not_clear_is_not_sent(
