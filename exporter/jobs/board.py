@@ -72,18 +72,28 @@ class Board:
             if now < self._now:
                 self._begin(self._schedule)
             self._now = now
-            looked_at = {*self._table.changed(), *self._agenda.take(now)}
-            if self._is_new:
-                looked_at.update(job.spec.key for job in self._table.jobs())
-                self._is_new = False
-            self._table.retire(now, looked_at)
-            for key in looked_at | self._table.changed():
-                self._take(key)
-            live = {alias: self._live[alias, True] + self._live[alias, False] for alias in aliases}
-            pressures = {alias: pressure(alias, number) for alias, number in live.items()}
-            for alias, scarcity in pressures.items():
-                self._press(alias, scarcity)
-            return pressures
+            try:
+                self._take_in(now)
+                return self._pressed(pressure, aliases)
+            except Exception:
+                self._begin(self._schedule)  # what was half taken in would be shown for good
+                raise
+
+    def _take_in(self, now: float) -> None:
+        looked_at = {*self._table.changed(), *self._agenda.take(now)}
+        if self._is_new:
+            looked_at.update(job.spec.key for job in self._table.jobs())
+            self._is_new = False
+        self._table.retire(now, looked_at)
+        for key in looked_at | self._table.changed():
+            self._take(key)
+
+    def _pressed(self, pressure: Pressure, aliases: Iterable[str]) -> Mapping[str, float]:
+        live = {alias: self._live[alias, True] + self._live[alias, False] for alias in aliases}
+        pressures = {alias: pressure(alias, number) for alias, number in live.items()}
+        for alias, scarcity in pressures.items():
+            self._press(alias, scarcity)
+        return pressures
 
     def due(self) -> set[JobKey]:
         """Give the jobs that are due if there is no lack of credits."""

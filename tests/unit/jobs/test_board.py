@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -90,6 +91,16 @@ class Boards(RuleBasedStateMachine):
     def spend(self, alias: str, scarcity: float) -> None:
         """Have another scarcity of credits."""
         self.scarcity[alias] = scarcity
+
+    @rule()
+    def break_off(self) -> None:
+        """Let a look end in an error of somebody else's."""
+
+        def broken(alias: str, _: int) -> float:
+            raise LookupError(alias)
+
+        with pytest.raises(LookupError, match="acme"):
+            self.board.catch_up(self.clock.now, broken, self.scarcity)
 
     @rule()
     def reconfigure(self) -> None:
