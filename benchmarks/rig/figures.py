@@ -57,13 +57,14 @@ class Question:
         """Measure them, or say why not."""
         try:
             return self.measure(run)
-        except UnmeasurableError as error:
+        except (UnmeasurableError, OSError) as error:
             return [Row(name, None, str(error)) for name in self.names]
 
 
 def row(name: str, values: Sequence[float], note: str, *, is_extra: bool = False) -> Row:
     """Make a row of what the rounds gave."""
-    return Row(name, median(values), note, (min(values), max(values)), is_extra)
+    spread = (min(values), max(values)) if len(values) > 1 else None
+    return Row(name, median(values), note, spread, is_extra)
 
 
 def milliseconds(values: Sequence[float]) -> str:

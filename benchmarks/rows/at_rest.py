@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from rig.figures import Question, Row, Run, milliseconds, row
 from rig.jobs import write_jobs
 from rig.programs import PROGRAM, RARELY, exporter, first_page_seconds, free_port, installed, settings_file, zoho
-from rig.wire import PROMETHEUS, TEXT, Wire
+from rig.wire import PROMETHEUS, TEXT
 
 JOBS = 100
 KEPT, MEMORY, BESIDE_PVE = "kept_connection_ms", "rss_mb", "start_vs_pve"
@@ -24,7 +24,7 @@ def _at_rest(run: Run) -> list[Row]:
     with TemporaryDirectory(dir=run.directory) as folder, zoho(Path(folder)) as upstream:
         write_jobs(Path(folder) / "state.db", JOBS)
         with exporter(settings_file(Path(folder), upstream, RARELY, 5)) as served:
-            wire = Wire(served.url)
+            wire = served.wire
             for headers in (TEXT, PROMETHEUS, PROMETHEUS):
                 wire.get("/metrics", headers)
             memory = served.memory_mib("VmRSS")

@@ -10,7 +10,7 @@ from rig.wire import TEXT, Wire
 
 JOBS = 10_000
 ASKED = {
-    f"probe_ms_{JOBS}": "/probe?module=Leads&job_id=",
+    f"probe_ms_{JOBS}": "/probe?crm_module=Leads&job_id=",
     f"sd_ms_{JOBS}": "/sd/jobs",
     f"status_ms_{JOBS}": "/",
 }
@@ -22,7 +22,7 @@ def _measured(run: Run) -> list[Row]:
     with TemporaryDirectory(dir=run.directory) as folder, zoho(Path(folder)) as upstream:
         write_jobs(Path(folder) / "state.db", JOBS)
         with exporter(settings_file(Path(folder), upstream, RARELY, 5)) as served:
-            wire = Wire(served.url)
+            wire = served.wire
             wire.get("/metrics")  # once, as all of it is written at the first
             return [_asked(wire, name, path, run.rounds) for name, path in ASKED.items()]
 

@@ -12,7 +12,7 @@ from fan_out import ratio_in_process
 from rig.figures import Question, Row, Run, UnmeasurableError, row
 from rig.jobs import write_new_jobs
 from rig.programs import RARELY, exporter, settings_file, zoho
-from rig.wire import PROMETHEUS, Wire
+from rig.wire import PROMETHEUS
 
 JOBS = 500
 LATENCY_SECONDS = 0.1
@@ -46,7 +46,7 @@ def _cold(run: Run, concurrency: int) -> tuple[float, int]:
             zoho(directory, latency=f"{LATENCY_SECONDS}s", is_tls=True) as upstream,
             exporter(settings_file(directory, upstream, RARELY, concurrency)) as served,
         ):
-            seconds = Wire(served.url).get("/metrics", _PATIENT).seconds
+            seconds = served.wire.get("/metrics", _PATIENT).seconds
             stats = upstream.stats()
     if stats["polls"] != JOBS or stats["most_at_once"] > concurrency:
         raise UnmeasurableError(f"{stats['polls']} of {JOBS} jobs were polled, {stats['most_at_once']} at once")

@@ -2,7 +2,7 @@
 
 In each round and format a tenth of the live jobs, drawn over the whole table, has changed since the last page, then
 nothing has. Those of ours change as they do in earnest, by polls: they are made due (`rig/steered.py`), a scrape with
-next to no time begins their polls, the stub holds its answers back until that page is written, and the scrape that is
+little time begins their polls, the stub holds its answers back until that page is written, and the scrape that is
 timed begins once all of them have landed. Each peer gets as many changed jobs with as many changed values; the one that
 keeps its lines written writes them then, as its example does, and not within the scrape.
 """
@@ -10,7 +10,7 @@ keeps its lines written writes them then, as its example does, and not within th
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,18 +22,18 @@ from rig.families import write_families
 from rig.figures import Question, Row, Run, UnmeasurableError, milliseconds, row
 from rig.jobs import drawn, write_jobs
 from rig.programs import RARELY, Served, Zoho, built, exporter, peer, settings_file, zoho
-from rig.wire import PROMETHEUS, TEXT, Wire
+from rig.wire import PROMETHEUS, TEXT
 
 OURS, GO, RENDERED, CLIENT = "ours", "go", "ksm", "client"
 PEER_SIZES = (10, 100, 1000, 10_000)
 LARGEST = 100_000
 CONCURRENCY = 10
-_NO_TIME: Mapping[str, str] = {"X-Prometheus-Scrape-Timeout-Seconds": "0.02"}
+_SHORT: Mapping[str, str] = {"X-Prometheus-Scrape-Timeout-Seconds": "1"}
 _FORMATS: Mapping[str, Mapping[str, str]] = {"text": TEXT, "gzip": PROMETHEUS}
 _CALM_JOBS = 1000
 """Up to so many jobs a round costs so little that there are three times as many."""
-Seconds = dict[tuple[str, str, bool], list[float]]
-"""By who, format and whether jobs had changed."""
+Scrapes = dict[tuple[str, str, bool], list[tuple[float, float]]]
+"""By who, format and whether jobs had changed: seconds, and those of them that the server's processor worked."""
 
 
 @dataclass
@@ -43,7 +43,6 @@ class Table:
     jobs: int
     served: Served
     upstream: Zoho
-    wire: Wire
 
     def change(self) -> int:
         """Have a tenth of the live jobs change, and say how many these are."""
@@ -51,7 +50,7 @@ class Table:
         expected = self.upstream.stats()["polls"] + len(keys)
         self.upstream.gate(is_open=False)
         self.served.make_due(keys)
-        self.wire.get("/metrics", _NO_TIME)
+        self.served.wire.get("/metrics", _SHORT)
         self.upstream.gate(is_open=True)
         while self.upstream.stats()["polls"] < expected:
             time.sleep(0.01)
@@ -88,11 +87,11 @@ def _beside_peers(run: Run, jobs: int) -> list[Row]:
     with TemporaryDirectory(dir=run.directory) as folder, _table(Path(folder), jobs) as table, ExitStack() as stack:
         values, page = _values_that_change(table)
         others = dict(_peers(stack, Path(folder), page))
-        sizes = {who: len(wire.get("/metrics", PROMETHEUS).body) for who, wire in {OURS: table.wire, **others}.items()}
-        seconds = _rounds(table, others, values, rounds)
+        sizes = {who: len(each.wire.get("/metrics", PROMETHEUS).body) for who, each in _all(table, others).items()}
+        scrapes = _rounds(table, others, values, rounds)
         peak = table.served.memory_mib("VmHWM")
-    run.seconds_by_jobs[jobs] = median(seconds[OURS, "gzip", True])
-    rows = list(_compared(seconds, jobs))
+    run.seconds_by_jobs[jobs] = median(_wall(scrapes[OURS, "gzip", True]))
+    rows = list(_compared(scrapes, jobs))
     if jobs == _CALM_JOBS:
         note = f"{sizes[OURS]:,} bytes, Go's {sizes[GO]:,}; one member"
         rows.append(row("gzip_size_vs_go", [sizes[OURS] / sizes[GO]], note))
@@ -103,12 +102,12 @@ def _beside_peers(run: Run, jobs: int) -> list[Row]:
 
 def _at_the_largest(run: Run) -> list[Row]:
     with TemporaryDirectory(dir=run.directory) as folder, _table(Path(folder), LARGEST) as table:
-        size = len(table.wire.get("/metrics", PROMETHEUS).body)
-        seconds = _rounds(table, {}, 0, run.rounds, {"gzip": PROMETHEUS})
+        size = len(table.served.wire.get("/metrics", PROMETHEUS).body)
+        scrapes = _rounds(table, {}, 0, run.rounds, {"gzip": PROMETHEUS})
         peak = table.served.memory_mib("VmHWM")
-    run.seconds_by_jobs[LARGEST] = median(seconds[OURS, "gzip", True])
+    run.seconds_by_jobs[LARGEST] = median(_wall(scrapes[OURS, "gzip", True]))
     name, note = f"page_gzip_seconds_{LARGEST}", f"{size:,} bytes on the wire, peak {peak:.0f} MiB"
-    changed, unchanged = (seconds[OURS, "gzip", is_changed] for is_changed in (True, False))
+    changed, unchanged = (_wall(scrapes[OURS, "gzip", is_changed]) for is_changed in (True, False))
     return [row(name, changed, note), row(f"{name}_unchanged", unchanged, note)]
 
 
@@ -118,22 +117,21 @@ def _table(folder: Path, jobs: int) -> Iterator[Table]:
     with zoho(folder) as upstream:
         settings = settings_file(folder, upstream, RARELY, CONCURRENCY)
         with exporter(settings, is_steered=True) as served:
-            wire = Wire(served.url)
             for headers in _FORMATS.values():
-                wire.get("/metrics", headers)
-            yield Table(jobs, served, upstream, wire)
+                served.wire.get("/metrics", headers)
+            yield Table(jobs, served, upstream)
 
 
 def _values_that_change(table: Table) -> tuple[int, bytes]:
     """Count the values of a job that a poll changes, and give the page."""
-    before = table.wire.get("/metrics").plain.splitlines()
+    before = table.served.wire.get("/metrics").plain.splitlines()
     changed = table.change()
-    page = table.wire.get("/metrics").plain
+    page = table.served.wire.get("/metrics").plain
     lines = [line for line in set(page.splitlines()).difference(before) if b'job_id="' in line]
     return max(1, round(len(lines) / changed)), page
 
 
-def _peers(stack: ExitStack, folder: Path, page: bytes) -> Iterator[tuple[str, Wire]]:
+def _peers(stack: ExitStack, folder: Path, page: bytes) -> Iterator[tuple[str, Served]]:
     """Start the peers, and see to it that they show as much as we do."""
     path = folder / "families.json"
     write_families(page, path)
@@ -144,11 +142,11 @@ def _peers(stack: ExitStack, folder: Path, page: bytes) -> Iterator[tuple[str, W
         CLIENT: [sys.executable, str(client), str(path)],
     }
     for who, command in commands.items():
-        wire = Wire(stack.enter_context(peer(command)).url)
-        shown = wire.get("/metrics").plain
+        served = stack.enter_context(peer(command))
+        shown = served.wire.get("/metrics").plain
         if _series(shown) != _series(page):
             raise UnmeasurableError(f"{who} shows {_series(shown)} series, we show {_series(page)}")
-        yield who, wire
+        yield who, served
 
 
 def _series(page: bytes) -> int:
@@ -157,34 +155,52 @@ def _series(page: bytes) -> int:
 
 def _rounds(
     table: Table,
-    others: Mapping[str, Wire],
+    others: Mapping[str, Served],
     values: int,
     rounds: int,
     formats: Mapping[str, Mapping[str, str]] = _FORMATS,
-) -> Seconds:
+) -> Scrapes:
     """Scrape all in turns, and let somebody else begin each round."""
-    seconds: Seconds = defaultdict(list)
-    wires = {OURS: table.wire, **others}
+    scrapes: Scrapes = defaultdict(list)
+    everybody = _all(table, others)
     for number in range(rounds):
-        first = number % len(wires)
-        order = [*list(wires)[first:], *list(wires)[:first]]
+        first = number % len(everybody)
+        order = [*list(everybody)[first:], *list(everybody)[:first]]
         for form, headers in formats.items():
             changed = table.change()
-            for wire in (others[who] for who in (GO, RENDERED) if who in others):
-                wire.post(f"/change?jobs={changed}&values={values}")
+            for each in (others[who] for who in (GO, RENDERED) if who in others):
+                each.wire.post(f"/change?jobs={changed}&values={values}")
             for is_changed in (True, False):
                 for who in order:
-                    seconds[who, form, is_changed].append(wires[who].get("/metrics", headers).seconds)
-    return seconds
+                    scrapes[who, form, is_changed].append(_scrape(everybody[who], headers))
+    return scrapes
 
 
-def _compared(seconds: Seconds, jobs: int) -> Iterator[Row]:
+def _all(table: Table, others: Mapping[str, Served]) -> dict[str, Served]:
+    return {OURS: table.served, **others}
+
+
+def _scrape(served: Served, headers: Mapping[str, str]) -> tuple[float, float]:
+    before = served.processor_seconds()
+    seconds = served.wire.get("/metrics", headers).seconds
+    return seconds, served.processor_seconds() - before
+
+
+def _compared(scrapes: Scrapes, jobs: int) -> Iterator[Row]:
     told = _told(jobs)
     for form in _FORMATS:
         for who in (GO, RENDERED, CLIENT):
             for is_changed in (True, False):
-                ours, theirs = seconds[OURS, form, is_changed], seconds[who, form, is_changed]
-                ratios = [their / our for our, their in zip(ours, theirs, strict=True)]
+                ours, theirs = scrapes[OURS, form, is_changed], scrapes[who, form, is_changed]
+                ratios = [their / our for our, their in zip(_wall(ours), _wall(theirs), strict=True)]
                 name = f"page_{form}_vs_{who}_{jobs}" + ("" if is_changed else "_unchanged")
-                note = f"ours {milliseconds(ours)}, {who} {milliseconds(theirs)}"
+                note = f"ours {_both(ours)}, {who} {_both(theirs)}"
                 yield row(name, ratios, note, is_extra=(form, who) not in told)
+
+
+def _wall(scrapes: Sequence[tuple[float, float]]) -> list[float]:
+    return [seconds for seconds, _ in scrapes]
+
+
+def _both(scrapes: Sequence[tuple[float, float]]) -> str:
+    return f"{milliseconds(_wall(scrapes))} (processor {milliseconds([worked for _, worked in scrapes])})"
