@@ -9,6 +9,8 @@ import argparse
 import math
 import os
 import platform
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -34,6 +36,7 @@ _SIZES_FOR_GROWTH = 2
 def main() -> None:
     """Measure, print the table, and last a line for each row."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and so end what was started
     print(f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as directory:
         run = Run(options.rounds, Path(directory), {})
