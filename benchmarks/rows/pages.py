@@ -31,7 +31,7 @@ CONCURRENCY = 10
 _SHORT: Mapping[str, str] = {"X-Prometheus-Scrape-Timeout-Seconds": "1"}
 _FORMATS: Mapping[str, Mapping[str, str]] = {"text": TEXT, "gzip": PROMETHEUS}
 _CALM_JOBS = 1000
-"""Up to so many jobs a round costs so little that there are three times as many."""
+"""Up to so many jobs a round costs so little that there are three times as many, and prometheus-client takes part."""
 Scrapes = dict[tuple[str, str, bool], list[tuple[float, float]]]
 """By who, format and whether jobs had changed: seconds, and those of them that the server's processor worked."""
 
@@ -86,7 +86,7 @@ def _beside_peers(run: Run, jobs: int) -> list[Row]:
     rounds = run.rounds * (3 if jobs <= _CALM_JOBS else 1)
     with TemporaryDirectory(dir=run.directory) as folder, _table(Path(folder), jobs) as table, ExitStack() as stack:
         values, page = _values_that_change(table)
-        others = dict(_peers(stack, Path(folder), page))
+        others = dict(_peers(stack, Path(folder), page, jobs))
         sizes = {who: len(each.wire.get("/metrics", PROMETHEUS).body) for who, each in _all(table, others).items()}
         scrapes = _rounds(table, others, values, rounds)
         peak = table.served.memory_mib("VmHWM")
@@ -131,7 +131,7 @@ def _values_that_change(table: Table) -> tuple[int, bytes]:
     return max(1, round(len(lines) / changed)), page
 
 
-def _peers(stack: ExitStack, folder: Path, page: bytes) -> Iterator[tuple[str, Served]]:
+def _peers(stack: ExitStack, folder: Path, page: bytes, jobs: int) -> Iterator[tuple[str, Served]]:
     """Start the peers, and see to it that they show as much as we do."""
     path = folder / "families.json"
     write_families(page, path)
@@ -139,7 +139,7 @@ def _peers(stack: ExitStack, folder: Path, page: bytes) -> Iterator[tuple[str, S
     commands = {
         GO: [pages, f"-input={path}"],
         RENDERED: [pages, f"-input={path}", "-mode=rendered"],
-        CLIENT: [sys.executable, str(client), str(path)],
+        **({CLIENT: [sys.executable, str(client), str(path)]} if jobs <= _CALM_JOBS else {}),
     }
     for who, command in commands.items():
         served = stack.enter_context(peer(command))
@@ -189,7 +189,7 @@ def _scrape(served: Served, headers: Mapping[str, str]) -> tuple[float, float]:
 def _compared(scrapes: Scrapes, jobs: int) -> Iterator[Row]:
     told = _told(jobs)
     for form in _FORMATS:
-        for who in (GO, RENDERED, CLIENT):
+        for who in dict.fromkeys(who for who, _, _ in scrapes if who != OURS):
             for is_changed in (True, False):
                 ours, theirs = scrapes[OURS, form, is_changed], scrapes[who, form, is_changed]
                 ratios = [their / our for our, their in zip(_wall(ours), _wall(theirs), strict=True)]
