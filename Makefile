@@ -107,8 +107,8 @@ check: lint test ## lint, then test
 attack: programs $(DEV) ## attack the exporter from outside; another build: BUILD=/path/to/zoho-mass-update-exporter
 	@$(BIN)/python -m pytest -q --tb=short tests/attack --build="$(BUILD)" $(ARGS)
 
-bench: $(RUN) ## measure, against a simulated Zoho on this machine
-	$(BIN)/python benchmarks/fan_out.py
+bench: $(RUN) ## measure how fast it is beside its peers, which takes Go 1.26; some rows alone: ARGS="rss_mb 'page_*_1000*'"
+	@$(BIN)/python benchmarks/speed.py $(ARGS)
 
 bench-credits: $(RUN) ## simulate a day: calls to Zoho, and how late ends are noticed; other settings: ARGS=--frontier
 	@$(BIN)/python benchmarks/credits.py $(ARGS)

@@ -1,0 +1,1 @@
+"""What the rows of `speed.py` stand on: processes, connections, jobs, peers, and how figures are told."""
