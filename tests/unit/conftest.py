@@ -29,9 +29,9 @@ def serve() -> Iterator[Serve]:
         server.stop()
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def _kept_logs() -> Iterator[None]:
-    """Let a test configure the logs; afterwards all is as it was."""
+    """Let a test, or a command that it types, configure the logs; afterwards all is as it was."""
     root, ours = logging.getLogger(), logging.getLogger("exporter")
     kept = (root.handlers[:], root.level, ours.level, logging.raiseExceptions)
     hook = threading.excepthook

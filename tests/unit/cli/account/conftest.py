@@ -1,11 +1,10 @@
 """Commands that talk to Zoho, typed in a directory of their own; requests-mock plays Zoho."""
 
 import io
-import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,15 +34,6 @@ class Keyboard(io.StringIO):
     def isatty(self) -> bool:
         """Whether it is a terminal."""
         return self._is_terminal
-
-
-@pytest.fixture(autouse=True)
-def quiet_logger() -> Iterator[None]:
-    """Leave the loggers as they were."""
-    logger = logging.getLogger("exporter")
-    before = list(logger.handlers)
-    yield
-    logger.handlers = before
 
 
 @pytest.fixture

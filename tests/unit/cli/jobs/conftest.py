@@ -49,7 +49,7 @@ def typed(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
 
 
 @pytest.fixture
-def zoho(_kept_logs: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulator]:
+def zoho(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulator]:
     """Give a Zoho that the environment leads to, and a directory of one's own."""
     with Simulator(Scenario(jobs=())) as simulator:
         scenario = simulator.scenario
