@@ -2,7 +2,6 @@
 
 import argparse
 import errno
-import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -65,9 +64,9 @@ def main(arguments: "Sequence[str]") -> int:
     except OSError as error:
         if error.errno not in _OUTPUT_IS_LOST:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to flush must not fail again
-        if error.errno != errno.EPIPE:  # whoever reads no further needs no word
-            sys.stderr.write(f"{PROGRAM}: the output can't be written: {error.strerror}\n")
+        from exporter.cli.output import give_up  # noqa: PLC0415 - only who is not read needs it
+
+        give_up(error)
         return 1
 
 
