@@ -9,6 +9,8 @@ from typing import TextIO
 
 from exporter.cli.command import PROGRAM
 
+_LOST = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EDQUOT})
+
 
 def write(text: str) -> None:
     """Write a line of the answer, at once."""
@@ -28,6 +30,11 @@ def tell(*lines: str) -> None:
         say(*lines)
     except OSError:
         _let_go(sys.stderr)
+
+
+def is_lost(error: OSError) -> bool:
+    """Whether it says that an answer can't be written."""
+    return error.errno in _LOST
 
 
 def give_up(error: OSError) -> None:

@@ -147,14 +147,19 @@ class Scheduling:
         self.credits += 1
         try:
             answer = self._transport.post_json(url, order.content, headers, deadline=self._deadline())
+            return decode_scheduled(answer, order)
         except UnsentError:
             self.credits -= 1
             raise
         except PassingError as error:
             raise UncertainError(error.code, error.message, advice=_LOOK) from error
         except KeyboardInterrupt as error:
-            raise UncertainError("interrupted", "Zoho's answer was not waited for", advice=_LOOK) from error
-        return decode_scheduled(answer, order)
+            raise interrupted() from error
+        except PollError:
+            raise
+        except Exception as error:
+            message = quote(f"{type(error).__name__}: {error}")
+            raise UncertainError("unforeseen", f"a fault that nobody foresaw: {message}", advice=_LOOK) from error
 
     def _admitted(self, order: Order, credentials: Credentials) -> tuple[str, str]:
         """Have an access token, and the host that it is for: the account's own, whatever Zoho's answer names."""
@@ -175,6 +180,11 @@ class Scheduling:
 
     def _deadline(self) -> float:
         return self._stopwatch() + self._transport.timeout_seconds
+
+
+def interrupted() -> UncertainError:
+    """Give what is known where somebody ended the wait for Zoho's answer."""
+    return UncertainError("interrupted", "Zoho's answer was not waited for", advice=_LOOK)
 
 
 def decode_scheduled(answer: Answer, order: Order) -> str:

@@ -19,11 +19,11 @@ from exporter.cli.command import PROGRAM
 from exporter.cli.commands import COMMANDS
 from exporter.cli.given import account_named, settings_of, start_logging
 from exporter.cli.jobs.client.answerers import ByExporter, by_zoho
-from exporter.cli.jobs.client.exporter_client import ExporterClient, ExporterRefusedError, NoExporterError, client_of
+from exporter.cli.jobs.client.exporter_client import ExporterClient, client_of
 from exporter.cli.jobs.exits import COMPLETED, INTERRUPTED, NOT_DONE, NOT_ENDED, UNKNOWN
 from exporter.cli.jobs.status import command_line, show, timeout_seconds
 from exporter.cli.jobs.track import described, track
-from exporter.cli.output import say, write
+from exporter.cli.output import give_up, is_lost, say, tell, write
 from exporter.errors import ExporterError, PollError, UncertainError
 from exporter.files import open_to_all, refused
 from exporter.forms import MODULE, REFRESH_TOKEN, job_id_advice, misplaced, module_advice
@@ -33,6 +33,7 @@ from exporter.words.phrases import counted
 from exporter.zoho.codes import SCOPE_MISMATCH
 from exporter.zoho.onboarding import INVALID_CODE
 from exporter.zoho.scheduling import ELSEWHERE, MOST_FIELDS, MOST_FIRING_RULES, MOST_RECORDS, Order, Scheduling
+from exporter.zoho.wire import quote
 
 TOKEN_FILE_VARIABLE = "ZOHO_SCHEDULE_REFRESH_TOKEN_FILE"  # noqa: S105 - a variable's name, no secret
 _TOKEN_FLAG = "--refresh-token-file"  # noqa: S105 - a flag, no secret
@@ -67,10 +68,13 @@ def _scheduled(options: Namespace) -> int:
         say("Nothing was sent.")
         return NOT_DONE
     job_id, status = _sent(sender, order, credentials, login)
-    key, took = JobKey(alias, order.module, job_id), f"This took {_spent(sender)}."
+    scheduled = _Scheduled(JobKey(alias, order.module, job_id), order, client, said, seconds)
+    if not job_id:
+        tell(f"This took {_spent(sender)}.")
+        return status
     # Said here too, where it can't be lost by a pipe that broke or a disk that is full.
-    say(f"Zoho has scheduled it as {key}. {took}" if job_id else took)
-    return _watched(options, _Scheduled(key, order, client, said, seconds)) if job_id else status
+    tell(f"Zoho has scheduled it as {scheduled.key}. This took {_spent(sender)}.")
+    return _watched(options, scheduled, _untracked(options, scheduled))
 
 
 class _Scheduled(NamedTuple):
@@ -190,13 +194,13 @@ def _sent(sender: Scheduling, order: Order, credentials: Credentials, login: str
     try:
         job_id, status = sender.send(order, credentials), COMPLETED
     except UncertainError as error:
-        say(f"Nobody knows whether it is scheduled: {error}", f"What to do: {error.advice}")
+        tell(f"Nobody knows whether it is scheduled: {error}", f"What to do: {error.advice}")
         status = UNKNOWN
     except PollError as error:
         cure = [f"  {login}"] if error.code in _CURED_BY_LOGIN else []
-        say(f"It is not scheduled: {error}", f"What to do: {error.advice}", *cure)
+        tell(f"It is not scheduled: {error}", f"What to do: {error.advice}", *cure)
     except KeyboardInterrupt:
-        say("", "It is not scheduled: it was not sent yet.")
+        tell("", "It is not scheduled: it was not sent yet.")
         status = INTERRUPTED
     finally:
         signal.signal(signal.SIGINT, before)
@@ -207,33 +211,60 @@ def _spent(sender: Scheduling) -> str:
     return f"{counted(sender.credits, 'API credit')} and {counted(sender.tokens, 'access token')}"
 
 
-def _watched(options: Namespace, scheduled: _Scheduled) -> int:
-    """Give the job's name, have it tracked, and follow it if that is wanted; it is scheduled anyway."""
-    key, order = scheduled.key, scheduled.order
-    parts = {"account": key.account, "module": key.module, "job_id": key.job_id}
-    write(json.dumps({**parts, "view": order.view, "values": order.values}) if options.json else str(key))
-    why = _untracked(options, scheduled)
-    if options.watch is None:
-        return COMPLETED
-    asked = Namespace(**{**vars(options), "command": _STATUS, "job": str(key), "direct": "true" if why else None})
-    try:
-        answerer = by_zoho(asked, key, f", as {why}") if why else ByExporter(scheduled.client, key)
-        status = show(asked, answerer, answerer.look(), scheduled.seconds)
-    except ExporterError as error:
-        say(f"{PROGRAM}: {error}", f"It goes on all the same. To watch it: {command_line(asked)}")
-        return NOT_ENDED
-    return NOT_ENDED if status == NOT_DONE else status
-
-
 def _untracked(options: Namespace, scheduled: _Scheduled) -> str:
     """Have the running exporter track it, or say why it does not."""
     key = scheduled.key
     try:
-        say(track(scheduled.said, scheduled.client, key))
-    except (NoExporterError, ExporterRefusedError) as error:
-        say(f"No exporter tracks it: {error}", f"To have it tracked: {_track_line(options, key)}")
-        return str(error)
+        tell(track(scheduled.said, scheduled.client, key))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the records are changed by now
+        tell(f"No exporter tracks it: {_reason(error)}", f"To have it tracked: {_track_line(options, key)}")
+        return _reason(error)
     return ""
+
+
+def _reason(error: Exception) -> str:
+    """Say in a line what went wrong."""
+    said = " ".join(str(error).split())
+    return (
+        said
+        if isinstance(error, ExporterError)
+        else f"a fault that nobody foresaw ({type(error).__name__}: {quote(said)})"
+    )
+
+
+def _watched(options: Namespace, scheduled: _Scheduled, why: str) -> int:
+    """Give the job's name, and follow it if that is wanted: by Zoho's answers if there is a reason `why`."""
+    key, status = scheduled.key, _written(options, scheduled)
+    if options.watch is None or status != COMPLETED:
+        return status
+    asked = Namespace(**{**vars(options), "command": _STATUS, "job": str(key), "direct": "true" if why else None})
+    try:
+        answerer = by_zoho(asked, key, f", as {why}") if why else ByExporter(scheduled.client, key)
+        status = show(asked, answerer, answerer.look(), scheduled.seconds)
+    except Exception as error:  # noqa: BLE001 - it goes on, and who is told otherwise sends it again
+        _not_seen(error, command_line(asked))
+        return NOT_ENDED
+    return NOT_ENDED if status == NOT_DONE else status
+
+
+def _written(options: Namespace, scheduled: _Scheduled) -> int:
+    """Write the job's name, and give the exit status: never one that has a script send it again."""
+    key, order = scheduled.key, scheduled.order
+    parts = {"account": key.account, "module": key.module, "job_id": key.job_id}
+    try:
+        write(json.dumps({**parts, "view": order.view, "values": order.values}) if options.json else str(key))
+    except OSError as error:
+        give_up(error)
+        return NOT_ENDED
+    return COMPLETED
+
+
+def _not_seen(error: Exception, line: str) -> None:
+    if isinstance(error, OSError) and is_lost(error):
+        give_up(error)
+    else:
+        tell(f"{PROGRAM}: {_reason(error)}")
+    tell(f"It goes on all the same. To watch it: {line}")
 
 
 def _track_line(options: Namespace, key: JobKey) -> str:

@@ -101,7 +101,7 @@ def test_a_mass_update_is_sent_once_with_a_token_of_its_own(sender: Scheduling, 
     assert (sender.credits, sender.tokens) == (1, 1)
 
 
-@pytest.mark.parametrize("fault", [requests.ReadTimeout, requests.ConnectionError, KeyboardInterrupt])
+@pytest.mark.parametrize("fault", [requests.ReadTimeout, requests.ConnectionError, KeyboardInterrupt, TypeError])
 def test_a_lost_answer_is_never_asked_for_again(
     sender: Scheduling, requests_mock: Mocker, fault: type[BaseException]
 ) -> None:

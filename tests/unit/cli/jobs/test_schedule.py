@@ -10,7 +10,8 @@ from typing import NoReturn
 import pytest
 from played import PlayedExporter
 from requests_mock import Mocker
-from sites import Typed
+from sites import Serve, Typed
+from starlette.responses import Response
 from unit.cli.account.conftest import Keyboard
 
 from exporter.cli import main
@@ -133,6 +134,34 @@ def test_job_that_no_exporter_tracks_is_scheduled_all_the_same(
 
 
 @pytest.mark.parametrize(
+    ("body", "status"), [pytest.param('{"errors": 5}', 400, id="errors"), pytest.param("[" * 50_000, 200, id="deep")]
+)
+def test_odd_answer_of_the_exporter_changes_nothing(schedule: Schedule, serve: Serve, body: str, status: int) -> None:
+    """It is scheduled by then, and a line says that nobody tracks it."""
+    site = serve(Response(body, status))
+    ended, out, err = schedule(*ASKED, "--yes", f"--exporter.url={site.url}")
+    assert (ended, out) == (0, f"acme/Leads/{JOB}\n")
+    *_, why, line = err.splitlines()
+    assert why.startswith("No exporter tracks it: ")
+    assert line.startswith(f"To have it tracked: zoho-mass-update-exporter track acme/Leads/{JOB}")
+
+
+def test_name_that_can_not_be_written_is_no_failure(
+    schedule: Schedule, exporter: PlayedExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exit status is none that has a script send it again, and what is said has the name."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        status, _, err = schedule(*ASKED, "--yes", "--watch")
+    assert (status, set(exporter.jobs)) == (7, {KEY})
+    assert f"\nZoho has scheduled it as {KEY}. {TOOK}" in err
+    assert err.endswith(
+        f"{KEY} is tracked. To follow it: zoho-mass-update-exporter status {KEY} --watch\n"
+        "zoho-mass-update-exporter: the output can't be written: No space left on device\n"
+    )
+
+
+@pytest.mark.parametrize(
     ("fault", "status", "said"),
     [
         pytest.param(
@@ -227,7 +256,9 @@ V, S = f"--view={VIEW}", "--set=Lead_Status=Contacted"
             "--refresh-token-file: looks like a client id, not like a token",
             id="misplaced",
         ),
-        pytest.param(("Leads", V, S, "--refresh-token-file=none"), '--refresh-token-file: "none" does not exist', id="no-file"),
+        pytest.param(
+            ("Leads", V, S, "--refresh-token-file=none"), '--refresh-token-file: "none" does not exist', id="no-file"
+        ),
     ],
 )
 def test_what_is_not_clear_is_not_sent(
