@@ -24,11 +24,12 @@ from exporter.cli.jobs.exits import COMPLETED, INTERRUPTED, NOT_DONE, NOT_ENDED,
 from exporter.cli.jobs.status import command_line, show, timeout_seconds
 from exporter.cli.jobs.track import described, track
 from exporter.cli.output import give_up, is_lost, say, tell, write
-from exporter.errors import ExporterError, PollError, UncertainError
+from exporter.errors import ConfigurationError, ExporterError, PollError, Problem, UncertainError
 from exporter.files import open_to_all, refused
 from exporter.forms import MODULE, REFRESH_TOKEN, job_id_advice, misplaced, module_advice
 from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, Credentials, JobKey
 from exporter.settings import AccountSettings
+from exporter.web.api.schemas import read_bodies
 from exporter.words.phrases import counted
 from exporter.zoho.codes import SCOPE_MISMATCH
 from exporter.zoho.onboarding import INVALID_CODE
@@ -38,6 +39,7 @@ from exporter.zoho.wire import quote
 TOKEN_FILE_VARIABLE = "ZOHO_SCHEDULE_REFRESH_TOKEN_FILE"  # noqa: S105 - a variable's name, no secret
 _TOKEN_FLAG = "--refresh-token-file"  # noqa: S105 - a flag, no secret
 _CURED_BY_LOGIN = frozenset({SCOPE_MISMATCH, INVALID_CODE, ELSEWHERE})
+_SAID_BY = {"name": "--name", "group": "--group", "labels": "--label"}
 _FIELD = re.compile(r"([^=]*?)(:?=)(.*)", re.DOTALL)
 [_STATUS] = [command for command in COMMANDS if command.name == "status"]
 """What goes on with watching: never this command, which would change the records again."""
@@ -54,7 +56,7 @@ def execute(options: Namespace) -> int:
 
 def _scheduled(options: Namespace) -> int:
     named, order = _order(options)
-    client, said, seconds = client_of(options), described(options), timeout_seconds(options)
+    client, said, seconds = client_of(options), _described(options, order), timeout_seconds(options)
     settings, asker = settings_of(options), Asker()
     alias = account_named(named, settings, named or "JOB")
     account = settings.accounts[alias]
@@ -104,6 +106,24 @@ def _order(options: Namespace) -> tuple[str, Order]:
     return "".join(account), Order(module, view, _values(options.set or (), module))
 
 
+def _described(options: Namespace, order: Order) -> dict[str, object]:
+    """Give what the flags say of the job.
+
+    Raises:
+        ConfigurationError: no exporter would take it, which it could say only afterwards.
+    """
+    said = described(options)
+    _, faults = read_bodies({"module": order.module, "job_id": order.view, **said})
+    problems = [Problem(_SAID_BY[fault["pointer"].split("/")[1]], fault["detail"]) for fault in faults]
+    if problems:
+        raise ConfigurationError(tuple(problems))
+    for label in options.label or ():
+        name, _, _ = label.partition("=")
+        if not (name.isascii() and name.isidentifier()):
+            raise refused("--label", f'"{name}" is no label name: letters, digits or _, no digit first')
+    return said
+
+
 def _values(texts: Collection[str], module: str) -> dict[str, object]:
     values = dict(map(_value, texts))
     most = MOST_FIELDS.get(module, 1)
@@ -118,10 +138,10 @@ def _value(text: str) -> tuple[str, object]:
     """Read a field and its value: text behind `=`, JSON behind `:=`."""
     match = _FIELD.fullmatch(text)
     if match is None or not match[1]:
-        raise refused("--set", f'"{text}" is not FIELD=TEXT or FIELD:=JSON')
+        raise refused("--set", f'"{quote(text)}" is not FIELD=TEXT or FIELD:=JSON')
     field, sign, value = match.groups()
     if not re.fullmatch(MODULE_PATTERN, field):
-        raise refused("--set", f'"{field}" is no API name of a field{module_advice(field)}')
+        raise refused("--set", f'"{quote(field)}" is no API name of a field{module_advice(field)}')
     if not value.strip():
         raise refused("--set", f"{field} has no value; to empty the field: {field}:=null")
     return field, value if sign == "=" else _json(field, value)
@@ -131,8 +151,9 @@ def _json(field: str, text: str) -> object:
     try:
         value: object = json.loads(text)
         json.dumps(value, allow_nan=False)
-    except ValueError as error:
-        said = f'{field}: "{text}" is no JSON, such as 250, true, null or ["a", "b"]; a text: {field}={text}'
+    except (ValueError, RecursionError) as error:
+        short = quote(text)
+        said = f'{field}: "{short}" is no JSON, such as 250, true, null or ["a", "b"]; a text: {field}={short}'
         raise refused("--set", said) from error
     return value
 

@@ -238,6 +238,9 @@ V, S = f"--view={VIEW}", "--set=Lead_Status=Contacted"
         ),
         pytest.param(("Leads", V, "--set=Rating:=1e999"), '--set: Rating: "1e999" is no JSON, such as', id="endless"),
         pytest.param(("Leads", V, "--set=Rating:=NaN"), '--set: Rating: "NaN" is no JSON, such as 250, ', id="nan"),
+        pytest.param(
+            ("Leads", V, f"--set=A:={'[' * 50_000}"), f'--set: A: "{"[" * 120}…" is no JSON, such ', id="deep"
+        ),
         pytest.param(("Leads", V, "--set=A=1", "--set=A=2"), "--set: each field once", id="twice"),
         pytest.param(("Leads", V, "--set=A=1", "--set=B=2"), "--set: expected one field, as in --set Field", id="two"),
         pytest.param(
@@ -245,6 +248,16 @@ V, S = f"--view={VIEW}", "--set=Lead_Status=Contacted"
         ),
         pytest.param(("Leads", V, S, "--timeout=1h"), "--timeout: goes together with --watch", id="timeout"),
         pytest.param(("Leads", V, S, "--label=a"), "--label: expected NAME=VALUE, each name once", id="label"),
+        pytest.param(
+            ("Leads", V, S, "--label=a b=c"), '--label: "a b" is no label name: letters, digits', id="label-name"
+        ),
+        pytest.param(
+            ("Leads", V, S, f"--label=a={'x' * 257}"), "--label: expected a text of one line", id="label-value"
+        ),
+        pytest.param(
+            ("Leads", V, S, "--name=a\nb"), "--name: expected a text of one line with at most 256 ", id="lines"
+        ),
+        pytest.param(("Leads", V, S, f"--group={'x' * 257}"), "--group: expected a text of one line with ", id="long"),
         pytest.param(
             ("Leads", V, S, "--refresh-token-file=own"),
             "--refresh-token-file: is the one that the exporter has, and no server is to have the right to change "
