@@ -7,6 +7,7 @@ import shlex
 import signal
 from argparse import Namespace
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,15 @@ from exporter.web.api.schemas import read_bodies
 from exporter.words.phrases import counted
 from exporter.zoho.codes import SCOPE_MISMATCH
 from exporter.zoho.onboarding import INVALID_CODE
-from exporter.zoho.scheduling import ELSEWHERE, MOST_FIELDS, MOST_FIRING_RULES, MOST_RECORDS, Order, Scheduling
+from exporter.zoho.scheduling import (
+    ELSEWHERE,
+    MOST_FIELDS,
+    MOST_FIRING_RULES,
+    MOST_RECORDS,
+    Order,
+    Scheduling,
+    interrupted,
+)
 from exporter.zoho.wire import quote
 
 TOKEN_FILE_VARIABLE = "ZOHO_SCHEDULE_REFRESH_TOKEN_FILE"  # noqa: S105 - a variable's name, no secret
@@ -41,6 +50,7 @@ _TOKEN_FLAG = "--refresh-token-file"  # noqa: S105 - a flag, no secret
 _CURED_BY_LOGIN = frozenset({SCOPE_MISMATCH, INVALID_CODE, ELSEWHERE})
 _SAID_BY = {"name": "--name", "group": "--group", "labels": "--label"}
 _FIELD = re.compile(r"([^=]*?)(:?=)(.*)", re.DOTALL)
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 [_STATUS] = [command for command in COMMANDS if command.name == "status"]
 """What goes on with watching: never this command, which would change the records again."""
 
@@ -69,14 +79,16 @@ def _scheduled(options: Namespace) -> int:
     if not options.yes and not asker.confirms("Change all these records?"):
         say("Nothing was sent.")
         return NOT_DONE
-    job_id, status = _sent(sender, order, credentials, login)
-    scheduled = _Scheduled(JobKey(alias, order.module, job_id), order, client, said, seconds)
-    if not job_id:
-        tell(f"This took {_spent(sender)}.")
-        return status
-    # Said here too, where it can't be lost by a pipe that broke or a disk that is full.
-    tell(f"Zoho has scheduled it as {scheduled.key}. This took {_spent(sender)}.")
-    return _watched(options, scheduled, _untracked(options, scheduled))
+    with _stoppable():
+        job_id, status = _sent(sender, order, credentials, login)
+        took = f"This took {_spent(sender)}."
+        if not job_id:
+            tell(took)
+            return status
+        scheduled = _Scheduled(JobKey(alias, order.module, job_id), order, client, said, seconds)
+        why, status = _untracked(options, scheduled, took)
+    status = max(status, _written(options, scheduled))
+    return status if options.watch is None or status != COMPLETED else _watched(options, scheduled, why)
 
 
 class _Scheduled(NamedTuple):
@@ -208,56 +220,80 @@ def _shown(alias: str, account: AccountSettings, order: Order) -> Iterator[str]:
     yield f"Automation rules run if they are fewer than {MOST_FIRING_RULES:,}. A view has one mass update at a time."
 
 
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Have Ctrl-C, and what else ends a command, raise `KeyboardInterrupt`, once: what it comes to is told whole."""
+
+    def stop(*_: object) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    # What is passed over already, as by nohup, stays so.
+    before = {number: how for number in _ENDING if (how := signal.getsignal(number)) is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, how in before.items():
+            if signal.getsignal(number) is stop:
+                signal.signal(number, how)
+
+
 def _sent(sender: Scheduling, order: Order, credentials: Credentials, login: str) -> tuple[str, int]:
     """Send it, and give the job's id and the exit status; no id where there is none."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    job_id, status = "", NOT_DONE
     try:
-        job_id, status = sender.send(order, credentials), COMPLETED
+        return sender.send(order, credentials), COMPLETED
     except UncertainError as error:
-        tell(f"Nobody knows whether it is scheduled: {error}", f"What to do: {error.advice}")
-        status = UNKNOWN
+        status = _uncertain(error)
     except PollError as error:
         cure = [f"  {login}"] if error.code in _CURED_BY_LOGIN else []
         tell(f"It is not scheduled: {error}", f"What to do: {error.advice}", *cure)
+        status = NOT_DONE
     except KeyboardInterrupt:
-        tell("", "It is not scheduled: it was not sent yet.")
-        status = INTERRUPTED
-    finally:
-        signal.signal(signal.SIGINT, before)
-    return job_id, status
+        status = _uncertain(interrupted()) if sender.credits else INTERRUPTED
+        if status == INTERRUPTED:
+            tell("", "It is not scheduled: it was not sent yet.")
+    return "", status
+
+
+def _uncertain(error: UncertainError) -> int:
+    tell(f"Nobody knows whether it is scheduled: {error}", f"What to do: {error.advice}")
+    return UNKNOWN
 
 
 def _spent(sender: Scheduling) -> str:
     return f"{counted(sender.credits, 'API credit')} and {counted(sender.tokens, 'access token')}"
 
 
-def _untracked(options: Namespace, scheduled: _Scheduled) -> str:
-    """Have the running exporter track it, or say why it does not."""
-    key = scheduled.key
+def _untracked(options: Namespace, scheduled: _Scheduled, took: str) -> tuple[str, int]:
+    """Have the running exporter track it, or say why it does not; give that, and the exit status."""
+    key, status = scheduled.key, COMPLETED
     try:
+        # Said here too, where it can't be lost by a pipe that broke or a disk that is full.
+        tell(f"Zoho has scheduled it as {key}. {took}")
         tell(track(scheduled.said, scheduled.client, key))
+    except KeyboardInterrupt:
+        why, status = "its answer was not waited for", NOT_ENDED
     except Exception as error:  # noqa: BLE001 - whatever it is, the records are changed by now
-        tell(f"No exporter tracks it: {_reason(error)}", f"To have it tracked: {_track_line(options, key)}")
-        return _reason(error)
-    return ""
+        why = _reason(error)
+    else:
+        return "", status
+    tell(f"No exporter tracks it: {why}", f"To have it tracked: {_track_line(options, key)}")
+    return why, status
 
 
 def _reason(error: Exception) -> str:
     """Say in a line what went wrong."""
     said = " ".join(str(error).split())
-    return (
-        said
-        if isinstance(error, ExporterError)
-        else f"a fault that nobody foresaw ({type(error).__name__}: {quote(said)})"
-    )
+    is_ours = isinstance(error, ExporterError)
+    return said if is_ours else f"a fault that nobody foresaw ({type(error).__name__}: {quote(said)})"
 
 
 def _watched(options: Namespace, scheduled: _Scheduled, why: str) -> int:
-    """Give the job's name, and follow it if that is wanted: by Zoho's answers if there is a reason `why`."""
-    key, status = scheduled.key, _written(options, scheduled)
-    if options.watch is None or status != COMPLETED:
-        return status
+    """Follow the job: by Zoho's answers if there is a reason `why`."""
+    key = scheduled.key
     asked = Namespace(**{**vars(options), "command": _STATUS, "job": str(key), "direct": "true" if why else None})
     try:
         answerer = by_zoho(asked, key, f", as {why}") if why else ByExporter(scheduled.client, key)

@@ -1,8 +1,10 @@
 """`schedule`: what is shown, asked, sent and said; the journey of tests/integration has the terminal."""
 
 import json
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -12,6 +14,7 @@ from played import PlayedExporter
 from requests_mock import Mocker
 from sites import Serve, Typed
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from unit.cli.account.conftest import Keyboard
 
 from exporter.cli import main
@@ -328,6 +331,55 @@ def test_ctrl_c_before_anything_is_sent(alone: Schedule, requests_mock: Mocker) 
     status, out, err = alone(*ASKED, "--yes")
     assert (status, out) == (130, "")
     assert err.endswith("\nIt is not scheduled: it was not sent yet.\nThis took 0 API credits and 0 access tokens.\n")
+
+
+@pytest.fixture
+def _kept_signals() -> Iterator[None]:
+    """Let a test end commands; afterwards signals do what they did."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, how in kept.items():
+        signal.signal(number, how)
+
+
+@pytest.mark.usefixtures("_kept_signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_whatever_ends_the_wait_for_zoho_is_told_alike(
+    alone: Schedule, requests_mock: Mocker, number: signal.Signals
+) -> None:
+    """Nobody knows what has become of the records, and a second signal does not keep that from being told."""
+
+    def end(*_: object) -> NoReturn:
+        try:
+            signal.raise_signal(number)
+        finally:
+            signal.raise_signal(number)
+        pytest.fail("nothing was ended")
+
+    requests_mock.post("https://zoho.test/oauth/v2/token", json={"access_token": "1000.a.b", "expires_in": 3600})
+    requests_mock.post("https://zoho.test/crm/v8/Leads/actions/mass_update", text=end)
+    status, out, err = alone(*ASKED, "--yes")
+    assert (status, out) == (5, "")
+    assert (
+        "Nobody knows whether it is scheduled: Zoho's answer was not waited for\nWhat to do: it may have been " in err
+    )
+    assert err.endswith(TOOK)
+
+
+@pytest.mark.usefixtures("_kept_signals")
+def test_ctrl_c_while_the_exporter_is_silent(schedule: Schedule, serve: Serve) -> None:
+    """The job is named, and so is the line that has it tracked."""
+
+    async def end(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "POST":
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        await Response("{}")(scope, receive, send)
+
+    status, out, err = schedule(*ASKED, "--yes", "--watch", f"--exporter.url={serve(end).url}")
+    assert (status, out) == (7, f"acme/Leads/{JOB}\n")
+    *_, why, line = err.splitlines()
+    assert why == "No exporter tracks it: its answer was not waited for"
+    assert line.startswith(f"To have it tracked: zoho-mass-update-exporter track acme/Leads/{JOB}")
 
 
 def test_token_that_others_may_read_is_told(schedule: Schedule) -> None:
