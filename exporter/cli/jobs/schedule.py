@@ -12,14 +12,17 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from exporter.app.hosts import endpoints
 from exporter.app.scheduling import scheduling
 from exporter.cli.account.asking import Asker
 from exporter.cli.command import PROGRAM
 from exporter.cli.commands import COMMANDS
+from exporter.cli.flags import FLAGS
 from exporter.cli.given import account_named, settings_of, start_logging
 from exporter.cli.jobs.client.answerers import ByExporter, by_zoho
+from exporter.cli.jobs.client.exporter_client import TOKEN_FILE_VARIABLE as _API_TOKEN
 from exporter.cli.jobs.client.exporter_client import ExporterClient, client_of
 from exporter.cli.jobs.exits import COMPLETED, INTERRUPTED, NOT_DONE, NOT_ENDED, UNKNOWN
 from exporter.cli.jobs.status import command_line, show, timeout_seconds
@@ -29,7 +32,7 @@ from exporter.errors import ConfigurationError, ExporterError, PollError, Proble
 from exporter.files import open_to_all, refused
 from exporter.forms import MODULE, REFRESH_TOKEN, job_id_advice, misplaced, module_advice
 from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, Credentials, JobKey
-from exporter.settings import AccountSettings
+from exporter.settings import AccountSettings, Settings
 from exporter.web.api.schemas import read_bodies
 from exporter.words.phrases import counted
 from exporter.zoho.codes import SCOPE_MISMATCH
@@ -51,7 +54,8 @@ _CURED_BY_LOGIN = frozenset({SCOPE_MISMATCH, INVALID_CODE, ELSEWHERE})
 _SAID_BY = {"name": "--name", "group": "--group", "labels": "--label"}
 _FIELD = re.compile(r"([^=]*?)(:?=)(.*)", re.DOTALL)
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-[_STATUS] = [command for command in COMMANDS if command.name == "status"]
+_THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
+_STATUS, _TRACK = (next(command for command in COMMANDS if command.name == name) for name in ("status", "track"))
 """What goes on with watching: never this command, which would change the records again."""
 
 
@@ -66,8 +70,10 @@ def execute(options: Namespace) -> int:
 
 def _scheduled(options: Namespace) -> int:
     named, order = _order(options)
-    client, said, seconds = client_of(options), _described(options, order), timeout_seconds(options)
+    said, seconds = _described(options, order), timeout_seconds(options)
     settings, asker = settings_of(options), Asker()
+    options = _with_token(options, settings)
+    client = client_of(options)
     alias = account_named(named, settings, named or "JOB")
     account = settings.accounts[alias]
     if not options.yes and not asker.is_person:
@@ -75,7 +81,7 @@ def _scheduled(options: Namespace) -> int:
     login = _login(options, alias, account, order.module)
     credentials = _credentials(options, asker, account, login)
     sender = scheduling(settings, alias, start_logging(settings, "error"))
-    say(*_shown(alias, account, order))
+    say(*_shown(alias, account, order), _foretold(client))
     if not options.yes and not asker.confirms("Change all these records?"):
         say("Nothing was sent.")
         return NOT_DONE
@@ -134,6 +140,23 @@ def _described(options: Namespace, order: Order) -> dict[str, object]:
         if not (name.isascii() and name.isidentifier()):
             raise refused("--label", f'"{name}" is no label name: letters, digits or _, no digit first')
     return said
+
+
+def _with_token(options: Namespace, settings: Settings) -> Namespace:
+    """Name the API's token of the settings where no other is named: to an exporter of this machine, and no other."""
+    file, host = settings.web.api_token_file, urlsplit(client_of(options).url).hostname
+    named = (getattr(options, "exporter.token_file"), getattr(options, "exporter.user"), os.environ.get(_API_TOKEN))
+    is_known = any(named) or file is None or host not in _THIS_MACHINE
+    return options if is_known else Namespace(**{**vars(options), "exporter.token_file": str(file)})
+
+
+def _foretold(client: ExporterClient) -> str:
+    """Say whether the exporter that is to track the job answers, and lets us in."""
+    try:
+        client.jobs()
+    except Exception as error:  # noqa: BLE001 - whatever it is, Zoho can be asked all the same
+        return f"warning: no exporter will track it: {_reason(error)}"
+    return f"The exporter at {client.url} is to track it."
 
 
 def _values(texts: Collection[str], module: str) -> dict[str, object]:
@@ -325,9 +348,6 @@ def _not_seen(error: Exception, line: str) -> None:
 
 
 def _track_line(options: Namespace, key: JobKey) -> str:
-    given = (
-        ("--name", options.job_name),
-        ("--group", options.group),
-        *(("--label", one) for one in options.label or ()),
-    )
-    return shlex.join((PROGRAM, "track", str(key), *(f"{flag}={value}" for flag, value in given if value)))
+    given = [(FLAGS[name].typed(name), getattr(options, name)) for name in _TRACK.flags]
+    single = [(flag, one) for flag, value in given for one in (value if isinstance(value, list) else [value])]
+    return shlex.join((PROGRAM, _TRACK.name, str(key), *(f"{flag}={value}" for flag, value in single if value)))

@@ -47,6 +47,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         "CLIENT_SECRET": "hunter2hunter2",
         "REFRESH_TOKEN": OWN,
         "SCHEDULE_REFRESH_TOKEN_FILE": "token_to_change",
+        "EXPORTER_URL": "http://127.0.0.1:1",
     }.items():
         monkeypatch.setenv(f"ZOHO_{name}", value)
     Path("token_to_change").write_text(OWN[::-1])
@@ -91,6 +92,7 @@ def test_job_is_scheduled_and_tracked(schedule: Schedule, exporter: PlayedExport
         "Every record that the view shows when Zoho begins is changed, 50,000 at most. It can't be undone.",
         "Only afterwards Zoho tells how many they are, and whether the field exists, may be changed, takes the value.",
         "Automation rules run if they are fewer than 1,000. A view has one mass update at a time.",
+        "The exporter at URL is to track it.",
         f"Zoho has scheduled it as {KEY}. This took 1 API credit and 1 access token.",
         f"{KEY} is tracked. To follow it: zoho-mass-update-exporter status {KEY} --watch",
     ]
@@ -129,11 +131,47 @@ def test_job_that_no_exporter_tracks_is_scheduled_all_the_same(
     """The line that has it tracked is told."""
     status, out, err = schedule(*ASKED, "--yes", "--name=Spring leads", *words)
     assert (status, out, exporter.jobs) == (0, f"acme/Leads/{JOB}\n", {})
-    labels = "".join(f" {word}" for word in words if "label" in word)
-    line = f"zoho-mass-update-exporter track acme/Leads/{JOB} '--name=Spring leads'{labels}\n"
+    line = f"zoho-mass-update-exporter track acme/Leads/{JOB} '--name=Spring leads' {' '.join(words)}\n"
     assert "No exporter tracks it: " in err
     assert said in err
     assert err.endswith(f"To have it tracked: {line}")
+
+
+def test_nobody_who_will_track_it_is_told_before_anything_is_sent(
+    schedule: Schedule, zoho: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a person can start the exporter first."""
+    monkeypatch.setattr(sys, "stdin", Keyboard("n\n", is_terminal=True))
+    monkeypatch.delenv("ZOHO_EXPORTER_TOKEN_FILE")
+    status, _, err = schedule(*ASKED)
+    assert (status, zoho.calls) == (1, ())
+    told, question = err.splitlines()[-2:]
+    assert told.startswith("warning: no exporter will track it: URL: it does not let us in (HTTP 401): ")
+    assert question == "Change all these records? [y/N] Nothing was sent."
+
+
+def test_token_of_the_settings_is_for_their_exporter(
+    schedule: Schedule, exporter: PlayedExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever names the settings of the exporter need not name its token."""
+    monkeypatch.delenv("ZOHO_EXPORTER_TOKEN_FILE")
+    monkeypatch.setenv("ZOHO_WEB__API_TOKEN_FILE", "token")
+    status, _, err = schedule(*ASKED, "--yes")
+    assert (status, set(exporter.jobs)) == (0, {KEY})
+    assert "\nThe exporter at URL is to track it.\n" in err
+
+
+@pytest.mark.parametrize(
+    ("host", "token"), [("127.0.0.1", " --exporter.token-file=token"), ("127.0.0.2", "")], ids=["here", "elsewhere"]
+)
+def test_token_of_the_settings_goes_nowhere_else(
+    schedule: Schedule, monkeypatch: pytest.MonkeyPatch, *, host: str, token: str
+) -> None:
+    """Another machine's exporter has one of its own; the line to type later has what was given now."""
+    monkeypatch.delenv("ZOHO_EXPORTER_TOKEN_FILE")
+    monkeypatch.setenv("ZOHO_WEB__API_TOKEN_FILE", "token")
+    _, _, err = schedule(*ASKED, "--yes", f"--exporter.url=http://{host}:1")
+    assert err.endswith(f" track {KEY} --exporter.url=http://{host}:1{token}\n")
 
 
 @pytest.mark.parametrize(
