@@ -6,7 +6,7 @@ import re
 import shlex
 import signal
 from argparse import Namespace
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -45,6 +45,7 @@ from exporter.zoho.scheduling import (
     Order,
     Scheduling,
     interrupted,
+    modules_of,
 )
 from exporter.zoho.wire import quote
 
@@ -78,8 +79,8 @@ def _scheduled(options: Namespace) -> int:
     account = settings.accounts[alias]
     if not options.yes and not asker.is_person:
         raise refused("--yes", "is needed where no terminal is there to ask")
-    login = _login(options, alias, account, order.module)
-    credentials = _credentials(options, asker, account, login)
+    login = partial(_login, options, alias, account)
+    credentials = _credentials(options, asker, account, login(order.module))
     sender = scheduling(settings, alias, start_logging(settings, "error"))
     say(*_shown(alias, account, order), _foretold(client))
     if not options.yes and not asker.confirms("Change all these records?"):
@@ -193,8 +194,8 @@ def _json(field: str, text: str) -> object:
     return value
 
 
-def _login(options: Namespace, alias: str, account: AccountSettings, module: str) -> str:
-    """Give the command that gets such a refresh token as is needed."""
+def _login(options: Namespace, alias: str, account: AccountSettings, *modules: str) -> str:
+    """Give the command that gets such a refresh token as is needed; it takes the place of the one that is there."""
     file, place = account.client_secret_file, account.data_center
     words = (
         *("login", "--for=schedule", f"--account={alias}", f"--client-id={account.client_id}"),
@@ -202,7 +203,7 @@ def _login(options: Namespace, alias: str, account: AccountSettings, module: str
         *([f"--data-center={place}"] if place else ()),
         *([f"--accounts-url={account.accounts_url}"] if account.accounts_url else ()),
         *([f"--api-url={account.api_url}"] if account.api_url else ()),
-        f"--modules={module}",
+        f"--modules={','.join(dict.fromkeys(modules))}",
         *([f"--config.file={options.config_file}"] if options.config_file else ()),
     )
     return shlex.join((PROGRAM, *words))
@@ -264,14 +265,15 @@ def _stoppable() -> Iterator[None]:
                 signal.signal(number, how)
 
 
-def _sent(sender: Scheduling, order: Order, credentials: Credentials, login: str) -> tuple[str, int]:
+def _sent(sender: Scheduling, order: Order, credentials: Credentials, login: Callable[..., str]) -> tuple[str, int]:
     """Send it, and give the job's id and the exit status; no id where there is none."""
     try:
         return sender.send(order, credentials), COMPLETED
     except UncertainError as error:
         status = _uncertain(error)
     except PollError as error:
-        cure = [f"  {login}"] if error.code in _CURED_BY_LOGIN else []
+        known = map(str.capitalize, modules_of(sender.granted))
+        cure = [f"  {login(*known, order.module)}"] if error.code in _CURED_BY_LOGIN else []
         tell(f"It is not scheduled: {error}", f"What to do: {error.advice}", *cure)
         status = NOT_DONE
     except KeyboardInterrupt:

@@ -243,6 +243,15 @@ def test_what_zoho_does_not_confirm_is_told(
     assert posted(zoho) == 1
 
 
+def test_token_for_another_module_is_not_lost(alone: Schedule, requests_mock: Mocker) -> None:
+    """The next token takes the place of this one, so that it is to be for the modules of both."""
+    scope = "ZohoCRM.mass_update.deals.UPDATE,ZohoCRM.mass_update.contacts.UPDATE"
+    requests_mock.post("https://zoho.test/oauth/v2/token", json={"access_token": "1000.a.b", "scope": scope})
+    status, _, err = alone(*ASKED, "--yes")
+    assert status == 1
+    assert f"\n  {LOGIN.replace('Leads', 'Deals,Contacts,Leads')}\n" in err
+
+
 V, S = f"--view={VIEW}", "--set=Lead_Status=Contacted"
 
 
