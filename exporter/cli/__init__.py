@@ -1,8 +1,6 @@
 """The commands a person types: one module each, and this front door that finds the one meant."""
 
 import argparse
-import errno
-import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -25,7 +23,6 @@ Zoho runs mass updates in the background and says nothing when they fail, stall 
 Zoho for the state of the jobs you name, when Prometheus scrapes it, and shows them as metrics.
 """
 
-_OUTPUT_IS_LOST = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EDQUOT}
 _DOCUMENTATION = f"documentation: {DOCS_URL}/docs/README.md"
 _EPILOG = f"""\
 examples:
@@ -63,11 +60,11 @@ def main(arguments: "Sequence[str]") -> int:
         finally:
             sys.stdout.flush()
     except OSError as error:
-        if error.errno not in _OUTPUT_IS_LOST:
+        from exporter.cli.output import give_up, is_lost  # noqa: PLC0415 - only who is not read needs it
+
+        if not is_lost(error):
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to flush must not fail again
-        if error.errno != errno.EPIPE:  # whoever reads no further needs no word
-            sys.stderr.write(f"{PROGRAM}: the output can't be written: {error.strerror}\n")
+        give_up(error)
         return 1
 
 

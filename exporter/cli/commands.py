@@ -157,8 +157,8 @@ COMMANDS = (
         "change the records of a view, and watch it",
         "Send Zoho a mass update of all records that a custom view shows, have the running exporter track the job, and "
         "follow it. It takes a refresh token of its own, which may change records and which no server has. Exit "
-        "status: 0 scheduled, 1 not scheduled, 2 wrong arguments, 5 nobody knows; with --watch as of status, and 7 "
-        "for a job that is scheduled and was not seen to its end.",
+        "status: 0 scheduled, 1 not scheduled, 2 wrong arguments, 5 nobody knows, 7 scheduled, but not to be named or "
+        "seen to its end; with --watch as of status.",
         "exporter.cli.jobs.schedule",
         (
             *("view", "set", "refresh_token_file", "yes", "watch", "timeout", "json", *_DESCRIBED, *_EXPORTER),

@@ -1,8 +1,15 @@
 """What a command says: its answer on standard output, all else on standard error."""
 
 import csv
+import errno
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TextIO
+
+from exporter.cli.command import PROGRAM
+
+_LOST = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EDQUOT})
 
 
 def write(text: str) -> None:
@@ -15,6 +22,31 @@ def say(*lines: str) -> None:
     """Write lines about the answer."""
     sys.stderr.write("".join(f"{line}\n" for line in lines))
     sys.stderr.flush()
+
+
+def tell(*lines: str) -> None:
+    """Say what is to be said if it can be: whatever becomes of standard error, the command goes on."""
+    try:
+        say(*lines)
+    except OSError:
+        _let_go(sys.stderr)
+
+
+def is_lost(error: OSError) -> bool:
+    """Whether it says that an answer can't be written."""
+    return error.errno in _LOST
+
+
+def give_up(error: OSError) -> None:
+    """Say why the answer can't be written, and let go of the rest of it."""
+    _let_go(sys.stdout)
+    if error.errno != errno.EPIPE:  # whoever reads no further needs no word
+        tell(f"{PROGRAM}: the output can't be written: {error.strerror}")
+
+
+def _let_go(stream: TextIO) -> None:
+    """Lead what is left to flush to where that does not fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from exporter.errors import PassingError, PollError, RefusedError, UncertainError
-from exporter.kinds import MASS_UPDATE, UPDATE
+from exporter.kinds import ALL, MASS_UPDATE, UPDATE
 from exporter.model import JOB_ID_PATTERN, Credentials
 from exporter.zoho.codes import DEAD_TOKEN, SCOPE_MISMATCH, TOO_MANY_REQUESTS, find_error_code
 from exporter.zoho.data_centers import Endpoints
@@ -133,6 +133,8 @@ class Scheduling:
         """API credits spent, one for a call that reached Zoho, or may have."""
         self.tokens = 0
         """Access tokens that were made."""
+        self.granted = ""
+        """The scope of the refresh token, once Zoho has named it."""
 
     def send(self, order: Order, credentials: Credentials) -> str:
         """Have a mass update carried out, and give its job's id. Whatever happens, it is sent once.
@@ -147,14 +149,19 @@ class Scheduling:
         self.credits += 1
         try:
             answer = self._transport.post_json(url, order.content, headers, deadline=self._deadline())
+            return decode_scheduled(answer, order)
         except UnsentError:
             self.credits -= 1
             raise
         except PassingError as error:
             raise UncertainError(error.code, error.message, advice=_LOOK) from error
         except KeyboardInterrupt as error:
-            raise UncertainError("interrupted", "Zoho's answer was not waited for", advice=_LOOK) from error
-        return decode_scheduled(answer, order)
+            raise interrupted() from error
+        except PollError:
+            raise
+        except Exception as error:
+            message = quote(f"{type(error).__name__}: {error}")
+            raise UncertainError("unforeseen", f"a fault that nobody foresaw: {message}", advice=_LOOK) from error
 
     def _admitted(self, order: Order, credentials: Credentials) -> tuple[str, str]:
         """Have an access token, and the host that it is for: the account's own, whatever Zoho's answer names."""
@@ -167,14 +174,21 @@ class Scheduling:
             advice = _TOKEN_ADVICE.get(error.code, error.advice)
             raise RefusedError(error.code, error.message, advice=advice) from error
         self.tokens += 1
+        granted = parse_object(sealed.open().body).get("scope")
+        self.granted = granted if isinstance(granted, str) else ""
         if token.api_domain and not self._endpoints.accepts_api_domain(token.api_domain):
             message = f"the refresh token is one for {quote(token.api_domain)}, not for {self._endpoints.api_url}"
             raise RefusedError(ELSEWHERE, message, advice="make one in the account's own data centre and environment")
-        _refuse_lacking(parse_object(sealed.open().body).get("scope"), order.module)
+        _refuse_lacking(self.granted, order.module)
         return token.value, (token.api_domain or self._endpoints.api_url).rstrip("/")
 
     def _deadline(self) -> float:
         return self._stopwatch() + self._transport.timeout_seconds
+
+
+def interrupted() -> UncertainError:
+    """Give what is known where somebody ended the wait for Zoho's answer."""
+    return UncertainError("interrupted", "Zoho's answer was not waited for", advice=_LOOK)
 
 
 def decode_scheduled(answer: Answer, order: Order) -> str:
@@ -185,7 +199,10 @@ def decode_scheduled(answer: Answer, order: Order) -> str:
         RefusedError: Zoho has not scheduled it.
     """
     document = parse_object(answer.body)
-    element = first_element(document)
+    element, data = first_element(document), document.get("data")
+    if isinstance(data, list) and len(data) > 1:
+        message = f"Zoho answered of {len(data)} mass updates where one was sent (HTTP {answer.status})"
+        raise UncertainError("invalid_response", message, advice=_LOOK)
     details = element.get("details")
     job_id = details.get("job_id") if isinstance(details, dict) else None
     if code_of(element) == _SUCCESS and re.fullmatch(JOB_ID_PATTERN, str(job_id)):
@@ -193,12 +210,20 @@ def decode_scheduled(answer: Answer, order: Order) -> str:
     raise _refusal(answer, document if code_of(document) else element, order)
 
 
-def _refuse_lacking(granted: object, module: str) -> None:
+def modules_of(granted: str) -> tuple[str, ...]:
+    """Give the modules whose records a scope allows to be changed, by the names that scopes have for them."""
+    scope = re.compile(rf"{re.escape(MASS_UPDATE.scope)}\.([a-z]+)\.(?:{UPDATE}|{ALL})", re.IGNORECASE)
+    return tuple(match[1] for match in map(scope.fullmatch, _words(granted)) if match)
+
+
+def _words(granted: str) -> list[str]:
+    return granted.replace(",", " ").split()
+
+
+def _refuse_lacking(granted: str, module: str) -> None:
     """Refuse a token whose scope Zoho names, and which may not change this module's records: that takes no call."""
-    if not isinstance(granted, str) or not granted:
-        return
-    words = {word.casefold() for word in granted.replace(",", " ").split()}
-    if not words & {scope.casefold() for scope in MASS_UPDATE.scopes_for(module, UPDATE)}:
+    words = {word.casefold() for word in _words(granted)}
+    if words and not words & {scope.casefold() for scope in MASS_UPDATE.scopes_for(module, UPDATE)}:
         advice = _SCOPE.format(scope=MASS_UPDATE.scope_for(module, UPDATE))
         message = f"the refresh token may not change {module}: its scope is {quote(granted)}"
         raise RefusedError(SCOPE_MISMATCH, message, advice=advice)

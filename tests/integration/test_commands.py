@@ -152,6 +152,15 @@ def test_output_that_cannot_be_written_is_told_in_a_line(tmp_path: Path, argumen
     assert told == {"full": (1, full), "pipe": (1, "")}
 
 
+def test_what_the_shell_has_closed_is_written_to_nobody(tmp_path: Path) -> None:
+    """Whoever closes the output wants the exit status alone."""
+    (tmp_path / "zoho.yaml").write_text(GOOD_FILE)
+    (tmp_path / "zoho.yaml").chmod(0o600)
+    command = ["sh", "-c", 'exec "$@" <&- >&-', "sh", *exporter_command("check", "--config.file=zoho.yaml")]
+    ended = subprocess.run(command, cwd=tmp_path, env=bare_environment(), stderr=subprocess.PIPE, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_each_command_explains_its_flags(tmp_path: Path, command: object) -> None:
     """`COMMAND --help` describes the command and each of its flags."""

@@ -58,7 +58,7 @@ def test_records_are_changed_and_the_job_is_followed(
         assert simulator.stats().crm_calls == 0
         shown.type("y\n")
         shown.shows("is tracked. To follow it: zoho-mass-update-exporter status acme/Leads/5540330000009000001 --watch")
-        shown.shows("1,000 in total")
+        shown.shows("% of 1,000")
         simulator.set_status("Leads", "5540330000009000001", "COMPLETED", updated=998, failed=2, total=1000)
         assert shown.end() == 4
         shown.shows("this is final")
@@ -85,7 +85,7 @@ def test_records_are_changed_and_the_job_is_followed(
 def test_ctrl_c_while_zoho_is_silent_tells_that_it_may_be_scheduled(
     simulator: Simulator, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """Nothing is sent again, and the exit status says that nobody knows."""
+    """Nothing is sent again, and the exit status says that nobody knows, however impatient somebody is."""
     simulator.add_fault(Fault(FaultKind.TIMEOUT, endpoint=Endpoint.SCHEDULE))
 
     def sent() -> int:
@@ -93,7 +93,7 @@ def test_ctrl_c_while_zoho_is_silent_tells_that_it_may_be_scheduled(
 
     with terminal(exporter_command(*COMMAND, f"--view={THIRD}", "--yes"), environment, tmp_path) as shown:
         eventually(sent, "nothing was sent")
-        shown.type("\x03")
+        shown.type("\x03\x03\x03")
         assert shown.end() == 5
         shown.shows("This took 1 API credit and 1 access token.")
     assert "Nobody knows whether it is scheduled: Zoho's answer was not waited for" in shown.screen

@@ -6,39 +6,57 @@ import re
 import shlex
 import signal
 from argparse import Namespace
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from exporter.app.hosts import endpoints
 from exporter.app.scheduling import scheduling
 from exporter.cli.account.asking import Asker
 from exporter.cli.command import PROGRAM
 from exporter.cli.commands import COMMANDS
+from exporter.cli.flags import FLAGS
 from exporter.cli.given import account_named, settings_of, start_logging
 from exporter.cli.jobs.client.answerers import ByExporter, by_zoho
-from exporter.cli.jobs.client.exporter_client import ExporterClient, ExporterRefusedError, NoExporterError, client_of
+from exporter.cli.jobs.client.exporter_client import TOKEN_FILE_VARIABLE as _API_TOKEN
+from exporter.cli.jobs.client.exporter_client import ExporterClient, client_of
 from exporter.cli.jobs.exits import COMPLETED, INTERRUPTED, NOT_DONE, NOT_ENDED, UNKNOWN
 from exporter.cli.jobs.status import command_line, show, timeout_seconds
 from exporter.cli.jobs.track import described, track
-from exporter.cli.output import say, write
-from exporter.errors import ExporterError, PollError, UncertainError
+from exporter.cli.output import give_up, is_lost, say, tell, write
+from exporter.errors import ConfigurationError, ExporterError, PollError, Problem, UncertainError
 from exporter.files import open_to_all, refused
 from exporter.forms import MODULE, REFRESH_TOKEN, job_id_advice, misplaced, module_advice
 from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, Credentials, JobKey
-from exporter.settings import AccountSettings
+from exporter.settings import AccountSettings, Settings
+from exporter.web.api.schemas import read_bodies
 from exporter.words.phrases import counted
 from exporter.zoho.codes import SCOPE_MISMATCH
 from exporter.zoho.onboarding import INVALID_CODE
-from exporter.zoho.scheduling import ELSEWHERE, MOST_FIELDS, MOST_FIRING_RULES, MOST_RECORDS, Order, Scheduling
+from exporter.zoho.scheduling import (
+    ELSEWHERE,
+    MOST_FIELDS,
+    MOST_FIRING_RULES,
+    MOST_RECORDS,
+    Order,
+    Scheduling,
+    interrupted,
+    modules_of,
+)
+from exporter.zoho.wire import quote
 
 TOKEN_FILE_VARIABLE = "ZOHO_SCHEDULE_REFRESH_TOKEN_FILE"  # noqa: S105 - a variable's name, no secret
 _TOKEN_FLAG = "--refresh-token-file"  # noqa: S105 - a flag, no secret
 _CURED_BY_LOGIN = frozenset({SCOPE_MISMATCH, INVALID_CODE, ELSEWHERE})
+_SAID_BY = {"name": "--name", "group": "--group", "labels": "--label"}
 _FIELD = re.compile(r"([^=]*?)(:?=)(.*)", re.DOTALL)
-[_STATUS] = [command for command in COMMANDS if command.name == "status"]
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
+_STATUS, _TRACK = (next(command for command in COMMANDS if command.name == name) for name in ("status", "track"))
 """What goes on with watching: never this command, which would change the records again."""
 
 
@@ -53,24 +71,31 @@ def execute(options: Namespace) -> int:
 
 def _scheduled(options: Namespace) -> int:
     named, order = _order(options)
-    client, said, seconds = client_of(options), described(options), timeout_seconds(options)
+    said, seconds = _described(options, order), timeout_seconds(options)
     settings, asker = settings_of(options), Asker()
+    options = _with_token(options, settings)
+    client = client_of(options)
     alias = account_named(named, settings, named or "JOB")
     account = settings.accounts[alias]
     if not options.yes and not asker.is_person:
         raise refused("--yes", "is needed where no terminal is there to ask")
-    login = _login(options, alias, account, order.module)
-    credentials = _credentials(options, asker, account, login)
+    login = partial(_login, options, alias, account)
+    credentials = _credentials(options, asker, account, login(order.module))
     sender = scheduling(settings, alias, start_logging(settings, "error"))
-    say(*_shown(alias, account, order))
+    say(*_shown(alias, account, order), _foretold(client))
     if not options.yes and not asker.confirms("Change all these records?"):
         say("Nothing was sent.")
         return NOT_DONE
-    job_id, status = _sent(sender, order, credentials, login)
-    key, took = JobKey(alias, order.module, job_id), f"This took {_spent(sender)}."
-    # Said here too, where it can't be lost by a pipe that broke or a disk that is full.
-    say(f"Zoho has scheduled it as {key}. {took}" if job_id else took)
-    return _watched(options, _Scheduled(key, order, client, said, seconds)) if job_id else status
+    with _stoppable():
+        job_id, status = _sent(sender, order, credentials, login)
+        took = f"This took {_spent(sender)}."
+        if not job_id:
+            tell(took)
+            return status
+        scheduled = _Scheduled(JobKey(alias, order.module, job_id), order, client, said, seconds)
+        why, status = _untracked(options, scheduled, took)
+    status = max(status, _written(options, scheduled))
+    return status if options.watch is None or status != COMPLETED else _watched(options, scheduled, why)
 
 
 class _Scheduled(NamedTuple):
@@ -100,6 +125,41 @@ def _order(options: Namespace) -> tuple[str, Order]:
     return "".join(account), Order(module, view, _values(options.set or (), module))
 
 
+def _described(options: Namespace, order: Order) -> dict[str, object]:
+    """Give what the flags say of the job.
+
+    Raises:
+        ConfigurationError: no exporter would take it, which it could say only afterwards.
+    """
+    said = described(options)
+    _, faults = read_bodies({"module": order.module, "job_id": order.view, **said})
+    problems = [Problem(_SAID_BY[fault["pointer"].split("/")[1]], fault["detail"]) for fault in faults]
+    if problems:
+        raise ConfigurationError(tuple(problems))
+    for label in options.label or ():
+        name, _, _ = label.partition("=")
+        if not (name.isascii() and name.isidentifier()):
+            raise refused("--label", f'"{name}" is no label name: letters, digits or _, no digit first')
+    return said
+
+
+def _with_token(options: Namespace, settings: Settings) -> Namespace:
+    """Name the API's token of the settings where no other is named: to an exporter of this machine, and no other."""
+    file, host = settings.web.api_token_file, urlsplit(client_of(options).url).hostname
+    named = (getattr(options, "exporter.token_file"), getattr(options, "exporter.user"), os.environ.get(_API_TOKEN))
+    is_known = any(named) or file is None or host not in _THIS_MACHINE
+    return options if is_known else Namespace(**{**vars(options), "exporter.token_file": str(file)})
+
+
+def _foretold(client: ExporterClient) -> str:
+    """Say whether the exporter that is to track the job answers, and lets us in."""
+    try:
+        client.jobs()
+    except Exception as error:  # noqa: BLE001 - whatever it is, Zoho can be asked all the same
+        return f"warning: no exporter will track it: {_reason(error)}"
+    return f"The exporter at {client.url} is to track it."
+
+
 def _values(texts: Collection[str], module: str) -> dict[str, object]:
     values = dict(map(_value, texts))
     most = MOST_FIELDS.get(module, 1)
@@ -114,10 +174,10 @@ def _value(text: str) -> tuple[str, object]:
     """Read a field and its value: text behind `=`, JSON behind `:=`."""
     match = _FIELD.fullmatch(text)
     if match is None or not match[1]:
-        raise refused("--set", f'"{text}" is not FIELD=TEXT or FIELD:=JSON')
+        raise refused("--set", f'"{quote(text)}" is not FIELD=TEXT or FIELD:=JSON')
     field, sign, value = match.groups()
     if not re.fullmatch(MODULE_PATTERN, field):
-        raise refused("--set", f'"{field}" is no API name of a field{module_advice(field)}')
+        raise refused("--set", f'"{quote(field)}" is no API name of a field{module_advice(field)}')
     if not value.strip():
         raise refused("--set", f"{field} has no value; to empty the field: {field}:=null")
     return field, value if sign == "=" else _json(field, value)
@@ -127,14 +187,15 @@ def _json(field: str, text: str) -> object:
     try:
         value: object = json.loads(text)
         json.dumps(value, allow_nan=False)
-    except ValueError as error:
-        said = f'{field}: "{text}" is no JSON, such as 250, true, null or ["a", "b"]; a text: {field}={text}'
+    except (ValueError, RecursionError) as error:
+        short = quote(text)
+        said = f'{field}: "{short}" is no JSON, such as 250, true, null or ["a", "b"]; a text: {field}={short}'
         raise refused("--set", said) from error
     return value
 
 
-def _login(options: Namespace, alias: str, account: AccountSettings, module: str) -> str:
-    """Give the command that gets such a refresh token as is needed."""
+def _login(options: Namespace, alias: str, account: AccountSettings, *modules: str) -> str:
+    """Give the command that gets such a refresh token as is needed; it takes the place of the one that is there."""
     file, place = account.client_secret_file, account.data_center
     words = (
         *("login", "--for=schedule", f"--account={alias}", f"--client-id={account.client_id}"),
@@ -142,7 +203,7 @@ def _login(options: Namespace, alias: str, account: AccountSettings, module: str
         *([f"--data-center={place}"] if place else ()),
         *([f"--accounts-url={account.accounts_url}"] if account.accounts_url else ()),
         *([f"--api-url={account.api_url}"] if account.api_url else ()),
-        f"--modules={module}",
+        f"--modules={','.join(dict.fromkeys(modules))}",
         *([f"--config.file={options.config_file}"] if options.config_file else ()),
     )
     return shlex.join((PROGRAM, *words))
@@ -183,63 +244,112 @@ def _shown(alias: str, account: AccountSettings, order: Order) -> Iterator[str]:
     yield f"Automation rules run if they are fewer than {MOST_FIRING_RULES:,}. A view has one mass update at a time."
 
 
-def _sent(sender: Scheduling, order: Order, credentials: Credentials, login: str) -> tuple[str, int]:
-    """Send it, and give the job's id and the exit status; no id where there is none."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    job_id, status = "", NOT_DONE
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Have Ctrl-C, and what else ends a command, raise `KeyboardInterrupt`, once: what it comes to is told whole."""
+
+    def stop(*_: object) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    # What is passed over already, as by nohup, stays so.
+    before = {number: how for number in _ENDING if (how := signal.getsignal(number)) is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, stop)
     try:
-        job_id, status = sender.send(order, credentials), COMPLETED
-    except UncertainError as error:
-        say(f"Nobody knows whether it is scheduled: {error}", f"What to do: {error.advice}")
-        status = UNKNOWN
-    except PollError as error:
-        cure = [f"  {login}"] if error.code in _CURED_BY_LOGIN else []
-        say(f"It is not scheduled: {error}", f"What to do: {error.advice}", *cure)
-    except KeyboardInterrupt:
-        say("", "It is not scheduled: it was not sent yet.")
-        status = INTERRUPTED
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
-    return job_id, status
+        for number, how in before.items():
+            if signal.getsignal(number) is stop:
+                signal.signal(number, how)
+
+
+def _sent(sender: Scheduling, order: Order, credentials: Credentials, login: Callable[..., str]) -> tuple[str, int]:
+    """Send it, and give the job's id and the exit status; no id where there is none."""
+    try:
+        return sender.send(order, credentials), COMPLETED
+    except UncertainError as error:
+        status = _uncertain(error)
+    except PollError as error:
+        known = map(str.capitalize, modules_of(sender.granted))
+        cure = [f"  {login(*known, order.module)}"] if error.code in _CURED_BY_LOGIN else []
+        tell(f"It is not scheduled: {error}", f"What to do: {error.advice}", *cure)
+        status = NOT_DONE
+    except KeyboardInterrupt:
+        status = _uncertain(interrupted()) if sender.credits else INTERRUPTED
+        if status == INTERRUPTED:
+            tell("", "It is not scheduled: it was not sent yet.")
+    return "", status
+
+
+def _uncertain(error: UncertainError) -> int:
+    tell(f"Nobody knows whether it is scheduled: {error}", f"What to do: {error.advice}")
+    return UNKNOWN
 
 
 def _spent(sender: Scheduling) -> str:
     return f"{counted(sender.credits, 'API credit')} and {counted(sender.tokens, 'access token')}"
 
 
-def _watched(options: Namespace, scheduled: _Scheduled) -> int:
-    """Give the job's name, have it tracked, and follow it if that is wanted; it is scheduled anyway."""
-    key, order = scheduled.key, scheduled.order
-    parts = {"account": key.account, "module": key.module, "job_id": key.job_id}
-    write(json.dumps({**parts, "view": order.view, "values": order.values}) if options.json else str(key))
-    why = _untracked(options, scheduled)
-    if options.watch is None:
-        return COMPLETED
+def _untracked(options: Namespace, scheduled: _Scheduled, took: str) -> tuple[str, int]:
+    """Have the running exporter track it, or say why it does not; give that, and the exit status."""
+    key, status = scheduled.key, COMPLETED
+    try:
+        # Said here too, where it can't be lost by a pipe that broke or a disk that is full.
+        tell(f"Zoho has scheduled it as {key}. {took}")
+        tell(track(scheduled.said, scheduled.client, key))
+    except KeyboardInterrupt:
+        why, status = "its answer was not waited for", NOT_ENDED
+    except Exception as error:  # noqa: BLE001 - whatever it is, the records are changed by now
+        why = _reason(error)
+    else:
+        return "", status
+    tell(f"No exporter tracks it: {why}", f"To have it tracked: {_track_line(options, key)}")
+    return why, status
+
+
+def _reason(error: Exception) -> str:
+    """Say in a line what went wrong."""
+    said = " ".join(str(error).split())
+    is_ours = isinstance(error, ExporterError)
+    return said if is_ours else f"a fault that nobody foresaw ({type(error).__name__}: {quote(said)})"
+
+
+def _watched(options: Namespace, scheduled: _Scheduled, why: str) -> int:
+    """Follow the job: by Zoho's answers if there is a reason `why`."""
+    key = scheduled.key
     asked = Namespace(**{**vars(options), "command": _STATUS, "job": str(key), "direct": "true" if why else None})
     try:
         answerer = by_zoho(asked, key, f", as {why}") if why else ByExporter(scheduled.client, key)
         status = show(asked, answerer, answerer.look(), scheduled.seconds)
-    except ExporterError as error:
-        say(f"{PROGRAM}: {error}", f"It goes on all the same. To watch it: {command_line(asked)}")
+    except Exception as error:  # noqa: BLE001 - it goes on, and who is told otherwise sends it again
+        _not_seen(error, command_line(asked))
         return NOT_ENDED
     return NOT_ENDED if status == NOT_DONE else status
 
 
-def _untracked(options: Namespace, scheduled: _Scheduled) -> str:
-    """Have the running exporter track it, or say why it does not."""
-    key = scheduled.key
+def _written(options: Namespace, scheduled: _Scheduled) -> int:
+    """Write the job's name, and give the exit status: never one that has a script send it again."""
+    key, order = scheduled.key, scheduled.order
+    parts = {"account": key.account, "module": key.module, "job_id": key.job_id}
     try:
-        say(track(scheduled.said, scheduled.client, key))
-    except (NoExporterError, ExporterRefusedError) as error:
-        say(f"No exporter tracks it: {error}", f"To have it tracked: {_track_line(options, key)}")
-        return str(error)
-    return ""
+        write(json.dumps({**parts, "view": order.view, "values": order.values}) if options.json else str(key))
+    except OSError as error:
+        give_up(error)
+        return NOT_ENDED
+    return COMPLETED
+
+
+def _not_seen(error: Exception, line: str) -> None:
+    if isinstance(error, OSError) and is_lost(error):
+        give_up(error)
+    else:
+        tell(f"{PROGRAM}: {_reason(error)}")
+    tell(f"It goes on all the same. To watch it: {line}")
 
 
 def _track_line(options: Namespace, key: JobKey) -> str:
-    given = (
-        ("--name", options.job_name),
-        ("--group", options.group),
-        *(("--label", one) for one in options.label or ()),
-    )
-    return shlex.join((PROGRAM, "track", str(key), *(f"{flag}={value}" for flag, value in given if value)))
+    given = [(FLAGS[name].typed(name), getattr(options, name)) for name in _TRACK.flags]
+    single = [(flag, one) for flag, value in given for one in (value if isinstance(value, list) else [value])]
+    return shlex.join((PROGRAM, _TRACK.name, str(key), *(f"{flag}={value}" for flag, value in single if value)))

@@ -18,7 +18,7 @@ from exporter.errors import PassingError, PollError, RefusedError, UncertainErro
 from exporter.model import Credentials
 from exporter.redactor import Redactor
 from exporter.zoho.data_centers import Endpoints
-from exporter.zoho.scheduling import Order, Scheduling, decode_scheduled
+from exporter.zoho.scheduling import Order, Scheduling, decode_scheduled, modules_of
 from exporter.zoho.transport import Transport, tls_context
 from exporter.zoho.wire import Answer
 
@@ -101,7 +101,7 @@ def test_a_mass_update_is_sent_once_with_a_token_of_its_own(sender: Scheduling, 
     assert (sender.credits, sender.tokens) == (1, 1)
 
 
-@pytest.mark.parametrize("fault", [requests.ReadTimeout, requests.ConnectionError, KeyboardInterrupt])
+@pytest.mark.parametrize("fault", [requests.ReadTimeout, requests.ConnectionError, KeyboardInterrupt, TypeError])
 def test_a_lost_answer_is_never_asked_for_again(
     sender: Scheduling, requests_mock: Mocker, fault: type[BaseException]
 ) -> None:
@@ -199,6 +199,20 @@ def test_without_a_token_that_may_nothing_is_sent(
 
 
 @pytest.mark.parametrize(
+    ("granted", "modules"),
+    [
+        pytest.param("ZohoCRM.mass_update.leads.UPDATE,zohocrm.mass_update.Deals.ALL", ("leads", "Deals"), id="two"),
+        pytest.param("ZohoCRM.mass_update.leads.READ ZohoCRM.modules.deals.UPDATE", (), id="other-rights"),
+        pytest.param("ZohoCRM.mass_update.UPDATE", (), id="all"),
+        pytest.param("", (), id="not-said"),
+    ],
+)
+def test_modules_of_a_scope(granted: str, modules: tuple[str, ...]) -> None:
+    """Those whose records may be changed."""
+    assert modules_of(granted) == modules
+
+
+@pytest.mark.parametrize(
     ("status", "content", "code", "advice"),
     [
         pytest.param(400, refusal("ALREADY_SCHEDULED", api_name="cvid"), "ALREADY_SCHEDULED", "busy", id="spec-busy"),
@@ -263,6 +277,7 @@ def test_a_refusal_says_what_to_do(status: int, content: object, code: str, advi
         pytest.param(200, {"data": [{"code": "SUCCESS", "details": {}}]}, id="no-job"),
         pytest.param(200, {"data": [{"code": "SUCCESS", "details": {"job_id": "7 or so"}}]}, id="odd-job"),
         pytest.param(404, "<html>", id="no-word-of-zohos"),
+        pytest.param(200, {"data": [*SCHEDULED["data"], refusal("NO_PERMISSION")]}, id="two"),
     ],
 )
 def test_what_tells_nothing_may_have_been_carried_out(status: int, content: object) -> None:

@@ -1,8 +1,10 @@
 """`schedule`: what is shown, asked, sent and said; the journey of tests/integration has the terminal."""
 
 import json
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -10,7 +12,9 @@ from typing import NoReturn
 import pytest
 from played import PlayedExporter
 from requests_mock import Mocker
-from sites import Typed
+from sites import Serve, Typed
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from unit.cli.account.conftest import Keyboard
 
 from exporter.cli import main
@@ -43,6 +47,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         "CLIENT_SECRET": "hunter2hunter2",
         "REFRESH_TOKEN": OWN,
         "SCHEDULE_REFRESH_TOKEN_FILE": "token_to_change",
+        "EXPORTER_URL": "http://127.0.0.1:1",
     }.items():
         monkeypatch.setenv(f"ZOHO_{name}", value)
     Path("token_to_change").write_text(OWN[::-1])
@@ -87,6 +92,7 @@ def test_job_is_scheduled_and_tracked(schedule: Schedule, exporter: PlayedExport
         "Every record that the view shows when Zoho begins is changed, 50,000 at most. It can't be undone.",
         "Only afterwards Zoho tells how many they are, and whether the field exists, may be changed, takes the value.",
         "Automation rules run if they are fewer than 1,000. A view has one mass update at a time.",
+        "The exporter at URL is to track it.",
         f"Zoho has scheduled it as {KEY}. This took 1 API credit and 1 access token.",
         f"{KEY} is tracked. To follow it: zoho-mass-update-exporter status {KEY} --watch",
     ]
@@ -125,11 +131,75 @@ def test_job_that_no_exporter_tracks_is_scheduled_all_the_same(
     """The line that has it tracked is told."""
     status, out, err = schedule(*ASKED, "--yes", "--name=Spring leads", *words)
     assert (status, out, exporter.jobs) == (0, f"acme/Leads/{JOB}\n", {})
-    labels = "".join(f" {word}" for word in words if "label" in word)
-    line = f"zoho-mass-update-exporter track acme/Leads/{JOB} '--name=Spring leads'{labels}\n"
+    line = f"zoho-mass-update-exporter track acme/Leads/{JOB} '--name=Spring leads' {' '.join(words)}\n"
     assert "No exporter tracks it: " in err
     assert said in err
     assert err.endswith(f"To have it tracked: {line}")
+
+
+def test_nobody_who_will_track_it_is_told_before_anything_is_sent(
+    schedule: Schedule, zoho: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a person can start the exporter first."""
+    monkeypatch.setattr(sys, "stdin", Keyboard("n\n", is_terminal=True))
+    monkeypatch.delenv("ZOHO_EXPORTER_TOKEN_FILE")
+    status, _, err = schedule(*ASKED)
+    assert (status, zoho.calls) == (1, ())
+    told, question = err.splitlines()[-2:]
+    assert told.startswith("warning: no exporter will track it: URL: it does not let us in (HTTP 401): ")
+    assert question == "Change all these records? [y/N] Nothing was sent."
+
+
+def test_token_of_the_settings_is_for_their_exporter(
+    schedule: Schedule, exporter: PlayedExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever names the settings of the exporter need not name its token."""
+    monkeypatch.delenv("ZOHO_EXPORTER_TOKEN_FILE")
+    monkeypatch.setenv("ZOHO_WEB__API_TOKEN_FILE", "token")
+    status, _, err = schedule(*ASKED, "--yes")
+    assert (status, set(exporter.jobs)) == (0, {KEY})
+    assert "\nThe exporter at URL is to track it.\n" in err
+
+
+@pytest.mark.parametrize(
+    ("host", "token"), [("127.0.0.1", " --exporter.token-file=token"), ("127.0.0.2", "")], ids=["here", "elsewhere"]
+)
+def test_token_of_the_settings_goes_nowhere_else(
+    schedule: Schedule, monkeypatch: pytest.MonkeyPatch, *, host: str, token: str
+) -> None:
+    """Another machine's exporter has one of its own; the line to type later has what was given now."""
+    monkeypatch.delenv("ZOHO_EXPORTER_TOKEN_FILE")
+    monkeypatch.setenv("ZOHO_WEB__API_TOKEN_FILE", "token")
+    _, _, err = schedule(*ASKED, "--yes", f"--exporter.url=http://{host}:1")
+    assert err.endswith(f" track {KEY} --exporter.url=http://{host}:1{token}\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [pytest.param('{"errors": 5}', 400, id="errors"), pytest.param("[" * 50_000, 200, id="deep")]
+)
+def test_odd_answer_of_the_exporter_changes_nothing(schedule: Schedule, serve: Serve, body: str, status: int) -> None:
+    """It is scheduled by then, and a line says that nobody tracks it."""
+    site = serve(Response(body, status))
+    ended, out, err = schedule(*ASKED, "--yes", f"--exporter.url={site.url}")
+    assert (ended, out) == (0, f"acme/Leads/{JOB}\n")
+    *_, why, line = err.splitlines()
+    assert why.startswith("No exporter tracks it: ")
+    assert line.startswith(f"To have it tracked: zoho-mass-update-exporter track acme/Leads/{JOB}")
+
+
+def test_name_that_can_not_be_written_is_no_failure(
+    schedule: Schedule, exporter: PlayedExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exit status is none that has a script send it again, and what is said has the name."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        status, _, err = schedule(*ASKED, "--yes", "--watch")
+    assert (status, set(exporter.jobs)) == (7, {KEY})
+    assert f"\nZoho has scheduled it as {KEY}. {TOOK}" in err
+    assert err.endswith(
+        f"{KEY} is tracked. To follow it: zoho-mass-update-exporter status {KEY} --watch\n"
+        "zoho-mass-update-exporter: the output can't be written: No space left on device\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -173,6 +243,15 @@ def test_what_zoho_does_not_confirm_is_told(
     assert posted(zoho) == 1
 
 
+def test_token_for_another_module_is_not_lost(alone: Schedule, requests_mock: Mocker) -> None:
+    """The next token takes the place of this one, so that it is to be for the modules of both."""
+    scope = "ZohoCRM.mass_update.deals.UPDATE,ZohoCRM.mass_update.contacts.UPDATE"
+    requests_mock.post("https://zoho.test/oauth/v2/token", json={"access_token": "1000.a.b", "scope": scope})
+    status, _, err = alone(*ASKED, "--yes")
+    assert status == 1
+    assert f"\n  {LOGIN.replace('Leads', 'Deals,Contacts,Leads')}\n" in err
+
+
 V, S = f"--view={VIEW}", "--set=Lead_Status=Contacted"
 
 
@@ -209,6 +288,9 @@ V, S = f"--view={VIEW}", "--set=Lead_Status=Contacted"
         ),
         pytest.param(("Leads", V, "--set=Rating:=1e999"), '--set: Rating: "1e999" is no JSON, such as', id="endless"),
         pytest.param(("Leads", V, "--set=Rating:=NaN"), '--set: Rating: "NaN" is no JSON, such as 250, ', id="nan"),
+        pytest.param(
+            ("Leads", V, f"--set=A:={'[' * 50_000}"), f'--set: A: "{"[" * 120}…" is no JSON, such ', id="deep"
+        ),
         pytest.param(("Leads", V, "--set=A=1", "--set=A=2"), "--set: each field once", id="twice"),
         pytest.param(("Leads", V, "--set=A=1", "--set=B=2"), "--set: expected one field, as in --set Field", id="two"),
         pytest.param(
@@ -216,6 +298,16 @@ V, S = f"--view={VIEW}", "--set=Lead_Status=Contacted"
         ),
         pytest.param(("Leads", V, S, "--timeout=1h"), "--timeout: goes together with --watch", id="timeout"),
         pytest.param(("Leads", V, S, "--label=a"), "--label: expected NAME=VALUE, each name once", id="label"),
+        pytest.param(
+            ("Leads", V, S, "--label=a b=c"), '--label: "a b" is no label name: letters, digits', id="label-name"
+        ),
+        pytest.param(
+            ("Leads", V, S, f"--label=a={'x' * 257}"), "--label: expected a text of one line", id="label-value"
+        ),
+        pytest.param(
+            ("Leads", V, S, "--name=a\nb"), "--name: expected a text of one line with at most 256 ", id="lines"
+        ),
+        pytest.param(("Leads", V, S, f"--group={'x' * 257}"), "--group: expected a text of one line with ", id="long"),
         pytest.param(
             ("Leads", V, S, "--refresh-token-file=own"),
             "--refresh-token-file: is the one that the exporter has, and no server is to have the right to change "
@@ -286,6 +378,55 @@ def test_ctrl_c_before_anything_is_sent(alone: Schedule, requests_mock: Mocker) 
     status, out, err = alone(*ASKED, "--yes")
     assert (status, out) == (130, "")
     assert err.endswith("\nIt is not scheduled: it was not sent yet.\nThis took 0 API credits and 0 access tokens.\n")
+
+
+@pytest.fixture
+def _kept_signals() -> Iterator[None]:
+    """Let a test end commands; afterwards signals do what they did."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, how in kept.items():
+        signal.signal(number, how)
+
+
+@pytest.mark.usefixtures("_kept_signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_whatever_ends_the_wait_for_zoho_is_told_alike(
+    alone: Schedule, requests_mock: Mocker, number: signal.Signals
+) -> None:
+    """Nobody knows what has become of the records, and a second signal does not keep that from being told."""
+
+    def end(*_: object) -> NoReturn:
+        try:
+            signal.raise_signal(number)
+        finally:
+            signal.raise_signal(number)
+        pytest.fail("nothing was ended")
+
+    requests_mock.post("https://zoho.test/oauth/v2/token", json={"access_token": "1000.a.b", "expires_in": 3600})
+    requests_mock.post("https://zoho.test/crm/v8/Leads/actions/mass_update", text=end)
+    status, out, err = alone(*ASKED, "--yes")
+    assert (status, out) == (5, "")
+    assert (
+        "Nobody knows whether it is scheduled: Zoho's answer was not waited for\nWhat to do: it may have been " in err
+    )
+    assert err.endswith(TOOK)
+
+
+@pytest.mark.usefixtures("_kept_signals")
+def test_ctrl_c_while_the_exporter_is_silent(schedule: Schedule, serve: Serve) -> None:
+    """The job is named, and so is the line that has it tracked."""
+
+    async def end(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "POST":
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        await Response("{}")(scope, receive, send)
+
+    status, out, err = schedule(*ASKED, "--yes", "--watch", f"--exporter.url={serve(end).url}")
+    assert (status, out) == (7, f"acme/Leads/{JOB}\n")
+    *_, why, line = err.splitlines()
+    assert why == "No exporter tracks it: its answer was not waited for"
+    assert line.startswith(f"To have it tracked: zoho-mass-update-exporter track acme/Leads/{JOB}")
 
 
 def test_token_that_others_may_read_is_told(schedule: Schedule) -> None:
