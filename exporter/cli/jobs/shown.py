@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from exporter.cli.jobs.client.answers import printable
 from exporter.model import JobReport, TrackedJob
 from exporter.words.jobs import end, failed_share, look, next_poll, note, progress, state_word
 from exporter.words.phrases import ago, exact, number, pace, share
@@ -43,11 +44,6 @@ def open_console() -> Console:
 def is_live(console: Console) -> bool:
     """Whether what stands there can be written over."""
     return console.is_terminal and not console.is_dumb_terminal
-
-
-def safe(text: str) -> str:
-    """Give a text from outside without what moves a terminal's cursor or changes its colours."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def block(job: TrackedJob, now: float, *, is_polled: bool = True) -> RenderableType:
@@ -90,13 +86,13 @@ def trouble_of(jobs: Iterable[TrackedJob]) -> Iterator[Text]:
 
 
 def _title(job: TrackedJob) -> Text:
-    return Text.assemble((str(job.spec.key), "bold"), f"  {safe(job.spec.name)}" if job.spec.name else "")
+    return Text.assemble((str(job.spec.key), "bold"), f"  {printable(job.spec.name)}" if job.spec.name else "")
 
 
 def _state(job: TrackedJob, now: float) -> Text:
     words = note(job, now)
     told = f"{'' if words.startswith('for ') else ','} {words}" if words else ""
-    return Text.assemble((safe(state_word(job)), _STYLES.get(look(job), "")), told)
+    return Text.assemble((printable(state_word(job)), _STYLES.get(look(job), "")), told)
 
 
 def _bar(job: TrackedJob, done: tuple[int, int], columns: int) -> ProgressBar:
@@ -140,8 +136,8 @@ def _trouble(job: TrackedJob) -> tuple[str, ...]:
     if job.failure is None or job.is_terminal:
         return ()
     code = "" if job.failure.code in job.failure.message else f"{job.failure.code}: "
-    told = f"The last poll failed. {code}{safe(job.failure.message)}."
-    return (told, f"What to do: {safe(job.failure.advice)}.") if job.failure.advice else (told,)
+    told = f"The last poll failed. {code}{printable(job.failure.message)}."
+    return (told, f"What to do: {printable(job.failure.advice)}.") if job.failure.advice else (told,)
 
 
 def _coloured(trouble: Iterable[str]) -> Iterator[Text]:
@@ -192,8 +188,8 @@ class _Column(NamedTuple):
 
 
 _COLUMNS = (
-    _Column("Job", lambda job, _: str(job.spec.key)),
-    _Column("Name", lambda job, _: Text(safe(job.spec.name)), room=150, is_whole=False),
+    _Column("Job", lambda job, _: Text(str(job.spec.key))),
+    _Column("Name", lambda job, _: Text(printable(job.spec.name)), room=150, is_whole=False),
     _Column("State", _state, is_whole=False),
     _Column("", _small_bar, room=120, is_drawn=True),
     _Column("Done", _share, is_number=True),

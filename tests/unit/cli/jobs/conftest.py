@@ -1,7 +1,11 @@
 """A command typed against an exporter that a test plays, over real HTTP."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
 
 import pytest
 from played import PlayedExporter
@@ -46,6 +50,29 @@ def typed(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
         return status, written.out.replace(url, "URL"), written.err.replace(url, "URL")
 
     return type_command
+
+
+@pytest.fixture
+def impostor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Give a function that has somebody else answer in the exporter's place: always the same, whatever is asked."""
+    with ExitStack() as ends:
+
+        def answer(document: object, status: int = 200, *, line: bytes = b"") -> None:
+            body = document if isinstance(document, bytes) else json.dumps(document).encode()
+            head = line or b"HTTP/1.1 %d Said\r\nContent-Length: %d" % (status, len(body))
+
+            class Handler(StreamRequestHandler):
+                def handle(self) -> None:
+                    while self.rfile.readline().strip():
+                        pass
+                    self.wfile.write(head + b"\r\n\r\n" + body)
+
+            server = ends.enter_context(ThreadingTCPServer(("127.0.0.1", 0), Handler))
+            Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+            ends.callback(server.shutdown)
+            monkeypatch.setenv("ZOHO_EXPORTER_URL", f"http://127.0.0.1:{server.server_address[1]}")
+
+        yield answer
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console, RenderableType
 from samples import DEALS, FAILURE, LEADS, NOW, report, tracked
 
-from exporter.cli.jobs.shown import block, line, safe, table
+from exporter.cli.jobs.shown import block, line, table
 from exporter.jobs.outcome import note_failure, note_report
 from exporter.model import JobReport, JobSource, JobSpec, JobState, PollFailure, TrackedJob
 
@@ -156,9 +156,3 @@ def test_text_from_outside_moves_no_cursor() -> None:
     for text in (printed(block(job, NOW)), printed(table([job], NOW, console), columns=300), line(job, NOW)):
         assert set("\x1b\x07\r\u009b").isdisjoint(text)
     assert "[red]\\x1b[2Jwiped\\x9b" in printed(block(job, NOW))
-
-
-@pytest.mark.parametrize(("text", "told"), [("Grüße, 世界", "Grüße, 世界"), ("a\nb\x00", "a\\nb\\x00")])
-def test_what_can_be_shown_is_left_alone(text: str, told: str) -> None:
-    """All writing systems are text."""
-    assert safe(text) == told
