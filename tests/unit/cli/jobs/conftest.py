@@ -53,11 +53,14 @@ def typed(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
 
 
 @pytest.fixture
-def impostor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Give a function that has somebody else answer in the exporter's place: always the same, whatever is asked."""
+def impostor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """Give a function that has somebody else answer in the exporter's place: always the same, whatever is asked.
+
+    It gives the address.
+    """
     with ExitStack() as ends:
 
-        def answer(document: object, status: int = 200, *, line: bytes = b"") -> None:
+        def answer(document: object, status: int = 200, *, line: bytes = b"") -> str:
             body = document if isinstance(document, bytes) else json.dumps(document).encode()
             head = line or b"HTTP/1.1 %d Said\r\nContent-Length: %d" % (status, len(body))
 
@@ -70,7 +73,9 @@ def impostor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
             server = ends.enter_context(ThreadingTCPServer(("127.0.0.1", 0), Handler))
             Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
             ends.callback(server.shutdown)
-            monkeypatch.setenv("ZOHO_EXPORTER_URL", f"http://127.0.0.1:{server.server_address[1]}")
+            address = f"http://127.0.0.1:{server.server_address[1]}"
+            monkeypatch.setenv("ZOHO_EXPORTER_URL", address)
+            return address
 
         yield answer
 

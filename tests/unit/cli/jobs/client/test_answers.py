@@ -24,7 +24,7 @@ ENDED = JobWithHistoryView.model_validate(
 ORDERS = "\x1b]0;title\x07\x1b[2J\r\u202e\x9b"
 """To a terminal."""
 ORDERING = frozenset("\x1b\x07\r\u202e\x9b")
-Impostor = Callable[..., None]
+Impostor = Callable[..., str]
 COMMANDS = [
     pytest.param(("jobs",), id="jobs"),
     pytest.param(("jobs", "--format=csv"), id="jobs csv"),
