@@ -3,7 +3,7 @@
 from exporter.errors import UNKNOWN_JOB
 from exporter.model import JobState, PollFailure, TrackedJob
 
-COMPLETED, NOT_DONE, FAILED, PARTLY_FAILED, UNKNOWN, REFUSED, NOT_ENDED = 0, 1, 3, 4, 5, 6, 7
+COMPLETED, NOT_DONE, WRONG, FAILED, PARTLY_FAILED, UNKNOWN, REFUSED, NOT_ENDED = 0, 1, 2, 3, 4, 5, 6, 7
 INTERRUPTED = 130
 NO_TOKEN = "token_refused"  # noqa: S105 - a code, no secret
 
