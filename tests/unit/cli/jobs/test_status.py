@@ -125,6 +125,11 @@ def test_no_token_is_told(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None
             [JOB, "--watch", "--timeout=soon"], '--timeout: "soon" is not a duration such as 15s', id="no duration"
         ),
         pytest.param([JOB, "--exporter.url=localhost"], "--exporter.url: expected an address such as", id="no address"),
+        pytest.param(
+            [JOB, "--exporter.user=a", "--exporter.password-file=p", "--exporter.token-file=t"],
+            "--exporter.token-file: does not go together with --exporter.user: one of them is enough",
+            id="a user and a token",
+        ),
     ],
 )
 def test_wrong_words_are_refused(typed: Typed, words: list[str], said: str) -> None:
