@@ -17,6 +17,9 @@ from exporter.words.phrases import ago, exact, number, pace, share
 
 _BAR_COLUMNS = 40
 _SMALL_BAR_COLUMNS = 12
+_NAME_COLUMNS = 30
+_BOTH_COLUMNS = 150
+"""Where there is room for a job's key and its name; where there is not the name is shown, if it has one."""
 _PLAIN_COLUMNS = 1000
 """Where no terminal says how wide it is nothing is cut off."""
 _STYLES = {
@@ -69,7 +72,7 @@ def line(job: TrackedJob, now: float) -> str:
 def table(jobs: Iterable[TrackedJob], now: float, console: Console) -> Table:
     """Show jobs as rows, with as many columns as there is room for."""
     drawn = (False, console.is_terminal)
-    columns = [column for column in _COLUMNS if console.width >= column.room and column.is_drawn in drawn]
+    columns = [one for one in _COLUMNS if one.room <= console.width < one.below and one.is_drawn in drawn]
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         grid.add_column(column.title, justify="right" if column.is_number else "left", no_wrap=column.is_whole)
@@ -82,7 +85,8 @@ def trouble_of(jobs: Iterable[TrackedJob]) -> Iterator[Text]:
     """Say of each job whose last poll failed why, and what to do."""
     for job in jobs:
         if told := _trouble(job):
-            yield Text(" ").join((Text(f"{job.spec.key}:"), *_coloured(told)))
+            name = f" ({printable(job.spec.name)})" if job.spec.name else ""
+            yield Text(" ").join((Text(f"{job.spec.key}{name}:"), *_coloured(told)))
 
 
 def _title(job: TrackedJob) -> Text:
@@ -146,6 +150,13 @@ def _coloured(trouble: Iterable[str]) -> Iterator[Text]:
     yield from map(Text, trouble, styles)
 
 
+def _name_or_key(job: TrackedJob, _: float) -> RenderableType:
+    shown = Text(printable(job.spec.name) or str(job.spec.key))
+    if job.spec.name:
+        shown.truncate(_NAME_COLUMNS, overflow="ellipsis")
+    return shown
+
+
 def _small_bar(job: TrackedJob, _: float) -> RenderableType:
     done = progress(job.report)
     return _bar(job, done, _SMALL_BAR_COLUMNS) if done else ""
@@ -175,11 +186,12 @@ def _count(name: str) -> Callable[[TrackedJob, float], RenderableType]:
 
 
 class _Column(NamedTuple):
-    """A column of the table, where there is so much `room` (columns of a terminal)."""
+    """A column of the table, where there is so much `room` and less than `below` (columns of a terminal)."""
 
     title: str
     cell: Callable[[TrackedJob, float], RenderableType]
     room: int = 0
+    below: int = sys.maxsize
     is_number: bool = False
     is_whole: bool = True
     """Whether it is never broken into lines."""
@@ -188,8 +200,9 @@ class _Column(NamedTuple):
 
 
 _COLUMNS = (
-    _Column("Job", lambda job, _: Text(str(job.spec.key))),
-    _Column("Name", lambda job, _: Text(printable(job.spec.name)), room=150, is_whole=False),
+    _Column("Job", _name_or_key, below=_BOTH_COLUMNS),
+    _Column("Job", lambda job, _: Text(str(job.spec.key)), room=_BOTH_COLUMNS),
+    _Column("Name", lambda job, _: Text(printable(job.spec.name)), room=_BOTH_COLUMNS, is_whole=False),
     _Column("State", _state, is_whole=False),
     _Column("", _small_bar, room=120, is_drawn=True),
     _Column("Done", _share, is_number=True),

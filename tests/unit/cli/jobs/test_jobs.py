@@ -42,9 +42,11 @@ def test_those_that_need_a_person_stand_first(typed: Typed, exporter: PlayedExpo
 
 def test_trouble_stands_below(typed: Typed, exporter: PlayedExporter) -> None:
     """What went wrong has no room in a row."""
-    exporter.jobs = {LEADS: note_failure(tracked(), FAILURE, NOW)}
+    named = replace(tracked(), spec=replace(tracked().spec, name="Spring leads"))
+    exporter.jobs = {LEADS: note_failure(named, FAILURE, NOW)}
     assert typed("jobs")[1].splitlines()[-1] == (
-        f"{LEADS}: The last poll failed. timeout: Zoho fell silent for 8 s. What to do: check the network."
+        f"{LEADS} (Spring leads): "
+        "The last poll failed. timeout: Zoho fell silent for 8 s. What to do: check the network."
     )
 
 
