@@ -16,10 +16,11 @@ _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 def printable(text: str) -> str:
     """Give a text from outside without what moves a terminal's cursor or changes its colours, and not too long."""
-    shown = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
-    if shown.isprintable():
-        return shown
-    return "".join(char if char.isprintable() or char in _JOINERS else ascii(char)[1:-1] for char in shown)
+    if len(text) <= LONGEST_TEXT and text.isprintable():
+        return text
+    some = text[: LONGEST_TEXT + 1]
+    shown = "".join(char if char.isprintable() or char in _JOINERS else ascii(char)[1:-1] for char in some)
+    return shown if len(shown) <= LONGEST_TEXT else f"{shown[:LONGEST_TEXT]}…"
 
 
 def read_document(body: bytes) -> dict[str, Any]:
@@ -45,8 +46,8 @@ def read_problem(body: bytes) -> tuple[str, str]:
         told = [": ".join((one["pointer"].rpartition("/")[2], one["detail"])) for one in errors[:_MOST_FAULTS]]
     except (AttributeError, KeyError, TypeError, ValueError):
         return "", ""
-    left = [f"and {len(errors) - _MOST_FAULTS} more"] if len(errors) > _MOST_FAULTS else []
-    return detail if isinstance(detail, str) else "", "; ".join(told + left)
+    left = f"; and {len(errors) - _MOST_FAULTS} more" if len(errors) > _MOST_FAULTS else ""
+    return detail if isinstance(detail, str) else "", printable("; ".join(told)) + left
 
 
 class TimelyResponse(HTTPResponse):

@@ -47,8 +47,9 @@ COMMANDS = [
         ("a\nb\x00", "a\\nb\\x00"),
         ("\u202e\ud800", "\\u202e\\ud800"),
         ("n" * 1001, "n" * 1000 + "…"),
+        ("\x1b" * 400, "\\x1b" * 250 + "…"),
     ],
-    ids=["text", "a joiner", "controls", "no order and half a character", "long"],
+    ids=["text", "a joiner", "controls", "no order and half a character", "long", "long by that"],
 )
 def test_text_is_made_printable(text: str, told: str) -> None:
     """All writing systems are text, and what is text is left alone."""
@@ -180,7 +181,7 @@ def test_terminal_takes_no_orders_from_a_refusal(typed: Typed, impostor: Imposto
     status, out, err = typed(*words)
     assert (status, out) == (1, "")
     assert ORDERING.isdisjoint(err)
-    assert len(err) < 200_000
+    assert len(err) < 2000
 
 
 def test_terminal_takes_no_orders_from_a_broken_status_line(typed: Typed, impostor: Impostor) -> None:
