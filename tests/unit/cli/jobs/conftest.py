@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from http.client import parse_headers
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
@@ -66,8 +67,9 @@ def impostor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
 
             class Handler(StreamRequestHandler):
                 def handle(self) -> None:
-                    while self.rfile.readline().strip():
-                        pass
+                    self.rfile.readline()
+                    length = parse_headers(self.rfile).get("Content-Length", "0")
+                    self.rfile.read(int(length))  # what is left unread would reset the connection
                     self.wfile.write(head + b"\r\n\r\n" + body)
 
             server = ends.enter_context(ThreadingTCPServer(("127.0.0.1", 0), Handler))
