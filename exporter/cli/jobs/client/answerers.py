@@ -1,6 +1,7 @@
 """Who says how a job is: a running exporter, or Zoho itself."""
 
 import os
+import shlex
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import replace
@@ -109,7 +110,7 @@ class ByExporter:
         return job_of(self._shown)
 
     def _advice(self, error: ExporterRefusedError) -> str:
-        name = "/".join(filter(None, (self._key.account, self._key.module, self._key.job_id)))
+        name = shlex.quote("/".join(filter(None, (self._key.account, self._key.module, self._key.job_id))))
         once = f"to ask Zoho for it: {PROGRAM} status {name} --direct"
         if error.status == HTTPStatus.NOT_FOUND:
             return f"\n  to have it watched: {PROGRAM} track {name}\n  {once}"

@@ -192,6 +192,12 @@ def test_terminal_takes_no_orders_from_a_broken_status_line(typed: Typed, impost
     assert "no exporter answers at" in err
 
 
+def test_line_to_be_typed_again_is_one_word_to_a_shell(typed: Typed, impostor: Impostor) -> None:
+    """Whatever an account is called there."""
+    impostor({**RUNNING, "account": "a;reboot"})
+    assert "zoho-mass-update-exporter status 'a;reboot/Leads/3524033000006027001' --watch" in typed("track", JOB)[1]
+
+
 @pytest.mark.parametrize(
     ("name", "cell"),
     [
