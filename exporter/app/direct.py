@@ -16,7 +16,7 @@ from pathlib import Path
 
 from exporter.app.application import Application
 from exporter.files import refused
-from exporter.model import JobKey, JobSource, JobSpec, TrackedJob
+from exporter.model import JobKey, JobSource, JobSpec, Pause, TrackedJob
 from exporter.redactor import Redactor
 from exporter.settings import Settings, state_file
 from exporter.state import SqliteStore
@@ -73,6 +73,8 @@ class Direct:
         self.spent = Spent()
         self.explained: tuple[str, ...] = ()
         """Why the job that was last looked at shows what it shows, in sentences."""
+        self.token_pause: Pause | None = None
+        """Why no access token came, if none did."""
 
     def look(self, key: JobKey, *, is_first: bool = True) -> TrackedJob:
         """Ask Zoho for a job if it is due by the schedule, and give what is known of it; a first look always asks.
@@ -103,6 +105,7 @@ class Direct:
                 finally:
                     upstream = application.snapshot().accounts[0].upstream
                     self.spent += Spent(upstream.credits.spent, upstream.token.refreshes)
+                    self.token_pause = store.account(self._alias).standing.token_pause
 
 
 @contextmanager

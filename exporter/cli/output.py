@@ -11,6 +11,9 @@ from exporter.cli.command import PROGRAM
 
 _LOST = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EDQUOT})
 
+_FORMULA = ("=", "+", "-", "@")
+"""What a spreadsheet reckons with begins so."""
+
 
 def write(text: str) -> None:
     """Write a line of the answer, at once."""
@@ -50,7 +53,10 @@ def _let_go(stream: TextIO) -> None:
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Write rows with these columns; what is not known is empty, and truth is true or false as in JSON."""
+    """Write rows with these columns; what is not known is empty, and truth is true or false as in JSON.
+
+    No text is a formula to the spreadsheet that opens it: an apostrophe before it says so.
+    """
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
@@ -58,4 +64,6 @@ def write_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> N
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
     return str(value).lower() if isinstance(value, bool) else value

@@ -79,12 +79,14 @@ def _waiting(job: TrackedJob, now: float) -> str:
 
 
 def _partly_failed(job: TrackedJob, _: float) -> str:
-    failed, left = (job.report.failed, job.report.left_behind) if job.report else (0, 0)
-    return f"{counted(failed, 'record')} failed" if failed else f"{counted(left, 'record')} not updated"
+    failed, left = (job.report.failed or 0, job.report.not_updated or 0) if job.report else (0, 0)
+    if not failed:
+        return f"{counted(left, 'record')} not updated"
+    return f"{counted(failed, 'record')} failed{f', {left:,} not updated' if left else ''}"
 
 
 _NOTES: dict[Standing, Callable[[TrackedJob, float], str]] = {
-    Standing.FAILED: lambda job, _: f"after {_run(job)}" if job.started_at is not None else "seen as ended",
+    Standing.FAILED: lambda job, _: f"after {_run(job)}" if job.started_at is not None else "over when first seen",
     Standing.UNREACHED: lambda job, now: (
         "never answered" if job.reported_at is None else f"no report for {lasting(now - job.reported_at)}"
     ),

@@ -1,11 +1,23 @@
-"""How a job is told to a script: by the exit status."""
+"""How a job is told to a script: by the exit status; and how a command ends that goes on until it is ended."""
+
+import signal
+import sys
 
 from exporter.errors import UNKNOWN_JOB
 from exporter.model import JobState, PollFailure, TrackedJob
 
-COMPLETED, NOT_DONE, FAILED, PARTLY_FAILED, UNKNOWN, REFUSED, NOT_ENDED = 0, 1, 3, 4, 5, 6, 7
-INTERRUPTED = 130
+COMPLETED, NOT_DONE, WRONG, FAILED, PARTLY_FAILED, UNKNOWN, REFUSED, NOT_ENDED = 0, 1, 2, 3, 4, 5, 6, 7
+INTERRUPTED, TERMINATED = 130, 143
 NO_TOKEN = "token_refused"  # noqa: S105 - a code, no secret
+
+
+def end_in_order() -> None:
+    """From here on have Ctrl-C and SIGTERM end what is under way in order, so that a terminal gets its cursor back.
+
+    Until here they end the process at once.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
 
 
 def exit_status(job: TrackedJob) -> int:

@@ -29,24 +29,25 @@ def execute(options: Namespace) -> int:
 
 
 def _write(shown: Shown, style: str | None) -> None:
+    job, history = job_of(shown), shown.get("history", [])
     identity = {name: shown[name] for name in _IDENTITY}
     match style:
         case "json":
-            write(json.dumps({**identity, "history": shown["history"]}))
+            write(json.dumps({**identity, "history": history}))
         case "csv":
-            write_csv(COLUMNS, ({**identity, **seen} for seen in shown["history"]))
+            write_csv(COLUMNS, ({**identity, **seen} for seen in history))
         case "openmetrics":
             from exporter.metrics import render_history  # noqa: PLC0415 - others need no encoder
 
-            sys.stdout.buffer.write(render_history([job_of(shown)]))
+            sys.stdout.buffer.write(render_history([job]))
         case _:
-            _show(job_of(shown))
+            _show(job)
 
 
 def _show(job: TrackedJob) -> None:
     console = open_console()
     if not job.history:
-        console.print(f"Nothing has been seen of {job.spec.key} yet.")
+        console.print(f"Nothing has been seen of {job.spec.key} yet.", markup=False)
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for title in ("At", "State"):

@@ -1,7 +1,6 @@
 """`jobs`: all jobs that an exporter tracks, once or as a board that goes on."""
 
 import json
-import signal
 import time
 from argparse import Namespace
 from collections import Counter
@@ -15,7 +14,7 @@ from rich.text import Text
 from exporter.cli.command import PROGRAM
 from exporter.cli.jobs.client.exporter_client import ExporterClient, NoExporterError, client_of
 from exporter.cli.jobs.client.reading import Shown, job_of
-from exporter.cli.jobs.exits import INTERRUPTED
+from exporter.cli.jobs.exits import INTERRUPTED, end_in_order
 from exporter.cli.jobs.shown import is_live, line, open_console, table, trouble_of
 from exporter.cli.output import say, write, write_csv
 from exporter.files import refused
@@ -87,7 +86,7 @@ def _summary(jobs: Iterable[TrackedJob], now: float, url: str) -> str:
 
 def _watch(client: ExporterClient) -> int:
     """Go on until Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    end_in_order()
     console = open_console()
     watcher = Watcher(client, time.time, time.sleep)
     try:

@@ -10,12 +10,16 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from exporter.cli.jobs.client.answers import printable
 from exporter.model import JobReport, TrackedJob
 from exporter.words.jobs import end, failed_share, look, next_poll, note, progress, state_word
 from exporter.words.phrases import ago, exact, number, pace, share
 
 _BAR_COLUMNS = 40
 _SMALL_BAR_COLUMNS = 12
+_NAME_COLUMNS = 30
+_BOTH_COLUMNS = 150
+"""Where there is room for a job's key and its name; where there is not the name is shown, if it has one."""
 _PLAIN_COLUMNS = 1000
 """Where no terminal says how wide it is nothing is cut off."""
 _STYLES = {
@@ -45,11 +49,6 @@ def is_live(console: Console) -> bool:
     return console.is_terminal and not console.is_dumb_terminal
 
 
-def safe(text: str) -> str:
-    """Give a text from outside without what moves a terminal's cursor or changes its colours."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
-
-
 def block(job: TrackedJob, now: float, *, is_polled: bool = True) -> RenderableType:
     """Show one job with its bar, and when it is polled next where somebody goes on with that."""
     parts: list[RenderableType] = [_title(job), _state(job, now)]
@@ -73,7 +72,7 @@ def line(job: TrackedJob, now: float) -> str:
 def table(jobs: Iterable[TrackedJob], now: float, console: Console) -> Table:
     """Show jobs as rows, with as many columns as there is room for."""
     drawn = (False, console.is_terminal)
-    columns = [column for column in _COLUMNS if console.width >= column.room and column.is_drawn in drawn]
+    columns = [one for one in _COLUMNS if one.room <= console.width < one.below and one.is_drawn in drawn]
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         grid.add_column(column.title, justify="right" if column.is_number else "left", no_wrap=column.is_whole)
@@ -86,17 +85,18 @@ def trouble_of(jobs: Iterable[TrackedJob]) -> Iterator[Text]:
     """Say of each job whose last poll failed why, and what to do."""
     for job in jobs:
         if told := _trouble(job):
-            yield Text(" ").join((Text(f"{job.spec.key}:"), *_coloured(told)))
+            name = f" ({printable(job.spec.name)})" if job.spec.name else ""
+            yield Text(" ").join((Text(f"{job.spec.key}{name}:"), *_coloured(told)))
 
 
 def _title(job: TrackedJob) -> Text:
-    return Text.assemble((str(job.spec.key), "bold"), f"  {safe(job.spec.name)}" if job.spec.name else "")
+    return Text.assemble((str(job.spec.key), "bold"), f"  {printable(job.spec.name)}" if job.spec.name else "")
 
 
 def _state(job: TrackedJob, now: float) -> Text:
     words = note(job, now)
     told = f"{'' if words.startswith('for ') else ','} {words}" if words else ""
-    return Text.assemble((safe(state_word(job)), _STYLES.get(look(job), "")), told)
+    return Text.assemble((printable(state_word(job)), _STYLES.get(look(job), "")), told)
 
 
 def _bar(job: TrackedJob, done: tuple[int, int], columns: int) -> ProgressBar:
@@ -140,14 +140,21 @@ def _trouble(job: TrackedJob) -> tuple[str, ...]:
     if job.failure is None or job.is_terminal:
         return ()
     code = "" if job.failure.code in job.failure.message else f"{job.failure.code}: "
-    told = f"The last poll failed. {code}{safe(job.failure.message)}."
-    return (told, f"What to do: {safe(job.failure.advice)}.") if job.failure.advice else (told,)
+    told = f"The last poll failed. {code}{printable(job.failure.message)}."
+    return (told, f"What to do: {printable(job.failure.advice)}.") if job.failure.advice else (told,)
 
 
 def _coloured(trouble: Iterable[str]) -> Iterator[Text]:
     """Give what is wrong in red; what to do has to be read."""
     styles = chain(["red"], repeat(""))
     yield from map(Text, trouble, styles)
+
+
+def _name_or_key(job: TrackedJob, _: float) -> RenderableType:
+    shown = Text(printable(job.spec.name) or str(job.spec.key))
+    if job.spec.name:
+        shown.truncate(_NAME_COLUMNS, overflow="ellipsis")
+    return shown
 
 
 def _small_bar(job: TrackedJob, _: float) -> RenderableType:
@@ -179,11 +186,12 @@ def _count(name: str) -> Callable[[TrackedJob, float], RenderableType]:
 
 
 class _Column(NamedTuple):
-    """A column of the table, where there is so much `room` (columns of a terminal)."""
+    """A column of the table, where there is so much `room` and less than `below` (columns of a terminal)."""
 
     title: str
     cell: Callable[[TrackedJob, float], RenderableType]
     room: int = 0
+    below: int = sys.maxsize
     is_number: bool = False
     is_whole: bool = True
     """Whether it is never broken into lines."""
@@ -192,8 +200,9 @@ class _Column(NamedTuple):
 
 
 _COLUMNS = (
-    _Column("Job", lambda job, _: str(job.spec.key)),
-    _Column("Name", lambda job, _: Text(safe(job.spec.name)), room=150, is_whole=False),
+    _Column("Job", _name_or_key, below=_BOTH_COLUMNS),
+    _Column("Job", lambda job, _: Text(str(job.spec.key)), room=_BOTH_COLUMNS),
+    _Column("Name", lambda job, _: Text(printable(job.spec.name)), room=_BOTH_COLUMNS, is_whole=False),
     _Column("State", _state, is_whole=False),
     _Column("", _small_bar, room=120, is_drawn=True),
     _Column("Done", _share, is_number=True),

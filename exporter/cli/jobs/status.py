@@ -3,7 +3,6 @@
 import json
 import math
 import shlex
-import signal
 import time
 from argparse import Namespace
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from exporter.cli.flags import FLAGS
 from exporter.cli.jobs.client.answerers import Answerer, answering
 from exporter.cli.jobs.client.follow import Follower
 from exporter.cli.jobs.client.names import read_key
-from exporter.cli.jobs.exits import INTERRUPTED, NOT_ENDED, UNKNOWN, exit_status
+from exporter.cli.jobs.exits import INTERRUPTED, NOT_ENDED, UNKNOWN, end_in_order, exit_status
 from exporter.cli.jobs.shown import block, is_live, line, open_console
 from exporter.cli.output import say, write
 from exporter.files import refused
@@ -71,8 +70,7 @@ def _shown_once(options: Namespace, answerer: Answerer, job: TrackedJob) -> int:
 
 
 def _watched(options: Namespace, answerer: Answerer, job: TrackedJob, seconds: float) -> int:
-    # Until here Ctrl-C ended the process at once; from here on it is told how to go on.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    end_in_order()
     until = time.time() + seconds
     go_on = f"To go on: {command_line(options)}"
     try:

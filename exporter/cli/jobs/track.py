@@ -1,5 +1,6 @@
 """`track`: have an exporter track jobs."""
 
+import shlex
 from argparse import Namespace
 from functools import partial
 
@@ -35,7 +36,7 @@ def track(said: dict[str, object], client: ExporterClient, key: JobKey) -> str:
     """
     body = {"account": key.account, "module": key.module, "job_id": key.job_id, **said}
     known = job_of(client.track(body)).spec.key
-    return f"{known} is tracked. To follow it: {PROGRAM} status {known} --watch"
+    return f"{known} is tracked. To follow it: {PROGRAM} status {shlex.quote(str(known))} --watch"
 
 
 def _labels(texts: list[str] | tuple[()]) -> dict[str, str]:

@@ -80,12 +80,19 @@ DONE = report(JobState.COMPLETED, updated=50, failed=0, not_updated=0)
             "20 records not updated",
             id="completed with records left out",
         ),
+        pytest.param(
+            replace(ENDED, report=replace(DONE, failed=40, not_updated=1060)),
+            "partly_failed",
+            "Completed",
+            "40 records failed, 1,060 not updated",
+            id="completed with both",
+        ),
         pytest.param(replace(ENDED, report=report(JobState.FAILED)), "failed", "Failed", "after 5 min", id="failed"),
         pytest.param(
             replace(ENDED, report=report(JobState.FAILED), started_at=None),
             "failed",
             "Failed",
-            "seen as ended",
+            "over when first seen",
             id="failed before we looked",
         ),
         pytest.param(

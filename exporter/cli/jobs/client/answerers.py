@@ -1,8 +1,10 @@
 """Who says how a job is: a running exporter, or Zoho itself."""
 
 import os
+import shlex
 from argparse import Namespace
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,8 +18,9 @@ from exporter.cli.jobs.client.exporter_client import (
 )
 from exporter.cli.jobs.client.names import found_key
 from exporter.cli.jobs.client.reading import job_of
+from exporter.cli.jobs.exits import NO_TOKEN
 from exporter.cli.output import say
-from exporter.model import JobKey, TrackedJob
+from exporter.model import JobKey, Pause, TrackedJob
 from exporter.words.addresses import explain_url
 from exporter.words.phrases import counted
 
@@ -107,7 +110,7 @@ class ByExporter:
         return job_of(self._shown)
 
     def _advice(self, error: ExporterRefusedError) -> str:
-        name = "/".join(filter(None, (self._key.account, self._key.module, self._key.job_id)))
+        name = shlex.quote("/".join(filter(None, (self._key.account, self._key.module, self._key.job_id))))
         once = f"to ask Zoho for it: {PROGRAM} status {name} --direct"
         if error.status == HTTPStatus.NOT_FOUND:
             return f"\n  to have it watched: {PROGRAM} track {name}\n  {once}"
@@ -124,7 +127,8 @@ class Directly:
 
     def look(self) -> TrackedJob:
         """Ask Zoho; after the first time only when it is due."""
-        self._job = self._direct.look(self._key, is_first=self._job is None)
+        job = self._direct.look(self._key, is_first=self._job is None)
+        self._job = _with_its_fault(job, self._direct.token_pause)
         return self._job
 
     def shown(self) -> Mapping[str, Any]:
@@ -135,7 +139,7 @@ class Directly:
 
     def opening(self) -> str:
         """Say why it is Zoho."""
-        return f"Zoho answers{self._why}."
+        return f"Zoho is asked{self._why}."
 
     def bill(self) -> tuple[str, ...]:
         """Tell credits and tokens."""
@@ -145,6 +149,17 @@ class Directly:
     def reasons(self, _: TrackedJob) -> tuple[str, ...]:
         """Tell them."""
         return self._direct.explained
+
+
+def _with_its_fault(job: TrackedJob, pause: Pause | None) -> TrackedJob:
+    """Name the fault itself where no access token came for one that passes: then Zoho has refused nothing."""
+    from exporter.zoho.oauth import FAILED_TO_ASK, PASSING_REFUSALS  # noqa: PLC0415 - of Zoho's own answers alone
+
+    is_tokens = job.failure is not None and job.failure.code == NO_TOKEN
+    if job.failure is None or not is_tokens or pause is None:
+        return job
+    is_passing = pause.reason in {*FAILED_TO_ASK, *PASSING_REFUSALS}
+    return replace(job, failure=replace(job.failure, code=pause.reason)) if is_passing else job
 
 
 def answering(options: Namespace, key: JobKey) -> tuple[Answerer, TrackedJob]:
@@ -163,7 +178,7 @@ def answering(options: Namespace, key: JobKey) -> tuple[Answerer, TrackedJob]:
             if getattr(options, "exporter.url") or os.environ.get(URL_VARIABLE):
                 raise
             return _instead(options, key, error)
-    directly = by_zoho(options, key, ", as you wish")
+    directly = by_zoho(options, key, " directly")
     return directly, directly.look()
 
 

@@ -2,11 +2,12 @@
 
 from argparse import Namespace
 from collections.abc import Callable
+from http import HTTPStatus
 
 from exporter.cli.command import PROGRAM
 from exporter.cli.jobs.client.exporter_client import ExporterClient, ExporterRefusedError, client_of
 from exporter.cli.jobs.client.names import read_key
-from exporter.cli.jobs.exits import NOT_DONE
+from exporter.cli.jobs.exits import NOT_DONE, WRONG
 from exporter.cli.output import say, write
 from exporter.model import JobKey
 
@@ -28,5 +29,5 @@ def do_each(options: Namespace, deed: Deed) -> int:
             write(deed(client, key))
         except ExporterRefusedError as error:
             say(f"{PROGRAM}: {error}")
-            status = NOT_DONE
+            status = max(status, WRONG if error.status == HTTPStatus.BAD_REQUEST else NOT_DONE)
     return status

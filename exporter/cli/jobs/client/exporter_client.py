@@ -11,6 +11,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from exporter.cli.jobs.client.answers import TimelyResponse, printable, read_document, read_problem
 from exporter.defaults import LISTEN_PORT
 from exporter.errors import ExporterError
 from exporter.files import read_named_secret, refused
@@ -19,8 +20,8 @@ from exporter.model import JobKey
 URL_VARIABLE, TOKEN_FILE_VARIABLE = "ZOHO_EXPORTER_URL", "ZOHO_EXPORTER_TOKEN_FILE"
 DEFAULT_URL = f"http://127.0.0.1:{LISTEN_PORT}"
 _TIMEOUT_SECONDS = 30.0
-"""A scrape's own deadline is 10 s, unless a header says another."""
-_LARGEST_ANSWER = 256 * 1024 * 1024
+"""For an answer as a whole. A scrape's own deadline is 10 s, unless a header says another."""
+_LARGEST_ANSWER = 64 * 1024 * 1024
 JOBS_PATH = "/api/v1/jobs"
 _START = f"start it, name another by --exporter.url or {URL_VARIABLE}, or try the demo"
 
@@ -54,12 +55,16 @@ class ExporterClient:
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self.url = url.rstrip("/")
         self._connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS)
+        self._connection.response_class = TimelyResponse
         self._prefix = parts.path.rstrip("/")
         self._headers = {"Authorization": credentials} if credentials else {}
 
     def jobs(self) -> list[dict[str, Any]]:
         """Give all jobs, as the API shows them."""
-        return list(self._json("GET", JOBS_PATH)["jobs"])
+        shown = self._json("GET", JOBS_PATH).get("jobs")
+        if not isinstance(shown, list):
+            raise self._stranger()
+        return shown
 
     def job(self, key: JobKey) -> dict[str, Any]:
         """Give a job with its history, as the API shows it."""
@@ -83,14 +88,13 @@ class ExporterClient:
         self._ask("GET", f"/probe?{urlencode(asked)}")
 
     def _json(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        text = self._ask(method, path, body)
         try:
-            document = json.loads(text)
-        except ValueError:
-            document = None
-        if not isinstance(document, dict):
-            raise NoExporterError(f"{self.url} answers, but not as the exporter does: check the address")
-        return document
+            return read_document(self._ask(method, path, body))
+        except ValueError as error:
+            raise self._stranger() from error
+
+    def _stranger(self) -> NoExporterError:
+        return NoExporterError(f"{self.url} answers, but not as the exporter does: check the address")
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
         """Ask, and give the answer's body.
@@ -113,7 +117,7 @@ class ExporterClient:
         except ssl.SSLError as error:
             raise NoExporterError(f"{self.url} does not speak TLS: ask with http:// instead") from error
         except (OSError, HTTPException) as error:
-            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            reason = printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
             raise NoExporterError(f"no exporter answers at {self.url} ({reason})", _START) from error
         finally:
             self._connection.close()
@@ -174,11 +178,7 @@ def _path(key: JobKey) -> str:
 
 def _told(status: int, text: bytes, *, is_known: bool) -> str:
     """Give what a refusal says, in one line, and what to do where the exporter does not say it."""
-    try:
-        problem = json.loads(text)
-    except ValueError:
-        problem = None
-    detail = str(problem.get("detail", "")) if isinstance(problem, dict) else ""
+    detail, faults = read_problem(text)
     match status:
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if status == HTTPStatus.UNAUTHORIZED or not detail:
             hint = "give the API's token by --exporter.token-file, or --exporter.user and --exporter.password-file"
@@ -187,6 +187,4 @@ def _told(status: int, text: bytes, *, is_known: bool) -> str:
             return f"it does not let us in (HTTP {status}): {hint}"
         case HTTPStatus.NOT_FOUND if not detail:
             return "no such page there (HTTP 404): check the address and its route prefix"
-    errors = problem.get("errors", []) if isinstance(problem, dict) else []
-    faults = "; ".join(f"{fault['pointer'].rpartition('/')[2]}: {fault['detail']}" for fault in errors)
     return faults or detail or f"HTTP {status}"

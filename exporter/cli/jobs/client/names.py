@@ -3,6 +3,7 @@
 import re
 
 from exporter.cli.jobs.client.exporter_client import ExporterClient, ExporterRefusedError
+from exporter.cli.jobs.client.reading import job_of
 from exporter.files import refused
 from exporter.forms import JOB_ID, MODULE, job_id_advice, module_advice
 from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, JobKey
@@ -36,8 +37,8 @@ def found_key(key: JobKey, client: ExporterClient) -> JobKey:
     """
     if key.account:
         return key
-    shown = [(job["account"], job["module"], job["job_id"]) for job in client.jobs()]
-    accounts = [account for account, *rest in shown if rest == [key.module, key.job_id]]
+    known = [job_of(shown).spec.key for shown in client.jobs()]
+    accounts = [one.account for one in known if (one.module, one.job_id) == (key.module, key.job_id)]
     match accounts:
         case [account]:
             return JobKey(account, key.module, key.job_id)

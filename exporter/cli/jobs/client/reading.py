@@ -1,7 +1,9 @@
 """Jobs out of what the API shows of them: each is then shown alike, whoever has answered."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
+from types import NoneType
 from typing import Any
 
 from exporter.cli.jobs.client.exporter_client import NoExporterError
@@ -20,6 +22,21 @@ from exporter.model import (
 Shown = Mapping[str, Any]
 """A job, as the API shows it."""
 _COUNTS = ("updated", "failed", "not_updated", "total")
+_MOMENTS = ("started_at", "finished_at", "last_progress_at", "last_report_at", "last_poll_at", "next_poll_at")
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("account", "module", "job_id", "name", "group", "source", "state", "undocumented_state"), (str,)),
+    **dict.fromkeys(("code", "message", "advice", "at", "first_seen_at"), (str,)),
+    **dict.fromkeys((*_MOMENTS, "estimated_completion_at", "delay"), (str, NoneType)),
+    **{f"{count}_records": (int, NoneType) for count in (*_COUNTS, "processed")},
+    "records_per_second": (int, float, NoneType),
+    "acknowledged": (bool, NoneType),
+    "passing": (bool,),
+    "labels": (dict,),
+    "history": (list,),
+    "error": (dict, NoneType),
+}
+"""What JSON has for each field that is read."""
+_LABEL = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 def job_of(shown: Shown) -> TrackedJob:
@@ -30,13 +47,14 @@ def job_of(shown: Shown) -> TrackedJob:
     """
     try:
         return _job(shown)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise NoExporterError(
             f"somebody answers, but not as the exporter does ({error!r}): check the address"
         ) from error
 
 
 def _job(shown: Shown) -> TrackedJob:
+    _refuse_other_kinds(shown)
     finished_at = _moment(shown["finished_at"])
     return TrackedJob(
         _spec(shown),
@@ -59,6 +77,9 @@ def _job(shown: Shown) -> TrackedJob:
 
 def _spec(shown: Shown) -> JobSpec:
     key = JobKey(shown["account"], shown["module"], shown["job_id"])
+    for name, value in shown["labels"].items():
+        if type(value) is not str or not re.fullmatch(_LABEL, name):
+            raise ValueError(f"{name} is no label")
     return JobSpec(key, JobSource(shown["source"]), shown["name"], shown["group"], shown["labels"])
 
 
@@ -71,13 +92,21 @@ def _report(shown: Shown) -> JobReport | None:
 
 
 def _observation(shown: Shown) -> Observation:
+    _refuse_other_kinds(shown)
     failed, not_updated, total = (shown.get(f"{count}_records") for count in _COUNTS[1:])
     at = _moment(shown["at"]) or 0.0
     return Observation(at, JobState(shown["state"]), shown["processed_records"], failed, not_updated, total)
 
 
 def _failure(shown: Shown) -> PollFailure:
+    _refuse_other_kinds(shown)
     return PollFailure(shown["code"], shown["message"], shown["advice"], is_passing=shown.get("passing", True))
+
+
+def _refuse_other_kinds(shown: Shown) -> None:
+    for name, value in shown.items():
+        if type(value) not in _KINDS.get(name, (type(value),)):
+            raise TypeError(f"{name} is of another kind")
 
 
 def _moment(text: str | None) -> float | None:

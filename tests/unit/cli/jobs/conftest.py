@@ -1,7 +1,12 @@
 """A command typed against an exporter that a test plays, over real HTTP."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.client import parse_headers
 from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
 
 import pytest
 from played import PlayedExporter
@@ -46,6 +51,35 @@ def typed(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
         return status, written.out.replace(url, "URL"), written.err.replace(url, "URL")
 
     return type_command
+
+
+@pytest.fixture
+def impostor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """Give a function that has somebody else answer in the exporter's place: always the same, whatever is asked.
+
+    It gives the address.
+    """
+    with ExitStack() as ends:
+
+        def answer(document: object, status: int = 200, *, line: bytes = b"") -> str:
+            body = document if isinstance(document, bytes) else json.dumps(document).encode()
+            head = line or b"HTTP/1.1 %d Said\r\nContent-Length: %d" % (status, len(body))
+
+            class Handler(StreamRequestHandler):
+                def handle(self) -> None:
+                    self.rfile.readline()
+                    length = parse_headers(self.rfile).get("Content-Length", "0")
+                    self.rfile.read(int(length))  # what is left unread would reset the connection
+                    self.wfile.write(head + b"\r\n\r\n" + body)
+
+            server = ends.enter_context(ThreadingTCPServer(("127.0.0.1", 0), Handler))
+            Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+            ends.callback(server.shutdown)
+            address = f"http://127.0.0.1:{server.server_address[1]}"
+            monkeypatch.setenv("ZOHO_EXPORTER_URL", address)
+            return address
+
+        yield answer
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import signal
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from samples import DEALS, FAILURE, LEADS, NOW, Clock, report, tracked
 from sites import Typed
 
 from exporter.cli.jobs.client.exporter_client import ExporterClient
+from exporter.cli.jobs.exits import end_in_order
 from exporter.cli.jobs.jobs import Watcher, board
 from exporter.jobs.outcome import note_failure, note_report
 from exporter.model import JobKey, JobState, TrackedJob
@@ -40,9 +42,11 @@ def test_those_that_need_a_person_stand_first(typed: Typed, exporter: PlayedExpo
 
 def test_trouble_stands_below(typed: Typed, exporter: PlayedExporter) -> None:
     """What went wrong has no room in a row."""
-    exporter.jobs = {LEADS: note_failure(tracked(), FAILURE, NOW)}
+    named = replace(tracked(), spec=replace(tracked().spec, name="Spring leads"))
+    exporter.jobs = {LEADS: note_failure(named, FAILURE, NOW)}
     assert typed("jobs")[1].splitlines()[-1] == (
-        f"{LEADS}: The last poll failed. timeout: Zoho fell silent for 8 s. What to do: check the network."
+        f"{LEADS} (Spring leads): "
+        "The last poll failed. timeout: Zoho fell silent for 8 s. What to do: check the network."
     )
 
 
@@ -187,6 +191,23 @@ def test_board_is_drawn_again_and_again(exporter: PlayedExporter, client: Export
     with pytest.raises(EnoughError):
         watcher(exporter, client, {}).draw(Console(file=screen, force_terminal=True, width=100, height=20))
     assert screen.getvalue().index("need attention: 1 failed") < screen.getvalue().index("No job is tracked at")
+
+
+def test_sigterm_leaves_a_cursor(exporter: PlayedExporter, client: ExporterClient) -> None:
+    """Whoever ends the board from elsewhere has a terminal that can be used."""
+    screen, before = io.StringIO(), [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    exporter.jobs = FLEET
+    end_in_order()
+    try:
+        with pytest.raises(SystemExit) as ended:
+            Watcher(client, Clock(), lambda _: signal.raise_signal(signal.SIGTERM)).draw(
+                Console(file=screen, force_terminal=True, width=100, height=20)
+            )
+    finally:
+        for one, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+            signal.signal(one, handler)
+    assert ended.value.code == 143
+    assert screen.getvalue().endswith("\x1b[?25h")
 
 
 def test_board_that_is_higher_than_the_screen_says_so() -> None:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console, RenderableType
 from samples import DEALS, FAILURE, LEADS, NOW, report, tracked
 
-from exporter.cli.jobs.shown import block, line, safe, table
+from exporter.cli.jobs.shown import block, line, table
 from exporter.jobs.outcome import note_failure, note_report
 from exporter.model import JobReport, JobSource, JobSpec, JobState, PollFailure, TrackedJob
 
@@ -126,6 +126,22 @@ def test_table_has_as_many_columns_as_there_is_room(columns: int, titles: str) -
     assert len(rows) == len(JOBS)
 
 
+@pytest.mark.parametrize(
+    ("columns", "name", "shown"),
+    [
+        pytest.param(80, "Spring leads", "Spring leads", id="name"),
+        pytest.param(80, "Spring leads of " + "9" * 30, "Spring leads of 9999999999999…", id="long name"),
+        pytest.param(80, "", str(LEADS), id="no name"),
+        pytest.param(150, "Spring leads", f"{LEADS}  Spring leads", id="room for both"),
+    ],
+)
+def test_narrow_table_has_the_name(columns: int, name: str, shown: str) -> None:
+    """People know a job by its name; its id has no room beside it."""
+    job = replace(RUNNING, spec=JobSpec(LEADS, JobSource.CONFIG, name))
+    _, row = printed(table([job], NOW, Console(width=columns, file=io.StringIO())), columns=columns).splitlines()
+    assert row.startswith(f"{shown}  Running for 0 s")
+
+
 def test_bar_of_the_table_is_for_the_eye() -> None:
     """A file has numbers alone."""
     for is_terminal in (True, False):
@@ -156,9 +172,3 @@ def test_text_from_outside_moves_no_cursor() -> None:
     for text in (printed(block(job, NOW)), printed(table([job], NOW, console), columns=300), line(job, NOW)):
         assert set("\x1b\x07\r\u009b").isdisjoint(text)
     assert "[red]\\x1b[2Jwiped\\x9b" in printed(block(job, NOW))
-
-
-@pytest.mark.parametrize(("text", "told"), [("Grüße, 世界", "Grüße, 世界"), ("a\nb\x00", "a\\nb\\x00")])
-def test_what_can_be_shown_is_left_alone(text: str, told: str) -> None:
-    """All writing systems are text."""
-    assert safe(text) == told

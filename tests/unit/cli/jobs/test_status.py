@@ -2,6 +2,7 @@
 
 import json
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,11 @@ def test_no_token_is_told(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None
             [JOB, "--watch", "--timeout=soon"], '--timeout: "soon" is not a duration such as 15s', id="no duration"
         ),
         pytest.param([JOB, "--exporter.url=localhost"], "--exporter.url: expected an address such as", id="no address"),
+        pytest.param(
+            [JOB, "--exporter.user=a", "--exporter.password-file=p", "--exporter.token-file=t"],
+            "--exporter.token-file: does not go together with --exporter.user: one of them is enough",
+            id="a user and a token",
+        ),
     ],
 )
 def test_wrong_words_are_refused(typed: Typed, words: list[str], said: str) -> None:
@@ -140,11 +146,11 @@ def test_zoho_answers_directly(typed: Typed, zoho: Simulator, name: str) -> None
     status, out, err = typed("status", name, "--direct")
     assert (status, out.splitlines()[0]) == (7, JOB)
     assert "30 updated, 0 failed, 20 not updated\n" in out
-    assert err == "Zoho answers, as you wish.\nThis took 1 API credit and 1 access token.\n"
+    assert err == "Zoho is asked directly.\nThis took 1 API credit and 1 access token.\n"
     zoho.set_status("Leads", LEADS.job_id, "COMPLETED", updated=50, total=50)
     status, out, err = typed("status", name, "--direct", "--json")
     assert (status, json.loads(out)["state"]) == (0, "COMPLETED")
-    assert err == "Zoho answers, as you wish.\nThis took 1 API credit and 0 access tokens.\n"
+    assert err == "Zoho is asked directly.\nThis took 1 API credit and 0 access tokens.\n"
 
 
 def test_zoho_answers_where_no_exporter_does(typed: Typed, zoho: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +169,7 @@ def test_zoho_answers_where_no_exporter_does(typed: Typed, zoho: Simulator, monk
     assert (status, err) == (
         3,
         (
-            "Zoho answers, as no exporter answers at http://127.0.0.1:10042 (Connection refused).\n"
+            "Zoho is asked, as no exporter answers at http://127.0.0.1:10042 (Connection refused).\n"
             "This took 1 API credit and 1 access token.\n"
         ),
     )
@@ -189,6 +195,30 @@ def test_account_that_waits_says_why(typed: Typed, zoho: Simulator, monkeypatch:
     status, _, err = typed("status", "Deals/7", "--direct")
     assert status == 5
     assert "All its polls wait: Zoho asked for a pause, or gives no access token." in err
+    assert zoho.stats().crm_calls == 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(("connection",), id="nobody"),
+        pytest.param(("invalid_response", b"<html>", 200), id="a portal"),
+        pytest.param(("general_error", {"error": "general_error"}, 500), id="a fault of Zoho's"),
+    ],
+)
+def test_accounts_server_that_fails_has_refused_nothing(
+    typed: Typed,
+    zoho: Simulator,
+    impostor: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    fault: tuple[object, ...],
+) -> None:
+    """A script may try again; the fault is named, also while the account pauses because of it."""
+    code, *answer = fault
+    monkeypatch.setenv("ZOHO_ACCOUNTS_URL", impostor(*answer) if answer else "http://127.0.0.1:1")
+    for _ in range(2):
+        status, out, _ = typed("status", JOB, "--direct", "--json")
+        assert (status, json.loads(out)["error"]["code"]) == (1, code)
     assert zoho.stats().crm_calls == 0
 
 

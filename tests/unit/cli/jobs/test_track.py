@@ -40,9 +40,10 @@ def test_several_are_tracked_at_once(typed: Typed, exporter: PlayedExporter) -> 
             ["Leads/7", "--label=team=a", "--label=team=b"], 2, "--label: expected NAME=VALUE, each name", id="twice"
         ),
         pytest.param(
-            ["Leads/7", "--label=color=red"], 1, "URL: color: is not in job_labels: add it", id="unknown label"
+            ["Leads/7", "--label=color=red"], 2, "URL: color: is not in job_labels: add it", id="unknown label"
         ),
-        pytest.param(["acne/Leads/7"], 1, 'URL: account: is no account; did you mean "acme"?', id="unknown account"),
+        pytest.param(["Leads/7", f"--name={'n' * 257}"], 2, "URL: name: ", id="a long name"),
+        pytest.param(["acne/Leads/7"], 2, 'URL: account: is no account; did you mean "acme"?', id="unknown account"),
         pytest.param(
             ["Leads/7", "--exporter.url=http://127.0.0.1:1"], 1, "no exporter answers at http://127.0.0.1:1", id="away"
         ),
