@@ -1,6 +1,7 @@
 """A settings file to begin with: complete, refused while it asks for something, and then right."""
 
 import re
+import stat
 from argparse import Namespace
 from pathlib import Path
 
@@ -121,7 +122,9 @@ def test_nothing_is_overwritten_by_mistake(here: Path, file: str | None, is_forc
 def test_file_is_overwritten_on_purpose(here: Path) -> None:
     """Or written elsewhere."""
     (here / "zoho.yaml").write_text("mine")
+    (here / "zoho.yaml").chmod(0o600)
     assert main(["init", "--force"]) == 0
+    assert stat.S_IMODE((here / "zoho.yaml").stat().st_mode) == 0o600
     assert main(["init", "--config.file=other.yaml"]) == 0
     written, other = ((here / name).read_text() for name in ("zoho.yaml", "other.yaml"))
     assert written == other.replace("other.yaml", "zoho.yaml")

@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import sys
 import webbrowser
 from pathlib import Path
 
@@ -207,6 +208,71 @@ def test_a_token_that_can_not_be_tried_is_kept(run: Run, requests_mock: Mocker) 
     assert ended.status == 1
     assert "It could not be tried: state/zoho-mass-update-exporter/direct/" in ended.err
     assert f"ZOHO_REFRESH_TOKEN={REFRESH_TOKEN}\n" in ended.out
+
+
+_REVOKED = "It was revoked: log in again once that is mended.\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        pytest.param({"json": {"status": "success"}}, _REVOKED, id="revoked"),
+        pytest.param(
+            {"json": {}, "status_code": 500},
+            "It could not be revoked: expected an answer of Zoho's as JSON, got HTTP 500 with no content type, "
+            "2 bytes\n"
+            "What to do: remove it under Connected Apps in your Zoho account.\n",
+            id="not-revoked",
+        ),
+    ],
+)
+def test_a_token_that_can_not_be_kept_is_given_back(
+    run: Run, requests_mock: Mocker, answer: dict[str, object], said: str
+) -> None:
+    """Here another login was faster: its files stay as they are."""
+
+    def other_login(*_: object) -> dict[str, object]:
+        Path("secrets").mkdir()
+        Path("secrets/zoho_client_secret").write_text("another's")
+        return GRANTED
+
+    requests_mock.post(f"{EU}/oauth/v2/token", json=other_login)
+    requests_mock.post(f"{EU}/oauth/v2/token/revoke", **answer)
+    ended = run(*BY_CODE, piped=PIPED)
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err == (
+        "Zoho gave a refresh token, which can't be kept:\n"
+        f"  secrets/zoho_client_secret: was written by another login meanwhile\n{said}"
+    )
+    assert requests_mock.request_history[-1].text == f"token={REFRESH_TOKEN}"
+    assert [file.read_text() for file in Path("secrets").iterdir()] == ["another's"]
+
+
+def test_a_token_that_can_not_be_printed_is_given_back(
+    run: Run, requests_mock: Mocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where standard output is a file on a full disk, say."""
+    play(requests_mock, {"json": GRANTED})
+    requests_mock.post(f"{EU}/oauth/v2/token/revoke", json={"status": "success"})
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        ended = run(*BY_CODE, "--output=env", piped=PIPED)
+    assert ended.status == 1
+    assert "  --output: standard output can't be written: No space left on device\n" + _REVOKED in ended.err
+
+
+def test_closed_output_is_no_traceback(run: Run, requests_mock: Mocker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No token is asked for that would have nowhere to go; files are as good as ever."""
+    play(requests_mock, {"json": GRANTED}, {"json": MINTED})
+    monkeypatch.setattr(sys, "stdout", None)
+    refused = run(*BY_CODE, "--output=env", piped=PIPED)
+    sys.stdout.close()
+    assert (refused.status, requests_mock.request_history) == (2, [])
+    assert "--output: has nowhere to go: standard output is closed\n" in refused.err
+    monkeypatch.setattr(sys, "stdout", None)
+    written = run(*BY_CODE, piped=PIPED)
+    sys.stdout.close()
+    assert (written.status, Path("secrets/zoho_refresh_token").read_text()) == (0, REFRESH_TOKEN)
 
 
 @pytest.mark.parametrize(
