@@ -133,9 +133,38 @@ jobs: []
 
 def account_block(account: NewAccount, places: Places) -> str:
     """Give an account as it stands in a settings file."""
+    return _block(account.alias, _entries(account, places))
+
+
+def said_in(config_file: Path, alias: str) -> dict[str, object]:
+    """Give what a settings file alone says of an account; nothing where there is no such file."""
+    file = config_file if config_file.exists() else None
+    sources = read_sources(file, environ={}, dotenv_file=None, secrets_dir=Path("no secrets directory"))
+    return sources.tree.at(("accounts", alias), dict)
+
+
+def addition(account: NewAccount, places: Places) -> Iterator[str]:
+    """Say what is to be changed in a settings file that is there, if anything is."""
+    file, entries = places.config_file, _entries(account, places)
+    there = said_in(file, account.alias)
+    if not there:
+        yield f"{file} stays as it is. The account belongs under its accounts:"
+        yield _block(account.alias, entries)
+    elif other := {name: text for name, text in entries.items() if there.get(name) != text}:
+        yield f"{file} stays as it is. It has the account {account.alias}, with other settings than these:"
+        yield _block(account.alias, other)
+    else:
+        yield f"{file} has this account already, and stays as it is."
+
+
+def _entries(account: NewAccount, places: Places) -> dict[str, str]:
     files = {"client_secret_file": str(places.client_secret), "refresh_token_file": str(places.refresh_token)}
-    lines = (f"    {name}: {_scalar(text)}" for name, text in {**account.settings, **files}.items())
-    return "\n".join([f"  {_scalar(account.alias)}:", *lines])
+    return {**account.settings, **files}
+
+
+def _block(alias: str, entries: Mapping[str, str]) -> str:
+    lines = (f"    {name}: {_scalar(text)}" for name, text in entries.items())
+    return "\n".join([f"  {_scalar(alias)}:", *lines])
 
 
 def as_environment(account: NewAccount) -> str:

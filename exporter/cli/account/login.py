@@ -12,8 +12,8 @@ from exporter.app.direct import Direct
 from exporter.app.onboarding import onboarding
 from exporter.cli.account.asking import Asker
 from exporter.cli.account.consent import let_in
-from exporter.cli.account.handover import OUTPUTS, NewAccount, Places, account_block, ruling, settings_file
-from exporter.cli.account.questions import Wanted, alias_of, gather, is_for_device, lacking_scopes, right_of
+from exporter.cli.account.handover import OUTPUTS, NewAccount, Places, addition, ruling, settings_file
+from exporter.cli.account.questions import Wanted, alias_of, gather, is_for_device, known_of, lacking_scopes, right_of
 from exporter.cli.command import PROGRAM
 from exporter.cli.output import say
 from exporter.errors import UNKNOWN_JOB, ConfigurationError, PollError, Problem
@@ -62,7 +62,9 @@ def _login(options: Namespace, asker: Asker) -> int:
     is_over = bool(places and places.there)
     if places and not _may_write(places, asker, is_forced=bool(options.force)):
         return 1
-    wanted = gather(options, asker, alias, is_device=is_device)
+    if known := known_of(options, alias, config_file):
+        say(f"Taken from {config_file}, which has {alias}: {', '.join(known)}.")
+    wanted = gather(Namespace(**{**vars(options), **known}), asker, alias, is_device=is_device)
     redactor = Redactor()
     zoho = onboarding(_settings(wanted, config_file, wanted.settings, _NO_TOKEN), redactor)
     grant, url = let_in(wanted, zoho)
@@ -84,7 +86,7 @@ def _login(options: Namespace, asker: Asker) -> int:
     settings = _settings(wanted, config_file, account.settings, account.refresh_token)
     status = _try_out(shown, settings, JobKey(alias, (*wanted.modules, "Leads")[0], _NO_JOB), redactor)
     if places:
-        _tell_on(shown, places)
+        _tell_on(shown, places, is_working=status == 0)
     return status
 
 
@@ -195,8 +197,7 @@ def _written(account: NewAccount, places: Places) -> Iterator[str]:
     try:
         write_whole(places.config_file, settings_file(account, places))
     except FileExistsError:
-        yield f"{places.config_file} stays as it is. The account belongs under its accounts:"
-        yield account_block(account, places)
+        yield from addition(account, places)
     except OSError as error:
         yield f"{places.config_file} can't be written: {error.strerror}. It should say:"
         yield settings_file(account, places)
@@ -227,14 +228,25 @@ def _try_out(shown: TextIO, settings: Settings, key: JobKey, redactor: Redactor)
     return 1
 
 
-def _tell_on(shown: TextIO, places: Places) -> None:
+def _tell_on(shown: TextIO, places: Places, *, is_working: bool) -> None:
     for problem in ruling(places):
         say(f"warning: {problem}")
+    file = places.config_file
     _print(
         shown,
-        f"Next: list a job in {places.config_file}, and start with",
-        f"  {PROGRAM} check --config.file={places.config_file}",
-        f"  {PROGRAM} --config.file={places.config_file}",
+        *(
+            (
+                f"Next: list a job in {file}, and start with",
+                f"  {PROGRAM} check --config.file={file}",
+                f"  {PROGRAM} --config.file={file}",
+            )
+            if is_working
+            else (
+                "Next: mend that, and try again; where it takes another token, for other modules, say, log in again:",
+                f"  {PROGRAM} check --live --config.file={file}",
+                f"  {PROGRAM} login --account={places.alias} --config.file={file} --force",
+            )
+        ),
     )
 
 

@@ -6,8 +6,10 @@ from argparse import Namespace
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from exporter.cli.account.asking import Asker
+from exporter.cli.account.handover import said_in
 from exporter.cli.output import say
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import refused
@@ -27,6 +29,7 @@ _KINDS = (
 _DEVICE, _SELF_CLIENT = "1", "2"
 _ALL = "all"
 _SCHEDULE = "schedule"
+_HOSTS = ("data_center", "accounts_url", "api_url")
 _USES = {READ: "watch", UPDATE: "update"}
 
 
@@ -109,6 +112,30 @@ def alias_of(options: Namespace, asker: Asker) -> str:
     return asker.text(
         "--account", options.account, f"A name for the account [{default}]: ", _odd_alias, default=default
     )
+
+
+def known_of(options: Namespace, alias: str, config_file: Path) -> dict[str, str]:
+    """Give what the settings file says of the account, by the flags that would say the same and were left out."""
+    account = said_in(config_file, alias)
+    texts = {name: text for name, text in account.items() if isinstance(text, str) and _is_sound(name, text)}
+    is_custom = {"accounts_url", "api_url"} <= texts.keys()
+    hosts = ("accounts_url", "api_url") if is_custom else ("data_center",)
+    if any(getattr(options, name) or os.environ.get(f"ZOHO_{name.upper()}") for name in _HOSTS):
+        hosts = ()
+    names = [name for name in (*hosts, CLIENT_ID, "client_secret_file") if name in texts]
+    return {name: texts[name] for name in names if getattr(options, name) is None}
+
+
+def _is_sound(name: str, text: str) -> bool:
+    """Whether a setting is of use: one that is not filled in yet is asked for as if it were not there."""
+    match name:
+        case "client_secret_file":
+            return Path(text).is_file()
+        case "data_center":
+            return not _odd_place(text)
+        case "client_id":
+            return not (_odd_id(text) or misplaced(CLIENT_ID, text))
+    return name in _HOSTS
 
 
 def gather(options: Namespace, asker: Asker, alias: str, *, is_device: bool) -> Wanted:

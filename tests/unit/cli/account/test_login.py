@@ -7,6 +7,7 @@ import webbrowser
 from pathlib import Path
 
 import pytest
+import requests
 from requests_mock import Mocker
 from unit.cli.account.conftest import Run
 
@@ -197,6 +198,11 @@ def test_what_does_not_work_yet_is_said_with_its_fix(
     assert ended.status == 1
     assert said in ended.err
     assert "Spent: " in ended.err
+    assert ended.out.endswith(
+        "Next: mend that, and try again; where it takes another token, for other modules, say, log in again:\n"
+        "  zoho-mass-update-exporter check --live --config.file=zoho.yaml\n"
+        "  zoho-mass-update-exporter login --account=zoho --config.file=zoho.yaml --force\n"
+    )
     assert Path("secrets/zoho_refresh_token").read_text() == REFRESH_TOKEN
 
 
@@ -314,12 +320,76 @@ def test_a_second_login_is_made_on_purpose(run: Run, requests_mock: Mocker) -> N
     assert "secrets/zoho_refresh_token: is there already, of an earlier login. Zoho keeps 20 refresh tok" in again.err
     assert len(requests_mock.request_history) == asked
     forced = run(*BY_CODE, "--force", piped=PIPED)
-    assert (
-        "zoho.yaml stays as it is. The account belongs under its accounts:\n  zoho:\n    data_center: eu\n"
-        in forced.out
-    )
+    assert "\nzoho.yaml has this account already, and stays as it is.\nIt works" in forced.out
     assert Path("secrets/zoho_refresh_token").read_text() == "1000.new-6a7b"
     assert Path("zoho.yaml").read_text() == written
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        pytest.param(
+            "accounts: {}",
+            "zoho.yaml stays as it is. The account belongs under its accounts:\n  zoho:\n    data_center: eu\n",
+            id="none",
+        ),
+        pytest.param(
+            "accounts: {zoho: {data_center: eu, client_id: 1000.OLD, client_secret_file: secrets/zoho_client_secret}}",
+            "zoho.yaml stays as it is. It has the account zoho, with other settings than these:\n"
+            "  zoho:\n    client_id: 1000.CLIENT\n    refresh_token_file: secrets/zoho_refresh_token\nIt works",
+            id="another",
+        ),
+    ],
+)
+def test_what_is_to_be_changed_in_a_settings_file_is_said(
+    run: Run, requests_mock: Mocker, there: str, said: str
+) -> None:
+    """And nothing that stands there already."""
+    Path("zoho.yaml").write_text(there)
+    play(requests_mock, {"json": GRANTED}, {"json": MINTED})
+    assert said in run(*BY_CODE, piped=PIPED).out
+
+
+def test_what_the_settings_file_says_of_the_account_is_not_asked_again(run: Run, requests_mock: Mocker) -> None:
+    """Hosts, client ID and client secret; a flag rules."""
+    play(requests_mock, {"json": GRANTED}, {"json": MINTED}, {"json": TO_CHANGE}, {"json": {"error": "invalid_code"}})
+    assert run(*BY_CODE, piped=PIPED).status == 0
+    flags = ("login", "--grant-code-file=-", "--for=schedule", "--modules=Leads")
+    ended = run(*flags, piped=f"{CODE}\n")
+    assert (ended.status, ended.err) == (
+        0,
+        "Taken from zoho.yaml, which has zoho: data_center, client_id, client_secret_file.\n",
+    )
+    other = run(*flags, "--force", "--client-id=1000.OTHER", "--data-center=eu", piped=f"{CODE}\n")
+    assert other.err.startswith("Taken from zoho.yaml, which has zoho: client_secret_file.\nZoho refused")
+    assert "client_id=1000.OTHER&" in requests_mock.request_history[-1].text
+
+
+def test_hosts_of_the_settings_file_are_asked(run: Run, requests_mock: Mocker) -> None:
+    """As those of the flags would be."""
+    Path("secret").write_text(SECRET)
+    Path("zoho.yaml").write_text(
+        "accounts: {acme: {accounts_url: 'https://accounts.example.org', api_url: 'https://api.example.org', "
+        "client_id: 1000.CLIENT, client_secret_file: secret}}"
+    )
+    requests_mock.post("https://accounts.example.org/oauth/v3/device/code", exc=requests.ConnectionError("reset"))
+    ended = run("login", "--device", "--account=acme")
+    assert ended.status == 1
+    assert ended.err.startswith(
+        "Taken from zoho.yaml, which has acme: accounts_url, api_url, client_id, client_secret_file.\n"
+        "https://accounts.example.org: the connection to Zoho broke: ConnectionError: reset\nWhat to do: check the net"
+    )
+
+
+def test_a_settings_file_to_be_filled_in_says_nothing(run: Run) -> None:
+    """What `init` leaves open is lacking."""
+    assert run("init").status == 0
+    ended = run("login", "--device", "--account=acme")
+    assert ended.status == 2
+    assert [line.partition(":")[0] for line in ended.err.splitlines()[1:]] == [
+        "  --client-id",
+        "  --client-secret-file",
+    ]
 
 
 def test_json_has_all_that_is_known(run: Run, requests_mock: Mocker) -> None:
