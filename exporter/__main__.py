@@ -1,5 +1,6 @@
 """The console script, also as `python -m exporter`."""
 
+import os
 import signal
 import sys
 
@@ -9,6 +10,7 @@ _SERVING = ("run", "demo")
 
 def main() -> int:
     """Run the command that the arguments name and give its exit status."""
+    _open_closed()
     # A signal that says reload waits until there is something to reload: by itself it would end a start.
     if not sys.argv[1:] or sys.argv[1].startswith("-") or sys.argv[1] in _SERVING:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
@@ -17,6 +19,13 @@ def main() -> int:
     from exporter.cli import main as run_command  # noqa: PLC0415 - these imports take most of a second
 
     return run_command(sys.argv[1:])
+
+
+def _open_closed() -> None:
+    """Open to nobody what the shell has closed (`>&-`): a file of ours would stand there, and Python has `None`."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - as Python's own
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ class Places:
         """
         is_new = not self._directory.exists()
         self._make_directory()
-        tried = self._directory / f".{self.alias}.{os.getpid()}.try"
+        tried = self._directory / f".{os.getpid()}.try"
         try:
             write_whole(tried, _AS_LONG_AS_SECRETS, mode=0o600)
         except OSError as error:

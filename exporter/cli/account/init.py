@@ -42,7 +42,10 @@ def execute(options: Namespace) -> int:
     file = Path(options.config_file or DEFAULT_FILE)
     _write(file, commented_settings(file), is_forced=bool(options.force))
     sys.stdout.write(f"""\
-{file} is written: fill in what stands in < >, and put the secrets into the files that it names. Then:
+{file} is written: fill in what stands in < >, and put the secrets into the files that it names. Where there is no
+refresh token yet, this has one made, and says what belongs into the file:
+  {PROGRAM} login --account={_ALIAS} --config.file={file}
+Then:
   {PROGRAM} check --config.file={file}
 """)
     return 0

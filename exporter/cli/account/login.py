@@ -5,6 +5,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -13,7 +14,16 @@ from exporter.app.onboarding import onboarding
 from exporter.cli.account.asking import Asker
 from exporter.cli.account.consent import let_in
 from exporter.cli.account.handover import OUTPUTS, NewAccount, Places, addition, ruling, settings_file
-from exporter.cli.account.questions import Wanted, alias_of, gather, is_for_device, known_of, lacking_scopes, right_of
+from exporter.cli.account.questions import (
+    Wanted,
+    alias_of,
+    gather,
+    is_for_device,
+    known_of,
+    lacking_scopes,
+    needless_scopes,
+    right_of,
+)
 from exporter.cli.command import PROGRAM
 from exporter.cli.output import say
 from exporter.errors import UNKNOWN_JOB, ConfigurationError, PollError, Problem
@@ -23,7 +33,7 @@ from exporter.model import DataCenter, Environment, JobKey
 from exporter.redactor import Redactor
 from exporter.settings import Settings, load_settings, read_sources
 from exporter.words.phrases import counted
-from exporter.zoho.data_centers import endpoints_of, place_of
+from exporter.zoho.data_centers import Endpoints, endpoints_of, place_of
 from exporter.zoho.onboarding import Grant, Onboarding
 
 _DEFAULT_FILE = "zoho.yaml"
@@ -38,10 +48,8 @@ _LIMIT = (
 
 def execute(options: Namespace) -> int:
     """Have a refresh token, hand it over, and try it."""
-    if sys.stdout is None:  # closed
-        sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
-        if options.output:
-            raise refused("--output", "has nowhere to go: standard output is closed")
+    if options.output and _is_null(sys.stdout):
+        raise refused("--output", "has nowhere to go: standard output is closed, or thrown away")
     logging.getLogger("exporter").addHandler(logging.NullHandler())  # what a look would log, we say
     try:
         return _login(options, Asker())
@@ -66,6 +74,7 @@ def _login(options: Namespace, asker: Asker) -> int:
         say(f"Taken from {config_file}, which has {alias}: {', '.join(known)}.")
     wanted = gather(Namespace(**{**vars(options), **known}), asker, alias, is_device=is_device)
     redactor = Redactor()
+    redactor.know(wanted.client.client_secret, wanted.code)  # a server may know them before it is sent them
     zoho = onboarding(_settings(wanted, config_file, wanted.settings, _NO_TOKEN), redactor)
     grant, url = let_in(wanted, zoho)
     account = _account(wanted, grant, url)
@@ -88,6 +97,13 @@ def _login(options: Namespace, asker: Asker) -> int:
     if places:
         _tell_on(shown, places, is_working=status == 0)
     return status
+
+
+def _is_null(stream: TextIO) -> bool:
+    """Whether nobody ever sees what is written to a stream."""
+    with suppress(OSError):
+        return os.path.samestat(os.fstat(stream.fileno()), Path(os.devnull).stat())
+    return False
 
 
 def _may_write(places: Places, asker: Asker, *, is_forced: bool) -> bool:
@@ -184,9 +200,21 @@ def _found(wanted: Wanted, account: NewAccount) -> Iterator[str]:
     yield f"  data centre  {settings.get('data_center') or 'custom, ' + settings['accounts_url']}"
     environment = settings.get("environment", Environment.PRODUCTION)
     yield f"  API          {account.api_domain or 'not said'} ({environment})"
+    if account.api_domain and not (host := _api_host(settings)).accepts_api_domain(account.api_domain):
+        yield f"  The exporter asks {host.api_url}: check api_url and the data centre"
     yield f"  scope        {account.scope or f'not said; asked for was {scope}'}"
+    if wanted.right == READ and (needless := needless_scopes(account.scope)):
+        yield f"  It allows more than to watch, which the exporter never needs: {', '.join(needless)}"
     if account.scope and (lacking := lacking_scopes(account.scope, scope)):
         yield f"  It lacks {', '.join(lacking)}: log in again, with a code of this scope"
+
+
+def _api_host(settings: Mapping[str, str]) -> Endpoints:
+    """Give the hosts that the exporter will ask with these settings of an account."""
+    if "api_url" in settings:
+        return Endpoints(settings["accounts_url"], settings["api_url"])
+    environment = Environment(settings.get("environment", Environment.PRODUCTION))
+    return endpoints_of(DataCenter(settings["data_center"]), environment)
 
 
 def _written(account: NewAccount, places: Places) -> Iterator[str]:

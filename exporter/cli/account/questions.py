@@ -79,6 +79,11 @@ def lacking_scopes(granted: str, wanted: str) -> list[str]:
     return [scope for scope in wanted.split(",") if not words & set(_covering(scope.casefold()))]
 
 
+def needless_scopes(granted: str) -> list[str]:
+    """Give the scopes that allow more than to read."""
+    return [scope for scope in granted.replace(",", " ").split() if not scope.upper().endswith(f".{READ}")]
+
+
 def _covering(scope: str) -> Iterator[str]:
     """Give every scope that allows what one does: for all modules, or with all rights."""
     right = scope.rpartition(".")[2]
@@ -154,7 +159,7 @@ def gather(options: Namespace, asker: Asker, alias: str, *, is_device: bool) -> 
         say(f"  The client ID {hint}")
     question = "Client secret, not shown: "
     secret = asker.secret("--client-secret-file", options.client_secret_file, question, odd_secret)
-    code = "" if is_device else _code(options, asker, place, scope_of(modules, right))
+    code = "" if is_device else _code(options, asker, _console(place, urls), scope_of(modules, right))
     asker.refuse_lacking()
     return Wanted(alias, Client(client_id, secret), modules, place, urls, code, right)
 
@@ -184,13 +189,17 @@ def _modules(options: Namespace, asker: Asker, use: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in _names(text) if name.lower() != _ALL))
 
 
-def _code(options: Namespace, asker: Asker, place: DataCenter | None, scope: str) -> str:
+def _console(place: DataCenter | None, urls: Endpoints | None) -> str:
+    if urls:
+        return f"the API console that belongs to {urls.accounts_url}"
+    return endpoints_of(place or DataCenter.US, Environment.PRODUCTION).accounts_url.replace(
+        "accounts.", "api-console."
+    )
+
+
+def _code(options: Namespace, asker: Asker, console: str, scope: str) -> str:
     if asker.is_person and options.grant_code_file is None:
-        console = endpoints_of(place or DataCenter.US, Environment.PRODUCTION).accounts_url
-        say(
-            f"Open {console.replace('accounts.', 'api-console.')}, your self client, Generate Code, with this scope:",
-            f"  {scope}",
-        )
+        say(f"Open {console}, your self client, Generate Code, with this scope:", f"  {scope}")
     return asker.secret("--grant-code-file", options.grant_code_file, "The code, not shown: ", _nothing)
 
 

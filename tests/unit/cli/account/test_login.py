@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 import sys
 import webbrowser
 from pathlib import Path
@@ -267,18 +268,17 @@ def test_a_token_that_can_not_be_printed_is_given_back(
     assert "  --output: standard output can't be written: No space left on device\n" + _REVOKED in ended.err
 
 
-def test_closed_output_is_no_traceback(run: Run, requests_mock: Mocker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No token is asked for that would have nowhere to go; files are as good as ever."""
+def test_a_token_that_would_be_thrown_away_is_not_asked_for(
+    run: Run, requests_mock: Mocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are as good as ever where nobody sees what is printed."""
     play(requests_mock, {"json": GRANTED}, {"json": MINTED})
-    monkeypatch.setattr(sys, "stdout", None)
-    refused = run(*BY_CODE, "--output=env", piped=PIPED)
-    sys.stdout.close()
-    assert (refused.status, requests_mock.request_history) == (2, [])
-    assert "--output: has nowhere to go: standard output is closed\n" in refused.err
-    monkeypatch.setattr(sys, "stdout", None)
-    written = run(*BY_CODE, piped=PIPED)
-    sys.stdout.close()
-    assert (written.status, Path("secrets/zoho_refresh_token").read_text()) == (0, REFRESH_TOKEN)
+    with Path(os.devnull).open("w") as nowhere:
+        monkeypatch.setattr(sys, "stdout", nowhere)
+        refused = run(*BY_CODE, "--output=env", piped=PIPED)
+        assert (refused.status, requests_mock.request_history) == (2, [])
+        assert "--output: has nowhere to go: standard output is closed, or thrown away\n" in refused.err
+        assert run(*BY_CODE, piped=PIPED).status == 0
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,21 @@ def test_closed_output_is_no_traceback(run: Run, requests_mock: Mocker, monkeypa
             ["  API          https://sandbox.zohoapis.eu (sandbox)"],
             id="sandbox",
         ),
-        pytest.param({"api_domain": "https://www.zohoapis.in"}, ["  data centre  eu"], id="another-api"),
+        pytest.param(
+            {"api_domain": "https://www.zohoapis.in"},
+            [
+                "  data centre  eu\n  API          https://www.zohoapis.in (production)\n",
+                "  The exporter asks https://www.zohoapis.eu: check api_url and the data centre\n",
+            ],
+            id="another-api",
+        ),
+        pytest.param(
+            {"scope": "ZohoCRM.mass_update.READ,ZohoCRM.mass_update.leads.UPDATE ZohoCRM.modules.ALL"},
+            [
+                "  It allows more than to watch, which the exporter never needs: ZohoCRM.mass_update.leads.UPDATE, Z",
+            ],
+            id="more-scope",
+        ),
         pytest.param({"api_domain": None}, ["  API          not said (production)"], id="no-api"),
         pytest.param({"scope": None}, ["not said; asked for was ZohoCRM.mass_update.READ"], id="no-scope"),
         pytest.param(
@@ -456,6 +470,7 @@ Trying it with one call, which costs one API credit: a job that can't exist, so 
             "which), is a self client (log in with --self-client), or its ID has a typing error\n",
             id="client",
         ),
+        pytest.param({"error": f"odd {SECRET}"}, {}, "Zoho refused: odd <secret>\n", id="echo"),
         pytest.param({"error": "invalid_oauthscope"}, {}, "What to do: Zoho knows no such scope", id="scope"),
         pytest.param(BEGUN, {"error": "access_denied"}, "What to do: it was turned away in the browser", id="declined"),
         pytest.param(BEGUN, {"error": "expired"}, "What to do: nobody accepted in time: log in again", id="expired"),
@@ -579,5 +594,6 @@ def test_a_device_asks_for_the_right_to_change_records(run: Run, requests_mock: 
     flags = ("--device", "--for=schedule", "--account=acme", f"--client-id={ID}", "--data-center=eu")
     ended = run("login", *flags, "--modules=Leads,Deals", "--client-secret-file=-", piped=f"{SECRET}\n")
     assert ended.status == 0
+    assert "signed in to Zoho as the user in whose name records are to be changed:\n" in ended.err
     asked = "scope=ZohoCRM.mass_update.deals.UPDATE%2CZohoCRM.mass_update.leads.UPDATE"
     assert asked in requests_mock.request_history[0].text
