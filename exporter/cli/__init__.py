@@ -149,7 +149,7 @@ def _with_command(arguments: "Sequence[str]") -> list[str]:
 
 def _complaint(error: "ConfigurationError") -> str:
     count = len(error.problems)
-    title = f"{PROGRAM}: {count} problem{'' if count == 1 else 's'} in the configuration:\n"
+    title = f"{PROGRAM}: {count} problem{'' if count == 1 else 's'}:\n"
     hints = "".join(f"warning: {warning}\n" for warning in error.warnings)
     return title + "".join(f"  {problem}\n" for problem in error.problems) + hints
 

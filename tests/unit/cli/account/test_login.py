@@ -530,7 +530,7 @@ def test_settings_of_the_network_hold_for_a_login_too(run: Run) -> None:
     Path("zoho.yaml").write_text("ca_bundle: missing.pem\n")
     ended = run(*BY_CODE, piped=PIPED)
     assert ended.status == 2
-    assert ended.err.endswith(' problem in the configuration:\n  zoho.yaml:1: "missing.pem" does not exist\n')
+    assert ended.err.endswith(' problem:\n  zoho.yaml:1: "missing.pem" does not exist\n')
 
 
 def test_nobody_at_the_terminal_is_no_traceback(run: Run) -> None:
