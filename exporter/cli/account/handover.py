@@ -102,7 +102,7 @@ class Places:
             try:
                 write_whole(path, secrets[path], mode=0o600, is_over=is_over)
             except OSError as error:
-                for other in () if is_over else written:
+                for other in [] if is_over else written:
                     other.unlink(missing_ok=True)
                 is_late = isinstance(error, FileExistsError)
                 text = "was written by another login meanwhile" if is_late else f"can't be written: {error.strerror}"

@@ -48,7 +48,7 @@ _LIMIT = (
 
 def execute(options: Namespace) -> int:
     """Have a refresh token, hand it over, and try it."""
-    if options.output and _is_null(sys.stdout):
+    if options.output in OUTPUTS and _is_null(sys.stdout):
         raise refused("--output", "has nowhere to go: standard output is closed, or thrown away")
     logging.getLogger("exporter").addHandler(logging.NullHandler())  # what a look would log, we say
     try:
