@@ -26,7 +26,7 @@ _LIKELY = {
     REFRESH_TOKEN: (_FORMS[REFRESH_TOKEN], "1000., 32 hex digits, a dot and 32 more"),
 }
 _SECRET_WORD = re.compile(
-    r"(1000\.)[0-9A-Za-z]{8,}\.[0-9A-Za-z.]{8,}|(?<![\w/.-])(?=[0-9]*[a-f])[0-9a-f]{36,64}(?![\w/.-])"
+    r"(1000\.)[0-9A-Za-z]{6,}\.[0-9A-Za-z.]+|(?<![\w/.-])(?=[0-9]*[a-f])[0-9a-f]{36,64}(?![\w/.-])"
 )
 """A token, or a client secret that is no part of a path."""
 _UNREPLACED = re.compile(r"<.*>|\$\{.*\}|\$\(.*\)|\{\{.*\}\}|%\w+%|\$[A-Z_]+", re.DOTALL)

@@ -15,6 +15,7 @@ LEFT_OUT = "What is left out above looks like a token or a secret: that belongs 
     ("arguments", "told"),
     [
         pytest.param((TOKEN,), 'unknown command "1000.…"; ', id="command"),
+        pytest.param(("status", "1000.0a1b2c3d.x"), "  1000.…: expected ACCOUNT/MODULE/JOB_ID", id="half a token"),
         pytest.param(("login", SECRET), 'unknown word "…"; ', id="word"),
         pytest.param(("logout", f"--config.file={TOKEN}"), "  1000.…: does not exist in ", id="settings file"),
         pytest.param(
