@@ -1,6 +1,10 @@
-"""Files that somebody else names: only regular ones are read, only so much of them, without waiting for a writer."""
+"""Files that somebody else names: only regular ones are read, only so much of them, without waiting for a writer.
+
+Those of our own are written whole or not at all.
+"""
 
 import codecs
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterable
@@ -126,6 +130,28 @@ def read_bytes(path: Path, most_bytes: int, *, expected: str = "") -> bytes:
         limit = f"{most_bytes >> 20} MiB" if most_bytes >> 20 else f"{most_bytes >> 10} KiB"
         raise refused(path, f"is larger than {limit}" + (f": expected {expected}" if expected else ""))
     return content
+
+
+def write_whole(file: Path, text: str, *, mode: int = 0o666, is_over: bool = False) -> None:
+    """Write a file by a new one that takes its place, also that of another one where `is_over`.
+
+    Raises:
+        FileExistsError: another one is there, and stays.
+        OSError: it can't be written; what was there stays.
+    """
+    if is_over and file.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    new = file.parent / f".{file.name}.{os.getpid()}.new"
+    new.unlink(missing_ok=True)  # of one that was killed
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        if not is_over:
+            file.touch(mode, exist_ok=False)  # of several writers the first has the name
+        new.replace(file)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def refused(place: object, message: str) -> ConfigurationError:

@@ -25,6 +25,10 @@ _LIKELY = {
     CLIENT_ID: (re.compile(r"1000\.[0-9A-Z]+"), "1000. and capital letters and digits"),
     REFRESH_TOKEN: (_FORMS[REFRESH_TOKEN], "1000., 32 hex digits, a dot and 32 more"),
 }
+_SECRET_WORD = re.compile(
+    r"(1000\.)[0-9A-Za-z]{6,}\.[0-9A-Za-z.]+|(?<![\w/.-])(?=[0-9]*[a-f])[0-9a-f]{36,64}(?![\w/.-])"
+)
+"""A token, or a client secret that is no part of a path."""
 _UNREPLACED = re.compile(r"<.*>|\$\{.*\}|\$\(.*\)|\{\{.*\}\}|%\w+%|\$[A-Z_]+", re.DOTALL)
 _PLACEHOLDER = re.compile(
     r"(?:1000\.)?(?:[xX*.\N{HORIZONTAL ELLIPSIS}]+)|.*(?:[xX*]{4}|changeme|change-me|your[-_]|example).*", re.IGNORECASE
@@ -98,6 +102,16 @@ def doubtful(name: str, value: str) -> str:
     if form and not form.fullmatch(value):
         return f"does not look like {_NOUNS[name].replace('a token', 'a refresh token')} of Zoho's: {words}"
     return ""
+
+
+def masked(text: str) -> str:
+    """Give a complaint without the words in it that are probably secrets, and say where those belong."""
+    shown = _SECRET_WORD.sub(lambda word: f"{word[1] or ''}…", text)
+    if shown == text:
+        return text
+    return (
+        f"{shown}What is left out above looks like a token or a secret: that belongs into a file, which a flag names.\n"
+    )
 
 
 def job_id_advice(text: str) -> str:

@@ -42,7 +42,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with status 2."""
-        self.exit(2, f"{self.prog}: {message}\n'{self.prog} --help' tells what there is.\n")
+        self.exit(2, _masked(f"{self.prog}: {message}\n'{self.prog} --help' tells what there is.\n"))
 
     def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ANN401 - argparse's own signature
         """Write what was asked for; argparse keeps silent where that fails."""
@@ -75,11 +75,11 @@ def _run(arguments: "Sequence[str]") -> int:
     try:
         return int(options.command.execute(options))
     except ConfigurationError as error:
-        sys.stderr.write(_complaint(error))
+        sys.stderr.write(_masked(_complaint(error)))
         return 2
     except ExporterError as error:
         advice = getattr(error, "advice", "")
-        sys.stderr.write(f"{PROGRAM}: {error}{f': {advice}' if advice else ''}\n")
+        sys.stderr.write(_masked(f"{PROGRAM}: {error}{f': {advice}' if advice else ''}\n"))
         return 1
 
 
@@ -146,6 +146,10 @@ def _with_command(arguments: "Sequence[str]") -> list[str]:
 
 def _complaint(error: "ConfigurationError") -> str:
     count = len(error.problems)
-    title = f"{PROGRAM}: {count} problem{'' if count == 1 else 's'} in the configuration:\n"
+    title = f"{PROGRAM}: {count} problem{'' if count == 1 else 's'}:\n"
     hints = "".join(f"warning: {warning}\n" for warning in error.warnings)
     return title + "".join(f"  {problem}\n" for problem in error.problems) + hints
+
+
+def _masked(text: str) -> str:
+    return str(import_module("exporter.forms").masked(text))

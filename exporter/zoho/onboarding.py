@@ -163,7 +163,10 @@ class Onboarding:
 
     def _post(self, accounts_url: str, path: str, form: Mapping[str, str]) -> SealedAnswer:
         deadline = self._stopwatch() + self._transport.timeout_seconds
-        return self._transport.post_form(f"{accounts_url}{path}", form, deadline=deadline)
+        try:
+            return self._transport.post_form(f"{accounts_url}{path}", form, deadline=deadline)
+        except PassingError as error:  # of several hosts, which may be of a typing error
+            raise type(error)(error.code, f"{accounts_url}: {error.message}", advice=error.advice) from error
 
 
 def await_person(

@@ -241,7 +241,7 @@ def test_check_lists_every_problem_with_its_place(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert ended.stdout == ""
     title, *problems = ended.stderr.splitlines()
-    assert title == f"zoho-mass-update-exporter: {len(problems)} problems in the configuration:"
+    assert title == f"zoho-mass-update-exporter: {len(problems)} problems:"
     assert [line.split(": ")[0].strip() for line in problems] == sorted(
         line.split(": ")[0].strip() for line in problems
     )

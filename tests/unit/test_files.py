@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.files import Watch, explain, read_bytes, read_secret_file, read_text
+from exporter.files import Watch, explain, read_bytes, read_secret_file, read_text, write_whole
 from exporter.settings import JobFiles, Settings, load_settings
 from exporter.settings.web_config import read_web_config
 
@@ -189,3 +189,16 @@ def test_new_file_of_a_pattern_is_noticed(tmp_path: Path) -> None:
     watch = Watch(lambda: tmp_path.glob("*.yaml"))
     (tmp_path / "a.yaml").write_text("")
     assert [watch.has_changed(), watch.has_changed()] == [True, False]
+
+
+def test_file_of_ours_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    """What was there stays when the new text fails half way, and nothing else is left."""
+    file = tmp_path / "zoho.yaml"
+    write_whole(file, "old", mode=0o600)
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(file, "x" * 100_000 + "\udc80", is_over=True)
+    with pytest.raises(FileExistsError):
+        write_whole(file, "new")
+    assert ([*tmp_path.iterdir()], file.read_text()) == ([file], "old")
+    write_whole(file, "new", is_over=True)
+    assert file.read_text() == "new"

@@ -4,6 +4,7 @@ import getpass
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from exporter.cli.output import say
 from exporter.errors import ConfigurationError, Problem
@@ -11,6 +12,8 @@ from exporter.files import read_named_secret, refuse_unfit, refused
 
 STANDARD_INPUT = "-"
 _LONGEST_LINE = 64 * 1024
+_UNREADABLE = "\N{REPLACEMENT CHARACTER}"
+"""Stands for what is no text in the terminal's encoding."""
 Check = Callable[[str], str]
 """Says what is wrong with an answer; empty for nothing."""
 
@@ -82,10 +85,12 @@ class Asker:
 def _line(question: str) -> str:
     sys.stderr.write(question)
     sys.stderr.flush()
-    line = sys.stdin.readline(_LONGEST_LINE)
-    if not line:
-        raise EOFError
-    return line.strip()
+    with suppress(UnicodeDecodeError):
+        line = sys.stdin.readline(_LONGEST_LINE)
+        if not line:
+            raise EOFError
+        return line.strip()
+    return _UNREADABLE
 
 
 def _unseen(question: str) -> str:
@@ -93,22 +98,29 @@ def _unseen(question: str) -> str:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return getpass.getpass(question).strip()
+    except UnicodeDecodeError:
+        pass  # it carries what was typed
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.raise_signal(signal.SIGINT)
         raise
     finally:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return _UNREADABLE
 
 
 def _piped(flag: str) -> str:
-    secret = sys.stdin.readline(_LONGEST_LINE)
+    secret = _UNREADABLE
+    with suppress(UnicodeDecodeError):
+        secret = sys.stdin.readline(_LONGEST_LINE)
     if complaint := _unfit(secret):
         raise refused(flag, f"standard input {complaint}")
     return secret.strip()
 
 
 def _unfit(secret: str) -> str:
+    if secret == _UNREADABLE:
+        return "is not UTF-8 text"
     try:
         refuse_unfit(secret)
     except ValueError as error:

@@ -11,12 +11,14 @@ from functools import partial
 from exporter.cli.account.questions import Wanted
 from exporter.cli.output import say
 from exporter.errors import RefusedError
+from exporter.kinds import READ, UPDATE
 from exporter.model import DataCenter, Environment
 from exporter.zoho.data_centers import endpoints_of
 from exporter.zoho.onboarding import INVALID_CLIENT, Client, Device, Grant, Onboarding, await_person
 
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 """One of these is set where a browser has somewhere to open; in a terminal it would only be in the way."""
+_WHOSE = {READ: "whose rights the exporter is to have", UPDATE: "in whose name records are to be changed"}
 _TYPING_ERROR = "check the client ID and the client secret; for a host that is not Zoho's own set --accounts-url"
 
 
@@ -61,7 +63,7 @@ def _knowing(onboarding: Onboarding, client: Client, urls: Iterable[str]) -> str
 
 def _by_device(wanted: Wanted, onboarding: Onboarding) -> tuple[Grant, str]:
     device, url = _begun(wanted, onboarding)
-    _show(device)
+    _show(device, wanted.right)
     return await_person(
         lambda accounts_url: onboarding.poll(accounts_url, wanted.client, device),
         device,
@@ -90,12 +92,12 @@ def _begun(wanted: Wanted, onboarding: Onboarding) -> tuple[Device, str]:
     raise refusal or AssertionError
 
 
-def _show(device: Device) -> None:
+def _show(device: Device, right: str) -> None:
     """Say what to open before anything is opened, and what is waited for."""
     page = device.whole_page or device.page
     say(
         "",
-        "Open this address in any browser, signed in to Zoho as the user whose rights the exporter is to have:",
+        f"Open this address in any browser, signed in to Zoho as the user {_WHOSE[right]}:",
         f"  {page}",
         f"Accept there what it asks for, if it shows this code (enter it where it asks for one):  {device.user_code}",
         "",

@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,11 +13,12 @@ import yaml
 
 from exporter import DOCS_URL
 from exporter.errors import Problem
-from exporter.files import refused
+from exporter.files import refused, write_whole
 from exporter.kinds import READ
 from exporter.settings import read_sources
 
 SECRETS = "secrets"
+_AS_LONG_AS_SECRETS = "x" * 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +65,56 @@ class Places:
         parent = self.config_file.parent
         return (Path() if parent == Path() else parent.absolute()) / SECRETS
 
+    @property
+    def there(self) -> list[Path]:
+        """The secret files of an earlier login, the token's first."""
+        return [file for file in reversed(self.written) if file.exists()]
+
     def prepare(self) -> None:
-        """Make the directory, before anything is asked that can't be asked again.
+        """See that secrets can be written, before anything is asked that can't be asked again. Nothing is left behind.
 
         Raises:
             ConfigurationError: nothing can be written there.
         """
+        is_new = not self._directory.exists()
+        self._make_directory()
+        tried = self._directory / f".{os.getpid()}.try"
+        try:
+            write_whole(tried, _AS_LONG_AS_SECRETS, mode=0o600)
+        except OSError as error:
+            raise refused(self._directory, f"can't be written to: {error.strerror}") from error
+        finally:
+            with suppress(OSError):
+                tried.unlink(missing_ok=True)
+                if is_new:
+                    self._directory.rmdir()
+
+    def write_secrets(self, account: NewAccount, *, is_over: bool) -> None:
+        """Write the secrets, for this user alone; where `is_over`, in place of earlier ones.
+
+        Raises:
+            ConfigurationError: the disk does not take them, or another login was faster.
+        """
+        self._make_directory()
+        secrets = {self.client_secret: account.client_secret, self.refresh_token: account.refresh_token}
+        written: list[Path] = []
+        for path in self.written:
+            try:
+                write_whole(path, secrets[path], mode=0o600, is_over=is_over)
+            except OSError as error:
+                for other in [] if is_over else written:
+                    other.unlink(missing_ok=True)
+                is_late = isinstance(error, FileExistsError)
+                text = "was written by another login meanwhile" if is_late else f"can't be written: {error.strerror}"
+                raise refused(path, text) from error
+            written.append(path)
+
+    def _make_directory(self) -> None:
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             text = f"can't be made ({error.strerror}): name a file elsewhere by --config.file"
             raise refused(self._directory, text) from error
-        if not os.access(self._directory, os.W_OK | os.X_OK):
-            raise refused(self._directory, "may not be written to by this user")
-
-    def write_secrets(self, account: NewAccount) -> None:
-        """Write the secrets, for this user alone.
-
-        Raises:
-            ConfigurationError: the disk does not take them.
-        """
-        secrets = {self.client_secret: account.client_secret, self.refresh_token: account.refresh_token}
-        for path in self.written:
-            _write_secret(path, secrets[path])
 
 
 def settings_file(account: NewAccount, places: Places) -> str:
@@ -104,9 +133,38 @@ jobs: []
 
 def account_block(account: NewAccount, places: Places) -> str:
     """Give an account as it stands in a settings file."""
+    return _block(account.alias, _entries(account, places))
+
+
+def said_in(config_file: Path, alias: str) -> dict[str, object]:
+    """Give what a settings file alone says of an account; nothing where there is no such file."""
+    file = config_file if config_file.exists() else None
+    sources = read_sources(file, environ={}, dotenv_file=None, secrets_dir=Path("no secrets directory"))
+    return sources.tree.at(("accounts", alias), dict)
+
+
+def addition(account: NewAccount, places: Places) -> Iterator[str]:
+    """Say what is to be changed in a settings file that is there, if anything is."""
+    file, entries = places.config_file, _entries(account, places)
+    there = said_in(file, account.alias)
+    if not there:
+        yield f"{file} stays as it is. The account belongs under its accounts:"
+        yield _block(account.alias, entries)
+    elif other := {name: text for name, text in entries.items() if there.get(name) != text}:
+        yield f"{file} stays as it is. It has the account {account.alias}, with other settings than these:"
+        yield _block(account.alias, other)
+    else:
+        yield f"{file} has this account already, and stays as it is."
+
+
+def _entries(account: NewAccount, places: Places) -> dict[str, str]:
     files = {"client_secret_file": str(places.client_secret), "refresh_token_file": str(places.refresh_token)}
-    lines = (f"    {name}: {_scalar(text)}" for name, text in {**account.settings, **files}.items())
-    return "\n".join([f"  {_scalar(account.alias)}:", *lines])
+    return {**account.settings, **files}
+
+
+def _block(alias: str, entries: Mapping[str, str]) -> str:
+    lines = (f"    {name}: {_scalar(text)}" for name, text in entries.items())
+    return "\n".join([f"  {_scalar(alias)}:", *lines])
 
 
 def as_environment(account: NewAccount) -> str:
@@ -161,14 +219,3 @@ def _scalar(text: str) -> str:
     """Write a text so that YAML reads a text."""
     is_plain = re.fullmatch(r"[\w./:-]+", text) and yaml.safe_load(f"- {text}") == [text]
     return text if is_plain else json.dumps(text)
-
-
-def _write_secret(path: Path, text: str) -> None:
-    new = path.with_name(f".{path.name}.new")
-    try:
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
-            file.write(text)
-        new.replace(path)
-    except OSError as error:
-        raise refused(path, f"can't be written: {error.strerror}") from error

@@ -1,6 +1,7 @@
 """`init`: a settings file to begin with, made from the settings' own models: each with its meaning and its default."""
 
 import re
+import stat
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +12,7 @@ from textwrap import wrap
 from exporter import DOCS_URL
 from exporter.cli.command import PROGRAM
 from exporter.errors import ExporterError
+from exporter.files import write_whole
 from exporter.settings import Row, outline
 
 DEFAULT_FILE = "zoho.yaml"
@@ -40,7 +42,10 @@ def execute(options: Namespace) -> int:
     file = Path(options.config_file or DEFAULT_FILE)
     _write(file, commented_settings(file), is_forced=bool(options.force))
     sys.stdout.write(f"""\
-{file} is written: fill in what stands in < >, and put the secrets into the files that it names. Then:
+{file} is written: fill in what stands in < >, and put the secrets into the files that it names. Where there is no
+refresh token yet, this has one made, and says what belongs into the file:
+  {PROGRAM} login --account={_ALIAS} --config.file={file}
+Then:
   {PROGRAM} check --config.file={file}
 """)
     return 0
@@ -98,8 +103,9 @@ def _comments(text: str, margin: str = "") -> list[str]:
 
 def _write(file: Path, text: str, *, is_forced: bool) -> None:
     try:
-        with file.open("w" if is_forced else "x", encoding="utf-8") as stream:
-            stream.write(text)
+        there = file.resolve()
+        mode = stat.S_IMODE(there.stat().st_mode) if there.exists() else 0o666
+        write_whole(there, text, mode=mode, is_over=is_forced)
     except FileExistsError as error:
         raise ExporterError(f"{file} is there: name another by --config.file, or write over it by --force") from error
     except FileNotFoundError as error:

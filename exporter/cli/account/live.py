@@ -26,12 +26,16 @@ TOKEN, SCOPE, MODULE, PERMISSION, JOB = STAGES = ("token", "scope", "module", "p
 ANSWER = "answer"
 """What is wrong where a call came to nothing, and there is no job to tell it of."""
 OK, WRONG, UNKNOWN = "ok", "wrong", "unknown"
-_SIGNS = {OK: ("✓", "ok", "green"), WRONG: ("✗", "NO", "red")}
+_SIGNS = {OK: ("✓", "ok", "green"), WRONG: ("✗", "NO", "red"), UNKNOWN: ("?", "?", "yellow")}
 """How a result is shown: where the output is UTF-8, where it is not, and in colour."""
 NO_SUCH_JOB = "1"
 """An id that Zoho gives no job: that it knows no such job tells that all before is right."""
 ANY_MODULE = "Leads"
 """What is asked for where no job says a module."""
+_NOT_ITS_MODULE = (
+    "could not be looked at: no job is listed, and the token is not for this module. List a job, so that its module is "
+    "looked at"
+)
 _HELD_BACK = (
     "was not asked: a pause that Zoho asked for, or the credit_reserve, holds calls back; try again in some minutes"
 )
@@ -96,7 +100,7 @@ def tell_live(options: Namespace, settings: Settings, keys: Collection[JobKey]) 
     spent: list[Spent] = []
     results = Counter(map(_shown, _announced(options, settings, keys, spent)))
     sys.stdout.write(f"{_verdict(results)} Spent: {_costs(sum(spent, Spent()))}.\n")
-    return int(results.keys() != {OK})
+    return int(WRONG in results)
 
 
 def live_document(options: Namespace, settings: Settings, keys: Collection[JobKey]) -> dict[str, Any]:
@@ -104,7 +108,7 @@ def live_document(options: Namespace, settings: Settings, keys: Collection[JobKe
     spent: list[Spent] = []
     checks = list(_announced(options, settings, keys, spent))
     return {
-        "is_right": all(check.result == OK for check in checks),
+        "is_right": all(check.result != WRONG for check in checks),
         "live": [asdict(check) for check in checks],
         "spent": asdict(sum(spent, Spent())),
     }
@@ -123,8 +127,8 @@ def _costs(spent: Spent) -> str:
 
 
 def _shown(check: Check) -> str:
-    """Write a check's line, but for one that nothing is known of, and give its result."""
-    if check.result == UNKNOWN:
+    """Write a check's line, but for one that nothing is known of, not even why, and give its result."""
+    if check.result == UNKNOWN and not check.message:
         return check.result
     sign, plain, colour = _SIGNS[check.result]
     console = Console(highlight=False)
@@ -143,6 +147,8 @@ def _verdict(results: Counter[str]) -> str:
     if not (results[WRONG] or results[UNKNOWN]):
         return "All is right."
     left = f", {results[UNKNOWN]} could not be looked at" if results[UNKNOWN] else ""
+    if not results[WRONG]:
+        return f"Nothing is wrong{left}."
     verb = "is" if results[WRONG] == 1 else "are"
     return f"{results[WRONG]} of {results.total()} {verb} not right{left}."
 
@@ -160,8 +166,15 @@ def live_checks(
     for alias in sorted(settings.accounts):
         direct = Direct(settings, alias, redactor)
         own = sorted(key for key in keys if key.account == alias)
-        yield from _account(direct, alias, own or [JobKey(alias, ANY_MODULE, NO_SUCH_JOB)])
+        checks = _account(direct, alias, own or [JobKey(alias, ANY_MODULE, NO_SUCH_JOB)])
+        yield from checks if own else map(_of_a_guess, checks)
         spent.append(direct.spent)
+
+
+def _of_a_guess(check: Check) -> Check:
+    """Give the check of a module that nobody has named: a token that is for others is not wrong."""
+    is_for_others = check.check == SCOPE and check.result == WRONG
+    return replace(check, result=UNKNOWN, message=_NOT_ITS_MODULE) if is_for_others else check
 
 
 def _account(direct: Direct, alias: str, keys: list[JobKey]) -> Iterator[Check]:

@@ -1,9 +1,11 @@
 """`login`: from a client of Zoho's API console to an account that the exporter can use."""
 
 import logging
+import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -11,19 +13,28 @@ from exporter.app.direct import Direct
 from exporter.app.onboarding import onboarding
 from exporter.cli.account.asking import Asker
 from exporter.cli.account.consent import let_in
-from exporter.cli.account.handover import OUTPUTS, NewAccount, Places, account_block, ruling, settings_file
-from exporter.cli.account.questions import Wanted, alias_of, gather, is_for_device, lacking_scopes, right_of
+from exporter.cli.account.handover import OUTPUTS, NewAccount, Places, addition, ruling, settings_file
+from exporter.cli.account.questions import (
+    Wanted,
+    alias_of,
+    gather,
+    is_for_device,
+    known_of,
+    lacking_scopes,
+    needless_scopes,
+    right_of,
+)
 from exporter.cli.command import PROGRAM
 from exporter.cli.output import say
 from exporter.errors import UNKNOWN_JOB, ConfigurationError, PollError, Problem
-from exporter.files import refused
+from exporter.files import refused, write_whole
 from exporter.kinds import READ
 from exporter.model import DataCenter, Environment, JobKey
 from exporter.redactor import Redactor
 from exporter.settings import Settings, load_settings, read_sources
 from exporter.words.phrases import counted
-from exporter.zoho.data_centers import endpoints_of, place_of
-from exporter.zoho.onboarding import Grant
+from exporter.zoho.data_centers import Endpoints, endpoints_of, place_of
+from exporter.zoho.onboarding import Grant, Onboarding
 
 _DEFAULT_FILE = "zoho.yaml"
 _NETWORK = ("ca_bundle", "proxy_url", "poll_timeout", "connect_timeout")
@@ -37,6 +48,8 @@ _LIMIT = (
 
 def execute(options: Namespace) -> int:
     """Have a refresh token, hand it over, and try it."""
+    if options.output in OUTPUTS and _is_null(sys.stdout):
+        raise refused("--output", "has nowhere to go: standard output is closed, or thrown away")
     logging.getLogger("exporter").addHandler(logging.NullHandler())  # what a look would log, we say
     try:
         return _login(options, Asker())
@@ -54,15 +67,21 @@ def _login(options: Namespace, asker: Asker) -> int:
     if output and right != READ:
         raise refused("--output", "does not go together with --for=schedule: no server is to have that token")
     places = None if output else Places(config_file, alias, right)
+    is_over = bool(places and places.there)
     if places and not _may_write(places, asker, is_forced=bool(options.force)):
         return 1
-    wanted = gather(options, asker, alias, is_device=is_device)
+    if known := known_of(options, alias, config_file):
+        say(f"Taken from {config_file}, which has {alias}: {', '.join(known)}.")
+    wanted = gather(Namespace(**{**vars(options), **known}), asker, alias, is_device=is_device)
     redactor = Redactor()
-    grant, url = let_in(wanted, onboarding(_settings(wanted, config_file, wanted.settings, _NO_TOKEN), redactor))
+    redactor.know(wanted.client.client_secret, wanted.code)  # a server may know them before it is sent them
+    zoho = onboarding(_settings(wanted, config_file, wanted.settings, _NO_TOKEN), redactor)
+    grant, url = let_in(wanted, zoho)
     account = _account(wanted, grant, url)
-    if output:
-        sys.stdout.write(output(account))
-        sys.stdout.flush()
+    try:
+        _hand_over(account, output, places, is_over=is_over)
+    except ConfigurationError as error:
+        return _give_back(error, zoho, url, grant)
     shown = sys.stderr if output else sys.stdout
     _print(
         shown,
@@ -76,8 +95,15 @@ def _login(options: Namespace, asker: Asker) -> int:
     settings = _settings(wanted, config_file, account.settings, account.refresh_token)
     status = _try_out(shown, settings, JobKey(alias, (*wanted.modules, "Leads")[0], _NO_JOB), redactor)
     if places:
-        _tell_on(shown, places)
+        _tell_on(shown, places, is_working=status == 0)
     return status
+
+
+def _is_null(stream: TextIO) -> bool:
+    """Whether nobody ever sees what is written to a stream."""
+    with suppress(OSError):
+        return os.path.samestat(os.fstat(stream.fileno()), Path(os.devnull).stat())
+    return False
 
 
 def _may_write(places: Places, asker: Asker, *, is_forced: bool) -> bool:
@@ -87,7 +113,7 @@ def _may_write(places: Places, asker: Asker, *, is_forced: bool) -> bool:
         ConfigurationError: they can't be written, or are there and nobody is there to ask.
     """
     places.prepare()
-    there = [file for file in reversed(places.written) if file.exists()]
+    there = places.there
     if not there or is_forced:
         return True
     if not asker.is_person:
@@ -98,6 +124,37 @@ def _may_write(places: Places, asker: Asker, *, is_forced: bool) -> bool:
         f"'{PROGRAM} logout --config.file={places.config_file}{_named(places)}' gives it back.",
     )
     return asker.confirms("Make another refresh token, and overwrite the secret files?")
+
+
+def _hand_over(
+    account: NewAccount, output: Callable[[NewAccount], str] | None, places: Places | None, *, is_over: bool
+) -> None:
+    """Put the secrets where they are wanted.
+
+    Raises:
+        ConfigurationError: they don't get there.
+    """
+    if places:
+        places.write_secrets(account, is_over=is_over)
+    if output is None:
+        return
+    try:
+        sys.stdout.write(output(account))
+        sys.stdout.flush()
+    except OSError as error:
+        raise refused("--output", f"standard output can't be written: {error.strerror}") from error
+
+
+def _give_back(error: ConfigurationError, zoho: Onboarding, accounts_url: str, grant: Grant) -> int:
+    """Revoke a token that nobody has, so that it is none of the twenty."""
+    say("Zoho gave a refresh token, which can't be kept:", f"  {error}")
+    try:
+        zoho.revoke(accounts_url, grant.refresh_token)
+    except PollError as refusal:
+        say(f"It could not be revoked: {refusal}", "What to do: remove it under Connected Apps in your Zoho account.")
+    else:
+        say("It was revoked: log in again once that is mended.")
+    return 1
 
 
 def _named(places: Places) -> str:
@@ -143,23 +200,35 @@ def _found(wanted: Wanted, account: NewAccount) -> Iterator[str]:
     yield f"  data centre  {settings.get('data_center') or 'custom, ' + settings['accounts_url']}"
     environment = settings.get("environment", Environment.PRODUCTION)
     yield f"  API          {account.api_domain or 'not said'} ({environment})"
+    if account.api_domain and not (host := _api_host(settings)).accepts_api_domain(account.api_domain):
+        yield f"  The exporter asks {host.api_url}: check api_url and the data centre"
     yield f"  scope        {account.scope or f'not said; asked for was {scope}'}"
+    if wanted.right == READ and (needless := needless_scopes(account.scope)):
+        yield f"  It allows more than to watch, which the exporter never needs: {', '.join(needless)}"
     if account.scope and (lacking := lacking_scopes(account.scope, scope)):
         yield f"  It lacks {', '.join(lacking)}: log in again, with a code of this scope"
 
 
+def _api_host(settings: Mapping[str, str]) -> Endpoints:
+    """Give the hosts that the exporter will ask with these settings of an account."""
+    if "api_url" in settings:
+        return Endpoints(settings["accounts_url"], settings["api_url"])
+    environment = Environment(settings.get("environment", Environment.PRODUCTION))
+    return endpoints_of(DataCenter(settings["data_center"]), environment)
+
+
 def _written(account: NewAccount, places: Places) -> Iterator[str]:
-    """Write the files, and say which."""
-    places.write_secrets(account)
+    """Say which secret files were written, and write the settings file."""
     yield f"Written, for you alone to read: {', '.join(map(str, places.written))}"
     if places.right != READ:
         return
     try:
-        with places.config_file.open("x", encoding="utf-8") as file:
-            file.write(settings_file(account, places))
+        write_whole(places.config_file, settings_file(account, places))
     except FileExistsError:
-        yield f"{places.config_file} stays as it is. The account belongs under its accounts:"
-        yield account_block(account, places)
+        yield from addition(account, places)
+    except OSError as error:
+        yield f"{places.config_file} can't be written: {error.strerror}. It should say:"
+        yield settings_file(account, places)
     else:
         yield f"Written: {places.config_file}"
 
@@ -187,14 +256,25 @@ def _try_out(shown: TextIO, settings: Settings, key: JobKey, redactor: Redactor)
     return 1
 
 
-def _tell_on(shown: TextIO, places: Places) -> None:
+def _tell_on(shown: TextIO, places: Places, *, is_working: bool) -> None:
     for problem in ruling(places):
         say(f"warning: {problem}")
+    file = places.config_file
     _print(
         shown,
-        f"Next: list a job in {places.config_file}, and start with",
-        f"  {PROGRAM} check --config.file={places.config_file}",
-        f"  {PROGRAM} --config.file={places.config_file}",
+        *(
+            (
+                f"Next: list a job in {file}, and start with",
+                f"  {PROGRAM} check --config.file={file}",
+                f"  {PROGRAM} --config.file={file}",
+            )
+            if is_working
+            else (
+                "Next: mend that, and try again; where it takes another token, for other modules, say, log in again:",
+                f"  {PROGRAM} check --live --config.file={file}",
+                f"  {PROGRAM} login --account={places.alias} --config.file={file} --force",
+            )
+        ),
     )
 
 

@@ -6,8 +6,10 @@ from argparse import Namespace
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from exporter.cli.account.asking import Asker
+from exporter.cli.account.handover import said_in
 from exporter.cli.output import say
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import refused
@@ -27,6 +29,7 @@ _KINDS = (
 _DEVICE, _SELF_CLIENT = "1", "2"
 _ALL = "all"
 _SCHEDULE = "schedule"
+_HOSTS = ("data_center", "accounts_url", "api_url")
 _USES = {READ: "watch", UPDATE: "update"}
 
 
@@ -76,6 +79,11 @@ def lacking_scopes(granted: str, wanted: str) -> list[str]:
     return [scope for scope in wanted.split(",") if not words & set(_covering(scope.casefold()))]
 
 
+def needless_scopes(granted: str) -> list[str]:
+    """Give the scopes that allow more than to read."""
+    return [scope for scope in granted.replace(",", " ").split() if not scope.upper().endswith(f".{READ}")]
+
+
 def _covering(scope: str) -> Iterator[str]:
     """Give every scope that allows what one does: for all modules, or with all rights."""
     right = scope.rpartition(".")[2]
@@ -111,6 +119,30 @@ def alias_of(options: Namespace, asker: Asker) -> str:
     )
 
 
+def known_of(options: Namespace, alias: str, config_file: Path) -> dict[str, str]:
+    """Give what the settings file says of the account, by the flags that would say the same and were left out."""
+    account = said_in(config_file, alias)
+    texts = {name: text for name, text in account.items() if isinstance(text, str) and _is_sound(name, text)}
+    is_custom = {"accounts_url", "api_url"} <= texts.keys()
+    hosts = ("accounts_url", "api_url") if is_custom else ("data_center",)
+    if any(getattr(options, name) or os.environ.get(f"ZOHO_{name.upper()}") for name in _HOSTS):
+        hosts = ()
+    names = [name for name in (*hosts, CLIENT_ID, "client_secret_file") if name in texts]
+    return {name: texts[name] for name in names if getattr(options, name) is None}
+
+
+def _is_sound(name: str, text: str) -> bool:
+    """Whether a setting is of use: one that is not filled in yet is asked for as if it were not there."""
+    match name:
+        case "client_secret_file":
+            return Path(text).is_file()
+        case "data_center":
+            return not _odd_place(text)
+        case "client_id":
+            return not (_odd_id(text) or misplaced(CLIENT_ID, text))
+    return name in _HOSTS
+
+
 def gather(options: Namespace, asker: Asker, alias: str, *, is_device: bool) -> Wanted:
     """Ask for the rest, the code last: it is good for minutes.
 
@@ -127,7 +159,7 @@ def gather(options: Namespace, asker: Asker, alias: str, *, is_device: bool) -> 
         say(f"  The client ID {hint}")
     question = "Client secret, not shown: "
     secret = asker.secret("--client-secret-file", options.client_secret_file, question, odd_secret)
-    code = "" if is_device else _code(options, asker, place, scope_of(modules, right))
+    code = "" if is_device else _code(options, asker, _console(place, urls), scope_of(modules, right))
     asker.refuse_lacking()
     return Wanted(alias, Client(client_id, secret), modules, place, urls, code, right)
 
@@ -157,13 +189,17 @@ def _modules(options: Namespace, asker: Asker, use: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in _names(text) if name.lower() != _ALL))
 
 
-def _code(options: Namespace, asker: Asker, place: DataCenter | None, scope: str) -> str:
+def _console(place: DataCenter | None, urls: Endpoints | None) -> str:
+    if urls:
+        return f"the API console that belongs to {urls.accounts_url}"
+    return endpoints_of(place or DataCenter.US, Environment.PRODUCTION).accounts_url.replace(
+        "accounts.", "api-console."
+    )
+
+
+def _code(options: Namespace, asker: Asker, console: str, scope: str) -> str:
     if asker.is_person and options.grant_code_file is None:
-        console = endpoints_of(place or DataCenter.US, Environment.PRODUCTION).accounts_url
-        say(
-            f"Open {console.replace('accounts.', 'api-console.')}, your self client, Generate Code, with this scope:",
-            f"  {scope}",
-        )
+        say(f"Open {console}, your self client, Generate Code, with this scope:", f"  {scope}")
     return asker.secret("--grant-code-file", options.grant_code_file, "The code, not shown: ", _nothing)
 
 

@@ -1,6 +1,5 @@
 """What a login leaves behind."""
 
-import os
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +32,7 @@ def test_the_settings_file_loads_whatever_the_account_is_called(run: Run, alias:
     """YAML takes some words for something else."""
     places = Places(Path("conf/zoho.yaml"), alias)
     places.prepare()
-    places.write_secrets(account(alias))
+    places.write_secrets(account(alias), is_over=False)
     places.config_file.write_text(settings_file(account(alias), places))
     loaded = load_settings(places.config_file, environ={}, dotenv_file=None, secrets_dir=Path("none"))
     credentials = loaded.accounts[alias].credentials()
@@ -46,10 +45,10 @@ def test_secret_files_are_for_their_owner_alone(run: Run) -> None:
     """Also where there was one that others could read; nothing else is left lying about."""
     assert run("check").status == 2
     places = Places(Path("zoho.yaml"), "acme")
-    places.prepare()
-    places.client_secret.write_text("old")
+    places.write_secrets(account(), is_over=False)
     places.client_secret.chmod(0o644)
-    places.write_secrets(account())
+    places.prepare()
+    places.write_secrets(account(), is_over=True)
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in Path("secrets").iterdir()}
     assert modes == {"acme_client_secret": 0o600, "acme_refresh_token": 0o600}
     assert stat.S_IMODE(Path("secrets").stat().st_mode) == 0o700
@@ -58,17 +57,39 @@ def test_secret_files_are_for_their_owner_alone(run: Run) -> None:
 def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
     """With the file's name, and without the secret."""
     places = Places(tmp_path / "zoho.yaml", "acme")
+    (tmp_path / "secrets").symlink_to("/proc/self")
     with pytest.raises(ConfigurationError) as raised:
-        places.write_secrets(account())
+        places.write_secrets(account(), is_over=False)
     file = tmp_path / "secrets" / "acme_client_secret"
     assert raised.value.problems == (Problem(str(file), "can't be written: No such file or directory"),)
 
 
-def test_a_directory_of_somebody_else_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_that_takes_nothing_is_told(tmp_path: Path) -> None:
     """Before anything is asked of Zoho."""
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(ConfigurationError, match="may not be written to by this user"):
+    (tmp_path / "secrets").symlink_to("/proc/self")
+    with pytest.raises(ConfigurationError, match="secrets: can't be written to: No such file or directory"):
         Places(tmp_path / "zoho.yaml", "acme").prepare()
+
+
+def test_trying_leaves_nothing_behind(tmp_path: Path) -> None:
+    """No directory for secrets that may never come; one that was there stays."""
+    places = Places(tmp_path / "zoho.yaml", "acme")
+    places.prepare()
+    assert [*tmp_path.iterdir()] == []
+    (tmp_path / "secrets").mkdir()
+    places.prepare()
+    assert [*tmp_path.rglob("*")] == [tmp_path / "secrets"]
+
+
+def test_half_of_the_secrets_is_none(tmp_path: Path) -> None:
+    """What another login wrote stays as it is."""
+    places = Places(tmp_path / "zoho.yaml", "acme")
+    places.refresh_token.parent.mkdir()
+    places.refresh_token.write_text("another's")
+    with pytest.raises(ConfigurationError, match="acme_refresh_token: was written by another login meanwhile"):
+        places.write_secrets(account(), is_over=False)
+    assert [*places.refresh_token.parent.iterdir()] == [places.refresh_token]
+    assert places.refresh_token.read_text() == "another's"
 
 
 def test_an_env_file_survives_a_shell() -> None:

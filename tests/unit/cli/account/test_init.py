@@ -1,6 +1,7 @@
 """A settings file to begin with: complete, refused while it asks for something, and then right."""
 
 import re
+import stat
 from argparse import Namespace
 from pathlib import Path
 
@@ -46,7 +47,10 @@ def test_file_is_refused_until_it_is_filled_in(here: Path, capsys: pytest.Captur
     """Each thing that it asks for is a line of `check`; then it is right, without a warning."""
     assert main(["init"]) == 0
     assert capsys.readouterr().out == (
-        "zoho.yaml is written: fill in what stands in < >, and put the secrets into the files that it names. Then:\n"
+        "zoho.yaml is written: fill in what stands in < >, and put the secrets into the files that it names. Where "
+        "there is no\nrefresh token yet, this has one made, and says what belongs into the file:\n"
+        "  zoho-mass-update-exporter login --account=acme --config.file=zoho.yaml\n"
+        "Then:\n"
         "  zoho-mass-update-exporter check --config.file=zoho.yaml\n"
     )
     assert main(["check", "--config.file=zoho.yaml"]) == 2
@@ -121,7 +125,9 @@ def test_nothing_is_overwritten_by_mistake(here: Path, file: str | None, is_forc
 def test_file_is_overwritten_on_purpose(here: Path) -> None:
     """Or written elsewhere."""
     (here / "zoho.yaml").write_text("mine")
+    (here / "zoho.yaml").chmod(0o600)
     assert main(["init", "--force"]) == 0
+    assert stat.S_IMODE((here / "zoho.yaml").stat().st_mode) == 0o600
     assert main(["init", "--config.file=other.yaml"]) == 0
     written, other = ((here / name).read_text() for name in ("zoho.yaml", "other.yaml"))
     assert written == other.replace("other.yaml", "zoho.yaml")

@@ -1,12 +1,13 @@
 """What a look at Zoho tells of token, scope, module, permission and job: each refusal names the one to mend."""
 
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from exporter.app.direct import Spent
-from exporter.cli.account.live import STAGE_OF, STAGES, Check, live_checks, most_spent
+from exporter.cli.account.live import STAGE_OF, STAGES, Check, live_checks, most_spent, tell_live
 from exporter.model import JobKey
 from exporter.redactor import Redactor
 from exporter.settings import Settings, load_settings
@@ -85,6 +86,19 @@ def test_account_without_a_job_is_looked_at(zoho: Simulator) -> None:
         "acme/Leads permission": "ok",
     }
     assert spent == Spent(credits=1, tokens=1)
+
+
+def test_token_for_other_modules_than_the_guessed_one_is_not_wrong(
+    zoho: Simulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody has named Leads: the account's token is right, and what could not be looked at is said."""
+    zoho.add_fault(Fault(FaultKind.ERROR, code="OAUTH_SCOPE_MISMATCH"))
+    status = tell_live(Namespace(**{"log.level": None}), settings_for(zoho), ())
+    assert status == 0
+    token, scope, verdict = capsys.readouterr().out.splitlines()
+    assert token.endswith(" acme token")
+    assert scope.startswith("? acme/Leads scope: could not be looked at: no job is listed, and the token is not for ")
+    assert verdict == "Nothing is wrong, 3 could not be looked at. Spent: 1 API credit and 1 access token."
 
 
 def test_what_is_known_from_before_is_no_proof(zoho: Simulator) -> None:

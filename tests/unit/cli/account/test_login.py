@@ -2,10 +2,13 @@
 
 import getpass
 import json
+import os
+import sys
 import webbrowser
 from pathlib import Path
 
 import pytest
+import requests
 from requests_mock import Mocker
 from unit.cli.account.conftest import Run
 
@@ -196,6 +199,11 @@ def test_what_does_not_work_yet_is_said_with_its_fix(
     assert ended.status == 1
     assert said in ended.err
     assert "Spent: " in ended.err
+    assert ended.out.endswith(
+        "Next: mend that, and try again; where it takes another token, for other modules, say, log in again:\n"
+        "  zoho-mass-update-exporter check --live --config.file=zoho.yaml\n"
+        "  zoho-mass-update-exporter login --account=zoho --config.file=zoho.yaml --force\n"
+    )
     assert Path("secrets/zoho_refresh_token").read_text() == REFRESH_TOKEN
 
 
@@ -209,6 +217,70 @@ def test_a_token_that_can_not_be_tried_is_kept(run: Run, requests_mock: Mocker) 
     assert f"ZOHO_REFRESH_TOKEN={REFRESH_TOKEN}\n" in ended.out
 
 
+_REVOKED = "It was revoked: log in again once that is mended.\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        pytest.param({"json": {"status": "success"}}, _REVOKED, id="revoked"),
+        pytest.param(
+            {"json": {}, "status_code": 500},
+            "It could not be revoked: expected an answer of Zoho's as JSON, got HTTP 500 with no content type, "
+            "2 bytes\n"
+            "What to do: remove it under Connected Apps in your Zoho account.\n",
+            id="not-revoked",
+        ),
+    ],
+)
+def test_a_token_that_can_not_be_kept_is_given_back(
+    run: Run, requests_mock: Mocker, answer: dict[str, object], said: str
+) -> None:
+    """Here another login was faster: its files stay as they are."""
+
+    def other_login(*_: object) -> dict[str, object]:
+        Path("secrets").mkdir()
+        Path("secrets/zoho_client_secret").write_text("another's")
+        return GRANTED
+
+    requests_mock.post(f"{EU}/oauth/v2/token", json=other_login)
+    requests_mock.post(f"{EU}/oauth/v2/token/revoke", **answer)
+    ended = run(*BY_CODE, piped=PIPED)
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err == (
+        "Zoho gave a refresh token, which can't be kept:\n"
+        f"  secrets/zoho_client_secret: was written by another login meanwhile\n{said}"
+    )
+    assert requests_mock.request_history[-1].text == f"token={REFRESH_TOKEN}"
+    assert [file.read_text() for file in Path("secrets").iterdir()] == ["another's"]
+
+
+def test_a_token_that_can_not_be_printed_is_given_back(
+    run: Run, requests_mock: Mocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where standard output is a file on a full disk, say."""
+    play(requests_mock, {"json": GRANTED})
+    requests_mock.post(f"{EU}/oauth/v2/token/revoke", json={"status": "success"})
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        ended = run(*BY_CODE, "--output=env", piped=PIPED)
+    assert ended.status == 1
+    assert "  --output: standard output can't be written: No space left on device\n" + _REVOKED in ended.err
+
+
+def test_a_token_that_would_be_thrown_away_is_not_asked_for(
+    run: Run, requests_mock: Mocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are as good as ever where nobody sees what is printed."""
+    play(requests_mock, {"json": GRANTED}, {"json": MINTED})
+    with Path(os.devnull).open("w") as nowhere:
+        monkeypatch.setattr(sys, "stdout", nowhere)
+        refused = run(*BY_CODE, "--output=env", piped=PIPED)
+        assert (refused.status, requests_mock.request_history) == (2, [])
+        assert "--output: has nowhere to go: standard output is closed, or thrown away\n" in refused.err
+        assert run(*BY_CODE, "--output=files", piped=PIPED).status == 0
+
+
 @pytest.mark.parametrize(
     ("grant", "lines"),
     [
@@ -217,7 +289,21 @@ def test_a_token_that_can_not_be_tried_is_kept(run: Run, requests_mock: Mocker) 
             ["  API          https://sandbox.zohoapis.eu (sandbox)"],
             id="sandbox",
         ),
-        pytest.param({"api_domain": "https://www.zohoapis.in"}, ["  data centre  eu"], id="another-api"),
+        pytest.param(
+            {"api_domain": "https://www.zohoapis.in"},
+            [
+                "  data centre  eu\n  API          https://www.zohoapis.in (production)\n",
+                "  The exporter asks https://www.zohoapis.eu: check api_url and the data centre\n",
+            ],
+            id="another-api",
+        ),
+        pytest.param(
+            {"scope": "ZohoCRM.mass_update.READ,ZohoCRM.mass_update.leads.UPDATE ZohoCRM.modules.ALL"},
+            [
+                "  It allows more than to watch, which the exporter never needs: ZohoCRM.mass_update.leads.UPDATE, Z",
+            ],
+            id="more-scope",
+        ),
         pytest.param({"api_domain": None}, ["  API          not said (production)"], id="no-api"),
         pytest.param({"scope": None}, ["not said; asked for was ZohoCRM.mass_update.READ"], id="no-scope"),
         pytest.param(
@@ -248,12 +334,76 @@ def test_a_second_login_is_made_on_purpose(run: Run, requests_mock: Mocker) -> N
     assert "secrets/zoho_refresh_token: is there already, of an earlier login. Zoho keeps 20 refresh tok" in again.err
     assert len(requests_mock.request_history) == asked
     forced = run(*BY_CODE, "--force", piped=PIPED)
-    assert (
-        "zoho.yaml stays as it is. The account belongs under its accounts:\n  zoho:\n    data_center: eu\n"
-        in forced.out
-    )
+    assert "\nzoho.yaml has this account already, and stays as it is.\nIt works" in forced.out
     assert Path("secrets/zoho_refresh_token").read_text() == "1000.new-6a7b"
     assert Path("zoho.yaml").read_text() == written
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        pytest.param(
+            "accounts: {}",
+            "zoho.yaml stays as it is. The account belongs under its accounts:\n  zoho:\n    data_center: eu\n",
+            id="none",
+        ),
+        pytest.param(
+            "accounts: {zoho: {data_center: eu, client_id: 1000.OLD, client_secret_file: secrets/zoho_client_secret}}",
+            "zoho.yaml stays as it is. It has the account zoho, with other settings than these:\n"
+            "  zoho:\n    client_id: 1000.CLIENT\n    refresh_token_file: secrets/zoho_refresh_token\nIt works",
+            id="another",
+        ),
+    ],
+)
+def test_what_is_to_be_changed_in_a_settings_file_is_said(
+    run: Run, requests_mock: Mocker, there: str, said: str
+) -> None:
+    """And nothing that stands there already."""
+    Path("zoho.yaml").write_text(there)
+    play(requests_mock, {"json": GRANTED}, {"json": MINTED})
+    assert said in run(*BY_CODE, piped=PIPED).out
+
+
+def test_what_the_settings_file_says_of_the_account_is_not_asked_again(run: Run, requests_mock: Mocker) -> None:
+    """Hosts, client ID and client secret; a flag rules."""
+    play(requests_mock, {"json": GRANTED}, {"json": MINTED}, {"json": TO_CHANGE}, {"json": {"error": "invalid_code"}})
+    assert run(*BY_CODE, piped=PIPED).status == 0
+    flags = ("login", "--grant-code-file=-", "--for=schedule", "--modules=Leads")
+    ended = run(*flags, piped=f"{CODE}\n")
+    assert (ended.status, ended.err) == (
+        0,
+        "Taken from zoho.yaml, which has zoho: data_center, client_id, client_secret_file.\n",
+    )
+    other = run(*flags, "--force", "--client-id=1000.OTHER", "--data-center=eu", piped=f"{CODE}\n")
+    assert other.err.startswith("Taken from zoho.yaml, which has zoho: client_secret_file.\nZoho refused")
+    assert "client_id=1000.OTHER&" in requests_mock.request_history[-1].text
+
+
+def test_hosts_of_the_settings_file_are_asked(run: Run, requests_mock: Mocker) -> None:
+    """As those of the flags would be."""
+    Path("secret").write_text(SECRET)
+    Path("zoho.yaml").write_text(
+        "accounts: {acme: {accounts_url: 'https://accounts.example.org', api_url: 'https://api.example.org', "
+        "client_id: 1000.CLIENT, client_secret_file: secret}}"
+    )
+    requests_mock.post("https://accounts.example.org/oauth/v3/device/code", exc=requests.ConnectionError("reset"))
+    ended = run("login", "--device", "--account=acme")
+    assert ended.status == 1
+    assert ended.err.startswith(
+        "Taken from zoho.yaml, which has acme: accounts_url, api_url, client_id, client_secret_file.\n"
+        "https://accounts.example.org: the connection to Zoho broke: ConnectionError: reset\nWhat to do: check the net"
+    )
+
+
+def test_a_settings_file_to_be_filled_in_says_nothing(run: Run) -> None:
+    """What `init` leaves open is lacking."""
+    assert run("init").status == 0
+    ended = run("login", "--device", "--account=acme")
+    assert ended.status == 2
+    assert [line.partition(":")[0] for line in ended.err.splitlines()[1:]] == [
+        "  --client-id",
+        "  --client-secret-file",
+    ]
 
 
 def test_json_has_all_that_is_known(run: Run, requests_mock: Mocker) -> None:
@@ -320,6 +470,7 @@ Trying it with one call, which costs one API credit: a job that can't exist, so 
             "which), is a self client (log in with --self-client), or its ID has a typing error\n",
             id="client",
         ),
+        pytest.param({"error": f"odd {SECRET}"}, {}, "Zoho refused: odd <secret>\n", id="echo"),
         pytest.param({"error": "invalid_oauthscope"}, {}, "What to do: Zoho knows no such scope", id="scope"),
         pytest.param(BEGUN, {"error": "access_denied"}, "What to do: it was turned away in the browser", id="declined"),
         pytest.param(BEGUN, {"error": "expired"}, "What to do: nobody accepted in time: log in again", id="expired"),
@@ -379,7 +530,7 @@ def test_settings_of_the_network_hold_for_a_login_too(run: Run) -> None:
     Path("zoho.yaml").write_text("ca_bundle: missing.pem\n")
     ended = run(*BY_CODE, piped=PIPED)
     assert ended.status == 2
-    assert ended.err.endswith(' problem in the configuration:\n  zoho.yaml:1: "missing.pem" does not exist\n')
+    assert ended.err.endswith(' problem:\n  zoho.yaml:1: "missing.pem" does not exist\n')
 
 
 def test_nobody_at_the_terminal_is_no_traceback(run: Run) -> None:
@@ -443,5 +594,6 @@ def test_a_device_asks_for_the_right_to_change_records(run: Run, requests_mock: 
     flags = ("--device", "--for=schedule", "--account=acme", f"--client-id={ID}", "--data-center=eu")
     ended = run("login", *flags, "--modules=Leads,Deals", "--client-secret-file=-", piped=f"{SECRET}\n")
     assert ended.status == 0
+    assert "signed in to Zoho as the user in whose name records are to be changed:\n" in ended.err
     asked = "scope=ZohoCRM.mass_update.deals.UPDATE%2CZohoCRM.mass_update.leads.UPDATE"
     assert asked in requests_mock.request_history[0].text

@@ -1,13 +1,17 @@
 """What `login` has to know: from flags, from the person at the terminal, or said to be lacking."""
 
 import getpass
+import sys
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
 from requests_mock import Mocker
-from unit.cli.account.conftest import Run
+from unit.cli.account.conftest import Keyboard, Run
 
+from exporter.cli.account.asking import Asker
 from exporter.cli.account.questions import lacking_scopes, scope_of
+from exporter.errors import ConfigurationError, Problem
 
 SECRET = "client-secret-0a1b"
 
@@ -191,3 +195,35 @@ def test_what_a_scope_lacks_is_known(granted: str, lacking: list[str]) -> None:
 def test_the_right_to_read_is_none_to_change(granted: str, lacking: list[str]) -> None:
     """A token for the command that changes records is told apart."""
     assert lacking_scopes(granted, "ZohoCRM.mass_update.leads.UPDATE") == lacking
+
+
+def test_a_secret_that_is_no_text_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a person; nothing of it is shown."""
+    typed = [b"\xffsecret", SECRET.encode()]
+    monkeypatch.setattr(getpass, "getpass", lambda _: typed.pop(0).decode())
+    monkeypatch.setattr(sys, "stdin", Keyboard("", is_terminal=True))
+    assert Asker().secret("--client-secret-file", None, "", lambda _: "") == SECRET
+    assert capsys.readouterr().err == "  It is not UTF-8 text\n"
+
+
+def test_a_piped_secret_that_is_no_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At its flag."""
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(b"\xffsecret\n"), "utf-8"))
+    with pytest.raises(ConfigurationError) as raised:
+        Asker().secret("--client-secret-file", "-", "", lambda _: "")
+    assert raised.value.problems == (Problem("--client-secret-file", "standard input is not UTF-8 text"),)
+
+
+def test_a_line_that_is_no_text_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As any other answer of no use."""
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(b"\xff\n"), "utf-8"))
+    asker = Asker()
+    asker.is_person = True
+
+    def odd(text: str) -> str:
+        monkeypatch.setattr(sys, "stdin", Keyboard("acme\n", is_terminal=True))
+        return "" if text == "acme" else "a word"
+
+    assert asker.text("--account", None, "", odd) == "acme"

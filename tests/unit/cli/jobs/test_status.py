@@ -184,7 +184,7 @@ def test_nobody_there_and_no_account_is_told(typed: Typed, monkeypatch: pytest.M
     assert (status, out) == (2, "")
     assert first.startswith("zoho-mass-update-exporter: no exporter answers at http://127.0.0.1:10042 (")
     assert first.endswith(", or try the demo. Zoho can't be asked either:")
-    assert second == "zoho-mass-update-exporter: 1 problem in the configuration:"
+    assert second == "zoho-mass-update-exporter: 1 problem:"
 
 
 def test_account_that_waits_says_why(typed: Typed, zoho: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
