@@ -14,7 +14,7 @@ from exporter.errors import ExporterError
 from exporter.settings import Row, outline
 
 DEFAULT_FILE = "zoho.yaml"
-_ALIAS = "acme"
+_ALIAS = "zoho"
 _ASKED = {
     "accounts": {
         "data_center": "<data-centre>",
