@@ -321,10 +321,13 @@ def test_simulate_refuses_what_it_cannot_do(tmp_path: Path, arguments: list[str]
 
 
 def test_simulate_listens_on_ipv6(tmp_path: Path) -> None:
-    """An IPv6 address stands in brackets, as for `run`."""
-    with started(exporter_command("simulate", "--web.listen-address=[::1]:0"), bare_environment(), tmp_path) as zoho:
+    """An IPv6 address stands in brackets, as for `run`; a scenario without a job names none."""
+    (tmp_path / "empty.yaml").write_text("jobs: []\n")
+    typed_words = ("simulate", "--web.listen-address=[::1]:0", "--scenario.file=empty.yaml")
+    with started(exporter_command(*typed_words), bare_environment(), tmp_path) as zoho:
         [url] = eventually(lambda: re.findall(r"answers on (http://\[::1\]:\d+)", "".join(zoho.stdout)), "no address")
         assert requests.get(f"{url}/__control__/stats", timeout=30).json()["crm_calls"] == 0
+    assert "ZOHO_JOBS" not in "".join(zoho.stdout)
 
 
 def test_ctrl_c_during_the_start_leaves_no_traceback(tmp_path: Path) -> None:
