@@ -78,11 +78,11 @@ def _run(arguments: "Sequence[str]") -> int:
     try:
         return int(options.command.execute(options))
     except ConfigurationError as error:
-        sys.stderr.write(_complaint(error))
+        _output().say(*_complaint(error))
         return 2
     except ExporterError as error:
         advice = getattr(error, "advice", "")
-        sys.stderr.write(f"{PROGRAM}: {error}{f': {advice}' if advice else ''}\n")
+        _output().say(f"{PROGRAM}: {error}{f': {advice}' if advice else ''}")
         return 1
 
 
@@ -136,6 +136,10 @@ def _typos() -> "ModuleType":
     return import_module("exporter.cli.typos")  # it loads what only a mistake needs
 
 
+def _output() -> "ModuleType":
+    return import_module("exporter.cli.output")
+
+
 def _flags() -> dict[str, tuple[str, ...]]:
     return {command.name: command.flag_names for command in COMMANDS}
 
@@ -147,8 +151,7 @@ def _with_command(arguments: "Sequence[str]") -> list[str]:
     return [COMMANDS[0].name, *arguments] if is_flag or not arguments else list(arguments)
 
 
-def _complaint(error: "ConfigurationError") -> str:
+def _complaint(error: "ConfigurationError") -> list[str]:
     count = len(error.problems)
-    title = f"{PROGRAM}: {count} problem{'' if count == 1 else 's'} in the configuration:\n"
-    hints = "".join(f"warning: {warning}\n" for warning in error.warnings)
-    return title + "".join(f"  {problem}\n" for problem in error.problems) + hints
+    title = f"{PROGRAM}: {count} problem{'' if count == 1 else 's'} in the configuration:"
+    return [title, *(f"  {problem}" for problem in error.problems), *(f"warning: {one}" for one in error.warnings)]
