@@ -21,23 +21,37 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Prometheus exporter for Zoho CRM mass-update jobs.
 
-Zoho runs mass updates in the background and says nothing when they fail, stall or never start. This exporter asks
-Zoho for the state of the jobs you name, when Prometheus scrapes it, and shows them as metrics.
+Zoho runs mass updates in the background and says nothing when they fail,
+stall or never start. This exporter asks Zoho for the state of the jobs you
+name, when Prometheus scrapes it, and shows them as metrics.
 """
 
 _OUTPUT_IS_LOST = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EDQUOT}
 _DOCUMENTATION = f"documentation: {DOCS_URL}/docs/README.md"
 _EPILOG = f"""\
 examples:
-  {PROGRAM} demo                           watch made-up jobs; needs no Zoho account
-  {PROGRAM} check --config.file=zoho.yaml  is this configuration right?
-  {PROGRAM} --config.file=zoho.yaml        serve metrics on :{LISTEN_PORT}
+  {PROGRAM} demo                           watch made-up jobs
+  {PROGRAM} check --config.file=zoho.yaml  is that file right?
+  {PROGRAM} --config.file=zoho.yaml        serve on :{LISTEN_PORT}
 
-One account needs no file: set ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_REFRESH_TOKEN, ZOHO_DATA_CENTER and ZOHO_JOBS.
-'{PROGRAM} COMMAND --help' tells the flags of another command.
+One account needs no file: set ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET,
+ZOHO_REFRESH_TOKEN, ZOHO_DATA_CENTER and ZOHO_JOBS.
+'{PROGRAM} COMMAND --help' tells another's flags.
 
 {_DOCUMENTATION}
 """
+
+
+class _Help(argparse.HelpFormatter):
+    """What wraps sentences to the terminal's width, and breaks no address."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Leave whole what has no space in it, hyphens or not."""
+        from textwrap import fill  # noqa: PLC0415 - argparse's own way: who asks for no help does not wait for it
+
+        return fill(
+            text, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
 
 
 class _Parser(argparse.ArgumentParser):
@@ -112,7 +126,7 @@ def _add(command: Command, commands: "argparse._SubParsersAction[_Parser]") -> N
         help=command.summary,
         description=command.description,
         epilog=_DOCUMENTATION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,  # an address is not to be broken
+        formatter_class=_Help,
         allow_abbrev=False,
     )
     command.add_flags(parser)

@@ -57,6 +57,7 @@ def test_help_names_every_command(tmp_path: Path) -> None:
     assert "Prometheus exporter for Zoho CRM mass-update jobs" in ended.stdout
     for command in COMMANDS:
         assert re.search(rf"^    {command.name} +{re.escape(command.summary)}$", ended.stdout, re.MULTILINE)
+    assert [line for line in ended.stdout.splitlines() if len(line) > 80 and "://" not in line] == []
 
 
 def test_help_has_the_flags_of_the_default_command(tmp_path: Path) -> None:
@@ -157,6 +158,7 @@ def test_each_command_explains_its_flags(tmp_path: Path, command: object) -> Non
     assert ended.returncode == 0
     flags = re.findall(r"^  (--[a-z.-]+)", ended.stdout, re.MULTILINE)
     assert flags
+    assert [line for line in ended.stdout.splitlines() if len(line) > 80 and "://" not in line] == []
     assert ended.stderr == ""
 
 
