@@ -77,7 +77,7 @@ def test_watching_ends_before_the_job_and_says_how_to_go_on(
         exporter_command(*words, "--timeout=1s", "--json"), env=environment, capture_output=True, text=True, check=False
     )
     assert (late.returncode, len(late.stdout.splitlines())) == (7, 1)
-    assert late.stderr.splitlines()[-1] == f"It has not ended after 1s. {go_on} --timeout=1s --json"
+    assert late.stderr.splitlines()[-1] == f"It has not ended after 1s. To go on: {go_on} --timeout=1s --json"
 
 
 def test_board_shows_all_jobs_as_they_change(simulator: Simulator, environment: dict[str, str], tmp_path: Path) -> None:
