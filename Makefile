@@ -36,7 +36,8 @@ help: ## list these verbs
 demo: $(RUN) ## run the exporter against an embedded simulated Zoho; options: ARGS="..."
 	@exec $(BIN)/zoho-mass-update-exporter demo $(ARGS)
 
-demo-stack: programs $(RUN) ## watch alerts fire: the demo with a real Prometheus and Alertmanager, in fast time
+demo-stack: $(RUN) ## watch alerts fire: the demo with a real Prometheus and Alertmanager, in fast time
+	@scripts/install-programs alerts
 	@exec $(BIN)/python scripts/demo_stack.py $(ARGS)
 
 test: programs $(DEV) ## run every test, with branch coverage; installs Debian's prometheus and chromium if need be
@@ -163,7 +164,7 @@ programs:
 # pip refuses an editable install beside hashes: hence a second call. pip check holds the lock against pyproject.toml.
 $(RUN): requirements/run.txt requirements/build.txt pyproject.toml
 	@scripts/create-venv "$(PYTHON)" $(VENV)
-	@echo "Installing the locked dependencies and the exporter into $(VENV)."
+	@echo "Installing the locked dependencies and the exporter into $(VENV): about half a minute."
 	@$(PIP_LOCKED) --requirement requirements/run.txt --requirement requirements/build.txt
 	@$(PIP_INSTALL) --no-build-isolation --editable .
 	@problems=$$($(BIN)/python -m pip check) || { \

@@ -7,6 +7,7 @@ import logging
 import re
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
@@ -32,11 +33,21 @@ _COLOURS = {"debug": _FAINT, "info": "\x1b[32m", "warning": "\x1b[33m", "error":
 
 def _for_people(_: object, __: str, event: structlog.typing.EventDict) -> str:
     """Write what happened, when by the clock on the wall, and then the rest, as logfmt. Colours, but no secrets."""
-    rest = {key: value for key, value in event.items() if key not in {"timestamp", "level", "logger", "event"}}
+    rest = {key: _clock(key, value) for key, value in event.items() if key not in _told_already(event)}
     colour, level = _COLOURS[event["level"]], event["level"]
     details = structlog.processors.LogfmtRenderer()(None, "", rest)
     told = f"{colour}{level:7}{_RESET} {_printable(str(event['event']))}"
     return f"{_FAINT}{event['timestamp']}{_RESET} {told}" + (f"  {_FAINT}{_printable(details)}{_RESET}" if rest else "")
+
+
+def _told_already(event: structlog.typing.EventDict) -> set[str]:
+    return {"timestamp", "level", "logger", "event"} | ({"port", "path"} if "url" in event else set())
+
+
+def _clock(key: str, value: object) -> object:
+    """Give a time as the line's own is given."""
+    is_time = key.endswith("_at") and isinstance(value, int)
+    return time.strftime("%H:%M:%S", time.localtime(value)) if is_time else value
 
 
 def _printable(text: str) -> str:

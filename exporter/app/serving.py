@@ -94,7 +94,7 @@ def serve(
         following = (application, watch, service, wake, over)
         Thread(target=_follow, args=following, name="configuration", daemon=True).start()
         service.watch(listeners[0], over)
-        _log.info("serving metrics", extra=_start_details(settings, listeners, application.declared_jobs))
+        _log.info("serving metrics", extra=_start_details(settings, listeners, len(application.snapshot().jobs)))
         on_ready(server.port)
         if not service.tell("READY=1"):
             _log.warning("NOTIFY_SOCKET can't be reached: systemd does not hear that we are ready")

@@ -19,22 +19,36 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Prometheus exporter for Zoho CRM mass-update jobs.
 
-Zoho runs mass updates in the background and says nothing when they fail, stall or never start. This exporter asks
-Zoho for the state of the jobs you name, when Prometheus scrapes it, and shows them as metrics.
+Zoho runs mass updates in the background and says nothing when they fail,
+stall or never start. This exporter asks Zoho for the state of the jobs you
+name, when Prometheus scrapes it, and shows them as metrics.
 """
 
 _DOCUMENTATION = f"documentation: {DOCS_URL}/docs/README.md"
 _EPILOG = f"""\
 examples:
-  {PROGRAM} demo                           watch made-up jobs; needs no Zoho account
-  {PROGRAM} check --config.file=zoho.yaml  is this configuration right?
-  {PROGRAM} --config.file=zoho.yaml        serve metrics on :{LISTEN_PORT}
+  {PROGRAM} demo                           watch made-up jobs
+  {PROGRAM} check --config.file=zoho.yaml  is that file right?
+  {PROGRAM} --config.file=zoho.yaml        serve on :{LISTEN_PORT}
 
-One account needs no file: set ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_REFRESH_TOKEN, ZOHO_DATA_CENTER and ZOHO_JOBS.
-'{PROGRAM} COMMAND --help' tells the flags of another command.
+One account needs no file: set ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET,
+ZOHO_REFRESH_TOKEN, ZOHO_DATA_CENTER and ZOHO_JOBS.
+'{PROGRAM} COMMAND --help' tells another's flags.
 
 {_DOCUMENTATION}
 """
+
+
+class _Help(argparse.HelpFormatter):
+    """What wraps sentences to the terminal's width, and breaks no address."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Leave whole what has no space in it, hyphens or not."""
+        from textwrap import fill  # noqa: PLC0415 - argparse's own way: who asks for no help does not wait for it
+
+        return fill(
+            text, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
 
 
 class _Parser(argparse.ArgumentParser):
@@ -75,11 +89,11 @@ def _run(arguments: "Sequence[str]") -> int:
     try:
         return int(options.command.execute(options))
     except ConfigurationError as error:
-        sys.stderr.write(_masked(_complaint(error)))
+        _output().say(*map(_masked, _complaint(error)))
         return 2
     except ExporterError as error:
         advice = getattr(error, "advice", "")
-        sys.stderr.write(_masked(f"{PROGRAM}: {error}{f': {advice}' if advice else ''}\n"))
+        _output().say(_masked(f"{PROGRAM}: {error}{f': {advice}' if advice else ''}"))
         return 1
 
 
@@ -109,7 +123,7 @@ def _add(command: Command, commands: "argparse._SubParsersAction[_Parser]") -> N
         help=command.summary,
         description=command.description,
         epilog=_DOCUMENTATION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,  # an address is not to be broken
+        formatter_class=_Help,
         allow_abbrev=False,
     )
     command.add_flags(parser)
@@ -133,6 +147,10 @@ def _typos() -> "ModuleType":
     return import_module("exporter.cli.typos")  # it loads what only a mistake needs
 
 
+def _output() -> "ModuleType":
+    return import_module("exporter.cli.output")
+
+
 def _flags() -> dict[str, tuple[str, ...]]:
     return {command.name: command.flag_names for command in COMMANDS}
 
@@ -144,11 +162,10 @@ def _with_command(arguments: "Sequence[str]") -> list[str]:
     return [COMMANDS[0].name, *arguments] if is_flag or not arguments else list(arguments)
 
 
-def _complaint(error: "ConfigurationError") -> str:
+def _complaint(error: "ConfigurationError") -> list[str]:
     count = len(error.problems)
-    title = f"{PROGRAM}: {count} problem{'' if count == 1 else 's'}:\n"
-    hints = "".join(f"warning: {warning}\n" for warning in error.warnings)
-    return title + "".join(f"  {problem}\n" for problem in error.problems) + hints
+    title = f"{PROGRAM}: {count} problem{'' if count == 1 else 's'}:"
+    return [title, *(f"  {problem}" for problem in error.problems), *(f"warning: {one}" for one in error.warnings)]
 
 
 def _masked(text: str) -> str:

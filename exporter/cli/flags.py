@@ -54,7 +54,9 @@ FLAGS = {
     "state.path": _setting(
         "FILE", "file that keeps jobs, counters and credits across restarts, or 'memory'; default: {}"
     ),
-    "log.level": _setting(tuple(LOG_LEVELS), "least severe event to log (default {})", LOG_LEVEL),
+    "log.level": _setting(
+        tuple(dict.fromkeys(LOG_LEVELS.values())), "least severe event to log (default {})", LOG_LEVEL
+    ),
     "log.format": _setting(
         LOG_FORMATS,
         "one line per event: auto is short and coloured in a terminal, and else logfmt (default {})",

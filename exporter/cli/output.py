@@ -4,7 +4,8 @@ import csv
 import errno
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from textwrap import wrap
 from typing import TextIO
 
 from exporter.cli.command import PROGRAM
@@ -22,8 +23,10 @@ def write(text: str) -> None:
 
 
 def say(*lines: str) -> None:
-    """Write lines about the answer."""
-    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    """Write lines about the answer; a terminal gets them broken where it would break them within a word."""
+    width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else 0
+    told = _fitting("\n".join(lines).split("\n"), width) if width else lines
+    sys.stderr.write("".join(f"{line}\n" for line in told))
     sys.stderr.flush()
 
 
@@ -50,6 +53,19 @@ def give_up(error: OSError) -> None:
 def _let_go(stream: TextIO) -> None:
     """Lead what is left to flush to where that does not fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _fitting(lines: Iterable[str], width: int) -> Iterator[str]:
+    """Break lines between words; a command to type stays whole, on a line of its own, and so does an address."""
+    for line in lines:
+        words, program, rest = line.partition(f"{PROGRAM} ")
+        if len(line) <= width or not words.strip():
+            yield line
+            continue
+        margin = " " * (len(line) - len(line.lstrip()))
+        yield from wrap(words, width, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False)
+        if program:
+            yield f"{margin}  {program}{rest}"
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:

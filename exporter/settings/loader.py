@@ -33,6 +33,10 @@ from exporter.settings.validation import (
 DOTENV = Path(".env")
 _SECRETS_DIR = Path("/run/secrets")
 _EXPECTED_ENTRY = "expected Module/job_id or account/Module/job_id, such as Leads/3524033000006027001"
+_NO_JOB = (
+    f"no job is configured: list some under jobs, set {JOBS}, or set web.api_token_file "
+    "and let the commands track and schedule add them"
+)
 _PLACES = ("data_center", "environment", "accounts_url", "api_url")
 _ENTRY_SHAPES = {2: ("module", "job_id"), 3: ("account", "module", "job_id")}
 
@@ -197,7 +201,7 @@ def _warnings(tree: Tree) -> Iterator[Problem]:
     """
     roads = (tree.find(("jobs",)) or None, tree.find(("job_files",)), tree.find(("web", "api_token_file")))
     if all(road is None for road in roads) and tree.at(("accounts",), dict) and JOBS not in str(tree.place(("jobs",))):
-        yield Problem("jobs", f"no job is configured: list some under jobs, or set {JOBS}")
+        yield Problem("jobs", _NO_JOB)
     for path, key in jobs_of(tree):
         if key.module == "Activities" and tree.find(("accounts", key.account, "api_version")) not in ("v2", "v2.1"):
             text = "from v3 on Zoho has no module Activities: name Tasks, Calls or Events, or set api_version: v2.1"

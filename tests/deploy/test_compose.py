@@ -93,4 +93,4 @@ def test_the_configuration_loads(tmp_path: Path) -> None:
     file = tmp_path / "zoho.yaml"
     file.write_text(text.replace("/run/secrets", str(tmp_path)))
     settings = load_settings(file, environ={}, dotenv_file=None, secrets_dir=tmp_path)
-    assert [str(spec.key) for spec in settings.job_specs] == ["acme/Leads/3524033000006027001"]
+    assert [str(spec.key) for spec in settings.job_specs] == ["zoho/Leads/3524033000006027001"]

@@ -131,8 +131,9 @@ def test_rules_ask_for_series_that_exist() -> None:
 def test_texts_ask_for_series_that_are_recorded() -> None:
     """The queries inside descriptions name recorded series."""
     texts = " ".join(alert.annotations["description"] for alert in ALERTS)
-    assert set(re.findall(r'printf "(\w+:\w+:\w+)\{', texts)) <= RECORDED
-    assert len(re.findall(r"\| query", texts)) == len(re.findall(r'printf "\w+:\w+:\w+\{', texts))
+    asked = r'printf ["`](?:label_replace\()?'
+    assert set(re.findall(rf"{asked}(\w+:\w+:\w+)\{{", texts)) <= RECORDED
+    assert len(re.findall(r"\| query", texts)) == len(re.findall(rf"{asked}\w+:\w+:\w+\{{", texts))
 
 
 def test_every_refusal_has_its_alert() -> None:

@@ -34,7 +34,7 @@ def test_the_secrets_reach_the_account(tmp_path: Path) -> None:
     [(alias, account)] = settings.accounts.items()
     credentials = account.credentials()
     assert (alias, credentials.client_secret, credentials.refresh_token) == (
-        "acme",
+        "zoho",
         "zoho_client_secret",
         "zoho_refresh_token",
     )

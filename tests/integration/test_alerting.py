@@ -128,7 +128,7 @@ def test_job_that_fails_half_way_is_told_with_its_counts(stack: Stack) -> None:
     stack.simulator.set_status("Deals", FAILING, "FAILED", updated=20, failed=30, total=50)
     message = stack.wait_for_message("acme-crm-team", "1 firing: ZohoMassUpdateJobFailed (account acme)")
     assert 'Mass update "Close deals" of Deals failed (account acme). Campaign: quarter-end.' in message.text
-    assert "Records: 30 failed, 0 not updated, 50 total, 20 updated." in message.text
+    assert "Records: 20 updated, 30 failed, 0 not updated, 50 total." in message.text
     assert message.text.rstrip().endswith("/docs/runbooks/ZohoMassUpdateJobFailed.md")
     assert "on-call" not in {one.receiver for one in stack.messages if "ZohoMassUpdateJobFailed" in one.title}
 

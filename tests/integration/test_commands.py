@@ -57,6 +57,7 @@ def test_help_names_every_command(tmp_path: Path) -> None:
     assert "Prometheus exporter for Zoho CRM mass-update jobs" in ended.stdout
     for command in COMMANDS:
         assert re.search(rf"^    {command.name} +{re.escape(command.summary)}$", ended.stdout, re.MULTILINE)
+    assert [line for line in ended.stdout.splitlines() if len(line) > 80 and "://" not in line] == []
 
 
 def test_help_has_the_flags_of_the_default_command(tmp_path: Path) -> None:
@@ -168,6 +169,7 @@ def test_each_command_explains_its_flags(tmp_path: Path, command: object) -> Non
     assert ended.returncode == 0
     flags = re.findall(r"^  (--[a-z.-]+)", ended.stdout, re.MULTILINE)
     assert flags
+    assert [line for line in ended.stdout.splitlines() if len(line) > 80 and "://" not in line] == []
     assert ended.stderr == ""
 
 
@@ -332,10 +334,13 @@ def test_simulate_refuses_what_it_cannot_do(tmp_path: Path, arguments: list[str]
 
 
 def test_simulate_listens_on_ipv6(tmp_path: Path) -> None:
-    """An IPv6 address stands in brackets, as for `run`."""
-    with started(exporter_command("simulate", "--web.listen-address=[::1]:0"), bare_environment(), tmp_path) as zoho:
+    """An IPv6 address stands in brackets, as for `run`; a scenario without a job names none."""
+    (tmp_path / "empty.yaml").write_text("jobs: []\n")
+    typed_words = ("simulate", "--web.listen-address=[::1]:0", "--scenario.file=empty.yaml")
+    with started(exporter_command(*typed_words), bare_environment(), tmp_path) as zoho:
         [url] = eventually(lambda: re.findall(r"answers on (http://\[::1\]:\d+)", "".join(zoho.stdout)), "no address")
         assert requests.get(f"{url}/__control__/stats", timeout=30).json()["crm_calls"] == 0
+    assert "ZOHO_JOBS" not in "".join(zoho.stdout)
 
 
 def test_ctrl_c_during_the_start_leaves_no_traceback(tmp_path: Path) -> None:

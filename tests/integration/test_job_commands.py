@@ -56,12 +56,12 @@ def test_watching_ends_before_the_job_and_says_how_to_go_on(
 ) -> None:
     """By Ctrl-C, in a terminal and without one, it leaves neither a traceback nor a hidden cursor; or time is out."""
     words = ("status", f"acme/Leads/{LEADS}", "--watch")
-    go_on = f"To go on: zoho-mass-update-exporter status acme/Leads/{LEADS} --watch"
+    go_on = f"zoho-mass-update-exporter status acme/Leads/{LEADS} --watch"
     with terminal(exporter_command(*words), {**environment, "NO_COLOR": "1"}, tmp_path) as shown:
         shown.shows("30 updated")
         shown.type("\x03")
         assert shown.end() == 130
-        shown.shows(go_on)
+        shown.shows(f"To go on:\r\n  {go_on}\r\n")
     assert shown.screen.rindex(CURSOR_SHOWN) > shown.screen.rindex("30 updated")
     assert "\x1b[36m" not in shown.screen
     with started(exporter_command(*words), environment, tmp_path) as plain:
@@ -71,13 +71,13 @@ def test_watching_ends_before_the_job_and_says_how_to_go_on(
         assert plain.interrupt() == 130
     assert [" Running" in text and text.startswith("20") for text in plain.stdout] == [True, True]
     assert "\x1b" not in "".join(plain.stdout)
-    assert go_on in "".join(plain.stderr)
+    assert f"To go on: {go_on}\n" in "".join(plain.stderr)
     assert "Traceback" not in shown.screen + "".join(plain.stderr)
     late = subprocess.run(
         exporter_command(*words, "--timeout=1s", "--json"), env=environment, capture_output=True, text=True, check=False
     )
     assert (late.returncode, len(late.stdout.splitlines())) == (7, 1)
-    assert late.stderr.splitlines()[-1] == f"It has not ended after 1s. {go_on} --timeout=1s --json"
+    assert late.stderr.splitlines()[-1] == f"It has not ended after 1s. To go on: {go_on} --timeout=1s --json"
 
 
 def test_board_shows_all_jobs_as_they_change(simulator: Simulator, environment: dict[str, str], tmp_path: Path) -> None:

@@ -37,7 +37,9 @@ def test_registrations_survive_being_killed(simulator: Simulator, token: str, tm
     expected: set[str] = set()
     for number in range(ROUNDS):
         with started(command, unmeasured_environment(**variables), tmp_path) as running:
-            url = f"http://127.0.0.1:{running.log_event('serving metrics')['port']}/api/v1/jobs"
+            serving = running.log_event("serving metrics")
+            assert serving["jobs"] == len(expected)
+            url = f"http://127.0.0.1:{serving['port']}/api/v1/jobs"
             assert {job["job_id"] for job in requests.get(url, headers=TOKEN, timeout=10).json()["jobs"]} == expected
             for job_id in (f"{number}1", f"{number}2"):
                 body = {"module": "Leads", "job_id": job_id, "name": f"job {job_id}"}

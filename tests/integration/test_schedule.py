@@ -57,7 +57,9 @@ def test_records_are_changed_and_the_job_is_followed(
         shown.shows("Change all these records? [y/N] ")
         assert simulator.stats().crm_calls == 0
         shown.type("y\n")
-        shown.shows("is tracked. To follow it: zoho-mass-update-exporter status acme/Leads/5540330000009000001 --watch")
+        shown.shows(
+            "is tracked. To follow it:\r\n  zoho-mass-update-exporter status acme/Leads/5540330000009000001 --watch"
+        )
         shown.shows("% of 1,000")
         simulator.set_status("Leads", "5540330000009000001", "COMPLETED", updated=998, failed=2, total=1000)
         assert shown.end() == 4

@@ -23,7 +23,7 @@ SYSTEM = {
 }
 
 
-def _install(work: Path, *, missing: set[str], unknown: str = "") -> tuple[int, str, list[str]]:
+def _install(work: Path, *asked: str, missing: set[str], unknown: str = "") -> tuple[int, str, list[str]]:
     """Give the status, the words and apt-get's calls, where programs are missing and packages unknown."""
     directory = work / "bin"
     directory.mkdir()
@@ -35,7 +35,7 @@ def _install(work: Path, *, missing: set[str], unknown: str = "") -> tuple[int, 
     log = work / "log"
     log.touch()
     done = subprocess.run(
-        [ROOT / "scripts" / "install-programs"],
+        [ROOT / "scripts" / "install-programs", *asked],
         env={"PATH": str(directory), "LOG": str(log), "DIR": str(directory), "UNKNOWN": unknown, "TMPDIR": str(work)},
         capture_output=True,
         text=True,
@@ -62,6 +62,13 @@ def test_only_what_is_missing_is_installed(tmp_path: Path, missing: set[str], pa
     status, words, calls = _install(tmp_path, missing=missing)
     assert (status, calls) == (0, ["update", f"install --no-install-recommends {packages}"])
     assert words.endswith("Installed.\n")
+
+
+def test_rehearsal_of_alerts_installs_its_two_servers_alone(tmp_path: Path) -> None:
+    """Who tries it out has no use for the browser and the compiler of the tests."""
+    status, _, calls = _install(tmp_path, "alerts", missing=set(HERE))
+    packages = "prometheus prometheus-alertmanager"
+    assert (status, calls) == (0, ["update", f"install --no-install-recommends {packages}"])
 
 
 def test_package_that_this_system_lacks_keeps_no_other_out(tmp_path: Path) -> None:

@@ -61,8 +61,8 @@ def test_the_configuration_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     [text] = [block for block in blocks("yaml") if block.startswith("# zoho.yaml")]
     monkeypatch.chdir(tmp_path)
     (tmp_path / "secrets").mkdir()
-    for name in ("zoho_client_secret", "zoho_refresh_token"):
-        (tmp_path / "secrets" / name).write_text("secret")
+    for name in ("zoho_client_secret", "zoho_refresh_token", "zoho_api_token"):
+        (tmp_path / "secrets" / name).write_text("secret-of-the-test")
     file = tmp_path / "zoho.yaml"
     file.write_text(text)
     settings = load_settings(file, environ={}, dotenv_file=None, secrets_dir=tmp_path / "none")

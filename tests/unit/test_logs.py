@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -69,6 +70,18 @@ def test_a_person_sees_short_lines(stream: io.StringIO, line: str, *, is_coloure
 
 
 @pytest.mark.usefixtures("open_logs")
+def test_a_person_reads_a_clock_and_nothing_twice() -> None:
+    """A time is no number of seconds, and an address has its port and path in it."""
+    stream = Terminal()
+    configure_logging("info", "auto", stream, is_coloured=False)
+    log = logging.getLogger("exporter.jobs")
+    log.info("a", extra={"url": "http://127.0.0.1:10042/metrics", "port": 10042, "path": "/metrics", "expires_at": 5})
+    log.info("b", extra={"path": "/own"})
+    clock = time.strftime("%H:%M:%S", time.localtime(5))
+    told = [line.partition("info    ")[2] for line in stream.getvalue().splitlines()]
+    assert told == [f"a  url=http://127.0.0.1:10042/metrics expires_at={clock}", "b  path=/own"]
+
+
 def test_what_came_from_outside_moves_no_cursor() -> None:
     """Neither in the words nor in the details."""
     stream = Terminal()

@@ -16,7 +16,7 @@ from exporter.files import write_whole
 from exporter.settings import Row, outline
 
 DEFAULT_FILE = "zoho.yaml"
-_ALIAS = "acme"
+_ALIAS = "zoho"
 _ASKED = {
     "accounts": {
         "data_center": "<data-centre>",

@@ -95,12 +95,17 @@ def _scrape(host: str, port: int, path: str) -> None:
 
 def _announce(settings: Settings, url: str) -> None:
     own = "" if url == DEFAULT_URL else f" --exporter.url={url}"
+    metrics = f"{url}{settings.web.telemetry_path}"
+    page = f"{url}/".ljust(len(metrics))
     sys.stdout.write(f"""
-The demo is running: a simulated Zoho with {len(settings.jobs)} mass updates, and the exporter that watches them.
+The demo is running: a simulated Zoho with {len(settings.jobs)} mass updates, and the
+exporter that watches them.
 
-  {url}{settings.web.telemetry_path}   the metrics; open it again to see them move
-  {url}/   the jobs at a glance; updates itself
-  {PROGRAM} jobs --watch{own}   the same in another terminal
+  {metrics}   the metrics; open it again to see them move
+  {page}   the jobs at a glance; updates itself
+
+  {PROGRAM} jobs --watch{own}
+  shows the same in another terminal.
 
 Two of the jobs are meant to be refused: a mistyped id and a missing scope. In
 place of a Prometheus the demo scrapes itself. Ctrl-C ends it.

@@ -49,14 +49,14 @@ def _scenario(file: str | None) -> Scenario:
 
 def _announcement(url: str, scenario: Scenario) -> str:
     jobs = ",".join(f"{job.module}/{job.job_id}" for job in scenario.jobs)
+    listed = f"\n  export ZOHO_JOBS={jobs}" if jobs else ""
     return f"""\
 A simulated Zoho answers on {url}. Ctrl-C ends it.
 
 To point the exporter at it:
   export ZOHO_ACCOUNTS_URL={url} ZOHO_API_URL={url}
   export ZOHO_CLIENT_ID={scenario.client_id} ZOHO_CLIENT_SECRET={scenario.client_secret}
-  export ZOHO_REFRESH_TOKEN={scenario.refresh_token}
-  export ZOHO_JOBS={jobs}
+  export ZOHO_REFRESH_TOKEN={scenario.refresh_token}{listed}
 
 Its API console, for a login without these secrets: {url}/console
 What it has served: curl {url}/__control__/stats

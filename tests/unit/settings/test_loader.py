@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from exporter.errors import Problem
 from exporter.model import DataCenter, Environment, JobKey, JobSource, JobSpec
 from exporter.settings import JobSettings, ListenAddress, Settings, load_settings
 from exporter.settings.sections.schema import ScheduleSettings, WebSettings
@@ -121,7 +120,11 @@ def test_defaults(load: _Load, account: str) -> None:
     assert settings.web.listen_address == ListenAddress("", 10042)
     assert settings.web.telemetry_path == "/metrics"
     assert (settings.log.level, settings.log.format) == ("info", "auto")
-    assert settings.warnings == (Problem("jobs", "no job is configured: list some under jobs, or set ZOHO_JOBS"),)
+    [warning] = settings.warnings
+    assert str(warning) == (
+        "jobs: no job is configured: list some under jobs, set ZOHO_JOBS, or set web.api_token_file "
+        "and let the commands track and schedule add them"
+    )
 
 
 def test_default_schedule(load: _Load, account: str) -> None:

@@ -56,10 +56,10 @@ def test_file_is_refused_until_it_is_filled_in(here: Path, capsys: pytest.Captur
     assert main(["check", "--config.file=zoho.yaml"]) == 2
     _, *problems = capsys.readouterr().err.splitlines()
     assert [re.sub(r"^  zoho.yaml:\d+: ", "", problem) for problem in problems] == [
-        'accounts.acme.data_center: "<data-centre>" is not one of us, eu, in, au, cn, jp, ca, sa, uk, ae',
-        "accounts.acme.client_id: is a placeholder: put Zoho's own value in its place",
-        'accounts.acme.client_secret_file: "secrets/zoho_client_secret" does not exist',
-        'accounts.acme.refresh_token_file: "secrets/zoho_refresh_token" does not exist',
+        'accounts.zoho.data_center: "<data-centre>" is not one of us, eu, in, au, cn, jp, ca, sa, uk, ae',
+        "accounts.zoho.client_id: is a placeholder: put Zoho's own value in its place",
+        'accounts.zoho.client_secret_file: "secrets/zoho_client_secret" does not exist',
+        'accounts.zoho.refresh_token_file: "secrets/zoho_refresh_token" does not exist',
         'jobs[0].module: "<module>" is not a module\'s API name: a letter, then letters, digits or _, such as Leads',
         'jobs[0].job_id: "<job-id>" is not a job id: digits only, exactly as Zoho gave them',
     ]
@@ -68,7 +68,7 @@ def test_file_is_refused_until_it_is_filled_in(here: Path, capsys: pytest.Captur
     assert main(["check", "--config.file=zoho.yaml"]) == 0
     told = capsys.readouterr()
     assert told.err == ""
-    assert told.out == "The configuration is right.\n  acme: data centre eu, production, 1 job\n"
+    assert told.out == "The configuration is right.\n  zoho: data centre eu, production, 1 job\n"
 
 
 def test_what_stands_in_comments_is_the_default(here: Path) -> None:
@@ -90,7 +90,7 @@ def test_every_setting_is_in_the_file(here: Path) -> None:
     uncommented = re.sub(r"^( *)# ([a-z_]+:)( .*)?$", r"\1\2\3", text, flags=re.MULTILINE)
     written = yaml.safe_load(uncommented.replace("<", '"').replace(">", '"'))
     groups = {group: [row.name for row in found.rows] for group, found in outline().items()}
-    assert sorted(written["accounts"]["acme"]) == sorted(groups.pop("accounts"))
+    assert sorted(written["accounts"]["zoho"]) == sorted(groups.pop("accounts"))
     assert sorted(written["jobs"][0]) == sorted(groups.pop("jobs"))
     assert sorted(written) == sorted({*groups.pop(""), *groups})
     assert {group: sorted(written[group]) for group in groups} == {

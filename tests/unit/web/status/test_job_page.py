@@ -162,6 +162,14 @@ def test_form_acknowledges_an_end(actions: list[str], *, may_acknowledge: bool) 
     assert [form["action"] for form in read(failed, may_acknowledge=may_acknowledge).named("form")] == actions
 
 
+def test_page_of_an_ended_job_names_what_is_left_to_do_in_a_terminal() -> None:
+    """Where there is no button a command acknowledges; there is nothing to watch any more, but its history."""
+    texts = read(job(*POLLS, (90, report(JobState.FAILED)))).texts
+    assert "zoho-mass-update-exporter ack acme/Leads/3524033000006027001" in texts
+    assert "zoho-mass-update-exporter history acme/Leads/3524033000006027001" in texts
+    assert "--watch" not in " ".join(texts)
+
+
 def test_links_begin_with_the_path_outside() -> None:
     """Behind a proxy every one of them leads below it."""
     page = StatusPage("/metrics", "/zoho")

@@ -126,12 +126,19 @@ def test_form_acknowledges_an_end(
     assert [form["action"] for form in page.named("form") if form["method"] == "post"] == actions
 
 
-def test_browser_that_can_send_no_form_is_told_how_to_acknowledge() -> None:
-    """By plain HTTP a browser says of no form whose it is, so a button would be refused."""
+@pytest.mark.parametrize(
+    ("may_acknowledge", "words"),
+    [
+        pytest.param(True, "acknowledge it over https, or by ack", id="by plain HTTP"),
+        pytest.param(False, "acknowledge it by ack", id="without a password"),
+    ],
+)
+def test_browser_that_can_send_no_form_is_told_how_to_acknowledge(words: str, *, may_acknowledge: bool) -> None:
+    """By plain HTTP a browser says of no form whose it is, so a button would be refused, as without a password."""
     snapshot = snapshot_of(job(state=JobState.FAILED))
-    page = Reading(PAGE.write(snapshot, {}, NOW, may_acknowledge=True, by_form=False).decode())
+    page = Reading(PAGE.write(snapshot, {}, NOW, may_acknowledge=may_acknowledge, by_form=False).decode())
     assert [form for form in page.named("form") if form["method"] == "post"] == []
-    assert "acknowledge it over https, or by POST …/ack" in " ".join(page.texts)
+    assert words in " ".join(page.texts)
 
 
 def test_page_says_when_it_was_written() -> None:
@@ -204,6 +211,9 @@ def test_page_without_jobs_tells_how_to_add_one() -> None:
     reading = read(snapshot_of())
     assert "No jobs yet" in reading.texts
     assert any('{account: acme, module: Leads, job_id: "3524033000006027001"' in text for text in reading.texts)
+    assert {"zoho-mass-update-exporter track Leads/3524033000006027001", "zoho-mass-update-exporter schedule"} <= set(
+        reading.texts
+    )
     assert reading.named("table") == []
 
 
