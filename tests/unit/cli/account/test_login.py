@@ -6,6 +6,7 @@ import os
 import sys
 import webbrowser
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -234,11 +235,11 @@ _REVOKED = "It was revoked: log in again once that is mended.\n"
     ],
 )
 def test_a_token_that_can_not_be_kept_is_given_back(
-    run: Run, requests_mock: Mocker, answer: dict[str, object], said: str
+    run: Run, requests_mock: Mocker, answer: dict[str, Any], said: str
 ) -> None:
     """Here another login was faster: its files stay as they are."""
 
-    def other_login(*_: object) -> dict[str, object]:
+    def other_login(*_: object) -> dict[str, str]:
         Path("secrets").mkdir()
         Path("secrets/zoho_client_secret").write_text("another's")
         return GRANTED
