@@ -139,7 +139,7 @@ def _described(options: Namespace, order: Order) -> dict[str, object]:
     for label in options.label or ():
         name, _, _ = label.partition("=")
         if not (name.isascii() and name.isidentifier()):
-            raise refused("--label", f'"{name}" is no label name: letters, digits or _, no digit first')
+            raise refused("--label", f'"{quote(name)}" is no label name: letters, digits or _, no digit first')
     return said
 
 
