@@ -56,7 +56,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with status 2."""
-        self.exit(2, _masked(f"{self.prog}: {message}\n'{self.prog} --help' tells what there is.\n"))
+        told = _masked(f"{self.prog}: {message}", f"'{self.prog} --help' tells what there is.")
+        self.exit(2, "".join(f"{line}\n" for line in told))
 
     def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ANN401 - argparse's own signature
         """Write what was asked for; argparse keeps silent where that fails."""
@@ -89,11 +90,11 @@ def _run(arguments: "Sequence[str]") -> int:
     try:
         return int(options.command.execute(options))
     except ConfigurationError as error:
-        _output().say(*map(_masked, _complaint(error)))
+        _output().say(*_masked(*_complaint(error)))
         return 2
     except ExporterError as error:
         advice = getattr(error, "advice", "")
-        _output().say(_masked(f"{PROGRAM}: {error}{f': {advice}' if advice else ''}"))
+        _output().say(*_masked(f"{PROGRAM}: {error}{f': {advice}' if advice else ''}"))
         return 1
 
 
@@ -168,5 +169,6 @@ def _complaint(error: "ConfigurationError") -> list[str]:
     return [title, *(f"  {problem}" for problem in error.problems), *(f"warning: {one}" for one in error.warnings)]
 
 
-def _masked(text: str) -> str:
-    return str(import_module("exporter.forms").masked(text))
+def _masked(*lines: str) -> list[str]:
+    text = "".join(f"{line}\n" for line in lines)
+    return str(import_module("exporter.forms").masked(text)).splitlines()

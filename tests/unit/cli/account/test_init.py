@@ -49,7 +49,7 @@ def test_file_is_refused_until_it_is_filled_in(here: Path, capsys: pytest.Captur
     assert capsys.readouterr().out == (
         "zoho.yaml is written: fill in what stands in < >, and put the secrets into the files that it names. Where "
         "there is no\nrefresh token yet, this has one made, and says what belongs into the file:\n"
-        "  zoho-mass-update-exporter login --account=acme --config.file=zoho.yaml\n"
+        "  zoho-mass-update-exporter login --account=zoho --config.file=zoho.yaml\n"
         "Then:\n"
         "  zoho-mass-update-exporter check --config.file=zoho.yaml\n"
     )
