@@ -63,5 +63,5 @@ def test_page_example_is_accepted(page: str, tmp_path: Path) -> None:
     settings = load_settings(tmp_path / "zoho.yaml", environ={}, dotenv_file=None, secrets_dir=tmp_path / "absent")
     assert len(settings.job_specs) == 2
     assert [warning.message for warning in settings.warnings] == [
-        "accounts.acme.client_id: looks like a placeholder: put Zoho's own value in its place"
+        "accounts.zoho.client_id: looks like a placeholder: put Zoho's own value in its place"
     ]
