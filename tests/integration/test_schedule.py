@@ -60,7 +60,7 @@ def test_records_are_changed_and_the_job_is_followed(
         shown.shows(
             "is tracked. To follow it:\r\n  zoho-mass-update-exporter status acme/Leads/5540330000009000001 --watch"
         )
-        shown.shows("1,000 in total")
+        shown.shows("% of 1,000")
         simulator.set_status("Leads", "5540330000009000001", "COMPLETED", updated=998, failed=2, total=1000)
         assert shown.end() == 4
         shown.shows("this is final")
