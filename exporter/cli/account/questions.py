@@ -124,7 +124,7 @@ def known_of(options: Namespace, alias: str, config_file: Path) -> dict[str, str
     account = said_in(config_file, alias)
     texts = {name: text for name, text in account.items() if isinstance(text, str) and _is_sound(name, text)}
     is_custom = {"accounts_url", "api_url"} <= texts.keys()
-    hosts = ("accounts_url", "api_url") if is_custom else ("data_center",)
+    hosts: tuple[str, ...] = ("accounts_url", "api_url") if is_custom else ("data_center",)
     if any(getattr(options, name) or os.environ.get(f"ZOHO_{name.upper()}") for name in _HOSTS):
         hosts = ()
     names = [name for name in (*hosts, CLIENT_ID, "client_secret_file") if name in texts]
