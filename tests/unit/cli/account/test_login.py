@@ -238,7 +238,7 @@ def test_a_token_that_can_not_be_kept_is_given_back(
 ) -> None:
     """Here another login was faster: its files stay as they are."""
 
-    def other_login(*_: object) -> dict[str, object]:
+    def other_login(*_: object) -> dict[str, str]:
         Path("secrets").mkdir()
         Path("secrets/zoho_client_secret").write_text("another's")
         return GRANTED
