@@ -245,7 +245,7 @@ def test_a_token_that_can_not_be_kept_is_given_back(
         return GRANTED
 
     requests_mock.post(f"{EU}/oauth/v2/token", json=other_login)
-    requests_mock.post(f"{EU}/oauth/v2/token/revoke", **answer)
+    requests_mock.post(f"{EU}/oauth/v2/token/revoke", [answer])
     ended = run(*BY_CODE, piped=PIPED)
     assert (ended.status, ended.out) == (1, "")
     assert ended.err == (
