@@ -46,8 +46,9 @@ def _told_already(event: structlog.typing.EventDict) -> set[str]:
 
 def _clock(key: str, value: object) -> object:
     """Give a time as the line's own is given."""
-    is_time = key.endswith("_at") and isinstance(value, int)
-    return time.strftime("%H:%M:%S", time.localtime(value)) if is_time else value
+    if key.endswith("_at") and isinstance(value, int):
+        return time.strftime("%H:%M:%S", time.localtime(value))
+    return value
 
 
 def _printable(text: str) -> str:
