@@ -58,10 +58,10 @@ def token(run: Run, tmp_path: Path) -> str:
 
 @pytest.fixture
 def exporter(start_exporter: Callable[..., Exporter], token: str) -> Exporter:
-    """Give an exporter whose API is on."""
+    """Give an exporter whose API is on, with an account of the name that the page uses."""
     assert len(token) > 30
     [setting] = yaml.safe_load(recipe("yaml", "api_token_file")).values()
-    return start_exporter(web__api_token_file=setting["api_token_file"])
+    return start_exporter(account="zoho", web__api_token_file=setting["api_token_file"])
 
 
 def address(exporter: Exporter) -> str:
