@@ -1,0 +1,191 @@
+"""How the database is asked: each question one function call, which takes no longer than it may, whatever goes silent."""
+
+import logging
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from signal import SIG_BLOCK, SIG_SETMASK, pthread_sigmask, valid_signals
+from threading import Lock
+from typing import NamedTuple, TypeAlias, TypeVar
+
+from psycopg import Connection, Error, InterfaceError, OperationalError
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import UndefinedFunction, UndefinedObject, UndefinedTable
+from psycopg.generators import PQGen
+from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from exporter.state.port import OPERATIONS, Health
+from exporter.state.postgres.clock import DatabaseClock
+from exporter.state.postgres.schema import SCHEMA, StrangeSchemaError, migrate
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Argument: TypeAlias = str | int | float | bool | list[str] | list[int] | list[float] | None
+
+CALL_SECONDS = 3.0
+"""How long one question may take in all, the wait for a connection included; a lock is waited for 2 s (schema/)."""
+MOST_CONNECTIONS = 8
+LIFETIME_SECONDS = 600.0
+"""After a failover an old connection may lead to a server that is no longer the one that takes writes."""
+_REACHED_BY = {
+    "connect_timeout": "3",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+    "target_session_attrs": "read-write",
+    "application_name": "zoho-mass-update-exporter",
+}
+"""As libpq names it, unless the address says otherwise."""
+_OPERATIONS = {"refresh": "load", "put": "save_job", "forget": "forget_jobs"}
+"""As what a failing question counts; all others concern the ledger."""
+
+
+class News(NamedTuple):
+    """One thing that the database told. What kinds there are, and what their keys and bodies are, schema/ says."""
+
+    account: str
+    kind: str
+    key: str
+    revision: int
+    body: str | None
+
+
+class UnavailableError(Exception):
+    """The database did not answer, or refused: nothing is known of what became of the question."""
+
+
+class TimedConnection(Connection[TupleRow]):
+    """A connection on which no wait outlasts a deadline."""
+
+    deadline = math.inf
+    """Monotonic seconds."""
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        """Wait for what the server has to say, until the deadline."""
+        left = max(0.0, self.deadline - time.monotonic())
+        return super().wait(
+            gen, interval, min(left, math.inf if timeout is None else timeout) if left < math.inf else timeout
+        )
+
+
+class Database:
+    """Asks the functions of schema/. Thread-safe; it never waits for long, and holds no transaction open.
+
+    There need not be a database yet, nor a schema in it: it is made at the first question.
+
+    Args:
+        url: where it is, as libpq takes it.
+        now: gives Unix seconds instead of the database's clock; tests alone have one.
+    """
+
+    def __init__(self, url: str, now: Callable[[], float] | None = None) -> None:
+        self._given_now = now
+        self._clock = DatabaseClock()
+        self._lock = Lock()
+        self._errors = Counter(dict.fromkeys(OPERATIONS, 0))
+        self._is_failing = False
+        self._is_migrated = False
+        self._pool = ConnectionPool(
+            url,
+            kwargs={**_REACHED_BY, **conninfo_to_dict(url), "autocommit": True, "prepare_threshold": None},
+            connection_class=TimedConnection,
+            min_size=1,
+            max_size=MOST_CONNECTIONS,
+            max_lifetime=LIFETIME_SECONDS,
+            open=False,
+            name="state",
+        )
+        mask = pthread_sigmask(SIG_BLOCK, valid_signals())  # signals stay with the threads that wait for them
+        self._pool.open(wait=False)
+        pthread_sigmask(SIG_SETMASK, mask)
+
+    def now(self) -> float:
+        """Give the database's time, Unix seconds."""
+        return self._given_now() if self._given_now else self._clock()
+
+    def ask(
+        self, function: str, *arguments: Argument, is_timed: bool = False, seconds: float = CALL_SECONDS
+    ) -> list[News]:
+        """Call a function of schema/, and give what it tells. One that goes by the time is told it where tests say so.
+
+        Raises:
+            UnavailableError: there is no answer, or none in time.
+        """
+        deadline = time.monotonic() + min(seconds, CALL_SECONDS)
+        given = (*arguments, self._given_now() if self._given_now else None) if is_timed else arguments
+        places = ", ".join(["%s"] * len(given))
+        query = f"SELECT account, kind, key, revision, body FROM {SCHEMA}.{function}({places})"  # noqa: S608 - our names
+        try:
+            answer = self._asked_twice(query, given, deadline)
+        except (Error, StrangeSchemaError) as error:
+            self._note_failure(function, error)
+            raise UnavailableError(_words(error)) from error
+        self._note_success()
+        return answer
+
+    def health(self) -> Health:
+        """Say how questions fare."""
+        with self._lock:
+            return Health(dict(self._errors), None, self._is_failing)
+
+    def close(self, grace_seconds: float) -> None:
+        """Let go of all connections."""
+        self._pool.close(grace_seconds)
+
+    def _asked_twice(self, query: str, given: tuple[Argument, ...], deadline: float) -> list[News]:
+        """Ask, and once more on another connection where the first one had died: each question may be asked twice."""
+        try:
+            return self._asked(query, given, deadline)
+        except PoolTimeout:
+            raise
+        except (OperationalError, InterfaceError):
+            if time.monotonic() >= deadline:
+                raise
+        return self._asked(query, given, deadline)
+
+    def _asked(self, query: str, given: tuple[Argument, ...], deadline: float) -> list[News]:
+        with self._pool.connection(max(0.01, deadline - time.monotonic())) as connection:
+            connection.deadline = deadline
+            try:
+                if not self._is_migrated:
+                    migrate(connection)
+                    self._is_migrated = True
+                asked_at = time.monotonic()
+                answer = [News(*row) for row in connection.execute(query, given)]  # type: ignore[arg-type]
+            except (Error, StrangeSchemaError) as error:
+                self._is_migrated &= not isinstance(error, UndefinedFunction | UndefinedTable | UndefinedObject)
+                # Whatever it was (a standby that takes no writes says so to each of them): the next one is a new one.
+                with suppress(Error):
+                    connection.close()
+                raise
+            self._learn(answer, asked_at)
+            connection.deadline = math.inf
+            return answer
+
+    def _learn(self, answer: list[News], asked_at: float) -> None:
+        for news in answer:
+            if news.kind == "clock":
+                self._clock.learn(asked_at, float(news.body or 0.0))
+
+    def _note_success(self) -> None:
+        with self._lock:
+            has_failed, self._is_failing = self._is_failing, False
+        if has_failed:
+            _log.info("the database answers again")
+
+    def _note_failure(self, function: str, error: Exception) -> None:
+        with self._lock:
+            self._errors[_OPERATIONS.get(function, "save_ledger")] += 1
+            has_failed, self._is_failing = self._is_failing, True
+        if not has_failed:
+            _log.error("the database can't be used; no job is polled: %s", _words(error))
+
+
+def _words(error: Exception) -> str:
+    """Say in a line what an error is about."""
+    return str(error).partition("\n")[0] or type(error).__name__
