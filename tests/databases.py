@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 _PROGRAMS = "/usr/lib/postgresql"
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=", "max_connections=60")
@@ -30,7 +31,7 @@ class Server:
     def create(self, database: str) -> str:
         """Make an empty database, and give how it is reached."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{database}"')  # type: ignore[arg-type]
+            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(database)))
         return self.url(database)
 
     def clear(self, database: str) -> None:
@@ -41,7 +42,7 @@ class Server:
                 "WHERE schemaname = 'zoho_mass_update' AND tablename <> 'version'"
             ).fetchone()
             if names and names[0]:
-                connection.execute(f"TRUNCATE {names[0]}")
+                connection.execute(SQL("TRUNCATE {}").format(SQL(names[0])))
 
 
 @contextmanager
@@ -56,11 +57,23 @@ def serving() -> Iterator[Server]:
             os.chown(directory, user.pw_uid, user.pw_gid)
             become = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
         data = directory / "data"
-        initdb = [*become, programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        initdb = [
+            *become,
+            f"{programs}/initdb",
+            "-D",
+            f"{data}",
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        ]
         subprocess.run([*initdb, "--locale=C"], check=True, capture_output=True, cwd=directory)
         options = " ".join(["-k", name, *(f"-c {setting}" for setting in _FAST)])
-        control = [*become, programs / "pg_ctl", "-D", data, "-w"]
-        started = [*control, "-o", options, "-l", directory / "log", "start"]
+        control = [*become, f"{programs}/pg_ctl", "-D", f"{data}", "-w"]
+        started = [*control, "-o", options, "-l", f"{directory}/log", "start"]
         subprocess.run(started, check=True, capture_output=True, cwd=directory)
         try:
             yield Server(directory)

@@ -165,7 +165,7 @@ class Store(Protocol):
         """Give an account; always the same object for the same alias."""
 
     def refresh(self, deadline: float) -> None:
-        """Take up what other processes wrote, by `deadline` (monotonic seconds): one question where there is nothing."""
+        """Take up what other processes wrote, by `deadline` (monotonic seconds)."""
 
     def health(self) -> Health:
         """Say how well what is known is kept."""

@@ -2,13 +2,13 @@
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from threading import Event, Semaphore
 
 from exporter.errors import HeldBackError
-from exporter.model import Growth, JobKey, JobSource, JobSpec, ModuleTotals, Standing, TrackedJob
+from exporter.model import Growth, JobKey, JobSource, JobSpec, Standing, TrackedJob
 from exporter.state.documents import encode
 from exporter.state.port import BUDGET, CIRCUIT, Claim, Note, Purse
 from exporter.state.postgres.copy import Copy
@@ -56,6 +56,7 @@ class PostgresAccount:
 
     def stand(self, change: Callable[[Standing], Standing], turn: int | None = None) -> Standing:
         """Replace the standing by what `change` makes of it; no other change comes between."""
+        wanted = self.standing
         for _ in range(_MOST_ATTEMPTS):
             known, revision = self.copy.stood()
             wanted = change(known)
@@ -132,10 +133,10 @@ class PostgresAccount:
     def claim(self, key: JobKey, purse: Purse, lease_seconds: float, *, is_probe: bool = False) -> Claim:
         """Take the right to poll a job, and book the credit of its call: both or neither."""
         token = secrets.randbits(_TOKEN_BITS)
-        known = self.copy.revision_of(key)
+        wanted = (self.copy.revision_of(key), self.copy.revision, token, float(lease_seconds), is_probe)
         limits = (purse.limit, purse.for_probes, purse.at_once)
         try:
-            answer = self._ask_of(key, "claim", known, token, float(lease_seconds), is_probe, *limits, is_timed=True)
+            answer = self._ask_of(key, "claim", *wanted, *limits, is_timed=True)
         except UnavailableError as error:
             raise HeldBackError(BUDGET, f"no credit can be booked: {error}") from error
         match answer:

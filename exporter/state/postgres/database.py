@@ -1,4 +1,4 @@
-"""How the database is asked: each question one function call, which takes no longer than it may, whatever goes silent."""
+"""How the database is asked: each question one function call, no longer than it may take, whatever goes silent."""
 
 import logging
 import math
@@ -11,15 +11,15 @@ from threading import Lock
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from psycopg import Connection, Error, InterfaceError, OperationalError
+from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import UndefinedFunction, UndefinedObject, UndefinedTable
-from psycopg.generators import PQGen
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from exporter.state.port import OPERATIONS, Health
 from exporter.state.postgres.clock import DatabaseClock
-from exporter.state.postgres.schema import SCHEMA, StrangeSchemaError, migrate
+from exporter.state.postgres.schema import StrangeSchemaError, migrate
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ Argument: TypeAlias = str | int | float | bool | list[str] | list[int] | list[fl
 
 CALL_SECONDS = 3.0
 """How long one question may take in all, the wait for a connection included; a lock is waited for 2 s (schema/)."""
+REST_SECONDS = 0.5
+"""After a question in vain others are not asked for so long: the polls of a scrape do not all wait for nothing."""
 MOST_CONNECTIONS = 8
 LIFETIME_SECONDS = 600.0
 """After a failover an old connection may lead to a server that is no longer the one that takes writes."""
@@ -67,10 +69,8 @@ class TimedConnection(Connection[TupleRow]):
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """Wait for what the server has to say, until the deadline."""
-        left = max(0.0, self.deadline - time.monotonic())
-        return super().wait(
-            gen, interval, min(left, math.inf if timeout is None else timeout) if left < math.inf else timeout
-        )
+        left = None if self.deadline == math.inf else max(0.0, self.deadline - time.monotonic())
+        return super().wait(gen, interval, left if timeout is None else timeout)
 
 
 class Database:
@@ -89,6 +89,7 @@ class Database:
         self._lock = Lock()
         self._errors = Counter(dict.fromkeys(OPERATIONS, 0))
         self._is_failing = False
+        self._resting_until = -math.inf
         self._is_migrated = False
         self._pool = ConnectionPool(
             url,
@@ -97,6 +98,7 @@ class Database:
             min_size=1,
             max_size=MOST_CONNECTIONS,
             max_lifetime=LIFETIME_SECONDS,
+            reconnect_timeout=CALL_SECONDS,  # then the next question tries, and no ever longer delay
             open=False,
             name="state",
         )
@@ -116,10 +118,13 @@ class Database:
         Raises:
             UnavailableError: there is no answer, or none in time.
         """
-        deadline = time.monotonic() + min(seconds, CALL_SECONDS)
+        begun = time.monotonic()
+        if begun < self._resting_until:
+            raise UnavailableError("it has just not answered")
+        deadline = begun + min(seconds, CALL_SECONDS)
         given = (*arguments, self._given_now() if self._given_now else None) if is_timed else arguments
         places = ", ".join(["%s"] * len(given))
-        query = f"SELECT account, kind, key, revision, body FROM {SCHEMA}.{function}({places})"  # noqa: S608 - our names
+        query = f"SELECT account, kind, key, revision, body FROM zoho_mass_update.{function}({places})"  # noqa: S608 - our names
         try:
             answer = self._asked_twice(query, given, deadline)
         except (Error, StrangeSchemaError) as error:
@@ -156,7 +161,7 @@ class Database:
                     migrate(connection)
                     self._is_migrated = True
                 asked_at = time.monotonic()
-                answer = [News(*row) for row in connection.execute(query, given)]  # type: ignore[arg-type]
+                answer = [News(*row) for row in connection.execute(query, given)]
             except (Error, StrangeSchemaError) as error:
                 self._is_migrated &= not isinstance(error, UndefinedFunction | UndefinedTable | UndefinedObject)
                 # Whatever it was (a standby that takes no writes says so to each of them): the next one is a new one.
@@ -182,6 +187,7 @@ class Database:
         with self._lock:
             self._errors[_OPERATIONS.get(function, "save_ledger")] += 1
             has_failed, self._is_failing = self._is_failing, True
+            self._resting_until = time.monotonic() + REST_SECONDS
         if not has_failed:
             _log.error("the database can't be used; no job is polled: %s", _words(error))
 

@@ -195,9 +195,10 @@ BEGIN
 END $$;
 
 -- The right to poll a job, its credit and its place among the account's calls, all or nothing. p_known is the revision
--- of the job that made the claimer want it: what changed since may have been somebody else's poll.
+-- of the job that made the claimer want it: what changed since may have been somebody else's poll, and the claimer, who
+-- holds what there was up to p_since, is told.
 CREATE FUNCTION zoho_mass_update.claim(
-    p_account text, p_module text, p_job_id text, p_known bigint, p_token bigint, p_lease double precision,
+    p_account text, p_module text, p_job_id text, p_known bigint, p_since bigint, p_token bigint, p_lease double precision,
     p_is_probe boolean, p_limit bigint, p_share bigint, p_at_once bigint, p_at double precision DEFAULT NULL
 ) RETURNS SETOF zoho_mass_update.news
 LANGUAGE plpgsql SET lock_timeout TO '2s' AS $$
@@ -211,7 +212,7 @@ BEGIN
     WHERE account = p_account AND module = p_module AND job_id = p_job_id AND revision > p_known;
     IF FOUND THEN
         RETURN NEXT zoho_mass_update.answer('news');
-        RETURN QUERY SELECT * FROM zoho_mass_update.changes(p_account, own - 1);
+        RETURN QUERY SELECT * FROM zoho_mass_update.changes(p_account, p_since);
         RETURN;
     END IF;
     SELECT * INTO held FROM zoho_mass_update.claims

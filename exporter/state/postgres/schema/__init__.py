@@ -5,12 +5,11 @@ from importlib.resources import files
 from psycopg import Connection
 
 VERSION = 1
-SCHEMA = "zoho_mass_update"
 _TURN = 0x5A4D5545
 """Of the advisory lock: one exporter at a time brings the schema up to date."""
-_BEGIN = f"""
-    CREATE SCHEMA IF NOT EXISTS {SCHEMA};
-    CREATE TABLE IF NOT EXISTS {SCHEMA}.version (version integer NOT NULL);
+_BEGIN = """
+    CREATE SCHEMA IF NOT EXISTS zoho_mass_update;
+    CREATE TABLE IF NOT EXISTS zoho_mass_update.version (version integer NOT NULL);
 """
 
 
@@ -32,16 +31,16 @@ def migrate(connection: Connection[object]) -> None:
             # Asked again, for another one may have been faster.
             for number in range(_version(connection) + 1, VERSION + 1):
                 connection.execute(files(__name__).joinpath(f"{number}.sql").read_bytes())
-            connection.execute(f"DELETE FROM {SCHEMA}.version")
-            connection.execute(f"INSERT INTO {SCHEMA}.version VALUES (%s)", (VERSION,))
+            connection.execute("DELETE FROM zoho_mass_update.version")
+            connection.execute("INSERT INTO zoho_mass_update.version VALUES (%s)", (VERSION,))
     elif version > VERSION:
         made_by = f"a newer version of the exporter made its schema ({version}, known here: up to {VERSION})"
         raise StrangeSchemaError(f"{made_by}: run that version here too")
 
 
 def _version(connection: Connection[object]) -> int:
-    there = f"SELECT to_regclass('{SCHEMA}.version') IS NOT NULL"
-    if connection.execute(there).fetchone() != (True,):
+    there = connection.execute("SELECT to_regclass('zoho_mass_update.version') IS NOT NULL").fetchone()
+    if not isinstance(there, tuple) or not there[0]:
         return 0
-    row = connection.execute(f"SELECT max(version) FROM {SCHEMA}.version").fetchone()  # noqa: S608 - names of our own
+    row = connection.execute("SELECT max(version) FROM zoho_mass_update.version").fetchone()
     return int(row[0] or 0) if isinstance(row, tuple) else 0
