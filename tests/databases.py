@@ -5,6 +5,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,11 +52,7 @@ def serving() -> Iterator[Server]:
     programs = _programs()
     with tempfile.TemporaryDirectory(prefix="pg-") as name:
         directory = Path(name)
-        become: list[str] = []
-        if os.geteuid() == 0:
-            user = pwd.getpwnam("postgres")
-            os.chown(directory, user.pw_uid, user.pw_gid)
-            become = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+        become = _become(directory)
         data = directory / "data"
         initdb = [
             *become,
@@ -79,6 +76,60 @@ def serving() -> Iterator[Server]:
             yield Server(directory)
         finally:
             subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True, cwd=directory)
+
+
+@contextmanager
+def pooling(server: Server) -> Iterator[Path]:
+    """Run a PgBouncer in transaction mode before a server, and give the directory of its socket."""
+    with tempfile.TemporaryDirectory(prefix="pb-") as name:
+        directory, become = Path(name), _become(Path(name))
+        settings = directory / "pgbouncer.ini"
+        settings.write_text(
+            f"""
+            [databases]
+            * = host={server.directory} user=postgres
+            [pgbouncer]
+            unix_socket_dir = {directory}
+            listen_addr =
+            listen_port = 5432
+            auth_type = any
+            pool_mode = transaction
+            default_pool_size = 2
+            """.replace("            ", ""),
+            encoding="utf-8",
+        )
+        settings.chmod(0o644)
+        process = subprocess.Popen(
+            [*become, _found("pgbouncer"), settings],
+            cwd=directory,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            deadline = time.monotonic() + 10
+            while not (directory / ".s.PGSQL.5432").exists():
+                assert time.monotonic() < deadline, "PgBouncer does not start"
+                time.sleep(0.02)
+            yield directory
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _become(directory: Path) -> list[str]:
+    """Say how the user `postgres` runs a program, for both refuse root, and give it a directory; nothing for others."""
+    if os.geteuid() != 0:
+        return []
+    user = pwd.getpwnam("postgres")
+    os.chown(directory, user.pw_uid, user.pw_gid)
+    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+
+
+def _found(program: str) -> str:
+    path = shutil.which(program, path="/usr/sbin:/usr/bin")
+    if path is None:
+        pytest.fail(f"there is no {program}; Debian: apt-get install {program}")
+    return path
 
 
 def _programs() -> Path:

@@ -68,7 +68,7 @@ class PostgresAccount:
             except UnavailableError:
                 break
             if answer == "lost":
-                return self.copy.standing
+                return self.standing
             if not answer:
                 return wanted
         # Nobody else is told; what others say of it counts more.
@@ -213,8 +213,8 @@ class PostgresAccount:
             for _ in range(_MOST_ATTEMPTS):
                 job, revision = self.copy.seen(key)
                 wanted = change(job)
-                is_news = wanted != job or key in self.retired() or (is_counted and not self.copy.counts(key.module))
-                if wanted is None or not is_news:
+                is_known = wanted == job and not self.copy.is_assumed(key) and key not in self.retired()
+                if wanted is None or (is_known and (not is_counted or self.copy.counts(key.module))):
                     return
                 if not self._put(wanted, revision, Growth() if is_counted else None):
                     return
@@ -246,8 +246,11 @@ class PostgresAccount:
     def _ask(self, function: str, *arguments: Argument, is_timed: bool = False) -> str:
         """Ask, take what is told beside the answer, and give that."""
         told = self._database.ask(function, self._alias, *arguments, is_timed=is_timed)
-        self.copy.take(news for news in told if news.kind != "answer")
-        return next((news.body or "" for news in told if news.kind == "answer"), "")
+        answer = next((news.body or "" for news in told if news.kind == "answer"), "")
+        if answer in {"changed", "lost"}:
+            told = self._database.ask("refresh", [self._alias], [self.copy.revision], is_timed=True)
+        self.copy.take(news for news in told if news.account == self._alias)
+        return answer
 
 
 def _check_credit(answer: str, purse: Purse) -> None:

@@ -39,6 +39,7 @@ class Copy:
         """All up to here is held."""
         self._revisions: dict[_Place, int] = {}
         self._jobs: dict[JobKey, TrackedJob] = {}
+        self._assumed: set[JobKey] = set()
         self._retired: set[JobKey] = set()
         self._counters: defaultdict[str, dict[str, float]] = defaultdict(dict)
         self._minutes: dict[int, tuple[int, int]] = {}
@@ -114,6 +115,11 @@ class Copy:
         """Hold a job as it is to be, though the database has not heard of it: whatever it tells of it counts more."""
         with self._lock:
             self._put(key, job)
+            self._assumed.add(key)
+
+    def is_assumed(self, key: JobKey) -> bool:
+        """Whether the database has not heard of what is held of a job."""
+        return key in self._assumed
 
     def assume_standing(self, standing: Standing) -> None:
         """Hold a standing as it is to be, though the database has not heard of it."""
@@ -150,6 +156,7 @@ class Copy:
     def _read_job(self, news: News) -> None:
         key = JobKey(self.alias, *news.key.partition("/")[::2])
         (self._retired.add if news.kind == "retired" else self._retired.discard)(key)
+        self._assumed.discard(key)
         job = None if news.body is None else decode(news.body, TrackedJob)
         if job and job.spec.key != key:
             raise ValueError("it is another job's document")

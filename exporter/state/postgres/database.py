@@ -10,10 +10,10 @@ from signal import SIG_BLOCK, SIG_SETMASK, pthread_sigmask, valid_signals
 from threading import Lock
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from psycopg import Connection, Error, InterfaceError, OperationalError
+from psycopg import Connection, Error
 from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.errors import UndefinedFunction, UndefinedObject, UndefinedTable
+from psycopg.errors import InvalidSchemaName, LockNotAvailable, UndefinedFunction, UndefinedTable, _WaitTimeout
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -45,6 +45,13 @@ _REACHED_BY = {
 """As libpq names it, unless the address says otherwise."""
 _OPERATIONS = {"refresh": "load", "put": "save_job", "forget": "forget_jobs"}
 """As what a failing question counts; all others concern the ledger."""
+
+
+_UNDEFINED = (InvalidSchemaName, UndefinedTable, UndefinedFunction)
+"""Somebody dropped the schema, or there is another database behind the address."""
+_LOST = ("57P", "08", "25006")
+"""How the codes of errors begin that concern the connection, and not what was asked on it: that leads to a server that
+ends, is gone, or takes no writes, as one does that was the first before a failover."""
 
 
 class News(NamedTuple):
@@ -126,7 +133,9 @@ class Database:
         places = ", ".join(["%s"] * len(given))
         query = f"SELECT account, kind, key, revision, body FROM zoho_mass_update.{function}({places})"  # noqa: S608 - our names
         try:
-            answer = self._asked_twice(query, given, deadline)
+            answer = self._asked_again(query, given, deadline)
+        except LockNotAvailable as error:  # the database is well
+            raise UnavailableError("another one holds the account") from error
         except (Error, StrangeSchemaError) as error:
             self._note_failure(function, error)
             raise UnavailableError(_words(error)) from error
@@ -142,15 +151,14 @@ class Database:
         """Let go of all connections."""
         self._pool.close(grace_seconds)
 
-    def _asked_twice(self, query: str, given: tuple[Argument, ...], deadline: float) -> list[News]:
-        """Ask, and once more on another connection where the first one had died: each question may be asked twice."""
-        try:
-            return self._asked(query, given, deadline)
-        except PoolTimeout:
-            raise
-        except (OperationalError, InterfaceError):
-            if time.monotonic() >= deadline:
-                raise
+    def _asked_again(self, query: str, given: tuple[Argument, ...], deadline: float) -> list[News]:
+        """Ask, and again on another connection as long as they had died: every question may be asked twice."""
+        for _ in range(MOST_CONNECTIONS):
+            try:
+                return self._asked(query, given, deadline)
+            except Error as error:
+                if not _is_lost(error) or time.monotonic() >= deadline:
+                    raise
         return self._asked(query, given, deadline)
 
     def _asked(self, query: str, given: tuple[Argument, ...], deadline: float) -> list[News]:
@@ -163,7 +171,7 @@ class Database:
                 asked_at = time.monotonic()
                 answer = [News(*row) for row in connection.execute(query, given)]
             except (Error, StrangeSchemaError) as error:
-                self._is_migrated &= not isinstance(error, UndefinedFunction | UndefinedTable | UndefinedObject)
+                self._is_migrated &= not isinstance(error, _UNDEFINED)
                 # Whatever it was (a standby that takes no writes says so to each of them): the next one is a new one.
                 with suppress(Error):
                     connection.close()
@@ -190,6 +198,13 @@ class Database:
             self._resting_until = time.monotonic() + REST_SECONDS
         if not has_failed:
             _log.error("the database can't be used; no job is polled: %s", _words(error))
+
+
+def _is_lost(error: Error) -> bool:
+    """Whether another connection may do better: the pool's and our own limits are no fault of a connection."""
+    if isinstance(error, PoolTimeout | _WaitTimeout):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith(_LOST)
 
 
 def _words(error: Exception) -> str:

@@ -210,7 +210,7 @@ class TestClaims:
         """Twenty that ask at the same moment get three places."""
         purse, keys = Purse(None, at_once=3), [key(number) for number in range(20)]
         accounts = tracked(pair, *keys)
-        work = [lambda one=one: accounts[int(one.job_id) % 2].claim(one, purse, 60) for one in keys]  # type: ignore[misc]
+        work = [lambda one=one: accounts[int(one.job_id) % 2].claim(one, purse, 60) for one in keys]
         got = at_once(list(work))
         assert len(got) == 3
 
@@ -222,7 +222,7 @@ class TestCredits:
         """Thirty at two with a limit of twenty get twenty, and both know it."""
         keys = [key(number) for number in range(30)]
         accounts = tracked(pair, *keys)
-        work = [lambda one=one: accounts[int(one.job_id) % 2].claim(one, Purse(20), 60) for one in keys]  # type: ignore[misc]
+        work = [lambda one=one: accounts[int(one.job_id) % 2].claim(one, Purse(20), 60) for one in keys]
         got = at_once(list(work))
         meet(*pair)
         assert (len(got), accounts[0].used(), accounts[1].used()) == (20, 20, 20)
@@ -378,7 +378,7 @@ class TestStanding:
         """Ten of each at the same moment are all there, at both."""
         accounts = tracked(pair)
         work = [
-            lambda one=one: one.stand(lambda standing: replace(standing, answered_at=standing.answered_at + 1))  # type: ignore[misc]
+            lambda one=one: one.stand(lambda standing: replace(standing, answered_at=standing.answered_at + 1))
             for one in accounts * 10
         ]
         at_once(list(work))

@@ -109,6 +109,9 @@ LANGUAGE sql STABLE AS $$
             CASE WHEN held.known BETWEEN forgotten AND revision THEN held.known ELSE -1 END AS since
         FROM zoho_mass_update.accounts LEFT JOIN unnest(p_aliases, p_revisions) AS held (alias, known) USING (alias)
         WHERE held.known IS DISTINCT FROM revision
+        UNION ALL
+        SELECT alias, -1, -1 FROM unnest(p_aliases, p_revisions) AS held (alias, known)
+        WHERE known >= 0 AND NOT EXISTS (SELECT FROM zoho_mass_update.accounts WHERE accounts.alias = held.alias)
     )
     SELECT '', 'clock', '', 0::bigint, zoho_mass_update.moment(p_at)::text
     UNION ALL
@@ -321,8 +324,6 @@ BEGIN
     WHERE account = p_account AND module = p_module AND job_id = p_job_id;
     IF (CASE WHEN there.document IS NULL THEN 0 ELSE there.revision END) <> p_known THEN
         RETURN NEXT zoho_mass_update.answer('changed');
-        RETURN QUERY SELECT there.account, 'job', p_module || '/' || p_job_id, there.revision, there.document
-        WHERE there.revision IS NOT NULL;
         RETURN;
     END IF;
     DELETE FROM zoho_mass_update.claims
@@ -381,10 +382,8 @@ BEGIN
     SELECT * INTO there FROM zoho_mass_update.accounts WHERE alias = p_account;
     IF p_turn IS NOT NULL AND there.turn IS DISTINCT FROM p_turn THEN
         RETURN NEXT zoho_mass_update.answer('lost');
-        RETURN QUERY SELECT * FROM zoho_mass_update.changes(p_account, p_known);
     ELSIF there.stood <> p_known THEN
         RETURN NEXT zoho_mass_update.answer('changed');
-        RETURN QUERY SELECT * FROM zoho_mass_update.changes(p_account, there.stood - 1) AS news WHERE news.kind = 'standing';
     ELSE
         UPDATE zoho_mass_update.accounts SET standing = p_standing, mints = p_mints, stood = own
         WHERE alias = p_account;
