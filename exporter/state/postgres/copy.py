@@ -43,7 +43,7 @@ class Copy:
         self._retired: set[JobKey] = set()
         self._counters: defaultdict[str, dict[str, float]] = defaultdict(dict)
         self._minutes: dict[int, tuple[int, int]] = {}
-        self._ledgers = Ledger({}), Ledger({})
+        self._ledgers: tuple[Ledger, Ledger] | None = None
         self.standing = Standing()
 
     def take(self, told: Iterable[News]) -> None:
@@ -109,6 +109,7 @@ class Copy:
     def used(self, now: float, *, by_probes: bool) -> int:
         """Give the credits spent in the last 24 hours."""
         with self._lock:
+            self._ledgers = self._ledgers or self._new_ledgers()
             return self._ledgers[by_probes].used(now)
 
     def assume(self, key: JobKey, job: TrackedJob | None) -> None:
@@ -148,7 +149,7 @@ class Copy:
             case "credits":
                 spent, _, on_probes = (news.body or "").partition("/")
                 self._minutes[int(news.key)] = int(spent), int(on_probes)
-                self._begin_ledgers()
+                self._ledgers = None
             case "standing":
                 mints = tuple(map(float, json.loads(news.key)))
                 self.standing = replace(decode(news.body or "", Standing), mints=mints)
@@ -169,11 +170,11 @@ class Copy:
         else:
             self._jobs.pop(key, None)
 
-    def _begin_ledgers(self) -> None:
+    def _new_ledgers(self) -> tuple[Ledger, Ledger]:
         known = sorted((minute, both) for minute, both in self._minutes.items() if any(both))
         self._minutes = dict(known[-MOST_MINUTES:])
         spent, on_probes = ({minute: both[which] for minute, both in self._minutes.items()} for which in (0, 1))
-        self._ledgers = Ledger(spent), Ledger(on_probes)
+        return Ledger(spent), Ledger(on_probes)
 
 
 def _place(key: JobKey) -> _Place:
