@@ -281,9 +281,11 @@ class Refresher:
     def _poll(self, task: _Task) -> None:
         job, polled_at = task.job, self._clock()
         key, waited = job.spec.key, None if job.polled_at is None else polled_at - job.polled_at
-        upstream = self._upstreams.get(key.account)
+        upstream, known = self._upstreams.get(key.account), self._table.get(key)
         if upstream is None:
             return  # a reload has taken the account away
+        if known is None or known.polled_at != job.polled_at:
+            return  # while it waited here it left, or another exporter has polled it
         try:
             with closing(
                 upstream.take(

@@ -247,7 +247,7 @@ def test_a_trial_that_never_came_to_a_call_leaves_the_next_one_to_try(scene: Sce
 def let_the_disk_stop(scene: Scene) -> None:
     """Leave a credit unwritten."""
     scene.disk.is_stopped = True
-    scene.account.claim(OTHERS[5], Purse(None), 10)
+    scene.account.release(scene.account.claim(OTHERS[5], Purse(None), 10))
 
 
 def reach_the_reserve(scene: Scene) -> None:
@@ -275,7 +275,29 @@ def test_a_trial_that_is_held_back_leaves_the_next_one_to_try(scene: Scene, obst
     assert "Zoho asked" not in scene.held_back()
     scene.disk.is_stopped = False
     scene.permits.limits = CreditLimits(10, 0)
+    scene.clock.now += 60  # whoever polled the job has done
     scene.take(DEALS).close()
+
+
+def test_after_a_pause_one_call_of_all_exporters_tries(scene: Scene) -> None:
+    """While another one's is under way, ours waits."""
+    scene.poll(THROTTLED)
+    scene.pause()
+    other = scene.account.claim(OTHERS[0], Purse(None), 10)
+    assert "1 calls of the account are under way" in scene.held_back()
+    scene.account.release(other)
+    scene.take(DEALS).close()
+
+
+def test_no_more_calls_are_under_way_than_the_account_may_have(scene: Scene) -> None:
+    """Those of other exporters count too."""
+    scene.permits.limits = CreditLimits(10, 0, at_once=2)
+    other = scene.account.claim(OTHERS[0], Purse(None), 10)
+    ours = scene.take(DEALS)
+    assert "2 calls of the account are under way" in scene.held_back()
+    scene.account.release(other)
+    scene.take(LEADS).close()
+    ours.close()
 
 
 def test_an_error_that_nobody_foresaw_leaves_the_next_one_to_try(scene: Scene) -> None:
