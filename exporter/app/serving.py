@@ -81,6 +81,7 @@ def serve(
             redactor=redactor,
             web_config_problems=guard.problems,
             web_config_warnings=guard.warnings,
+            clock=store.now,
         )
         server = WebServer(
             create_gate(options, application, guard),

@@ -276,6 +276,29 @@ class TestClaims:
         house.clock.now -= DAY
         claimed(house.account)
 
+    def test_no_more_claims_hold_than_may_at_once(self, house: House) -> None:
+        """One that is refused pays nothing; a place is free again when a poll ends, or its claim has expired."""
+        purse, keys = Purse(None, at_once=2), [JobKey("acme", "Leads", str(number)) for number in range(5)]
+        for key in keys:
+            house.account.track(spec(key), NOW)
+        ending = claimed(house.account, keys[0], purse=purse)
+        house.account.claim(keys[1], purse, 60)
+        assert refused(house.account, keys[2], purse) == "circuit"
+        assert house.account.used() == 2
+        assert house.account.land(ending, fails) is not None
+        claimed(house.account, keys[2], purse=purse)
+        assert refused(house.account, keys[3], purse) == "circuit"
+        house.clock.now += 60
+        claimed(house.account, keys[3], purse=purse)
+        claimed(house.account, keys[4], purse=purse)
+
+    def test_places_are_those_of_an_account(self, house: House) -> None:
+        """Another one has its own."""
+        purse = Purse(None, at_once=1)
+        claimed(house.account, purse=purse)
+        claimed(house.store.account("beta"), JobKey("beta", "Leads", "1"), purse=purse)
+        assert refused(house.account, DEALS, purse) == "circuit"
+
     def test_one_of_many_gets_the_claim(self, house: House) -> None:
         """Eight that ask at the same moment get one claim, and one credit is booked."""
         got = together(8, lambda: claimed(house.account))
@@ -581,6 +604,53 @@ class TestStanding:
         house.account.stand(lambda _: replace(STANDING, mints=()))
         house.account.book_mint(2, 600)
         assert house.account.standing == replace(STANDING, mints=(NOW,))
+
+
+class TestTurn:
+    """The right to ask for an access token."""
+
+    def test_one_has_it_at_a_time(self, house: House) -> None:
+        """Whoever is not patient goes without, and each time it is another one."""
+        with house.account.turn(0, 60) as first, house.account.turn(0, 60) as other:
+            assert first is not None
+            assert other is None
+        with house.account.turn(0, 60) as second:
+            assert second not in {None, first}
+
+    def test_each_account_has_its_own(self, house: House) -> None:
+        """One account's refresh keeps no other one waiting."""
+        with house.account.turn(0, 60), house.store.account("beta").turn(0, 60) as turn:
+            assert turn is not None
+
+    def test_it_ends_with_an_error(self, house: House) -> None:
+        """A refresh that fails leaves the next one to try."""
+        with pytest.raises(ZeroDivisionError), house.account.turn(0, 60):
+            raise ZeroDivisionError
+        with house.account.turn(0, 60) as turn:
+            assert turn is not None
+
+    def test_it_is_waited_for(self, house: House) -> None:
+        """Who is patient comes after the first, and knows what that one has changed."""
+        seen: list[Standing] = []
+
+        def wait() -> None:
+            with house.account.turn(10, 60) as turn:
+                assert turn is not None
+                seen.append(house.account.standing)
+
+        with house.account.turn(0, 60) as turn:
+            waiting = Thread(target=wait)
+            waiting.start()
+            house.account.stand(lambda _: STANDING, turn)
+        waiting.join(10)
+        assert seen == [STANDING]
+
+    def test_whose_turn_is_over_changes_nothing(self, house: House) -> None:
+        """A token that comes late takes no newer one's place."""
+        with house.account.turn(0, 60) as turn:
+            assert house.account.stand(lambda _: STANDING, turn) == STANDING
+        late = house.account.stand(lambda standing: replace(standing, token=None), turn)
+        assert late == house.account.standing == STANDING
 
 
 def all_of(house: House) -> dict[str, object]:
