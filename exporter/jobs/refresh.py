@@ -281,11 +281,9 @@ class Refresher:
     def _poll(self, task: _Task) -> None:
         job, polled_at = task.job, self._clock()
         key, waited = job.spec.key, None if job.polled_at is None else polled_at - job.polled_at
-        upstream, known = self._upstreams.get(key.account), self._table.get(key)
-        if upstream is None:
+        upstream = self._upstreams.get(key.account)
+        if upstream is None or self._is_over(job):
             return  # a reload has taken the account away
-        if known is None or known.polled_at != job.polled_at:
-            return  # while it waited here it left, or another exporter has polled it
         try:
             with closing(
                 upstream.take(
@@ -295,10 +293,16 @@ class Refresher:
                     is_overdue=waited is None or waited >= self._schedule.stale_after_seconds,
                 )
             ) as poll:
-                self._land(key, poll, _ask(key, poll, polled_at), polled_at)
+                if not self._is_over(job):  # asked again: now nobody else can poll it
+                    self._land(key, poll, _ask(key, poll, polled_at), polled_at)
         except HeldBackError as error:
             with self._changed:
                 self._counts[key.account].skipped[error.reason] += 1
+
+    def _is_over(self, job: TrackedJob) -> bool:
+        """Whether a job left, or another exporter has polled it, since it was found due."""
+        known = self._table.get(job.spec.key)
+        return known is None or known.polled_at != job.polled_at
 
     def _land(self, key: JobKey, poll: Poll, outcome: JobReport | PollFailure, polled_at: float) -> None:
         """Count a poll and put what it gave into the table."""
