@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from signal import SIG_BLOCK, SIG_SETMASK, pthread_sigmask, valid_signals
 from threading import Lock
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
 from psycopg import Connection, Error
 from psycopg.abc import PQGen
@@ -69,10 +69,19 @@ class UnavailableError(Exception):
 
 
 class TimedConnection(Connection[TupleRow]):
-    """A connection on which no wait outlasts a deadline."""
+    """A connection on which no wait outlasts a deadline; `tell` hears why there is none."""
 
     deadline = math.inf
     """Monotonic seconds."""
+
+    @classmethod
+    def connect(cls, conninfo: str = "", *, tell: Callable[[Error], object], **how: Any) -> Self:  # type: ignore[override] # noqa: ANN401 - the driver's own
+        """Connect, as the pool does in its threads."""
+        try:
+            return super().connect(conninfo, **how)
+        except Error as error:
+            tell(error)
+            raise
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """Wait for what the server has to say, until the deadline."""
@@ -97,10 +106,17 @@ class Database:
         self._errors = Counter(dict.fromkeys(OPERATIONS, 0))
         self._is_failing = False
         self._resting_until = -math.inf
+        self._refusal: Error | None = None
         self._is_migrated = False
         self._pool = ConnectionPool(
             url,
-            kwargs={**_REACHED_BY, **conninfo_to_dict(url), "autocommit": True, "prepare_threshold": None},
+            kwargs={
+                **_REACHED_BY,
+                **conninfo_to_dict(url),
+                "autocommit": True,
+                "prepare_threshold": None,
+                "tell": self._note_refusal,
+            },
             connection_class=TimedConnection,
             min_size=1,
             max_size=MOST_CONNECTIONS,
@@ -109,6 +125,9 @@ class Database:
             open=False,
             name="state",
         )
+        logging.getLogger("psycopg.pool").setLevel(
+            logging.ERROR
+        )  # it tells each attempt; we, when that begins and ends
         mask = pthread_sigmask(SIG_BLOCK, valid_signals())  # signals stay with the threads that wait for them
         self._pool.open(wait=False)
         pthread_sigmask(SIG_SETMASK, mask)
@@ -137,8 +156,10 @@ class Database:
         except LockNotAvailable as error:  # the database is well
             raise UnavailableError("another one holds the account") from error
         except (Error, StrangeSchemaError) as error:
-            self._note_failure(function, error)
-            raise UnavailableError(_words(error)) from error
+            # The pool knows only that there is no connection.
+            reason = (self._refusal if isinstance(error, PoolTimeout) else None) or error
+            self._note_failure(function, reason)
+            raise UnavailableError(_words(reason)) from error
         self._note_success()
         return answer
 
@@ -185,9 +206,13 @@ class Database:
             if news.kind == "clock":
                 self._clock.learn(asked_at, float(news.body or 0.0))
 
+    def _note_refusal(self, error: Error) -> None:
+        self._refusal = error
+
     def _note_success(self) -> None:
         with self._lock:
             has_failed, self._is_failing = self._is_failing, False
+            self._refusal = None
         if has_failed:
             _log.info("the database answers again")
 
