@@ -6,11 +6,23 @@ from exporter.model import JobReport, JobState, TrackedJob
 from exporter.words.phrases import ago, ahead, counted, lasting, share
 from exporter.words.standing import Standing, standing_of
 
+_URGENCY = {standing: place for place, standing in enumerate(Standing)}
+
 
 def in_order(jobs: Iterable[TrackedJob]) -> list[TrackedJob]:
     """Put those that need a person first, then the ended ones from the latest to the earliest."""
-    order = list(Standing)
-    return sorted(jobs, key=lambda job: (order.index(standing_of(job)), -(job.finished_at or 0.0), job.spec.key))
+    return [job for _, job in judged(jobs)]
+
+
+def judged(jobs: Iterable[TrackedJob]) -> list[tuple[Standing, TrackedJob]]:
+    """Give jobs with their standing, in the order in which people should look."""
+    return sorted(((standing_of(job), job) for job in jobs), key=_turn)
+
+
+def _turn(judged: tuple[Standing, TrackedJob]) -> tuple[int, float, str, str, str]:
+    standing, job = judged
+    key = job.spec.key
+    return _URGENCY[standing], -(job.finished_at or 0.0), key.account, key.module, key.job_id
 
 
 def name_of(job: TrackedJob) -> str:

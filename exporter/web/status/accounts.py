@@ -1,10 +1,11 @@
 """One account in words. Pure: a snapshot and the time in, words out."""
 
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
-from exporter.model import CreditStatus, Snapshot, TokenStatus, UpstreamStatus
+from exporter.model import CreditStatus, Snapshot, TokenStatus, TrackedJob, UpstreamStatus
 from exporter.words.phrases import counted, lasting, number
-from exporter.words.standing import Standing, standing_of
+from exporter.words.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,9 @@ def holds(snapshot: Snapshot) -> dict[str, str]:
     return {state.account.alias: why for state in snapshot.accounts if (why := _why_held(state.upstream))}
 
 
-def held_back(snapshot: Snapshot) -> int:
-    """Count the jobs that wait because their account polls nothing for now."""
-    held = holds(snapshot)
-    return sum(job.spec.key.account in held for job in snapshot.jobs if standing_of(job) is Standing.WAITING)
+def held_back(judged: Iterable[tuple[Standing, TrackedJob]], held: Container[str]) -> int:
+    """Count the jobs that wait because their account is one of those that poll nothing for now."""
+    return sum(standing is Standing.WAITING and job.spec.key.account in held for standing, job in judged)
 
 
 def _why_held(upstream: UpstreamStatus) -> str:

@@ -19,10 +19,10 @@ from exporter.model import JobKey, Snapshot, TrackedJob
 from exporter.web.contract import Exporter
 from exporter.web.problems import MEDIA_TYPE
 from exporter.web.request import Request, says_its_site
-from exporter.web.status import accounts, advice, chart, filters, notices, story
+from exporter.web.status import accounts, advice, chart, filters, leaf, notices, story
 from exporter.weights import weighed
 from exporter.words import addresses, jobs, phrases
-from exporter.words.standing import Standing, standing_of
+from exporter.words.standing import Standing
 
 
 class StatusPage:
@@ -39,7 +39,7 @@ class StatusPage:
             loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         style, script = (loader.get_source(environment, name)[0] for name in ("status.css", "status.js"))
-        for words in (accounts, addresses, advice, chart, filters, jobs, notices, phrases, story):
+        for words in (accounts, addresses, advice, chart, filters, jobs, leaf, notices, phrases, story):
             environment.globals |= {name: word for name, word in vars(words).items() if not name.startswith("_")}
         environment.globals |= {
             "style": style,
@@ -55,11 +55,12 @@ class StatusPage:
         self.headers = _headers(style, script)
 
     def answer(self, exporter: Exporter, request: Request) -> Response:
-        """Give the page of what is known now, with the filters that the query names."""
+        """Give the page of what is known now, with the filters and the leaf that the query names."""
         body = self.write(
             exporter.snapshot(),
             filters.asked(request.query),
             exporter.now(),
+            number=leaf.number_asked(request.query),
             may_acknowledge=request.has_password,
             by_form=says_its_site(request.headers),
         )
@@ -120,20 +121,26 @@ class StatusPage:
         given: Mapping[str, str],
         now: float,
         *,
+        number: int = 1,
         may_acknowledge: bool = False,
         by_form: bool = True,
     ) -> bytes:
-        """Give the page as UTF-8, with forms that acknowledge an end, or words on how, where the reader may.
+        """Give the page as UTF-8, with one leaf of the jobs.
 
-        Half characters, which a name from JSON may hold, become question marks.
+        There are forms that acknowledge an end, or words on how, where the reader may. Half characters, which
+        a name from JSON may hold, become question marks.
         """
-        standings = Counter(map(standing_of, snapshot.jobs))
+        judged, held = jobs.judged(snapshot.jobs), accounts.holds(snapshot)
+        standings = Counter(standing for standing, _ in judged)
+        wanted = [job for standing, job in judged if filters.is_shown(job, standing, given)]
         page = self._template.render(
             snapshot=snapshot,
             standings=standings,
             urgent=[(standing, standings[standing]) for standing in Standing if standing.needs_attention],
             given=given,
-            rows=jobs.in_order(job for job in snapshot.jobs if filters.is_shown(job, given)),
+            leaf=leaf.leaf_of(wanted, number),
+            held=held,
+            held_jobs=accounts.held_back(judged, held),
             now=now,
             may_acknowledge=may_acknowledge,
             by_form=by_form,

@@ -7,6 +7,7 @@ from samples import NOW, account, report, snapshot_of, tracked, upstream
 
 from exporter.model import CreditStatus, TokenStatus, UpstreamStatus
 from exporter.web.status.accounts import Fact, facts, held_back, holds, spent, why_paused
+from exporter.words.jobs import judged
 
 
 def credit(
@@ -127,4 +128,4 @@ def test_what_holds_an_account_is_named(state: UpstreamStatus, told: dict[str, s
     """Jobs that wait for it are counted: those that Zoho knows to run are not."""
     snapshot = snapshot_of(tracked(), RUNNING, accounts=[account(state)])
     assert holds(snapshot) == told
-    assert held_back(snapshot) == len(told)
+    assert held_back(judged(snapshot.jobs), told) == len(told)
