@@ -276,6 +276,36 @@ def test_jobs_are_listed(url: str, exporter: PlayedExporter) -> None:
     ]
 
 
+def test_jobs_come_in_pages(url: str, exporter: PlayedExporter) -> None:
+    """A page leads to the next one in its body and in its head, whatever proxies are between; the last one to none."""
+    exporter.jobs = {key: tracked(key) for key in (LEADS, DEALS, JobKey("acme", "Cases", "1"))}
+    first = requests.get(url, {"limit": 2}, headers=TOKEN, timeout=10)
+    assert [job["module"] for job in first.json()["jobs"]] == ["Cases", "Deals"]
+    assert first.links["next"]["url"] == f"?limit=2&cursor={first.json()['next']}"
+    last = requests.get(url + first.links["next"]["url"], headers=TOKEN, timeout=10)
+    assert ([job["module"] for job in last.json()["jobs"]], last.links) == (["Leads"], {})
+    assert list(last.json()) == ["jobs"]
+
+
+def test_who_knows_no_pages_gets_all_jobs(url: str, exporter: PlayedExporter) -> None:
+    """As ever, and nothing beside them."""
+    exporter.jobs = {key: tracked(key) for key in (JobKey("acme", "Leads", str(each)) for each in range(1001))}
+    answer = requests.get(url, headers=TOKEN, timeout=10)
+    assert (len(answer.json()["jobs"]), list(answer.json()), answer.links) == (1001, ["jobs"], {})
+
+
+def test_wrong_page_is_refused(url: str) -> None:
+    """With what is wrong with each of its parameters."""
+    answer = requests.get(url, {"limit": "many", "cursor": "3"}, headers=TOKEN, timeout=10)
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Wrong parameter",
+        "status": 400,
+        "detail": "limit: expected a whole number from 1 to 1000; "
+        "cursor: expected what the page before gives as next; leave it out to begin anew.",
+    }
+
+
 def test_one_job_is_shown_with_its_history(url: str, exporter: PlayedExporter) -> None:
     """What changed, when, and what went wrong last."""
     job = note_report(tracked(), report(JobState.SCHEDULED, updated=0, not_updated=50), NOW)
