@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from exporter import __version__
 from exporter.web.api.jobs import ACK_PATH, JOB_PATH, JOBS_PATH
-from exporter.web.api.pages import CURSOR, LIMIT, MOST_LISTED
+from exporter.web.api.pages import CURSOR, CURSOR_PATTERN, LIMIT, MOST_LISTED
 from exporter.web.api.schemas import JobBody, JobsPageView, JobsView, JobView, JobWithHistoryView, ProblemView
 from exporter.web.contract import Exporter
 from exporter.web.problems import MEDIA_TYPE
@@ -123,7 +123,10 @@ def _page_parameters() -> list[Document]:
     limit = {"type": "integer", "minimum": 1, "maximum": MOST_LISTED}
     texts = {
         LIMIT: (limit, "How many jobs are wanted at most; all unless given."),
-        CURSOR: ({"type": "string"}, "What the page before gives as next; from the first job on unless given."),
+        CURSOR: (
+            {"type": "string", "pattern": f"^{CURSOR_PATTERN}$"},
+            "What the page before gives as next; from the first job on unless given.",
+        ),
     }
     return [
         {"name": name, "in": "query", "schema": schema, "description": text} for name, (schema, text) in texts.items()

@@ -4,7 +4,6 @@ A page goes on behind a job, not at a place: so jobs that come and go in between
 """
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +11,13 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
-from exporter.model import JobKey, TrackedJob
+from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, JobKey, TrackedJob
 
 LIMIT, CURSOR = "limit", "cursor"
 MOST_LISTED = 1000
 """Jobs of one page; who says no limit gets them all."""
+CURSOR_PATTERN = rf"[A-Za-z0-9_.-]{{1,64}}/{MODULE_PATTERN}/{JOB_ID_PATTERN}"
+"""The job that was shown last, whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,12 @@ class ListPage:
 def asked(query: QueryParams) -> tuple[Asked, tuple[str, ...]]:
     """Give the page that a query asks for, and what is wrong with it; a page with faults must not be used."""
     limit, cursor = query.get(LIMIT, ""), query.get(CURSOR, "")
-    page = Asked(int(limit) if re.fullmatch("[0-9]{1,9}", limit) else None, _key_of(cursor))
+    after = JobKey(*cursor.split("/")) if re.fullmatch(CURSOR_PATTERN, cursor) else None
+    page = Asked(int(limit) if re.fullmatch("[0-9]{1,9}", limit) else None, after)
     faults = [f"{name}: is there twice" for name in (LIMIT, CURSOR) if len(query.getlist(name)) > 1]
-    if limit and not 1 <= (page.limit or 0) <= MOST_LISTED:
+    if LIMIT in query and not 1 <= (page.limit or 0) <= MOST_LISTED:
         faults.append(f"{LIMIT}: expected a whole number from 1 to {MOST_LISTED}")
-    if cursor and page.after is None:
+    if CURSOR in query and after is None:
         faults.append(f"{CURSOR}: expected what the page before gives as next; leave it out to begin anew")
     return page, tuple(faults)
 
@@ -52,22 +54,9 @@ def cut(jobs: Sequence[TrackedJob], page: Asked) -> ListPage:
     begin = bisect_right(jobs, page.after, key=lambda job: job.spec.key) if page.after else 0
     end = len(jobs) if page.limit is None else begin + page.limit
     shown = jobs[begin:end]
-    return ListPage(shown, _cursor_of(shown[-1].spec.key) if end < len(jobs) else "")
+    return ListPage(shown, str(shown[-1].spec.key) if end < len(jobs) else "")
 
 
 def link(page: Asked, cursor: str) -> str:
     """Give the header `Link` to the page behind, which a proxy's paths do not change. Source: RFC 8288."""
-    return f'<?{urlencode({LIMIT: page.limit, CURSOR: cursor})}>; rel="next"'
-
-
-def _cursor_of(key: JobKey) -> str:
-    return urlsafe_b64encode(str(key).encode()).decode().rstrip("=")
-
-
-def _key_of(cursor: str) -> JobKey | None:
-    """Give the key that a cursor holds; nothing for what is none of ours."""
-    try:
-        key = JobKey(*urlsafe_b64decode(f"{cursor}{'=' * (-len(cursor) % 4)}").decode().split("/"))
-    except (TypeError, ValueError):
-        return None
-    return key if _cursor_of(key) == cursor else None
+    return f'<?{urlencode({LIMIT: page.limit, CURSOR: cursor}, safe="/")}>; rel="next"'
