@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from exporter.model import CreditStatus, Snapshot, TokenStatus, TrackedJob, UpstreamStatus
 from exporter.words.phrases import counted, lasting, number
-from exporter.words.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +37,9 @@ def holds(snapshot: Snapshot) -> dict[str, str]:
     return {state.account.alias: why for state in snapshot.accounts if (why := _why_held(state.upstream))}
 
 
-def held_back(judged: Iterable[tuple[Standing, TrackedJob]], held: Container[str]) -> int:
+def held_back(waiting: Iterable[TrackedJob], held: Container[str]) -> int:
     """Count the jobs that wait because their account is one of those that poll nothing for now."""
-    return sum(standing is Standing.WAITING and job.spec.key.account in held for standing, job in judged)
+    return sum(job.spec.key.account in held for job in waiting)
 
 
 def _why_held(upstream: UpstreamStatus) -> str:

@@ -6,7 +6,6 @@ hashes and lets nothing else run.
 
 import json
 from base64 import b64encode
-from collections import Counter
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from http import HTTPStatus
@@ -130,9 +129,9 @@ class StatusPage:
         There are forms that acknowledge an end, or words on how, where the reader may. Half characters, which
         a name from JSON may hold, become question marks.
         """
-        judged, held = jobs.judged(snapshot.jobs), accounts.holds(snapshot)
-        standings = Counter(standing for standing, _ in judged)
-        wanted = [job for standing, job in judged if filters.is_shown(job, standing, given)]
+        parts, held = jobs.by_standing(snapshot.jobs), accounts.holds(snapshot)
+        standings = {standing: len(part) for standing, part in parts.items()}
+        wanted = [job for standing, part in parts.items() for job in part if filters.is_shown(job, standing, given)]
         page = self._template.render(
             snapshot=snapshot,
             standings=standings,
@@ -140,7 +139,7 @@ class StatusPage:
             given=given,
             leaf=leaf.leaf_of(wanted, number),
             held=held,
-            held_jobs=accounts.held_back(judged, held),
+            held_jobs=accounts.held_back(parts[Standing.WAITING], held),
             now=now,
             may_acknowledge=may_acknowledge,
             by_form=by_form,

@@ -239,6 +239,18 @@ def test_notices_and_accounts_are_shown() -> None:
     assert "7, no limit" in reading.texts
 
 
+def test_jobs_that_wait_for_their_account_are_counted() -> None:
+    """With what holds it; one that Zoho knows to run needs no poll to go on."""
+    held = account(upstream(is_circuit_open=True))
+    reading = read(snapshot_of(tracked(DEALS), job(), accounts=[held]))
+    start = reading.texts.index("waiting")
+    assert reading.texts[start - 1 : start + 2] == [
+        "1",
+        "waiting",
+        "1 held: Zoho asked to slow down, or gives no token",
+    ]
+
+
 @pytest.mark.parametrize(
     ("used", "budget", "values"),
     [
