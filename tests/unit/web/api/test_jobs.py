@@ -308,7 +308,7 @@ def test_page_looks_at_its_own_jobs_alone(url: str, exporter: PlayedExporter) ->
     """A hundred of ten thousand, wherever they are."""
     jobs = (tracked(JobKey("acme", "Leads", str(each))) for each in range(10_000, 20_000))
     exporter.jobs = {job.spec.key: replace(job, spec=replace(job.spec, labels=CountedLabels())) for job in jobs}
-    page = {"limit": 100, "cursor": "acme/Leads/14999"}
+    page = {"limit": "100", "cursor": "acme/Leads/14999"}
     answer = requests.get(url, page, headers=TOKEN, timeout=10).json()
     assert ([job["job_id"] for job in answer["jobs"]][::99], answer["next"]) == (["15000", "15099"], "acme/Leads/15099")
     assert CountedLabels.asked == 100
