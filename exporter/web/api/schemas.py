@@ -153,6 +153,14 @@ class JobsView(_View):
     jobs: list[JobView]
 
 
+class JobsPageView(JobsView):
+    """All jobs, or a page of them."""
+
+    model_config = ConfigDict(title="JobsPage", json_schema_serialization_defaults_required=False)
+
+    next: str = Field("", description="The cursor of the next page; not there where no job follows.")
+
+
 class FaultView(BaseModel):
     """One wrong value."""
 

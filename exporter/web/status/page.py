@@ -5,7 +5,6 @@ hashes and lets nothing else run.
 """
 
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from http import HTTPStatus
@@ -17,10 +16,10 @@ from exporter.model import JobKey, Snapshot, TrackedJob
 from exporter.web.contract import Exporter
 from exporter.web.problems import MEDIA_TYPE
 from exporter.web.request import Request, says_its_site
-from exporter.web.status import accounts, advice, filters
+from exporter.web.status import accounts, advice, filters, leaf
 from exporter.weights import weighed
 from exporter.words import jobs
-from exporter.words.standing import Standing, standing_of
+from exporter.words.standing import Standing
 
 if TYPE_CHECKING:
     from exporter.web.status.templates import Templates
@@ -44,11 +43,12 @@ class StatusPage:
         return Templates(*self._paths)
 
     def answer(self, exporter: Exporter, request: Request) -> Response:
-        """Give the page of what is known now, with the filters that the query names."""
+        """Give the page of what is known now, with the filters and the leaf that the query names."""
         body = self.write(
             exporter.snapshot(),
             filters.asked(request.query),
             exporter.now(),
+            number=leaf.number_asked(request.query),
             may_acknowledge=request.has_password,
             by_form=says_its_site(request.headers),
         )
@@ -109,20 +109,26 @@ class StatusPage:
         given: Mapping[str, str],
         now: float,
         *,
+        number: int = 1,
         may_acknowledge: bool = False,
         by_form: bool = True,
     ) -> bytes:
-        """Give the page as UTF-8, with forms that acknowledge an end, or words on how, where the reader may.
+        """Give the page as UTF-8, with one leaf of the jobs.
 
-        Half characters, which a name from JSON may hold, become question marks.
+        There are forms that acknowledge an end, or words on how, where the reader may. Half characters, which
+        a name from JSON may hold, become question marks.
         """
-        standings = Counter(map(standing_of, snapshot.jobs))
+        parts, held = jobs.by_standing(snapshot.jobs), accounts.holds(snapshot)
+        standings = {standing: len(part) for standing, part in parts.items()}
+        wanted = [job for standing, part in parts.items() for job in part if filters.is_shown(job, standing, given)]
         page = self._templates.status.render(
             snapshot=snapshot,
             standings=standings,
             urgent=[(standing, standings[standing]) for standing in Standing if standing.needs_attention],
             given=given,
-            rows=jobs.in_order(job for job in snapshot.jobs if filters.is_shown(job, given)),
+            leaf=leaf.leaf_of(wanted, number),
+            held=held,
+            held_jobs=accounts.held_back(parts[Standing.WAITING], held),
             now=now,
             may_acknowledge=may_acknowledge,
             by_form=by_form,

@@ -6,7 +6,7 @@ from hashlib import sha256
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from exporter import DOCS_URL, __version__
-from exporter.web.status import accounts, advice, chart, filters, notices, story
+from exporter.web.status import accounts, advice, chart, filters, leaf, notices, story
 from exporter.words import addresses, jobs, phrases
 
 
@@ -24,7 +24,7 @@ class Templates:
             loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         style, script = (loader.get_source(environment, name)[0] for name in ("status.css", "status.js"))
-        for words in (accounts, addresses, advice, chart, filters, jobs, notices, phrases, story):
+        for words in (accounts, addresses, advice, chart, filters, jobs, leaf, notices, phrases, story):
             environment.globals |= {name: word for name, word in vars(words).items() if not name.startswith("_")}
         environment.globals |= {
             "style": style,
