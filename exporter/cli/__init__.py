@@ -98,8 +98,8 @@ def _run(arguments: "Sequence[str]") -> int:
         return 1
 
 
-def create_parser() -> argparse.ArgumentParser:
-    """Build the parser of all commands."""
+def create_parser(first: str = "") -> argparse.ArgumentParser:
+    """Build the parser of all commands; where the first word is known, of the flags that it leads to alone."""
     default, *_ = COMMANDS
     parser = _Parser(
         prog=PROGRAM,
@@ -112,13 +112,16 @@ def create_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog=PROGRAM, required=True)
     for command in COMMANDS:
-        _add(command, commands)
+        added = _added(command, commands)
+        if first in {"", command.name}:
+            command.add_flags(added)
     # For the help alone: where no command is named, the default's own parser reads its flags.
-    default.add_flags(parser.add_argument_group(f"flags of {default.name}"))
+    if not first or first.startswith("-"):
+        default.add_flags(parser.add_argument_group(f"flags of {default.name}"))
     return parser
 
 
-def _add(command: Command, commands: "argparse._SubParsersAction[_Parser]") -> None:
+def _added(command: Command, commands: "argparse._SubParsersAction[_Parser]") -> _Parser:
     parser = commands.add_parser(
         command.name,
         help=command.summary,
@@ -127,14 +130,14 @@ def _add(command: Command, commands: "argparse._SubParsersAction[_Parser]") -> N
         formatter_class=_Help,
         allow_abbrev=False,
     )
-    command.add_flags(parser)
     parser.set_defaults(command=command, refuse=parser.error)
+    return parser
 
 
 def _parsed(arguments: "Sequence[str]") -> argparse.Namespace:
     """Read the arguments, or end with status 2 and say what was probably meant."""
-    parser = create_parser()
     words = _with_command(arguments)
+    parser = create_parser(words[0])
     if not words[0].startswith("-") and words[0] not in {command.name for command in COMMANDS}:
         parser.error(_typos().unknown_command(words[0], _flags()))
     options, unknown = parser.parse_known_args(words)

@@ -10,7 +10,7 @@ from typing import Any
 from exporter.app.inspection import Inspection, inspect
 from exporter.cli.given import sources_of
 from exporter.errors import ConfigurationError, Problem
-from exporter.model import JobKey
+from exporter.identity import JobKey
 from exporter.settings import Settings
 from exporter.words.phrases import counted
 
