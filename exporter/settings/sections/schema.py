@@ -429,7 +429,7 @@ class Settings(Section):
         return {parts.scheme: proxy} if proxy and not is_loopback(parts.hostname or "") else {}
 
     def proxy_problems(self, urls: Iterable[str]) -> Iterator[Problem]:
-        """Give what is wrong with the proxies that the environment has for `urls`; they are not looked at without any."""
+        """Give what is wrong with the proxies that the environment has for `urls`, which are not read without any."""
         if not any(name.casefold().endswith("_proxy") for name in os.environ):
             return
         used = {pair for url in urls for pair in self.proxies_for(url).items()}
