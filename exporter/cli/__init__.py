@@ -56,8 +56,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with status 2."""
-        told = _masked(f"{self.prog}: {message}", f"'{self.prog} --help' tells what there is.")
-        self.exit(2, "".join(f"{line}\n" for line in told))
+        _complain(f"{self.prog}: {message}", f"What there is: {self.prog} --help")
+        self.exit(2)
 
     def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ANN401 - argparse's own signature
         """Write what was asked for; argparse keeps silent where that fails."""
@@ -90,11 +90,11 @@ def _run(arguments: "Sequence[str]") -> int:
     try:
         return int(options.command.execute(options))
     except ConfigurationError as error:
-        _output().say(*_masked(*_complaint(error)))
+        _complain(*_complaint(error))
         return 2
     except ExporterError as error:
         advice = getattr(error, "advice", "")
-        _output().say(*_masked(f"{PROGRAM}: {error}{f': {advice}' if advice else ''}"))
+        _complain(f"{PROGRAM}: {error}{f': {advice}' if advice else ''}")
         return 1
 
 
@@ -151,10 +151,6 @@ def _typos() -> "ModuleType":
     return import_module("exporter.cli.typos")  # it loads what only a mistake needs
 
 
-def _output() -> "ModuleType":
-    return import_module("exporter.cli.output")
-
-
 def _flags() -> dict[str, tuple[str, ...]]:
     return {command.name: command.flag_names for command in COMMANDS}
 
@@ -172,6 +168,9 @@ def _complaint(error: "ConfigurationError") -> list[str]:
     return [title, *(f"  {problem}" for problem in error.problems), *(f"warning: {one}" for one in error.warnings)]
 
 
-def _masked(*lines: str) -> list[str]:
-    text = "".join(f"{line}\n" for line in lines)
-    return str(import_module("exporter.forms").masked(text)).splitlines()
+def _complain(*lines: str) -> None:
+    """Say what is wrong, without the secrets that stand in it."""
+    from exporter.cli.output import tell  # noqa: PLC0415 - who makes no mistake needs neither
+    from exporter.forms import masked  # noqa: PLC0415
+
+    tell(*masked(lines))
