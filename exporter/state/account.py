@@ -196,6 +196,7 @@ class MemoryAccount:
             if self._spent.expected:
                 self._spent.expect(self._now(), 0)
             self._put()
+        self._writer.hurry()
 
     def used(self, *, by_probes: bool = False) -> int:
         """Give the credits spent in the last 24 hours, or those of them that went on probed jobs."""
