@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0
 """How often the file is looked at while nothing is to be written."""
 GATHER_SECONDS = 0.1
-"""How long after a write the next one takes in what comes, unless somebody waits for it: polls that land share one."""
+"""How long after a write the next one takes in what comes, unless that is urgent: polls that land share one."""
 RETRY_SECONDS = 1.0
 """How long a write that failed waits for the next attempt."""
 
@@ -87,7 +87,7 @@ class Writer:
             return self._news.wait_for(lambda: self.written >= number, seconds)
 
     def hurry(self) -> None:
-        """Have what there is written at once: nothing more comes for a while."""
+        """Have what there is written at once."""
         with self._news:
             if self._pending:
                 self._urge()

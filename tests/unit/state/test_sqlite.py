@@ -582,8 +582,10 @@ def test_writes_that_wait_are_written_together(slow: Slow) -> None:
 
 
 def test_polls_that_land_one_after_the_other_share_writes(slow: Slow) -> None:
-    """What nobody waits for is gathered: the disk is asked ten times a second at most, and what rests is written."""
+    """What they bring is gathered: the disk is asked ten times a second at most, and what rests is written."""
     fill(slow.account)
+    slow.account.expect_calls(200, FREE)
+    slow.account.wait_written()
     eventually(lambda: is_written(slow.store))
     before, begun = len(slow.file.writes), time.monotonic()
     for _ in range(200):
