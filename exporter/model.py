@@ -58,7 +58,7 @@ class JobState(StrEnum):
     @property
     def is_terminal(self) -> bool:
         """Whether the job has ended: its report is final and is never asked for again."""
-        return self in {JobState.COMPLETED, JobState.FAILED}
+        return self is JobState.COMPLETED or self is JobState.FAILED
 
 
 class Delay(StrEnum):
