@@ -1,6 +1,5 @@
 """The serving exporter: its socket, its signals, and the thread that follows the configuration's files."""
 
-import gc
 import logging
 import os
 import signal
@@ -95,8 +94,6 @@ def serve(
         following = (application, watch, service, wake, over)
         Thread(target=_follow, args=following, name="configuration", daemon=True).start()
         service.watch(listeners[0], over)
-        # Programs and jobs that stay are no garbage: a collection, which stops every scrape, does not look at them.
-        gc.freeze()
         _log.info("serving metrics", extra=_start_details(settings, listeners, len(application.snapshot().jobs)))
         on_ready(server.port)
         if not service.tell("READY=1"):
