@@ -56,9 +56,9 @@ class Targets:
     def _labels(self, exporter: Exporter) -> Iterator[str]:
         """Give the labels of each job's own as JSON without its braces, those anew alone that were never written."""
         long_ago = exporter.now() - exporter.discovery_linger_seconds
-        begun, waiting = _intervals(*exporter.pace_seconds)
+        intervals = intervals_of(*exporter.pace_seconds)
         jobs = (job for job in exporter.snapshot().jobs if _is_live(job, long_ago))
-        wanted = [(job.spec.key, waiting if job.started_at is None else begun) for job in jobs]
+        wanted = [(job.spec.key, interval_of(job, intervals)) for job in jobs]
         known = self._written
         self._written = written = {one: known.get(one) or _json(_labels_of(*one))[1:-1] for one in wanted}
         return iter(written.values())
@@ -81,14 +81,14 @@ def _labels_of(key: JobKey, interval: int) -> dict[str, str]:
     }
 
 
-def interval_seconds(job: TrackedJob, begun_seconds: float, waiting_seconds: float) -> int:
-    """Give the interval of a job's target: a step, at most as long as is wanted of one that has begun or that waits."""
-    return _intervals(begun_seconds, waiting_seconds)[job.started_at is None]
-
-
-def _intervals(begun_seconds: float, waiting_seconds: float) -> tuple[int, int]:
-    """Give the intervals of jobs that have begun, and of those that have not."""
+def intervals_of(begun_seconds: float, waiting_seconds: float) -> tuple[int, int]:
+    """Give the seconds between scrapes of jobs that have begun and of those that wait: steps, and no longer ones."""
     return _step(begun_seconds), _step(max(begun_seconds, min(waiting_seconds, _LONGEST_WAIT_SECONDS)))
+
+
+def interval_of(job: TrackedJob, intervals: tuple[int, int]) -> int:
+    """Give the interval of a job's target, of those that have begun and that wait."""
+    return intervals[job.started_at is None]
 
 
 def _step(wanted: float) -> int:

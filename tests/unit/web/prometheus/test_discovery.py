@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, QueryParams
 
 from exporter.jobs.outcome import note_failure, note_report
 from exporter.model import JobKey, JobSource, JobState, TrackedJob
-from exporter.web.prometheus.discovery import Targets, interval_seconds
+from exporter.web.prometheus.discovery import Targets, interval_of, intervals_of
 from exporter.web.request import Outside, Request
 from exporter.web.routes import create_gate
 
@@ -43,7 +43,7 @@ def waiting(seconds: float | None, state: JobState = JobState.RUNNING) -> Tracke
 )
 def test_interval_is_as_short_as_the_job_may_need(job: TrackedJob, pace: tuple[float, float], seconds: int) -> None:
     """By whether it has begun, at one of few intervals."""
-    assert interval_seconds(job, *pace) == seconds
+    assert interval_of(job, intervals_of(*pace)) == seconds
 
 
 _LIVES = {
@@ -58,12 +58,12 @@ _LIVES = {
 def test_interval_never_grows(states: list[JobState]) -> None:
     """A longer one is a new target, and the stale marker of the one before it hides the job's series for its time."""
     job = tracked()
-    intervals = [interval_seconds(job, 15.0, 120.0)]
+    intervals = [interval_of(job, intervals_of(15.0, 120.0))]
     for number, state in enumerate(states):
         job = note_report(job, report(state, updated=30), NOW + 600 * number)
-        intervals.append(interval_seconds(job, 15.0, 120.0))
+        intervals.append(interval_of(job, intervals_of(15.0, 120.0)))
         failed = note_failure(job, FAILURE, NOW + 600 * number + 300)
-        intervals.append(interval_seconds(failed, 15.0, 120.0))
+        intervals.append(interval_of(failed, intervals_of(15.0, 120.0)))
     assert intervals == sorted(intervals, reverse=True)
 
 
@@ -177,7 +177,7 @@ def plain(exporter: PlayedExporter, host: str, scheme: str) -> bytes:
     for key, job in sorted(exporter.jobs.items()):
         if job.spec.source is JobSource.PROBE or (job.finished_at is not None and job.finished_at < NOW - 3600):
             continue
-        interval = interval_seconds(job, *exporter.pace_seconds)
+        interval = interval_of(job, intervals_of(*exporter.pace_seconds))
         labels = {
             "__metrics_path__": "/probe",
             **({"__scheme__": "https"} if scheme == "https" else {}),
