@@ -57,7 +57,7 @@ class StatusPage:
     def answer_job(self, exporter: Exporter, request: Request) -> Response:
         """Give the page of the job that the path names; where there is none say why, and lead back."""
         key, snapshot, now = JobKey(**request.names), exporter.snapshot(), exporter.now()
-        job = exporter.find(key)
+        job = next((job for job in snapshot.jobs if job.spec.key == key), None)
         if job is None:
             text = "\n".join(advice.why_absent(key, snapshot.departures, now))
             return self._text_page(Response(status_code=HTTPStatus.NOT_FOUND), "No such job", text, has_plain=False)
