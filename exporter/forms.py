@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
 LONGEST_TEXT = 256
@@ -29,6 +29,7 @@ _SECRET_WORD = re.compile(
     r"(1000\.)[0-9A-Za-z]{6,}\.[0-9A-Za-z.]+|(?<![\w/.-])(?=[0-9]*[a-f])[0-9a-f]{36,64}(?![\w/.-])"
 )
 """A token, or a client secret that is no part of a path."""
+_LEFT_OUT = "What is left out above looks like a token or a secret: that belongs into a file, which a flag names."
 _UNREPLACED = re.compile(r"<.*>|\$\{.*\}|\$\(.*\)|\{\{.*\}\}|%\w+%|\$[A-Z_]+", re.DOTALL)
 _PLACEHOLDER = re.compile(
     r"(?:1000\.)?(?:[xX*.\N{HORIZONTAL ELLIPSIS}]+)|.*(?:[xX*]{4}|changeme|change-me|your[-_]|example).*", re.IGNORECASE
@@ -104,14 +105,10 @@ def doubtful(name: str, value: str) -> str:
     return ""
 
 
-def masked(text: str) -> str:
-    """Give a complaint without the words in it that are probably secrets, and say where those belong."""
-    shown = _SECRET_WORD.sub(lambda word: f"{word[1] or ''}…", text)
-    if shown == text:
-        return text
-    return (
-        f"{shown}What is left out above looks like a token or a secret: that belongs into a file, which a flag names.\n"
-    )
+def masked(lines: Sequence[str]) -> list[str]:
+    """Give the lines of a complaint without the words that are probably secrets, and say where those belong."""
+    shown = [_SECRET_WORD.sub(lambda word: f"{word[1] or ''}…", line) for line in lines]
+    return shown if shown == [*lines] else [*shown, _LEFT_OUT]
 
 
 def job_id_advice(text: str) -> str:

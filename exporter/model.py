@@ -12,11 +12,28 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from exporter.blocks import Body
+from exporter.identity import (
+    JOB_ID_PATTERN,
+    MODULE_PATTERN,
+    Credentials,
+    DataCenter,
+    Environment,
+    JobKey,
+    JobSource,
+    JobSpec,
+)
 
-MODULE_PATTERN = r"[A-Za-z][A-Za-z0-9_]{0,99}"
-"""A module's API name, whole. Source: Zoho CRM, Get Mass Update Status, Supported modules; custom modules."""
-JOB_ID_PATTERN = r"[0-9]{1,32}"
-"""A job id, whole: digits. Source: Zoho's OpenAPI file for mass updates."""
+__all__ = [  # what is written here itself goes without saying
+    "JOB_ID_PATTERN",
+    "MODULE_PATTERN",
+    "Credentials",
+    "DataCenter",
+    "Environment",
+    "JobKey",
+    "JobSource",
+    "JobSpec",
+]
+
 MOST_OBSERVATIONS = 64
 """The length of a job's history: enough for an estimate and a small graph, little enough to store for each job."""
 DURATION_BOUNDS = (60.0, 180.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 14_400.0, 28_800.0)
@@ -25,29 +42,6 @@ TOKEN_PATTERN = r"[\x21-\x7e]{1,4096}"  # noqa: S105 - a pattern, no secret
 """An access token, whole: what fits into a header."""
 EARLY_SECONDS = 60.0
 """How long before its end an access token is no longer used; at most half its life."""
-
-
-class DataCenter(StrEnum):
-    """Where an organisation's data lives. Source: Zoho CRM, Multi-DC support."""
-
-    US = "us"
-    EU = "eu"
-    IN = "in"
-    AU = "au"
-    CN = "cn"
-    JP = "jp"
-    CA = "ca"
-    SA = "sa"
-    UK = "uk"
-    AE = "ae"
-
-
-class Environment(StrEnum):
-    """Which copy of an organisation a token belongs to."""
-
-    PRODUCTION = "production"
-    SANDBOX = "sandbox"
-    DEVELOPER = "developer"
 
 
 class JobState(StrEnum):
@@ -64,7 +58,7 @@ class JobState(StrEnum):
     @property
     def is_terminal(self) -> bool:
         """Whether the job has ended: its report is final and is never asked for again."""
-        return self in {JobState.COMPLETED, JobState.FAILED}
+        return self is JobState.COMPLETED or self is JobState.FAILED
 
 
 class Delay(StrEnum):
@@ -73,50 +67,6 @@ class Delay(StrEnum):
     STALLED = "stalled"
     TAKES_TOO_LONG = "takes too long"
     WAITS_LONG = "waits long"
-
-
-class JobSource(StrEnum):
-    """Where a job's id reached us from."""
-
-    CONFIG = "config"
-    ENVIRONMENT = "environment"
-    FILE = "file"
-    API = "api"
-    PROBE = "probe"
-
-    @property
-    def is_declared(self) -> bool:
-        """Whether the job stands in the configuration: it comes and goes with it, and only with it."""
-        return self in {JobSource.CONFIG, JobSource.ENVIRONMENT, JobSource.FILE}
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class JobKey:
-    """A job's identity. `job_id` is a string of digits and never a number: it does not survive a float."""
-
-    account: str
-    module: str
-    job_id: str
-
-    def __str__(self) -> str:
-        return f"{self.account}/{self.module}/{self.job_id}"
-
-    def as_fields(self) -> dict[str, object]:
-        """Give the identity as fields of a log line; a log record has a `module` of its own, hence `crm_module`."""
-        return {"account": self.account, "crm_module": self.module, "job_id": self.job_id}
-
-
-@dataclass(frozen=True, slots=True)
-class JobSpec:
-    """What the user said of a job: its identity and how to show it."""
-
-    key: JobKey
-    source: JobSource
-    name: str = ""
-    group: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    is_acknowledged: bool = False
-    """Whether the configuration says that its end was taken note of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,15 +384,6 @@ class Account:
     environment: str
     api_version: str
     max_concurrency: int
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What an access token is asked for with; its secrets are never shown."""
-
-    client_id: str
-    client_secret: str = field(repr=False)
-    refresh_token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

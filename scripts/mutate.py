@@ -7,6 +7,7 @@ own tests run first, then those of its room.
 import ast
 import math
 import os
+import resource
 import shutil
 import sys
 import tempfile
@@ -41,6 +42,8 @@ UNSHRUNK = settings(phases=[Phase.explicit, Phase.generate])
 """That a property is broken is enough: nobody reads by which smallest example."""
 PATIENCE = 5
 """A change that makes the tests hang is one that they notice: when they take so many times as long as without it."""
+MOST_BYTES = 8 * 1024**3
+"""What the tests may take of memory: a change that makes them take all of it would end the machine before the tests."""
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -173,6 +176,7 @@ def _run(copy: Path, place: str, patience_seconds: int) -> NoReturn:
         timer = Timer(patience_seconds, os._exit, [1])
         timer.daemon = True
         timer.start()
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
     settings.register_profile("unshrunk", UNSHRUNK)
     settings.load_profile("unshrunk")
     os.chdir(copy)

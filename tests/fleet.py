@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from journey import account_variables
 from samples import Clock, within
 
 from exporter.app.application import Application
@@ -37,14 +38,7 @@ def fleet() -> Iterator[Fleet]:
     clock = Clock()
     scenario = replace(demo_scenario(speed=FLEET_SPEED), daily_credits=5_000)
     with Simulator(scenario, clock=clock) as simulator:
-        environ = {
-            "ZOHO_ACCOUNT": "acme",
-            "ZOHO_ACCOUNTS_URL": simulator.url,
-            "ZOHO_API_URL": simulator.url,
-            "ZOHO_CLIENT_ID": scenario.client_id,
-            "ZOHO_CLIENT_SECRET": scenario.client_secret,
-            "ZOHO_REFRESH_TOKEN": scenario.refresh_token,
-        }
+        environ = account_variables(simulator)
         settings = load_settings(None, environ=environ, dotenv_file=None, secrets_dir=Path("no secrets directory"))
         jobs = tuple(
             JobSettings(account="acme", module=job.module, job_id=job.job_id, name=job.name, group=job.group)

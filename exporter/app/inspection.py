@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from exporter.app.hosts import endpoints
 from exporter.errors import ConfigurationError, Problem
-from exporter.model import JobKey
+from exporter.identity import JobKey
 from exporter.settings import Settings, Sources, matching, state_file
 from exporter.state import inspect_state
 
@@ -94,4 +94,4 @@ def _without_files(settings: Settings) -> Iterator[Problem]:
 
 def _proxies(sources: Sources) -> Iterator[Problem]:
     found = map(endpoints, sources.accounts() if sources.tree.find(("proxy_url",)) is None else ())
-    yield from Settings().proxy_problems({url for each in found for url in (each.accounts_url, each.api_url) if url})
+    yield from Settings().proxy_problems(url for each in found for url in (each.accounts_url, each.api_url) if url)

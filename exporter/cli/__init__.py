@@ -56,8 +56,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with status 2."""
-        told = _masked(f"{self.prog}: {message}", f"'{self.prog} --help' tells what there is.")
-        self.exit(2, "".join(f"{line}\n" for line in told))
+        _complain(f"{self.prog}: {message}", f"What there is: {self.prog} --help")
+        self.exit(2)
 
     def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ANN401 - argparse's own signature
         """Write what was asked for; argparse keeps silent where that fails."""
@@ -90,16 +90,16 @@ def _run(arguments: "Sequence[str]") -> int:
     try:
         return int(options.command.execute(options))
     except ConfigurationError as error:
-        _output().say(*_masked(*_complaint(error)))
+        _complain(*_complaint(error))
         return 2
     except ExporterError as error:
         advice = getattr(error, "advice", "")
-        _output().say(*_masked(f"{PROGRAM}: {error}{f': {advice}' if advice else ''}"))
+        _complain(f"{PROGRAM}: {error}{f': {advice}' if advice else ''}")
         return 1
 
 
-def create_parser() -> argparse.ArgumentParser:
-    """Build the parser of all commands."""
+def create_parser(first: str = "") -> argparse.ArgumentParser:
+    """Build the parser of all commands; where the first word is known, of the flags that it leads to alone."""
     default, *_ = COMMANDS
     parser = _Parser(
         prog=PROGRAM,
@@ -112,13 +112,16 @@ def create_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog=PROGRAM, required=True)
     for command in COMMANDS:
-        _add(command, commands)
+        added = _added(command, commands)
+        if first in {"", command.name}:
+            command.add_flags(added)
     # For the help alone: where no command is named, the default's own parser reads its flags.
-    default.add_flags(parser.add_argument_group(f"flags of {default.name}"))
+    if not first or first.startswith("-"):
+        default.add_flags(parser.add_argument_group(f"flags of {default.name}"))
     return parser
 
 
-def _add(command: Command, commands: "argparse._SubParsersAction[_Parser]") -> None:
+def _added(command: Command, commands: "argparse._SubParsersAction[_Parser]") -> _Parser:
     parser = commands.add_parser(
         command.name,
         help=command.summary,
@@ -127,14 +130,14 @@ def _add(command: Command, commands: "argparse._SubParsersAction[_Parser]") -> N
         formatter_class=_Help,
         allow_abbrev=False,
     )
-    command.add_flags(parser)
     parser.set_defaults(command=command, refuse=parser.error)
+    return parser
 
 
 def _parsed(arguments: "Sequence[str]") -> argparse.Namespace:
     """Read the arguments, or end with status 2 and say what was probably meant."""
-    parser = create_parser()
     words = _with_command(arguments)
+    parser = create_parser(words[0])
     if not words[0].startswith("-") and words[0] not in {command.name for command in COMMANDS}:
         parser.error(_typos().unknown_command(words[0], _flags()))
     options, unknown = parser.parse_known_args(words)
@@ -146,10 +149,6 @@ def _parsed(arguments: "Sequence[str]") -> argparse.Namespace:
 
 def _typos() -> "ModuleType":
     return import_module("exporter.cli.typos")  # it loads what only a mistake needs
-
-
-def _output() -> "ModuleType":
-    return import_module("exporter.cli.output")
 
 
 def _flags() -> dict[str, tuple[str, ...]]:
@@ -169,6 +168,9 @@ def _complaint(error: "ConfigurationError") -> list[str]:
     return [title, *(f"  {problem}" for problem in error.problems), *(f"warning: {one}" for one in error.warnings)]
 
 
-def _masked(*lines: str) -> list[str]:
-    text = "".join(f"{line}\n" for line in lines)
-    return str(import_module("exporter.forms").masked(text)).splitlines()
+def _complain(*lines: str) -> None:
+    """Say what is wrong, without the secrets that stand in it."""
+    from exporter.cli.output import tell  # noqa: PLC0415 - who makes no mistake needs neither
+    from exporter.forms import masked  # noqa: PLC0415
+
+    tell(*masked(lines))

@@ -46,6 +46,19 @@ class Command(NamedTuple):
             )
             parser.add_argument(name_or_flag, help=shown, **more)
 
+    def line(self, options: Namespace, *words: str) -> str:
+        """Give the line that types it: the words, and those of its flags that the options have."""
+        import shlex  # noqa: PLC0415 - who asks for help types no line
+
+        given = [(FLAGS[name], FLAGS[name].typed(name), getattr(options, name, None)) for name in self.flags]
+        flags = (
+            typed if flag.value is True else f"{typed}={one}"
+            for flag, typed, value in given
+            for one in (value if isinstance(value, list) else [value])
+            if one is not None
+        )
+        return shlex.join((PROGRAM, self.name, *words, *flags))
+
     def execute(self, options: Namespace) -> int:
         """Load what the command does, do it, and give the exit status.
 

@@ -182,5 +182,6 @@ COMMANDS = (
     ),
 )
 """The first is the default."""
+NAMED = {command.name: command for command in COMMANDS}
 DEFAULTS = {command.name: command.defaults for command in COMMANDS}
 """What flags are without being given, by command, where the settings do not say it."""

@@ -3,12 +3,15 @@
 import os
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exporter.cli.flags import FLAGS
 from exporter.files import refused
 from exporter.forms import nearest
-from exporter.redactor import Redactor
 from exporter.settings import Settings, Sources, read_sources
+
+if TYPE_CHECKING:
+    from exporter.redactor import Redactor
 
 
 def settings_of(options: Namespace) -> Settings:
@@ -54,12 +57,13 @@ def setting_flags(options: Namespace) -> dict[str, object]:
     return {name: text for name, text in texts.items() if text is not None}
 
 
-def start_logging(settings: Settings, level: str = "") -> Redactor:
+def start_logging(settings: Settings, level: str = "") -> "Redactor":
     """Configure the log as the settings say, and give what takes secrets out of each line once it has learnt them.
 
     `level` is another one than theirs: a command that talks itself leaves out the news of the exporter's parts.
     """
     from exporter.logs import configure_logging  # noqa: PLC0415 - who does not serve has little to log
+    from exporter.redactor import Redactor  # noqa: PLC0415
 
     redactor = Redactor()
     is_coloured = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

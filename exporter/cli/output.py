@@ -1,11 +1,9 @@
 """What a command says: its answer on standard output, all else on standard error."""
 
-import csv
 import errno
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from textwrap import wrap
 from typing import TextIO
 
 from exporter.cli.command import PROGRAM
@@ -57,8 +55,11 @@ def _let_go(stream: TextIO) -> None:
 
 def _fitting(lines: Iterable[str], width: int) -> Iterator[str]:
     """Break lines between words; a command to type stays whole, on a line of its own, and so does an address."""
+    from textwrap import wrap  # noqa: PLC0415 - a terminal alone needs it
+
     for line in lines:
-        words, program, rest = line.partition(f"{PROGRAM} ")
+        # Before what it says its name is no command.
+        words, program, rest = (line, "", "") if line.startswith(PROGRAM) else line.partition(f"{PROGRAM} ")
         if len(line) <= width or not words.strip():
             yield line
             continue
@@ -73,6 +74,8 @@ def write_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> N
 
     No text is a formula to the spreadsheet that opens it: an apostrophe before it says so.
     """
+    import csv  # noqa: PLC0415 - few ask for it
+
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:

@@ -1,6 +1,5 @@
 """What a poll's outcome changes in a tracked job. Pure: a job and an outcome in, the new job out."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -32,7 +31,8 @@ def growth_of(before: TrackedJob, after: TrackedJob) -> Growth:
 
     Zoho's counts are of the whole job, so only their growth above the most ever reported is added.
     """
-    grown = dict(Counter(after.counted) - Counter(before.counted))
+    known = before.counted
+    grown = {outcome: more for outcome, count in after.counted.items() if (more := count - known.get(outcome, 0)) > 0}
     if before.is_terminal or not after.is_terminal:
         return Growth(grown)
     begun_at, ended_at = after.started_at, after.finished_at

@@ -126,6 +126,8 @@ class Refresher:
         self._changed = Condition()
         self._in_flight: dict[JobKey, _Task] = {}
         self._waiting: defaultdict[str, deque[_Task]] = defaultdict(deque)
+        self._left: dict[object, set[_Task]] = {}
+        """What each scrape that waits waits for still; its last poll wakes it, and no other."""
         self._threads: Counter[str] = Counter()
         self._counts: defaultdict[str, _Counts] = defaultdict(_Counts)
         self._is_stopping = False
@@ -236,11 +238,11 @@ class Refresher:
 
     def _wait(self, tasks: set[_Task], deadline: float) -> None:
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._is_stopping or tasks.isdisjoint(self._in_flight.values()),
-                max(0.0, deadline - self._stopwatch()),
-            )
-            for task in tasks.intersection(self._in_flight.values()):
+            scrape, left = object(), tasks.intersection(self._in_flight.values())
+            self._left[scrape] = left
+            self._changed.wait_for(lambda: self._is_stopping or not left, max(0.0, deadline - self._stopwatch()))
+            del self._left[scrape]
+            for task in left:
                 self._counts[task.job.spec.key.account].skipped[Skip.DEADLINE] += 1
 
     def _staff(self, alias: str, new: int) -> None:
@@ -262,7 +264,10 @@ class Refresher:
                 _log.exception("a poll's outcome was lost")
             with self._changed:
                 del self._in_flight[task.job.spec.key]
-                self._changed.notify_all()
+                for left in self._left.values():
+                    left.discard(task)
+                    if not left:
+                        self._changed.notify_all()
 
     def _next(self, alias: str) -> _Task | None:
         """Give the thread its next poll, or end it; the account rests after its last one."""

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import explain, refused
-from exporter.model import JobSource, JobSpec
+from exporter.identity import JobSource, JobSpec
 from exporter.settings.sections.schema import AccountSettings, JobFile, Settings, split_at_commas
 from exporter.settings.sections.values import quote
 from exporter.settings.sources.tree import Finding, Place, Tree, flags, merged, path_of

@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import open_to_all, read_bytes, read_secret_file, refused
 from exporter.forms import doubtful, misplaced
-from exporter.model import DataCenter, JobKey
+from exporter.identity import DataCenter, JobKey
 from exporter.settings.sections.schema import AccountSettings, JobFile, Section, Settings, default_of, split_at_commas
 from exporter.settings.sections.values import format_duration, parse_duration, quote, suggestion
 from exporter.settings.sources.tree import TWO_FORMS, Finding, Place, Tree, path_of

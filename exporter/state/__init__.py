@@ -4,8 +4,21 @@ The account is the unit: its jobs, totals, credits, token and pauses stand toget
 accounts. Times are Unix seconds by the store's own clock.
 """
 
-from exporter.state.inspection import inspect_state
-from exporter.state.port import AccountState, Claim, Health, Purse, Store
-from exporter.state.sqlite import SqliteStore
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from exporter.state.inspection import inspect_state
+    from exporter.state.port import AccountState, Claim, Health, Purse, Store
+    from exporter.state.sqlite import SqliteStore
 
 __all__ = ["AccountState", "Claim", "Health", "Purse", "SqliteStore", "Store", "inspect_state"]
+
+_HOMES = {"SqliteStore": "sqlite", "inspect_state": "inspection"}
+
+
+def __getattr__(name: str) -> object:
+    """Load what is asked for: whoever looks at a file has no use for the store that opens it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'port')}"), name)

@@ -199,7 +199,7 @@ class MemoryAccount:
             self._keep(after)
             if after.report or growth.records:
                 self._count(claim.key.module, growth)
-            self._put()
+            self._put(can_wait=not after.is_terminal)
             return before, after
 
     def release(self, claim: Claim) -> None:
@@ -213,6 +213,7 @@ class MemoryAccount:
             if self._spent.expected:
                 self._spent.expect(self._now(), 0)
             self._put()
+        self._writer.hurry()
 
     def used(self, *, by_probes: bool = False) -> int:
         """Give the credits spent in the last 24 hours, or those of them that went on probed jobs."""
@@ -227,10 +228,11 @@ class MemoryAccount:
             return len(self._still_unwritten())
 
     def _stand(self, standing: Standing) -> Standing:
-        if standing != self.standing:
+        before = self.standing
+        if standing != before:
             self.standing = standing
             self._note(Kind.STANDING, "", standing)
-            self._put()
+            self._put(can_wait=standing.answered_at != before.answered_at)
         return standing
 
     def _book(self, claim: Claim, purse: Purse, now: float) -> None:
@@ -273,9 +275,15 @@ class MemoryAccount:
         if kind is Kind.JOB and isinstance(key, JobKey):
             self._changed.add(key)
 
-    def _put(self) -> int:
+    def _put(self, *, can_wait: bool = False) -> int:
+        """Hand all news to the writer, and give the number of its write; what each poll brings can wait for more."""
         for kind, ledger in ((Kind.CREDITS, self._spent), (Kind.PROBE_CREDITS, self._spent_on_probes)):
             for minute, credits_ in ledger.changes().items():
                 self._note(kind, minute, credits_ or None)
         news, self._news = self._news, {}
-        return self._writer.put(news) if news else self._last_booking
+        if not news:
+            return self._last_booking
+        number = self._writer.put(news)
+        if not can_wait:
+            self._writer.hurry()
+        return number

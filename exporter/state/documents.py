@@ -5,12 +5,14 @@ A new field of a kept dataclass needs nothing here: it has a default, and an old
 
 import json
 import re
+from contextlib import suppress
 from enum import StrEnum
 from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from exporter.model import MOST_OBSERVATIONS, TOKEN_PATTERN, Distribution, KeptToken, ModuleTotals, Standing, TrackedJob
 
@@ -51,7 +53,10 @@ _LARGEST_NUMBER = 2.0**53
 
 def encode(value: Value) -> str:
     """Write a document. Half characters, which JSON can express and a database refuses, are replaced."""
-    plain = _adapter(type(value).__name__).dump_python(value, mode="json", exclude_defaults=True)
+    adapter = _adapter(type(value).__name__)
+    with suppress(PydanticSerializationError):  # which tells of a half character
+        return adapter.dump_json(value, exclude_defaults=True).decode()
+    plain = adapter.dump_python(value, mode="json", exclude_defaults=True)
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode(errors="replace").decode()
 
 

@@ -3,7 +3,6 @@
 A file that can't be used is never changed: it is the operator's.
 """
 
-import errno
 import fcntl
 import logging
 import os
@@ -14,18 +13,21 @@ from pathlib import Path
 from typing import IO, TypeAlias
 
 from exporter.errors import ConfigurationError
-from exporter.files import refused
 from exporter.state import takeover
 from exporter.state.documents import LARGEST_DOCUMENT
+from exporter.state.refusal import (
+    APPLICATION_ID,
+    CHECK_DISK,
+    FREE_SPACE,
+    MAKE_WRITABLE,
+    MOVE_AWAY,
+    VERSION,
+    advice_of_system,
+    refusal,
+)
 
 _log = logging.getLogger(__name__)
 
-MOVE_AWAY = "move it away and start again; losing it costs one poll per live job"
-
-APPLICATION_ID = 0x5A4D5545
-"""Marks the file as ours in its header: "ZMUE", the exporter's initials."""
-VERSION = 2
-"""Of the schema. Version 1 had a column for each value: `takeover` makes documents of them."""
 _SCHEMA = """
     CREATE TABLE documents (
         account TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, document TEXT NOT NULL,
@@ -41,27 +43,13 @@ Cells: TypeAlias = tuple[str, str, str, str | None]
 _BESIDE = ("-wal", "-shm", ".lock")
 _Stamp: TypeAlias = tuple[int, int, int, int]
 """Device, inode, size and time of the last change of a file; zeros where there is none."""
-_MAKE_WRITABLE = "let the exporter's user write there, or choose another path"
-_FREE_SPACE = "the disk is full: free some space"
-_CHECK_DISK = "check the disk, its file system and the system's log"
-_ADVICE_BY_ERRNO = {
-    errno.EACCES: _MAKE_WRITABLE,
-    errno.EPERM: _MAKE_WRITABLE,
-    errno.EROFS: _MAKE_WRITABLE,
-    errno.ENOENT: _MAKE_WRITABLE,  # some file systems, such as /proc, say so of a new file
-    errno.ENOTDIR: "a part of the path is a file: choose another path",
-    errno.EEXIST: "a part of the path is a file: choose another path",
-    errno.ENOSPC: _FREE_SPACE,
-    errno.EDQUOT: _FREE_SPACE,
-    errno.ENOLCK: "this file system has no locks: choose a path on a local disk",
-}
 _ADVICE_BY_SQLITE_CODE = {
     sqlite3.SQLITE_NOTADB: f"it is not a state file: choose another path, or {MOVE_AWAY}",
     sqlite3.SQLITE_CORRUPT: f"it is damaged: {MOVE_AWAY}",
     sqlite3.SQLITE_ERROR: f"it is not as the exporter makes it: {MOVE_AWAY}",
-    sqlite3.SQLITE_FULL: _FREE_SPACE,
-    sqlite3.SQLITE_READONLY: _MAKE_WRITABLE,
-    sqlite3.SQLITE_CANTOPEN: _MAKE_WRITABLE,
+    sqlite3.SQLITE_FULL: FREE_SPACE,
+    sqlite3.SQLITE_READONLY: MAKE_WRITABLE,
+    sqlite3.SQLITE_CANTOPEN: MAKE_WRITABLE,
     sqlite3.SQLITE_BUSY: "end the other program that writes to it; reading does no harm",
 }
 
@@ -81,7 +69,7 @@ class StateFile:
         self.path = Path(os.path.realpath(path))
         with explained(path):
             if self.path.exists() and not self.path.is_file():
-                raise _refusal(self.path, f"it is a directory or a device: name a file, such as {path / 'state.db'}")
+                raise refusal(self.path, f"it is a directory or a device: name a file, such as {path / 'state.db'}")
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = _locked(self.path)
             try:
@@ -194,21 +182,17 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _refusal(path, f"{error.strerror}: {advise(error)}") from error
+        raise refusal(path, f"{error.strerror}: {advise(error)}") from error
     except sqlite3.Error as error:
-        raise _refusal(path, f"{error}: {advise(error)}") from error
+        raise refusal(path, f"{error}: {advise(error)}") from error
 
 
 def advise(error: Exception) -> str:
     """Say what an operator can do about an error of SQLite or of the file system."""
     if isinstance(error, OSError):
-        return _ADVICE_BY_ERRNO.get(error.errno or 0, _CHECK_DISK)
+        return advice_of_system(error)
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_IOERR)
-    return _ADVICE_BY_SQLITE_CODE.get(code & 0xFF, _CHECK_DISK)  # the low byte is the kind, the rest its variety
-
-
-def _refusal(path: Path, message: str) -> ConfigurationError:
-    return refused("state.path", f"the state file {path} can't be used: {message}")
+    return _ADVICE_BY_SQLITE_CODE.get(code & 0xFF, CHECK_DISK)  # the low byte is the kind, the rest its variety
 
 
 def _locked(path: Path) -> IO[str]:
@@ -220,7 +204,7 @@ def _locked(path: Path) -> IO[str]:
         holder = file.read(20).strip()
         file.close()
         who = f"process {holder}" if holder.isdecimal() else "a process"
-        raise _refusal(path, f"another exporter uses it ({who}): stop that one, or give each a path") from error
+        raise refusal(path, f"another exporter uses it ({who}): stop that one, or give each a path") from error
     file.truncate()
     file.write(f"{os.getpid()}\n")
     file.flush()
@@ -249,13 +233,13 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application_id != APPLICATION_ID and (application_id or objects):
-        raise _refusal(path, f"it is another program's database: choose another path, or {MOVE_AWAY}")
+        raise refusal(path, f"it is another program's database: choose another path, or {MOVE_AWAY}")
     if version > VERSION:
         made_by = f"a newer version of the exporter made it (schema {version}, known here: up to {VERSION})"
-        raise _refusal(path, f"{made_by}: run that version, or {MOVE_AWAY}")
+        raise refusal(path, f"{made_by}: run that version, or {MOVE_AWAY}")
     (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if finding != "ok":
-        raise _refusal(path, f"it is damaged: {MOVE_AWAY}")
+        raise refusal(path, f"it is damaged: {MOVE_AWAY}")
 
 
 def _hide(path: Path) -> None:

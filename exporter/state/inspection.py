@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from exporter.files import refused
-from exporter.state.file import APPLICATION_ID, MOVE_AWAY, VERSION, explained
+from exporter.state.refusal import APPLICATION_ID, MOVE_AWAY, VERSION, advice_of_system, refusal
 
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 108
@@ -24,28 +23,26 @@ def inspect_state(path: Path | None) -> None:
     if path is None:
         return
     real = Path(os.path.realpath(path))
-    with explained(path):
+    try:
         if real.exists():
             _inspect_file(path, real)
         folder = next(parent for parent in real.parents if parent.exists())
         # Made and gone, and not written to: with a full disk an exporter runs on, and tells.
         TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise refusal(path, f"{error.strerror}: {advice_of_system(error)}") from error
 
 
 def _inspect_file(path: Path, real: Path) -> None:
     if not real.is_file():
-        raise _refusal(path, f"it is a directory or a device: name a file, such as {path / 'state.db'}")
+        raise refusal(path, f"it is a directory or a device: name a file, such as {path / 'state.db'}")
     with real.open("r+b") as file:
         header = file.read(_HEADER_BYTES)
     if header and not header.startswith(_MAGIC):
-        raise _refusal(path, f"it is not a state file: choose another path, or {MOVE_AWAY}")
+        raise refusal(path, f"it is not a state file: choose another path, or {MOVE_AWAY}")
     version, application = (int.from_bytes(header[at : at + 4]) for at in (60, 68))
     if application != APPLICATION_ID and (application or not header[100:].startswith(_EMPTY_LEAF)) and header:
-        raise _refusal(path, f"it is another program's database: choose another path, or {MOVE_AWAY}")
+        raise refusal(path, f"it is another program's database: choose another path, or {MOVE_AWAY}")
     if version > VERSION:
         made_by = f"a newer version of the exporter made it (schema {version}, known here: up to {VERSION})"
-        raise _refusal(path, f"{made_by}: run that version, or {MOVE_AWAY}")
-
-
-def _refusal(path: Path, message: str) -> Exception:
-    return refused("state.path", f"the state file {path} can't be used: {message}")
+        raise refusal(path, f"{made_by}: run that version, or {MOVE_AWAY}")

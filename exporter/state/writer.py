@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
 """How often the file is looked at while nothing is to be written."""
+GATHER_SECONDS = 0.1
+"""How long after a write the next one takes in what comes, unless that is urgent: polls that land share one."""
 RETRY_SECONDS = 1.0
 """How long a write that failed waits for the next attempt."""
 
@@ -43,6 +45,7 @@ class Writer:
         self._behind_since: float | None = None
         self._is_failing = False
         self._is_closing = False
+        self._is_urgent = False
         self._thread: Thread | None = None
         self._where: dict[str, object] = {}
         self._errors = Counter(dict.fromkeys(OPERATIONS, 0))
@@ -69,16 +72,25 @@ class Writer:
                     self._kept.pop(row, None)
                 else:
                     self._kept[row] = value
+            if not self._pending:
+                self._news.notify_all()
             self._pending |= changes.keys()
             self.number += 1
             self._behind_since = self._clock() if self._behind_since is None else self._behind_since
-            self._news.notify_all()
             return self.number
 
     def wait(self, number: int, seconds: float) -> bool:
         """Wait for a write, no longer than so many seconds, and say whether it is done."""
         with self._news:
+            if self.written < number:
+                self._urge()
             return self._news.wait_for(lambda: self.written >= number, seconds)
+
+    def hurry(self) -> None:
+        """Have what there is written at once."""
+        with self._news:
+            if self._pending:
+                self._urge()
 
     def health(self) -> Health:
         """Say how well the file follows."""
@@ -96,14 +108,21 @@ class Writer:
         if self._thread.is_alive():
             _log.warning("the state file is behind at the end: a restart will not know the last news")
 
+    def _urge(self) -> None:
+        self._is_urgent = True
+        self._news.notify_all()
+
     def _run(self, file: StateFile) -> None:
+        gathered_at = 0.0
         while True:
             with self._news:
                 self._news.wait_for(lambda: self._pending or self._is_closing, LOOK_SECONDS)
+                self._news.wait_for(lambda: self._is_urgent or self._is_closing, gathered_at - time.monotonic())
                 changes: Changes = {row: self._kept.get(row) for row in self._pending}
-                self._pending = set()
+                self._pending, self._is_urgent = set(), False
                 number, is_last = self.number, self._is_closing
             is_written = self._write(file, changes, number)
+            gathered_at = time.monotonic() + GATHER_SECONDS
             if is_last:
                 with suppress(sqlite3.Error, OSError):
                     file.close()

@@ -79,7 +79,7 @@ def create_routes(options: WebOptions, exporter: Exporter, page: StatusPage) -> 
                 about=lambda request: prometheus.job_asked(request.query, exporter)[0],
             ),
         ),
-        Route("GET", "/sd/jobs", by(partial(prometheus.targets, outside=outside))),
+        Route("GET", "/sd/jobs", by(prometheus.Targets(outside).answer)),
         Route("GET", api.JOBS_PATH, by(api.list_jobs), Entry.PROGRAM),
         Route("POST", api.JOBS_PATH, by(api.register), Entry.PROGRAM),
         Route("GET", api.JOB_PATH, by(api.show), Entry.PROGRAM),

@@ -1,6 +1,7 @@
 """One job in words. Pure: a job and the time in, words out."""
 
 from collections.abc import Callable, Iterable
+from itertools import chain
 
 from exporter.model import JobReport, JobState, TrackedJob
 from exporter.words.phrases import ago, ahead, counted, lasting, share
@@ -9,8 +10,25 @@ from exporter.words.standing import Standing, standing_of
 
 def in_order(jobs: Iterable[TrackedJob]) -> list[TrackedJob]:
     """Put those that need a person first, then the ended ones from the latest to the earliest."""
-    order = list(Standing)
-    return sorted(jobs, key=lambda job: (order.index(standing_of(job)), -(job.finished_at or 0.0), job.spec.key))
+    return list(chain.from_iterable(by_standing(sorted(jobs, key=_name)).values()))
+
+
+def by_standing(jobs: Iterable[TrackedJob]) -> dict[Standing, list[TrackedJob]]:
+    """Part jobs, which are sorted by key, by their standing: in the order in which people should look at the parts.
+
+    Each part is in order itself.
+    """
+    parts: dict[Standing, list[TrackedJob]] = {standing: [] for standing in Standing}
+    for job in jobs:
+        parts[standing_of(job)].append(job)
+    for part in parts.values():
+        part.sort(key=lambda job: -(job.finished_at or 0.0))
+    return parts
+
+
+def _name(job: TrackedJob) -> tuple[str, str, str]:
+    key = job.spec.key
+    return key.account, key.module, key.job_id
 
 
 def name_of(job: TrackedJob) -> str:

@@ -27,19 +27,31 @@ class Standing(StrEnum):
         return self not in {Standing.RUNNING, Standing.WAITING, Standing.ACKNOWLEDGED, Standing.COMPLETED}
 
 
+_OF_STATES = {
+    JobState.SCHEDULED: Standing.WAITING,
+    JobState.QUEUED: Standing.WAITING,
+    JobState.RUNNING: Standing.RUNNING,
+    JobState.SUSPENDED: Standing.SUSPENDED,
+    JobState.UNKNOWN: Standing.UNKNOWN,
+}
+"""Of jobs that have not ended."""
+
+
 def standing_of(job: TrackedJob) -> Standing:
     """Judge a job by its last report and its last poll."""
-    if job.failure and not job.is_terminal:
+    if job.is_terminal:
+        return _of_an_end(job)
+    if job.failure:
         return Standing.UNREACHED
-    if job.has_ended_badly:
-        unnoted = Standing.FAILED if job.state is JobState.FAILED else Standing.PARTLY_FAILED
-        return Standing.ACKNOWLEDGED if job.is_acknowledged else unnoted
     if job.delay:
         return Standing[job.delay.name]
-    match job.state:
-        case JobState.SCHEDULED | JobState.QUEUED:
-            return Standing.WAITING
-        case JobState.UNKNOWN if job.reported_at is None:
-            return Standing.WAITING
-        case state:
-            return Standing[state.name]
+    state = job.state
+    return Standing.WAITING if state is JobState.UNKNOWN and job.reported_at is None else _OF_STATES[state]
+
+
+def _of_an_end(job: TrackedJob) -> Standing:
+    if not job.has_ended_badly:
+        return Standing.COMPLETED
+    if job.is_acknowledged:
+        return Standing.ACKNOWLEDGED
+    return Standing.FAILED if job.state is JobState.FAILED else Standing.PARTLY_FAILED

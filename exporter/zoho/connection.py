@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, parse_headers
 from threading import BoundedSemaphore, Thread
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from urllib3 import HTTPResponse as Content
+from urllib3 import HTTPResponse as Packed
 from urllib3 import PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -37,6 +37,14 @@ _FRAMING = re.compile(r"[0-9]+|chunked", re.IGNORECASE)
 
 class OddError(HTTPException):
     """What came is nothing that Zoho sends."""
+
+
+class Content(NamedTuple):
+    """An answer with its body read and unpacked. Header names are lower case, values of one name joined by commas."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
 
 
 @dataclass(eq=False)
@@ -196,6 +204,17 @@ class Connection(HTTPConnection):
         self.reply = Reply(*arguments, **keywords, call=self.call)  # type: ignore[arg-type]
         return self.reply
 
+    def ask(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+        """Send a request, its head and body at once, and give its answer as far as its head."""
+        head = "\r\n".join([f"{method} {url} HTTP/1.1", *map(": ".join, headers.items()), "", ""])
+        self.sock.settimeout(self.call.left())
+        # A server may answer, and close, before it has read the request.
+        with suppress(ConnectionError):
+            self.sock.sendall(head.encode("latin-1") + body)
+        reply = self.response_class(self.sock, method=method)
+        reply.begin()
+        return reply
+
     def _new_conn(self) -> socket.socket:
         """Connect to the first address that takes us."""
         call = self.call
@@ -223,9 +242,12 @@ class Pool(HTTPConnectionPool):
     ConnectionCls = Connection
 
     def urlopen(  # type: ignore[override]
-        self, method: str, url: str, body: str | None, headers: Mapping[str, str], *, timeout: Call, **_: object
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str], *, timeout: Call
     ) -> Content:
-        """Send a request, and give its answer with the body read, as much of it as is sane."""
+        """Send a request, and give its answer with the body read, as much of it as is sane.
+
+        `headers` are as a request's may be, and complete.
+        """
         call, connection, is_sound = timeout, self._take(timeout), False
         is_forwarded = not url.startswith("/")
         try:
@@ -233,14 +255,10 @@ class Pool(HTTPConnectionPool):
                 self._prepare_proxy(connection)
             elif not call.is_kept:
                 connection.connect()
-            call.is_unsent, connection.timeout = False, call.left()
-            # A server may answer, and close, before it has read the request.
-            with suppress(ConnectionError):
-                sent = {**headers, **self.proxy_headers} if is_forwarded else headers
-                connection.request(method, url, body, sent, preload_content=False)
-            answer = _read(connection)
-            is_whole = connection.reply is not None and connection.reply.is_whole
-            is_sound = is_whole and bool(answer.data) and not call.is_fresh
+            call.is_unsent = False
+            reply = connection.ask(method, url, body, {**headers, **self.proxy_headers} if is_forwarded else headers)
+            answer = _read(reply, call)
+            is_sound = reply.is_whole and bool(answer.data) and not call.is_fresh
         finally:
             if is_sound:
                 self._put_conn(connection)
@@ -258,17 +276,32 @@ class Pool(HTTPConnectionPool):
         return connection
 
 
-def _read(connection: Connection) -> Content:
-    raw, body, call = connection.getresponse(), b"", connection.call
+def _read(reply: Reply, call: Call) -> Content:
     call.bytes_left = _LARGEST_REST_BYTES
-    if call.is_kept and raw.status == HTTPStatus.REQUEST_TIMEOUT:
+    if call.is_kept and reply.status == HTTPStatus.REQUEST_TIMEOUT:
         call.has_heard = False  # it is about the time before
         raise ConnectionError("HTTP 408")
-    if raw.status not in _BODILESS and not isinstance(raw.get_redirect_location(), str):
-        body = raw.read(LARGEST_BODY_BYTES + 1)
+    headers: dict[str, str] = {}
+    for spelling, value in reply.msg.items():
+        name = spelling.lower()
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    is_redirect = reply.status in Packed.REDIRECT_STATUSES and "location" in headers
+    body = b"" if reply.status in _BODILESS or is_redirect else _body(reply, headers)
     if len(body) > LARGEST_BODY_BYTES:
-        raise OddError(f"an answer of more than {LARGEST_BODY_BYTES} bytes was cut off (HTTP {raw.status})")
-    return Content(body, raw.headers, raw.status)
+        raise OddError(f"an answer of more than {LARGEST_BODY_BYTES} bytes was cut off (HTTP {reply.status})")
+    return Content(reply.status, headers, body)
+
+
+def _body(reply: Reply, headers: Mapping[str, str]) -> bytes:
+    """Read a body, or a little more of it than is sane, and unpack it."""
+    if len(set(reply.msg.get_all("content-length", []))) > 1:
+        raise HTTPException("the answer has several lengths")
+    # Only where it reads all there is, http.client misses what does not come.
+    is_bounded = reply.length is not None and reply.length <= LARGEST_BODY_BYTES
+    body = reply.read(None if is_bounded else LARGEST_BODY_BYTES + 1)
+    if "content-encoding" not in headers:
+        return body
+    return Packed(io.BytesIO(body), headers, reply.status, preload_content=False).read(LARGEST_BODY_BYTES + 1)
 
 
 class TlsPool(Pool, HTTPSConnectionPool):

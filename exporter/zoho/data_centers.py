@@ -5,7 +5,7 @@ Source: Zoho CRM v8, Multi-DC support; the SDK's `dc` modules (first eight); acc
 
 from dataclasses import dataclass
 
-from exporter.model import DataCenter, Environment
+from exporter.identity import DataCenter, Environment
 
 _PREFIXES = {Environment.PRODUCTION: "www", Environment.SANDBOX: "sandbox", Environment.DEVELOPER: "developer"}
 

@@ -23,6 +23,7 @@ MINT_LIMIT = "mint_limit"
 BAD_CREDENTIALS = "credentials_unreadable"
 """Reason of a refresh whose secrets could not be read."""
 ACCESS_DENIED = "access_denied"
+GENERAL_ERROR = "general_error"
 
 REFUSALS = {
     "invalid_client": "wrong client id, or a client of another data centre: check client_id and data_center",
@@ -31,12 +32,12 @@ REFUSALS = {
     "invalid_code": "the refresh token is wrong, expired or revoked (a password change revokes it): make a new one",
     ACCESS_DENIED: "too many tokens were asked for with this refresh token: see what else uses it; "
     "we wait and ask again",
-    "general_error": "Zoho's accounts server had a fault: asked again",
+    GENERAL_ERROR: "Zoho's accounts server had a fault: asked again",
     "missing_org_info": "this client needs an organisation (soid): use a self client's refresh token",
     "invalid_redirect_uri": "the token was made for another kind of client: make a refresh token with a self client",
 }
 """What to do about each documented refusal, by Zoho's word in lower case and without spaces."""
-PASSING_REFUSALS = (ACCESS_DENIED, "general_error")
+PASSING_REFUSALS = (ACCESS_DENIED, GENERAL_ERROR)
 
 REASONS = (*REFUSALS, *FAILED_TO_ASK, MINT_LIMIT, BAD_CREDENTIALS, OTHER)
 """Every value the label `reason` can take."""
@@ -66,13 +67,16 @@ def _refusal(answer: Answer, document: Mapping[str, object]) -> PollError:
         message = f"expected an access token as JSON, got {answer.describe()}"
         advice = "check accounts_url, data_center and proxies"
         return PassingError("invalid_response", message, advice=advice, retry_after_seconds=seconds)
-    message = f"Zoho refused to refresh the token: {quote(word)} (HTTP {answer.status})"
-    reason = word.strip().casefold().replace(" ", "_")
-    is_passing = reason in PASSING_REFUSALS or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    told = f"{quote(word)} (HTTP {answer.status})"
+    reason, has_failed = word.strip().casefold().replace(" ", "_"), answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    if has_failed and reason not in REFUSALS:  # the server is at fault: nothing is said of the credentials
+        message, advice = f"Zoho's accounts server failed: {told}", REFUSALS[GENERAL_ERROR]
+        return PassingError(GENERAL_ERROR, message, advice=advice, retry_after_seconds=seconds)
+    is_passing = reason in PASSING_REFUSALS or has_failed
     kind = PassingError if is_passing else RefusedError
     advice = REFUSALS.get(reason, "an undocumented refusal: see Zoho's word")
     code = reason if reason in REFUSALS else OTHER
-    return kind(code, message, advice=advice, retry_after_seconds=seconds)
+    return kind(code, f"Zoho refused to refresh the token: {told}", advice=advice, retry_after_seconds=seconds)
 
 
 def _lifetime_seconds(document: Mapping[str, object]) -> float:

@@ -33,12 +33,14 @@ INVALID_SECRET = "invalid_client_secret"  # noqa: S105 - Zoho's word for the ref
 NO_REFRESH_TOKEN = "no_refresh_token"  # noqa: S105 - a word for the refusal, no secret
 EXPIRED = "expired"
 
+_GENERAL_ERROR = "general_error"
+
 _ELSEWHERE = "the client lives in another data centre (the address of Zoho CRM in your browser tells which)"
 _OF_BOTH = {
     INVALID_SECRET: "the client lives in another data centre, which gave it another secret, or the secret has a typing "
     "error: copy it once more from the API console of the account's data centre",
     "access denied": "too many codes or tokens were asked for within ten minutes: wait for fifteen",
-    "general_error": "Zoho's accounts server had a fault: try again in a minute",
+    _GENERAL_ERROR: "Zoho's accounts server had a fault: try again in a minute",
     "invalid_oauthscope": "Zoho knows no such scope: check the modules' API names",
 }
 CODE_REFUSALS: Mapping[str, str] = MappingProxyType(
@@ -65,7 +67,7 @@ DEVICE_REFUSALS: Mapping[str, str] = MappingProxyType(
     }
 )
 """What to do about each refusal of the device grant, by Zoho's word in lower case."""
-_PASSING = ("access denied", "general_error")
+_PASSING = ("access denied", _GENERAL_ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,8 +277,8 @@ def decode_revocation(sealed: SealedAnswer) -> None:
     document = parse_object(answer.body)
     if _text(document, "status") == "success":
         return
-    is_refused = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR or document.get("error")
-    if is_refused:
+    is_refused = answer.status >= HTTPStatus.BAD_REQUEST or document.get("error")
+    if is_refused and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         message = f"Zoho knows no such refresh token ({answer.describe()})"
         raise RefusedError(INVALID_CODE, message, advice="it was revoked before, or is one of another data centre")
     raise _refusal(answer, document, {})
@@ -288,8 +290,11 @@ def _refusal(answer: Answer, document: Mapping[str, object], refusals: Mapping[s
         message = f"expected an answer of Zoho's as JSON, got {answer.describe()}"
         return PassingError("invalid_response", message, advice="check the data centre, accounts_url and the proxy")
     reason = word.casefold()
-    is_passing = reason in _PASSING or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    kind = PassingError if is_passing else RefusedError
+    has_failed = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    if has_failed and reason not in refusals:  # the server is at fault: nothing is said of the client or the code
+        message = f"Zoho's accounts server failed: {quote(word)} (HTTP {answer.status})"
+        return PassingError(_GENERAL_ERROR, message, advice=_OF_BOTH[_GENERAL_ERROR])
+    kind = PassingError if reason in _PASSING or has_failed else RefusedError
     return kind(reason, f"Zoho refused: {quote(word)}", advice=refusals.get(reason, "an undocumented refusal"))
 
 

@@ -198,8 +198,14 @@ class Permits:
                 self._account.stand(lambda standing: replace(standing, circuit=None))
 
     def note_remaining(self, remaining: int | None, answered_at: float) -> None:
-        """Keep what Zoho said is left of the day's credits; `None` for plenty."""
-        self._account.stand(lambda standing: replace(standing, credits_remaining=remaining, answered_at=answered_at))
+        """Keep what Zoho said is left of the day's credits; `None` for plenty, which is no news after plenty."""
+
+        def noted(standing: Standing) -> Standing:
+            if remaining is None and standing.credits_remaining is None:
+                return standing
+            return replace(standing, credits_remaining=remaining, answered_at=answered_at)
+
+        self._account.stand(noted)
 
     @property
     def is_reserve_reached(self) -> bool:

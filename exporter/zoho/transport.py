@@ -7,27 +7,32 @@ for each connection, which costs more than everything else in a poll.
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import BoundedSemaphore
-from typing import Any
+from typing import Any, cast
+from urllib.parse import urlencode
 
 import requests
-from requests import Response
+from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidHeader, InvalidSchema, InvalidURL, MissingSchema
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_auth_from_url
 from urllib3 import PoolManager
-from urllib3.exceptions import DecodeError
+from urllib3.exceptions import DecodeError, LocationValueError
 
 from exporter.errors import PassingError
 from exporter.files import refused
 from exporter.redactor import Redactor
-from exporter.zoho.connection import FAULTS, Call, OddError, TlsSocket, adopt
+from exporter.zoho.connection import FAULTS, Call, Content, OddError, Pool, TlsSocket, adopt
 from exporter.zoho.wire import Answer, SealedAnswer, quote
 
+MOST_PREPARED = 32
+"""How many kinds of GET are kept as they are sent: one for each module and token."""
 _PUBLIC_FIELDS = ("grant_type", "client_id", "scope", "access_type", "prompt")
+_DEFAULT_PORTS = {"https": ":443", "http": ":80"}
 _UNASKABLE = (MissingSchema, InvalidSchema, InvalidURL, InvalidHeader)
 _SETTINGS_ADVICE = "check api_url, accounts_url and the proxy"
 _NETWORK_ADVICE = "check the network, DNS, the firewall and the proxy between the exporter and Zoho"
@@ -128,6 +133,7 @@ class Transport:
         }
         lookups = BoundedSemaphore(options.pool_size)
         self._call = partial(Call, options.connect_timeout_seconds, stopwatch, lookups)
+        self._kind_of_get = lru_cache(MOST_PREPARED)(self._prepared_get)
         self._session = _Session()
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, _Adapter(context, options.pool_size))
@@ -152,8 +158,8 @@ class Transport:
             PassingError: no whole answer came: `timeout`, `connection`, `tls` or `invalid_response`.
         """
         self._redactor.know(headers.get("Authorization", "").rpartition(" ")[2])
-        request = requests.Request("GET", url, {**self._headers, **headers}, params=params)
-        return self._send(request, self._call(deadline, is_fresh=fresh)).open()
+        prepare = partial(self._get_request, url, params, headers)
+        return self._send(prepare, self._call(deadline, is_fresh=fresh)).open()
 
     def post_form(self, url: str, fields: Mapping[str, str], *, deadline: float) -> SealedAnswer:
         """Post form fields, in the body, where proxies and access logs don't see them, on a connection of its own.
@@ -163,7 +169,7 @@ class Transport:
         """
         self._redactor.know(*(value for name, value in fields.items() if name not in _PUBLIC_FIELDS))
         request = requests.Request("POST", url, self._headers, data=dict(fields))
-        return self._send(request, self._call(deadline, is_fresh=True))
+        return self._send(request.prepare, self._call(deadline, is_fresh=True))
 
     def post_json(
         self, url: str, content: Mapping[str, object], headers: Mapping[str, str], *, deadline: float
@@ -176,7 +182,7 @@ class Transport:
         """
         self._redactor.know(headers.get("Authorization", "").rpartition(" ")[2])
         request = requests.Request("POST", url, {**self._headers, **headers}, json=dict(content))
-        return self._send(request, self._call(deadline, is_fresh=True)).open()
+        return self._send(request.prepare, self._call(deadline, is_fresh=True)).open()
 
     def rest(self) -> None:
         """Close idle connections, and those in flight once they have their answer: a refresh is over."""
@@ -184,11 +190,21 @@ class Transport:
 
     close = rest
 
-    def _send(self, request: requests.Request, call: Call) -> SealedAnswer:
+    def _get_request(self, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> PreparedRequest:
+        """Give a GET, prepared: those of one kind differ in their parameters alone."""
+        request = copy(self._kind_of_get(url, *headers.items()))
+        if params:
+            request.url = f"{request.url}?{urlencode(params)}"
+        return request
+
+    def _prepared_get(self, url: str, *headers: tuple[str, str]) -> PreparedRequest:
+        return requests.Request("GET", url, {**self._headers, **dict(headers)}).prepare()
+
+    def _send(self, prepare: Callable[[], PreparedRequest], call: Call) -> SealedAnswer:
         self._redactor.know(*self._proxy_secrets)
         keywords: dict[str, Any] = {"proxies": dict(self._proxies), "timeout": call}
         try:
-            response = self._session.send(request.prepare(), stream=True, allow_redirects=False, **keywords)
+            response = self._session.send(prepare(), stream=True, allow_redirects=False, **keywords)
         except FAULTS as error:
             if call.is_unsent is None and not isinstance(error, requests.RequestException):
                 raise  # a fault of our own
@@ -234,11 +250,37 @@ class _Session(requests.Session):
 
 
 class _Adapter(HTTPAdapter):
-    """Sends over pools of ours, and gives each connection the same TLS context, instead of a CA bundle to load."""
+    """Sends over pools of ours, and gives each connection the same TLS context, instead of a CA bundle to load.
+
+    It finds the pool of a host once, so a host's proxy must stay the same.
+    """
 
     def __init__(self, context: ssl.SSLContext, pool_size: int) -> None:
         self._context = context
+        self._pools: dict[str, Pool] = {}
         super().__init__(pool_maxsize=pool_size)
+
+    def send(  # type: ignore[override]
+        self, request: PreparedRequest, *, timeout: Call, proxies: Mapping[str, str], **_: object
+    ) -> Response:
+        """Send a request, and give its answer whole."""
+        url, body = request.url or "", request.body or b""
+        scheme, _slashes, rest = url.partition("://")
+        netloc, slash, path = rest.partition("#")[0].partition("/")
+        host = netloc.rpartition("@")[2].removesuffix(_DEFAULT_PORTS[scheme])
+        pool = self._pools.get(f"{scheme}://{netloc}")
+        if pool is None or pool.pool is None:  # that of a refresh that has ended is closed
+            pool = self._pools[f"{scheme}://{netloc}"] = self._pool(request, proxies)
+        target = f"{scheme}://{host}/{path}" if pool.proxy and scheme == "http" else slash + path
+        body = body.encode() if isinstance(body, str) else body
+        content = pool.urlopen(request.method or "", target, body, {"Host": host, **request.headers}, timeout=timeout)
+        return _response(content)
+
+    def _pool(self, request: PreparedRequest, proxies: Mapping[str, str]) -> Pool:
+        try:
+            return cast("Pool", self.get_connection_with_tls_context(request, True, dict(proxies)))
+        except LocationValueError as error:
+            raise InvalidURL(error, request=request) from error
 
     def init_poolmanager(self, *arguments: Any, **keywords: Any) -> None:  # noqa: ANN401 - as its parent
         super().init_poolmanager(*arguments, **keywords, ssl_context=self._context)
@@ -247,8 +289,12 @@ class _Adapter(HTTPAdapter):
     def proxy_manager_for(self, proxy: str, **_: object) -> PoolManager:
         return adopt(super().proxy_manager_for(proxy, ssl_context=self._context, proxy_ssl_context=self._context))
 
-    def cert_verify(self, *_: object) -> None:
-        """Leave verification to the context, which requires it."""
+
+def _response(content: Content) -> Response:
+    response = Response()
+    response.status_code, response.raw = content.status, content
+    response.headers.update(content.headers)
+    return response
 
 
 def _redirected(status: int) -> PassingError:

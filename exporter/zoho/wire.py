@@ -69,9 +69,8 @@ class Answer:
 
     def excerpt(self) -> str:
         """Show the answer to a person: what `describe` says, and the beginning of its text."""
-        text = self.body.decode(errors="replace")[:_LONGEST_EXCERPT]
-        printable = "".join(letter if letter.isprintable() else " " for letter in text)
-        return f"{self.describe()}\n{printable}".strip()
+        text = self.body.decode(errors="replace")[:_LONGEST_EXCERPT].rstrip()
+        return f"{self.describe()}\n{_printable(text)}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +131,12 @@ def parse_object(body: bytes) -> Mapping[str, object]:
 
 def quote(text: str) -> str:
     """Make somebody else's text fit for one log line: printable and short."""
-    printable = "".join(character if character.isprintable() else " " for character in text)
+    printable = _printable(text)
     return printable if len(printable) <= _LONGEST_QUOTE else printable[:_LONGEST_QUOTE] + "…"
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def retry_after_seconds(answer: Answer, document: Mapping[str, object]) -> float | None:

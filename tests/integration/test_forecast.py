@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from journey import account_variables
 from samples import Clock, within
 
 from exporter.app.application import Application, schedule_of
@@ -30,15 +31,7 @@ def test_forecast_is_what_zoho_counts(budget: int) -> None:
     """The exporter whole, scraped each minute, spends to the credit and the token what was foretold."""
     clock = Clock()
     with Simulator(replace(Scenario(), jobs=JOBS), clock=clock) as simulator:
-        environ = {
-            "ZOHO_ACCOUNT": "acme",
-            "ZOHO_ACCOUNTS_URL": simulator.url,
-            "ZOHO_API_URL": simulator.url,
-            "ZOHO_CLIENT_ID": simulator.scenario.client_id,
-            "ZOHO_CLIENT_SECRET": simulator.scenario.client_secret,
-            "ZOHO_REFRESH_TOKEN": simulator.scenario.refresh_token,
-            "ZOHO_DAILY_CREDIT_BUDGET": str(budget),
-        }
+        environ = account_variables(simulator) | {"ZOHO_DAILY_CREDIT_BUDGET": str(budget)}
         loaded = load_settings(None, environ=environ, dotenv_file=None, secrets_dir=Path("no secrets directory"))
         jobs = tuple(JobSettings(account="acme", module="Leads", job_id=job.job_id) for job in JOBS)
         settings = loaded.model_copy(update={"jobs": jobs})

@@ -94,13 +94,15 @@ def test_curl(exporter: Exporter, token: str, run: Run) -> None:
 
 
 def test_python(exporter: Exporter, token: str, tmp_path: Path) -> None:
-    """Two lines of Python register what Zoho has just answered."""
-    assert len(recipe("python").splitlines()) == 2
+    """Two lines of Python register what Zoho has just answered, and a few more list every job."""
+    register, enlist = recipe("python", "requests.post"), recipe("python", '"cursor"')
+    assert len(register.splitlines()) == 2
     headers = re.search(r"`(headers = .*?)`", PAGE)
     assert headers is not None
     before = f"import requests\nanswer = {SCHEDULED!r}\ntoken = {token!r}\nexporter = {exporter.url!r}\n"
-    script = f"{before}{headers[1]}\n{recipe('python')}"
-    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True)
+    script = f"{before}{headers[1]}\n{register}\n{enlist.replace('1000', '1')}\nprint(jobs[0]['job_id'])"
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert done.stdout == "3524033000006027001\n"
     assert registered(exporter, token) == [("Leads", "3524033000006027001", "api")]
 
 

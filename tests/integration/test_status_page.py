@@ -265,6 +265,24 @@ def test_page_works_without_javascript(fleet_url: str, open_page: Open) -> None:
     assert watched.complaints == []
 
 
+def test_jobs_come_in_pages(open_page: Open) -> None:
+    """On a small phone without JavaScript, by keyboard, by plain links that keep the filter."""
+    jobs = [tracked(JobKey("acme", "Leads", str(number))) for number in range(1000, 1250)]
+    screen = {"viewport": {"width": 360, "height": 640}, "color_scheme": "dark"}
+    with served(lambda: snapshot_of(*jobs), Clock(NOW + 60)) as url:
+        watched = open_page(f"{url}?module=Leads&page=2", with_clock=False, java_script_enabled=False, **screen)
+        assert (min(watched.states()), len(watched.states())) == ("1100", 100)
+        assert watched.page.evaluate("document.documentElement.scrollWidth") == 360
+        assert watched.page.evaluate(UNREADABLE_TEXTS) == []
+        watched.page.get_by_role("link", name="Next").first.focus()
+        watched.page.keyboard.press("Enter")
+        expect(watched.page.locator("caption")).to_contain_text("201 to 250 of 250 jobs, filtered of 250")
+        assert watched.page.get_by_label("Module").input_value() == "Leads"
+        watched.page.get_by_role("link", name="First").last.click()
+        assert min(watched.states()) == "1000"
+        assert watched.complaints == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_is_a_dead_end(exporter: Exporter, open_page: Open, scheme: str) -> None:
     """On a phone each page of text fits, can be read, and leads back to the jobs."""

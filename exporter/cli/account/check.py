@@ -9,8 +9,9 @@ from typing import Any
 
 from exporter.app.inspection import Inspection, inspect
 from exporter.cli.given import sources_of
+from exporter.cli.output import say
 from exporter.errors import ConfigurationError, Problem
-from exporter.model import JobKey
+from exporter.identity import JobKey
 from exporter.settings import Settings
 from exporter.words.phrases import counted
 
@@ -23,8 +24,7 @@ def execute(options: Namespace) -> int:
 
 def _for_people(found: Inspection, options: Namespace) -> int:
     settings = _settings(found)
-    for warning in found.warnings:
-        sys.stderr.write(f"warning: {warning}\n")
+    say(*(f"warning: {warning}" for warning in found.warnings))
     sys.stdout.write("\n".join(["The configuration is right.", *_lines(settings, found.jobs)]) + "\n")
     if not options.live:
         return 0

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from exporter.app.direct import Direct, Spent
 from exporter.cli.given import start_logging
+from exporter.cli.output import say
 from exporter.errors import UNKNOWN_JOB
 from exporter.model import JobKey, JobReport, PollFailure, TrackedJob
 from exporter.redactor import Redactor
@@ -117,7 +118,7 @@ def live_document(options: Namespace, settings: Settings, keys: Collection[JobKe
 def _announced(options: Namespace, settings: Settings, keys: Collection[JobKey], spent: list[Spent]) -> Iterator[Check]:
     """Say what it takes, and look; news of the exporter's own parts are left out where none were asked for."""
     sys.stdout.flush()
-    sys.stderr.write(f"Asking Zoho takes up to {_costs(most_spent(settings.accounts, keys))}.\n")
+    say(f"Asking Zoho takes up to {_costs(most_spent(settings.accounts, keys))}.")
     is_quiet = getattr(options, "log.level") is None
     return live_checks(settings, keys, start_logging(settings, "error" if is_quiet else ""), spent)
 

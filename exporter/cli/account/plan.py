@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from exporter.app.application import schedule_of
 from exporter.app.inspection import inspect
 from exporter.cli.given import sources_of
+from exporter.cli.output import say
 from exporter.files import refused
 from exporter.jobs import Schedule
 from exporter.jobs.forecast import DAY_SECONDS, Fleet, Forecast, Life, forecast
@@ -99,7 +100,7 @@ def execute(options: Namespace) -> int:
         for account in (settings.accounts[alias],)
     ]
     for alias in (alias for alias, listed in jobs.items() if not (listed or wanted)):
-        sys.stderr.write(f"{alias}: no job is configured: this is what one would cost; --jobs=N reckons with more\n")
+        say(f"{alias}: no job is configured: this is what one would cost; --jobs=N reckons with more")
     if options.format == "json":
         sys.stdout.write(json.dumps({"accounts": [plan.as_json() for plan in plans]}, indent=2) + "\n")
     else:

@@ -1,5 +1,6 @@
 """What `login` has to know: flags, else the person at the terminal."""
 
+import difflib
 import os
 import re
 from argparse import Namespace
@@ -14,7 +15,7 @@ from exporter.cli.output import say
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import refused
 from exporter.forms import CLIENT_ID, CLIENT_SECRET, MODULE, data_center_meant, doubtful, misplaced, module_advice
-from exporter.kinds import ALL, MASS_UPDATE, READ, UPDATE
+from exporter.kinds import ALL, MASS_UPDATE, READ, SCOPE_MODULES, UPDATE
 from exporter.model import MODULE_PATTERN, DataCenter, Environment
 from exporter.zoho.data_centers import Endpoints, endpoints_of
 from exporter.zoho.onboarding import Client
@@ -30,6 +31,9 @@ _DEVICE, _SELF_CLIENT = "1", "2"
 _ALL = "all"
 _SCHEDULE = "schedule"
 _HOSTS = ("data_center", "accounts_url", "api_url")
+_OF_TWO_WORDS = {"pricebooks": "Price_Books", "purchaseorders": "Purchase_Orders", "salesorders": "Sales_Orders"}
+"""The modules whose API name has more than its first letter from what scopes call them."""
+_NEAR = 0.8
 _USES = {READ: "watch", UPDATE: "update"}
 
 
@@ -71,6 +75,21 @@ def scope_of(modules: Collection[str], right: str = READ) -> str:
     """Give the scope that allows a token mass updates of some modules; of all where none is named."""
     scopes = sorted({MASS_UPDATE.scope_for(module, right) for module in modules}) or [f"{MASS_UPDATE.scope}.{right}"]
     return ",".join(scopes)
+
+
+def doubtful_module(name: str) -> str:
+    """Say which module of Zoho's own is probably meant by a name that is none; empty for one that looks right.
+
+    It may be right all the same, and the name of a module that the organisation has made.
+    """
+    word = name.replace("_", "").lower()
+    near = next(iter(difflib.get_close_matches(word, sorted(SCOPE_MODULES), n=1, cutoff=_NEAR)), "")
+    own = _OF_TWO_WORDS.get(near, near.capitalize())
+    if not near or name == own:
+        return ""
+    if near == word:
+        return f'Zoho spells the module "{name}" {own}: list its jobs so'
+    return f'"{name}" is no module of Zoho\'s own, and gets the scope of custom ones; did you mean "{own}"?'
 
 
 def lacking_scopes(granted: str, wanted: str) -> list[str]:
@@ -153,6 +172,7 @@ def gather(options: Namespace, asker: Asker, alias: str, *, is_device: bool) -> 
     place = _place(options, asker, is_asked=not (is_device or urls))
     right = right_of(options)
     modules = _modules(options, asker, _USES[right])
+    say(*(f"  {hint}" for hint in map(doubtful_module, modules) if hint))
     odd_id, odd_secret = partial(misplaced, CLIENT_ID), partial(misplaced, CLIENT_SECRET)
     client_id = asker.text("--client-id", options.client_id, "Client ID: ", lambda text: _odd_id(text) or odd_id(text))
     if client_id and (hint := doubtful(CLIENT_ID, client_id)):

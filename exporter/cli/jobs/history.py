@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Iterator
 
@@ -11,7 +12,7 @@ from exporter.cli.jobs.client.exporter_client import client_of
 from exporter.cli.jobs.client.names import found_key, read_key
 from exporter.cli.jobs.client.reading import Shown, job_of
 from exporter.cli.jobs.shown import open_console
-from exporter.cli.output import write, write_csv
+from exporter.cli.output import say, write, write_csv
 from exporter.model import Observation, TrackedJob
 from exporter.words.phrases import exact, number
 
@@ -37,11 +38,20 @@ def _write(shown: Shown, style: str | None) -> None:
         case "csv":
             write_csv(COLUMNS, ({**identity, **seen} for seen in history))
         case "openmetrics":
-            from exporter.metrics import render_history  # noqa: PLC0415 - others need no encoder
-
-            sys.stdout.buffer.write(render_history([job]))
+            _write_openmetrics(job)
         case _:
             _show(job)
+
+
+def _write_openmetrics(job: TrackedJob) -> None:
+    """Write the page, and tell what is not on it."""
+    from exporter.metrics import MOST_SAMPLES, render_history  # noqa: PLC0415 - others need no encoder
+
+    history = render_history([job], time.time())
+    sys.stdout.buffer.write(history.page)
+    for key, since, until, is_future in history.left_out:
+        why = "this machine's clock is not there yet" if is_future else f"a series has {MOST_SAMPLES:,} samples at most"
+        say(f"{key}: nothing is told of the time from {exact(since)} to {exact(until)}: {why}.")
 
 
 def _show(job: TrackedJob) -> None:

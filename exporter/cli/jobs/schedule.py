@@ -18,14 +18,13 @@ from exporter.app.hosts import endpoints
 from exporter.app.scheduling import scheduling
 from exporter.cli.account.asking import Asker
 from exporter.cli.command import PROGRAM
-from exporter.cli.commands import COMMANDS
-from exporter.cli.flags import FLAGS
+from exporter.cli.commands import NAMED
 from exporter.cli.given import account_named, settings_of, start_logging
 from exporter.cli.jobs.client.answerers import ByExporter, by_zoho
 from exporter.cli.jobs.client.exporter_client import TOKEN_FILE_VARIABLE as _API_TOKEN
 from exporter.cli.jobs.client.exporter_client import ExporterClient, client_of
 from exporter.cli.jobs.exits import COMPLETED, INTERRUPTED, NOT_DONE, NOT_ENDED, UNKNOWN
-from exporter.cli.jobs.status import command_line, show, timeout_seconds
+from exporter.cli.jobs.status import show, timeout_seconds
 from exporter.cli.jobs.track import described, track
 from exporter.cli.output import give_up, is_lost, say, tell, write
 from exporter.errors import ConfigurationError, ExporterError, PollError, Problem, UncertainError
@@ -56,7 +55,6 @@ _SAID_BY = {"name": "--name", "group": "--group", "labels": "--label"}
 _FIELD = re.compile(r"([^=]*?)(:?=)(.*)", re.DOTALL)
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
-_STATUS, _TRACK = (next(command for command in COMMANDS if command.name == name) for name in ("status", "track"))
 """What goes on with watching: never this command, which would change the records again."""
 
 
@@ -298,14 +296,14 @@ def _untracked(options: Namespace, scheduled: _Scheduled, took: str) -> tuple[st
     try:
         # Said here too, where it can't be lost by a pipe that broke or a disk that is full.
         tell(f"Zoho has scheduled it as {key}. {took}")
-        tell(track(scheduled.said, scheduled.client, key))
+        tell(track(options, scheduled.said, scheduled.client, key))
     except KeyboardInterrupt:
         why, status = "its answer was not waited for", NOT_ENDED
     except Exception as error:  # noqa: BLE001 - whatever it is, the records are changed by now
         why = _reason(error)
     else:
         return "", status
-    tell(f"No exporter tracks it: {why}", f"To have it tracked: {_track_line(options, key)}")
+    tell(f"No exporter tracks it: {why}", f"To have it tracked: {NAMED['track'].line(options, str(key))}")
     return why, status
 
 
@@ -319,12 +317,14 @@ def _reason(error: Exception) -> str:
 def _watched(options: Namespace, scheduled: _Scheduled, why: str) -> int:
     """Follow the job: by Zoho's answers if there is a reason `why`."""
     key = scheduled.key
-    asked = Namespace(**{**vars(options), "command": _STATUS, "job": str(key), "direct": "true" if why else None})
+    asked = Namespace(
+        **{**vars(options), "command": NAMED["status"], "job": str(key), "direct": "true" if why else None}
+    )
     try:
         answerer = by_zoho(asked, key, f", as {why}") if why else ByExporter(scheduled.client, key)
         status = show(asked, answerer, answerer.look(), scheduled.seconds)
     except Exception as error:  # noqa: BLE001 - it goes on, and who is told otherwise sends it again
-        _not_seen(error, command_line(asked))
+        _not_seen(error, asked.command.line(asked, asked.job))
         return NOT_ENDED
     return NOT_ENDED if status == NOT_DONE else status
 
@@ -347,9 +347,3 @@ def _not_seen(error: Exception, line: str) -> None:
     else:
         tell(f"{PROGRAM}: {_reason(error)}")
     tell(f"It goes on all the same. To watch it: {line}")
-
-
-def _track_line(options: Namespace, key: JobKey) -> str:
-    given = [(FLAGS[name].typed(name), getattr(options, name)) for name in _TRACK.flags]
-    single = [(flag, one) for flag, value in given for one in (value if isinstance(value, list) else [value])]
-    return shlex.join((PROGRAM, _TRACK.name, str(key), *(f"{flag}={value}" for flag, value in single if value)))

@@ -2,7 +2,6 @@
 
 import json
 import math
-import shlex
 import time
 from argparse import Namespace
 from collections.abc import Callable
@@ -10,8 +9,6 @@ from collections.abc import Callable
 from rich.console import RenderableType
 from rich.live import Live
 
-from exporter.cli.command import PROGRAM
-from exporter.cli.flags import FLAGS
 from exporter.cli.jobs.client.answerers import Answerer, answering
 from exporter.cli.jobs.client.follow import Follower
 from exporter.cli.jobs.client.names import read_key
@@ -72,7 +69,7 @@ def _shown_once(options: Namespace, answerer: Answerer, job: TrackedJob) -> int:
 def _watched(options: Namespace, answerer: Answerer, job: TrackedJob, seconds: float) -> int:
     end_in_order()
     until = time.time() + seconds
-    go_on = f"To go on: {command_line(options)}"
+    go_on = f"To go on: {options.command.line(options, options.job)}"
     try:
         job = _followed(options, answerer, job, until)
     except KeyboardInterrupt:
@@ -124,11 +121,3 @@ class _Bar:
 
     def render(self) -> RenderableType:
         return block(self._job, time.time())
-
-
-def command_line(options: Namespace) -> str:
-    """Give the command that was typed, word by word, to be typed again."""
-    command = options.command
-    given = [(FLAGS[name].typed(name), getattr(options, name)) for name in command.flags]
-    flags = [flag if value == "true" else f"{flag}={value}" for flag, value in given if value is not None]
-    return shlex.join([PROGRAM, command.name, *(getattr(options, name) for name in command.words), *flags])

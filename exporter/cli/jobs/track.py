@@ -1,10 +1,9 @@
 """`track`: have an exporter track jobs."""
 
-import shlex
 from argparse import Namespace
 from functools import partial
 
-from exporter.cli.command import PROGRAM
+from exporter.cli.commands import NAMED
 from exporter.cli.jobs.client.each import do_each
 from exporter.cli.jobs.client.exporter_client import ExporterClient
 from exporter.cli.jobs.client.reading import job_of
@@ -14,7 +13,7 @@ from exporter.model import JobKey
 
 def execute(options: Namespace) -> int:
     """Register each job."""
-    return do_each(options, partial(track, described(options)))
+    return do_each(options, partial(track, options, described(options)))
 
 
 def described(options: Namespace) -> dict[str, object]:
@@ -27,8 +26,8 @@ def described(options: Namespace) -> dict[str, object]:
     return {name: value for name, value in said.items() if value}
 
 
-def track(said: dict[str, object], client: ExporterClient, key: JobKey) -> str:
-    """Register a job, and say so.
+def track(options: Namespace, said: dict[str, object], client: ExporterClient, key: JobKey) -> str:
+    """Register a job, and say so; the options name the exporter.
 
     Raises:
         NoExporterError: nobody answers there.
@@ -36,7 +35,9 @@ def track(said: dict[str, object], client: ExporterClient, key: JobKey) -> str:
     """
     body = {"account": key.account, "module": key.module, "job_id": key.job_id, **said}
     known = job_of(client.track(body)).spec.key
-    return f"{known} is tracked. To follow it: {PROGRAM} status {shlex.quote(str(known))} --watch"
+    there = {name: value for name, value in vars(options).items() if name.startswith("exporter.")}
+    follow = NAMED["status"].line(Namespace(**there, watch="true"), str(known))
+    return f"{known} is tracked. To follow it: {follow}"
 
 
 def _labels(texts: list[str] | tuple[()]) -> dict[str, str]:

@@ -5,7 +5,7 @@ The text below a field is its line in docs/settings.md; its type's parser says w
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
@@ -39,7 +39,7 @@ from exporter.defaults import (
 from exporter.errors import Problem
 from exporter.files import read_secret_file, refuse_unfit
 from exporter.forms import JOB_ID, LONGEST_TEXT, MODULE, TEXT, data_center_meant, job_id_advice, module_advice
-from exporter.model import (
+from exporter.identity import (
     JOB_ID_PATTERN,
     MODULE_PATTERN,
     Credentials,
@@ -428,8 +428,8 @@ class Settings(Section):
             proxy = None
         return {parts.scheme: proxy} if proxy and not is_loopback(parts.hostname or "") else {}
 
-    def proxy_problems(self, urls: Collection[str]) -> Iterator[Problem]:
-        """Give what is wrong with the proxies that the environment has for `urls`."""
+    def proxy_problems(self, urls: Iterable[str]) -> Iterator[Problem]:
+        """Give what is wrong with the proxies that the environment has for `urls`, which are not read without any."""
         if not any(name.casefold().endswith("_proxy") for name in os.environ):
             return
         used = {pair for url in urls for pair in self.proxies_for(url).items()}

@@ -1,7 +1,7 @@
 """`/api/v1/jobs`: jobs registered, listed and let go by the programs that schedule them."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from itertools import islice
 from types import MappingProxyType
@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from exporter.errors import DeclaredJobError, RegistrationError, TooManyJobsError
 from exporter.forms import nearest
-from exporter.model import JobKey, JobSource, JobSpec
-from exporter.web.api import schemas
+from exporter.model import JobKey, JobSource, JobSpec, TrackedJob
+from exporter.web.api import pages, schemas
 from exporter.web.contract import Exporter
 from exporter.web.problems import problem
 from exporter.web.prometheus import account_asked
@@ -27,9 +27,17 @@ _MOST_LISTED = 20
 NOT_KEPT = "It is done, but a restart would undo it: the state file can't be written now. Send the request again later."
 
 
-def list_jobs(exporter: Exporter, _: Request) -> Response:
-    """List all jobs."""
-    return _json(schemas.JobsView.model_validate(exporter.snapshot()))
+def list_jobs(exporter: Exporter, request: Request) -> Response:
+    """List all jobs, or the page of them that is asked for."""
+    asked, faults = pages.asked(request.query)
+    if faults:
+        return problem(400, "Wrong parameter", f"{'; '.join(faults)}.")
+    page = pages.cut(exporter.snapshot().jobs, asked)
+    if not page.cursor:
+        return _json(schemas.JobsView(jobs=_views(page.jobs)))
+    answer = _json(schemas.JobsPageView(jobs=_views(page.jobs), next=page.cursor))
+    answer.headers["Link"] = pages.link(asked, page.cursor)
+    return answer
 
 
 def show(exporter: Exporter, request: Request) -> Response:
@@ -107,8 +115,7 @@ def _take_in(specs: Sequence[JobSpec], exporter: Exporter, *, is_list: bool) -> 
         return problem(429, "Too many jobs", f"{error}.")
     if not exporter.is_kept():
         return problem(503, "Not kept", NOT_KEPT)
-    known = {job.spec.key: job for job in exporter.snapshot().jobs}
-    views = [schemas.JobView.model_validate(known[spec.key]) for spec in specs if spec.key in known]
+    views = _views(job for spec in specs if (job := exporter.find(spec.key)))
     return _json(schemas.JobsView(jobs=views) if is_list or not views else views[0], 201 if any(is_new) else 200)
 
 
@@ -139,6 +146,10 @@ def _no_account(named: str, accounts: Collection[str]) -> str:
 
 def _not_tracked(key: JobKey) -> Response:
     return problem(404, "Not tracked", f"{key} is not tracked.")
+
+
+def _views(jobs: Iterable[TrackedJob]) -> list[schemas.JobView]:
+    return [schemas.JobView.model_validate(job) for job in jobs]
 
 
 def _json(view: BaseModel, status: int = 200) -> Response:

@@ -10,7 +10,8 @@ from starlette.responses import JSONResponse, Response
 
 from exporter import __version__
 from exporter.web.api.jobs import ACK_PATH, JOB_PATH, JOBS_PATH
-from exporter.web.api.schemas import JobBody, JobsView, JobView, JobWithHistoryView, ProblemView
+from exporter.web.api.pages import CURSOR, CURSOR_PATTERN, LIMIT, MOST_LISTED
+from exporter.web.api.schemas import JobBody, JobsPageView, JobsView, JobView, JobWithHistoryView, ProblemView
 from exporter.web.contract import Exporter
 from exporter.web.problems import MEDIA_TYPE
 from exporter.web.request import Request
@@ -29,7 +30,7 @@ def openapi(exporter: Exporter, _: Request, path: str = "") -> Response:
 
 def openapi_document(accounts: Collection[str], job_labels: Collection[str]) -> Document:
     """Give the document; it names the accounts and labels that this exporter is configured with."""
-    views = (JobView, JobsView, JobWithHistoryView, ProblemView)
+    views = (JobView, JobsView, JobsPageView, JobWithHistoryView, ProblemView)
     _, definitions = models_json_schema(
         [(JobBody, "validation"), *((view, "serialization") for view in views)], ref_template=_REFERENCES
     )
@@ -96,10 +97,12 @@ def _paths() -> Document:
         204: "Nobody has taken note.",
         409: "It has not ended, or the configuration says that it is acknowledged.",
     }
+    listed = {200: "The jobs, sorted.", 400: "A parameter is wrong."}
     job = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
     return {
         JOBS_PATH: {
-            "get": _operation("listJobs", "List all jobs", {200: "All jobs, sorted."}, JobsView),
+            "get": _operation("listJobs", "List all jobs, or a page of them", listed, JobsPageView)
+            | {"parameters": _page_parameters()},
             "post": _operation("registerJobs", "Register one job, or many", register, JobView, JobsView)
             | {"requestBody": {"required": True, "content": {"application/json": {"schema": body}}}},
         },
@@ -114,6 +117,20 @@ def _paths() -> Document:
             "delete": _operation("unacknowledgeJob", "Take that back", take_back),
         },
     }
+
+
+def _page_parameters() -> list[Document]:
+    limit = {"type": "integer", "minimum": 1, "maximum": MOST_LISTED}
+    texts = {
+        LIMIT: (limit, "How many jobs are wanted at most; all unless given."),
+        CURSOR: (
+            {"type": "string", "pattern": f"^{CURSOR_PATTERN}$"},
+            "What the page before gives as next; from the first job on unless given.",
+        ),
+    }
+    return [
+        {"name": name, "in": "query", "schema": schema, "description": text} for name, (schema, text) in texts.items()
+    ]
 
 
 def _operation(name: str, summary: str, answers: Mapping[int, str], *views: type[BaseModel]) -> Document:

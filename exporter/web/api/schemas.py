@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -45,7 +46,7 @@ def _bounded(value: object) -> object:
 class JobBody(BaseModel):
     """A mass-update job to watch."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", title="JobToWatch")
+    model_config = ConfigDict(strict=True, extra="forbid", title="JobToWatch", defer_build=True)
 
     account: str = Field("", description="Alias of the account; may be left out where there is one account.")
     module: str = Field(pattern=f"^{MODULE_PATTERN}$", description="API name of the module, such as Leads.")
@@ -57,7 +58,11 @@ class JobBody(BaseModel):
     )
 
 
-_JOB: TypeAdapter[JobBody] = TypeAdapter(Annotated[JobBody, BeforeValidator(_without_nulls), BeforeValidator(_bounded)])
+@cache
+def _job() -> TypeAdapter[JobBody]:
+    return TypeAdapter(Annotated[JobBody, BeforeValidator(_without_nulls), BeforeValidator(_bounded)])
+
+
 _EXPECTED = {
     "account": "an account's alias",
     "module": MODULE,
@@ -74,7 +79,7 @@ def _at(*path: str, **options: Any) -> Any:  # noqa: ANN401 - as pydantic's own,
 
 
 class _View(BaseModel):
-    model_config = ConfigDict(from_attributes=True, json_schema_serialization_defaults_required=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_serialization_defaults_required=True, defer_build=True)
 
 
 class ErrorView(_View):
@@ -148,6 +153,14 @@ class JobsView(_View):
     jobs: list[JobView]
 
 
+class JobsPageView(JobsView):
+    """All jobs, or a page of them."""
+
+    model_config = ConfigDict(title="JobsPage", json_schema_serialization_defaults_required=False)
+
+    next: str = Field("", description="The cursor of the next page; not there where no job follows.")
+
+
 class FaultView(BaseModel):
     """One wrong value."""
 
@@ -158,7 +171,7 @@ class FaultView(BaseModel):
 class ProblemView(BaseModel):
     """A refusal, as RFC 9457 tells it."""
 
-    model_config = ConfigDict(title="Problem")
+    model_config = ConfigDict(title="Problem", defer_build=True)
 
     type: str
     title: str
@@ -181,7 +194,7 @@ def _read(jobs: Iterable[tuple[tuple[int, ...], object]]) -> tuple[list[JobBody]
     faults: list[Fault] = []
     for place, job in jobs:
         try:
-            bodies.append(_JOB.validate_python(job))
+            bodies.append(_job().validate_python(job))
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False)
             faults += [fault_at((*place, *detail["loc"]), _wording(detail, job)) for detail in details]

@@ -16,12 +16,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum, auto
 from http import HTTPStatus
+from typing import cast
 
 import h11
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from exporter.web.door.writes import OneWrite
 from exporter.web.guard import Guard, Tls
 
 _log = logging.getLogger(__name__)
@@ -190,7 +192,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take what comes, unless the client's certificate is not one of those that may."""
         self._end = transport.abort
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", OneWrite(transport, self.loop)))
         if self._tls and not self._tls.admits(transport.get_extra_info("peercert")):
             transport.abort()
 

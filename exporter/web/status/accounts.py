@@ -1,10 +1,10 @@
 """One account in words. Pure: a snapshot and the time in, words out."""
 
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
-from exporter.model import CreditStatus, Snapshot, TokenStatus, UpstreamStatus
+from exporter.model import CreditStatus, Snapshot, TokenStatus, TrackedJob, UpstreamStatus
 from exporter.words.phrases import counted, lasting, number
-from exporter.words.standing import Standing, standing_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,9 @@ def holds(snapshot: Snapshot) -> dict[str, str]:
     return {state.account.alias: why for state in snapshot.accounts if (why := _why_held(state.upstream))}
 
 
-def held_back(snapshot: Snapshot) -> int:
-    """Count the jobs that wait because their account polls nothing for now."""
-    held = holds(snapshot)
-    return sum(job.spec.key.account in held for job in snapshot.jobs if standing_of(job) is Standing.WAITING)
+def held_back(waiting: Iterable[TrackedJob], held: Container[str]) -> int:
+    """Count the jobs that wait because their account is one of those that poll nothing for now."""
+    return sum(job.spec.key.account in held for job in waiting)
 
 
 def _why_held(upstream: UpstreamStatus) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from exporter.model import JobState, Snapshot, TrackedJob
-from exporter.words.standing import standing_of
+from exporter.words.standing import Standing
 
 FILTERS = ("account", "module", "state", "group")
 ATTENTION = "attention"
@@ -15,11 +15,13 @@ def asked(query: Mapping[str, str]) -> dict[str, str]:
     return {name: query[name] for name in FILTERS if query.get(name)}
 
 
-def is_shown(job: TrackedJob, given: Mapping[str, str]) -> bool:
-    """Whether a job has all that is filtered by."""
+def is_shown(job: TrackedJob, standing: Standing, given: Mapping[str, str]) -> bool:
+    """Whether a job of this standing has all that is filtered by."""
+    if not given:
+        return True
     own = {"account": job.spec.key.account, "module": job.spec.key.module, "group": job.spec.group}
     state = given.get("state", "").casefold()
-    has_state = standing_of(job).needs_attention if state == ATTENTION else state in {"", job.state.value.casefold()}
+    has_state = standing.needs_attention if state == ATTENTION else state in {"", job.state.value.casefold()}
     return has_state and all(given.get(name, value) == value for name, value in own.items())
 
 

@@ -17,15 +17,12 @@ def notices(snapshot: Snapshot, now: float) -> tuple[str, ...]:
 
 def _overdue(snapshot: Snapshot, now: float) -> Iterator[str]:
     held_back = {account.account.alias for account in snapshot.accounts if why_paused(account.upstream)}
-    due = [
-        job.next_poll_at
-        for job in snapshot.jobs
-        if job.next_poll_at is not None and not job.is_terminal and job.spec.key.account not in held_back
-    ]
-    waits = now - min(due, default=now)
-    if waits > OVERDUE_SECONDS:
+    long_ago = now - OVERDUE_SECONDS
+    late = [(at, job) for job in snapshot.jobs if (at := job.next_poll_at) is not None and at < long_ago]
+    due = [at for at, job in late if not job.is_terminal and job.spec.key.account not in held_back]
+    if due:
         yield (
-            f"A job has been due for {lasting(waits)}, and jobs are polled in scrapes only: "
+            f"A job has been due for {lasting(now - min(due))}, and jobs are polled in scrapes only: "
             "check that Prometheus scrapes this exporter."
         )
 

@@ -5,24 +5,24 @@ hashes and lets nothing else run.
 """
 
 import json
-from base64 import b64encode
-from collections import Counter
 from collections.abc import Callable, Mapping
-from hashlib import sha256
+from functools import cached_property
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
-from exporter import DOCS_URL, __version__
 from exporter.model import JobKey, Snapshot, TrackedJob
 from exporter.web.contract import Exporter
 from exporter.web.problems import MEDIA_TYPE
 from exporter.web.request import Request, says_its_site
-from exporter.web.status import accounts, advice, chart, filters, notices, story
+from exporter.web.status import accounts, advice, filters, leaf
 from exporter.weights import weighed
-from exporter.words import addresses, jobs, phrases
-from exporter.words.standing import Standing, standing_of
+from exporter.words import jobs
+from exporter.words.standing import Standing
+
+if TYPE_CHECKING:
+    from exporter.web.status.templates import Templates
 
 
 class StatusPage:
@@ -34,36 +34,25 @@ class StatusPage:
     """
 
     def __init__(self, telemetry_path: str, base: str = "") -> None:
-        loader = PackageLoader("exporter.web.status")
-        environment = Environment(
-            loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-        )
-        style, script = (loader.get_source(environment, name)[0] for name in ("status.css", "status.js"))
-        for words in (accounts, addresses, advice, chart, filters, jobs, notices, phrases, story):
-            environment.globals |= {name: word for name, word in vars(words).items() if not name.startswith("_")}
-        environment.globals |= {
-            "style": style,
-            "script": script,
-            "telemetry_path": telemetry_path,
-            "base": base,
-            "docs_url": DOCS_URL,
-            "version": __version__,
-        }
-        self._template = environment.get_template("status.html")
-        self._job = environment.get_template("job.html")
-        self._text = environment.get_template("text.html")
-        self.headers = _headers(style, script)
+        self._paths = (telemetry_path, base)
+
+    @cached_property
+    def _templates(self) -> "Templates":
+        from exporter.web.status.templates import Templates  # noqa: PLC0415 - a start does not wait for the first page
+
+        return Templates(*self._paths)
 
     def answer(self, exporter: Exporter, request: Request) -> Response:
-        """Give the page of what is known now, with the filters that the query names."""
+        """Give the page of what is known now, with the filters and the leaf that the query names."""
         body = self.write(
             exporter.snapshot(),
             filters.asked(request.query),
             exporter.now(),
+            number=leaf.number_asked(request.query),
             may_acknowledge=request.has_password,
             by_form=says_its_site(request.headers),
         )
-        return Response(body, media_type="text/html", headers=self.headers)
+        return Response(body, media_type="text/html", headers=self._templates.headers)
 
     def answer_job(self, exporter: Exporter, request: Request) -> Response:
         """Give the page of the job that the path names; where there is none say why, and lead back."""
@@ -75,7 +64,7 @@ class StatusPage:
         held = accounts.holds(snapshot).get(key.account, "")
         by_form = says_its_site(request.headers)
         body = self.write_job(job, now, held, may_acknowledge=request.has_password, by_form=by_form)
-        return Response(body, media_type="text/html", headers=self.headers)
+        return Response(body, media_type="text/html", headers=self._templates.headers)
 
     def readable(
         self,
@@ -112,7 +101,7 @@ class StatusPage:
     ) -> bytes:
         """Give the page of one job as UTF-8; `held` says what holds its account."""
         given = {"may_acknowledge": may_acknowledge, "by_form": by_form}
-        return self._job.render(job=job, now=now, held=held, **given).encode(errors="replace")
+        return self._templates.job.render(job=job, now=now, held=held, **given).encode(errors="replace")
 
     def write(
         self,
@@ -120,20 +109,26 @@ class StatusPage:
         given: Mapping[str, str],
         now: float,
         *,
+        number: int = 1,
         may_acknowledge: bool = False,
         by_form: bool = True,
     ) -> bytes:
-        """Give the page as UTF-8, with forms that acknowledge an end, or words on how, where the reader may.
+        """Give the page as UTF-8, with one leaf of the jobs.
 
-        Half characters, which a name from JSON may hold, become question marks.
+        There are forms that acknowledge an end, or words on how, where the reader may. Half characters, which
+        a name from JSON may hold, become question marks.
         """
-        standings = Counter(map(standing_of, snapshot.jobs))
-        page = self._template.render(
+        parts, held = jobs.by_standing(snapshot.jobs), accounts.holds(snapshot)
+        standings = {standing: len(part) for standing, part in parts.items()}
+        wanted = [job for standing, part in parts.items() for job in part if filters.is_shown(job, standing, given)]
+        page = self._templates.status.render(
             snapshot=snapshot,
             standings=standings,
             urgent=[(standing, standings[standing]) for standing in Standing if standing.needs_attention],
             given=given,
-            rows=jobs.in_order(job for job in snapshot.jobs if filters.is_shown(job, given)),
+            leaf=leaf.leaf_of(wanted, number),
+            held=held,
+            held_jobs=accounts.held_back(parts[Standing.WAITING], held),
             now=now,
             may_acknowledge=may_acknowledge,
             by_form=by_form,
@@ -152,29 +147,11 @@ class StatusPage:
         key: JobKey | None = None,
     ) -> Response:
         given = {"heading": heading, "text": text, "is_code": is_code, "has_plain": has_plain, "key": key}
-        page = self._text.render(title=f"{heading} · Zoho mass updates", **given)
-        return Response(page, answer.status_code, {**self.headers, "Vary": "Accept"}, "text/html")
+        page = self._templates.text.render(title=f"{heading} · Zoho mass updates", **given)
+        return Response(page, answer.status_code, {**self._templates.headers, "Vary": "Accept"}, "text/html")
 
 
 def _asks_for_html(accept: str) -> bool:
     """Whether HTML is named, and plain text is not wanted more: a program that takes anything gets plain text."""
     weights = {media_type: weight for media_type, _, weight in weighed(accept)}
     return 0 < weights.get("text/html", 0.0) >= weights.get("text/plain", 0.0)
-
-
-def _headers(style: str, script: str) -> dict[str, str]:
-    policy = (
-        "default-src 'none'",
-        f"style-src {_hash_source(style)}",
-        f"script-src {_hash_source(script)}",
-        "connect-src 'self'",
-        "img-src data:",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    )
-    return {"Content-Security-Policy": "; ".join(policy), "Cache-Control": "no-store"}
-
-
-def _hash_source(text: str) -> str:
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

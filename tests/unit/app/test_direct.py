@@ -8,6 +8,7 @@ from pathlib import Path
 
 import certifi
 import pytest
+from journey import account_variables
 
 from exporter.app.direct import Direct, Spent
 from exporter.model import JobKey, JobState
@@ -33,19 +34,10 @@ def direct(
     zoho: Simulator, directory: Path, clock: Callable[[], float] = time.time, ca_bundle: Path | None = None
 ) -> Direct:
     """Give what asks that Zoho, and keeps what it has to in the directory."""
-    scenario = zoho.scenario
-    environ = {
-        "ZOHO_ACCOUNT": "acme",
-        "ZOHO_ACCOUNTS_URL": zoho.url,
-        "ZOHO_API_URL": zoho.url,
-        "ZOHO_CLIENT_ID": scenario.client_id,
-        "ZOHO_CLIENT_SECRET": scenario.client_secret,
-        "ZOHO_REFRESH_TOKEN": scenario.refresh_token,
-    }
     settings = load_settings(
         None,
         overrides={"ca_bundle": ca_bundle},
-        environ=environ,
+        environ=account_variables(zoho),
         dotenv_file=None,
         secrets_dir=Path("no secrets directory"),
     )

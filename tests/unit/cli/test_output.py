@@ -4,24 +4,38 @@ import os
 import pty
 import struct
 import termios
+from collections.abc import Callable
 from contextlib import redirect_stderr
 from fcntl import ioctl
+from functools import partial
+from pathlib import Path
 
 import pytest
 
+from exporter.cli import main
 from exporter.cli.output import say
 
 SENTENCE = "Zoho said no, for a reason that is at https://example.com/a-page-with-a-long-name, as so often."
 COMMAND = "To go on: zoho-mass-update-exporter status zoho/Leads/3524033000006027001 --watch"
+ONE_ACCOUNT = """\
+accounts:
+  acme:
+    accounts_url: http://127.0.0.1:1
+    api_url: http://127.0.0.1:1
+    client_id: 1000.ABCDEFGHIJKLMNOPQRSTUVWXYZ1234
+    client_secret: 0123456789abcdef0123456789abcdef0123456789
+    refresh_token: 1000.0123456789abcdef0123456789abcdef.0123456789abcdef0123456789abcdef
+state: {path: memory}
+"""
 
 
-def in_a_terminal(said: str) -> list[str]:
-    """Say it in a terminal of forty columns, and give what then stands there."""
+def in_a_terminal(speak: Callable[[], object]) -> list[str]:
+    """Speak in a terminal of forty columns, and give what then stands there."""
     master, slave = pty.openpty()
     os.set_blocking(master, False)
     ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
     with open(slave, "w", encoding="utf-8") as stream, redirect_stderr(stream):  # noqa: PTH123 - a descriptor
-        say(said)
+        speak()
         lines = os.read(master, 4096).decode().splitlines()
     os.close(master)
     return lines
@@ -59,7 +73,46 @@ def in_a_terminal(said: str) -> list[str]:
 )
 def test_a_terminal_breaks_no_word(said: str, lines: list[str]) -> None:
     """Lines end between words, and what is to be copied is one line."""
-    assert in_a_terminal(said) == lines
+    assert in_a_terminal(partial(say, said)) == lines
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(
+            ("check",), "warning: zoho.yaml: holds a secret and has the mode 0644, so any user may", id="check"
+        ),
+        pytest.param(
+            ("plan", "--format=json"),
+            "acme: no job is configured: this is what one would cost; --jobs=N reckons with more",
+            id="plan",
+        ),
+        pytest.param(
+            ("check", "--live"), "Asking Zoho takes up to 1 API credit and 1 access token.", id="what it will cost"
+        ),
+        pytest.param(
+            ("check", "--fomat=json"), "zoho-mass-update-exporter check: unknown flag --fomat; did you", id="mistyped"
+        ),
+        pytest.param(("check", "--web.telemetry-path=x"), 'path: "x" is not a path such as /metrics (not', id="wrong"),
+    ],
+)
+def test_every_command_speaks_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+) -> None:
+    """What it says about its answer has no broken word in a terminal, whoever says it."""
+    monkeypatch.chdir(tmp_path)
+    Path("zoho.yaml").write_text(ONE_ACCOUNT)
+    Path("zoho.yaml").chmod(0o644)
+    lines = in_a_terminal(partial(_end_of, [*words, "--config.file=zoho.yaml"]))
+    assert said in " ".join(line.strip() for line in lines)
+    assert max(map(len, lines)) <= 40
+
+
+def _end_of(words: list[str]) -> object:
+    try:
+        return main(words)
+    except SystemExit as end:
+        return end.code
 
 
 def test_elsewhere_lines_stay_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from exporter.model import JobKey, JobState, Observation, TrackedJob
 
 def families(*jobs: TrackedJob) -> dict[str, Metric]:
     """Read a page with the official parser, which refuses what is no OpenMetrics."""
-    read: Iterator[Metric] = text_string_to_metric_families(render_history(jobs).decode())
+    read: Iterator[Metric] = text_string_to_metric_families(render_history(jobs, NOW + 3600).page.decode())
     return {family.name: family for family in read}
 
 
@@ -62,7 +62,7 @@ def test_page_is_whole() -> None:
         "zoho_mass_update_job_not_updated_records",
         "zoho_mass_update_job_total_records",
     }
-    assert render_history([watched()]).endswith(b"\n# EOF\n")
+    assert render_history([watched()], NOW + 3600).page.endswith(b"\n# EOF\n")
 
 
 def test_name_and_labels_stand_on_the_info() -> None:
@@ -103,10 +103,43 @@ def test_each_job_has_its_series() -> None:
     assert len(page["zoho_mass_update_job_failed_records"].samples) == 6
 
 
+def seen_at(*times: float, reported_at: float = NOW) -> TrackedJob:
+    """Give a job that ran at these times (seconds after `NOW`), each time a record further."""
+    seen = (Observation(NOW + at, JobState.RUNNING, done, 0, 1, 9) for done, at in enumerate(times))
+    return replace(watched(), history=tuple(seen), reported_at=reported_at)
+
+
 @pytest.mark.parametrize(
-    ("seconds", "samples"), [pytest.param(NOW, 3_001, id="since 1970"), pytest.param(0, 1, id="just now")]
+    ("times", "samples", "left_out"),
+    [
+        pytest.param((0,), 1, [], id="just now"),
+        pytest.param((-1_200_000,), 5_000, [(-480, 0)], id="a sample more than two weeks"),
+        pytest.param((-NOW, -600), 5_000, [(-NOW + 1_198_800, -600)], id="since 1970"),
+    ],
 )
-def test_clock_that_was_wrong_makes_no_endless_page(seconds: float, samples: int) -> None:
-    """However long a thing seems to have lasted, it is told so often at most."""
-    job = replace(watched(), history=(Observation(NOW - seconds, JobState.RUNNING, 1, 0, 1, 2),), reported_at=NOW)
-    assert render_history([job]).count(b"\nzoho_mass_update_job_updated_records{") == samples
+def test_clock_that_was_wrong_makes_no_endless_page(
+    times: tuple[float, ...], samples: int, left_out: list[tuple[float, float]]
+) -> None:
+    """However long a thing seems to have lasted, it is told so often at most, and what is left out is named."""
+    history = render_history([seen_at(*times)], NOW)
+    assert history.page.count(b"\nzoho_mass_update_job_updated_records{") == samples
+    assert [(gap.since - NOW, gap.until - NOW) for gap in history.left_out] == left_out
+    assert not any(gap.is_future for gap in history.left_out)
+
+
+@pytest.mark.parametrize(
+    ("job", "told", "ahead"),
+    [
+        pytest.param(seen_at(0, reported_at=NOW + 300), [0, 240, 300], None, id="another machine's clock"),
+        pytest.param(seen_at(0, reported_at=NOW + 301), [0], 301, id="report"),
+        pytest.param(seen_at(-480, 1e9, reported_at=NOW + 1e9), [-480], 1e9, id="observation"),
+        pytest.param(seen_at(-480, 1e9, reported_at=NOW), [-480, -240, 0], 1e9, id="clock set back"),
+        pytest.param(seen_at(1e9, reported_at=NOW + 1e9), [], 1e9, id="all of it"),
+    ],
+)
+def test_what_is_in_the_future_is_left_out(job: TrackedJob, told: list[float], ahead: float | None) -> None:
+    """Nothing is told of a time that has not come, nor told again until then; what is left out is named."""
+    history = render_history([job], NOW)
+    page = {family.name: family for family in text_string_to_metric_families(history.page.decode())}
+    assert [at for at, _ in points(page["zoho_mass_update_job_updated_records"])] == told
+    assert history.left_out == (() if ahead is None else ((LEADS, NOW, NOW + ahead, True),))

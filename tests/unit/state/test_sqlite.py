@@ -24,6 +24,7 @@ from exporter.jobs.outcome import growth_of, note_report
 from exporter.model import Growth, JobKey, JobReport, JobSource, JobSpec, JobState, Standing, TrackedJob
 from exporter.state import AccountState, Purse, SqliteStore, Store
 from exporter.state.file import StateFile
+from exporter.state.writer import GATHER_SECONDS
 from exporter.zoho.permits import CreditLimits, Permits
 
 PATIENCE_SECONDS = 10.0
@@ -578,6 +579,20 @@ def test_writes_that_wait_are_written_together(slow: Slow) -> None:
         slow.account.track(JobSpec(JobKey("acme", "Leads", str(number)), JobSource.API), NOW)
     slow.free()
     assert len(slow.file.writes) - before <= 3
+
+
+def test_polls_that_land_one_after_the_other_share_writes(slow: Slow) -> None:
+    """What they bring is gathered: the disk is asked ten times a second at most, and what rests is written."""
+    fill(slow.account)
+    slow.account.expect_calls(200, FREE)
+    slow.account.wait_written()
+    eventually(lambda: is_written(slow.store))
+    before, begun = len(slow.file.writes), time.monotonic()
+    for _ in range(200):
+        poll(slow.account, report())
+    slow.account.rest()
+    eventually(lambda: is_written(slow.store))
+    assert len(slow.file.writes) - before <= 3 + (time.monotonic() - begun) / GATHER_SECONDS
 
 
 def permits_of(slow: Slow, budget: int) -> Permits:

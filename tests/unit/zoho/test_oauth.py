@@ -148,9 +148,12 @@ def test_every_refusal_is_judged_by_its_word_under_any_status(
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-def test_an_undocumented_refusal_of_a_failing_server_passes(status: int) -> None:
-    """A 5xx is a fault that time cures, whatever word comes with it."""
-    assert isinstance(refusal('{"error":"server_error"}', status), PassingError)
+def test_an_undocumented_refusal_of_a_failing_server_is_a_fault_of_the_server(status: int) -> None:
+    """Whatever word comes with a 5xx, time cures it, and no credentials are to blame."""
+    error = refusal('{"error":"server_error"}', status)
+    assert (type(error), error.code) == (PassingError, "general_error")
+    assert error.advice == "Zoho's accounts server had a fault: asked again"
+    assert error.message == f"Zoho's accounts server failed: server_error (HTTP {status})"
 
 
 @pytest.mark.parametrize(

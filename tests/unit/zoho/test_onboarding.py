@@ -179,7 +179,7 @@ def test_each_refusal_of_a_code_says_what_to_do(content: object, code: str, advi
     [
         pytest.param({"error": "Access Denied"}, 200, "access denied", id="throttle"),
         pytest.param({"error": "general_error"}, 200, "general_error", id="fault"),
-        pytest.param({"error": "anything"}, 503, "anything", id="5xx"),
+        pytest.param({"error": "anything"}, 503, "general_error", id="5xx"),
         pytest.param("<html>", 502, "invalid_response", id="html"),
     ],
 )
@@ -196,6 +196,7 @@ def test_passing_faults_are_told_from_refusals(content: object, status: int, cod
         pytest.param("<html>", 400, RefusedError, "invalid_code", id="page"),
         pytest.param({"error": "invalid_code"}, 200, RefusedError, "invalid_code", id="word"),
         pytest.param("<html>", 502, PassingError, "invalid_response", id="fault"),
+        pytest.param({"error": "server_error"}, 503, PassingError, "general_error", id="failing-server"),
         pytest.param({}, 200, PassingError, "invalid_response", id="nothing"),
     ],
 )

@@ -5,9 +5,10 @@ import json
 import os
 import ssl
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from itertools import chain
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -22,6 +23,8 @@ DEFAULT_URL = f"http://127.0.0.1:{LISTEN_PORT}"
 _TIMEOUT_SECONDS = 30.0
 """For an answer as a whole. A scrape's own deadline is 10 s, unless a header says another."""
 _LARGEST_ANSWER = 64 * 1024 * 1024
+_JOBS_A_PAGE, _MOST_PAGES = 1000, 200
+"""An exporter has 100,000 jobs at most; one of an earlier version gives them all at once."""
 JOBS_PATH = "/api/v1/jobs"
 _START = f"start it, name another by --exporter.url or {URL_VARIABLE}, or try the demo"
 
@@ -60,11 +63,8 @@ class ExporterClient:
         self._headers = {"Authorization": credentials} if credentials else {}
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Give all jobs, as the API shows them."""
-        shown = self._json("GET", JOBS_PATH).get("jobs")
-        if not isinstance(shown, list):
-            raise self._stranger()
-        return shown
+        """Give all jobs, as the API shows them, page by page; one that comes or goes meanwhile may be there or not."""
+        return list(chain.from_iterable(self._pages()))
 
     def job(self, key: JobKey) -> dict[str, Any]:
         """Give a job with its history, as the API shows it."""
@@ -86,6 +86,19 @@ class ExporterClient:
         """Have a job polled if it is due."""
         asked = {"account": key.account, "crm_module": key.module, "job_id": key.job_id}
         self._ask("GET", f"/probe?{urlencode(asked)}")
+
+    def _pages(self) -> Iterator[list[dict[str, Any]]]:
+        asked = {"limit": str(_JOBS_A_PAGE)}
+        for _ in range(_MOST_PAGES):
+            answer = self._json("GET", f"{JOBS_PATH}?{urlencode(asked)}")
+            shown, cursor = answer.get("jobs"), answer.get("next", "")
+            if not isinstance(shown, list) or not isinstance(cursor, str) or cursor == asked.get("cursor"):
+                break
+            yield shown
+            if not cursor:
+                return
+            asked["cursor"] = cursor
+        raise self._stranger()
 
     def _json(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         try:

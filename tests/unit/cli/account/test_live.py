@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from journey import account_variables
 
 from exporter.app.direct import Spent
 from exporter.cli.account.live import STAGE_OF, STAGES, Check, live_checks, most_spent, tell_live
@@ -33,16 +34,7 @@ def zoho(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]
 
 def settings_for(zoho: Simulator, **changes: str) -> Settings:
     """Give the settings of the account `acme`."""
-    scenario = zoho.scenario
-    environ = {
-        "ZOHO_ACCOUNT": "acme",
-        "ZOHO_ACCOUNTS_URL": zoho.url,
-        "ZOHO_API_URL": zoho.url,
-        "ZOHO_CLIENT_ID": scenario.client_id,
-        "ZOHO_CLIENT_SECRET": scenario.client_secret,
-        "ZOHO_REFRESH_TOKEN": scenario.refresh_token,
-        **changes,
-    }
+    environ = account_variables(zoho) | changes
     return load_settings(None, environ=environ, dotenv_file=None, secrets_dir=Path("no secrets directory"))
 
 

@@ -169,6 +169,31 @@ def test_the_scope_follows_from_the_modules(modules: tuple[str, ...], scope: str
     assert scope_of(modules) == scope
 
 
+HOSTS = ("--accounts-url=https://a.example", "--api-url=https://b.example")
+_OF_CUSTOM_ONES = "is no module of Zoho's own, and gets the scope of custom ones; did you mean"
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("Lead", f'  "Lead" {_OF_CUSTOM_ONES} "Leads"?'),
+        ("Sale_Orders", f'  "Sale_Orders" {_OF_CUSTOM_ONES} "Sales_Orders"?'),
+        ("leads", '  Zoho spells the module "leads" Leads: list its jobs so'),
+        ("PriceBooks", '  Zoho spells the module "PriceBooks" Price_Books: list its jobs so'),
+        ("Leads", ""),
+        ("Purchase_Orders", ""),
+        ("Projects", ""),
+    ],
+)
+def test_a_module_that_is_near_to_another_is_told(run: Run, requests_mock: Mocker, module: str, said: str) -> None:
+    """Before Zoho is asked; as the name may be one of the organisation's own, it is asked all the same."""
+    requests_mock.post("https://a.example/oauth/v3/device/code", json={"error": "invalid_client"})
+    flags = ("login", "--device", "--client-id=1000.A", "--client-secret-file=-", *HOSTS)
+    ended = run(*flags, f"--modules={module}", piped=SECRET)
+    assert requests_mock.call_count == 1
+    assert [line for line in ended.err.splitlines() if f'"{module}"' in line] == list(filter(None, [said]))
+
+
 @pytest.mark.parametrize(
     ("granted", "lacking"),
     [

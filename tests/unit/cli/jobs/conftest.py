@@ -9,6 +9,7 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
 
 import pytest
+from journey import account_variables
 from played import PlayedExporter
 from samples import web_options
 from sites import Serve, Typed, token_guard
@@ -86,16 +87,8 @@ def impostor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
 def zoho(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulator]:
     """Give a Zoho that the environment leads to, and a directory of one's own."""
     with Simulator(Scenario(jobs=())) as simulator:
-        scenario = simulator.scenario
-        for name, value in {
-            "ACCOUNT": "acme",
-            "ACCOUNTS_URL": simulator.url,
-            "API_URL": simulator.url,
-            "CLIENT_ID": scenario.client_id,
-            "CLIENT_SECRET": scenario.client_secret,
-            "REFRESH_TOKEN": scenario.refresh_token,
-        }.items():
-            monkeypatch.setenv(f"ZOHO_{name}", value)
+        for name, value in account_variables(simulator).items():
+            monkeypatch.setenv(name, value)
         monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
         monkeypatch.chdir(tmp_path)
         yield simulator

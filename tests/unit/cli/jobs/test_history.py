@@ -1,6 +1,7 @@
 """`history`: what an exporter has seen of a job."""
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -17,8 +18,9 @@ JOB_SEEN = note_report(WAITING, report(updated=1000, failed=1, not_updated=499, 
 
 
 @pytest.fixture(autouse=True)
-def _watched(exporter: PlayedExporter) -> None:
+def _watched(exporter: PlayedExporter, monkeypatch: pytest.MonkeyPatch) -> None:
     exporter.jobs = {LEADS: JOB_SEEN}
+    monkeypatch.setattr(time, "time", lambda: NOW + 60)
 
 
 def test_table_is_for_people(typed: Typed) -> None:
@@ -51,10 +53,36 @@ def test_json_has_the_fields_of_the_api(typed: Typed) -> None:
 
 def test_openmetrics_has_times(typed: Typed) -> None:
     """Each sample stands where it was seen."""
-    out = typed("history", JOB, "--format=openmetrics")[1]
+    _, out, err = typed("history", JOB, "--format=openmetrics")
     labels = 'account="acme",job_id="3524033000006027001",module="Leads"'
     assert f"zoho_mass_update_job_updated_records{{{labels}}} 1000.0 1790000060.0\n" in out
     assert out.endswith("\n# EOF\n")
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("at", "reported_at", "why"),
+    [
+        pytest.param(
+            NOW,
+            NOW + 31_536_000,
+            "2026-09-21 14:14:20 UTC to 2027-09-21 14:13:20 UTC: this machine's clock is not there yet",
+            id="future",
+        ),
+        pytest.param(
+            0, NOW, "1970-01-14 21:12:00 UTC to 2026-09-21 14:13:20 UTC: a series has 5,000 samples at most", id="long"
+        ),
+    ],
+)
+def test_openmetrics_tells_what_it_leaves_out(
+    typed: Typed, exporter: PlayedExporter, at: float, reported_at: float, why: str
+) -> None:
+    """The page is for a program: people are told beside it."""
+    seen = (Observation(at, JobState.RUNNING, 1, 0, 1, 2),)
+    exporter.jobs = {LEADS: replace(JOB_SEEN, history=seen, reported_at=reported_at)}
+    status, out, err = typed("history", JOB, "--format=openmetrics")
+    assert (status, out[-6:]) == (0, "# EOF\n")
+    assert err == f"{LEADS}: nothing is told of the time from {why}.\n"
 
 
 def test_what_an_earlier_version_saw_is_the_records_done(typed: Typed, exporter: PlayedExporter) -> None:

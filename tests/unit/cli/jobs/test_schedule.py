@@ -382,8 +382,9 @@ def test_ctrl_c_before_anything_is_sent(alone: Schedule, requests_mock: Mocker) 
 
 @pytest.fixture
 def _kept_signals() -> Iterator[None]:
-    """Let a test end commands; afterwards signals do what they did."""
+    """Let a test end commands, even where nohup keeps it from hearing; afterwards signals do what they did."""
     kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     for number, how in kept.items():
         signal.signal(number, how)

@@ -204,6 +204,7 @@ def test_account_that_waits_says_why(typed: Typed, zoho: Simulator, monkeypatch:
         pytest.param(("connection",), id="nobody"),
         pytest.param(("invalid_response", b"<html>", 200), id="a portal"),
         pytest.param(("general_error", {"error": "general_error"}, 500), id="a fault of Zoho's"),
+        pytest.param(("general_error", {"error": "server_error"}, 503), id="an undocumented one"),
     ],
 )
 def test_accounts_server_that_fails_has_refused_nothing(

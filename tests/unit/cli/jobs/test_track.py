@@ -1,5 +1,7 @@
 """`track`: jobs that an exporter is to watch."""
 
+from pathlib import Path
+
 import pytest
 from played import PlayedExporter
 from samples import DEALS, LEADS
@@ -20,6 +22,19 @@ def test_job_is_tracked(typed: Typed, exporter: PlayedExporter) -> None:
         "",
     )
     assert exporter.jobs[LEADS].spec == JobSpec(LEADS, JobSource.API, "Spring leads", "campaign", {"team": "sales=all"})
+
+
+def test_next_step_asks_the_same_exporter(typed: Typed, url: str, tmp_path: Path) -> None:
+    """With the flags that named it, as it was typed; what was said of the job is no flag of the next command's."""
+    flags = (f"--exporter.url={url}", f"--exporter.token-file={tmp_path / 'token'}")
+    status, out, _ = typed("track", "Leads/7", "--group=spring sale", *flags)
+    assert (status, out) == (
+        0,
+        (
+            "acme/Leads/7 is tracked. To follow it: zoho-mass-update-exporter status acme/Leads/7 --watch "
+            f"--exporter.url=URL --exporter.token-file={tmp_path / 'token'}\n"
+        ),
+    )
 
 
 def test_several_are_tracked_at_once(typed: Typed, exporter: PlayedExporter) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import pytest
@@ -274,6 +275,62 @@ def test_jobs_are_listed(url: str, exporter: PlayedExporter) -> None:
         ("Deals", "UNKNOWN", None),
         ("Leads", "RUNNING", 30),
     ]
+
+
+def test_jobs_come_in_pages(url: str, exporter: PlayedExporter) -> None:
+    """A page leads to the next one in its body and in its head, whatever proxies are between; the last one to none."""
+    exporter.jobs = {key: tracked(key) for key in (LEADS, DEALS, JobKey("acme", "Cases", "1"))}
+    first = requests.get(url, {"limit": 2}, headers=TOKEN, timeout=10)
+    assert [job["module"] for job in first.json()["jobs"]] == ["Cases", "Deals"]
+    assert first.links["next"]["url"] == f"?limit=2&cursor={first.json()['next']}"
+    last = requests.get(url + first.links["next"]["url"], headers=TOKEN, timeout=10)
+    assert ([job["module"] for job in last.json()["jobs"]], last.links) == (["Leads"], {})
+    assert list(last.json()) == ["jobs"]
+
+
+class CountedLabels(Mapping[str, str]):
+    """No labels, that count how often they are asked for."""
+
+    asked = 0
+
+    def __getitem__(self, name: str) -> str:
+        raise KeyError(name)
+
+    def __len__(self) -> int:
+        return 0
+
+    def __iter__(self) -> Iterator[str]:
+        type(self).asked += 1
+        return iter(())
+
+
+def test_page_looks_at_its_own_jobs_alone(url: str, exporter: PlayedExporter) -> None:
+    """A hundred of ten thousand, wherever they are."""
+    jobs = (tracked(JobKey("acme", "Leads", str(each))) for each in range(10_000, 20_000))
+    exporter.jobs = {job.spec.key: replace(job, spec=replace(job.spec, labels=CountedLabels())) for job in jobs}
+    page = {"limit": "100", "cursor": "acme/Leads/14999"}
+    answer = requests.get(url, page, headers=TOKEN, timeout=10).json()
+    assert ([job["job_id"] for job in answer["jobs"]][::99], answer["next"]) == (["15000", "15099"], "acme/Leads/15099")
+    assert CountedLabels.asked == 100
+
+
+def test_who_knows_no_pages_gets_all_jobs(url: str, exporter: PlayedExporter) -> None:
+    """As ever, and nothing beside them."""
+    exporter.jobs = {key: tracked(key) for key in (JobKey("acme", "Leads", str(each)) for each in range(1001))}
+    answer = requests.get(url, headers=TOKEN, timeout=10)
+    assert (len(answer.json()["jobs"]), list(answer.json()), answer.links) == (1001, ["jobs"], {})
+
+
+def test_wrong_page_is_refused(url: str) -> None:
+    """With what is wrong with each of its parameters."""
+    answer = requests.get(url, {"limit": "many", "cursor": "3"}, headers=TOKEN, timeout=10)
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Wrong parameter",
+        "status": 400,
+        "detail": "limit: expected a whole number from 1 to 1000; "
+        "cursor: expected what the page before gives as next; leave it out to begin anew.",
+    }
 
 
 def test_one_job_is_shown_with_its_history(url: str, exporter: PlayedExporter) -> None:

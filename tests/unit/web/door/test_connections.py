@@ -2,6 +2,7 @@
 
 import select
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -122,6 +123,21 @@ def answer(connection: socket.socket) -> bytes:
 
 GET = b"GET /small HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST /small HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
+
+
+def test_short_answer_is_one_segment(start: Callable[..., Site], dial: Dial) -> None:
+    """Head and body are written together: each request of a kept connection is answered with one packet."""
+    connection = dial(start(), GET)
+    answer(connection)
+    connection.sendall(POST + b"12345")
+    answer(connection)
+    assert data_segments(connection) == 2
+
+
+def data_segments(connection: socket.socket) -> int:
+    """Give how many segments with data have come; where Linux counts them in `struct tcp_info` (linux/tcp.h)."""
+    counted = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160)
+    return int.from_bytes(counted[152:156], sys.byteorder)
 
 
 @pytest.mark.parametrize(

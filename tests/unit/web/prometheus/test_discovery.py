@@ -1,17 +1,22 @@
 """Targets for Prometheus' service discovery."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 import requests
+from hypothesis import given
+from hypothesis import strategies as st
 from played import PlayedExporter
 from samples import DEALS, FAILURE, LEADS, NOW, report, tracked, web_options
 from sites import Serve, Site
+from starlette.datastructures import Headers, QueryParams
 
 from exporter.jobs.outcome import note_failure, note_report
-from exporter.model import JobSource, JobState, TrackedJob
-from exporter.web.prometheus.discovery import interval_seconds
-from exporter.web.request import Outside
+from exporter.model import JobKey, JobSource, JobState, TrackedJob
+from exporter.web.prometheus.discovery import Targets, interval_of, intervals_of
+from exporter.web.request import Outside, Request
 from exporter.web.routes import create_gate
 
 
@@ -38,7 +43,7 @@ def waiting(seconds: float | None, state: JobState = JobState.RUNNING) -> Tracke
 )
 def test_interval_is_as_short_as_the_job_may_need(job: TrackedJob, pace: tuple[float, float], seconds: int) -> None:
     """By whether it has begun, at one of few intervals."""
-    assert interval_seconds(job, *pace) == seconds
+    assert interval_of(job, intervals_of(*pace)) == seconds
 
 
 _LIVES = {
@@ -53,12 +58,12 @@ _LIVES = {
 def test_interval_never_grows(states: list[JobState]) -> None:
     """A longer one is a new target, and the stale marker of the one before it hides the job's series for its time."""
     job = tracked()
-    intervals = [interval_seconds(job, 15.0, 120.0)]
+    intervals = [interval_of(job, intervals_of(15.0, 120.0))]
     for number, state in enumerate(states):
         job = note_report(job, report(state, updated=30), NOW + 600 * number)
-        intervals.append(interval_seconds(job, 15.0, 120.0))
+        intervals.append(interval_of(job, intervals_of(15.0, 120.0)))
         failed = note_failure(job, FAILURE, NOW + 600 * number + 300)
-        intervals.append(interval_seconds(failed, 15.0, 120.0))
+        intervals.append(interval_of(failed, intervals_of(15.0, 120.0)))
     assert intervals == sorted(intervals, reverse=True)
 
 
@@ -143,3 +148,88 @@ def test_odd_host_is_refused(serve: Serve, host: str) -> None:
     site = serve(create_gate(web_options(), PlayedExporter(jobs={LEADS: tracked()})))
     answer = requests.get(f"{site.url}/sd/jobs", headers={"Host": host}, timeout=10)
     assert answer.status_code == 400
+
+
+KEYS = [JobKey(account, module, "1") for account in ("acme", "beta") for module in ("Deals", "Leads")]
+LIVES = [
+    {},
+    {"started_at": NOW},
+    {"started_at": NOW, "finished_at": NOW},
+    {"started_at": NOW, "finished_at": NOW - 9000},
+]
+TABLES = st.dictionaries(st.sampled_from(KEYS), st.tuples(st.sampled_from(LIVES), st.sampled_from(JobSource)))
+
+
+def exporter_of(table: dict[JobKey, tuple[dict[str, float], JobSource]], pace: tuple[float, float]) -> PlayedExporter:
+    """Play an exporter of some jobs, made anew as a poll makes them."""
+    jobs = {key: replace(tracked(key, source=source), **life) for key, (life, source) in table.items()}  # type: ignore[arg-type] # times alone
+    return PlayedExporter(jobs=jobs, pace_seconds=pace)
+
+
+def asked(host: str, scheme: str) -> Request:
+    """Give a request for the targets."""
+    return Request("GET", "/sd/jobs", Headers({"Host": host}), QueryParams(), scheme, "", 0.0)
+
+
+def plain(exporter: PlayedExporter, host: str, scheme: str) -> bytes:
+    """Write all targets from nothing."""
+    groups = []
+    for key, job in sorted(exporter.jobs.items()):
+        if job.spec.source is JobSource.PROBE or (job.finished_at is not None and job.finished_at < NOW - 3600):
+            continue
+        interval = interval_of(job, intervals_of(*exporter.pace_seconds))
+        labels = {
+            "__metrics_path__": "/probe",
+            **({"__scheme__": "https"} if scheme == "https" else {}),
+            "__param_account": key.account,
+            "__param_crm_module": key.module,
+            "__param_job_id": key.job_id,
+            "__scrape_interval__": f"{interval}s",
+            "__scrape_timeout__": f"{min(interval, 10)}s",
+            "instance": f"{key.account}/{key.module}/{key.job_id}",
+        }
+        groups.append({"targets": [host], "labels": labels})
+    return json.dumps(groups, separators=(",", ":")).encode()
+
+
+@given(
+    tables=st.lists(TABLES, min_size=1, max_size=5),
+    paces=st.lists(st.sampled_from([(15.0, 120.0), (0.5, 5.0), (60.0, 120.0)]), min_size=5, max_size=5),
+    host=st.sampled_from(["exporter:10042", "localhost"]),
+    scheme=st.sampled_from(["http", "https"]),
+)
+def test_kept_targets_are_those_of_now(
+    tables: Sequence[dict[JobKey, tuple[dict[str, float], JobSource]]],
+    paces: Sequence[tuple[float, float]],
+    host: str,
+    scheme: str,
+) -> None:
+    """Whatever jobs and settings there were before, the answer is to the byte what is written from nothing."""
+    targets = Targets(Outside("", "", ""))
+    for table, pace in zip(tables, paces, strict=False):
+        exporter = exporter_of(table, pace)
+        answer = targets.answer(exporter, asked(host, scheme))
+        assert bytes(answer.body) == plain(exporter, host, scheme)
+
+
+class CountedKey(JobKey):
+    """A key that counts how often its target is written."""
+
+    written = 0
+
+    def __str__(self) -> str:
+        type(self).written += 1
+        return super().__str__()
+
+
+def test_only_what_has_changed_is_written_anew() -> None:
+    """Of a thousand jobs three begin: polls of the others, and answers to others, write nothing."""
+    keys = [CountedKey("acme", "Leads", str(number)) for number in range(1000)]
+    exporter = PlayedExporter(jobs={key: tracked(key) for key in keys})
+    targets = Targets(Outside("", "", ""))
+    targets.answer(exporter, asked("exporter:10042", "http"))
+    assert CountedKey.written == 1000
+    exporter.jobs = {key: replace(job, polled_at=NOW) for key, job in exporter.jobs.items()}
+    exporter.jobs |= {key: replace(exporter.jobs[key], started_at=NOW) for key in keys[:3]}
+    targets.answer(exporter, asked("localhost", "https"))
+    assert CountedKey.written == 1003

@@ -7,6 +7,7 @@ from samples import DEALS, FAILURE, LEADS, NOW, report, snapshot_of, tracked
 
 from exporter.model import TrackedJob
 from exporter.web.status.filters import asked, choices, is_shown
+from exporter.words.standing import standing_of
 
 RUNNING = replace(
     tracked(LEADS), spec=replace(tracked(LEADS).spec, group="spring"), report=report(), reported_at=NOW, polled_at=NOW
@@ -34,7 +35,7 @@ FAILING = replace(tracked(DEALS), failure=FAILURE, polled_at=NOW)
 )
 def test_query_filters_jobs(query: dict[str, str], shown: list[TrackedJob]) -> None:
     """Each filter narrows; a value that no job has shows none."""
-    assert [job for job in (RUNNING, FAILING) if is_shown(job, asked(query))] == shown
+    assert [job for job in (RUNNING, FAILING) if is_shown(job, standing_of(job), asked(query))] == shown
 
 
 def test_choices_are_what_there_is() -> None:

@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse
 from exporter.model import CreditStatus, JobKey, JobSource, JobSpec, JobState, Snapshot, TrackedJob
 from exporter.web.request import Request
 from exporter.web.status.page import StatusPage
+from exporter.web.status.templates import Templates
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 PAGE = StatusPage("/metrics")
@@ -35,7 +36,7 @@ def job(key: JobKey = LEADS, state: JobState = JobState.RUNNING, **spec: str) ->
 def test_policy_allows_the_style_and_the_script_of_the_page() -> None:
     """The hashes in the header are those of what stands in the page, to the byte."""
     text = PAGE.write(snapshot_of(), {}, NOW).decode()
-    policy = PAGE.headers["Content-Security-Policy"]
+    policy = Templates("/metrics", "").headers["Content-Security-Policy"]
     for tag in ("style", "script"):
         [content] = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
         digest = b64encode(sha256(content.encode()).digest()).decode()
@@ -239,6 +240,18 @@ def test_notices_and_accounts_are_shown() -> None:
     assert "7, no limit" in reading.texts
 
 
+def test_jobs_that_wait_for_their_account_are_counted() -> None:
+    """With what holds it; one that Zoho knows to run needs no poll to go on."""
+    held = account(upstream(is_circuit_open=True))
+    reading = read(snapshot_of(tracked(DEALS), job(), accounts=[held]))
+    start = reading.texts.index("waiting")
+    assert reading.texts[start - 1 : start + 2] == [
+        "1",
+        "waiting",
+        "1 held: Zoho asked to slow down, or gives no token",
+    ]
+
+
 @pytest.mark.parametrize(
     ("used", "budget", "values"),
     [
@@ -310,10 +323,67 @@ def test_any_text_gives_a_page(text: str) -> None:
     assert read(hostile_snapshot(text), {"group": text}).named("main") == [{"id": "main"}]
 
 
-def test_thousand_jobs_make_a_page_of_a_megabyte() -> None:
-    """The largest fleet still loads on a phone; compressed it is a fortieth of that."""
-    keys = [JobKey("production", "Leads", str(3524033000006027000 + number)) for number in range(1000)]
-    jobs = [job(key, name="Reassign EMEA leads", group="spring") for key in keys]
-    page = PAGE.write(snapshot_of(*jobs), {}, NOW + 60)
-    assert page.count(b"<tbody") == 1000
-    assert len(page) < 1_100_000
+def fleet_of(number: int, state: JobState = JobState.RUNNING) -> list[TrackedJob]:
+    """Give so many jobs."""
+    keys = [JobKey("production", "Leads", str(3524033000006027000 + each)) for each in range(number)]
+    return [job(key, state, name="Reassign EMEA leads", group="spring") for key in keys]
+
+
+class CountedName(str):
+    """A name that counts how often it is written into a page."""
+
+    __slots__ = ()
+    written = 0
+
+    def __html__(self) -> str:
+        """Give it to a template."""
+        type(self).written += 1
+        return str(self)
+
+
+def test_ten_thousand_jobs_make_a_page_of_a_hundred() -> None:
+    """The largest fleet still loads on a phone: nothing is written of a job that is not shown."""
+    jobs = [replace(one, spec=replace(one.spec, name=CountedName("Spring"))) for one in fleet_of(10_000)]
+    page = PAGE.write(snapshot_of(*jobs), {}, NOW + 60, number=7)
+    assert (page.count(b"<tbody"), CountedName.written) == (100, 100)
+    assert len(page) < 130_000
+
+
+def pages_of(reading: Reading) -> list[str]:
+    """Give the addresses of other pages, as the first list of them has them."""
+    links = [str(link["href"]) for link in reading.named("a") if "page=" in str(link["href"]) or "rel" in link]
+    return links[: len(links) // 2]
+
+
+@pytest.mark.parametrize(
+    ("number", "told", "first", "links"),
+    [
+        pytest.param(1, "1 to 100 of 250 jobs", "7000", ["/?page=2", "/?page=3"], id="first"),
+        pytest.param(2, "101 to 200 of 250 jobs", "7100", ["/", "/?page=3", "/?page=3"], id="middle"),
+        pytest.param(3, "201 to 250 of 250 jobs", "7200", ["/?page=2"], id="last"),
+        pytest.param(4, "201 to 250 of 250 jobs", "7200", ["/?page=2"], id="one that is gone"),
+    ],
+)
+def test_jobs_come_in_pages(number: int, told: str, first: str, links: list[str]) -> None:
+    """Each page says where it stands, and leads to the others by plain links, above the jobs and below them."""
+    reading = Reading(PAGE.write(snapshot_of(*fleet_of(250)), {}, NOW, number=number).decode())
+    assert f"{told}; what needs attention stands first" in reading.texts
+    assert reading.texts.count(f"Page {min(number, 3)} of 3") == 2
+    assert next(text for text in reading.texts if text.startswith("3524"))[-4:] == first
+    assert pages_of(reading) == links
+
+
+def test_pages_keep_what_is_filtered_by() -> None:
+    """What was asked for stays from page to page, and all of it is counted."""
+    jobs = [*fleet_of(150), job(DEALS)]
+    reading = Reading(StatusPage("/metrics", "/zoho").write(snapshot_of(*jobs), {"group": "spring"}, NOW).decode())
+    assert "1 to 100 of 150 jobs, filtered of 151; what needs attention stands first" in reading.texts
+    assert pages_of(reading) == ["/zoho/?group=spring&page=2", "/zoho/?group=spring&page=2"]
+    assert "151" in Reading(PAGE.write(snapshot_of(*jobs), {}, NOW).decode()).texts
+
+
+def test_all_that_fits_on_one_page_has_no_others() -> None:
+    """A hundred jobs need no links."""
+    reading = read(snapshot_of(*fleet_of(100)))
+    assert "100 of 100 jobs; what needs attention stands first" in reading.texts
+    assert [nav["aria-label"] for nav in reading.named("nav")] == ["Exporter"]

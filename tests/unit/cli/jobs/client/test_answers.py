@@ -117,6 +117,8 @@ def test_answer_in_time_is_read() -> None:
         pytest.param({}, id="nothing"),
         pytest.param({"jobs": None}, id="null"),
         pytest.param({"jobs": [5]}, id="no objects"),
+        pytest.param({"jobs": [], "next": 5}, id="no cursor"),
+        pytest.param({"jobs": [], "next": "again"}, id="pages without end"),
         pytest.param(b'{"jobs": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", id="nested deeply"),
         pytest.param(b"<html>", id="no JSON"),
         pytest.param(b'{"jobs": [NaN]}', id="no number"),
