@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import tempfile
@@ -17,6 +18,8 @@ from psycopg.sql import SQL, Identifier
 _PROGRAMS = "/usr/lib/postgresql"
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=", "max_connections=60")
 """Nothing outlives the tests, so nothing waits for a disk."""
+
+_STATEMENT = re.compile(r"LOG: +(?:statement|execute [^:]*):")
 
 
 class Server:
@@ -34,6 +37,16 @@ class Server:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(SQL("CREATE DATABASE {}").format(Identifier(database)))
         return self.url(database)
+
+    def log_statements(self) -> None:
+        """From here on have each statement written to the log."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET log_statement = 'all'")
+            connection.execute("SELECT pg_reload_conf()")
+
+    def statements(self) -> int:
+        """Give how many were written so far."""
+        return len(_STATEMENT.findall((self.directory / "log").read_text(encoding="utf-8")))
 
     def clear(self, database: str) -> None:
         """Forget all that is kept in a database, and let the schema stand."""
