@@ -14,6 +14,8 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
+GUARDED = "guarded"
+"""The one user whom the server asks for a password."""
 _PROGRAMS = "/usr/lib/postgresql"
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=", "max_connections=60")
 """Nothing outlives the tests, so nothing waits for a disk."""
@@ -25,9 +27,9 @@ class Server:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def url(self, database: str = "postgres") -> str:
+    def url(self, database: str = "postgres", user: str = "postgres") -> str:
         """Give how a database is reached."""
-        return f"host={self.directory} user=postgres dbname={database}"
+        return f"postgresql://{user}@/{database}?host={self.directory}"
 
     def create(self, database: str) -> str:
         """Make an empty database, and give how it is reached."""
@@ -68,6 +70,10 @@ def serving() -> Iterator[Server]:
             "--no-sync",
         ]
         subprocess.run([*initdb, "--locale=C"], check=True, capture_output=True, cwd=directory)
+        with (data / "pg_hba.conf").open("r+", encoding="utf-8") as rules:
+            others = rules.read()
+            rules.seek(0)
+            rules.write(f"local all {GUARDED} scram-sha-256\n{others}")
         options = " ".join(["-k", name, *(f"-c {setting}" for setting in _FAST)])
         control = [*become, f"{programs}/pg_ctl", "-D", f"{data}", "-w"]
         started = [*control, "-o", options, "-l", f"{directory}/log", "start"]
