@@ -1,4 +1,7 @@
-"""The shared store on a database that is away, odd, slow or silent: told, waited for within bounds, and made up for."""
+"""The shared store on a database that is away, odd, slow or silent: told, waited for within bounds, and made up for.
+
+Behind a pooler in transaction mode the whole conformance suite runs.
+"""
 
 import logging
 import socket
@@ -14,7 +17,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from databases import GUARDED, Server, pooling
+from databases import GUARDED, Server
 from samples import LEADS, NOW, report
 
 from exporter.errors import HeldBackError
@@ -330,34 +333,6 @@ def test_silence_is_waited_for_no_longer_than_there_is_time(server: Server, name
         proxy.flowing.set()
         eventually(lambda: is_well(store))
         assert is_claimable(store)
-
-
-def test_pooler_in_transaction_mode_is_no_hindrance(server: Server, name: str) -> None:
-    """PgBouncer gives each statement another of its two connections; every question is one statement."""
-    url = server.create(name)
-    with pooling(server) as pooler:
-        pooled = url.replace(str(server.directory), str(pooler))
-        stores = [PostgresStore(pooled) for _ in range(2)]
-        keys = [replace(LEADS, job_id=str(number)) for number in range(12)]
-        for key in keys:
-            stores[0].account("acme").track(JobSpec(key, JobSource.API), NOW)
-        scraped(stores[1])
-
-        def poll(number: int) -> None:
-            account = stores[number % 2].account("acme")
-            assert account.land(account.claim(keys[number], Purse(12), 60), ended) is not None
-
-        threads = [Thread(target=poll, args=(number,)) for number in range(12)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(PATIENCE_SECONDS)
-        account = scraped(stores[0]).account("acme")
-        assert account.totals()["Leads"].finished[JobState.COMPLETED] == 12
-        assert account.used() == 12
-        for store in stores:
-            assert set(store.health().errors.values()) == {0}
-            store.close()
 
 
 def test_odd_row_is_left_out_and_told(
