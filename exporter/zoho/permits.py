@@ -56,7 +56,7 @@ class CreditLimits:
 
     daily_budget: int | None
     reserve: int
-    at_once: int | None = None
+    at_once: int | None
 
 
 def scarcity(used: float, limit: int, needed: float) -> float:

@@ -14,9 +14,11 @@ from psycopg import Connection, Error
 from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import InvalidSchemaName, LockNotAvailable, UndefinedFunction, UndefinedTable, _WaitTimeout
+from psycopg.pq import Conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from exporter.errors import ConfigurationError
 from exporter.state.port import OPERATIONS, Health
 from exporter.state.postgres.clock import DatabaseClock
 from exporter.state.postgres.schema import StrangeSchemaError, migrate
@@ -54,6 +56,11 @@ _LOST = ("57P", "08", "25006")
 ends, is gone, or takes no writes, as one does that was the first before a failover."""
 
 
+def known_parameters() -> frozenset[str]:
+    """Give the names of the parameters that libpq takes in a URL."""
+    return frozenset(option.keyword.decode() for option in Conninfo.get_defaults())
+
+
 class News(NamedTuple):
     """One thing that the database told. What kinds there are, and what their keys and bodies are, schema/ says."""
 
@@ -75,11 +82,20 @@ class TimedConnection(Connection[TupleRow]):
     """Monotonic seconds."""
 
     @classmethod
-    def connect(cls, conninfo: str = "", *, tell: Callable[[Error], object], **how: Any) -> Self:  # type: ignore[override] # noqa: ANN401 - the driver's own
+    def connect(  # type: ignore[override]
+        cls,
+        conninfo: str = "",
+        *,
+        tell: Callable[[Exception], object],
+        password: Callable[[], str] | None,
+        **how: Any,  # noqa: ANN401 - the driver's own
+    ) -> Self:
         """Connect, as the pool does in its threads."""
         try:
+            if password:
+                how["password"] = password()
             return super().connect(conninfo, **how)
-        except Error as error:
+        except (Error, ConfigurationError) as error:
             tell(error)
             raise
 
@@ -97,16 +113,19 @@ class Database:
     Args:
         url: where it is, as libpq takes it.
         now: gives Unix seconds instead of the database's clock; tests alone have one.
+        password: gives the password, anew for each connection, where the database wants one and libpq does not know it.
     """
 
-    def __init__(self, url: str, now: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self, url: str, now: Callable[[], float] | None = None, password: Callable[[], str] | None = None
+    ) -> None:
         self._given_now = now
         self._clock = DatabaseClock()
         self._lock = Lock()
         self._errors = Counter(dict.fromkeys(OPERATIONS, 0))
         self._is_failing = False
         self._resting_until = -math.inf
-        self._refusal: Error | None = None
+        self._refusal: Exception | None = None
         self._is_migrated = False
         self._pool = ConnectionPool(
             url,
@@ -116,6 +135,7 @@ class Database:
                 "autocommit": True,
                 "prepare_threshold": None,
                 "tell": self._note_refusal,
+                "password": password,
             },
             connection_class=TimedConnection,
             min_size=1,
@@ -125,9 +145,8 @@ class Database:
             open=False,
             name="state",
         )
-        logging.getLogger("psycopg.pool").setLevel(
-            logging.ERROR
-        )  # it tells each attempt; we, when that begins and ends
+        # It tells each attempt; we, when that begins and ends.
+        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
         mask = pthread_sigmask(SIG_BLOCK, valid_signals())  # signals stay with the threads that wait for them
         self._pool.open(wait=False)
         pthread_sigmask(SIG_SETMASK, mask)
@@ -206,7 +225,7 @@ class Database:
             if news.kind == "clock":
                 self._clock.learn(asked_at, float(news.body or 0.0))
 
-    def _note_refusal(self, error: Error) -> None:
+    def _note_refusal(self, error: Exception) -> None:
         self._refusal = error
 
     def _note_success(self) -> None:

@@ -21,10 +21,13 @@ class PostgresStore:
     Args:
         url: where it is, as libpq takes it.
         now: gives Unix seconds instead of the database's clock; tests alone have one.
+        password: gives the password, anew for each connection, where the database wants one and libpq does not know it.
     """
 
-    def __init__(self, url: str, now: Callable[[], float] | None = None) -> None:
-        self._database = Database(url, now)
+    def __init__(
+        self, url: str, now: Callable[[], float] | None = None, password: Callable[[], str] | None = None
+    ) -> None:
+        self._database = Database(url, now, password)
         self._lock = Lock()
         self._accounts: dict[str, PostgresAccount] = {}
         self._late: deque[Callable[[], object]] = deque()

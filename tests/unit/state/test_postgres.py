@@ -1,4 +1,7 @@
-"""The shared store on a database that is away, odd, slow or silent: told, waited for within bounds, and made up for."""
+"""The shared store on a database that is away, odd, slow or silent: told, waited for within bounds, and made up for.
+
+Behind a pooler in transaction mode the whole conformance suite runs.
+"""
 
 import logging
 import socket
@@ -14,10 +17,11 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from databases import Server, pooling
+from databases import GUARDED, Server
 from samples import LEADS, NOW, report
 
 from exporter.errors import HeldBackError
+from exporter.files import read_secret_file
 from exporter.jobs.outcome import growth_of, note_report
 from exporter.model import Growth, JobSource, JobSpec, JobState, Pause, TrackedJob
 from exporter.state import Purse, Store
@@ -174,7 +178,7 @@ def test_user_without_rights_is_told(
 ) -> None:
     """By the database's own word for it."""
     ask(server, name, "CREATE ROLE stranger LOGIN")
-    with closing(PostgresStore(server.url(name).replace("user=postgres", "user=stranger"))) as other:
+    with closing(PostgresStore(server.url(name, user="stranger"))) as other:
         assert not is_claimable(other)
     assert "permission denied for schema zoho_mass_update" in caplog.text
     assert is_claimable(store)
@@ -331,34 +335,6 @@ def test_silence_is_waited_for_no_longer_than_there_is_time(server: Server, name
         assert is_claimable(store)
 
 
-def test_pooler_in_transaction_mode_is_no_hindrance(server: Server, name: str) -> None:
-    """PgBouncer gives each statement another of its two connections; every question is one statement."""
-    url = server.create(name)
-    with pooling(server) as pooler:
-        pooled = url.replace(str(server.directory), str(pooler))
-        stores = [PostgresStore(pooled) for _ in range(2)]
-        keys = [replace(LEADS, job_id=str(number)) for number in range(12)]
-        for key in keys:
-            stores[0].account("acme").track(JobSpec(key, JobSource.API), NOW)
-        scraped(stores[1])
-
-        def poll(number: int) -> None:
-            account = stores[number % 2].account("acme")
-            assert account.land(account.claim(keys[number], Purse(12), 60), ended) is not None
-
-        threads = [Thread(target=poll, args=(number,)) for number in range(12)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(PATIENCE_SECONDS)
-        account = scraped(stores[0]).account("acme")
-        assert account.totals()["Leads"].finished[JobState.COMPLETED] == 12
-        assert account.used() == 12
-        for store in stores:
-            assert set(store.health().errors.values()) == {0}
-            store.close()
-
-
 def test_odd_row_is_left_out_and_told(
     server: Server, name: str, store: PostgresStore, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -385,6 +361,25 @@ def test_database_of_before_a_failover_is_taken_as_it_is(server: Server, name: s
     scraped(store)
     assert account.jobs() == {LEADS: TrackedJob(SPEC, NOW)}
     assert is_claimable(store)
+
+
+def test_password_is_read_anew_for_each_connection(
+    server: Server, name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that is missing or was changed is told, never shown, and taken as soon as its file has it."""
+    file, url = tmp_path / "password", server.url(name, user=GUARDED)
+    server.create(name)
+    ask(
+        server, name, f"CREATE ROLE {GUARDED} LOGIN PASSWORD 'hunter2'", f"GRANT CREATE ON DATABASE {name} TO {GUARDED}"
+    )
+    with closing(PostgresStore(url, password=lambda: read_secret_file(file))) as store:
+        assert store.health().is_failing
+        file.write_text("hunter1")
+        eventually(lambda: not is_well(store))
+        file.write_text("hunter2")
+        eventually(lambda: is_well(store))
+    assert f"no job is polled: {file}: does not exist" in caplog.text
+    assert "hunter" not in caplog.text.replace(str(file), "")
 
 
 def test_signals_are_not_the_pools(store: PostgresStore) -> None:
