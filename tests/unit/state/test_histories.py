@@ -5,6 +5,7 @@ the database; its clock is set back. Zoho is a model that counts what it is aske
 """
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,7 +14,7 @@ import pytest
 from databases import Server
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from samples import Clock
 
 from exporter.errors import HeldBackError
@@ -23,17 +24,20 @@ from exporter.state import Claim, Purse
 from exporter.state.postgres import PostgresStore
 
 EXPORTERS = 3
-JOBS = 4
+JOBS = 2
 TOTAL = 1000
-PURSE = Purse(12, 5, 2)
-"""Few credits, fewer for probes, and two calls at once."""
+PURSES = [Purse(4, 2, 1), Purse(30, 3, 1), Purse(30, 15, 2)]
+"""Few credits or some, fewer for probes, and one call at once or two."""
 LEASE_SECONDS = 10.0
 MOST_MINTS, MINT_WINDOW_SECONDS = 2, 600.0
 ACCOUNTS_AT_ONCE = 50
 DAY_SECONDS = 86_400.0
 SETTING_BACK_SECONDS = 40.0
 HISTORIES = max(200, settings.default.max_examples if settings.default else 0)
-who, which = st.sampled_from(range(EXPORTERS)), st.sampled_from(range(JOBS))
+SPANS_SECONDS = (1.0, 11.0, 11.0, 61.0, 601.0, DAY_SECONDS / 2)
+EVENTS = (*["ask"] * 8, *["answer"] * 6, *["time"] * 4, *["scrape"] * 3)
+EVENTS += ("probe", "probe", "fail", "unsent", "register", "mint", "mint", "kill", "cut", "back")
+who, which = st.integers(0, EXPORTERS - 1), st.integers(0, JOBS - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,91 +94,46 @@ class Histories(RuleBasedStateMachine):
         alias = fleet.next_account()
         self.keys = [JobKey(alias, "Leads", str(number)) for number in range(JOBS)]
         self.accounts = [store.account(alias) for store in fleet.stores]
-        self.set_back_at = -1.0
+        self.purse, self.set_back_at = PURSES[0], -1.0
         self.done = [0] * JOBS
+        self.landed: list[JobReport | None] = [None] * JOBS
+        self.claims: dict[JobKey, int] = {}
         self.sent: list[float] = []
         self.minted: list[float] = []
         self.calls: list[Call] = []
-        self.known: set[JobKey] = set()
         self.shown = [dict[str, float]() for _ in range(EXPORTERS)]
 
-    @rule(exporter=who)
-    def scrape(self, exporter: int) -> None:
-        """Take up what others wrote."""
-        self.fleet.stores[exporter].refresh(time.monotonic() + 10)
+    @initialize(purse=st.sampled_from(PURSES))
+    def register_all(self, purse: Purse) -> None:
+        """Have all jobs tracked, and known to all but the last exporter."""
+        self.purse = purse
+        for key in self.keys:
+            self.accounts[0].track(JobSpec(key, JobSource.API), self.clock.now)
+        for exporter in range(EXPORTERS - 1):
+            self.scrape(exporter)
 
-    @rule(exporter=who, job=which)
-    def register(self, exporter: int, job: int) -> None:
-        """Register a job at any of them."""
-        self.accounts[exporter].track(JobSpec(self.keys[job], JobSource.API), self.clock.now)
-        self.known.add(self.keys[job])
-
-    @rule(exporter=who, job=which, is_probe=st.booleans())
-    def ask(self, exporter: int, job: int, *, is_probe: bool) -> None:
-        """Ask Zoho for a job that this exporter knows, if it may."""
-        account, key = self.accounts[exporter], self.keys[job]
-        known = account.get(key)
-        if known is None or known.is_terminal:
-            return
-        try:
-            claim = account.claim(key, PURSE, LEASE_SECONDS, is_probe=is_probe)
-        except HeldBackError:
-            return
-        self.sent.append(self.elapsed)
-        self.calls.append(Call(exporter, claim, self.said(job), self.clock.now, self.elapsed))
-
-    @precondition(lambda self: self.calls)
-    @rule(number=st.integers(0, 99))
-    def answer(self, number: int) -> None:
-        """Let an answer arrive, on whatever day."""
-        call = self.taken(number)
-        self.accounts[call.exporter].land(call.claim, partial(noted, call=call))
-
-    @precondition(lambda self: self.calls)
-    @rule(number=st.integers(0, 99))
-    def fail(self, number: int) -> None:
-        """Let a call end without an answer."""
-        call = self.taken(number)
-        self.accounts[call.exporter].release(call.claim)
-
-    @precondition(lambda self: self.calls)
-    @rule()
-    def send_nothing(self) -> None:
-        """Let the last call come to nothing before it was sent."""
-        call = self.calls.pop()
-        self.sent.pop()
-        self.accounts[call.exporter].give_back(call.claim)
-
-    @rule(exporter=who)
-    def mint(self, exporter: int) -> None:
-        """Ask for an access token."""
-        if self.accounts[exporter].book_mint(MOST_MINTS, MINT_WINDOW_SECONDS) is None:
-            self.minted.append(self.elapsed)
-
-    @rule(exporter=who, trouble=st.sampled_from(["kill", "kill", "cut", "back", "back", "back"]))
-    def trouble(self, exporter: int, trouble: str) -> None:
-        """End an exporter in the middle of whatever it does, or all connections, or set the database's clock back."""
-        match trouble:
-            case "kill":
-                self.fleet.restart(exporter)
-                self.accounts[exporter] = self.fleet.stores[exporter].account(self.keys[0].account)
-                self.calls = [call for call in self.calls if call.exporter != exporter]
-            case "cut":
-                self.fleet.cut()
-            case "back":
-                self.clock.now -= SETTING_BACK_SECONDS
-                self.set_back_at = self.elapsed
-
-    @rule(job=which, records=st.integers(0, 700))
-    def progress(self, job: int, records: int) -> None:
-        """Let Zoho work on a job."""
-        self.done[job] = min(TOTAL, self.done[job] + records)
-
-    @rule(seconds=st.sampled_from([1.0, 5.0, 11.0, 61.0, 601.0, 3600.0, DAY_SECONDS / 2]))
-    def let_time_pass(self, seconds: float) -> None:
-        """Let the database's clock, and all others, run on."""
-        self.clock.now += seconds
-        self.elapsed += seconds
+    # One rule, for of several the machine leaves out most of them in most histories.
+    @rule(event=st.sampled_from(EVENTS), exporter=who, job=which, number=st.integers(0, 400))
+    def happen(self, event: str, exporter: int, job: int, number: int) -> None:
+        """Let one thing happen; what the number is of is the event's own."""
+        match event:
+            case "ask" | "probe":
+                self.ask(exporter, job, number, is_probe=event == "probe")
+            case "register":
+                self.accounts[exporter].track(JobSpec(self.keys[job], JobSource.CONFIG), self.clock.now)
+            case "mint":
+                if self.accounts[exporter].book_mint(MOST_MINTS, MINT_WINDOW_SECONDS) is None:
+                    self.minted.append(self.elapsed)
+            case "scrape":
+                self.scrape(exporter)
+            case "time":
+                seconds = SPANS_SECONDS[number % len(SPANS_SECONDS)]
+                self.clock.now += seconds
+                self.elapsed += seconds
+            case "answer" | "fail" | "unsent" if self.calls:
+                self.end(event, self.calls.pop(number % len(self.calls)))
+            case _:
+                self.trouble(event, exporter)
 
     @invariant()
     def budget_holds(self) -> None:
@@ -182,11 +141,11 @@ class Histories(RuleBasedStateMachine):
 
         A clock that is set back by more than a lease ends what was claimed before, or a job would wait for as long.
         """
-        assert most_within(self.sent, DAY_SECONDS) <= (PURSE.limit or 0)
+        assert most_within(self.sent, DAY_SECONDS) <= (self.purse.limit or 0)
         assert most_within(self.minted, MINT_WINDOW_SECONDS) <= MOST_MINTS
         since = max(self.set_back_at, self.elapsed - LEASE_SECONDS)
         under_way = [call for call in self.calls if call.elapsed > since]
-        assert len(under_way) <= (PURSE.at_once or 0)
+        assert len(under_way) <= (self.purse.at_once or 0)
 
     @invariant()
     def nothing_goes_back(self) -> None:
@@ -212,21 +171,58 @@ class Histories(RuleBasedStateMachine):
         assert jobs == [jobs[0]] * EXPORTERS
         assert totals == [totals[0]] * EXPORTERS
         assert used == [used[0]] * EXPORTERS
-        assert set(jobs[0]) == self.known
+        assert set(jobs[0]) == set(self.keys)
         if totals[0]:
             reports = [job.report for job in jobs[0].values() if job.report]
             assert totals[0]["Leads"].records["updated"] == sum(report.updated or 0 for report in reports)
             assert totals[0]["Leads"].finished[JobState.COMPLETED] == sum(one.state.is_terminal for one in reports)
 
-    def taken(self, number: int) -> Call:
-        """Give one of the calls that are under way, and have it so no longer."""
-        return self.calls.pop(number % len(self.calls))
+    def scrape(self, exporter: int) -> None:
+        """Take up what others wrote."""
+        self.fleet.stores[exporter].refresh(time.monotonic() + 10)
 
-    def said(self, job: int) -> JobReport:
-        """Give what Zoho says of a job now."""
-        done = self.done[job]
-        state = JobState.COMPLETED if done == TOTAL else JobState.RUNNING
-        return JobReport(state, done, 0, TOTAL - done, TOTAL)
+    def end(self, event: str, call: Call) -> None:
+        """Let a call end, on whatever day; once another has claimed the job since, its answer changes nothing."""
+        account, key = self.accounts[call.exporter], call.claim.key
+        match event:
+            case "fail":
+                account.release(call.claim)
+            case "unsent":
+                self.sent.remove(call.elapsed)
+                account.give_back(call.claim)
+                account.release(call.claim)
+            case "answer" if landed := account.land(call.claim, partial(noted, call=call)):
+                assert self.claims[key] == call.claim.token
+                self.landed[self.keys.index(key)] = landed[1].report
+
+    def trouble(self, event: str, exporter: int) -> None:
+        """End an exporter in the middle of whatever it does, or all connections, or set the database's clock back."""
+        match event:
+            case "kill":
+                self.fleet.restart(exporter)
+                self.accounts[exporter] = self.fleet.stores[exporter].account(self.keys[0].account)
+                self.calls = [call for call in self.calls if call.exporter != exporter]
+            case "cut":
+                self.fleet.cut()
+            case "back":
+                self.clock.now -= SETTING_BACK_SECONDS
+                self.set_back_at = self.elapsed
+
+    def ask(self, exporter: int, job: int, more: int, *, is_probe: bool) -> None:
+        """Let Zoho work on a job, and ask for it if this exporter knows it and may."""
+        account, key = self.accounts[exporter], self.keys[job]
+        self.done[job] = done = min(TOTAL, self.done[job] + more)
+        known = account.get(key)
+        if known is None or known.is_terminal:
+            return
+        with suppress(HeldBackError):
+            claim = account.claim(key, self.purse, LEASE_SECONDS, is_probe=is_probe)
+            state = JobState.COMPLETED if done == TOTAL else JobState.RUNNING
+            self.sent.append(self.elapsed)
+            said = JobReport(state, done, 0, TOTAL - done, TOTAL)
+            assert known.report == self.landed[job], "who asks knows what was answered last"
+            self.claims[key] = claim.token
+            self.calls.append(Call(exporter, claim, said, self.clock.now, self.elapsed))
 
 
 def noted(job: TrackedJob, call: Call) -> tuple[TrackedJob, Growth]:
@@ -240,15 +236,13 @@ def most_within(times: list[float], seconds: float) -> int:
     return max((sum(0 <= at - begun < seconds for at in times) for begun in times), default=0)
 
 
-@pytest.mark.filterwarnings(
-    "ignore:Do not use the `random` module"
-)  # the pool's threads use it
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module")  # the pool's threads use it
 @pytest.mark.timeout(max(240, HISTORIES))
 def test_one_bill_whatever_happens(server: Server) -> None:
     """A few hundred histories; `make histories` tries ten thousand."""
     fleet = Fleet(server)
-    how = settings(max_examples=HISTORIES, stateful_step_count=40)
+    how = settings(max_examples=HISTORIES, stateful_step_count=30)
     try:
-        run_state_machine_as_test(partial(Histories, fleet), settings=how)
+        run_state_machine_as_test(partial(Histories, fleet), settings=how)  # type: ignore[arg-type] # all that makes one
     finally:
         fleet.close()
