@@ -45,7 +45,7 @@ _REACHED_BY = {
     "application_name": "zoho-mass-update-exporter",
 }
 """As libpq names it, unless the address says otherwise."""
-_OPERATIONS = {"refresh": "load", "put": "save_job", "forget": "forget_jobs"}
+_OPERATIONS = {"refresh": "renew", "put": "save_job", "forget": "forget_jobs"}
 """As what a failing question counts; all others concern the ledger."""
 
 

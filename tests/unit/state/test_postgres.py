@@ -348,19 +348,67 @@ def test_odd_row_is_left_out_and_told(
     assert "a row of the database can't be read and is left out: wrong at" in caplog.text
 
 
+TABLES = ("accounts", "jobs", "totals", "credits", "claims")
+
+
+def keep(server: Server, name: str) -> None:
+    """Keep what the database has, as a standby does that hears of nothing more."""
+    ask(server, name, *(f"CREATE TABLE kept_{table} AS TABLE zoho_mass_update.{table}" for table in TABLES))
+
+
+def fall_back(server: Server, name: str) -> None:
+    """Have what was kept take over."""
+    back = "TRUNCATE zoho_mass_update.{0}; INSERT INTO zoho_mass_update.{0} TABLE kept_{0}"
+    ask(server, name, *(back.format(table) for table in TABLES))
+
+
 def test_database_of_before_a_failover_is_taken_as_it_is(server: Server, name: str, store: PostgresStore) -> None:
     """A standby that had not heard of the last changes took over: what it has counts, whatever we held."""
     account = store.account("acme")
-    kept = "CREATE TABLE kept_{0} AS TABLE zoho_mass_update.{0}"
-    back = "TRUNCATE zoho_mass_update.{0}; INSERT INTO zoho_mass_update.{0} TABLE kept_{0}"
-    tables = ("accounts", "jobs", "totals", "credits", "claims")
-    ask(server, name, *(kept.format(table) for table in tables))
+    keep(server, name)
     assert account.land(account.claim(LEADS, FREE, 60), ended) is not None
     scraped(store)
-    ask(server, name, *(back.format(table) for table in tables))
+    fall_back(server, name)
     scraped(store)
     assert account.jobs() == {LEADS: TrackedJob(SPEC, NOW)}
     assert is_claimable(store)
+
+
+def go_on_without(server: Server, name: str, store: PostgresStore) -> None:
+    """Lose what the store has just written, and have another one write so much that no revision tells of it."""
+    account = store.account("acme")
+    keep(server, name)
+    account.change(LEADS, lambda job: replace(job, next_poll_at=NOW + 7))
+    scraped(store)
+    fall_back(server, name)
+    with closing(PostgresStore(server.url(name))) as other:
+        for number in range(4):
+            other.account("acme").track(JobSpec(replace(LEADS, job_id=f"{number}"), JobSource.API), NOW)
+
+
+def test_commits_that_another_server_has_not_heard_of_are_seen(server: Server, name: str, store: PostgresStore) -> None:
+    """Revisions alone don't tell, once new ones have passed those that were lost: which server it is does."""
+    go_on_without(server, name, store)
+    another = (
+        "CREATE OR REPLACE FUNCTION zoho_mass_update.lineage() RETURNS text LANGUAGE sql AS $$ SELECT 'another' $$"
+    )
+    ask(server, name, another)
+    scraped(store)
+    with closing(PostgresStore(server.url(name))) as other:
+        assert store.account("acme").jobs() == other.account("acme").jobs()
+    assert len(store.account("acme").jobs()) == 5
+
+
+def test_answer_lands_where_what_was_held_was_never_there(server: Server, name: str, store: PostgresStore) -> None:
+    """Tables that somebody put back don't tell it either: then the first answer does, and is not paid for twice."""
+    go_on_without(server, name, store)
+    account = scraped(store).account("acme")
+    assert account.land(account.claim(LEADS, FREE, 60), ended) is not None
+    assert account.used() == 1
+    account.stand(lambda standing: replace(standing, credits_remaining=7))
+    with closing(PostgresStore(server.url(name))) as other:
+        assert account.jobs() == other.account("acme").jobs()
+        assert other.account("acme").standing.credits_remaining == 7
 
 
 def test_password_is_read_anew_for_each_connection(
