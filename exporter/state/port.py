@@ -117,6 +117,7 @@ class AccountState(Protocol):
         """Take the right to poll a job, and book the credit of its call.
 
         Raises:
+            NoPlaceError: as many calls are under way as may be.
             HeldBackError: there is no credit, or somebody else polls the job.
         """
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from threading import Event, Semaphore
 
-from exporter.errors import HeldBackError
+from exporter.errors import HeldBackError, NoPlaceError
 from exporter.model import Growth, JobKey, JobSource, JobSpec, Standing, TrackedJob
 from exporter.state.documents import encode
 from exporter.state.port import BUDGET, CIRCUIT, Claim, Note, Purse
@@ -146,7 +146,7 @@ class PostgresAccount:
             case "claimed":
                 raise HeldBackError(CIRCUIT, f"{key} is polled already")
             case "busy":
-                raise HeldBackError(CIRCUIT, f"{purse.at_once} calls of the account are under way, which is all it may")
+                raise NoPlaceError(CIRCUIT, f"{purse.at_once} calls of the account are under way, which is all it may")
         _check_credit(answer, purse)
         return Claim(key, token, float(answer), is_probe)
 

@@ -74,6 +74,15 @@ def test_two_cost_what_one_costs(opened: Callable[[str], House], pair: tuple[Hou
         assert (totals.records["updated"], totals.finished[JobState.COMPLETED]) == (12_000, 12)
 
 
+def test_place_that_another_has_is_waited_for(pair: tuple[House, House]) -> None:
+    """With one call at a time for both, one scrape of both polls all jobs all the same, and each once."""
+    both = [Exporter(house) for house in pair]
+    for exporter in both:
+        exporter.upstream.purse = Purse(None, at_once=1)
+    scrape_together(both, range(1))
+    assert sorted(key for exporter in both for key in exporter.upstream.asked) == sorted(KEYS)
+
+
 def test_one_goes_on_with_all_jobs_of_another_that_died(pair: tuple[House, House]) -> None:
     """At its next scrape, but for what the dead one was polling: that waits for its claim to run out."""
     first, second = (Exporter(house) for house in pair)
