@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -160,12 +160,15 @@ def _lived(url: list[str], count: int, scrapers: int, seconds: float, **variable
             requests.post(f"{account['ZOHO_API_URL']}/__control__/jobs", json=job, timeout=10).raise_for_status()
         deeds = _killing(exporters[-1], seconds) if count > 1 else iter(())
         due, deed = next(deeds, _NOTHING)
+        done = list[Future[object]]()
         for after in _instants(seconds):
             if after >= due:
-                pool.submit(deed)
+                done.append(pool.submit(deed))
                 due, deed = next(deeds, _NOTHING)
             is_away = scrapers > 1 and 0 <= after - seconds / 2 < DOWN_SECONDS
             list(pool.map(lambda number: _scraped(exporters[number % count]), range(scrapers - is_away)))
+        for ended in done:
+            ended.result()
         stats = _stats(account)
         return Bill(f"{count} for {scrapers} scrapers", stats, [Page(one.get("/metrics")) for one in exporters])
 
