@@ -263,7 +263,7 @@ def _watching(jobs: int = JOBS) -> dict[str, str]:
     return {
         "ZOHO_JOBS": listed,
         "ZOHO_POLL_TIMEOUT": f"{POLL_TIMEOUT_SECONDS:g}s",
-        "ZOHO_SCHEDULE__SHORTEST": "1500ms",
+        "ZOHO_SCHEDULE__SHORTEST": "1200ms",
         "ZOHO_SCHEDULE__LONGEST": "12s",
     }
 
