@@ -150,8 +150,8 @@ screenshots: programs $(DEV) ## take the pictures of docs/images anew; they look
 	PYTHONPATH=tests $(BIN)/python scripts/command_pictures.py
 
 lock: | $(BIN)/uv ## write requirements/*.txt anew from pyproject.toml; newer versions: ARGS=--upgrade
-	$(UV_COMPILE) pyproject.toml --group dev --output-file requirements/dev.txt $(ARGS)
-	$(UV_COMPILE) pyproject.toml --constraint requirements/dev.txt --output-file requirements/run.txt $(ARGS)
+	$(UV_COMPILE) pyproject.toml --extra postgres --group dev --output-file requirements/dev.txt $(ARGS)
+	$(UV_COMPILE) pyproject.toml --extra postgres --constraint requirements/dev.txt --output-file requirements/run.txt $(ARGS)
 	$(UV_COMPILE) requirements/build.in --constraint requirements/dev.txt --output-file requirements/build.txt $(ARGS)
 
 clean: ## remove .venv, caches and build products

@@ -74,7 +74,7 @@ class Application:
         web_config_problems: gives what is wrong with the web-config file, where an older version is in force.
         web_config_warnings: gives what is doubtful of what is in force.
         tls_context: gives what verifies Zoho by a bundle of certificates.
-        clock: gives Unix seconds.
+        clock: gives Unix seconds; the store's own if left out.
         stopwatch: gives the seconds that deadlines are in, which never go backwards.
         draw: gives random numbers from 0 to 1, to spread attempts after faults.
 
@@ -92,7 +92,7 @@ class Application:
         web_config_problems: Callable[[], tuple[Problem, ...]] = lambda: (),
         web_config_warnings: Callable[[], tuple[Problem, ...]] = lambda: (),
         tls_context: TlsContexts = tls_context,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         stopwatch: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
     ) -> None:
@@ -100,7 +100,7 @@ class Application:
         self._load = load or (lambda: settings)
         self._web_config_problems = web_config_problems
         self._web_config_warnings = web_config_warnings
-        self.now = clock
+        self.now = clock = clock or store.now
         self._stopwatch = stopwatch
         self._changing = Lock()
         self._writing_turn = Lock()

@@ -287,7 +287,7 @@ class Refresher:
         job, polled_at = task.job, self._clock()
         key, waited = job.spec.key, None if job.polled_at is None else polled_at - job.polled_at
         upstream = self._upstreams.get(key.account)
-        if upstream is None:
+        if upstream is None or self._is_over(job):
             return  # a reload has taken the account away
         try:
             with closing(
@@ -298,10 +298,16 @@ class Refresher:
                     is_overdue=waited is None or waited >= self._schedule.stale_after_seconds,
                 )
             ) as poll:
-                self._land(key, poll, _ask(key, poll, polled_at), polled_at)
+                if not self._is_over(job):  # asked again: now nobody else can poll it
+                    self._land(key, poll, _ask(key, poll, polled_at), polled_at)
         except HeldBackError as error:
             with self._changed:
                 self._counts[key.account].skipped[error.reason] += 1
+
+    def _is_over(self, job: TrackedJob) -> bool:
+        """Whether a job left, or another exporter has polled it, since it was found due."""
+        known = self._table.get(job.spec.key)
+        return known is None or known.polled_at != job.polled_at
 
     def _land(self, key: JobKey, poll: Poll, outcome: JobReport | PollFailure, polled_at: float) -> None:
         """Count a poll and put what it gave into the table."""
