@@ -14,10 +14,16 @@ def with_url(url: str, *more: str) -> list[Manifest]:
     return render("default", "--set=" + ",".join((f"state.postgres.url={url}", *more)))
 
 
-def database_variables(manifests: list[Manifest]) -> dict[str, object]:
+def settings(manifests: list[Manifest]) -> dict[str, object]:
+    """Give what stands in the settings file."""
+    [text] = [manifest["data"]["zoho.yaml"] for manifest in manifests if "zoho.yaml" in manifest.get("data", {})]
+    return dict(yaml.safe_load(text))
+
+
+def database_variables(manifests: list[Manifest]) -> dict[str, str]:
     """Give the variables that the database's driver reads."""
     return {
-        variable["name"]: variable.get("value") or variable["valueFrom"]["secretKeyRef"]
+        variable["name"]: variable["value"]
         for variable in exporter_of(manifests).get("env", [])
         if variable["name"].startswith("PG")
     }
@@ -53,19 +59,18 @@ def test_state_takes_no_volume() -> None:
 
 
 def test_settings_name_the_database() -> None:
-    """As the values do, and only there."""
-    [text] = [m["data"]["zoho.yaml"] for m in render("postgres") if "zoho.yaml" in m.get("data", {})]
-    assert yaml.safe_load(text)["state"] == {
+    """As the values do, and where the password is."""
+    assert settings(render("postgres"))["state"] == {
         "url": "postgresql://zoho@db-0.example:6432,db-1.example:6432/zoho"
-        "?sslmode=verify-full&target_session_attrs=read-write"
+        "?sslmode=verify-full&target_session_attrs=read-write",
+        "password_file": f"{FILES}/postgres/password",
     }
 
 
-def test_secrets_come_by_the_drivers_own_variables() -> None:
-    """The password by one, certificates by files that the exporter's group may read."""
+def test_certificates_come_by_the_drivers_own_variables() -> None:
+    """Certificates lie, as the password does, in files that the exporter's group may read."""
     manifests = render("postgres")
     assert database_variables(manifests) == {
-        "PGPASSWORD": {"name": "zoho-database", "key": "password"},
         "PGSSLROOTCERT": f"{FILES}/postgres-ca/ca.crt",
         "PGSSLCERT": f"{FILES}/postgres-certificate/tls.crt",
         "PGSSLKEY": f"{FILES}/postgres-certificate/tls.key",
@@ -74,6 +79,7 @@ def test_secrets_come_by_the_drivers_own_variables() -> None:
     assert {
         mounts[name]: volume["secret"] for name, volume in volumes_of(manifests).items() if name.startswith("postgres")
     } == {
+        f"{FILES}/postgres": {"secretName": "zoho-database", "defaultMode": 0o440},
         f"{FILES}/postgres-ca": {"secretName": "zoho-database-ca", "defaultMode": 0o440},
         f"{FILES}/postgres-certificate": {"secretName": "zoho-database-login", "defaultMode": 0o440},
     }
@@ -82,9 +88,10 @@ def test_secrets_come_by_the_drivers_own_variables() -> None:
 def test_service_file_takes_the_place_of_the_password() -> None:
     """It may hold that, and says where the database is."""
     named = ("state.postgres.existingSecret=zoho-database", "state.postgres.serviceKey=pg_service.conf")
-    manifests = with_url("postgresql://?service=zoho", *named)
+    manifests = with_url("postgresql:///?service=zoho", *named)
     assert database_variables(manifests) == {"PGSERVICEFILE": f"{FILES}/postgres/pg_service.conf"}
     assert volumes_of(manifests)["postgres"]["secret"] == {"secretName": "zoho-database", "defaultMode": 0o440}
+    assert settings(manifests)["state"] == {"url": "postgresql:///?service=zoho"}
 
 
 def test_database_that_trusts_its_network_takes_no_secret() -> None:

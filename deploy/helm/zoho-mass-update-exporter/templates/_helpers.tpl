@@ -124,23 +124,20 @@ annotations:
 {{- define "exporter.postgresFiles" -}}
 {{- $files := dict -}}
 {{- with include "exporter.postgres" . | fromYaml -}}
-{{- if .serviceKey -}}{{- $_ := set $files "postgres" .existingSecret -}}{{- end -}}
+{{- with .existingSecret -}}{{- $_ := set $files "postgres" . -}}{{- end -}}
 {{- with .caSecret -}}{{- $_ := set $files "postgres-ca" . -}}{{- end -}}
 {{- with .certificateSecret -}}{{- $_ := set $files "postgres-certificate" . -}}{{- end -}}
 {{- end -}}
 {{- toYaml $files -}}
 {{- end -}}
 
-{{/* What the driver reads of the environment; libpq would refuse a password file that the pod's group may read. */}}
+{{/* What the database's driver reads of the environment. */}}
 {{- define "exporter.postgresVariables" -}}
 {{- $directory := include "exporter.directory" . -}}
 {{- $variables := list -}}
 {{- with include "exporter.postgres" . | fromYaml -}}
 {{- if .serviceKey -}}
 {{- $variables = append $variables (dict "name" "PGSERVICEFILE" "value" (printf "%s/postgres/%s" $directory .serviceKey)) -}}
-{{- else if .existingSecret -}}
-{{- $key := dict "name" .existingSecret "key" .passwordKey -}}
-{{- $variables = append $variables (dict "name" "PGPASSWORD" "valueFrom" (dict "secretKeyRef" $key)) -}}
 {{- end -}}
 {{- if .caSecret -}}
 {{- $variables = append $variables (dict "name" "PGSSLROOTCERT" "value" (printf "%s/postgres-ca/%s" $directory .caKey)) -}}
@@ -190,7 +187,11 @@ annotations:
 {{- $_ := set $config "ca_bundle" (printf "%s/ca/%s" $directory .Values.caBundle.key) -}}
 {{- end -}}
 {{- with include "exporter.postgres" . | fromYaml -}}
-{{- $_ := set $config "state" (dict "url" .url) -}}
+{{- $state := dict "url" .url -}}
+{{- if and .existingSecret (not .serviceKey) -}}
+{{- $_ := set $state "password_file" (printf "%s/postgres/%s" $directory .passwordKey) -}}
+{{- end -}}
+{{- $_ := set $config "state" $state -}}
 {{- end -}}
 {{- if .Values.apiToken.existingSecret -}}
 {{- $token := printf "%s/api/%s" $directory .Values.apiToken.key -}}
