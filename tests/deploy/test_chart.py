@@ -706,7 +706,9 @@ def test_documented_installations_render(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "kind"), [("# ingress.yaml", "Ingress"), ("# alerts.yaml", "PrometheusRule")], ids=["ingress", "alerts"]
+    ("start", "kind"),
+    [("# ingress.yaml", "Ingress"), ("# alerts.yaml", "PrometheusRule"), ("# postgres.yaml", "Deployment")],
+    ids=["ingress", "alerts", "postgres"],
 )
 def test_documented_additions_render(start: str, kind: str, tmp_path: Path) -> None:
     """Each is a values file to go with the page's first."""
