@@ -3,11 +3,13 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -16,20 +18,65 @@ from psycopg.sql import SQL, Identifier
 
 GUARDED = "guarded"
 """The one user whom the server asks for a password."""
+START_SECONDS = 30
 _PROGRAMS = "/usr/lib/postgresql"
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=", "max_connections=60")
 """Nothing outlives the tests, so nothing waits for a disk."""
 
 
-class Server:
-    """A server that runs, by the socket in its directory."""
+@dataclass
+class Socket:
+    """Where databases are reached: a directory, which nobody else knows of."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    directory: Path
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
         """Give how a database is reached."""
         return f"postgresql://{user}@/{database}?host={self.directory}"
+
+
+class Server(Socket):
+    """A server, by the socket in its directory; a server of the system's knows nothing of it."""
+
+    def __init__(self, directory: Path, become: Sequence[str], programs: Path) -> None:
+        super().__init__(directory)
+        self._become, self._programs = become, programs
+        self._data = directory / "data"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def make(self) -> None:
+        """Make its files."""
+        initdb = [*self._become, f"{self._programs}/initdb", "-D", str(self._data), "-U", "postgres"]
+        options = ["-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+        subprocess.run([*initdb, *options], check=True, capture_output=True, cwd=self.directory)
+        with (self._data / "pg_hba.conf").open("r+", encoding="utf-8") as rules:
+            others = rules.read()
+            rules.seek(0)
+            rules.write(f"local all {GUARDED} scram-sha-256\n{others}")
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        settings = [word for setting in _FAST for word in ("-c", setting)]
+        command = [*self._become, f"{self._programs}/postgres", "-D", str(self._data), "-k", str(self.directory)]
+        with (self.directory / "log").open("ab") as log:
+            self._process = subprocess.Popen([*command, *settings], stdout=log, stderr=log, cwd=self.directory)
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            assert time.monotonic() < deadline, (self.directory / "log").read_text(encoding="utf-8")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Stop it as a crash of its machine would: nothing is written any more."""
+        if self._process:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait()
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.url()).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def create(self, database: str) -> str:
         """Make an empty database, and give how it is reached."""
@@ -41,11 +88,10 @@ class Server:
         """Forget all that is kept in a database, and let the schema stand."""
         with psycopg.connect(self.url(database)) as connection:
             names = connection.execute(
-                "SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables "
+                "SELECT format('DELETE FROM %I.%I', schemaname, tablename) FROM pg_tables "
                 "WHERE schemaname = 'zoho_mass_update' AND tablename <> 'version'"
-            ).fetchone()
-            if names and names[0]:
-                connection.execute(SQL("TRUNCATE {}").format(SQL(names[0])))
+            ).fetchall()
+            connection.execute("; ".join(name for (name,) in names).encode())
 
 
 @contextmanager
@@ -54,39 +100,18 @@ def serving() -> Iterator[Server]:
     programs = _programs()
     with tempfile.TemporaryDirectory(prefix="pg-") as name:
         directory = Path(name)
-        become = _become(directory)
-        data = directory / "data"
-        initdb = [
-            *become,
-            f"{programs}/initdb",
-            "-D",
-            f"{data}",
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--no-sync",
-        ]
-        subprocess.run([*initdb, "--locale=C"], check=True, capture_output=True, cwd=directory)
-        with (data / "pg_hba.conf").open("r+", encoding="utf-8") as rules:
-            others = rules.read()
-            rules.seek(0)
-            rules.write(f"local all {GUARDED} scram-sha-256\n{others}")
-        options = " ".join(["-k", name, *(f"-c {setting}" for setting in _FAST)])
-        control = [*become, f"{programs}/pg_ctl", "-D", f"{data}", "-w"]
-        started = [*control, "-o", options, "-l", f"{directory}/log", "start"]
-        subprocess.run(started, check=True, capture_output=True, cwd=directory)
+        server = Server(directory, _become(directory), programs)
+        server.make()
+        server.start()
         try:
-            yield Server(directory)
+            yield server
         finally:
-            subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True, cwd=directory)
+            server.stop()
 
 
 @contextmanager
-def pooling(server: Server) -> Iterator[Path]:
-    """Run a PgBouncer in transaction mode before a server, and give the directory of its socket."""
+def pooling(server: Server) -> Iterator[Socket]:
+    """Run a PgBouncer in transaction mode before a server."""
     with tempfile.TemporaryDirectory(prefix="pb-") as name:
         directory, become = Path(name), _become(Path(name))
         settings = directory / "pgbouncer.ini"
@@ -100,7 +125,7 @@ def pooling(server: Server) -> Iterator[Path]:
             listen_port = 5432
             auth_type = any
             pool_mode = transaction
-            default_pool_size = 2
+            default_pool_size = 10
             """.replace("            ", ""),
             encoding="utf-8",
         )
@@ -116,7 +141,7 @@ def pooling(server: Server) -> Iterator[Path]:
             while not (directory / ".s.PGSQL.5432").exists():
                 assert time.monotonic() < deadline, "PgBouncer does not start"
                 time.sleep(0.02)
-            yield directory
+            yield Socket(directory)
         finally:
             process.kill()
             process.wait()

@@ -20,6 +20,7 @@ from exporter.model import AccountSnapshot, ExporterSnapshot, JobKey, JobSpec, P
 from exporter.redactor import Redactor
 from exporter.settings import JobFiles, Settings, effective_settings, matching
 from exporter.state import Store
+from exporter.web.contract import Readiness
 from exporter.zoho.codes import LABEL_VALUES
 from exporter.zoho.transport import tls_context
 
@@ -40,6 +41,7 @@ PAGES = 8
 FIXED_JOBS = 50
 """A page without a job takes as long as so many jobs."""
 
+_NOT_KEPT = "state: can't be kept at the moment, see the log"
 _AT_START = ("web", "state", "log", "scrape_timeout", "scrape_timeout_offset")
 """What takes effect at a start only."""
 
@@ -118,7 +120,7 @@ class Application:
             draw=draw,
             stopwatch=stopwatch,
         )
-        self.readiness, self.forget, self.hurry = self._accounts.readiness, self._table.forget, self._refresher.hurry
+        self.forget, self.hurry = self._table.forget, self._refresher.hurry
         self._process = None if settings.web.disable_exporter_metrics else PROCESS
         self._writing = WritingTime()
         self._telemetry = Telemetry(__version__, clock())
@@ -202,6 +204,11 @@ class Application:
     def make_due(self, key: JobKey) -> None:
         """Have a job polled at the next occasion, because a person asks for it."""
         self._table.make_due(key, self.now())
+
+    def readiness(self) -> Readiness:
+        """Say whether the exporter can do its work, how each account stands, and whether the state can't be kept."""
+        told = self._accounts.readiness()
+        return replace(told, sentences=(*told.sentences, _NOT_KEPT)) if self._store.health().is_failing else told
 
     def is_kept(self) -> bool:
         """Wait a little until all that is known would outlive a crash, and say whether it would."""

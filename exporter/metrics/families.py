@@ -303,7 +303,7 @@ _ACCOUNT_FAMILIES: tuple[Family[Share], ...] = (
     Family(
         "zoho_crm_api_credits_unwritten",
         "API credits spent that the state file does not hold yet: a crash would now forget them. 0 while the disk "
-        "follows.",
+        "follows, and with a database, where no credit is spent before it is written.",
         lambda account: account.state.upstream.credits.unwritten,
         is_own=True,
     ),
@@ -429,13 +429,13 @@ _EXPORTER_FAMILIES: tuple[Family[ExporterSnapshot], ...] = (
     ),
     Family(
         "zoho_mass_update_exporter_store_errors_total",
-        "Writes to the state file that failed, by operation; the exporter goes on from memory and tries again.",
+        "Reads and writes of the state, in its file or database, that failed, by operation; they are tried again.",
         lambda exporter: sorted(exporter.store_errors.items()),
         ("operation",),
     ),
     Family(
         "zoho_mass_update_exporter_store_behind_since_timestamp_seconds",
-        "Since when there is news that the state file does not hold yet, Unix time; absent while it holds all.",
+        "Since when there is news that the state's file or database lacks, Unix time; absent while it holds all.",
         lambda exporter: exporter.store_behind_since,
     ),
 )

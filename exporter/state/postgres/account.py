@@ -11,7 +11,7 @@ from exporter.errors import HeldBackError
 from exporter.model import Growth, JobKey, JobSource, JobSpec, Standing, TrackedJob
 from exporter.state.documents import encode
 from exporter.state.port import BUDGET, CIRCUIT, Claim, Note, Purse
-from exporter.state.postgres.copy import Copy
+from exporter.state.postgres.copy import Copy, held
 from exporter.state.postgres.counters import counters_of
 from exporter.state.postgres.database import Argument, Database, UnavailableError
 
@@ -65,6 +65,7 @@ class PostgresAccount:
             try:
                 document = encode(replace(wanted, mints=()))
                 answer = self._ask("stand", revision, document, list(wanted.mints), turn)
+                self._explain(answer, is_news=self.copy.stood()[1] != revision)
             except UnavailableError:
                 break
             if answer == "lost":
@@ -228,7 +229,15 @@ class PostgresAccount:
 
     def _put(self, job: TrackedJob, known: int, growth: Growth | None, token: int | None = None) -> str:
         added = counters_of(growth) if growth else {}
-        return self._ask_of(job.spec.key, "put", known, encode(job), token, list(added), list(added.values()))
+        answer = self._ask_of(job.spec.key, "put", known, encode(job), token, list(added), list(added.values()))
+        self._explain(answer, is_news=self.copy.seen(job.spec.key)[1] != known)
+        return answer
+
+    def _explain(self, answer: str, *, is_news: bool) -> None:
+        """Where something has changed and nothing newer is told of it, begin anew: what is held was never there."""
+        if answer == "changed" and not is_news:
+            told = self._database.ask("refresh", [self._alias], [-1], [""], is_timed=True)
+            self.copy.take(news for news in told if news.account == self._alias)
 
     def _taken_turn(self, until: float, lease_seconds: float) -> int | None:
         number = secrets.randbits(_TOKEN_BITS)
@@ -248,7 +257,7 @@ class PostgresAccount:
         told = self._database.ask(function, self._alias, *arguments, is_timed=is_timed)
         answer = next((news.body or "" for news in told if news.kind == "answer"), "")
         if answer in {"changed", "lost"}:
-            told = self._database.ask("refresh", [self._alias], [self.copy.revision], is_timed=True)
+            told = self._database.ask("refresh", *held([self.copy]), is_timed=True)
         self.copy.take(news for news in told if news.account == self._alias)
         return answer
 

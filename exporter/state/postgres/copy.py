@@ -37,6 +37,8 @@ class Copy:
     def _begin(self) -> None:
         self.revision = -1
         """All up to here is held."""
+        self.lineage = ""
+        """Of the server that told it."""
         self._revisions: dict[_Place, int] = {}
         self._jobs: dict[JobKey, TrackedJob] = {}
         self._assumed: set[JobKey] = set()
@@ -55,6 +57,7 @@ class Copy:
                     self._begin()
                 if news.kind == "account":
                     self.revision = max(self.revision, news.revision)
+                    self.lineage = news.body or ""
                 else:
                     self._take(news)
 
@@ -175,6 +178,12 @@ class Copy:
         self._minutes = dict(known[-MOST_MINUTES:])
         spent, on_probes = ({minute: both[which] for minute, both in self._minutes.items()} for which in (0, 1))
         return Ledger(spent), Ledger(on_probes)
+
+
+def held(copies: Iterable[Copy]) -> tuple[list[str], list[int], list[str]]:
+    """Say what copies hold, as the database wants to know it: accounts, revisions, lineages."""
+    known = [(copy.alias, copy.revision, copy.lineage) for copy in copies]
+    return [alias for alias, *_ in known], [revision for _, revision, _ in known], [lineage for *_, lineage in known]
 
 
 def _place(key: JobKey) -> _Place:

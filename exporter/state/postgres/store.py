@@ -9,6 +9,7 @@ from threading import Lock
 
 from exporter.state.port import Health
 from exporter.state.postgres.account import PostgresAccount
+from exporter.state.postgres.copy import held
 from exporter.state.postgres.database import Database, News, UnavailableError
 
 
@@ -56,9 +57,8 @@ class PostgresStore:
             return
         with suppress(UnavailableError):
             self._catch_up()
-            held = [(alias, self.account(alias).copy.revision) for alias in self.accounts()]
-            aliases, revisions = [alias for alias, _ in held], [revision for _, revision in held]
-            told = self._database.ask("refresh", aliases, revisions, is_timed=True, seconds=seconds)
+            copies = [self.account(alias).copy for alias in self.accounts()]
+            told = self._database.ask("refresh", *held(copies), is_timed=True, seconds=seconds)
             self._take(told)
 
     def health(self) -> Health:

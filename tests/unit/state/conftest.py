@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from databases import Server, serving
+from databases import Server, pooling, serving
 from houses import House, file_house, memory_house, postgres_house
 
 HOUSES = ("file", "memory", "postgres")
@@ -24,9 +24,14 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def state_database(server: Server) -> str:
-    """Give a database that many tests use one after the other."""
-    return server.create("state")
+def state_database(server: Server) -> Iterator[str]:
+    """Give a database that many tests use one after the other, behind a pooler whose connections are warm.
+
+    It is one in transaction mode: each question of a store may be answered on another connection.
+    """
+    server.create("state")
+    with pooling(server) as pooler:
+        yield pooler.url("state")
 
 
 @pytest.fixture

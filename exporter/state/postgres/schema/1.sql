@@ -99,23 +99,34 @@ LANGUAGE sql STABLE AS $$
     FROM zoho_mass_update.accounts WHERE alias = p_account AND stood > p_since
 $$;
 
+-- Which server this is, and since when it runs: whatever may have lost commits since (a crash, a standby that took over,
+-- a backup) has another one. What was lost can't be seen by revisions once new commits have passed the old ones.
+CREATE FUNCTION zoho_mass_update.lineage() RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT extract(epoch FROM pg_postmaster_start_time())::text
+$$;
+
 -- All that is newer than the revisions that a copy holds, and the clock. A copy that holds what was wiped here, or what
--- never was here (a standby took over that had not heard of it), is told all, and that it is all.
-CREATE FUNCTION zoho_mass_update.refresh(p_aliases text[], p_revisions bigint[], p_at double precision DEFAULT NULL)
-RETURNS SETOF zoho_mass_update.news
+-- was told by another lineage and may never have been here, is told all, and that it is all.
+CREATE FUNCTION zoho_mass_update.refresh(
+    p_aliases text[], p_revisions bigint[], p_lineages text[], p_at double precision DEFAULT NULL
+) RETURNS SETOF zoho_mass_update.news
 LANGUAGE sql STABLE AS $$
     WITH stale AS (
         SELECT alias, revision,
-            CASE WHEN held.known BETWEEN forgotten AND revision THEN held.known ELSE -1 END AS since
-        FROM zoho_mass_update.accounts LEFT JOIN unnest(p_aliases, p_revisions) AS held (alias, known) USING (alias)
-        WHERE held.known IS DISTINCT FROM revision
+            CASE WHEN held.lineage = here.lineage AND held.known BETWEEN forgotten AND revision
+                THEN held.known ELSE -1 END AS since
+        FROM zoho_mass_update.accounts
+        CROSS JOIN zoho_mass_update.lineage() AS here (lineage)
+        LEFT JOIN unnest(p_aliases, p_revisions, p_lineages) AS held (alias, known, lineage) USING (alias)
+        WHERE held.known IS DISTINCT FROM revision OR held.lineage IS DISTINCT FROM here.lineage
         UNION ALL
         SELECT alias, -1, -1 FROM unnest(p_aliases, p_revisions) AS held (alias, known)
         WHERE known >= 0 AND NOT EXISTS (SELECT FROM zoho_mass_update.accounts WHERE accounts.alias = held.alias)
     )
     SELECT '', 'clock', '', 0::bigint, zoho_mass_update.moment(p_at)::text
     UNION ALL
-    SELECT alias, 'account', CASE WHEN since < 0 THEN 'whole' ELSE '' END, revision, '' FROM stale
+    SELECT alias, 'account', CASE WHEN since < 0 THEN 'whole' ELSE '' END, revision, zoho_mass_update.lineage() FROM stale
     UNION ALL
     SELECT news.* FROM stale, zoho_mass_update.changes(alias, since) AS news
 $$;
