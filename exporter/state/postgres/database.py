@@ -45,10 +45,9 @@ _REACHED_BY = {
     "application_name": "zoho-mass-update-exporter",
 }
 """As libpq names it, unless the address says otherwise."""
-_OPERATIONS = {"refresh": "renew", "put": "save_job", "forget": "forget_jobs"}
-"""As what a failing question counts; all others concern the ledger."""
-
-
+_REFRESH = "refresh"
+_OPERATIONS = {_REFRESH: _REFRESH, "put": "save_job", "forget": "forget_jobs"}
+"""As what a failing question counts, a refresh not as rows that can't be read; all others concern the ledger."""
 _UNDEFINED = (InvalidSchemaName, UndefinedTable, UndefinedFunction)
 """Somebody dropped the schema, or there is another database behind the address."""
 _LOST = ("57P", "08", "25006")
@@ -122,7 +121,7 @@ class Database:
         self._given_now = now
         self._clock = DatabaseClock()
         self._lock = Lock()
-        self._errors = Counter(dict.fromkeys(OPERATIONS, 0))
+        self._errors = Counter(dict.fromkeys((*OPERATIONS, _REFRESH), 0))
         self._is_failing = False
         self._resting_until = -math.inf
         self._refusal: Exception | None = None

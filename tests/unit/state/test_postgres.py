@@ -110,6 +110,7 @@ def test_database_may_come_later(server: Server, name: str, caplog: pytest.LogCa
         assert account.book_mint(10, 600) is not None
         health = store.health()
         assert (health.is_failing, health.behind_since is None) == (True, False)
+        assert (health.errors["refresh"] > 0, health.errors["load"]) == (True, 0)
         assert not store.wait_kept(0.0)
         server.create(name)
         eventually(lambda: is_well(store))
