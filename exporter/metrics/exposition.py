@@ -24,7 +24,7 @@ _UNITS = ("seconds", "bytes")
 """What names end in that are measured in it. Source: OpenMetrics, Units and Base Units."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Format:
     """An exposition format: its media type, the client's encoder, and what a page ends with."""
 

@@ -104,6 +104,11 @@ def spread(given: Given) -> Iterator[tuple[Labels, Value]]:
         yield (labels,) if isinstance(labels, str) else labels, value
 
 
+def settled(given: Given) -> Given:
+    """Give what a row gave so that it can be compared, and read more than once."""
+    return tuple(given) if isinstance(given, Iterable) else given
+
+
 _LAST_POLL = "as of the last good poll"
 
 

@@ -1,11 +1,11 @@
 """The jobs' lines, kept from page to page: what a scrape costs is what has changed since the last one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from exporter.blocks import Block, Stretch
 from exporter.metrics.exposition import OPENMETRICS, TEXT, Format, Lines, escaped, head
-from exporter.metrics.families import Family, Given, Group, Labels
+from exporter.metrics.families import Family, Given, Group, Labels, settled
 from exporter.model import TrackedJob
 
 BLOCK_JOBS = 128
@@ -78,9 +78,7 @@ class _Column(Generic[Subject]):
         value, write, known, texts = self._lines.family.value, self._lines.write, self._given, self._texts
         numbers = set()
         for index in changed:
-            given = value(subjects[index])
-            if isinstance(given, Iterable):
-                given = tuple(given)
+            given = settled(value(subjects[index]))
             if given != known[index]:
                 known[index] = given
                 texts[index] = write(identities[index], given)
