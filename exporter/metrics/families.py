@@ -106,7 +106,7 @@ def spread(given: Given) -> Iterator[tuple[Labels, Value]]:
 
 def settled(given: Given) -> Given:
     """Give what a row gave so that it can be compared, and read more than once."""
-    return tuple(given) if isinstance(given, Iterable) else given
+    return given if given is None or isinstance(given, (int, float, Distribution)) else tuple(given)
 
 
 _LAST_POLL = "as of the last good poll"

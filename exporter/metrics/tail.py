@@ -72,25 +72,28 @@ class _Row(Generic[Subject]):
 
     def __init__(self, labels: Labels, family: Family[Subject]) -> None:
         self._lines = Lines(labels, family)
-        self._known: dict[Labels, tuple[Given, str]] = {}
-        self._samples = ""
+        self._given: list[tuple[Labels, Given]] = []
+        self._written: list[str] = []
         self._texts: dict[Format, str] = {}
 
     def text(self, subjects: Iterable[tuple[Labels, Subject]], format_: Format) -> str:
         """Write it: the same object as long as nothing in it changes."""
-        written = [(labels, *self._written(labels, subject)) for labels, subject in subjects]
-        self._known = {labels: (given, text) for labels, given, text in written}
-        samples = "".join(text for _, _, text in written)
-        if samples != self._samples:
-            self._samples = samples
-            self._texts.clear()
+        value = self._lines.family.value
+        given = [(labels, settled(value(subject))) for labels, subject in subjects]
+        if given != self._given:
+            self._take(given)
         if format_ not in self._texts:
-            self._texts[format_] = head(self._lines.family, format_) + samples
+            self._texts[format_] = head(self._lines.family, format_) + "".join(self._written)
         return self._texts[format_]
 
-    def _written(self, labels: Labels, subject: Subject) -> tuple[Given, str]:
-        given, known = settled(self._lines.family.value(subject)), self._known.get(labels)
-        return known if known and known[0] == given else (given, self._lines.write(tuple(map(escaped, labels)), given))
+    def _take(self, given: list[tuple[Labels, Given]]) -> None:
+        known = {labels: (was, text) for (labels, was), text in zip(self._given, self._written, strict=True)}
+        self._written = [self._samples(labels, now, known.get(labels)) for labels, now in given]
+        self._given = given
+        self._texts.clear()
+
+    def _samples(self, labels: Labels, now: Given, known: tuple[Given, str] | None) -> str:
+        return known[1] if known and known[0] == now else self._lines.write(tuple(map(escaped, labels)), now)
 
 
 def _encoded(metric: Metric, format_: Format) -> str:
