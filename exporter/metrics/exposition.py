@@ -50,6 +50,11 @@ def escaped(text: str) -> str:
     return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
+def labelled(names: Labels, values: Labels) -> str:
+    """Give labels as they stand between braces, in the order of their names."""
+    return ",".join(f'{name}="{escaped(value)}"' for name, value in sorted(zip(names, values, strict=True)))
+
+
 def unit_of(name: str) -> str:
     """Give what a family is measured in, where its name, without `_total`, ends in that."""
     return next((unit for unit in _UNITS if name.endswith(f"_{unit}")), "")
@@ -72,9 +77,19 @@ class Lines(Generic[Subject]):
     def __init__(self, labels: Labels, family: Family[Subject]) -> None:
         self.family = family
         names = (*labels, *family.labels)
+        self.is_single = not family.labels and family.kind is not Kind.HISTOGRAM
+        """Whether a subject has one sample at most, with the labels of the group alone."""
         self._plain = _Pattern(family.name, names)
         self._bucket = _Pattern(f"{family.name}_bucket", (*names, "le"))
         self._ends = _Pattern(f"{family.name}_count", names), _Pattern(f"{family.name}_sum", names)
+
+    def single(self, between_braces: str, given: Given) -> str:
+        """Write the sample of a family that has one at most, quickly: most of a page are such."""
+        if given is None:
+            return ""
+        if isinstance(given, (int, float)):
+            return f"{self.family.name}{{{between_braces}}} {number(given)}\n"
+        raise self._refused(given)
 
     def write(self, identity: Labels, given: Given) -> str:
         """Write what a row gave of a subject with these values, escaped, of the group's labels."""
@@ -92,8 +107,10 @@ class Lines(Generic[Subject]):
             case int() | float(), Kind.GAUGE | Kind.COUNTER:
                 return self._plain(*labels, number(value))
             case _:
-                said = f"{self.family.name} is a {self.family.kind}, and its row gives a {type(value).__name__}"
-                raise TypeError(said)
+                raise self._refused(value)
+
+    def _refused(self, given: Given) -> TypeError:
+        return TypeError(f"{self.family.name} is a {self.family.kind}, and its row gives a {type(given).__name__}")
 
 
 class _Pattern:

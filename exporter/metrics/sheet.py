@@ -1,10 +1,12 @@
 """The jobs' lines, kept from page to page: what a scrape costs is what has changed since the last one."""
 
-from collections.abc import Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Sequence
+from itertools import compress, count
+from operator import is_not
+from typing import Generic, NamedTuple, TypeVar
 
 from exporter.blocks import Block, Stretch
-from exporter.metrics.exposition import OPENMETRICS, TEXT, Format, Lines, escaped, head
+from exporter.metrics.exposition import OPENMETRICS, TEXT, Format, Lines, escaped, head, labelled
 from exporter.metrics.families import Family, Given, Group, Labels, settled
 from exporter.model import TrackedJob
 
@@ -22,7 +24,8 @@ class Sheet:
     def __init__(self, group: Group[TrackedJob]) -> None:
         self._columns = [_Column(group.labels, family) for family in group.families]
         self._jobs: Sequence[TrackedJob] = ()
-        self._identities: list[Labels] = []
+        self._labels = group.labels
+        self._identities: list[_Identity] = []
         self._stretches: dict[Format, Stretch] = {}
 
     def stretch(self, jobs: Sequence[TrackedJob], format_: Format) -> Stretch:
@@ -45,17 +48,27 @@ class Sheet:
         """Say where jobs differ from the last ones; `None` where there are others."""
         if len(jobs) != len(self._jobs):
             return None
-        pairs = enumerate(zip(self._jobs, jobs, strict=True))
-        changed = [index for index, (before, after) in pairs if before is not after]
+        changed = list(compress(count(), map(is_not, self._jobs, jobs)))
         is_same = all(self._jobs[index].spec.key == jobs[index].spec.key for index in changed)
         return changed if is_same else None
 
     def _begin(self, jobs: Sequence[TrackedJob]) -> None:
         keys = (job.spec.key for job in jobs)
-        self._identities = [tuple(map(escaped, (key.account, key.module, key.job_id))) for key in keys]
+        self._identities = [_Identity.of(self._labels, (key.account, key.module, key.job_id)) for key in keys]
         self._stretches.clear()
         for column in self._columns:
             column.begin(len(jobs))
+
+
+class _Identity(NamedTuple):
+    """What says which job a line is of: the escaped values of its labels, and these as they stand between braces."""
+
+    values: Labels
+    between_braces: str
+
+    @classmethod
+    def of(cls, names: Labels, values: Labels) -> "_Identity":
+        return cls(tuple(map(escaped, values)), labelled(names, values))
 
 
 class _Column(Generic[Subject]):
@@ -64,7 +77,7 @@ class _Column(Generic[Subject]):
     def __init__(self, labels: Labels, family: Family[Subject]) -> None:
         self.heads = {format_: Block(head(family, format_).encode()) for format_ in (TEXT, OPENMETRICS)}
         self.blocks: list[Block] = []
-        self._lines = Lines(labels, family)
+        self._value, self._write = _how(Lines(labels, family))
         self._given: list[Given] = []
         self._texts: list[str] = []
 
@@ -73,12 +86,12 @@ class _Column(Generic[Subject]):
         self._given, self._texts = [None] * subjects, [""] * subjects
         self.blocks = [Block(b"")] * -(-subjects // BLOCK_JOBS)
 
-    def take(self, identities: Sequence[Labels], subjects: Sequence[Subject], changed: Sequence[int]) -> None:
+    def take(self, identities: Sequence[_Identity], subjects: Sequence[Subject], changed: Sequence[int]) -> None:
         """Write the lines of those that have changed, and the blocks that these are in."""
-        value, write, known, texts = self._lines.family.value, self._lines.write, self._given, self._texts
+        value, write, known, texts = self._value, self._write, self._given, self._texts
         numbers = set()
         for index in changed:
-            given = settled(value(subjects[index]))
+            given = value(subjects[index])
             if given != known[index]:
                 known[index] = given
                 texts[index] = write(identities[index], given)
@@ -86,3 +99,11 @@ class _Column(Generic[Subject]):
         for block in numbers:
             first = block * BLOCK_JOBS
             self.blocks[block] = Block("".join(texts[first : first + BLOCK_JOBS]).encode())
+
+
+def _how(lines: Lines[Subject]) -> tuple[Callable[[Subject], Given], Callable[[_Identity, Given], str]]:
+    """Say how a family's values are found, and how they are written."""
+    value = lines.family.value
+    if lines.is_single:
+        return value, lambda identity, given: lines.single(identity.between_braces, given)
+    return lambda subject: settled(value(subject)), lambda identity, given: lines.write(identity.values, given)
