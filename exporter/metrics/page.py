@@ -1,6 +1,6 @@
 """Pages of metrics: a snapshot in, bytes out, as the Prometheus client's encoders write them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +12,7 @@ from exporter.metrics.exposition import OPENMETRICS, TEXT, Format, Lines, escape
 from exporter.metrics.families import JOBS, PROBE, Group
 from exporter.metrics.sheet import Sheet
 from exporter.metrics.tail import Tail
-from exporter.model import Page, Snapshot
+from exporter.model import Page, Snapshot, TrackedJob
 from exporter.weights import Parameters, weighed
 
 PROCESS: Collector = REGISTRY
@@ -46,6 +46,10 @@ class Pages:
             return Page(format_.content_type, Body.of(self._once(snapshot, format_, titles)))
         jobs = [self._sheet.stretch(snapshot.jobs, format_)] if JOBS in titles else []
         return Page(format_.content_type, Body(*jobs, self._tail.stretch(snapshot, format_, {*titles} - {JOBS})))
+
+    def write_ahead(self, jobs: Sequence[TrackedJob], *, is_whole: bool) -> None:
+        """Write what has changed of jobs; `is_whole` also what else the next page wants, if it is as the last one."""
+        (self._sheet.make_ready if is_whole else self._sheet.take)(jobs)
 
     def _once(self, snapshot: Snapshot, format_: Format, titles: Collection[str]) -> bytes:
         texts = (_text(group, lines, snapshot, format_) for group, lines in self._probed if group.title in titles)

@@ -27,18 +27,41 @@ class Sheet:
         self._labels = group.labels
         self._identities: list[_Identity] = []
         self._stretches: dict[Format, Stretch] = {}
+        self._asked: set[Format] = set()
+        self._wanted: dict[Format, frozenset[str]] = {}
+        """What was asked of the stretches that are no more."""
 
     def stretch(self, jobs: Sequence[TrackedJob], format_: Format) -> Stretch:
-        """Write the families of these jobs: the same object as long as nothing has changed."""
+        """Give the families of these jobs: the same object as long as nothing has changed."""
+        self.take(jobs)
+        self._asked.add(format_)
+        return self._whole(format_)
+
+    def take(self, jobs: Sequence[TrackedJob]) -> None:
+        """Write the lines of those that have changed."""
         changed = self._changed(jobs)
         if changed is None:
             self._begin(jobs)
             changed = range(len(jobs))
         if changed:
-            self._stretches.clear()
-        for column in self._columns:
-            column.take(self._identities, jobs, changed)
+            self._let_go()
+            for column in self._columns:
+                column.take(self._identities, jobs, changed)
         self._jobs = jobs
+
+    def make_ready(self, jobs: Sequence[TrackedJob]) -> None:
+        """Have these jobs as pages were asked for since the last time: in which formats, and compressed or not."""
+        self.take(jobs)
+        for format_, names in self._wanted.items():
+            self._whole(format_).find_out(names)
+        self._asked, self._wanted = set(), {}
+
+    def _let_go(self) -> None:
+        asked = ((format_, stretch) for format_, stretch in self._stretches.items() if format_ in self._asked)
+        self._wanted |= {format_: stretch.found_out() for format_, stretch in asked}
+        self._stretches.clear()
+
+    def _whole(self, format_: Format) -> Stretch:
         if format_ not in self._stretches:
             blocks = (block for column in self._columns for block in (column.heads[format_], *column.blocks))
             self._stretches[format_] = Stretch(blocks)
@@ -55,7 +78,7 @@ class Sheet:
     def _begin(self, jobs: Sequence[TrackedJob]) -> None:
         keys = (job.spec.key for job in jobs)
         self._identities = [_Identity.of(self._labels, (key.account, key.module, key.job_id)) for key in keys]
-        self._stretches.clear()
+        self._let_go()
         for column in self._columns:
             column.begin(len(jobs))
 
