@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.registry import Collector
 
 from exporter.blocks import Body
-from exporter.metrics.exposition import OPENMETRICS, TEXT, Format, Lines, escaped, head
+from exporter.metrics.exposition import OPENMETRICS, TEXT, Format, Identity, Lines
 from exporter.metrics.families import JOBS, PROBE, Group
 from exporter.metrics.sheet import Sheet
 from exporter.metrics.tail import Tail
@@ -56,12 +56,11 @@ class Pages:
         return "".join(texts).encode() + format_.end
 
 
-def _text(group: Group[Any], lines: Iterable[Lines[Any]], snapshot: Snapshot, format_: Format) -> str:
-    subjects = [(tuple(map(escaped, labels)), subject) for labels, subject in group.subjects(snapshot)]
+def _text(group: Group[Any], families: Iterable[Lines[Any]], snapshot: Snapshot, format_: Format) -> str:
+    subjects = [(Identity.of(group.labels, labels), subject) for labels, subject in group.subjects(snapshot)]
     return "".join(
-        head(family.family, format_)
-        + "".join(family.write(labels, family.family.value(subject)) for labels, subject in subjects)
-        for family in lines
+        lines.heads[format_] + "".join(lines.write(whose, lines.family.value(subject)) for whose, subject in subjects)
+        for lines in families
     )
 
 

@@ -1,12 +1,12 @@
 """The jobs' lines, kept from page to page: what a scrape costs is what has changed since the last one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import compress, count
 from operator import is_not
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from exporter.blocks import Block, Stretch
-from exporter.metrics.exposition import OPENMETRICS, TEXT, Format, Lines, escaped, head, labelled
+from exporter.metrics.exposition import Format, Identity, Lines
 from exporter.metrics.families import Family, Given, Group, Labels, settled
 from exporter.model import TrackedJob
 
@@ -25,7 +25,7 @@ class Sheet:
         self._columns = [_Column(group.labels, family) for family in group.families]
         self._jobs: Sequence[TrackedJob] = ()
         self._labels = group.labels
-        self._identities: list[_Identity] = []
+        self._identities: list[Identity] = []
         self._stretches: dict[Format, Stretch] = {}
         self._asked: set[Format] = set()
         self._wanted: dict[Format, frozenset[str]] = {}
@@ -77,30 +77,19 @@ class Sheet:
 
     def _begin(self, jobs: Sequence[TrackedJob]) -> None:
         keys = (job.spec.key for job in jobs)
-        self._identities = [_Identity.of(self._labels, (key.account, key.module, key.job_id)) for key in keys]
+        self._identities = [Identity.of(self._labels, (key.account, key.module, key.job_id)) for key in keys]
         self._let_go()
         for column in self._columns:
             column.begin(len(jobs))
-
-
-class _Identity(NamedTuple):
-    """What says which job a line is of: the escaped values of its labels, and these as they stand between braces."""
-
-    values: Labels
-    between_braces: str
-
-    @classmethod
-    def of(cls, names: Labels, values: Labels) -> "_Identity":
-        return cls(tuple(map(escaped, values)), labelled(names, values))
 
 
 class _Column(Generic[Subject]):
     """A family's lines, by subject, and in blocks."""
 
     def __init__(self, labels: Labels, family: Family[Subject]) -> None:
-        self.heads = {format_: Block(head(family, format_).encode()) for format_ in (TEXT, OPENMETRICS)}
+        self._lines = Lines(labels, family)
+        self.heads = {format_: Block(head.encode()) for format_, head in self._lines.heads.items()}
         self.blocks: list[Block] = []
-        self._value, self._write = _how(Lines(labels, family))
         self._given: list[Given] = []
         self._texts: list[str] = []
 
@@ -109,12 +98,12 @@ class _Column(Generic[Subject]):
         self._given, self._texts = [None] * subjects, [""] * subjects
         self.blocks = [Block(b"")] * -(-subjects // BLOCK_JOBS)
 
-    def take(self, identities: Sequence[_Identity], subjects: Sequence[Subject], changed: Sequence[int]) -> None:
+    def take(self, identities: Sequence[Identity], subjects: Sequence[Subject], changed: Sequence[int]) -> None:
         """Write the lines of those that have changed, and the blocks that these are in."""
-        value, write, known, texts = self._value, self._write, self._given, self._texts
+        value, write, known, texts = self._lines.family.value, self._lines.write, self._given, self._texts
         numbers = set()
         for index in changed:
-            given = value(subjects[index])
+            given = settled(value(subjects[index]))
             if given != known[index]:
                 known[index] = given
                 texts[index] = write(identities[index], given)
@@ -122,11 +111,3 @@ class _Column(Generic[Subject]):
         for block in numbers:
             first = block * BLOCK_JOBS
             self.blocks[block] = Block("".join(texts[first : first + BLOCK_JOBS]).encode())
-
-
-def _how(lines: Lines[Subject]) -> tuple[Callable[[Subject], Given], Callable[[_Identity, Given], str]]:
-    """Say how a family's values are found, and how they are written."""
-    value = lines.family.value
-    if lines.is_single:
-        return value, lambda identity, given: lines.single(identity.between_braces, given)
-    return lambda subject: settled(value(subject)), lambda identity, given: lines.write(identity.values, given)

@@ -8,7 +8,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from exporter.blocks import Block, Stretch
-from exporter.metrics.exposition import Format, Lines, escaped, head, unit_of
+from exporter.metrics.exposition import Format, Identity, Lines, unit_of
 from exporter.metrics.families import EXPORTER, Family, Given, Group, Labels, settled
 from exporter.model import Snapshot
 
@@ -71,7 +71,7 @@ class _Row(Generic[Subject]):
     """A family as it was last written."""
 
     def __init__(self, labels: Labels, family: Family[Subject]) -> None:
-        self._lines = Lines(labels, family)
+        self._names, self._lines = labels, Lines(labels, family)
         self._given: list[tuple[Labels, Given]] = []
         self._written: list[str] = []
         self._texts: dict[Format, str] = {}
@@ -83,7 +83,7 @@ class _Row(Generic[Subject]):
         if given != self._given:
             self._take(given)
         if format_ not in self._texts:
-            self._texts[format_] = head(self._lines.family, format_) + "".join(self._written)
+            self._texts[format_] = self._lines.heads[format_] + "".join(self._written)
         return self._texts[format_]
 
     def _take(self, given: list[tuple[Labels, Given]]) -> None:
@@ -93,7 +93,7 @@ class _Row(Generic[Subject]):
         self._texts.clear()
 
     def _samples(self, labels: Labels, now: Given, known: tuple[Given, str] | None) -> str:
-        return known[1] if known and known[0] == now else self._lines.write(tuple(map(escaped, labels)), now)
+        return known[1] if known and known[0] == now else self._lines.write(Identity.of(self._names, labels), now)
 
 
 def _encoded(metric: Metric, format_: Format) -> str:
