@@ -23,16 +23,17 @@ def test_calls_one_after_the_other_take_one_thread() -> None:
 def test_calls_at_once_run_side_by_side() -> None:
     """Each waits for the other, and both end."""
 
-    async def ask() -> tuple[bool, bool]:
+    async def ask() -> list[bool]:
         threads, here, there = Threads(), Event(), Event()
 
         def meet(mine: Event, others: Event) -> bool:
             mine.set()
             return others.wait(30)
 
-        return await asyncio.gather(threads.call(lambda: meet(here, there)), threads.call(lambda: meet(there, here)))
+        meetings = (threads.call(lambda: meet(here, there)), threads.call(lambda: meet(there, here)))
+        return list(await asyncio.gather(*meetings))
 
-    assert asyncio.run(ask()) == (True, True)
+    assert asyncio.run(ask()) == [True, True]
 
 
 def test_error_is_raised_where_it_was_asked_for_and_the_thread_goes_on() -> None:
