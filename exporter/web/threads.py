@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
@@ -38,8 +37,10 @@ class Threads:
                 settle = partial(outcome.set_result, call())
             except BaseException as error:  # noqa: BLE001 - told to whoever waits
                 settle = partial(outcome.set_exception, error)
-            with suppress(RuntimeError):  # the loop has ended meanwhile
+            try:
                 loop.call_soon_threadsafe(self._end, tasks, outcome, settle)
+            except RuntimeError:  # the loop has ended meanwhile
+                tasks.put(None)
 
         tasks.put(work)
         return await outcome

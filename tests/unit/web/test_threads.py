@@ -66,3 +66,25 @@ def test_threads_end_with_those_who_wanted_them() -> None:
     for thread in known:
         thread.join(30)
     assert [thread.is_alive() for thread in known] == [False] * 3
+
+
+def test_thread_that_outlasts_its_loop_ends_with_its_work() -> None:
+    """Nobody is left who could give it another call."""
+    is_begun, is_released, working = Event(), Event(), list[Thread]()
+
+    def work() -> None:
+        working.append(current_thread())
+        is_begun.set()
+        is_released.wait(30)
+
+    async def ask() -> None:
+        asked = asyncio.create_task(Threads().call(work))
+        await asyncio.sleep(0)
+        is_begun.wait(30)
+        asked.cancel()
+
+    asyncio.run(ask())
+    is_released.set()
+    [thread] = working
+    thread.join(30)
+    assert not thread.is_alive()
