@@ -51,6 +51,15 @@ class Stretch:
         """Its CRC-32, if it stands first."""
         return self.add_to(0)
 
+    def found_out(self) -> frozenset[str]:
+        """Name what somebody has asked of it so far."""
+        return frozenset(vars(self))
+
+    def find_out(self, names: Iterable[str]) -> None:
+        """Have what somebody will ask for."""
+        for name in names:
+            getattr(self, name)
+
     def add_to(self, checksum: int) -> int:
         """Give the CRC-32 of what stands before it and itself."""
         return reduce(lambda sum_, block: zlib.crc32(block.plain, sum_), self.blocks, checksum)

@@ -172,7 +172,7 @@ class TrackedJob:
     @property
     def is_terminal(self) -> bool:
         """Whether the job's report is latched."""
-        return self.state.is_terminal
+        return self.report is not None and self.report.state.is_terminal
 
     @property
     def has_ended_badly(self) -> bool:

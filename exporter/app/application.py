@@ -1,6 +1,7 @@
 """The exporter without its web server: everything that HTTP asks of it, joined from the parts."""
 
 import logging
+import math
 import random
 import re
 import time
@@ -40,6 +41,10 @@ SAFETY = 2.0
 PAGES = 8
 FIXED_JOBS = 50
 """A page without a job takes as long as so many jobs."""
+AHEAD_SECONDS = 1.0
+"""How often what polls changed is written while a scrape waits for others."""
+AHEAD_SHARE = 0.05
+"""Which share of the time that may take."""
 
 _NOT_KEPT = "state: can't be kept at the moment, see the log"
 _AT_START = ("web", "state", "log", "scrape_timeout", "scrape_timeout_offset")
@@ -119,10 +124,14 @@ class Application:
             clock=clock,
             draw=draw,
             stopwatch=stopwatch,
+            landed=self._write_ahead,
         )
         self.forget, self.hurry = self._table.forget, self._refresher.hurry
         self._process = None if settings.web.disable_exporter_metrics else PROCESS
         self._writing = WritingTime()
+        self._is_page_wanted = False
+        """Whether somebody has asked for all jobs since what polls changed was last written ahead."""
+        self._ahead_at = math.inf
         self._telemetry = Telemetry(__version__, clock())
         self._is_config_current = True
         self._job_files = JobFiles()
@@ -141,10 +150,12 @@ class Application:
         """Poll what is due, but without the group of jobs nothing, and write the page with what is there."""
         started = self._stopwatch()
         if JOBS in groups:
+            self._is_page_wanted, self._ahead_at = True, started + AHEAD_SECONDS
             self._store.refresh(deadline)
             self._refresher.refresh(deadline - self._writing.expected(self._table.count()))
         begun = self._stopwatch()
         with self._writing_turn:
+            self._ahead_at = math.inf
             snapshot = self.snapshot()
             page = self._pages.write(snapshot, accept, groups)
             ended = self._stopwatch()
@@ -258,6 +269,20 @@ class Application:
     def find(self, key: JobKey) -> TrackedJob | None:
         """Give one job as a page shows it; `None` when it is not tracked."""
         return next(iter(self._refresher.view({key})), None)
+
+    def _write_ahead(self, is_over: bool) -> None:  # noqa: FBT001 - it is called by position
+        """Write what polls have changed before a page is asked for: at their end, and now and then while they last."""
+        is_time = is_over or self._stopwatch() >= self._ahead_at
+        if not (self._is_page_wanted and is_time and self._writing_turn.acquire(blocking=is_over)):
+            return
+        try:
+            begun, (jobs, _) = self._stopwatch(), self._refresher.page()
+            self._pages.write_ahead(jobs, is_whole=is_over)
+            seconds = self._stopwatch() - begun
+            self._writing.note(len(jobs), seconds)
+            self._is_page_wanted, self._ahead_at = not is_over, begun + max(AHEAD_SECONDS, seconds / AHEAD_SHARE)
+        finally:
+            self._writing_turn.release()
 
     def _take(self, settings: Settings) -> None:
         self._accounts.configure(settings)

@@ -39,6 +39,11 @@ def _idle_of(job: TrackedJob) -> Idle:
     return Idle.BACKOFF if job.failure else Idle.FRESH
 
 
+def _kind_of(job: TrackedJob) -> tuple[JobSource, Idle, bool]:
+    """Give what a job is counted by, beside its account."""
+    return job.spec.source, _idle_of(job), is_made_up(job)
+
+
 class Board:
     """Keeps up with a table. Thread-safe."""
 
@@ -124,8 +129,7 @@ class Board:
     def _take(self, key: JobKey) -> None:
         before, job = self._jobs.get(key), self._table.get(key)
         if before is not job:
-            self._count(before, -1)
-            self._count(job, 1)
+            self._recount(before, job)
         if job is None:
             self._jobs.pop(key, None)
             self._due.discard(key)
@@ -137,8 +141,9 @@ class Board:
 
     def _show(self, job: TrackedJob) -> None:
         key, schedule = job.spec.key, self._schedule
-        due_at = schedule.due_at(job, self._pressures.get(key.account, 0.0))
-        after = replace(job, next_poll_at=due_at, delay=schedule.delay_of(job))
+        due_at, delay = schedule.due_at(job, self._pressures.get(key.account, 0.0)), schedule.delay_of(job)
+        is_as_known = (due_at, delay) == (job.next_poll_at, job.delay)
+        after = job if is_as_known else replace(job, next_poll_at=due_at, delay=delay)
         after = fade(after, self._now, schedule.stale_after_seconds)
         before = self._rows.get(key)
         if after != before:
@@ -167,6 +172,12 @@ class Board:
             for job in self._jobs.values():
                 if job.spec.key.account == alias and not job.is_terminal:
                     self._show(job)
+
+    def _recount(self, before: TrackedJob | None, after: TrackedJob | None) -> None:
+        if before and after and _kind_of(before) == _kind_of(after):
+            return
+        self._count(before, -1)
+        self._count(after, 1)
 
     def _count(self, job: TrackedJob | None, number: int) -> None:
         if job is None:

@@ -108,7 +108,8 @@ class Refresher:
     the interpreter's end waits for no other kind, and last as long as there is something to poll.
 
     The `clock` gives Unix seconds, the `stopwatch` those that deadlines are in and that never go backwards, and `draw`
-    numbers from 0 to 1, to spread attempts after faults.
+    numbers from 0 to 1, to spread attempts after faults. `landed` is called in the thread whose poll has landed, with
+    whether it was the last and nobody waits any more.
     """
 
     def __init__(
@@ -120,8 +121,10 @@ class Refresher:
         clock: Callable[[], float],
         draw: Callable[[], float] = random.random,
         stopwatch: Callable[[], float] = time.monotonic,
+        landed: Callable[[bool], object] = lambda _: None,
     ) -> None:
         self._table = table
+        self._landed = landed
         self._clock = clock
         self._draw = draw
         self._stopwatch = stopwatch
@@ -264,12 +267,21 @@ class Refresher:
                 self._poll(task)
             except Exception:  # noqa: BLE001 - the edge of the thread: an error in what we do with an outcome
                 _log.exception("a poll's outcome was lost")
-            with self._changed:
-                del self._in_flight[task.job.spec.key]
-                for left in self._left.values():
-                    left.discard(task)
-                    if not left:
-                        self._changed.notify_all()
+            is_over = self._end(task)
+            try:
+                self._landed(is_over)
+            except Exception:  # noqa: BLE001 - as above
+                _log.exception("what a poll changed could not be written ahead")
+
+    def _end(self, task: _Task) -> bool:
+        """Let go of a poll, and say whether it was the last and nobody waits any more."""
+        with self._changed:
+            del self._in_flight[task.job.spec.key]
+            for left in self._left.values():
+                left.discard(task)
+                if not left:
+                    self._changed.notify_all()
+            return not self._in_flight and not self._left
 
     def _next(self, alias: str) -> _Task | None:
         """Give the thread its next poll, or end it; the account rests after its last one."""

@@ -76,6 +76,8 @@ class Schedule:
             return job.polled_at
         interval = job.next_poll_at - job.polled_at
         share = KINDS_OF_URGENCY * pressure - self._urgency(job, interval)
+        if share <= 0:
+            return job.next_poll_at
         return max(job.next_poll_at, job.polled_at + self._stretched(interval, share))
 
     def is_due(self, job: TrackedJob, now: float, pressure: float) -> bool:
@@ -126,7 +128,7 @@ class Schedule:
 
     def _stretched(self, interval: float, share: float) -> float:
         """Lengthen an interval by a share of the way to `stale_after_seconds`, in equal ratios; from 1 on by all."""
-        if share <= 0 or interval >= self.stale_after_seconds:
+        if interval >= self.stale_after_seconds:
             return interval
         start = max(interval, 1.0)  # from 0 no ratio leads anywhere
         return min(start * math.pow(self.stale_after_seconds / start, share), self.stale_after_seconds)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
@@ -20,11 +20,13 @@ from exporter.model import Distribution
 
 Subject = TypeVar("Subject")
 _KEPT_NUMBERS = 8192
+_PLAIN = 1_000_000
+"""Integers below it have no exponent. Counts are such: they change often, and would push out what is kept."""
 _UNITS = ("seconds", "bytes")
 """What names end in that are measured in it. Source: OpenMetrics, Units and Base Units."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Format:
     """An exposition format: its media type, the client's encoder, and what a page ends with."""
 
@@ -41,6 +43,8 @@ _kept = lru_cache(_KEPT_NUMBERS)(floatToGoString)
 
 def number(value: float) -> str:
     """Write a value. Many are timestamps that stay; 0 is not kept, for it is the same as -0 to a cache."""
+    if type(value) is int and 0 <= value < _PLAIN:
+        return f"{value}.0"
     text: str = _kept(value) if value else floatToGoString(value)
     return text
 
@@ -66,21 +70,36 @@ def head(family: Family[Subject], format_: Format) -> str:
     return f"# HELP {name} {escaped(family.help)}\n# TYPE {name} {family.kind}\n{said}"
 
 
+class Identity(NamedTuple):
+    """What says whose a line is: the escaped values of a group's labels, and these as they stand behind a name."""
+
+    values: Labels
+    labels: str
+
+    @classmethod
+    def of(cls, names: Labels, values: Labels) -> "Identity":
+        """Give that of a subject, by the names and the values of its group's labels."""
+        told = ",".join(f'{name}="{escaped(value)}"' for name, value in sorted(zip(names, values, strict=True)))
+        return cls(tuple(map(escaped, values)), f"{{{told}}}" if told else "")
+
+
 class Lines(Generic[Subject]):
     """Writes the samples of a family; `labels` are those of its group, which stand before its own."""
 
     def __init__(self, labels: Labels, family: Family[Subject]) -> None:
         self.family = family
+        self.heads = {format_: head(family, format_) for format_ in (TEXT, OPENMETRICS)}
         names = (*labels, *family.labels)
+        self._name, self._is_single = family.name, not family.labels and family.kind is not Kind.HISTOGRAM
         self._plain = _Pattern(family.name, names)
         self._bucket = _Pattern(f"{family.name}_bucket", (*names, "le"))
         self._ends = _Pattern(f"{family.name}_count", names), _Pattern(f"{family.name}_sum", names)
 
-    def write(self, identity: Labels, given: Given) -> str:
-        """Write what a row gave of a subject with these values, escaped, of the group's labels."""
-        if isinstance(given, int | float) and self.family.kind is not Kind.HISTOGRAM:
-            return self._plain(*identity, number(given))
-        return "".join(self._sample((*identity, *map(escaped, labels)), value) for labels, value in spread(given))
+    def write(self, identity: Identity, given: Given) -> str:
+        """Write what a row gave of a subject."""
+        if self._is_single and isinstance(given, (int, float)):  # most of a page are such
+            return f"{self._name}{identity.labels} {number(given)}\n"
+        return "".join(self._sample((*identity.values, *map(escaped, own)), value) for own, value in spread(given))
 
     def _sample(self, labels: Labels, value: Value) -> str:
         match value, self.family.kind:

@@ -106,6 +106,13 @@ def spread(given: Given) -> Iterator[tuple[Labels, Value]]:
         yield (labels,) if isinstance(labels, str) else labels, value
 
 
+def settled(given: Given) -> Given:
+    """Give what a row gave so that it can be compared, and read more than once."""
+    return given if given is None or isinstance(given, (int, float, Distribution)) else tuple(given)
+
+
+_IN_STATE = {now: tuple((state, state is now) for state in JobState) for now in JobState}
+"""Of a job in each state: whether it is in each of them."""
 _LAST_POLL = "as of the last good poll"
 
 
@@ -119,7 +126,7 @@ _JOB_FAMILIES: tuple[Family[TrackedJob], ...] = (
         "zoho_mass_update_job_state",
         f"State of the job (Zoho field Status), {_LAST_POLL}: 1 for the state it is in, 0 for the others. "
         "UNKNOWN: an undocumented word, or no current report. COMPLETED: processing ended; records may have failed.",
-        lambda job: ((state, state is job.state) for state in JobState),
+        lambda job: _IN_STATE[job.state],
         ("state",),
     ),
     _count("zoho_mass_update_job_updated_records", "updated", "Records updated so far"),

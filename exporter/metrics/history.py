@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.openmetrics.exposition import generate_latest
 
 from exporter.metrics.families import Family, Labels, spread, table
-from exporter.metrics.page import Families
+from exporter.metrics.tail import Families
 from exporter.model import Distribution, JobKey, JobReport, Observation, TrackedJob
 
 REPEAT_SECONDS = 240.0

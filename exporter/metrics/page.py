@@ -1,74 +1,70 @@
 """Pages of metrics: a snapshot in, bytes out, as the Prometheus client's encoders write them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from prometheus_client import REGISTRY
-from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from exporter.blocks import Block, Body, Stretch
-from exporter.metrics.exposition import OPENMETRICS, TEXT, Format, Lines, escaped, head, unit_of
-from exporter.metrics.families import EXPORTER, JOBS, PROBE, Group
+from exporter.blocks import Body
+from exporter.metrics.exposition import OPENMETRICS, TEXT, Format, Identity, Lines
+from exporter.metrics.families import JOBS, PROBE, Group
 from exporter.metrics.sheet import Sheet
-from exporter.model import Page, Snapshot
+from exporter.metrics.tail import Tail
+from exporter.model import Page, Snapshot, TrackedJob
 from exporter.weights import Parameters, weighed
 
 PROCESS: Collector = REGISTRY
 """Gives the families of the process itself and of Python."""
 _OPENMETRICS, _TEXT = ("application/openmetrics-text", "1.0.0"), ("text/plain", "0.0.4")
 """The formats that we write, with their versions."""
+_KEPT_HEADERS = 32
+"""How many `Accept` headers are known: each scraper sends its own, and always the same."""
 
 
 class Pages:
-    """Writes pages of a table of families; those of `process` follow the exporter's own. One page at a time."""
+    """Writes pages of a table of families; those of `process` follow the exporter's own.
+
+    Pages of a scrape are written one at a time; those of probes beside them, for nothing of them is kept.
+    """
 
     def __init__(self, groups: Iterable[Group[Any]], process: Collector | None) -> None:
-        self._groups = [(group, [Lines(group.labels, family) for family in group.families]) for group in groups]
-        self._sheet = Sheet(next(group for group, _ in self._groups if group.title == JOBS))
-        self._process = process
+        self._groups = tuple(groups)
+        self._probed = [(group, [Lines(group.labels, family) for family in group.families]) for group in self._groups]
+        self._sheet = Sheet(next(group for group in self._groups if group.title == JOBS))
+        self._tail = Tail(self._groups, process)
 
     def write(self, snapshot: Snapshot, accept: str, titles: Collection[str]) -> Page:
         """Write a page of the groups with these titles.
 
-        The `Accept` header chooses the format: OpenMetrics, or the text format. What all jobs show is kept for the
-        next page, but not what one shows that is probed.
+        The `Accept` header chooses the format: OpenMetrics, or the text format. What is shown is kept for the next
+        page, but not what one job shows that is probed.
         """
         format_ = _negotiate(accept)
-        is_kept = JOBS in titles and PROBE not in titles
-        kept = [self._sheet.stretch(snapshot.jobs, format_)] if is_kept else []
-        others = {*titles} - ({JOBS} if is_kept else set())
-        texts = (_text(group, lines, snapshot, format_) for group, lines in self._groups if group.title in others)
-        own = "".join(texts).encode() + self._of_the_process(others, format_) + format_.end
-        return Page(format_.content_type, Body(*kept, Stretch([Block(own)])))
+        if PROBE in titles:
+            return Page(format_.content_type, Body.of(self._once(snapshot, format_, titles)))
+        jobs = [self._sheet.stretch(snapshot.jobs, format_)] if JOBS in titles else []
+        return Page(format_.content_type, Body(*jobs, self._tail.stretch(snapshot, format_, {*titles} - {JOBS})))
 
-    def _of_the_process(self, titles: Collection[str], format_: Format) -> bytes:
-        if self._process is None or EXPORTER not in titles:
-            return b""
-        families = Families(map(_with_unit, self._process.collect()))
-        return format_.encode(families).removesuffix(format_.end)
+    def write_ahead(self, jobs: Sequence[TrackedJob], *, is_whole: bool) -> None:
+        """Write what has changed of jobs; `is_whole` also what else the next page wants, if it is as the last one."""
+        (self._sheet.make_ready if is_whole else self._sheet.take)(jobs)
+
+    def _once(self, snapshot: Snapshot, format_: Format, titles: Collection[str]) -> bytes:
+        texts = (_text(group, lines, snapshot, format_) for group, lines in self._probed if group.title in titles)
+        return "".join(texts).encode() + format_.end
 
 
-def _text(group: Group[Any], lines: Iterable[Lines[Any]], snapshot: Snapshot, format_: Format) -> str:
-    subjects = [(tuple(map(escaped, labels)), subject) for labels, subject in group.subjects(snapshot)]
+def _text(group: Group[Any], families: Iterable[Lines[Any]], snapshot: Snapshot, format_: Format) -> str:
+    subjects = [(Identity.of(group.labels, labels), subject) for labels, subject in group.subjects(snapshot)]
     return "".join(
-        head(family.family, format_)
-        + "".join(family.write(labels, family.family.value(subject)) for labels, subject in subjects)
-        for family in lines
+        lines.heads[format_] + "".join(lines.write(whose, lines.family.value(subject)) for whose, subject in subjects)
+        for lines in families
     )
 
 
-class Families(Collector):
-    """Gives families to the client's encoder, once: made anew for each page, so nothing dead lives on."""
-
-    def __init__(self, metrics: Iterable[Metric]) -> None:
-        self._metrics = metrics
-
-    def collect(self) -> Iterable[Metric]:
-        """Give them."""
-        return self._metrics
-
-
+@lru_cache(_KEPT_HEADERS)
 def _negotiate(accept: str) -> Format:
     """Choose the format. Only the weights of ours matter: nothing of the header reaches the answer."""
     openmetrics_weight, is_named = _weight(accept, *_OPENMETRICS)
@@ -90,9 +86,3 @@ def _exactness(range_: str, parameters: Parameters, media_type: str, version: st
     kinds = ("*/*", f"{media_type.partition('/')[0]}/*", media_type)
     exactness = kinds.index(range_) + 1 if range_ in kinds else 0
     return exactness + (range_ == media_type and parameters.get("version") == version)
-
-
-def _with_unit(metric: Metric) -> Metric:
-    """Say in OpenMetrics what a family is measured in, where its name ends in that."""
-    metric.unit = unit_of(metric.name)
-    return metric

@@ -1,7 +1,7 @@
 """The refresh grant: what the token endpoint's answer means. Pure.
 
 Source: Zoho accounts, OAuth 2.0 self client and token limits. A refusal may come with HTTP 200 and an `error` key,
-so the body is judged, not the status.
+so the body is judged; but a server that failed (5xx) has said nothing of the credentials, whatever its word.
 """
 
 import re
@@ -68,12 +68,12 @@ def _refusal(answer: Answer, document: Mapping[str, object]) -> PollError:
         advice = "check accounts_url, data_center and proxies"
         return PassingError("invalid_response", message, advice=advice, retry_after_seconds=seconds)
     told = f"{quote(word)} (HTTP {answer.status})"
-    reason, has_failed = word.strip().casefold().replace(" ", "_"), answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    if has_failed and reason not in REFUSALS:  # the server is at fault: nothing is said of the credentials
+    reason = word.strip().casefold().replace(" ", "_")
+    has_failed = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    if has_failed and reason not in PASSING_REFUSALS:  # the server is at fault: nothing is said of the credentials
         message, advice = f"Zoho's accounts server failed: {told}", REFUSALS[GENERAL_ERROR]
         return PassingError(GENERAL_ERROR, message, advice=advice, retry_after_seconds=seconds)
-    is_passing = reason in PASSING_REFUSALS or has_failed
-    kind = PassingError if is_passing else RefusedError
+    kind = PassingError if reason in PASSING_REFUSALS else RefusedError
     advice = REFUSALS.get(reason, "an undocumented refusal: see Zoho's word")
     code = reason if reason in REFUSALS else OTHER
     return kind(code, f"Zoho refused to refresh the token: {told}", advice=advice, retry_after_seconds=seconds)

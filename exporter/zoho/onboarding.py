@@ -14,6 +14,7 @@ from types import MappingProxyType
 from exporter.errors import PassingError, PollError, RefusedError
 from exporter.forms import data_center_meant
 from exporter.model import TOKEN_PATTERN, DataCenter
+from exporter.zoho.oauth import GENERAL_ERROR
 from exporter.zoho.transport import Transport
 from exporter.zoho.wire import Answer, SealedAnswer, parse_object, quote, seconds_of
 
@@ -33,14 +34,12 @@ INVALID_SECRET = "invalid_client_secret"  # noqa: S105 - Zoho's word for the ref
 NO_REFRESH_TOKEN = "no_refresh_token"  # noqa: S105 - a word for the refusal, no secret
 EXPIRED = "expired"
 
-_GENERAL_ERROR = "general_error"
-
 _ELSEWHERE = "the client lives in another data centre (the address of Zoho CRM in your browser tells which)"
 _OF_BOTH = {
     INVALID_SECRET: "the client lives in another data centre, which gave it another secret, or the secret has a typing "
     "error: copy it once more from the API console of the account's data centre",
     "access denied": "too many codes or tokens were asked for within ten minutes: wait for fifteen",
-    _GENERAL_ERROR: "Zoho's accounts server had a fault: try again in a minute",
+    GENERAL_ERROR: "Zoho's accounts server had a fault: try again in a minute",
     "invalid_oauthscope": "Zoho knows no such scope: check the modules' API names",
 }
 CODE_REFUSALS: Mapping[str, str] = MappingProxyType(
@@ -67,7 +66,7 @@ DEVICE_REFUSALS: Mapping[str, str] = MappingProxyType(
     }
 )
 """What to do about each refusal of the device grant, by Zoho's word in lower case."""
-_PASSING = ("access denied", _GENERAL_ERROR)
+_PASSING = ("access denied", GENERAL_ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,10 +290,10 @@ def _refusal(answer: Answer, document: Mapping[str, object], refusals: Mapping[s
         return PassingError("invalid_response", message, advice="check the data centre, accounts_url and the proxy")
     reason = word.casefold()
     has_failed = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    if has_failed and reason not in refusals:  # the server is at fault: nothing is said of the client or the code
+    if has_failed and reason not in _PASSING:  # the server is at fault: nothing is said of the client or the code
         message = f"Zoho's accounts server failed: {quote(word)} (HTTP {answer.status})"
-        return PassingError(_GENERAL_ERROR, message, advice=_OF_BOTH[_GENERAL_ERROR])
-    kind = PassingError if reason in _PASSING or has_failed else RefusedError
+        return PassingError(GENERAL_ERROR, message, advice=_OF_BOTH[GENERAL_ERROR])
+    kind = PassingError if reason in _PASSING else RefusedError
     return kind(reason, f"Zoho refused: {quote(word)}", advice=refusals.get(reason, "an undocumented refusal"))
 
 

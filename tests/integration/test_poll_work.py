@@ -14,7 +14,7 @@ from exporter.app.application import Application
 from exporter.simulator import Simulator
 from exporter.state import SqliteStore
 
-DUE, ENDED = 20, 200
+DUE, ENDED = 20, 400
 MOST_CALLS = 1250
 """Of functions of Python and C, for each poll: 1,040 here, and twice as many when each request was prepared anew."""
 FIRST_ID = 3524033000006027000
@@ -66,7 +66,8 @@ def work_of_a_warm_scrape(simulator: Simulator, settings_for: SettingsFor, ended
     for place, job_id in enumerate(ids):
         simulator.set_status("Leads", job_id, "RUNNING" if place < DUE else "COMPLETED", updated=30, total=50)
     jobs = ",".join(f"Leads/{job_id}" for job_id in ids)
-    clock, settings = Clock(), settings_for(simulator, jobs=jobs, max_concurrency="1", **every("15s"))
+    options = {"max_concurrency": "1", "daily_credit_budget": "unlimited", **every("15s")}
+    clock, settings = Clock(), settings_for(simulator, jobs=jobs, **options)
     with closing(Application(settings, SqliteStore(None), clock=clock)) as exporter:
         for _ in range(2):
             exporter.scrape(within(30))
@@ -89,3 +90,29 @@ def test_warm_poll_does_what_it_needs_and_no_more(simulator: Simulator, settings
         assert work.count("url.py", "parse_url") == 0
         assert len(work.polling) / DUE < MOST_CALLS
     assert abs(len(among.scraping) - len(alone.scraping)) < ENDED
+
+
+def test_what_late_polls_changed_is_written_before_the_next_page_is_asked_for(
+    simulator: Simulator, settings_for: SettingsFor
+) -> None:
+    """Lines and compressed blocks, as the last page was asked for."""
+    ids = [str(FIRST_ID + number) for number in range(DUE)]
+    for job_id in ids:
+        simulator.set_status("Leads", job_id, "RUNNING", updated=30, total=50)
+    jobs = ",".join(f"Leads/{job_id}" for job_id in ids)
+    clock, settings = Clock(), settings_for(simulator, jobs=jobs, max_concurrency="5", **every("15s"))
+    with closing(Application(settings, SqliteStore(None), clock=clock)) as exporter:
+        exporter.scrape(within(30)).content.gzip()
+        clock.now += 15
+        for job_id in ids:
+            simulator.set_status("Leads", job_id, "RUNNING", updated=35, total=50)
+        exporter.scrape(within(0)).content.gzip()
+        for thread in threading.enumerate():
+            if thread.name.startswith("poll-"):
+                thread.join(30)
+        with watched() as work:
+            page = exporter.scrape(within(30))
+        lines = [line for line in page.body.splitlines() if line.startswith(b"zoho_mass_update_job_updated_records{")]
+        assert [line.rpartition(b" ")[2] for line in lines] == [b"35.0"] * DUE
+        assert [code.co_name for code in work.scraping if code and code.co_name == "single"] == []
+        assert "packed" in page.content.stretches[0].found_out()

@@ -152,7 +152,7 @@ def _with_token(options: Namespace, settings: Settings) -> Namespace:
 def _foretold(client: ExporterClient) -> str:
     """Say whether the exporter that is to track the job answers, and lets us in."""
     try:
-        client.jobs()
+        client.look()
     except Exception as error:  # noqa: BLE001 - whatever it is, Zoho can be asked all the same
         return f"warning: no exporter will track it: {_reason(error)}"
     return f"The exporter at {client.url} is to track it."
@@ -321,7 +321,7 @@ def _watched(options: Namespace, scheduled: _Scheduled, why: str) -> int:
         **{**vars(options), "command": NAMED["status"], "job": str(key), "direct": "true" if why else None}
     )
     try:
-        answerer = by_zoho(asked, key, f", as {why}") if why else ByExporter(scheduled.client, key)
+        answerer = by_zoho(asked, key, f", as {why}") if why else ByExporter(asked, scheduled.client, key)
         status = show(asked, answerer, answerer.look(), scheduled.seconds)
     except Exception as error:  # noqa: BLE001 - it goes on, and who is told otherwise sends it again
         _not_seen(error, asked.command.line(asked, asked.job))

@@ -19,10 +19,8 @@ from http import HTTPStatus
 from typing import cast
 
 import h11
-from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.server import ServerState
 
+from exporter.web.door.protocol import Config, H11Protocol, ServerState
 from exporter.web.door.writes import OneWrite
 from exporter.web.guard import Guard, Tls
 

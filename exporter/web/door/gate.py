@@ -7,10 +7,11 @@ we are healthy it says by itself: a crowd at the gate is not to be mistaken for 
 import asyncio
 import logging
 import re
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.utils import formatdate
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from http import HTTPStatus
 from traceback import extract_tb
 
@@ -28,6 +29,7 @@ from exporter.web.long_answer import LongAnswer
 from exporter.web.news import News
 from exporter.web.problems import SOON, refusal
 from exporter.web.request import Request
+from exporter.web.threads import Threads
 from exporter.weights import weighed
 
 _log = logging.getLogger(__name__)
@@ -48,6 +50,8 @@ _DEFAULTS: Mapping[str, str] = {
     "X-Frame-Options": "deny",
 }
 _SMALLEST_GZIP_BYTES = 1024
+_KEPT_HEADERS = 32
+"""How many `Accept-Encoding` headers are known: each scraper sends its own, and always the same."""
 _HEALTH = frozenset({Entry.HEALTH, Entry.READINESS})
 
 
@@ -94,16 +98,20 @@ class Gate:
         prefix: str = "",
         shown: Callable[[Request, Response], Response] = lambda _, answer: answer,
     ) -> None:
-        self._routes = tuple(routes)
+        self._fixed: defaultdict[str, list[Route]] = defaultdict(list)
+        self._varying: list[Route] = []
+        for route in routes:
+            (self._varying if "{" in route.path else self._fixed[route.path]).append(route)
         self._prefix = prefix
         self._shown = shown
         self._guard = guard or Guard()
         self._granted = granted
         self._held_bytes = 0
-        self._places = {entry: Places(max_requests, max_requests) for entry in (Entry.SCRAPER, Entry.PROBER)}
-        self._places[Entry.READINESS] = Places(2, _CHECKS_AT_ONCE)
+        threads = Threads()
+        self._places = {entry: Places(max_requests, max_requests, threads) for entry in (Entry.SCRAPER, Entry.PROBER)}
+        self._places[Entry.READINESS] = Places(2, _CHECKS_AT_ONCE, threads)
         # What only costs time is not done faster by more threads, but all else more slowly.
-        self._other_places = Places(min(max_requests, _BUSY_THREADS), max_requests)
+        self._other_places = Places(min(max_requests, _BUSY_THREADS), max_requests, threads)
         self._is_news = News()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -138,9 +146,7 @@ class Gate:
 
     def _inside(self, path: str) -> str:
         """Give a path as the routes have it; an empty one where the prefix alone is missing, or all that is there."""
-        if path.startswith(f"{self._prefix}/") or any(
-            route.entry in _HEALTH and route.names(path) is not None for route in self._routes
-        ):
+        if path.startswith(f"{self._prefix}/") or any(route.entry in _HEALTH for route in self._routes(path)):
             return path.removeprefix(self._prefix)
         return "" if path in {"/", self._prefix} else f"outside {path}"
 
@@ -165,7 +171,7 @@ class Gate:
             self._held_bytes -= len(body)
 
     async def _find(self, request: Request) -> tuple[Route, bool]:
-        routes = [route for route in self._routes if route.names(request.path) is not None]
+        routes = self._routes(request.path)
         method = "GET" if request.method == "HEAD" else request.method
         route = next((route for route in routes if route.method == method), None)
         is_open = any(route.entry in _HEALTH for route in routes)
@@ -173,6 +179,10 @@ class Gate:
         if route is None:
             raise _missing(routes)
         return route, has_password
+
+    def _routes(self, path: str) -> Sequence[Route]:
+        """Give the rows of a path, of which each scrape asks for the same."""
+        return self._fixed.get(path) or [route for route in self._varying if route.names(path) is not None]
 
     async def _read(self, chunks: AsyncIterator[bytes], body: bytearray) -> None:
         async for chunk in chunks:
@@ -215,6 +225,7 @@ def _respond(route: Route, request: Request) -> Response:
     return answer
 
 
+@lru_cache(_KEPT_HEADERS)
 def _takes_gzip(accepted: str) -> bool:
     """Whether a client takes gzip, and does not take what is not compressed rather. Source: RFC 9110, 12.5.3."""
     weights = {coding: weight for coding, _, weight in weighed(accepted)}

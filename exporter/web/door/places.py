@@ -10,7 +10,7 @@ from typing import TypeVar
 from starlette.exceptions import HTTPException
 
 from exporter.web.problems import SOON
-from exporter.web.threads import in_thread
+from exporter.web.threads import Threads
 
 T = TypeVar("T")
 
@@ -24,12 +24,14 @@ class Places:
     most of them, the newest first.
 
     Args:
-        most: how many requests may be worked on at once, each in a thread of its own.
+        most: how many requests may be worked on at once, each in a thread.
         most_waiting: how many more may wait for that.
+        threads: where they are worked on.
     """
 
-    def __init__(self, most: int, most_waiting: int) -> None:
+    def __init__(self, most: int, most_waiting: int, threads: Threads) -> None:
         self._most = most
+        self._threads = threads
         self._most_waiting = most_waiting
         self._inside: Counter[str] = Counter()
         """How many of each address are worked on."""
@@ -47,7 +49,7 @@ class Places:
         if not await self._enter(address, deadline):
             raise late()
         try:
-            return await in_thread(call)
+            return await self._threads.call(call)
         finally:
             self._leave(address)
 

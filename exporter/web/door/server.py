@@ -15,13 +15,12 @@ from contextlib import suppress
 from itertools import count
 from threading import Thread
 
-import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.server import ServerState
 
 from exporter.errors import ConfigurationError, Problem
 from exporter.web.door.connections import Connection, Connections
 from exporter.web.door.gate import MOST_HEAD_BYTES
+from exporter.web.door.protocol import Config, ServerState
 from exporter.web.news import News
 
 _log = logging.getLogger(__name__)
@@ -97,7 +96,7 @@ class WebServer:
         self._told_to_stop: Future[None] = Future()
         self._state = ServerState()
         self._is_news = News()
-        self._config = uvicorn.Config(
+        self._config = Config(
             app,
             ws="none",
             log_config=None,

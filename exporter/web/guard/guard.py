@@ -21,7 +21,7 @@ from exporter.web.guard.web_config import WebConfig
 from exporter.web.news import News
 from exporter.web.problems import API_PATH, SOON
 from exporter.web.request import Request, is_of_own_page, says_its_site, site_of
-from exporter.web.threads import in_thread
+from exporter.web.threads import Threads
 
 _log = logging.getLogger(__name__)
 
@@ -91,6 +91,7 @@ class Guard:
         self._watched = [watched for watched in (web_config, token) if watched is not None]
         self._passwords = Passwords()
         self._limiter = Limiter()
+        self._threads = Threads()
         self._turn = asyncio.Lock()
         self._looking: asyncio.Task[None] | None = None
         self._looked_at = 0.0
@@ -141,14 +142,16 @@ class Guard:
 
     async def _look(self) -> None:
         """Look after the files; what can't be seen in time stays as it was, and is waited for only once."""
+        if not self._watched:
+            return
         loop = asyncio.get_running_loop()
         arrived_at = loop.time()
         with suppress(TimeoutError):
             async with asyncio.timeout(_LONGEST_LOOK_SECONDS), self._turn:
                 # A look that began before may have missed what has changed since.
-                if self._watched and self._looked_at <= arrived_at and (not self._looking or self._looking.done()):
+                if self._looked_at <= arrived_at and (not self._looking or self._looking.done()):
                     self._looked_at = loop.time()
-                    self._looking = loop.create_task(in_thread(self._look_at_all))
+                    self._looking = loop.create_task(self._threads.call(self._look_at_all))
                     await asyncio.shield(self._looking)
                     if any(watched.is_moving for watched in self._watched):
                         self._looked_at += _LONGEST_LOOK_SECONDS

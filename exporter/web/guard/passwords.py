@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import bcrypt
 
-from exporter.web.threads import in_thread
+from exporter.web.threads import Threads
 
 MOST_WAITING = 512
 """More than a crowd that guesses has connections: who is told at once to come back comes back at once."""
@@ -72,6 +72,7 @@ class Passwords:
 
     def __init__(self, pause: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
         self._pause = pause
+        self._threads = Threads()
         self._key = secrets.token_bytes(32)
         self._checks: dict[bytes, _Check] = {}
         """By what is checked, the oldest first."""
@@ -120,7 +121,7 @@ class Passwords:
             if not self._asked(self._running):  # whoever asked has given up
                 self._settle(self._running, Verdict.BUSY)
                 continue
-            is_right = await in_thread(self._checks[self._running].is_right)
+            is_right = await self._threads.call(self._checks[self._running].is_right)
             self._settle(self._running, Verdict.ADMITTED if is_right else Verdict.REFUSED)
 
     def _asked(self, digest: bytes) -> int:

@@ -62,7 +62,10 @@ class Scene:
         self.upstream = self.way(answer, pressure=pressure, max_concurrency=max_concurrency)
         self.table = JobTable(self.store, RETENTION)
         self.table.declare([JobSpec(key, JobSource.CONFIG) for key in keys], NOW, accounts={"acme"})
-        self.refresher = Refresher(self.table, {"acme": self.upstream}, constant_schedule(15), clock=self.clock)
+        self.landed: list[bool] = []
+        self.refresher = Refresher(
+            self.table, {"acme": self.upstream}, constant_schedule(15), clock=self.clock, landed=self.landed.append
+        )
 
     def way(self, answer: Answer, *, pressure: float = 0.0, max_concurrency: int = 1) -> PlayedUpstream:
         """Give a way to Zoho."""
@@ -151,7 +154,7 @@ def test_poll_in_flight_is_joined() -> None:
 
 
 def test_polls_that_outlive_the_scrape_are_counted_and_land_later() -> None:
-    """At the deadline the scrape goes on without them; they land for the next one."""
+    """At the deadline the scrape goes on without them; they land for the next one, and the last says so."""
     scene = Scene()
     scene.upstream.gate.clear()
     scene.refresher.refresh(0)
@@ -160,6 +163,7 @@ def test_polls_that_outlive_the_scrape_are_counted_and_land_later() -> None:
     scene.upstream.gate.set()
     assert scene.upstream.rested.wait(PATIENCE_SECONDS)
     assert scene.watched(LEADS).report == report()
+    assert scene.landed == [False, True]
 
 
 def test_oldest_report_is_renewed_first() -> None:

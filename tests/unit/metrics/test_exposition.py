@@ -111,7 +111,8 @@ def test_pages_are_the_clients_whatever_changed_since_the_last(count: int, round
             elif what == "remove" and keys:
                 jobs.pop(keys[number % len(keys)], None)
         found = tuple(jobs[key] for key in sorted(jobs))
-        snapshot = Snapshot(found, (), OWN, census=Census.of(found))
+        own = replace(OWN, jobs_dropped={"retention": turn // 2, "untracked": len(found)})
+        snapshot = Snapshot(found, (), own, census=Census.of(found))
         page = pages.write(snapshot, ACCEPTS[bool(turn % 2)], SCRAPED)
         assert page.body == encoded(shown, snapshot, is_openmetrics=bool(turn % 2))
         assert_compressed_alike(page)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from types import FrameType
 
+import pytest
 from prometheus_client import CollectorRegistry
 from samples import NOW, report, snapshot_of, tracked
 
@@ -76,7 +77,27 @@ def test_changed_job_costs_its_own_lines_and_their_blocks() -> None:
         after = blocks_of(anew[0])
         own = {block for block in after - before if b'job_id="7"' in block.plain}
         assert {block.plain.split(b"{")[0] for block in own} == {b"zoho_mass_update_job_updated_records"}
-        assert len(after - before - own) == 1  # that of what is not the jobs'
+        assert after - before == own
         costs.append((busy, sum(len(stretch.blocks) for stretch in anew[0].content.stretches)))
     (few_calls, few_blocks), (many_calls, many_blocks) = costs
     assert many_calls - few_calls <= many_blocks - few_blocks
+
+
+@pytest.mark.parametrize(
+    ("is_packed", "times", "is_ready"),
+    [
+        pytest.param(True, 1, True, id="compressed"),
+        pytest.param(False, 1, False, id="not compressed"),
+        pytest.param(True, 2, False, id="nobody asked since the last time"),
+    ],
+)
+def test_next_page_is_made_ready_as_the_last_was_asked_for(*, is_packed: bool, times: int, is_ready: bool) -> None:
+    """Jobs that changed are written, and compressed for those who want that."""
+    pages, jobs = Pages(table((), ()), CollectorRegistry()), jobs_of(3)
+    page = pages.write(snapshot_of(*jobs), OPENMETRICS, SCRAPED)
+    assert page.content.gzip() if is_packed else page.body
+    for updated in range(times):
+        jobs[1] = replace(jobs[1], report=report(updated=40 + updated))
+        pages.write_ahead(tuple(jobs), is_whole=True)
+    [stretch, _] = pages.write(snapshot_of(*jobs), OPENMETRICS, SCRAPED).content.stretches
+    assert ("packed" in stretch.found_out()) is is_ready

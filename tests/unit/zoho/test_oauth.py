@@ -147,13 +147,14 @@ def test_every_refusal_is_judged_by_its_word_under_any_status(
     assert error.message.endswith(f" (HTTP {status})")
 
 
+@pytest.mark.parametrize("word", ["server_error", "invalid_client", "invalid_code"])
 @pytest.mark.parametrize("status", [500, 502, 503])
-def test_an_undocumented_refusal_of_a_failing_server_is_a_fault_of_the_server(status: int) -> None:
+def test_refusal_of_a_failing_server_is_a_fault_of_the_server(status: int, word: str) -> None:
     """Whatever word comes with a 5xx, time cures it, and no credentials are to blame."""
-    error = refusal('{"error":"server_error"}', status)
+    error = refusal(f'{{"error":"{word}"}}', status)
     assert (type(error), error.code) == (PassingError, "general_error")
     assert error.advice == "Zoho's accounts server had a fault: asked again"
-    assert error.message == f"Zoho's accounts server failed: server_error (HTTP {status})"
+    assert error.message == f"Zoho's accounts server failed: {word} (HTTP {status})"
 
 
 @pytest.mark.parametrize(

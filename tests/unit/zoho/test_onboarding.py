@@ -180,6 +180,7 @@ def test_each_refusal_of_a_code_says_what_to_do(content: object, code: str, advi
         pytest.param({"error": "Access Denied"}, 200, "access denied", id="throttle"),
         pytest.param({"error": "general_error"}, 200, "general_error", id="fault"),
         pytest.param({"error": "anything"}, 503, "general_error", id="5xx"),
+        pytest.param({"error": "invalid_client"}, 500, "general_error", id="5xx-with-a-word"),
         pytest.param("<html>", 502, "invalid_response", id="html"),
     ],
 )

@@ -1,7 +1,6 @@
 """Who says how a job is: a running exporter, or Zoho itself."""
 
 import os
-import shlex
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.cli.command import PROGRAM
+from exporter.cli.commands import NAMED
 from exporter.cli.jobs.client.exporter_client import (
     URL_VARIABLE,
     ExporterClient,
@@ -64,8 +64,8 @@ class ByExporter:
 
     is_polling = True
 
-    def __init__(self, client: ExporterClient, key: JobKey) -> None:
-        self._client, self._key = client, key
+    def __init__(self, options: Namespace, client: ExporterClient, key: JobKey) -> None:
+        self._options, self._client, self._key = options, client, key
         self._shown: Mapping[str, Any] = {}
 
     def look(self) -> TrackedJob:
@@ -110,10 +110,11 @@ class ByExporter:
         return job_of(self._shown)
 
     def _advice(self, error: ExporterRefusedError) -> str:
-        name = shlex.quote("/".join(filter(None, (self._key.account, self._key.module, self._key.job_id))))
-        once = f"to ask Zoho for it: {PROGRAM} status {name} --direct"
+        name = "/".join(filter(None, (self._key.account, self._key.module, self._key.job_id)))
+        directly = Namespace(**{**vars(self._options), "direct": "true"})
+        once = f"to ask Zoho for it: {NAMED['status'].line(directly, name)}"
         if error.status == HTTPStatus.NOT_FOUND:
-            return f"\n  to have it watched: {PROGRAM} track {name}\n  {once}"
+            return f"\n  to have it watched: {NAMED['track'].line(self._options, name)}\n  {once}"
         return f"\n  {once}" if error.status in _KEPT_OUT else ""
 
 
@@ -171,7 +172,7 @@ def answering(options: Namespace, key: JobKey) -> tuple[Answerer, TrackedJob]:
         ConfigurationError: flags or settings are wrong.
     """
     if options.direct is None:
-        answerer = ByExporter(client_of(options), key)
+        answerer = ByExporter(options, client_of(options), key)
         try:
             return answerer, answerer.look()
         except NoExporterError as error:

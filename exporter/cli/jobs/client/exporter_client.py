@@ -66,6 +66,10 @@ class ExporterClient:
         """Give all jobs, as the API shows them, page by page; one that comes or goes meanwhile may be there or not."""
         return list(chain.from_iterable(self._pages()))
 
+    def look(self) -> None:
+        """See whether it answers and lets us in, for the price of a single job."""
+        next(self._pages("1"))
+
     def job(self, key: JobKey) -> dict[str, Any]:
         """Give a job with its history, as the API shows it."""
         return self._json("GET", _path(key))
@@ -87,8 +91,8 @@ class ExporterClient:
         asked = {"account": key.account, "crm_module": key.module, "job_id": key.job_id}
         self._ask("GET", f"/probe?{urlencode(asked)}")
 
-    def _pages(self) -> Iterator[list[dict[str, Any]]]:
-        asked = {"limit": str(_JOBS_A_PAGE)}
+    def _pages(self, jobs_a_page: str = str(_JOBS_A_PAGE)) -> Iterator[list[dict[str, Any]]]:
+        asked = {"limit": jobs_a_page}
         for _ in range(_MOST_PAGES):
             answer = self._json("GET", f"{JOBS_PATH}?{urlencode(asked)}")
             shown, cursor = answer.get("jobs"), answer.get("next", "")

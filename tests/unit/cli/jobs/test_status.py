@@ -87,6 +87,13 @@ def test_job_that_is_not_tracked_says_what_to_do(typed: Typed, exporter: PlayedE
     )
 
 
+def test_what_to_type_next_goes_to_the_same_exporter(typed: Typed, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who named it by a flag names it so again."""
+    monkeypatch.delenv("ZOHO_EXPORTER_URL")
+    _, _, err = typed("status", JOB, f"--exporter.url={url}")
+    assert f"\n  to have it watched: zoho-mass-update-exporter track {JOB} --exporter.url=URL\n" in err
+
+
 def test_wrong_token_is_told(typed: Typed, tmp_path: Path) -> None:
     """Where to look, and what needs none."""
     (tmp_path / "token").write_text("hunter2hunter2")

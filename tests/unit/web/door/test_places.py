@@ -5,6 +5,7 @@ import time
 from threading import Event
 
 from exporter.web.door.places import Places
+from exporter.web.threads import Threads
 
 
 def test_free_place_goes_to_the_address_that_has_fewest() -> None:
@@ -12,7 +13,7 @@ def test_free_place_goes_to_the_address_that_has_fewest() -> None:
     begun: list[str] = []
 
     async def ask() -> None:
-        places, is_released = Places(2, 9), Event()
+        places, is_released = Places(2, 9, Threads()), Event()
 
         def work(name: str) -> None:
             begun.append(name)
