@@ -45,6 +45,10 @@ _SCENARIO: Mapping[str, object] = {
     "latency_seconds": 0.02,
     "faults": [{"kind": "error", "module": "Vendors", "code": "NO_PERMISSION"}],
 }
+_NOTHING_NEW = """
+    SELECT zoho_mass_update.refresh(array_agg(alias), array_agg(revision), array_agg(zoho_mass_update.lineage()))
+    FROM zoho_mass_update.accounts
+"""
 _NOTHING = (float("inf"), lambda: None)
 _SAMPLE = re.compile(r"^([a-z_]+)(?:\{(.*)\})? ([0-9.e+-]+)$", re.MULTILINE)
 
@@ -206,10 +210,12 @@ def _failover_seconds(server: Server) -> float:
             time.sleep(0.01)
         first.end(signal.SIGKILL)
         killed = time.monotonic()
-        for _ in _instants(POLL_TIMEOUT_SECONDS * 10):
+        for after in _instants(POLL_TIMEOUT_SECONDS * 10):
             pool.submit(_scraped, second)
-            if _stats(account)["crm_calls"] > 1:
-                return time.monotonic() - killed
+            while (passed := time.monotonic() - killed) < after + INTERVAL_SECONDS:
+                if _stats(account)["crm_calls"] > 1:
+                    return passed
+                time.sleep(0.01)
     sys.exit("no other exporter took the job")
 
 
@@ -230,8 +236,7 @@ def _scrapes(server: Server) -> Iterator[str]:
         shared, alone = zip(*((_seconds(one), _seconds(other)) for _ in range(IDLE_SCRAPES)), strict=True)
         asked = server.statements() - asked
         with psycopg.connect(server.url("idle"), autocommit=True) as connection:
-            held = connection.execute("SELECT revision FROM zoho_mass_update.accounts").fetchone()
-            ask = partial(connection.execute, "SELECT zoho_mass_update.refresh(ARRAY['acme'], ARRAY[%s])", held)
+            ask = partial(connection.execute, _NOTHING_NEW)
             trips = [_timed(ask) for _ in range(IDLE_SCRAPES)]
         yield f"scrape_round_trips_idle={asked / IDLE_SCRAPES:g}"
         beyond = statistics.median(shared) - statistics.median(trips) * asked / IDLE_SCRAPES
