@@ -84,6 +84,11 @@ class Server(Socket):
             connection.execute(SQL("CREATE DATABASE {}").format(Identifier(database)))
         return self.url(database)
 
+    def drop(self, database: str) -> None:
+        """Drop all that is kept in a database, the schema too."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            connection.execute("DROP SCHEMA zoho_mass_update CASCADE")
+
     def clear(self, database: str) -> None:
         """Forget all that is kept in a database, and let the schema stand."""
         with psycopg.connect(self.url(database)) as connection:

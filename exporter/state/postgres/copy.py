@@ -32,6 +32,7 @@ class Copy:
         self._lock = Lock()
         self._changed: set[JobKey] = set()
         self.unreadable = 0
+        self._has_lost = False
         self._begin()
 
     def _begin(self) -> None:
@@ -54,12 +55,19 @@ class Copy:
             for news in told:
                 if news.kind == "account" and news.key == "whole":
                     self._changed |= self._jobs.keys()
+                    self._has_lost |= self.revision >= 0
                     self._begin()
                 if news.kind == "account":
                     self.revision = max(self.revision, news.revision)
                     self.lineage = news.body or ""
                 else:
                     self._take(news)
+
+    def has_lost(self) -> bool:
+        """Whether the database may no longer have what it had told, since the last call."""
+        with self._lock:
+            has_lost, self._has_lost = self._has_lost, False
+            return has_lost
 
     def jobs(self) -> Mapping[JobKey, TrackedJob]:
         """Give all jobs."""

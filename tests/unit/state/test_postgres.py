@@ -389,11 +389,13 @@ def go_on_without(server: Server, name: str, store: PostgresStore) -> None:
 def test_commits_that_another_server_has_not_heard_of_are_seen(server: Server, name: str, store: PostgresStore) -> None:
     """Revisions alone don't tell, once new ones have passed those that were lost: which server it is does."""
     go_on_without(server, name, store)
+    assert not store.has_lost()
     another = (
         "CREATE OR REPLACE FUNCTION zoho_mass_update.lineage() RETURNS text LANGUAGE sql AS $$ SELECT 'another' $$"
     )
     ask(server, name, another)
     scraped(store)
+    assert (store.has_lost(), store.has_lost()) == (True, False)
     with closing(PostgresStore(server.url(name))) as other:
         assert store.account("acme").jobs() == other.account("acme").jobs()
     assert len(store.account("acme").jobs()) == 5
