@@ -47,7 +47,7 @@ class Copy:
         self._counters: defaultdict[str, dict[str, float]] = defaultdict(dict)
         self._minutes: dict[int, tuple[int, int]] = {}
         self._ledgers: tuple[Ledger, Ledger] | None = None
-        self.standing = Standing()
+        self.standing = self._told_standing = Standing()
 
     def take(self, told: Iterable[News]) -> None:
         """Take what the database told of this account."""
@@ -93,9 +93,9 @@ class Copy:
         return self._revisions.get(_place(key), 0)
 
     def stood(self) -> tuple[Standing, int]:
-        """Give the standing and its revision."""
+        """Give the standing as the database has it, and its revision."""
         with self._lock:
-            return self.standing, self._revisions.get(("standing", ""), 0)
+            return self._told_standing, self._revisions.get(("standing", ""), 0)
 
     def retired(self) -> Collection[JobKey]:
         """Give the retired jobs."""
@@ -163,7 +163,7 @@ class Copy:
                 self._ledgers = None
             case "standing":
                 mints = tuple(map(float, json.loads(news.key)))
-                self.standing = replace(decode(news.body or "", Standing), mints=mints)
+                self.standing = self._told_standing = replace(decode(news.body or "", Standing), mints=mints)
 
     def _read_job(self, news: News) -> None:
         key = JobKey(self.alias, *news.key.partition("/")[::2])

@@ -117,6 +117,7 @@ def test_database_may_come_later(server: Server, name: str, caplog: pytest.LogCa
         assert is_claimable(store)
     with closing(PostgresStore(server.url(name))) as other:
         assert other.account("acme").jobs() == {LEADS: TrackedJob(SPEC, NOW)}
+        assert other.account("acme").standing.credits_remaining == 7
     said = [(record.levelname, record.getMessage().partition(":")[0]) for record in caplog.records]
     assert said == [
         ("ERROR", "the database can't be used; no job is polled"),
