@@ -97,6 +97,11 @@ class Server(Socket):
         """Give how many were written so far."""
         return len(_STATEMENT.findall((self.directory / "log").read_text(encoding="utf-8")))
 
+    def drop(self, database: str) -> None:
+        """Drop all that is kept in a database, the schema too."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            connection.execute("DROP SCHEMA zoho_mass_update CASCADE")
+
     def clear(self, database: str) -> None:
         """Forget all that is kept in a database, and let the schema stand."""
         with psycopg.connect(self.url(database)) as connection:

@@ -110,7 +110,12 @@ def test_two_exporters_are_one(
     eventually(lambda: updated(third.page())["351"] == 50, "it does not go on")
     assert updated(second.page())["351"] == 50
     assert requests.get(f"{third.url}/-/ready", timeout=10).text == "account acme: ready\n"
-    assert [exporter.running.stop() for exporter in (second, third)] == [0, 0]
+
     for exporter in (second, third):
         told = [line for line in exporter.running.stderr if '"database' in line or "the database" in line]
         assert len(told) == 2, told
+
+    # Somebody drops all that it has: jobs of the configuration come back by themselves.
+    server.drop("zoho")
+    eventually(lambda: updated(third.page()).keys() == set(JOBS), "not the configuration's jobs alone come back")
+    assert [exporter.running.stop() for exporter in (second, third)] == [0, 0]

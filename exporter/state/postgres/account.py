@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from threading import Event, Semaphore
 
 from exporter.errors import HeldBackError, NoPlaceError
@@ -56,25 +57,13 @@ class PostgresAccount:
 
     def stand(self, change: Callable[[Standing], Standing], turn: int | None = None) -> Standing:
         """Replace the standing by what `change` makes of it; no other change comes between."""
-        wanted = self.standing
-        for _ in range(_MOST_ATTEMPTS):
-            known, revision = self.copy.stood()
-            wanted = change(known)
-            if wanted == known:
-                return known
-            try:
-                document = encode(replace(wanted, mints=()))
-                answer = self._ask("stand", revision, document, list(wanted.mints), turn)
-                self._explain(answer, is_news=self.copy.stood()[1] != revision)
-            except UnavailableError:
-                break
-            if answer == "lost":
-                return self.standing
-            if not answer:
-                return wanted
-        # Nobody else is told; what others say of it counts more.
-        self.copy.assume_standing(wanted)
-        return wanted
+        try:
+            return self._stood(change, turn)
+        except UnavailableError:
+            wanted = change(self.standing)
+            self.copy.assume_standing(wanted)
+            self._postpone(partial(self._stand_late, change, turn))
+            return wanted
 
     @contextmanager
     def turn(self, patience_seconds: float, lease_seconds: float) -> Iterator[int | None]:
@@ -191,6 +180,24 @@ class PostgresAccount:
     def unwritten(self) -> int:
         """Give how many credits a crash would now forget: none is ever sent unbooked."""
         return 0
+
+    def _stood(self, change: Callable[[Standing], Standing], turn: int | None) -> Standing:
+        for _ in range(_MOST_ATTEMPTS):
+            known, revision = self.copy.stood()
+            wanted = change(known)
+            if wanted == known:
+                self.copy.assume_standing(known)  # what was assumed meanwhile is so no longer
+                return known
+            document = encode(replace(wanted, mints=()))
+            answer = self._ask("stand", revision, document, list(wanted.mints), turn)
+            self._explain(answer, is_news=self.copy.stood()[1] != revision)
+            if answer != "changed":
+                return self.standing if answer else wanted
+        return self.standing
+
+    def _stand_late(self, change: Callable[[Standing], Standing], turn: int | None) -> None:
+        with suppress(HeldBackError):  # it no longer holds
+            self._stood(change, turn)
 
     def _landed(self, claim: Claim, note: Note) -> tuple[TrackedJob, TrackedJob] | None:
         for _ in range(_MOST_ATTEMPTS):

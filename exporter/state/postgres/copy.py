@@ -32,6 +32,7 @@ class Copy:
         self._lock = Lock()
         self._changed: set[JobKey] = set()
         self.unreadable = 0
+        self._has_lost = False
         self._begin()
 
     def _begin(self) -> None:
@@ -46,7 +47,7 @@ class Copy:
         self._counters: defaultdict[str, dict[str, float]] = defaultdict(dict)
         self._minutes: dict[int, tuple[int, int]] = {}
         self._ledgers: tuple[Ledger, Ledger] | None = None
-        self.standing = Standing()
+        self.standing = self._told_standing = Standing()
 
     def take(self, told: Iterable[News]) -> None:
         """Take what the database told of this account."""
@@ -54,12 +55,19 @@ class Copy:
             for news in told:
                 if news.kind == "account" and news.key == "whole":
                     self._changed |= self._jobs.keys()
+                    self._has_lost |= self.revision >= 0
                     self._begin()
                 if news.kind == "account":
                     self.revision = max(self.revision, news.revision)
                     self.lineage = news.body or ""
                 else:
                     self._take(news)
+
+    def has_lost(self) -> bool:
+        """Whether the database may no longer have what it had told, since the last call."""
+        with self._lock:
+            has_lost, self._has_lost = self._has_lost, False
+            return has_lost
 
     def jobs(self) -> Mapping[JobKey, TrackedJob]:
         """Give all jobs."""
@@ -85,9 +93,9 @@ class Copy:
         return self._revisions.get(_place(key), 0)
 
     def stood(self) -> tuple[Standing, int]:
-        """Give the standing and its revision."""
+        """Give the standing as the database has it, and its revision."""
         with self._lock:
-            return self.standing, self._revisions.get(("standing", ""), 0)
+            return self._told_standing, self._revisions.get(("standing", ""), 0)
 
     def retired(self) -> Collection[JobKey]:
         """Give the retired jobs."""
@@ -155,7 +163,7 @@ class Copy:
                 self._ledgers = None
             case "standing":
                 mints = tuple(map(float, json.loads(news.key)))
-                self.standing = replace(decode(news.body or "", Standing), mints=mints)
+                self.standing = self._told_standing = replace(decode(news.body or "", Standing), mints=mints)
 
     def _read_job(self, news: News) -> None:
         key = JobKey(self.alias, *news.key.partition("/")[::2])

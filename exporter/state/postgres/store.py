@@ -61,6 +61,11 @@ class PostgresStore:
             told = self._database.ask("refresh", *held(copies), is_timed=True, seconds=seconds)
             self._take(told)
 
+    def has_lost(self) -> bool:
+        """Say whether the database was made anew, put back or taken over by another, since the last call."""
+        answers = [self.account(alias).copy.has_lost() for alias in self.accounts()]  # all of them are asked
+        return any(answers)
+
     def health(self) -> Health:
         """Say how well what is known is kept."""
         health = self._database.health()

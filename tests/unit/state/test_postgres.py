@@ -118,6 +118,7 @@ def test_database_may_come_later(server: Server, name: str, caplog: pytest.LogCa
         assert is_claimable(store)
     with closing(PostgresStore(server.url(name))) as other:
         assert other.account("acme").jobs() == {LEADS: TrackedJob(SPEC, NOW)}
+        assert other.account("acme").standing.credits_remaining == 7
     said = [(record.levelname, record.getMessage().partition(":")[0]) for record in caplog.records]
     assert said == [
         ("ERROR", "the database can't be used; no job is polled"),
@@ -390,11 +391,13 @@ def go_on_without(server: Server, name: str, store: PostgresStore) -> None:
 def test_commits_that_another_server_has_not_heard_of_are_seen(server: Server, name: str, store: PostgresStore) -> None:
     """Revisions alone don't tell, once new ones have passed those that were lost: which server it is does."""
     go_on_without(server, name, store)
+    assert not store.has_lost()
     another = (
         "CREATE OR REPLACE FUNCTION zoho_mass_update.lineage() RETURNS text LANGUAGE sql AS $$ SELECT 'another' $$"
     )
     ask(server, name, another)
     scraped(store)
+    assert (store.has_lost(), store.has_lost()) == (True, False)
     with closing(PostgresStore(server.url(name))) as other:
         assert store.account("acme").jobs() == other.account("acme").jobs()
     assert len(store.account("acme").jobs()) == 5
