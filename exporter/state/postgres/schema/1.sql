@@ -107,11 +107,14 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- All that is newer than the revisions that a copy holds, and the clock. A copy that holds what was wiped here, or what
--- was told by another lineage and may never have been here, is told all, and that it is all.
+-- was told by another lineage and may never have been here, is told all, and that it is all. PL/pgSQL plans it once for
+-- each connection; in plain SQL the plan of each scrape took longer than its answer.
 CREATE FUNCTION zoho_mass_update.refresh(
     p_aliases text[], p_revisions bigint[], p_lineages text[], p_at double precision DEFAULT NULL
 ) RETURNS SETOF zoho_mass_update.news
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY
     WITH stale AS (
         SELECT alias, revision,
             CASE WHEN held.lineage = here.lineage AND held.known BETWEEN forgotten AND revision
@@ -128,8 +131,8 @@ LANGUAGE sql STABLE AS $$
     UNION ALL
     SELECT alias, 'account', CASE WHEN since < 0 THEN 'whole' ELSE '' END, revision, zoho_mass_update.lineage() FROM stale
     UNION ALL
-    SELECT news.* FROM stale, zoho_mass_update.changes(alias, since) AS news
-$$;
+    SELECT news.* FROM stale, zoho_mass_update.changes(alias, since) AS news;
+END $$;
 
 -- Takes an account's row, made if there is none, and gives the revision of what is about to change. Every function that
 -- writes begins with it, so that all take their locks in one order, and revisions come up in the order of commits.
