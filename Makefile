@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help demo test attack lint format check bench bench-credits bench-abuse bench-disk bench-cli soak mutate golden \
-	mutate-rules prometheus-3 screenshots manifests lock clean programs dashboards demo-stack test-wheel dist image-test \
+	mutate-rules histories bench-replicas prometheus-3 screenshots manifests lock clean programs dashboards demo-stack test-wheel dist image-test \
 	systemd-test lint-deploy lint-chart
 
 help: ## list these verbs
@@ -132,6 +132,12 @@ mutate: $(DEV) ## break the code in small ways, and list what no unit test notic
 mutate-rules: programs $(DEV) ## break rules and alerts in small ways, and list what promtool's cases miss; all: ARGS="--count 0"
 	@$(BIN)/python scripts/mutate_rules.py $(ARGS)
 
+histories: programs $(DEV) ## try ten thousand random histories of exporters that share a database; others: ARGS=--hypothesis-seed=7
+	@$(BIN)/python -m pytest -q tests/unit/state/test_histories.py --hypothesis-profile=ten-thousand --hypothesis-seed=1 $(ARGS)
+
+bench-replicas: programs $(DEV) ## measure what several exporters on one PostgreSQL cost beside one on SQLite: calls, and a scrape's time
+	@PYTHONPATH=tests $(BIN)/python benchmarks/replicas.py $(ARGS)
+
 prometheus-3: $(DEV) $(BIN)/prometheus-3/prometheus ## load and try the rules with a Prometheus 3 built from source; needs Go 1.24 or newer
 	@PATH="$(abspath $(BIN)/prometheus-3):$$PATH" $(BIN)/python -m pytest -q tests/deploy/test_rules.py \
 		tests/integration/test_lost_account.py -p no:cacheprovider $(ARGS)
@@ -150,8 +156,8 @@ screenshots: programs $(DEV) ## take the pictures of docs/images anew; they look
 	PYTHONPATH=tests $(BIN)/python scripts/command_pictures.py
 
 lock: | $(BIN)/uv ## write requirements/*.txt anew from pyproject.toml; newer versions: ARGS=--upgrade
-	$(UV_COMPILE) pyproject.toml --group dev --output-file requirements/dev.txt $(ARGS)
-	$(UV_COMPILE) pyproject.toml --constraint requirements/dev.txt --output-file requirements/run.txt $(ARGS)
+	$(UV_COMPILE) pyproject.toml --extra postgres --group dev --output-file requirements/dev.txt $(ARGS)
+	$(UV_COMPILE) pyproject.toml --extra postgres --constraint requirements/dev.txt --output-file requirements/run.txt $(ARGS)
 	$(UV_COMPILE) requirements/build.in --constraint requirements/dev.txt --output-file requirements/build.txt $(ARGS)
 
 clean: ## remove .venv, caches and build products

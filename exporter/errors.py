@@ -71,6 +71,10 @@ class HeldBackError(ExporterError):
         self.reason = reason
 
 
+class NoPlaceError(HeldBackError):
+    """As many calls of the account are under way at all who share the store as may be: one of them will end."""
+
+
 class PollError(ExporterError):
     """One status call gave no report.
 

@@ -142,7 +142,7 @@ class TrackedJob:
     estimated end of a job that runs at a known pace, `records_per_second`. `delay` is what takes it too long, where a
     page is written. `counted` is the most records of each outcome that were ever reported: what the
     totals have counted of the job. `history` is what changed, oldest first, and of bounded length. `acknowledged_at` is
-    when somebody said that they have taken note of the end.
+    when somebody said that they have taken note of the end, `probed_at` about when a job of probes was last probed.
     """
 
     spec: JobSpec
@@ -162,6 +162,7 @@ class TrackedJob:
     counted: Mapping[str, int] = field(default_factory=dict)
     history: tuple[Observation, ...] = ()
     acknowledged_at: float | None = None
+    probed_at: float | None = None
 
     @property
     def state(self) -> JobState:

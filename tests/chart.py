@@ -16,6 +16,9 @@ BIN = Path(sys.executable).parent
 Manifest = dict[str, Any]
 """One Kubernetes object."""
 
+WORKLOADS = {"StatefulSet", "Deployment"}
+"""The kinds of which one starts the exporter's pods: each pod with a volume of its own, or all with one database."""
+
 VALUE_SETS = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
 """The names of the value sets that the chart is tried with."""
 
@@ -59,19 +62,25 @@ def parse(text: str) -> list[Manifest]:
 
 
 def only(manifests: list[Manifest], kind: str) -> Manifest:
-    """Give the one object of a kind; of the pods, the exporter's comes by its StatefulSet."""
+    """Give the one object of a kind; of the pods, the exporter's comes by its workload."""
     [found] = [manifest for manifest in manifests if manifest["kind"] == kind]
+    return found
+
+
+def workload_of(manifests: list[Manifest]) -> Manifest:
+    """Give what starts the exporter's pods."""
+    [found] = [manifest for manifest in manifests if manifest["kind"] in WORKLOADS]
     return found
 
 
 def exporter_of(manifests: list[Manifest]) -> Manifest:
     """Give the exporter's container."""
-    return dict(pod_of(only(manifests, "StatefulSet"))["spec"]["containers"][0])
+    return dict(pod_of(workload_of(manifests))["spec"]["containers"][0])
 
 
 def volumes_of(manifests: list[Manifest]) -> dict[str, Manifest]:
     """Give the exporter's volumes, by their names."""
-    volumes = pod_of(only(manifests, "StatefulSet"))["spec"]["volumes"]
+    volumes = pod_of(workload_of(manifests))["spec"]["volumes"]
     return {volume["name"]: volume for volume in volumes}
 
 
@@ -83,6 +92,6 @@ def refusal(values: str, *arguments: str, chart: Path = CHART) -> str:
 
 
 def pod_of(manifest: Manifest) -> Manifest:
-    """Give the pod that a StatefulSet starts, or the pod itself."""
-    template: Manifest = manifest["spec"]["template"] if manifest["kind"] == "StatefulSet" else manifest
+    """Give the pod that a workload starts, or the pod itself."""
+    template: Manifest = manifest["spec"]["template"] if manifest["kind"] in WORKLOADS else manifest
     return template

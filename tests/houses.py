@@ -45,6 +45,13 @@ def memory_house() -> House:
     return House(lambda clock: SqliteStore(None, clock))
 
 
+def postgres_house(url: str, clock: Clock | None = None) -> House:
+    """Give a store in a database, where all that share it go by one clock."""
+    from exporter.state.postgres import PostgresStore  # noqa: PLC0415 - who has no database needs no driver
+
+    return House(lambda clock: PostgresStore(url, clock), clock or Clock())
+
+
 def killed(path: Path, to: Path) -> Path:
     """Give what `kill -9` would leave of an open state file now, in a directory of its own."""
     to.mkdir(parents=True, exist_ok=True)

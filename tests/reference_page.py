@@ -10,6 +10,10 @@ _HEAD = """\
 
 Every family that the exporter exposes, as the code declares it (`exporter/metrics/families.py`). Times are Unix
 seconds; an age is `time() - x_timestamp_seconds`. A sample that is not known is absent, never a guess.
+
+Whose it is matters with [more than one exporter](operations.md#more-than-one-exporter). What is a **job's** or an
+**account's** is the same at all that share a database: take it once (`max`). What is a **process'** tells of that one
+alone: add it up (`sum`).
 """
 
 _TITLES = {
@@ -42,6 +46,8 @@ On `/probe` alone, beside the families of the one job.
 """,
 }
 
+_WHOSE = {"jobs": "job", "modules": "account", "accounts": "account", "exporter": "process", "probe": "process"}
+
 
 def reference_page(groups: tuple[Group[object], ...]) -> str:
     """Give the page as Markdown."""
@@ -51,10 +57,12 @@ def reference_page(groups: tuple[Group[object], ...]) -> str:
 
 def _section(title: str, groups: tuple[Group[object], ...]) -> str:
     common = len(groups[0].labels)
-    rows = "\n".join(_row(family, group.labels[common:]) for group in groups for family in group.families)
-    return f"{_TITLES[title]}\n| metric | type | more labels | meaning |\n| --- | --- | --- | --- |\n{rows}\n"
+    rows = "\n".join(_row(title, family, group.labels[common:]) for group in groups for family in group.families)
+    head = "| metric | type | whose | more labels | meaning |\n| --- | --- | --- | --- | --- |"
+    return f"{_TITLES[title]}\n{head}\n{rows}\n"
 
 
-def _row(family: Family[object], more: tuple[str, ...]) -> str:
+def _row(title: str, family: Family[object], more: tuple[str, ...]) -> str:
     labels = ", ".join(f"`{label}`" for label in (*more, *family.labels)) or "-"
-    return f"| `{family.name}` | {family.kind} | {labels} | {family.help} |"
+    whose = "process" if family.is_own else _WHOSE[title]
+    return f"| `{family.name}` | {family.kind} | {whose} | {labels} | {family.help} |"

@@ -32,6 +32,7 @@ class PlayedUpstream:
         self.gate, self.begun, self.rested = Event(), Event(), Event()
         self.gate.set()
         self.held_back = ""
+        self.purse = Purse(None)
         self.asked: list[JobKey] = []
         self.taken: list[dict[str, object]] = []
         self.expected: list[int] = []
@@ -55,7 +56,7 @@ class PlayedUpstream:
             self.taken.append({"key": key, **said})
         if self.held_back:
             raise HeldBackError(self.held_back, "not now")
-        return PlayedPoll(self, self.account.claim(key, Purse(None), 60, is_probe=is_probe))
+        return PlayedPoll(self, self.account.claim(key, self.purse, 60, is_probe=is_probe))
 
     def rest(self) -> None:
         """Count the rounds that have ended."""

@@ -101,7 +101,7 @@ class Accounts:
             reached,
             self._transport(options, context),
             account.credentials,
-            CreditLimits(account.daily_credit_budget, account.credit_reserve),
+            CreditLimits(account.daily_credit_budget, account.credit_reserve, account.max_concurrency),
         )
 
 

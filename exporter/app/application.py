@@ -21,6 +21,7 @@ from exporter.model import AccountSnapshot, ExporterSnapshot, JobKey, JobSpec, P
 from exporter.redactor import Redactor
 from exporter.settings import JobFiles, Settings, effective_settings, matching
 from exporter.state import Store
+from exporter.web.contract import Readiness
 from exporter.zoho.codes import LABEL_VALUES
 from exporter.zoho.transport import tls_context
 
@@ -45,6 +46,7 @@ AHEAD_SECONDS = 1.0
 AHEAD_SHARE = 0.05
 """Which share of the time that may take."""
 
+_NOT_KEPT = "state: can't be kept at the moment, see the log"
 _AT_START = ("web", "state", "log", "scrape_timeout", "scrape_timeout_offset")
 """What takes effect at a start only."""
 
@@ -79,7 +81,7 @@ class Application:
         web_config_problems: gives what is wrong with the web-config file, where an older version is in force.
         web_config_warnings: gives what is doubtful of what is in force.
         tls_context: gives what verifies Zoho by a bundle of certificates.
-        clock: gives Unix seconds.
+        clock: gives Unix seconds; the store's own if left out.
         stopwatch: gives the seconds that deadlines are in, which never go backwards.
         draw: gives random numbers from 0 to 1, to spread attempts after faults.
 
@@ -97,7 +99,7 @@ class Application:
         web_config_problems: Callable[[], tuple[Problem, ...]] = lambda: (),
         web_config_warnings: Callable[[], tuple[Problem, ...]] = lambda: (),
         tls_context: TlsContexts = tls_context,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         stopwatch: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
     ) -> None:
@@ -105,7 +107,7 @@ class Application:
         self._load = load or (lambda: settings)
         self._web_config_problems = web_config_problems
         self._web_config_warnings = web_config_warnings
-        self.now = clock
+        self.now = clock = clock or store.now
         self._stopwatch = stopwatch
         self._changing = Lock()
         self._writing_turn = Lock()
@@ -124,7 +126,7 @@ class Application:
             stopwatch=stopwatch,
             landed=self._write_ahead,
         )
-        self.readiness, self.forget, self.hurry = self._accounts.readiness, self._table.forget, self._refresher.hurry
+        self.forget, self.hurry = self._table.forget, self._refresher.hurry
         self._process = None if settings.web.disable_exporter_metrics else PROCESS
         self._writing = WritingTime()
         self._is_page_wanted = False
@@ -213,6 +215,15 @@ class Application:
     def make_due(self, key: JobKey) -> None:
         """Have a job polled at the next occasion, because a person asks for it."""
         self._table.make_due(key, self.now())
+
+    def has_lost_jobs(self) -> bool:
+        """Say whether jobs of the configuration may be missing, since the last call, because the store lost them."""
+        return self._store.has_lost()
+
+    def readiness(self) -> Readiness:
+        """Say whether the exporter can do its work, how each account stands, and whether the state can't be kept."""
+        told = self._accounts.readiness()
+        return replace(told, sentences=(*told.sentences, _NOT_KEPT)) if self._store.health().is_failing else told
 
     def is_kept(self) -> bool:
         """Wait a little until all that is known would outlive a crash, and say whether it would."""

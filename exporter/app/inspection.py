@@ -1,6 +1,7 @@
 """What a start would refuse, drop or be surprised by: found all at once, and without starting."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -8,8 +9,8 @@ from typing import TypeVar
 from exporter.app.hosts import endpoints
 from exporter.errors import ConfigurationError, Problem
 from exporter.identity import JobKey
-from exporter.settings import Settings, Sources, matching, state_file
-from exporter.state import inspect_state
+from exporter.settings import Settings, Sources, matching, parameters_of, parse_database_url, state_file
+from exporter.state import inspect_database, inspect_state
 
 T = TypeVar("T")
 
@@ -38,10 +39,10 @@ class Inspection:
 def inspect(sources: Sources) -> Inspection:
     """Look at everything that the sources name, right or wrong."""
     refused: list[Problem] = []
-    config_file, state_path = sources.path("web.config_file"), sources.path("state.path")
+    config_file = sources.path("web.config_file")
     loaded = _attempt(sources.settings, refused)
     web_warnings = _attempt(lambda: _web_config(sources, config_file), refused) if config_file else ()
-    refused += (*_state(sources, state_path), *_proxies(sources))
+    refused += (*_state(sources, sources.path("state.path")), *_database(sources), *_proxies(sources))
     reading = sources.job_files()
     jobs = frozenset(spec.key for spec in (*(loaded.job_specs if loaded else ()), *reading.specs))
     dropped = list(reading.problems)
@@ -76,8 +77,18 @@ def _web_config(sources: Sources, file: Path) -> tuple[Problem, ...]:
 
 def _state(sources: Sources, path: Path | None) -> Iterator[Problem]:
     found: list[Problem] = []
-    _attempt(lambda: inspect_state(state_file(path)), found)
+    if path or sources.tree.find(("state", "url")) is None:
+        _attempt(lambda: inspect_state(state_file(path)), found)
     yield from (sources.problem("state.path", problem.message) if path else problem for problem in found)
+
+
+def _database(sources: Sources) -> Iterator[Problem]:
+    found: list[Problem] = []
+    with suppress(ValueError):  # told of by the model
+        if url := sources.tree.at(("state", "url"), str):
+            parameters = parameters_of(parse_database_url(url))
+            _attempt(lambda: inspect_database(parameters), found)
+    yield from (sources.problem("state.url", problem.message) for problem in found)
 
 
 def _too_many(sources: Sources, settings: Settings, count: int) -> Iterator[Problem]:

@@ -17,9 +17,9 @@ from exporter.app.systemd import Service, doubts, passed_sockets
 from exporter.defaults import MEMORY
 from exporter.files import Watch, read_secret_file
 from exporter.redactor import Redactor
-from exporter.settings import Settings, state_file
+from exporter.settings import Settings, StateSettings, parameters_of, state_file
 from exporter.settings.web_config import read_web_config
-from exporter.state import SqliteStore
+from exporter.state import SqliteStore, Store, inspect_database
 from exporter.web.door import Connections, WebServer, bind, prepared
 from exporter.web.guard import BearerToken, Guard, WebConfig
 from exporter.web.request import Outside
@@ -70,7 +70,7 @@ def serve(
     guard = guard_of(settings, is_for_show=is_for_show)
     with ExitStack() as stack:
         listeners = [stack.enter_context(listener) for listener in _listeners(settings)]
-        store = SqliteStore(state_file(settings.state.path))
+        store = _open_store(settings.state)
         # From here on threads are started, which inherit the mask: signals are taken by this thread alone, and by no
         # handler, which would run in the middle of anything.
         signal.pthread_sigmask(signal.SIG_BLOCK, {*STOPPING, _SERVER_ENDED})
@@ -111,6 +111,26 @@ def serve(
     return 1 if number == _SERVER_ENDED else 0
 
 
+def _open_store(state: StateSettings) -> Store:
+    """Open what keeps the state.
+
+    Raises:
+        ConfigurationError: it is a file that can't be used, or a database that can't be asked.
+    """
+    if state.url is None:
+        return SqliteStore(state_file(state.path))
+    inspect_database(parameters_of(state.url))
+    from exporter.state import PostgresStore  # noqa: PLC0415 - its driver is an extra, which few have
+
+    return PostgresStore(
+        state.url, password=partial(read_secret_file, state.password_file) if state.password_file else None
+    )
+
+
+def _place_of(state: StateSettings) -> str:
+    return (state.url or "").partition("?")[0] or str(state_file(state.path) or MEMORY)
+
+
 def _listeners(settings: Settings) -> Iterator[socket.socket]:
     if settings.web.systemd_socket:
         yield from map(prepared, passed_sockets(os.environ, os.getpid()))
@@ -132,7 +152,7 @@ def _follow(application: Application, watch: Watch, service: Service, wake: Even
             has_changed, have_jobs_changed = watch.has_changed(), job_files.has_changed()
             if is_told or has_changed:
                 service.tell_reload(application.reload)
-            elif have_jobs_changed:
+            elif application.has_lost_jobs() or have_jobs_changed:
                 application.reload_jobs()
         except Exception:  # noqa: BLE001 - the edge of the thread: one bug must not end all later reloads
             _log.exception("a reload failed in a way nobody foresaw")
@@ -146,7 +166,7 @@ def _start_details(settings: Settings, listeners: Sequence[socket.socket], jobs:
     return {
         "version": __version__,
         "url": ",".join(_url(name, scheme, path) for name in names),
-        "state": str(state_file(settings.state.path) or MEMORY),
+        "state": _place_of(settings.state),
         "port": next((name[1] for name in names if isinstance(name, tuple)), 0),
         "path": settings.web.telemetry_path,
         "accounts": len(settings.accounts),

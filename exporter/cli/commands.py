@@ -7,7 +7,7 @@ _LOG = ("log.level", "log.format")
 _RUN_FLAGS = (
     *("config_file", "web.listen_address", "web.systemd_socket", "web.telemetry_path"),
     *("web.disable_exporter_metrics", "web.external_url", "web.route_prefix"),
-    *("web.config_file", "web.max_requests", "state.path", *_LOG),
+    *("web.config_file", "web.max_requests", "state.path", "state.url", *_LOG),
 )
 _EXPORTER = ("exporter.url", "exporter.token_file", "exporter.user", "exporter.password_file")
 _DESCRIBED = ("job_name", "group", "label")

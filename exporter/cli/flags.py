@@ -54,6 +54,9 @@ FLAGS = {
     "state.path": _setting(
         "FILE", "file that keeps jobs, counters and credits across restarts, or 'memory'; default: {}"
     ),
+    "state.url": _setting(
+        "URL", "PostgreSQL database that several exporters share, instead of a file; no password in it"
+    ),
     "log.level": _setting(
         tuple(dict.fromkeys(LOG_LEVELS.values())), "least severe event to log (default {})", LOG_LEVEL
     ),

@@ -15,7 +15,7 @@ from enum import StrEnum
 from threading import Condition, Thread
 from typing import Protocol
 
-from exporter.errors import HeldBackError, PollError, RefusedError, ThrottledError, TokenRefusedError
+from exporter.errors import HeldBackError, NoPlaceError, PollError, RefusedError, ThrottledError, TokenRefusedError
 from exporter.jobs.board import Board
 from exporter.jobs.outcome import growth_of, note_failure, note_report
 from exporter.jobs.schedule import Schedule
@@ -23,6 +23,8 @@ from exporter.jobs.table import JobTable, is_made_up
 from exporter.model import Census, Growth, JobKey, JobReport, JobSource, PollFailure, PollTally, TrackedJob
 from exporter.state.port import Note
 
+PLACE_PATIENCE_SECONDS, PLACE_PAUSE_SECONDS = 5.0, 0.1
+"""How long a poll waits for a place that another exporter's call has, and how often it looks."""
 _log = logging.getLogger(__name__)
 
 
@@ -297,23 +299,40 @@ class Refresher:
 
     def _poll(self, task: _Task) -> None:
         job, polled_at = task.job, self._clock()
-        key, waited = job.spec.key, None if job.polled_at is None else polled_at - job.polled_at
+        key = job.spec.key
         upstream = self._upstreams.get(key.account)
-        if upstream is None:
+        if upstream is None or self._is_over(job):
             return  # a reload has taken the account away
         try:
-            with closing(
-                upstream.take(
-                    key,
+            with closing(self._taken(upstream, task, polled_at)) as poll:
+                if not self._is_over(job):  # asked again: now nobody else can poll it
+                    self._land(key, poll, _ask(key, poll, polled_at), polled_at)
+        except HeldBackError as error:
+            with self._changed:
+                self._counts[key.account].skipped[error.reason] += 1
+
+    def _taken(self, upstream: Upstream, task: _Task, at: float) -> Poll:
+        """Take the right to poll; for a place among the calls of all exporters it is waited a little."""
+        job, until = task.job, self._stopwatch() + PLACE_PATIENCE_SECONDS
+        waited = None if job.polled_at is None else at - job.polled_at
+        while True:
+            try:
+                return upstream.take(
+                    job.spec.key,
                     is_probe=job.spec.source is JobSource.PROBE,
                     are_others_live=task.are_others_live,
                     is_overdue=waited is None or waited >= self._schedule.stale_after_seconds,
                 )
-            ) as poll:
-                self._land(key, poll, _ask(key, poll, polled_at), polled_at)
-        except HeldBackError as error:
-            with self._changed:
-                self._counts[key.account].skipped[error.reason] += 1
+            except NoPlaceError:
+                with self._changed:
+                    if self._is_stopping or self._stopwatch() >= until:
+                        raise
+                    self._changed.wait(PLACE_PAUSE_SECONDS)
+
+    def _is_over(self, job: TrackedJob) -> bool:
+        """Whether a job left, or another exporter has polled it, since it was found due."""
+        known = self._table.get(job.spec.key)
+        return known is None or known.polled_at != job.polled_at
 
     def _land(self, key: JobKey, poll: Poll, outcome: JobReport | PollFailure, polled_at: float) -> None:
         """Count a poll and put what it gave into the table."""

@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 SHOWN_SECONDS = 7 * 3600.0
 """How long a job that was let go of is told of: longer than the alerting rules remember one that nobody shows."""
 
+PROBES_TOLD = 24
+"""How often in a job's retention its probes are written down: each of them would be a write."""
 ACCOUNT_SHOWN_SECONDS = 3 * 86_400.0
 """How long an account that was is: as long as the alert on a lost one looks back, wherever Prometheus was meanwhile."""
 
@@ -140,7 +142,7 @@ class JobTable:
                 probed = sum(job.spec.source is JobSource.PROBE for job in self._all())
                 self._check_room(Drop.MAX_PROBED_JOBS, self.retention.max_probed_jobs, probed, 1)
                 self._track(JobSpec(key, JobSource.PROBE), now)
-            self._probed_at[key] = now
+            self._note_probe(key, now)
 
     def forget(self, key: JobKey) -> bool:
         """Let go of a job on request, and say whether it was there.
@@ -267,9 +269,20 @@ class JobTable:
         end = self.retention.end_of(job)
         if job.spec.source is not JobSource.PROBE:
             return end
-        probed_at = self._probed_at.setdefault(job.spec.key, now)
-        no_longer = probed_at + self.retention.probe_retention_seconds, Drop.PROBE_RETENTION
+        if job.probed_at is None:
+            self._probed_at.setdefault(job.spec.key, now)
+        no_longer = self._last_probe_of(job) + self.retention.probe_retention_seconds, Drop.PROBE_RETENTION
         return min(no_longer, end) if end else no_longer
+
+    def _note_probe(self, key: JobKey, now: float) -> None:
+        """Remember a probe, and now and then tell it to those who share the store, and to a later start."""
+        self._probed_at[key] = now
+        job, rarely = self.get(key), self.retention.probe_retention_seconds / PROBES_TOLD
+        if job and job.spec.source is JobSource.PROBE and now - (job.probed_at or job.first_seen_at) >= rarely:
+            self._store.account(key.account).change(key, lambda job: replace(job, probed_at=now))
+
+    def _last_probe_of(self, job: TrackedJob) -> float:
+        return max(self._probed_at.get(job.spec.key, 0.0), job.probed_at or 0.0)
 
     def _completed(self, spec: JobSpec) -> JobSpec:
         """Add what is known of a job to what is newly said of it; what the configuration says can't be changed."""
@@ -310,12 +323,12 @@ class JobTable:
         """Let so many of the jobs go that somebody made up, and say whether there are as many."""
         if excess <= 0:
             return True
-        unknown = [job.spec.key for job in self._all() if is_made_up(job) and job.spec.key not in spared]
+        unknown = [job for job in self._all() if is_made_up(job) and job.spec.key not in spared]
         if len(unknown) < excess:
             return False
-        unknown.sort(key=lambda key: self._probed_at.get(key, 0.0))
-        for key in unknown[:excess]:
-            self._forget(key, limit)
+        unknown.sort(key=self._last_probe_of)
+        for job in unknown[:excess]:
+            self._forget(job.spec.key, limit)
         return True
 
 

@@ -58,6 +58,8 @@ class Family(Generic[Subject]):
     value: Callable[[Subject], Given]
     labels: Labels = ()
     is_histogram: bool = False
+    is_own: bool = False
+    """Whether it tells of this process since its start, also where several exporters share what is known."""
 
     @property
     def kind(self) -> Kind:
@@ -238,12 +240,14 @@ def _module_families(codes: Labels) -> tuple[Family[Share], ...]:
             "Polls of jobs, failed ones included, since the exporter started. Credits are counted by "
             "zoho_crm_api_credits_spent_total.",
             lambda module: module.state.tally.polls.get(module.name, 0),
+            is_own=True,
         ),
         Family(
             "zoho_mass_update_poll_errors_total",
             "Polls of jobs that gave no report, by reason. Codes in lower case are our own.",
             lambda module: ((code, module.state.tally.errors.get((module.name, code), 0)) for code in codes),
             ("code",),
+            is_own=True,
         ),
     )
 
@@ -258,6 +262,7 @@ _ACCOUNT_FAMILIES: tuple[Family[Share], ...] = (
         "or there is no access token), deadline (the page was due before the poll ended; it lands in the next scrape).",
         lambda account: sorted(account.state.tally.skipped.items()),
         ("reason",),
+        is_own=True,
     ),
     Family(
         "zoho_crm_account_info",
@@ -270,6 +275,7 @@ _ACCOUNT_FAMILIES: tuple[Family[Share], ...] = (
         "Whether the last poll got an answer of Zoho's CRM API (1, also when that was a refusal), or none: network, "
         "server fault or no access token (0). Absent before the first.",
         lambda account: account.state.upstream.is_up,
+        is_own=True,
     ),
     Family(
         "zoho_crm_api_request_duration_seconds",
@@ -277,11 +283,13 @@ _ACCOUNT_FAMILIES: tuple[Family[Share], ...] = (
         lambda account: sorted(account.state.upstream.durations.items()),
         ("endpoint",),
         is_histogram=True,
+        is_own=True,
     ),
     Family(
         "zoho_crm_api_in_flight_requests",
         "Calls to Zoho under way while this page was written.",
         lambda account: account.state.upstream.in_flight,
+        is_own=True,
     ),
     Family(
         "zoho_crm_api_concurrency_limit",
@@ -292,6 +300,7 @@ _ACCOUNT_FAMILIES: tuple[Family[Share], ...] = (
         "zoho_crm_api_credits_spent_total",
         "API credits that the exporter's status calls have cost since it started: one for each that reached Zoho.",
         lambda account: account.state.upstream.credits.spent,
+        is_own=True,
     ),
     Family(
         "zoho_crm_api_credits_used_24h",
@@ -301,8 +310,9 @@ _ACCOUNT_FAMILIES: tuple[Family[Share], ...] = (
     Family(
         "zoho_crm_api_credits_unwritten",
         "API credits spent that the state file does not hold yet: a crash would now forget them. 0 while the disk "
-        "follows.",
+        "follows, and with a database, where no credit is spent before it is written.",
         lambda account: account.state.upstream.credits.unwritten,
+        is_own=True,
     ),
     Family(
         "zoho_crm_api_credit_budget",
@@ -344,6 +354,7 @@ _ACCOUNT_FAMILIES: tuple[Family[Share], ...] = (
         "zoho_crm_oauth_refreshes_total",
         "Access tokens asked of Zoho, refused ones included. Zoho grants 10 in 10 minutes.",
         lambda account: account.state.upstream.token.refreshes,
+        is_own=True,
     ),
     Family(
         "zoho_crm_oauth_refresh_errors_total",
@@ -351,11 +362,13 @@ _ACCOUNT_FAMILIES: tuple[Family[Share], ...] = (
         "back by the exporter) and credentials_unreadable (a secret file).",
         lambda account: sorted(account.state.upstream.token.refresh_errors.items()),
         ("reason",),
+        is_own=True,
     ),
     Family(
         "zoho_mass_update_exporter_coalesced_polls_total",
         "Polls that a scrape found under way for another one and joined, at no cost.",
         lambda account: account.state.tally.coalesced,
+        is_own=True,
     ),
     Family(
         "zoho_mass_update_exporter_tracked_jobs",
@@ -423,13 +436,13 @@ _EXPORTER_FAMILIES: tuple[Family[ExporterSnapshot], ...] = (
     ),
     Family(
         "zoho_mass_update_exporter_store_errors_total",
-        "Writes to the state file that failed, by operation; the exporter goes on from memory and tries again.",
+        "Reads and writes of the state, in its file or database, that failed, by operation; they are tried again.",
         lambda exporter: sorted(exporter.store_errors.items()),
         ("operation",),
     ),
     Family(
         "zoho_mass_update_exporter_store_behind_since_timestamp_seconds",
-        "Since when there is news that the state file does not hold yet, Unix time; absent while it holds all.",
+        "Since when there is news that the state's file or database lacks, Unix time; absent while it holds all.",
         lambda exporter: exporter.store_behind_since,
     ),
 )

@@ -8,11 +8,13 @@ loaded by who reads one.
 """
 
 from exporter.settings.loader import DOTENV, JobFiles, Sources, load_settings, matching, read_sources
+from exporter.settings.sections.database import parameters_of, parse_database_url
 from exporter.settings.sections.outline import Row, meanings, outline
 from exporter.settings.sections.schema import (
     AccountSettings,
     JobSettings,
     Settings,
+    StateSettings,
     default_of,
     effective_settings,
     state_file,
@@ -28,6 +30,7 @@ __all__ = [
     "Row",
     "Settings",
     "Sources",
+    "StateSettings",
     "default_of",
     "effective_settings",
     "format_duration",
@@ -35,6 +38,8 @@ __all__ = [
     "matching",
     "meanings",
     "outline",
+    "parameters_of",
+    "parse_database_url",
     "parse_duration",
     "parse_listen_address",
     "read_sources",

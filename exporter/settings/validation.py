@@ -168,7 +168,7 @@ def incoherences(tree: Tree) -> Iterator[Finding]:
     jobs = job_incoherences(tree, tree.at(("accounts",), dict), allowed)
     bundle = _unreadable(tree, ("ca_bundle",), _read_bundle)
     token = _unreadable(tree, ("web", "api_token_file"), read_secret_file)
-    return chain(_accounts(tree), jobs, bundle, token, _durations(tree))
+    return chain(_accounts(tree), jobs, bundle, token, _state(tree), _durations(tree))
 
 
 def job_incoherences(tree: Tree, aliases: Collection[str], labels: Collection[str]) -> Iterator[Finding]:
@@ -234,6 +234,16 @@ def _secrets(tree: Tree, account: TreePath, given: set[str]) -> Iterator[Finding
         yield from _unreadable(tree, (*account, file), read_secret_file)
 
 
+def _state(tree: Tree) -> Iterator[Finding]:
+    """Find what keeps the state from being in one place."""
+    given = {name for name in ("path", "url", "password_file") if tree.find(("state", name)) is not None}
+    if given >= {"path", "url"}:
+        yield tree.finding(("state", "url"), "give either state.path or state.url, not both")
+    if "password_file" in given and "url" not in given:
+        yield tree.finding(("state", "password_file"), "needs state.url beside it")
+    yield from _unreadable(tree, ("state", "password_file"), read_secret_file)
+
+
 def _misplaced(tree: Tree, alias: str) -> Iterator[Finding]:
     for path, name, value in _credentials(tree, alias):
         if text := misplaced(name, value):
@@ -250,6 +260,7 @@ def doubts(tree: Tree) -> Iterator[Problem]:
     yield from _credential_doubts(tree)
     yield from _account_doubts(tree)
     yield from _token_doubts(tree)
+    yield from _open_to_all(tree, ("state", "password_file"))
     for file in dict.fromkeys(_files_with_secrets(tree)):
         if text := open_to_all(Path(file)):
             yield Problem(file, f"holds a secret and {text}")

@@ -8,13 +8,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from exporter.state.inspection import inspect_state
+    from exporter.state.inspection import inspect_database, inspect_state
     from exporter.state.port import AccountState, Claim, Health, Purse, Store
+    from exporter.state.postgres import PostgresStore
     from exporter.state.sqlite import SqliteStore
 
-__all__ = ["AccountState", "Claim", "Health", "Purse", "SqliteStore", "Store", "inspect_state"]
+__all__ = [
+    "AccountState",
+    "Claim",
+    "Health",
+    "PostgresStore",
+    "Purse",
+    "SqliteStore",
+    "Store",
+    "inspect_database",
+    "inspect_state",
+]
 
-_HOMES = {"SqliteStore": "sqlite", "inspect_state": "inspection"}
+_HOMES = {
+    "PostgresStore": "postgres",
+    "SqliteStore": "sqlite",
+    "inspect_database": "inspection",
+    "inspect_state": "inspection",
+}
 
 
 def __getattr__(name: str) -> object:

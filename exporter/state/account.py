@@ -2,10 +2,11 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
-from threading import Lock
+from threading import Lock, Semaphore
 
 from exporter.errors import HeldBackError
 from exporter.model import Growth, JobKey, JobSource, JobSpec, ModuleTotals, Standing, TrackedJob
@@ -42,6 +43,8 @@ class MemoryAccount:
             for kind in (Kind.CREDITS, Kind.PROBE_CREDITS)
         )
         self._claims: dict[JobKey, Claim] = {}
+        self._turns = Semaphore()
+        self._turn = 0
         self._tokens = count(1)
         self._booked_under: dict[int, int] = {}
         self._last_booking = 0
@@ -50,10 +53,22 @@ class MemoryAccount:
         self._unwritten: deque[tuple[int, float]] = deque()
         """Credits that a crash would forget: until which write, and since when (monotonic seconds)."""
 
-    def stand(self, change: Callable[[Standing], Standing]) -> Standing:
+    def stand(self, change: Callable[[Standing], Standing], turn: int | None = None) -> Standing:
         """Replace the standing by what `change` makes of it; no other change comes between."""
         with self._lock:
-            return self._stand(change(self.standing))
+            return self._stand(change(self.standing)) if turn in {None, self._turn} else self.standing
+
+    @contextmanager
+    def turn(self, patience_seconds: float, lease_seconds: float) -> Iterator[int | None]:  # noqa: ARG002 - nobody shares it
+        """Wait for the right to ask for an access token, alone; it ends with the process at the latest."""
+        is_ours = self._turns.acquire(timeout=max(0.0, patience_seconds))
+        try:
+            self._turn += is_ours
+            yield self._turn if is_ours else None
+        finally:
+            if is_ours:
+                self._turn += 1
+                self._turns.release()
 
     def book_mint(self, most: int, window_seconds: float) -> float | None:
         """Count one access token asked for, or say when the next may be."""
@@ -139,10 +154,12 @@ class MemoryAccount:
         """Take the right to poll a job, and book the credit of its call."""
         with self._lock:
             now = self._now()
-            standing = self._claims.get(key)
             # One that lasts longer than any is of before a clock was set back.
-            if standing and 0 < standing.expires_at - now <= lease_seconds:
+            live = {one for one, claim in self._claims.items() if 0 < claim.expires_at - now <= lease_seconds}
+            if key in live:
                 raise HeldBackError(CIRCUIT, f"{key} is polled already")
+            if purse.at_once is not None and len(live) >= purse.at_once:
+                raise HeldBackError(CIRCUIT, f"{purse.at_once} calls of the account are under way, which is all it may")
             claim = Claim(key, next(self._tokens), now + lease_seconds, is_probe)
             self._book(claim, purse, now)
             self._claims[key] = claim

@@ -1,11 +1,16 @@
-"""Whether a state file could be used, for who asks before a start: nothing is made, changed or locked."""
+"""Whether a state file or a database could be used, for who asks before a start: nothing is made, changed or locked."""
 
 import os
+import re
+from collections.abc import Collection
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from exporter.files import refused
 from exporter.state.refusal import APPLICATION_ID, MOVE_AWAY, VERSION, advice_of_system, refusal
 
+_PROGRAM = "zoho-mass-update-exporter"
+_NAME = re.compile("[A-Za-z_]{1,40}")
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 108
 _EMPTY_LEAF = b"\x0d\0\0\0\0"
@@ -31,6 +36,27 @@ def inspect_state(path: Path | None) -> None:
         TemporaryFile(dir=folder).close()
     except OSError as error:
         raise refusal(path, f"{error.strerror}: {advice_of_system(error)}") from error
+
+
+def inspect_database(parameters: Collection[str]) -> None:
+    """Look whether a database could be asked, without asking: the driver is here, and knows the URL's parameters.
+
+    That it does not answer is no fault: an exporter starts without it, and waits.
+
+    Raises:
+        ConfigurationError: it could not; the problem says what to do.
+    """
+    try:
+        from exporter.state.postgres.database import known_parameters  # noqa: PLC0415 - an extra, which few have
+    except ImportError as error:
+        needs = f"needs PostgreSQL's driver, which is not here: pip install '{_PROGRAM}[postgres]'"
+        raise refused("state.url", needs) from error
+    if unknown := sorted(set(parameters) - known_parameters()):
+        # What looks like no name may be a piece of a password.
+        name = next((f'"{name}"' for name in unknown if _NAME.fullmatch(name)), "what stands behind a ? or &")
+        raise refused(
+            "state.url", f"{name} is no parameter that PostgreSQL's driver knows, such as sslmode=verify-full"
+        )
 
 
 def _inspect_file(path: Path, real: Path) -> None:

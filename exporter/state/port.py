@@ -6,15 +6,18 @@ No method waits for a disk or a network without a limit, and none raises for a d
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from exporter.model import Growth, JobKey, JobSpec, ModuleTotals, Standing, TrackedJob
 
 CIRCUIT = "circuit"
-"""Why a poll is held back: Zoho asked the account to pause, there is no access token, or another polls the job."""
+"""Why a poll is held back: Zoho asked the account to pause, there is no access token, or others poll the job or enough.
+
+Or others have polled the job since the store was refreshed."""
 BUDGET = "budget"
-"""Why a poll is held back: the account's own budget, or Zoho's remaining credits."""
+"""Why a poll is held back: the account's own budget, Zoho's remaining credits, or a credit that can't be booked."""
 OPERATIONS = ("load", "save_job", "forget_jobs", "save_ledger", "renew", "close")
 """What may fail, as `Health` counts it."""
 Note = Callable[[TrackedJob], tuple[TrackedJob, Growth]]
@@ -26,10 +29,12 @@ class Purse:
     """What an account may spend: credits in any 24 hours (`None` for no limit), and those of them that are for probes.
 
     `for_probes` bounds the polls of jobs that only probes brought; `None` while there are no others to be kept waiting.
+    `at_once` bounds the claims that hold at a time, of all who share the store; `None` where nobody does.
     """
 
     limit: int | None
     for_probes: int | None = None
+    at_once: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,18 @@ class AccountState(Protocol):
     def standing(self) -> Standing:
         """How the account stands with Zoho."""
 
-    def stand(self, change: Callable[[Standing], Standing]) -> Standing:
-        """Replace the standing by what `change` makes of it; no other change comes between."""
+    def stand(self, change: Callable[[Standing], Standing], turn: int | None = None) -> Standing:
+        """Replace the standing by what `change` makes of it, and give it; no other change comes between.
+
+        `change` is pure: it may be called more than once. With a `turn` that is over nothing changes.
+        """
+
+    def turn(self, patience_seconds: float, lease_seconds: float) -> AbstractContextManager[int | None]:
+        """Wait for the right to ask for an access token, alone among all who share the store.
+
+        Gives its number, which is of this one time only, or `None` where it was not to be had in time. Whoever comes
+        after another knows what that one's turn has changed. A turn that is not ended is over after its lease.
+        """
 
     def book_mint(self, most: int, window_seconds: float) -> float | None:
         """Count one access token asked for, or say when the next may be (Unix seconds), with `most` in the window."""
@@ -102,6 +117,7 @@ class AccountState(Protocol):
         """Take the right to poll a job, and book the credit of its call.
 
         Raises:
+            NoPlaceError: as many calls are under way as may be.
             HeldBackError: there is no credit, or somebody else polls the job.
         """
 
@@ -151,6 +167,9 @@ class Store(Protocol):
 
     def refresh(self, deadline: float) -> None:
         """Take up what other processes wrote, by `deadline` (monotonic seconds)."""
+
+    def has_lost(self) -> bool:
+        """Say whether what was kept may have been lost since the last call: then what is configured is missing, too."""
 
     def health(self) -> Health:
         """Say how well what is known is kept."""

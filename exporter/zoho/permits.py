@@ -49,10 +49,14 @@ DAILY = CoolDown(900, 3600)
 
 @dataclass(frozen=True, slots=True)
 class CreditLimits:
-    """What an account may spend: credits in any 24 hours (`None` for no limit), and what it leaves to others."""
+    """What an account may spend: credits in any 24 hours (`None` for no limit), and what it leaves to others.
+
+    `at_once` is how many calls may be under way at a time, of all who share the store.
+    """
 
     daily_budget: int | None
     reserve: int
+    at_once: int | None
 
 
 def scarcity(used: float, limit: int, needed: float) -> float:
@@ -161,8 +165,9 @@ class Permits:
         if self._is_cooling_down():
             raise HeldBackError(CIRCUIT, "there is no access token")
         limit = self.limits.daily_budget
-        purse = Purse(limit, None if limit is None or not are_others_live else limit // PROBES_SHARE)
-        self._enter_circuit(key)
+        share = None if limit is None or not are_others_live else limit // PROBES_SHARE
+        is_trial = self._enter_circuit(key)
+        purse = Purse(limit, share, 1 if is_trial else self.limits.at_once)
         try:
             self._check_unwritten(is_overdue=is_overdue)
             self._check_reserve()
@@ -215,15 +220,16 @@ class Permits:
             return 0.0
         return 1.0 if self._is_too_much_unwritten() else scarcity(self._account.used(), limit, needed)
 
-    def _enter_circuit(self, key: JobKey) -> None:
-        """Let one call at a time through once the pause is over, until one succeeds."""
+    def _enter_circuit(self, key: JobKey) -> bool:
+        """Let one call at a time through once the pause is over, until one succeeds, and say whether this is it."""
         with self._lock:
             pause = self._account.standing.circuit
             if pause is None:
-                return
+                return False
             if self._trial is not None or pause.is_in_force(self._clock()):
                 raise HeldBackError(CIRCUIT, pause.message)
             self._trial = key
+            return True
 
     def _leave_trial(self, key: JobKey) -> bool:
         with self._lock:

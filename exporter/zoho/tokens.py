@@ -9,7 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import astuple, replace
-from threading import Lock, Semaphore
+from threading import Lock
 
 from exporter.errors import ConfigurationError, DeadTokenError, PassingError, PollError, RefusedError, TokenRefusedError
 from exporter.model import Credentials, JobKey, KeptToken, Pause, Standing, TokenStatus
@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 MINTS_PER_WINDOW = 10
 MINT_WINDOW_SECONDS = 600.0
 """Zoho's limit: tokens per refresh token. Source: Zoho accounts, token limits."""
+TURN_MARGIN_SECONDS = 2.0
+"""How much longer than it may take a refresh keeps all others from asking for a token too."""
 UNPROVEN_SECONDS = 600.0
 """How long a job that may be at fault itself has no token replaced that nobody else tried yet."""
 MOST_SUSPECTS = 1000
@@ -62,8 +64,6 @@ class TokenSource:
         self._account = account
         self._clock = clock
         self._stopwatch = stopwatch
-        self._turn = Semaphore()
-        """Whose turn it is to refresh: all others wait for it, until their own deadlines."""
         self._refreshes = 0
         self._errors = Counter(dict.fromkeys(REASONS, 0))
         self._lock = Lock()
@@ -86,13 +86,12 @@ class TokenSource:
         """
         if token := self._good(self._known):
             return token
-        if not self._turn.acquire(timeout=max(0.0, deadline - self._stopwatch())):
-            late = "no access token came in time"
-            raise PassingError("timeout", late, advice="it is asked for again at the next poll")
-        try:
-            return self._good(self._known) or self._refreshed(deadline)
-        finally:
-            self._turn.release()
+        patience = max(0.0, deadline - self._stopwatch())
+        with self._account.turn(patience, patience + TURN_MARGIN_SECONDS) as turn:
+            if turn is None:
+                late = "no access token came in time"
+                raise PassingError("timeout", late, advice="it is asked for again at the next poll")
+            return self._good(self._known) or self._refreshed(deadline, turn)
 
     def reject(self, token: KeptToken, key: JobKey, asked_at: float, error: DeadTokenError, *, is_second: bool) -> None:
         """Judge a token that Zoho refused for a job, in a poll begun at `asked_at` (stopwatch): `token` gives another.
@@ -160,12 +159,12 @@ class TokenSource:
         is_ours = token is not None and token.fingerprint == fingerprint
         return token if token and is_ours and self._clock() < token.expires_at - token.early_seconds else None
 
-    def _refreshed(self, deadline: float) -> KeptToken:
+    def _refreshed(self, deadline: float, turn: int) -> KeptToken:
         rechecks, fingerprint = self._rechecks, self._fingerprint()
         if pause := self._pause():
             raise TokenRefusedError(pause.reason, pause.message, advice=pause.advice, retry_at=pause.until)
         try:
-            token = self._good(fingerprint) or self._minted(deadline)
+            token = self._good(fingerprint) or self._minted(deadline, turn)
         except PollError as error:
             self._errors[error.code] += 1
             refused = self._refused(error, fingerprint)
@@ -177,25 +176,25 @@ class TokenSource:
                 self._known = token.fingerprint
         return token
 
-    def _minted(self, deadline: float) -> KeptToken:
+    def _minted(self, deadline: float, turn: int) -> KeptToken:
         try:
             credentials = self._credentials()
         except ConfigurationError as error:
             advice = "make the secret files readable again"
             raise PassingError(BAD_CREDENTIALS, str(error), advice=advice) from error
-        self._book_mint()
+        self._book_mint(turn)
         token = replace(self._mint(credentials, deadline), fingerprint=_fingerprint(credentials))
         pause = self._account.standing.token_pause
         if pause and pause.reason != _REJECTED:
             pause = None
             _log.info("token refresh works again", extra={"account": self._alias})
         self._minted_at = self._stopwatch()
-        self._account.stand(lambda standing: replace(standing, token=token, token_pause=pause))
+        self._account.stand(lambda standing: replace(standing, token=token, token_pause=pause), turn)
         return token
 
-    def _book_mint(self) -> None:
+    def _book_mint(self, turn: int) -> None:
         # A token that was kept and is of no use now, being one for other credentials, is not to be shown as valid.
-        self._account.stand(lambda standing: replace(standing, token=None))
+        self._account.stand(lambda standing: replace(standing, token=None), turn)
         next_at = self._account.book_mint(MINTS_PER_WINDOW, MINT_WINDOW_SECONDS)
         if next_at is not None:
             minutes = MINT_WINDOW_SECONDS / 60

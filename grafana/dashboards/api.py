@@ -381,7 +381,7 @@ def _dropped() -> Drawn:
 
 def _store_errors() -> Drawn:
     errors = promql.replica_growth("store_errors_total", "instance", "operation", call="increase")
-    text = "Writes to the state file that failed, by replica and operation. The exporter goes on from memory meanwhile."
+    text = "Reads and writes of the state that failed, by replica and operation. It goes on with what it knows."
     all_errors = promql.replica_growth("store_errors_total", call="increase")
     return lines(
         "State file errors",

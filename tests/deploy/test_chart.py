@@ -21,6 +21,7 @@ from chart import (
     CHART,
     ROOT,
     VALUE_SETS,
+    WORKLOADS,
     Manifest,
     exporter_of,
     only,
@@ -31,6 +32,7 @@ from chart import (
     run,
     values_file,
     volumes_of,
+    workload_of,
 )
 from processes import bare_environment, eventually, exporter_command, started
 from programs import Program
@@ -139,7 +141,7 @@ def mounts_of(manifests: list[Manifest]) -> dict[str, str]:
 def test_value_sets_are_those_that_the_chart_promises() -> None:
     """None was lost on the way."""
     assert " ".join(VALUE_SETS) == (
-        "alerts default demo discovery environment full ingress openshift pod replicas route umbrella"
+        "alerts default demo discovery environment full ingress openshift pod postgres replicas route umbrella"
     )
 
 
@@ -218,6 +220,10 @@ def test_objects_are_those_asked_for(values: str, kinds: list[str]) -> None:
                 "--log.level=info",
             ],
         ),
+        (
+            "postgres",
+            ["run", f"--config.file={CONFIGURATION}/config/zoho.yaml", "--web.listen-address=:10042"],
+        ),
     ],
 )
 def test_exporter_understands_its_arguments(values: str, expected: list[str]) -> None:
@@ -233,6 +239,7 @@ def test_exporter_understands_its_arguments(values: str, expected: list[str]) ->
         ("default", ["acme/Leads/3524033000006027001"]),
         ("full", ["acme/Leads/3524033000006027001", "emea.test/Deals/3524033000006027002"]),
         ("replicas", ["acme/Leads/3524033000006027001"]),
+        ("postgres", ["acme/Leads/3524033000006027001"]),
     ],
 )
 def test_settings_load(values: str, jobs: list[str], tmp_path: Path) -> None:
@@ -337,10 +344,11 @@ def test_mounts_change_when_their_objects_do() -> None:
 
 
 @pytest.mark.parametrize("values", sorted({*VALUE_SETS} - {"openshift"}))
-@pytest.mark.parametrize("kind", ["StatefulSet", "Pod"])
+@pytest.mark.parametrize("kind", ["workload", "Pod"])
 def test_pods_fit_the_restricted_standard(kind: str, values: str) -> None:
     """Each pod passes the Pod Security Standard "restricted", on a read-only root as a numeric user."""
-    pod = pod_of(only(render(values), kind))["spec"]
+    manifests = render(values)
+    pod = pod_of(workload_of(manifests) if kind == "workload" else only(manifests, kind))["spec"]
     container = pod["containers"][0]
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["runAsUser"] == 65532
@@ -366,11 +374,11 @@ def test_pods_have_no_token_of_the_cluster(kind: str) -> None:
 
 def test_selectors_find_the_exporter_and_not_the_test_pod() -> None:
     """All that select pods or the service select by the same labels."""
-    manifests = [*render("full"), *render("replicas")]
+    manifests = [*render("full"), *render("replicas"), *render("postgres")]
     selectors = [
         manifest["spec"].get("selector") or manifest["spec"]["podSelector"]
         for manifest in manifests
-        if manifest["kind"] in {"NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceMonitor", "StatefulSet"}
+        if manifest["kind"] in {"NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceMonitor", *WORKLOADS}
     ]
     assert [selector.get("matchLabels", selector) for selector in selectors] == [SELECTED] * len(selectors)
     assert SELECTED.items() <= pod_of(only(render("full"), "StatefulSet"))["metadata"]["labels"].items()
@@ -647,6 +655,10 @@ def test_package_has_all_that_it_needs(stocked_chart: Path, tmp_path: Path) -> N
         ("ingress", "networkPolicy.ingressFrom", "networkPolicy.extraEgress"),
         ("route", "at the first replica, acme-zoho-mass-update-exporter-0", "networkPolicy.ingressFrom"),
         ("pod", "kubectl --namespace watch logs", "crm"),
+        ("postgres", "2 replicas share the database, and together spend what one would.", "poll Zoho, and each"),
+        ("postgres", "logs deployment/acme-zoho-mass-update-exporter\n", "-0"),
+        ("postgres", "zoho-database-login, with the keys tls.crt and tls.key", "Without persistence"),
+        ("postgres", "  zoho-database, with the key password\n  zoho-database-ca, with the key ca.crt\n", "hunter2"),
     ],
 )
 def test_notes_say_what_to_mind(noted_chart: Path, values: str, said: str, unsaid: str) -> None:
@@ -660,6 +672,10 @@ def test_notes_say_what_to_mind(noted_chart: Path, values: str, said: str, unsai
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (
+            "state.postgres.url=postgres://b,apiToken.existingSecret=a,ingress.enabled=true,ingress.hosts[0].host=b",
+            "From outside the API is at any replica: all know the jobs that are registered there.",
+        ),
         ("discovery.enabled=true", "Discovery brings jobs alone."),
         (
             "networkPolicy.enabled=true,proxy.url=http://proxy:3128",
@@ -690,7 +706,9 @@ def test_documented_installations_render(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "kind"), [("# ingress.yaml", "Ingress"), ("# alerts.yaml", "PrometheusRule")], ids=["ingress", "alerts"]
+    ("start", "kind"),
+    [("# ingress.yaml", "Ingress"), ("# alerts.yaml", "PrometheusRule"), ("# postgres.yaml", "Deployment")],
+    ids=["ingress", "alerts", "postgres"],
 )
 def test_documented_additions_render(start: str, kind: str, tmp_path: Path) -> None:
     """Each is a values file to go with the page's first."""

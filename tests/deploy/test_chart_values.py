@@ -18,7 +18,7 @@ from chart import CHART, Manifest, exporter_of, only, parse, refusal, render, ru
         ("default", "--set=replicas=2", "- (root): Additional property replicas is not allowed"),
         ("default", "--set=image.repo=x", "- image: Additional property repo is not allowed"),
         ("default", "--set=image.repository=exporter:1.0", "- image.repository: Does not match pattern"),
-        ("default", "--set=replicaCount=two", "- replicaCount: Invalid type. Expected: integer, given: string"),
+        ("default", "--set=replicaCount=two", "- replicaCount: Does not match pattern"),
         ("default", "--set=persistence=null", "- (root): persistence is required"),
         ("default", "--set=persistence.enabled=no", "- persistence.enabled: Invalid type. Expected: boolean, given: s"),
         ("default", "--set=serviceMonitor.interval=fast", "- serviceMonitor.interval: Does not match pattern"),
@@ -106,6 +106,27 @@ from chart import CHART, Manifest, exporter_of, only, parse, refusal, render, ru
             "pod",
             "--set=replicaCount=2",
             "persistence.existingClaim is one volume, and each replica needs its own: set replicaCount to 1, or leave ",
+        ),
+        (
+            "pod",
+            "--set=state.postgres.url=postgresql://db.example/zoho",
+            "persistence.existingClaim is a volume for a state file, but state.postgres.url keeps the state",
+        ),
+        ("default", "--set=state.postgres.url=mysql://db.example", "- state.postgres.url: Does not match pattern"),
+        (
+            "default",
+            "--set=state.postgres.url=postgresql://zoho:hunter2hunter2@db.example/zoho",
+            "state.postgres.url holds a password, which everybody would see: take it out, and name a Secret in state.p",
+        ),
+        (
+            "default",
+            "--set=state.postgres.url=postgresql://db.example/zoho?user=zoho&password=hunter2hunter2",
+            "state.postgres.url holds a password, which everybody would see: take it out, and name a Secret in state.p",
+        ),
+        (
+            "default",
+            "--set=state.postgres.serviceKey=pg_service.conf",
+            "state.postgres.serviceKey is a key of state.postgres.existingSecret: name that Secret",
         ),
         (
             "default",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exporter.settings import load_settings
+from exporter.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
 HERE = ROOT / "deploy" / "compose"
@@ -27,9 +27,29 @@ def bind_mounts() -> Iterator[tuple[str, Path, str]]:
                 yield name, (HERE / source).resolve(), target
 
 
+def environment_of(name: str) -> dict[str, str]:
+    """Give the variables that a service is started with."""
+    environment = SERVICES[name].get("environment", {})
+    assert isinstance(environment, dict)
+    return {str(variable): str(value) for variable, value in environment.items()}
+
+
+def settings_of(name: str, directory: Path) -> Settings:
+    """Load the settings of an exporter; the secrets that its service is given are made up in a directory."""
+    given = SERVICES[name]["secrets"]
+    assert isinstance(given, list)
+    for secret in given:
+        (directory / secret).write_text("secret")
+    text = (mounted("/etc/zoho-mass-update-exporter") / "zoho.yaml").read_text(encoding="utf-8")
+    file = directory / "zoho.yaml"
+    file.write_text(text.replace("/run/secrets", str(directory)))
+    environ = {key: value.replace("/run/secrets", str(directory)) for key, value in environment_of(name).items()}
+    return load_settings(file, environ=environ, dotenv_file=None, secrets_dir=directory)
+
+
 def mounted(target: str) -> Path:
     """Give the path in the checkout that is mounted at a path of a container."""
-    [source] = [source for _, source, mounted_at in bind_mounts() if mounted_at == target]
+    [source] = {source for _, source, mounted_at in bind_mounts() if mounted_at == target}
     return source
 
 
@@ -68,11 +88,11 @@ def test_the_parts_find_each_other() -> None:
     files = [mounted("/etc/prometheus") / "prometheus.yml"]
     files += (mounted("/etc/grafana/provisioning") / "datasources").glob("*.y*ml")
     asked = set(re.findall(r"\b[\w.-]+:\d{4,5}\b", "".join(file.read_text(encoding="utf-8") for file in files)))
-    assert asked == {"localhost:9090", "localhost:9093", "localhost:10042"}
+    assert asked == {"localhost:9090", "localhost:9093", "localhost:10042", "localhost:10043"}
     networks = {name: service.get("network_mode") for name, service in SERVICES.items()}
     assert networks.pop("prometheus") is None
     assert set(networks.values()) == {"service:prometheus"}
-    assert SERVICES["prometheus"]["ports"] == [f"127.0.0.1:{port}:{port}" for port in (9090, 9093, 3000, 10042)]
+    assert SERVICES["prometheus"]["ports"] == [f"127.0.0.1:{port}:{port}" for port in (9090, 9093, 3000, 10042, 10043)]
 
 
 def test_every_variable_has_a_value() -> None:
@@ -87,10 +107,23 @@ def test_the_first_profile_is_the_real_one() -> None:
 
 def test_the_configuration_loads(tmp_path: Path) -> None:
     """The configuration to fill in is right, once the secrets that it names are mounted."""
-    for name in yaml.safe_load(TEXT)["secrets"]:
-        (tmp_path / name).write_text("secret")
-    text = (mounted("/etc/zoho-mass-update-exporter") / "zoho.yaml").read_text(encoding="utf-8")
-    file = tmp_path / "zoho.yaml"
-    file.write_text(text.replace("/run/secrets", str(tmp_path)))
-    settings = load_settings(file, environ={}, dotenv_file=None, secrets_dir=tmp_path)
+    settings = settings_of("exporter", tmp_path)
     assert [str(spec.key) for spec in settings.job_specs] == ["zoho/Leads/3524033000006027001"]
+    assert settings.state.url is None
+
+
+def test_two_exporters_share_the_database_that_is_made(tmp_path: Path) -> None:
+    """Each listens for itself, both know the user, the database and the password that PostgreSQL is given."""
+    made = environment_of("postgres")
+    both = [settings_of(name, tmp_path) for name in ("exporter-a", "exporter-b")]
+    assert [settings.web.listen_address.port for settings in both] == [10042, 10043]
+    assert {settings.state.url for settings in both} == {
+        f"postgresql://{made['POSTGRES_USER']}@localhost/{made['POSTGRES_DB']}"
+    }
+    [password] = {str(settings.state.password_file) for settings in both}
+    assert password == made["POSTGRES_PASSWORD_FILE"].replace("/run/secrets", str(tmp_path))
+    assert {name for name, service in SERVICES.items() if service.get("profiles") == ["replicas"]} == {
+        "exporter-a",
+        "exporter-b",
+        "postgres",
+    }

@@ -153,6 +153,10 @@ class KeptStore(Writer):
     def refresh(self, deadline: float) -> None:
         """Nobody else writes."""
 
+    def has_lost(self) -> bool:
+        """Lose nothing."""
+        return False
+
     def health(self) -> Health:
         """All is well."""
         return Health()
@@ -169,7 +173,7 @@ class Budget(RuleBasedStateMachine):
         """Begin with a budget and some jobs."""
         self.clock, self.watch = Clock(), Clock(0.0)
         self.zoho = Zoho(self.clock, self.watch)
-        self.limits = CreditLimits(budget, reserve)
+        self.limits = CreditLimits(budget, reserve, None)
         self.keys = [JobKey("acme", "Leads", str(number)) for number in range(jobs)]
         self.probes = [JobKey("acme", "Deals", str(number)) for number in range(100, 103)]
         self.disturbed_at, self.are_probes_alone = -inf, False
@@ -354,7 +358,7 @@ def test_live_jobs_are_polled_within_stale_after_while_the_budget_allows_that() 
     clock, watch = Clock(), Clock(0.0)
     peer = Peer(clock, watch, lambda _: RUNNING)
     store = SqliteStore(None, clock)
-    account = open_account(peer, store.account("acme"), CreditLimits(200, 0))
+    account = open_account(peer, store.account("acme"), CreditLimits(200, 0, None))
     table = JobTable(store, Retention(1e9, 1e9, 1e9, 1000, 1000))
     keys = [JobKey("acme", "Leads", str(number)) for number in range(4)]
     table.declare([JobSpec(key, JobSource.CONFIG) for key in keys], NOW, accounts={"acme"})

@@ -37,7 +37,7 @@ class Scene:
         self.peer.lifetime_seconds = 600
         self.store = SqliteStore(None, self.clock)
         self.account = open_account(
-            self.peer, self.store.account("acme"), CreditLimits(None, 0), max_concurrency=self.max_concurrency
+            self.peer, self.store.account("acme"), CreditLimits(None, 0, None), max_concurrency=self.max_concurrency
         )
         self.table = JobTable(self.store, Retention(1e9, 1e9, 1e9, 1000, 1000))
         specs = [JobSpec(JobKey("acme", "Leads", job_id), JobSource.CONFIG) for job_id in (*self.faulty, *GOOD)]

@@ -49,6 +49,7 @@ from exporter.identity import (
     JobSource,
     JobSpec,
 )
+from exporter.settings.sections.database import parse_database_url
 from exporter.settings.sections.values import (
     ListenAddress,
     Parser,
@@ -284,6 +285,10 @@ class StateSettings(Section):
 
     path: Annotated[Path, Parser("a path", _parse_state_path)] | None = None
     """State file, or `memory` for none. By default below STATE_DIRECTORY, /var/lib or ~/.local/state."""
+    url: Annotated[str, Parser("a URL such as postgresql://zoho@db.example.com/zoho", parse_database_url)] | None = None
+    """PostgreSQL database that several exporters share, instead of a file; without a password in it."""
+    password_file: FilePath | None = None
+    """File that holds the database's password; read again at every new connection."""
 
 
 class WebSettings(Section):

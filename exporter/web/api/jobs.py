@@ -24,7 +24,7 @@ ACK_PATH = f"{JOB_PATH}/ack"
 THEN = "then"
 """The parameter by which the form on a job's own page asks to be led back there."""
 _MOST_LISTED = 20
-NOT_KEPT = "It is done, but a restart would undo it: the state file can't be written now. Send the request again later."
+NOT_KEPT = "It is done, but a restart would undo it: the state can't be written now. Send the request again later."
 
 
 def list_jobs(exporter: Exporter, request: Request) -> Response:

@@ -78,20 +78,20 @@ def _paths() -> Document:
         409: "The configuration describes one of the jobs otherwise.",
         413: "The body is too large.",
         429: "There is no room for so many jobs.",
-        503: "The state file can't be written: a restart would forget the jobs.",
+        503: "The state can't be written: a restart would forget the jobs.",
     }
     show = {200: "The job.", 404: "It is not tracked."}
     forget = {
         204: "It is no longer tracked.",
         404: "It is not tracked.",
         409: "It stands in the configuration.",
-        503: "The state file can't be written: a restart would bring it back.",
+        503: "The state can't be written: a restart would bring it back.",
     }
     acknowledge = {
         204: "Somebody has taken note.",
         404: "It is not tracked.",
         409: "It has not ended.",
-        503: "The state file can't be written: a restart would undo it.",
+        503: "The state can't be written: a restart would undo it.",
     }
     take_back = acknowledge | {
         204: "Nobody has taken note.",

@@ -32,6 +32,6 @@ def _exporter(snapshot: Snapshot) -> Iterator[str]:
     if not exporter.config_reload_succeeded:
         yield "The last reload of the configuration failed; the one before stays in use. The log says why."
     if errors := sum(exporter.store_errors.values()):
-        yield f"{counted(errors, 'write')} to the state file failed since the start; what is shown is kept in memory."
+        yield f"The state could not be kept {counted(errors, 'time')} since the start; this is what was known last."
     if dropped := exporter.jobs_dropped.get("max_jobs", 0):
         yield f"{counted(dropped, 'job')} could not be taken in, because there are too many: raise max_jobs."

@@ -30,3 +30,11 @@ def test_proxy_is_told_beside_other_mistakes(
     found = inspect(read_sources(file, environ={"ZOHO_STATE__PATH": "memory"}, secrets_dir=tmp_path / "absent"))
     assert (SOCKS in map(str, found.refused)) is is_told
     assert len(found.refused) > 1
+
+
+def test_database_is_told_beside_other_mistakes_and_no_state_file_is_looked_at(tmp_path: Path) -> None:
+    """It takes the file's place."""
+    file = tmp_path / "zoho.yaml"
+    file.write_text("retention: soon\nstate: {url: 'postgresql://db/zoho?ssl=1'}\n")
+    found = inspect(read_sources(file, environ={}, secrets_dir=tmp_path / "absent"))
+    assert [problem.place for problem in found.refused if "state" in problem.message + problem.place] == [f"{file}:2"]

@@ -525,6 +525,22 @@ def test_poll_under_way_ends_on_its_old_road() -> None:
     assert (scene.upstream.asked, wider.asked) == ([DEALS], [LEADS])
 
 
+@pytest.mark.parametrize("is_gone", [True, False], ids=["it left", "another exporter polled it"])
+def test_job_that_waited_for_nothing_is_not_polled(*, is_gone: bool) -> None:
+    """Its turn comes, and it is no longer as it was when the scrape found it due."""
+    scene = Scene()
+    scene.upstream.gate.clear()
+    scrape = started(scene.scrape)
+    assert scene.upstream.begun.wait(PATIENCE_SECONDS)
+    if is_gone:
+        scene.store.account("acme").forget([LEADS])
+    else:
+        scene.store.account("acme").change(LEADS, lambda job: replace(job, polled_at=NOW))
+    scene.upstream.gate.set()
+    scrape.join(PATIENCE_SECONDS)
+    assert scene.upstream.asked == [DEALS]
+
+
 def test_waiting_polls_end_with_their_account() -> None:
     """A reload that takes an account away lets nothing more be asked of it, and keeps no job from its next poll."""
     scene = Scene()

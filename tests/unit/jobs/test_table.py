@@ -283,6 +283,21 @@ def test_probed_job_leaves_when_nobody_probes_it(store: Store) -> None:
     assert table.dropped()["probe_retention"] == 1
 
 
+def test_job_that_another_exporter_is_probed_for_stays(store: Store) -> None:
+    """Whoever shares the store hears of the probes, if not of each; so does a later start."""
+    probed, other = table_of(store), table_of(store)
+    other.retire(NOW, [LEADS])
+    for hour in range(31):
+        probed.admit_probe(LEADS, NOW + hour * DAY / 24)
+        other.retire(NOW + hour * DAY / 24, [LEADS])
+    assert kept(store) == ({LEADS}, set())
+    later = table_of(store)
+    later.retire(NOW + 54 * DAY / 24 - 1, [LEADS])
+    assert kept(store) == ({LEADS}, set())
+    later.retire(NOW + 54 * DAY / 24 + 1, [LEADS])
+    assert kept(store) == (set(), set())
+
+
 def test_probe_of_a_tracked_job_changes_nothing(table: JobTable) -> None:
     """A job that is tracked for another reason stays what it is, whether probed or not."""
     table.admit_probe(LEADS, NOW)

@@ -241,8 +241,27 @@ _AFTER_AN_ACCOUNT = {
         "web: 7",
         f"7: web: expected a mapping of settings; known: {_OF_WEB}",
     ),
-    "state is a path": ("state: memory", "7: state: expected a mapping of settings; known: path"),
+    "state is a path": ("state: memory", "7: state: expected a mapping of settings; known: path, url, password_file"),
     "empty state path": ("state: {path: ''}", '7: state.path: "" is not a path'),
+    "two states": (
+        "state: {path: memory, url: 'postgresql://db/zoho'}",
+        "7: state.url: give either state.path or state.url, not both",
+    ),
+    "password of no database": (
+        "state: {password_file: /proc/sys/kernel/ostype}",
+        "7: state.password_file: needs state.url beside it",
+    ),
+    "database's password file is missing": (
+        "state: {url: 'postgresql://db/zoho', password_file: none}",
+        '7: state.password_file: "none" does not exist',
+    ),
+    "password in an address": (
+        "state: {url: 'postgresql://zoho:hunter2@db/zoho'}",
+        (
+            "7: state.url: holds a password, and is shown: name its file by state.password_file, or let PGPASSFILE, a"
+            " service file or a client certificate tell who we are"
+        ),
+    ),
     "unknown schedule key": ("schedule: {longst: 5m}", '7: schedule.longst: unknown key; did you mean "longest"?'),
     "schedule out of range": (
         "schedule: {suspended: 2d}",
@@ -372,7 +391,7 @@ _NO_FILE = {
         'ZOHO_DAILY_CREDIT_BUDGET: "1e3" is not a whole number from 0 to 10000000, or unlimited',
     ),
     "state path": ({}, {"state.path": ""}, '--state.path: "" is not a path'),
-    "state flag": ({}, {"state.file": "x"}, "--state.file: unknown key; known: path"),
+    "state flag": ({}, {"state.file": "x"}, '--state.file: unknown key; did you mean "password_file"?'),
     "missing id": ({"ZOHO_CLIENT_ID": " "}, {}, 'ZOHO_CLIENT_ID: is required by account "default"'),
 }
 

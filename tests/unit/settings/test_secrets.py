@@ -194,6 +194,12 @@ _OPEN = "has the mode 0644, so any user may read it: chmod 600"
             ['zoho.yaml:7: web.api_token_file: "short" holds a token of fewer than 16 characters: it can be guessed'],
             id="short token",
         ),
+        pytest.param(
+            "{other}state: {{url: 'postgresql://db/zoho', password_file: token}}",
+            {"token": 0o644},
+            [f'zoho.yaml:7: state.password_file: "token" {_OPEN}'],
+            id="database's password",
+        ),
         pytest.param("{other}", {".env": 0o644}, [f".env: holds a secret and {_OPEN}"], id=".env"),
     ],
 )

@@ -1,12 +1,11 @@
 """What every implementation of the port keeps, be it alone or shared."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
-from houses import House, file_house, memory_house
+from houses import House
 from samples import DEALS, FAILURE, LEADS, NOW, report
 
 from exporter.errors import HeldBackError
@@ -25,9 +24,6 @@ from exporter.model import (
 )
 from exporter.state import AccountState, Claim, Purse
 
-HOUSES: dict[str, Callable[[Path], House]] = {"file": file_house, "memory": lambda _: memory_house()}
-KEEPING = ("file",)
-"""The implementations that outlive a restart."""
 DAY = 86_400.0
 FREE = Purse(None)
 STANDING = Standing(
@@ -38,25 +34,6 @@ STANDING = Standing(
     credits_remaining=399,
     answered_at=NOW - 5,
 )
-
-
-def opened(name: str, directory: Path) -> Iterator[House]:
-    """Open a store and close it after the test."""
-    house = HOUSES[name](directory / "state" / "state.db")
-    yield house
-    house.close()
-
-
-@pytest.fixture(params=list(HOUSES))
-def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
-    """Give a store of each implementation."""
-    yield from opened(request.param, tmp_path)
-
-
-@pytest.fixture(params=KEEPING)
-def keeping(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
-    """Give a store of each implementation that outlives a restart."""
-    yield from opened(request.param, tmp_path)
 
 
 def spec(key: JobKey = LEADS, source: JobSource = JobSource.CONFIG, name: str = "") -> JobSpec:
@@ -84,9 +61,11 @@ def fails(job: TrackedJob) -> tuple[TrackedJob, Growth]:
     return note_failure(job, FAILURE, NOW), Growth()
 
 
-def unexpected(job: TrackedJob) -> tuple[TrackedJob, Growth]:
-    """Fail the test where a note is asked for."""
-    pytest.fail(f"{job.spec.key} was noted")
+def land_in_vain(account: AccountState, claim: Claim) -> None:
+    """Let a poll land whose claim is no longer good: nothing is different after it."""
+    before = account.jobs(), account.totals(), account.used()
+    assert account.land(claim, reports(report(JobState.FAILED, updated=999))) is None
+    assert (account.jobs(), account.totals(), account.used()) == before
 
 
 def poll(account: AccountState, outcome: JobReport, key: JobKey = LEADS) -> None:
@@ -245,7 +224,7 @@ class TestClaims:
         house.account.track(spec(), NOW)
         claim = claimed(house.account)
         assert house.account.land(claim, reports(report())) is not None
-        assert house.account.land(claim, unexpected) is None
+        land_in_vain(house.account, claim)
         claimed(house.account)
 
     def test_claim_expires(self, house: House) -> None:
@@ -264,7 +243,7 @@ class TestClaims:
         old = claimed(house.account)
         house.clock.now += 61
         new = claimed(house.account)
-        assert house.account.land(old, unexpected) is None
+        land_in_vain(house.account, old)
         house.account.release(old)
         assert refused(house.account, LEADS, FREE) == "circuit"
         assert house.account.land(new, reports(report(updated=9))) is not None
@@ -275,7 +254,7 @@ class TestClaims:
         house.account.track(spec(), NOW)
         claim = claimed(house.account)
         house.account.forget({LEADS})
-        assert house.account.land(claim, unexpected) is None
+        land_in_vain(house.account, claim)
         assert house.account.jobs() == {}
 
     def test_old_claim_does_not_hit_a_job_tracked_anew(self, house: House) -> None:
@@ -284,7 +263,7 @@ class TestClaims:
         old = claimed(house.account)
         house.account.forget({LEADS})
         house.account.track(spec(), NOW + 1)
-        assert house.account.land(old, unexpected) is None
+        land_in_vain(house.account, old)
         new = claimed(house.account)
         house.account.give_back(old)
         house.account.release(old)
@@ -296,6 +275,29 @@ class TestClaims:
         claimed(house.account)
         house.clock.now -= DAY
         claimed(house.account)
+
+    def test_no_more_claims_hold_than_may_at_once(self, house: House) -> None:
+        """One that is refused pays nothing; a place is free again when a poll ends, or its claim has expired."""
+        purse, keys = Purse(None, at_once=2), [JobKey("acme", "Leads", str(number)) for number in range(5)]
+        for key in keys:
+            house.account.track(spec(key), NOW)
+        ending = claimed(house.account, keys[0], purse=purse)
+        house.account.claim(keys[1], purse, 60)
+        assert refused(house.account, keys[2], purse) == "circuit"
+        assert house.account.used() == 2
+        assert house.account.land(ending, fails) is not None
+        claimed(house.account, keys[2], purse=purse)
+        assert refused(house.account, keys[3], purse) == "circuit"
+        house.clock.now += 60
+        claimed(house.account, keys[3], purse=purse)
+        claimed(house.account, keys[4], purse=purse)
+
+    def test_places_are_those_of_an_account(self, house: House) -> None:
+        """Another one has its own."""
+        purse = Purse(None, at_once=1)
+        claimed(house.account, purse=purse)
+        claimed(house.store.account("beta"), JobKey("beta", "Leads", "1"), purse=purse)
+        assert refused(house.account, DEALS, purse) == "circuit"
 
     def test_one_of_many_gets_the_claim(self, house: House) -> None:
         """Eight that ask at the same moment get one claim, and one credit is booked."""
@@ -604,6 +606,53 @@ class TestStanding:
         assert house.account.standing == replace(STANDING, mints=(NOW,))
 
 
+class TestTurn:
+    """The right to ask for an access token."""
+
+    def test_one_has_it_at_a_time(self, house: House) -> None:
+        """Whoever is not patient goes without, and each time it is another one."""
+        with house.account.turn(0, 60) as first, house.account.turn(0, 60) as other:
+            assert first is not None
+            assert other is None
+        with house.account.turn(0, 60) as second:
+            assert second not in {None, first}
+
+    def test_each_account_has_its_own(self, house: House) -> None:
+        """One account's refresh keeps no other one waiting."""
+        with house.account.turn(0, 60), house.store.account("beta").turn(0, 60) as turn:
+            assert turn is not None
+
+    def test_it_ends_with_an_error(self, house: House) -> None:
+        """A refresh that fails leaves the next one to try."""
+        with pytest.raises(ZeroDivisionError), house.account.turn(0, 60):
+            raise ZeroDivisionError
+        with house.account.turn(0, 60) as turn:
+            assert turn is not None
+
+    def test_it_is_waited_for(self, house: House) -> None:
+        """Who is patient comes after the first, and knows what that one has changed."""
+        seen: list[Standing] = []
+
+        def wait() -> None:
+            with house.account.turn(10, 60) as turn:
+                assert turn is not None
+                seen.append(house.account.standing)
+
+        with house.account.turn(0, 60) as turn:
+            waiting = Thread(target=wait)
+            waiting.start()
+            house.account.stand(lambda _: STANDING, turn)
+        waiting.join(10)
+        assert seen == [STANDING]
+
+    def test_whose_turn_is_over_changes_nothing(self, house: House) -> None:
+        """A token that comes late takes no newer one's place."""
+        with house.account.turn(0, 60) as turn:
+            assert house.account.stand(lambda _: STANDING, turn) == STANDING
+        late = house.account.stand(lambda standing: replace(standing, token=None), turn)
+        assert late == house.account.standing == STANDING
+
+
 def all_of(house: House) -> dict[str, object]:
     """Give all that is known of every account."""
     return {
@@ -681,13 +730,13 @@ class TestRestart:
         keeping.restart()
         assert keeping.account.used() == 2
 
-    def test_claims_do_not_outlive_the_only_poller(self, keeping: House) -> None:
+    def test_claims_do_not_outlive_the_only_poller(self, alone: House) -> None:
         """What was being polled at the end is free at once after a restart of a store that nobody shares."""
-        keeping.account.track(spec(), NOW)
-        claimed(keeping.account)
-        keeping.restart()
-        claimed(keeping.account)
-        assert keeping.account.used() == 2
+        alone.account.track(spec(), NOW)
+        claimed(alone.account)
+        alone.restart()
+        claimed(alone.account)
+        assert alone.account.used() == 2
 
     def test_clock_set_back_while_we_were_away(self, keeping: House) -> None:
         """Credits and mints of the future count as made now."""

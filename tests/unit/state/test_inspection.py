@@ -2,13 +2,14 @@
 
 import os
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from exporter.errors import ConfigurationError
-from exporter.state import SqliteStore, inspect_state
+from exporter.state import SqliteStore, inspect_database, inspect_state
 
 
 def refusal(path: Path) -> str:
@@ -73,3 +74,31 @@ def test_what_is_no_state_file_is_refused(tmp_path: Path, name: str, told: str) 
     """In the words of a start."""
     (tmp_path / "text").write_text("no database, and none of ours")
     assert refusal(tmp_path / name).startswith(told)
+
+
+def refused_database(*parameters: str) -> str:
+    """Inspect a database that can't be asked, and give what is told."""
+    with pytest.raises(ConfigurationError) as caught:
+        inspect_database(parameters)
+    return str(caught.value)
+
+
+def test_database_of_known_parameters_is_fine() -> None:
+    """Whether it answers is no question yet."""
+    inspect_database([])
+    inspect_database(["sslmode", "sslrootcert", "passfile", "service", "target_session_attrs"])
+
+
+def test_unknown_parameter_is_told_unless_it_may_be_a_piece_of_a_password() -> None:
+    """Libpq would end each attempt to connect with it, and quote the address."""
+    assert refused_database("sslmode", "ssl_mode").startswith('state.url: "ssl_mode" is no parameter that')
+    assert refused_database("hunter2").startswith("state.url: what stands behind a ? or & is no parameter that")
+
+
+def test_missing_driver_is_told_with_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an extra of the package."""
+    for name in [name for name in sys.modules if name.startswith("exporter.state.postgres")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    told = "needs PostgreSQL's driver, which is not here: pip install 'zoho-mass-update-exporter[postgres]'"
+    assert refused_database() == f"state.url: {told}"

@@ -599,7 +599,7 @@ def permits_of(slow: Slow, budget: int) -> Permits:
     """Give the door before the calls of an account with a budget."""
     return Permits(
         slow.account,
-        CreditLimits(budget, 0),
+        CreditLimits(budget, 0, None),
         lambda: False,
         lambda permit: pytest.fail(f"{permit.claim.key} is not asked about"),
         lease_seconds=60,

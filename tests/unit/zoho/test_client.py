@@ -78,7 +78,7 @@ class Scene:
     """An open account, whose Zoho and clocks the test plays."""
 
     http: Mocker
-    limits: CreditLimits = field(default_factory=lambda: CreditLimits(daily_budget=10, reserve=500))
+    limits: CreditLimits = field(default_factory=lambda: CreditLimits(10, 500, None))
     api_version: str = "v8"
     clock: Clock = field(default_factory=Clock)
     watch: Clock = field(default_factory=lambda: Clock(100.0))
@@ -164,7 +164,7 @@ def open_scene(requests_mock: Mocker, caplog: pytest.LogCaptureFixture) -> Itera
     ) -> Scene:
         scene = Scene(
             requests_mock,
-            limits=limits or CreditLimits(daily_budget=10, reserve=500),
+            limits=limits or CreditLimits(10, 500, None),
             api_version=api_version,
             store=store,
             clock=clock or Clock(),
@@ -367,7 +367,7 @@ def test_an_unsent_status_call_gives_its_credit_back(scene: Scene) -> None:
 
 def test_the_budget_holds_polls_back(open_scene: OpenScene) -> None:
     """Once the budget is spent, nothing is sent."""
-    scene = open_scene(limits=CreditLimits(daily_budget=2, reserve=0))
+    scene = open_scene(limits=CreditLimits(2, 0, None))
     scene.fetch()
     scene.fetch()
     assert scene.client.pressure(0) == 1.0
@@ -380,7 +380,7 @@ def test_the_budget_holds_polls_back(open_scene: OpenScene) -> None:
 
 def test_the_retry_of_a_dead_token_needs_a_credit_too(open_scene: OpenScene) -> None:
     """With one credit left, a dead token is not tried again."""
-    scene = open_scene(limits=CreditLimits(daily_budget=1, reserve=0))
+    scene = open_scene(limits=CreditLimits(1, 0, None))
     scene.answer(DEAD)
     assert isinstance(scene.failure(), HeldBackError)
     assert scene.client.status().credits.spent == 1
@@ -626,7 +626,7 @@ def test_silence_is_an_exchange_too(scene: Scene) -> None:
 
 def test_poll_held_back_is_no_exchange(open_scene: OpenScene) -> None:
     """What was never asked is not shown as asked."""
-    scene = open_scene(limits=CreditLimits(0, 0))
+    scene = open_scene(limits=CreditLimits(0, 0, None))
     assert isinstance(scene.failure(), HeldBackError)
     assert scene.client.last_exchange(LEADS) is None
 
@@ -647,7 +647,7 @@ def reconfigured(scene: Scene, *, refresh_token: str, budget: int) -> None:
         Endpoints("https://accounts.zoho.com", "https://www.zohoapis.com"),
         Noted(scene.redactor, scene.clock, scene.watch),
         lambda: Credentials("1000.CLIENT", "client-secret-0a1b", refresh_token),
-        CreditLimits(budget, 500),
+        CreditLimits(budget, 500, None),
     )
     scene.client.reconfigure(setup)
 
@@ -716,7 +716,7 @@ def test_a_fresh_connection_that_comes_not_about_gives_its_credit_back(scene: Sc
 
 def test_the_call_on_a_fresh_connection_needs_a_credit_too(open_scene: OpenScene) -> None:
     """Without one the poll is held back, as by the budget; the first call stays spent."""
-    scene = open_scene(limits=CreditLimits(1, 0))
+    scene = open_scene(limits=CreditLimits(1, 0, None))
     scene.answer({"exc": STALE}, {"json": RUNNING})
     held_back = scene.failure()
     assert isinstance(held_back, HeldBackError)

@@ -86,7 +86,7 @@ class Account(MemoryAccount):
 class Scene:
     """A door whose clock, draw, disk and tokens the test holds."""
 
-    limits: CreditLimits = field(default_factory=lambda: CreditLimits(10, 0))
+    limits: CreditLimits = field(default_factory=lambda: CreditLimits(10, 0, None))
     draw: float = 0.0
     kept: dict[Row, Value] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
@@ -247,18 +247,18 @@ def test_a_trial_that_never_came_to_a_call_leaves_the_next_one_to_try(scene: Sce
 def let_the_disk_stop(scene: Scene) -> None:
     """Leave a credit unwritten."""
     scene.disk.is_stopped = True
-    scene.account.claim(OTHERS[5], Purse(None), 10)
+    scene.account.release(scene.account.claim(OTHERS[5], Purse(None), 10))
 
 
 def reach_the_reserve(scene: Scene) -> None:
     """Let Zoho say that hardly a credit is left."""
-    scene.permits.limits = CreditLimits(10, 500)
+    scene.permits.limits = CreditLimits(10, 500, None)
     scene.permits.note_remaining(499, scene.clock.now)
 
 
 def spend_the_budget(scene: Scene) -> None:
     """Leave no credit."""
-    scene.permits.limits = CreditLimits(1, 0)
+    scene.permits.limits = CreditLimits(1, 0, None)
 
 
 def claim_the_job(scene: Scene) -> None:
@@ -274,8 +274,30 @@ def test_a_trial_that_is_held_back_leaves_the_next_one_to_try(scene: Scene, obst
     obstruct(scene)
     assert "Zoho asked" not in scene.held_back()
     scene.disk.is_stopped = False
-    scene.permits.limits = CreditLimits(10, 0)
+    scene.permits.limits = CreditLimits(10, 0, None)
+    scene.clock.now += 60  # whoever polled the job has done
     scene.take(DEALS).close()
+
+
+def test_after_a_pause_one_call_of_all_exporters_tries(scene: Scene) -> None:
+    """While another one's is under way, ours waits."""
+    scene.poll(THROTTLED)
+    scene.pause()
+    other = scene.account.claim(OTHERS[0], Purse(None), 10)
+    assert "1 calls of the account are under way" in scene.held_back()
+    scene.account.release(other)
+    scene.take(DEALS).close()
+
+
+def test_no_more_calls_are_under_way_than_the_account_may_have(scene: Scene) -> None:
+    """Those of other exporters count too."""
+    scene.permits.limits = CreditLimits(10, 0, at_once=2)
+    other = scene.account.claim(OTHERS[0], Purse(None), 10)
+    ours = scene.take(DEALS)
+    assert "2 calls of the account are under way" in scene.held_back()
+    scene.account.release(other)
+    scene.take(LEADS).close()
+    ours.close()
 
 
 def test_an_error_that_nobody_foresaw_leaves_the_next_one_to_try(scene: Scene) -> None:
@@ -365,7 +387,7 @@ def test_a_clock_that_is_set_back_lets_one_call_try(scene: Scene) -> None:
 def test_reasons_are_asked_in_order_and_nothing_is_booked() -> None:
     """Each obstacle is told once those before it are gone, tokens are looked at once, and nothing is spent."""
     standing = Standing(circuit=PAUSE, credits_remaining=499, answered_at=NOW)
-    scene = Scene(CreditLimits(10, 500), kept={**spent_before(9), Row("acme", Kind.STANDING, ""): standing})
+    scene = Scene(CreditLimits(10, 500, None), kept={**spent_before(9), Row("acme", Kind.STANDING, ""): standing})
     scene.disk.is_stopped = True
     scene.account.claim(DEALS, Purse(None), 10)
     scene.is_cooling_down = True
@@ -404,7 +426,7 @@ def test_a_job_that_is_polled_already_is_held_back(scene: Scene) -> None:
 @pytest.mark.parametrize(("limit", "most"), [(10, 1), (24, 1), (48, 2), (1000, 42)])
 def test_no_more_than_an_hours_share_stands_unwritten(limit: int, most: int) -> None:
     """While the disk is behind, a crash forgets no more than a 24th of the budget, and one credit at least."""
-    scene = Scene(CreditLimits(limit, 0))
+    scene = Scene(CreditLimits(limit, 0, None))
     scene.disk.is_stopped = True
     for key in range(most):
         scene.poll(key=JobKey("acme", "Leads", str(key)))
@@ -421,7 +443,7 @@ def test_a_job_that_waited_too_long_is_polled_though_the_disk_is_behind(scene: S
 
 def test_without_a_budget_the_disk_holds_nothing_back() -> None:
     """There is nothing to be kept to."""
-    scene = Scene(CreditLimits(None, 0))
+    scene = Scene(CreditLimits(None, 0, None))
     scene.disk.is_stopped = True
     for key in OTHERS:
         scene.poll(key=key)
@@ -447,7 +469,7 @@ def test_polling_goes_on_once_the_disk_follows(scene: Scene) -> None:
 
 def test_below_the_reserve_there_is_one_look_an_hour() -> None:
     """Only an answer tells that there is more; an unanswered look is the look of its hour, too."""
-    scene = Scene(CreditLimits(10, 500))
+    scene = Scene(CreditLimits(10, 500, None))
     scene.permits.note_remaining(500, NOW)
     assert not scene.permits.is_reserve_reached
     scene.permits.note_remaining(499, NOW)
@@ -461,7 +483,7 @@ def test_below_the_reserve_there_is_one_look_an_hour() -> None:
 
 def test_below_the_reserve_an_answer_begins_the_hour_anew() -> None:
     """The hour counts from what Zoho said last."""
-    scene = Scene(CreditLimits(10, 500))
+    scene = Scene(CreditLimits(10, 500, None))
     scene.permits.note_remaining(400, NOW)
     scene.clock.now = NOW + 3600
     scene.poll()
@@ -477,7 +499,7 @@ def test_below_the_reserve_an_answer_begins_the_hour_anew() -> None:
 @pytest.mark.parametrize("is_answered", [True, False])
 def test_below_the_reserve_a_clock_that_is_set_back_allows_one_look(seconds: float, *, is_answered: bool) -> None:
     """Neither does the hour become the whole jump, nor is the way free until then."""
-    scene = Scene(CreditLimits(10, 500))
+    scene = Scene(CreditLimits(10, 500, None))
     scene.permits.note_remaining(499, NOW)
     scene.clock.now = NOW - seconds
     assert scene.try_to_poll()
@@ -494,7 +516,7 @@ def test_what_is_left_is_not_forgotten_by_a_restart(tmp_path: Path) -> None:
         account = store.account("acme")
         permits = Permits(
             account,
-            CreditLimits(10, 500),
+            CreditLimits(10, 500, None),
             lambda: False,
             lambda _: REPORT,
             lease_seconds=10,
@@ -510,7 +532,7 @@ def test_what_is_left_is_not_forgotten_by_a_restart(tmp_path: Path) -> None:
 @pytest.mark.parametrize("limit", [0, 1, 3])
 def test_no_credit_is_spent_beyond_the_limit(limit: int) -> None:
     """At the limit the next call is held back, and the message says by what."""
-    scene = Scene(CreditLimits(limit, 0))
+    scene = Scene(CreditLimits(limit, 0, None))
     for _ in range(limit):
         scene.poll()
     assert scene.held_back() == f"budget: all {limit} credits of the last 24 hours' budget are spent"
@@ -519,7 +541,7 @@ def test_no_credit_is_spent_beyond_the_limit(limit: int) -> None:
 
 def test_without_a_limit_credits_are_counted_and_never_held_back() -> None:
     """`None` is no limit, and no pressure."""
-    scene = Scene(CreditLimits(None, 0))
+    scene = Scene(CreditLimits(None, 0, None))
     for _ in range(2000):
         scene.poll()
     assert (scene.account.used(), scene.permits.pressure()) == (2000, 0.0)
@@ -528,7 +550,7 @@ def test_without_a_limit_credits_are_counted_and_never_held_back() -> None:
 @pytest.mark.parametrize(("seconds", "used"), [(0, 1), (86_400, 1), (86_439, 1), (86_440, 0)])
 def test_a_credit_comes_back_24_hours_after_its_minute(seconds: float, used: int) -> None:
     """No window of 24 hours holds more than the budget, though credits are counted by the minute."""
-    scene = Scene(CreditLimits(1, 0))
+    scene = Scene(CreditLimits(1, 0, None))
     scene.poll()
     scene.clock.now = NOW + seconds
     assert scene.account.used() == used
@@ -541,7 +563,7 @@ def test_a_credit_comes_back_24_hours_after_its_minute(seconds: float, used: int
 )
 def test_the_pressure_grows_once_half_of_the_budget_is_used(limit: int, spent: int, pressure: float) -> None:
     """0 is plenty and 1 nothing left, also when the limit was lowered since."""
-    scene = Scene(CreditLimits(limit, 0), kept=spent_before(spent))
+    scene = Scene(CreditLimits(limit, 0, None), kept=spent_before(spent))
     assert scene.permits.pressure() == pressure
 
 
@@ -557,13 +579,13 @@ def test_the_pressure_grows_once_half_of_the_budget_is_used(limit: int, spent: i
 )
 def test_what_live_jobs_need_is_set_aside(spent: int, needed: float, pressure: float) -> None:
     """Polls slow down before they use up what is needed to go on slowly."""
-    scene = Scene(CreditLimits(100, 0), kept=spent_before(spent))
+    scene = Scene(CreditLimits(100, 0, None), kept=spent_before(spent))
     assert scene.permits.pressure(needed) == pressure
 
 
 def test_a_budget_spent_in_the_future_comes_back_a_day_later() -> None:
     """A clock that is set back by a month does not stop polling for a month."""
-    scene = Scene(CreditLimits(3, 0), kept=spent_before(3, MINUTE + 43_200))
+    scene = Scene(CreditLimits(3, 0, None), kept=spent_before(3, MINUTE + 43_200))
     assert not scene.try_to_poll()
     scene.clock.now = NOW + 86_400 + 60
     assert scene.try_to_poll()
@@ -571,7 +593,7 @@ def test_a_budget_spent_in_the_future_comes_back_a_day_later() -> None:
 
 def test_probes_have_a_quarter_while_others_live() -> None:
     """Jobs that only probes brought leave three quarters to the others, and have all where there are none."""
-    scene = Scene(CreditLimits(12, 0))
+    scene = Scene(CreditLimits(12, 0, None))
     for _ in range(3):
         scene.poll(is_probe=True)
     held_back = "budget: all 3 credits for jobs that only probes brought are spent"
@@ -585,7 +607,7 @@ def test_probes_have_a_quarter_while_others_live() -> None:
 
 def test_a_probes_second_call_is_of_its_quarter_too() -> None:
     """A call that has to be made again is paid from the same share."""
-    scene = Scene(CreditLimits(7, 0))
+    scene = Scene(CreditLimits(7, 0, None))
     with closing(scene.take(is_probe=True, are_others_live=True)) as permit:
         permit.pay()
         with pytest.raises(HeldBackError, match="all 1 credits for jobs that only probes brought are spent"):
@@ -595,7 +617,7 @@ def test_a_probes_second_call_is_of_its_quarter_too() -> None:
 
 def test_a_probe_that_was_not_sent_gives_its_share_back() -> None:
     """The quarter is of calls that were made."""
-    scene = Scene(CreditLimits(7, 0))
+    scene = Scene(CreditLimits(7, 0, None))
     scene.take(is_probe=True, are_others_live=True).close()
     assert (scene.account.used(), scene.account.used(by_probes=True)) == (0, 0)
 
@@ -634,7 +656,7 @@ def test_each_further_call_has_a_credit_of_its_own(scene: Scene) -> None:
 
 def test_a_further_call_without_a_credit_is_held_back_and_the_first_stays_spent() -> None:
     """The first call was made."""
-    scene = Scene(CreditLimits(1, 0))
+    scene = Scene(CreditLimits(1, 0, None))
     with closing(scene.take()) as permit:
         permit.pay()
         with pytest.raises(HeldBackError) as raised:
@@ -727,7 +749,7 @@ def test_what_was_expected_and_not_called_is_returned(scene: Scene) -> None:
 @pytest.mark.parametrize(("limit", "booked"), [(2, 2), (None, 5), (0, 0)])
 def test_no_more_is_expected_than_there_is(limit: int | None, booked: int) -> None:
     """What can't be paid is not booked."""
-    scene = Scene(CreditLimits(limit, 0))
+    scene = Scene(CreditLimits(limit, 0, None))
     scene.permits.expect(5)
     assert scene.account.booked() == booked
 
@@ -756,13 +778,13 @@ def test_other_limits_count_at_once(scene: Scene) -> None:
     """A reload needs no restart."""
     for _ in range(3):
         scene.poll()
-    scene.permits.limits = CreditLimits(3, 0)
+    scene.permits.limits = CreditLimits(3, 0, None)
     assert scene.held_back() == "budget: all 3 credits of the last 24 hours' budget are spent"
 
 
 def test_25_threads_spend_no_more_than_the_budget() -> None:
     """Whoever comes at once shares one budget, and nothing of it is lost."""
-    scene = Scene(CreditLimits(10, 0))
+    scene = Scene(CreditLimits(10, 0, None))
     scene.permits.expect(7)
     barrier = Barrier(25)
 
@@ -782,7 +804,7 @@ def test_25_threads_spend_no_more_than_the_budget() -> None:
 
 def test_25_threads_return_all_that_they_did_not_send() -> None:
     """Credits and claims that come and go at once leave nothing behind."""
-    scene = Scene(CreditLimits(10, 0))
+    scene = Scene(CreditLimits(10, 0, None))
     barrier = Barrier(25)
 
     def poll(key: JobKey) -> None:
@@ -829,7 +851,7 @@ def test_one_of_25_threads_tries_after_a_pause(scene: Scene) -> None:
 )
 def test_no_24_hours_ever_hold_more_than_the_budget(limit: int, steps: list[float]) -> None:
     """However the polls fall, every rolling window keeps the limit."""
-    scene = Scene(CreditLimits(limit, 0))
+    scene = Scene(CreditLimits(limit, 0, None))
     spent = []
     for seconds in steps:
         scene.clock.now += seconds

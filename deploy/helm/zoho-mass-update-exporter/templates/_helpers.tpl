@@ -113,6 +113,66 @@ annotations:
 {{- include "exporter.prefix" . }}/api/v1
 {{- end -}}
 
+{{/* Where replicas share a database: what state.postgres says; else nothing. */}}
+{{- define "exporter.postgres" -}}
+{{- with .Values.state.postgres -}}
+{{- if and .url (not $.Values.demo) -}}{{ toYaml . }}{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The Secrets whose files the database's driver reads, by the folder of each. */}}
+{{- define "exporter.postgresFiles" -}}
+{{- $files := dict -}}
+{{- with include "exporter.postgres" . | fromYaml -}}
+{{- with .existingSecret -}}{{- $_ := set $files "postgres" . -}}{{- end -}}
+{{- with .caSecret -}}{{- $_ := set $files "postgres-ca" . -}}{{- end -}}
+{{- with .certificateSecret -}}{{- $_ := set $files "postgres-certificate" . -}}{{- end -}}
+{{- end -}}
+{{- toYaml $files -}}
+{{- end -}}
+
+{{/* What the database's driver reads of the environment. */}}
+{{- define "exporter.postgresVariables" -}}
+{{- $directory := include "exporter.directory" . -}}
+{{- $variables := list -}}
+{{- with include "exporter.postgres" . | fromYaml -}}
+{{- if .serviceKey -}}
+{{- $variables = append $variables (dict "name" "PGSERVICEFILE" "value" (printf "%s/postgres/%s" $directory .serviceKey)) -}}
+{{- end -}}
+{{- if .caSecret -}}
+{{- $variables = append $variables (dict "name" "PGSSLROOTCERT" "value" (printf "%s/postgres-ca/%s" $directory .caKey)) -}}
+{{- end -}}
+{{- if .certificateSecret -}}
+{{- range $variable, $file := dict "PGSSLCERT" "tls.crt" "PGSSLKEY" "tls.key" -}}
+{{- $variables = append $variables (dict "name" $variable "value" (printf "%s/postgres-certificate/%s" $directory $file)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $variables -}}
+{{- end -}}
+
+{{- define "exporter.replicas" -}}
+{{- if kindIs "string" .Values.replicaCount -}}
+{{- include "exporter.postgres" . | empty | ternary 1 2 -}}
+{{- else -}}
+{{- int .Values.replicaCount -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Replicas that may run anywhere are spread over the nodes, unless the user says how. */}}
+{{- define "exporter.spread" -}}
+{{- if or .Values.topologySpreadConstraints (not (include "exporter.postgres" .)) -}}
+{{- toYaml .Values.topologySpreadConstraints -}}
+{{- else -}}
+- maxSkew: 1
+  topologyKey: kubernetes.io/hostname
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels:
+      {{- include "exporter.selectorLabels" . | nindent 6 }}
+{{- end -}}
+{{- end -}}
+
 {{/* The settings file: what the user wrote, and where the chart mounts secrets and certificates. */}}
 {{- define "exporter.config" -}}
 {{- $config := deepCopy .Values.config -}}
@@ -125,6 +185,13 @@ annotations:
 {{- end -}}
 {{- if .Values.caBundle.configMap -}}
 {{- $_ := set $config "ca_bundle" (printf "%s/ca/%s" $directory .Values.caBundle.key) -}}
+{{- end -}}
+{{- with include "exporter.postgres" . | fromYaml -}}
+{{- $state := dict "url" .url -}}
+{{- if and .existingSecret (not .serviceKey) -}}
+{{- $_ := set $state "password_file" (printf "%s/postgres/%s" $directory .passwordKey) -}}
+{{- end -}}
+{{- $_ := set $config "state" $state -}}
 {{- end -}}
 {{- if .Values.apiToken.existingSecret -}}
 {{- $token := printf "%s/api/%s" $directory .Values.apiToken.key -}}
@@ -149,6 +216,17 @@ annotations:
 {{- $keys := list ($secret.clientSecretKey | default "client_secret") ($secret.refreshTokenKey | default "refresh_token") -}}
 {{- $found = append $found (printf "%s, with the keys %s (account %s)" . (join " and " $keys) $alias) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with include "exporter.postgres" . | fromYaml -}}
+{{- if .existingSecret -}}
+{{- $found = append $found (printf "%s, with the key %s" .existingSecret (.serviceKey | default .passwordKey)) -}}
+{{- end -}}
+{{- with .caSecret -}}
+{{- $found = append $found (printf "%s, with the key %s" . $.Values.state.postgres.caKey) -}}
+{{- end -}}
+{{- with .certificateSecret -}}
+{{- $found = append $found (printf "%s, with the keys tls.crt and tls.key" .) -}}
 {{- end -}}
 {{- end -}}
 {{- range list .Values.webConfig .Values.apiToken -}}
@@ -280,8 +358,19 @@ httpGet:
 {{- fail (printf "prometheusRule.alerts.%s: there is no alert of that name; there are %s" $name (join ", " $alerts)) -}}
 {{- end -}}
 {{- end -}}
+{{- with .Values.state.postgres -}}
+{{- if regexMatch "^[a-z]+://[^/?@]*:[^/?]*@|[?&](password|sslpassword)=" .url -}}
+{{- fail "state.postgres.url holds a password, which everybody would see: take it out, and name a Secret in state.postgres.existingSecret" -}}
+{{- end -}}
+{{- if and .serviceKey (not .existingSecret) -}}
+{{- fail "state.postgres.serviceKey is a key of state.postgres.existingSecret: name that Secret" -}}
+{{- end -}}
+{{- if and .url $.Values.persistence.existingClaim -}}
+{{- fail "persistence.existingClaim is a volume for a state file, but state.postgres.url keeps the state in a database: leave one of them empty" -}}
+{{- end -}}
+{{- end -}}
 {{- with .Values.persistence -}}
-{{- if and .enabled .existingClaim (gt (int $.Values.replicaCount) 1) -}}
+{{- if and .enabled .existingClaim (gt (include "exporter.replicas" $ | int) 1) -}}
 {{- fail "persistence.existingClaim is one volume, and each replica needs its own: set replicaCount to 1, or leave existingClaim empty" -}}
 {{- end -}}
 {{- end -}}
@@ -313,7 +402,7 @@ app.kubernetes.io/name: {{ include "exporter.name" . }}-test
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
-{{/* Labels of the API's Service; not the exporter's, or Prometheus would scrape the first replica twice. */}}
+{{/* Labels of the API's Service; not the exporter's, or Prometheus would scrape what it leads to twice. */}}
 {{- define "exporter.apiLabels" -}}
 app.kubernetes.io/name: {{ include "exporter.name" . }}-api
 app.kubernetes.io/instance: {{ .Release.Name | quote }}

@@ -511,6 +511,14 @@ _IN_FLAGS = {
         "--state.path=~/state.db",
         '--state.path: "~/state.db" begins with what only a shell fills in: write the whole path',
     ),
+    "database that is none": (
+        "--state.url=mysql://db/zoho",
+        "--state.url: is not a database's URL such as postgresql://zoho@db.example.com/zoho",
+    ),
+    "database's unknown parameter": (
+        "--state.url=postgresql://db/zoho?ssl=1",
+        '--state.url: "ssl" is no parameter that PostgreSQL\'s driver knows, such as sslmode=verify-full',
+    ),
     "web-config file that is missing": ("--web.config.file=web.yml", '--web.config.file: "web.yml" does not exist'),
     "requests without end": (
         "--web.max-requests=unlimited",
@@ -622,6 +630,9 @@ def test_secret_that_anybody_may_read_is_told(check: Check) -> None:
         pytest.param({"zoho.yaml": _FILE}, {}, ["--log.level=warn"], id="Go's word for a level"),
         pytest.param({"zoho.yaml": _FILE}, {}, ["--state.path=memory"], id="no state"),
         pytest.param({"zoho.yaml": _FILE}, {}, ["--state.path=new/folder/state.db"], id="state file to be made"),
+        pytest.param(
+            {"zoho.yaml": _FILE}, {}, ["--state.url=postgresql://127.0.0.1:1/zoho"], id="database that is away"
+        ),
     ],
 )
 def test_what_is_right_is_not_told(

@@ -45,7 +45,7 @@ def test_ended_jobs_wait_for_nothing() -> None:
         ),
         pytest.param(
             {"store_errors": {"save_job": 1, "save_ledger": 2}},
-            "3 writes to the state file failed since the start; what is shown is kept in memory.",
+            "The state could not be kept 3 times since the start; this is what was known last.",
             id="state file",
         ),
         pytest.param(

@@ -1,0 +1,255 @@
+"""How the database is asked: each question one function call, no longer than it may take, whatever goes silent."""
+
+import logging
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from signal import SIG_BLOCK, SIG_SETMASK, pthread_sigmask, valid_signals
+from threading import Lock
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
+
+from psycopg import Connection, Error
+from psycopg.abc import PQGen
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import InvalidSchemaName, LockNotAvailable, UndefinedFunction, UndefinedTable, _WaitTimeout
+from psycopg.pq import Conninfo
+from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from exporter.errors import ConfigurationError
+from exporter.state.port import OPERATIONS, Health
+from exporter.state.postgres.clock import DatabaseClock
+from exporter.state.postgres.schema import StrangeSchemaError, migrate
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Argument: TypeAlias = str | int | float | bool | list[str] | list[int] | list[float] | None
+
+CALL_SECONDS = 3.0
+"""How long one question may take in all, the wait for a connection included; a lock is waited for 2 s (schema/)."""
+REST_SECONDS = 0.5
+"""After a question in vain others are not asked for so long: the polls of a scrape do not all wait for nothing."""
+MOST_CONNECTIONS = 8
+LIFETIME_SECONDS = 600.0
+"""After a failover an old connection may lead to a server that is no longer the one that takes writes."""
+_REACHED_BY = {
+    "connect_timeout": "3",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+    "target_session_attrs": "read-write",
+    "application_name": "zoho-mass-update-exporter",
+}
+"""As libpq names it, unless the address says otherwise."""
+_REFRESH = "refresh"
+_OPERATIONS = {_REFRESH: _REFRESH, "put": "save_job", "forget": "forget_jobs"}
+"""As what a failing question counts, a refresh not as rows that can't be read; all others concern the ledger."""
+_UNDEFINED = (InvalidSchemaName, UndefinedTable, UndefinedFunction)
+"""Somebody dropped the schema, or there is another database behind the address."""
+_LOST = ("57P", "08", "25006")
+"""How the codes of errors begin that concern the connection, and not what was asked on it: that leads to a server that
+ends, is gone, or takes no writes, as one does that was the first before a failover."""
+
+
+def known_parameters() -> frozenset[str]:
+    """Give the names of the parameters that libpq takes in a URL."""
+    return frozenset(option.keyword.decode() for option in Conninfo.get_defaults())
+
+
+class News(NamedTuple):
+    """One thing that the database told. What kinds there are, and what their keys and bodies are, schema/ says."""
+
+    account: str
+    kind: str
+    key: str
+    revision: int
+    body: str | None
+
+
+class UnavailableError(Exception):
+    """The database did not answer, or refused: nothing is known of what became of the question."""
+
+
+class TimedConnection(Connection[TupleRow]):
+    """A connection on which no wait outlasts a deadline; `tell` hears why there is none."""
+
+    deadline = math.inf
+    """Monotonic seconds."""
+
+    @classmethod
+    def connect(  # type: ignore[override]
+        cls,
+        conninfo: str = "",
+        *,
+        tell: Callable[[Exception], object],
+        password: Callable[[], str] | None,
+        **how: Any,  # noqa: ANN401 - the driver's own
+    ) -> Self:
+        """Connect, as the pool does in its threads."""
+        try:
+            if password:
+                how["password"] = password()
+            return super().connect(conninfo, **how)
+        except (Error, ConfigurationError) as error:
+            tell(error)
+            raise
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        """Wait for what the server has to say, until the deadline."""
+        left = None if self.deadline == math.inf else max(0.0, self.deadline - time.monotonic())
+        return super().wait(gen, interval, left if timeout is None else timeout)
+
+
+class Database:
+    """Asks the functions of schema/. Thread-safe; it never waits for long, and holds no transaction open.
+
+    There need not be a database yet, nor a schema in it: it is made at the first question.
+
+    Args:
+        url: where it is, as libpq takes it.
+        now: gives Unix seconds instead of the database's clock; tests alone have one.
+        password: gives the password, anew for each connection, where the database wants one and libpq does not know it.
+    """
+
+    def __init__(
+        self, url: str, now: Callable[[], float] | None = None, password: Callable[[], str] | None = None
+    ) -> None:
+        self._given_now = now
+        self._clock = DatabaseClock()
+        self._lock = Lock()
+        self._errors = Counter(dict.fromkeys((*OPERATIONS, _REFRESH), 0))
+        self._is_failing = False
+        self._resting_until = -math.inf
+        self._refusal: Exception | None = None
+        self._is_migrated = False
+        self._pool = ConnectionPool(
+            url,
+            kwargs={
+                **_REACHED_BY,
+                **conninfo_to_dict(url),
+                "autocommit": True,
+                "prepare_threshold": None,
+                "tell": self._note_refusal,
+                "password": password,
+            },
+            connection_class=TimedConnection,
+            min_size=1,
+            max_size=MOST_CONNECTIONS,
+            max_lifetime=LIFETIME_SECONDS,
+            reconnect_timeout=CALL_SECONDS,  # then the next question tries, and no ever longer delay
+            open=False,
+            name="state",
+        )
+        # It tells each attempt; we, when that begins and ends.
+        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+        mask = pthread_sigmask(SIG_BLOCK, valid_signals())  # signals stay with the threads that wait for them
+        self._pool.open(wait=False)
+        pthread_sigmask(SIG_SETMASK, mask)
+
+    def now(self) -> float:
+        """Give the database's time, Unix seconds."""
+        return self._given_now() if self._given_now else self._clock()
+
+    def ask(
+        self, function: str, *arguments: Argument, is_timed: bool = False, seconds: float = CALL_SECONDS
+    ) -> list[News]:
+        """Call a function of schema/, and give what it tells. One that goes by the time is told it where tests say so.
+
+        Raises:
+            UnavailableError: there is no answer, or none in time.
+        """
+        begun = time.monotonic()
+        if begun < self._resting_until:
+            raise UnavailableError("it has just not answered")
+        deadline = begun + min(seconds, CALL_SECONDS)
+        given = (*arguments, self._given_now() if self._given_now else None) if is_timed else arguments
+        places = ", ".join(["%s"] * len(given))
+        query = f"SELECT account, kind, key, revision, body FROM zoho_mass_update.{function}({places})"  # noqa: S608 - our names
+        try:
+            answer = self._asked_again(query, given, deadline)
+        except LockNotAvailable as error:  # the database is well
+            raise UnavailableError("another one holds the account") from error
+        except (Error, StrangeSchemaError) as error:
+            # The pool knows only that there is no connection.
+            reason = (self._refusal if isinstance(error, PoolTimeout) else None) or error
+            self._note_failure(function, reason)
+            raise UnavailableError(_words(reason)) from error
+        self._note_success()
+        return answer
+
+    def health(self) -> Health:
+        """Say how questions fare."""
+        with self._lock:
+            return Health(dict(self._errors), None, self._is_failing)
+
+    def close(self, grace_seconds: float) -> None:
+        """Let go of all connections."""
+        self._pool.close(grace_seconds)
+
+    def _asked_again(self, query: str, given: tuple[Argument, ...], deadline: float) -> list[News]:
+        """Ask, and again on another connection as long as they had died: every question may be asked twice."""
+        for _ in range(MOST_CONNECTIONS):
+            try:
+                return self._asked(query, given, deadline)
+            except Error as error:
+                if not _is_lost(error) or time.monotonic() >= deadline:
+                    raise
+        return self._asked(query, given, deadline)
+
+    def _asked(self, query: str, given: tuple[Argument, ...], deadline: float) -> list[News]:
+        with self._pool.connection(max(0.01, deadline - time.monotonic())) as connection:
+            connection.deadline = deadline
+            try:
+                if not self._is_migrated:
+                    migrate(connection)
+                    self._is_migrated = True
+                asked_at = time.monotonic()
+                answer = [News(*row) for row in connection.execute(query, given)]
+            except (Error, StrangeSchemaError) as error:
+                self._is_migrated &= not isinstance(error, _UNDEFINED)
+                # Whatever it was (a standby that takes no writes says so to each of them): the next one is a new one.
+                with suppress(Error):
+                    connection.close()
+                raise
+            self._learn(answer, asked_at)
+            connection.deadline = math.inf
+            return answer
+
+    def _learn(self, answer: list[News], asked_at: float) -> None:
+        for news in answer:
+            if news.kind == "clock":
+                self._clock.learn(asked_at, float(news.body or 0.0))
+
+    def _note_refusal(self, error: Exception) -> None:
+        self._refusal = error
+
+    def _note_success(self) -> None:
+        with self._lock:
+            has_failed, self._is_failing = self._is_failing, False
+            self._refusal = None
+        if has_failed:
+            _log.info("the database answers again")
+
+    def _note_failure(self, function: str, error: Exception) -> None:
+        with self._lock:
+            self._errors[_OPERATIONS.get(function, "save_ledger")] += 1
+            has_failed, self._is_failing = self._is_failing, True
+            self._resting_until = time.monotonic() + REST_SECONDS
+        if not has_failed:
+            _log.error("the database can't be used; no job is polled: %s", _words(error))
+
+
+def _is_lost(error: Error) -> bool:
+    """Whether another connection may do better: the pool's and our own limits are no fault of a connection."""
+    if isinstance(error, PoolTimeout | _WaitTimeout):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith(_LOST)
+
+
+def _words(error: Exception) -> str:
+    """Say in a line what an error is about."""
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -1,0 +1,114 @@
+"""The accounts in the database, and what waits for it to answer again."""
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import replace
+from threading import Lock
+
+from exporter.state.port import Health
+from exporter.state.postgres.account import PostgresAccount
+from exporter.state.postgres.copy import held
+from exporter.state.postgres.database import Database, News, UnavailableError
+
+
+class PostgresStore:
+    """Keeps accounts in a database that others share. Thread-safe.
+
+    It never raises: what the database does not take is held back or made up for, and told by `health`. There need not
+    be a database at the start.
+
+    Args:
+        url: where it is, as libpq takes it.
+        now: gives Unix seconds instead of the database's clock; tests alone have one.
+        password: gives the password, anew for each connection, where the database wants one and libpq does not know it.
+    """
+
+    def __init__(
+        self, url: str, now: Callable[[], float] | None = None, password: Callable[[], str] | None = None
+    ) -> None:
+        self._database = Database(url, now, password)
+        self._lock = Lock()
+        self._accounts: dict[str, PostgresAccount] = {}
+        self._late: deque[Callable[[], object]] = deque()
+        self._late_since: float | None = None
+        self._catching_up = Lock()
+        self.now = self._database.now
+        self.refresh(time.monotonic() + 3.0)
+
+    def accounts(self) -> Collection[str]:
+        """Give the aliases of the accounts of which something is kept."""
+        with self._lock:
+            return tuple(self._accounts)
+
+    def account(self, alias: str) -> PostgresAccount:
+        """Give an account; always the same object for the same alias."""
+        with self._lock:
+            known = self._accounts.get(alias)
+            if known is None:
+                known = self._accounts[alias] = PostgresAccount(alias, self._database, self._postpone)
+            return known
+
+    def refresh(self, deadline: float) -> None:
+        """Take up what other exporters wrote, by one question; what could not be written before comes first."""
+        seconds = deadline - time.monotonic()
+        if seconds <= 0:
+            return
+        with suppress(UnavailableError):
+            self._catch_up()
+            copies = [self.account(alias).copy for alias in self.accounts()]
+            told = self._database.ask("refresh", *held(copies), is_timed=True, seconds=seconds)
+            self._take(told)
+
+    def has_lost(self) -> bool:
+        """Say whether the database was made anew, put back or taken over by another, since the last call."""
+        answers = [self.account(alias).copy.has_lost() for alias in self.accounts()]  # all of them are asked
+        return any(answers)
+
+    def health(self) -> Health:
+        """Say how well what is known is kept."""
+        health = self._database.health()
+        with self._lock:
+            unreadable = sum(account.copy.unreadable for account in self._accounts.values())
+        errors = {**health.errors, "load": health.errors["load"] + unreadable}
+        return replace(health, errors=errors, behind_since=self._late_since)
+
+    def wait_kept(self, seconds: float) -> bool:
+        """Say whether the database has all that is known, and see to it where it has not."""
+        deadline = time.monotonic() + seconds
+        while self._late and time.monotonic() < deadline:
+            with suppress(UnavailableError):
+                self._catch_up()
+            time.sleep(0.05)
+        return not self._late
+
+    def close(self, grace_seconds: float = 5.0) -> None:
+        """Write what is still to be written, if the database answers, and let go of it."""
+        self.wait_kept(grace_seconds)
+        self._database.close(grace_seconds)
+
+    def _take(self, told: list[News]) -> None:
+        by_alias: defaultdict[str, list[News]] = defaultdict(list)
+        for news in told:
+            by_alias[news.account].append(news)
+        del by_alias[""]
+        for alias, its in by_alias.items():
+            self.account(alias).copy.take(its)
+
+    def _postpone(self, late: Callable[[], object]) -> None:
+        with self._lock:
+            self._late.append(late)
+            self._late_since = self.now() if self._late_since is None else self._late_since
+
+    def _catch_up(self) -> None:
+        """Do what could not be done, in its order. One at a time: whoever comes second goes on without."""
+        if not self._catching_up.acquire(blocking=False):
+            return
+        try:
+            while self._late:
+                self._late[0]()
+                self._late.popleft()
+            self._late_since = None
+        finally:
+            self._catching_up.release()

@@ -1,0 +1,121 @@
+"""Two exporters as processes of their own on one real PostgreSQL: one bill, and no end with one of them."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from databases import Server, serving
+from journey import Exporter, every
+from processes import eventually
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.simulator import Simulator
+
+TOKEN = "sixteen-letters-or-more"
+JOBS = ("351", "352", "353")
+INTERVAL_SECONDS = 1.9
+"""Between two polls of a job: two seconds, and a clock that may be corrected a little."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """Give a database server."""
+    with serving() as server:
+        yield server
+
+
+def sample(page: str, name: str, **labels: str) -> float:
+    """Give the sum of the samples of a name that have these labels."""
+    samples = (sample for family in text_string_to_metric_families(page) for sample in family.samples)
+    return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
+
+
+def updated(page: str) -> dict[str, float]:
+    """Give the updated records by job."""
+    samples = (sample for family in text_string_to_metric_families(page) for sample in family.samples)
+    return {one.labels["job_id"]: one.value for one in samples if one.name == "zoho_mass_update_job_updated_records"}
+
+
+def calls(simulator: Simulator) -> int:
+    """Give how many calls for a job's status Zoho has counted."""
+    return sum(simulator.stats().status_calls.values())
+
+
+def test_two_exporters_are_one(
+    server: Server, start_exporter: Callable[..., Exporter], simulator: Simulator, tmp_path: Path
+) -> None:
+    """Each call is made by one of them, what one hears both know, and neither the other nor the database is needed."""
+    for number, job_id in enumerate(JOBS):
+        simulator.set_status("Leads", job_id, "RUNNING", updated=1 + number, total=50)
+    (tmp_path / "token").write_text(TOKEN)
+    (tmp_path / "token").chmod(0o600)
+    shared = {
+        "state__path": "",
+        "state__url": server.create("zoho"),
+        "jobs": ",".join(f"Leads/{job_id}" for job_id in JOBS),
+        "web__api_token_file": str(tmp_path / "token"),
+    }
+
+    first, second = (start_exporter(**shared, **every("2s")) for _ in range(2))
+
+    # The same bill: nobody asks again what the other has just asked, and one token serves both.
+    begun = time.monotonic()
+    assert updated(first.page()) == updated(second.page()) == {"351": 1, "352": 2, "353": 3}
+    eventually(lambda: first.page() and second.page() and time.monotonic() > begun + 2.5, "time stands still")
+    assert 3 * 2 <= calls(simulator) <= 3 * (1 + (time.monotonic() - begun) // INTERVAL_SECONDS)
+    pages = [first.page(), second.page()]
+    assert simulator.stats().token_calls == 1
+    assert sum(sample(page, "zoho_crm_api_credits_spent_total") for page in pages) == calls(simulator)
+    assert sample(pages[1], "zoho_crm_api_credits_used_24h") == calls(simulator)
+
+    # A job that one was told of is the other's too, and so is its end.
+    simulator.set_status("Leads", "354", "COMPLETED", updated=50, total=50)
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    job = {"account": "acme", "module": "Leads", "job_id": "354"}
+    assert requests.post(f"{first.url}/api/v1/jobs", json=job, headers=bearer, timeout=10).status_code == 201
+    assert updated(second.page())["354"] == 50
+    assert updated(first.page())["354"] == 50
+    assert simulator.stats().status_calls["Leads/354"] == 1
+    listed = requests.get(f"{first.url}/api/v1/jobs", headers=bearer, timeout=10).json()
+    assert "354" in str(listed)
+
+    # One dies in the middle, and the other goes on with all jobs; one that starts knows them at once.
+    first.running.stop(signal.SIGKILL)
+    for number, job_id in enumerate(JOBS):
+        simulator.set_status("Leads", job_id, "RUNNING", updated=10 + number, total=50)
+    all_jobs = {"351": 10, "352": 11, "353": 12, "354": 50}
+    eventually(lambda: updated(second.page()) == all_jobs, "the other does not go on")
+    third = start_exporter(**shared, **every("2s"))
+    assert updated(third.page()) == all_jobs
+
+    # Without its database a page is whole and in time, and Zoho is not asked; the state is said to be the reason.
+    server.stop()
+    begun = time.monotonic()
+    before = calls(simulator)
+    assert updated(second.page()) == all_jobs
+    eventually(lambda: time.monotonic() > begun + INTERVAL_SECONDS + 1, "jobs do not become due")
+    assert updated(third.page()) == all_jobs
+    assert calls(simulator) == before
+    ready = requests.get(f"{third.url}/-/ready", timeout=10)
+    assert ready.text == "account acme: ready\nstate: can't be kept at the moment, see the log\n"
+    assert ready.status_code == 200
+    assert sample(third.page(), "zoho_mass_update_exporter_store_errors_total") > 0
+
+    # It comes back, and all goes on.
+    server.start()
+    simulator.set_status("Leads", "351", "COMPLETED", updated=50, total=50)
+    eventually(lambda: updated(third.page())["351"] == 50, "it does not go on")
+    assert updated(second.page())["351"] == 50
+    assert requests.get(f"{third.url}/-/ready", timeout=10).text == "account acme: ready\n"
+
+    for exporter in (second, third):
+        told = [line for line in exporter.running.stderr if '"database' in line or "the database" in line]
+        assert len(told) == 2, told
+
+    # Somebody drops all that it has: jobs of the configuration come back by themselves.
+    server.drop("zoho")
+    eventually(lambda: updated(third.page()).keys() == set(JOBS), "not the configuration's jobs alone come back")
+    assert [exporter.running.stop() for exporter in (second, third)] == [0, 0]

@@ -1,0 +1,248 @@
+"""Whatever happens to exporters that share a database, in whatever order: one bill, nothing lost or counted twice.
+
+Exporters claim jobs, ask Zoho, and let answers land late or never; they are killed, cut off and restarted, and so is
+the database; its clock is set back. Zoho is a model that counts what it is asked.
+"""
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+import psycopg
+import pytest
+from databases import Server
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from samples import Clock
+
+from exporter.errors import HeldBackError
+from exporter.jobs.outcome import growth_of, note_report
+from exporter.model import Growth, JobKey, JobReport, JobSource, JobSpec, JobState, TrackedJob
+from exporter.state import Claim, Purse
+from exporter.state.postgres import PostgresStore
+
+EXPORTERS = 3
+JOBS = 2
+TOTAL = 1000
+PURSES = [Purse(4, 2, 1), Purse(30, 3, 1), Purse(30, 15, 2)]
+"""Few credits or some, fewer for probes, and one call at once or two."""
+LEASE_SECONDS = 10.0
+MOST_MINTS, MINT_WINDOW_SECONDS = 2, 600.0
+ACCOUNTS_AT_ONCE = 50
+DAY_SECONDS = 86_400.0
+SETTING_BACK_SECONDS = 40.0
+HISTORIES = max(200, settings.default.max_examples if settings.default else 0)
+SPANS_SECONDS = (1.0, 11.0, 11.0, 61.0, 601.0, DAY_SECONDS / 2)
+EVENTS = (*["ask"] * 8, *["answer"] * 6, *["time"] * 4, *["scrape"] * 3)
+EVENTS += ("probe", "probe", "fail", "unsent", "register", "mint", "mint", "kill", "cut", "back")
+who, which = st.integers(0, EXPORTERS - 1), st.integers(0, JOBS - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What Zoho was asked, by whom, and what it said; its answer is still on the way."""
+
+    exporter: int
+    claim: Claim
+    report: JobReport
+    sent_at: float
+    elapsed: float
+
+
+class Fleet:
+    """Exporters that live through many histories, each with an account of its own."""
+
+    def __init__(self, server: Server) -> None:
+        self.server, self.clock = server, Clock()
+        self.url = server.create("histories")
+        self.stores = [PostgresStore(self.url, self.clock) for _ in range(EXPORTERS)]
+        self.count = 0
+
+    def next_account(self) -> str:
+        """Name an account; now and then forget all that were, so that no scrape asks for too many."""
+        self.count += 1
+        if not self.count % ACCOUNTS_AT_ONCE:
+            self.server.clear("histories")
+            for exporter in range(EXPORTERS):
+                self.restart(exporter)
+        return f"a{self.count}"
+
+    def restart(self, exporter: int) -> None:
+        """End an exporter, and start it again."""
+        self.stores[exporter].close(1.0)
+        self.stores[exporter] = PostgresStore(self.url, self.clock)
+
+    def cut(self) -> None:
+        """End all connections."""
+        with psycopg.connect(self.server.url(), autocommit=True) as connection:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'histories'")
+
+    def close(self) -> None:
+        """End them all."""
+        for store in self.stores:
+            store.close(1.0)
+
+
+class Histories(RuleBasedStateMachine):
+    """Exporters on one database, and Zoho."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        super().__init__()
+        self.fleet, self.clock, self.elapsed = fleet, fleet.clock, 0.0
+        alias = fleet.next_account()
+        self.keys = [JobKey(alias, "Leads", str(number)) for number in range(JOBS)]
+        self.accounts = [store.account(alias) for store in fleet.stores]
+        self.purse, self.set_back_at = PURSES[0], -1.0
+        self.done = [0] * JOBS
+        self.landed: list[JobReport | None] = [None] * JOBS
+        self.claims: dict[JobKey, int] = {}
+        self.sent: list[float] = []
+        self.minted: list[float] = []
+        self.calls: list[Call] = []
+        self.shown = [dict[str, float]() for _ in range(EXPORTERS)]
+
+    @initialize(purse=st.sampled_from(PURSES))
+    def register_all(self, purse: Purse) -> None:
+        """Have all jobs tracked, and known to all but the last exporter."""
+        self.purse = purse
+        for key in self.keys:
+            self.accounts[0].track(JobSpec(key, JobSource.API), self.clock.now)
+        for exporter in range(EXPORTERS - 1):
+            self.scrape(exporter)
+
+    # One rule, for of several the machine leaves out most of them in most histories.
+    @rule(event=st.sampled_from(EVENTS), exporter=who, job=which, number=st.integers(0, 400))
+    def happen(self, event: str, exporter: int, job: int, number: int) -> None:
+        """Let one thing happen; what the number is of is the event's own."""
+        match event:
+            case "ask" | "probe":
+                self.ask(exporter, job, number, is_probe=event == "probe")
+            case "register":
+                self.accounts[exporter].track(JobSpec(self.keys[job], JobSource.CONFIG), self.clock.now)
+            case "mint":
+                if self.accounts[exporter].book_mint(MOST_MINTS, MINT_WINDOW_SECONDS) is None:
+                    self.minted.append(self.elapsed)
+            case "scrape":
+                self.scrape(exporter)
+            case "time":
+                seconds = SPANS_SECONDS[number % len(SPANS_SECONDS)]
+                self.clock.now += seconds
+                self.elapsed += seconds
+            case "answer" | "fail" | "unsent" if self.calls:
+                self.end(event, self.calls.pop(number % len(self.calls)))
+            case _:
+                self.trouble(event, exporter)
+
+    @invariant()
+    def budget_holds(self) -> None:
+        """No more calls in any day than there are credits, tokens in any ten minutes, and places at a time.
+
+        A clock that is set back by more than a lease ends what was claimed before, or a job would wait for as long.
+        """
+        assert most_within(self.sent, DAY_SECONDS) <= (self.purse.limit or 0)
+        assert most_within(self.minted, MINT_WINDOW_SECONDS) <= MOST_MINTS
+        since = max(self.set_back_at, self.elapsed - LEASE_SECONDS)
+        under_way = [call for call in self.calls if call.elapsed > since]
+        assert len(under_way) <= (self.purse.at_once or 0)
+
+    @invariant()
+    def nothing_goes_back(self) -> None:
+        """No exporter shows less than it has shown, of a job or of a counter, and none that has ended goes on."""
+        for exporter, account in enumerate(self.accounts):
+            now = dict[str, float]()
+            for key, job in account.jobs().items():
+                now[key.job_id] = (job.report.updated or 0) + TOTAL * job.is_terminal if job.report else 0
+            for totals in account.totals().values():
+                now["records"] = totals.records["updated"]
+                now["ends"] = totals.finished[JobState.COMPLETED]
+            before = self.shown[exporter]
+            assert {name: value for name, value in before.items() if now.get(name, 0) < value} == {}
+            self.shown[exporter] = now
+
+    def teardown(self) -> None:
+        """See that all know the same in the end, and that each record was counted once."""
+        for store in self.fleet.stores:
+            store.refresh(time.monotonic() + 10)
+        jobs = [account.jobs() for account in self.accounts]
+        totals = [account.totals() for account in self.accounts]
+        used = [account.used() for account in self.accounts]
+        assert jobs == [jobs[0]] * EXPORTERS
+        assert totals == [totals[0]] * EXPORTERS
+        assert used == [used[0]] * EXPORTERS
+        assert set(jobs[0]) == set(self.keys)
+        if totals[0]:
+            reports = [job.report for job in jobs[0].values() if job.report]
+            assert totals[0]["Leads"].records["updated"] == sum(report.updated or 0 for report in reports)
+            assert totals[0]["Leads"].finished[JobState.COMPLETED] == sum(one.state.is_terminal for one in reports)
+
+    def scrape(self, exporter: int) -> None:
+        """Take up what others wrote."""
+        self.fleet.stores[exporter].refresh(time.monotonic() + 10)
+
+    def end(self, event: str, call: Call) -> None:
+        """Let a call end, on whatever day; once another has claimed the job since, its answer changes nothing."""
+        account, key = self.accounts[call.exporter], call.claim.key
+        match event:
+            case "fail":
+                account.release(call.claim)
+            case "unsent":
+                self.sent.remove(call.elapsed)
+                account.give_back(call.claim)
+                account.release(call.claim)
+            case "answer" if landed := account.land(call.claim, partial(noted, call=call)):
+                assert self.claims[key] == call.claim.token
+                self.landed[self.keys.index(key)] = landed[1].report
+
+    def trouble(self, event: str, exporter: int) -> None:
+        """End an exporter in the middle of whatever it does, or all connections, or set the database's clock back."""
+        match event:
+            case "kill":
+                self.fleet.restart(exporter)
+                self.accounts[exporter] = self.fleet.stores[exporter].account(self.keys[0].account)
+                self.calls = [call for call in self.calls if call.exporter != exporter]
+            case "cut":
+                self.fleet.cut()
+            case "back":
+                self.clock.now -= SETTING_BACK_SECONDS
+                self.set_back_at = self.elapsed
+
+    def ask(self, exporter: int, job: int, more: int, *, is_probe: bool) -> None:
+        """Let Zoho work on a job, and ask for it if this exporter knows it and may."""
+        account, key = self.accounts[exporter], self.keys[job]
+        self.done[job] = done = min(TOTAL, self.done[job] + more)
+        known = account.get(key)
+        if known is None or known.is_terminal:
+            return
+        with suppress(HeldBackError):
+            claim = account.claim(key, self.purse, LEASE_SECONDS, is_probe=is_probe)
+            state = JobState.COMPLETED if done == TOTAL else JobState.RUNNING
+            self.sent.append(self.elapsed)
+            said = JobReport(state, done, 0, TOTAL - done, TOTAL)
+            assert known.report == self.landed[job], "who asks knows what was answered last"
+            self.claims[key] = claim.token
+            self.calls.append(Call(exporter, claim, said, self.clock.now, self.elapsed))
+
+
+def noted(job: TrackedJob, call: Call) -> tuple[TrackedJob, Growth]:
+    """Note what a call gave."""
+    after = note_report(job, call.report, call.sent_at)
+    return after, growth_of(job, after)
+
+
+def most_within(times: list[float], seconds: float) -> int:
+    """Give how many there are at most in so many seconds."""
+    return max((sum(0 <= at - begun < seconds for at in times) for begun in times), default=0)
+
+
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module")  # the pool's threads use it
+@pytest.mark.timeout(max(240, HISTORIES))
+def test_one_bill_whatever_happens(server: Server) -> None:
+    """A few hundred histories; `make histories` tries ten thousand."""
+    fleet = Fleet(server)
+    how = settings(max_examples=HISTORIES, stateful_step_count=30)
+    try:
+        run_state_machine_as_test(partial(Histories, fleet), settings=how)  # type: ignore[arg-type] # all that makes one
+    finally:
+        fleet.close()

@@ -1,0 +1,445 @@
+"""The shared store on a database that is away, odd, slow or silent: told, waited for within bounds, and made up for.
+
+Behind a pooler in transaction mode the whole conformance suite runs.
+"""
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from threading import Event, Thread
+from uuid import uuid4
+
+import psycopg
+import pytest
+from databases import GUARDED, Server
+from samples import LEADS, NOW, report
+
+from exporter.errors import HeldBackError
+from exporter.files import read_secret_file
+from exporter.jobs.outcome import growth_of, note_report
+from exporter.model import Growth, JobSource, JobSpec, JobState, Pause, TrackedJob
+from exporter.state import Purse, Store
+from exporter.state.postgres import PostgresStore
+
+PATIENCE_SECONDS = 20.0
+FREE = Purse(None)
+SPEC = JobSpec(LEADS, JobSource.API)
+
+
+def eventually(look: Callable[[], bool]) -> None:
+    """Wait for what happens by itself."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not look():
+        assert time.monotonic() < deadline, "gave up"
+        Event().wait(0.05)
+
+
+def scraped(store: Store, seconds: float = 5.0) -> Store:
+    """Take up the news, as a scrape does."""
+    store.refresh(time.monotonic() + seconds)
+    return store
+
+
+def is_well(store: Store) -> bool:
+    """Scrape, and say whether the database answers and has all that is known."""
+    health = scraped(store).health()
+    return not health.is_failing and health.behind_since is None
+
+
+def is_claimable(store: Store) -> bool:
+    """Whether a job can be polled."""
+    try:
+        store.account("acme").release(store.account("acme").claim(LEADS, FREE, 60))
+    except HeldBackError:
+        return False
+    return True
+
+
+def ended(job: TrackedJob) -> tuple[TrackedJob, Growth]:
+    """Note the end of a job."""
+    after = note_report(job, report(JobState.COMPLETED, updated=50), NOW)
+    return after, growth_of(job, after)
+
+
+def ask(server: Server, database: str, *statements: str) -> None:
+    """Do something as the database's own administrator."""
+    with psycopg.connect(server.url(database), autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def cut(server: Server, database: str) -> None:
+    """End all connections of exporters."""
+    with psycopg.connect(server.url()) as connection:
+        ending = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        connection.execute(ending, (database,))
+
+
+@pytest.fixture
+def name() -> str:
+    """Name a database that is not there yet."""
+    return f"d{uuid4().hex}"
+
+
+@pytest.fixture
+def store(server: Server, name: str) -> Iterator[PostgresStore]:
+    """Give a store in a database of its own, with a job."""
+    with closing(PostgresStore(server.create(name))) as store:
+        store.account("acme").track(SPEC, NOW)
+        yield store
+
+
+def test_database_may_come_later(server: Server, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Until it is there all is shown that is known, nothing is polled, and it is told; then the database has it all."""
+    caplog.set_level(logging.INFO, "exporter")
+    with closing(PostgresStore(server.url(name))) as store:
+        account = store.account("acme")
+        account.track(SPEC, NOW)
+        account.stand(lambda standing: replace(standing, credits_remaining=7))
+        with pytest.raises(HeldBackError) as caught:
+            account.claim(LEADS, FREE, 60)
+        assert caught.value.reason == "budget"
+        assert account.jobs() == {LEADS: TrackedJob(SPEC, NOW)}
+        assert account.standing.credits_remaining == 7
+        assert account.book_mint(10, 600) is not None
+        health = store.health()
+        assert (health.is_failing, health.behind_since is None) == (True, False)
+        assert (health.errors["refresh"] > 0, health.errors["load"]) == (True, 0)
+        assert not store.wait_kept(0.0)
+        server.create(name)
+        eventually(lambda: is_well(store))
+        assert store.wait_kept(0.0)
+        assert is_claimable(store)
+    with closing(PostgresStore(server.url(name))) as other:
+        assert other.account("acme").jobs() == {LEADS: TrackedJob(SPEC, NOW)}
+        assert other.account("acme").standing.credits_remaining == 7
+    said = [(record.levelname, record.getMessage().partition(":")[0]) for record in caplog.records]
+    assert said == [
+        ("ERROR", "the database can't be used; no job is polled"),
+        ("INFO", "the database answers again"),
+    ]
+    assert f'database "{name}" does not exist' in caplog.records[0].getMessage()
+
+
+def test_jobs_that_went_meanwhile_stay_away(server: Server, name: str) -> None:
+    """What was done without the database is done there in its order."""
+    with closing(PostgresStore(server.url(name))) as store:
+        account = store.account("acme")
+        account.track(SPEC, NOW)
+        account.change(LEADS, lambda job: replace(job, acknowledged_at=NOW))
+        account.forget([LEADS], retired=True)
+        assert account.jobs() == {}
+        server.create(name)
+        eventually(lambda: is_well(store))
+        assert (account.jobs(), account.retired()) == ({}, {LEADS})
+
+
+def test_lost_connections_cost_nothing(server: Server, name: str, store: PostgresStore) -> None:
+    """The next question goes on another one."""
+    cut(server, name)
+    assert is_claimable(store)
+    cut(server, name)
+    store.account("acme").track(replace(SPEC, name="Spring"), NOW)
+    assert set(store.health().errors.values()) == {0}
+
+
+def test_database_that_takes_no_writes_is_left_alone_until_it_does(
+    server: Server, name: str, store: PostgresStore
+) -> None:
+    """As a standby is, to which old connections lead after a failover."""
+    ask(server, name, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    cut(server, name)
+    assert not is_claimable(store)
+    assert store.health().is_failing
+    assert store.account("acme").jobs() == {LEADS: TrackedJob(SPEC, NOW)}
+    ask(server, "postgres", f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    eventually(lambda: is_well(store))
+    assert is_claimable(store)
+
+
+def test_schema_of_a_newer_version_is_left_alone(
+    server: Server, name: str, store: PostgresStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told what to do, and the exporters of that version go on."""
+    ask(server, name, "UPDATE zoho_mass_update.version SET version = 99")
+    with closing(PostgresStore(server.url(name))) as other:
+        assert not is_claimable(other)
+    newer = "a newer version of the exporter made its schema (99, known here: up to 1): run that version here too"
+    assert newer in caplog.text
+    assert is_claimable(store)
+
+
+def test_user_without_rights_is_told(
+    server: Server, name: str, store: PostgresStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the database's own word for it."""
+    ask(server, name, "CREATE ROLE stranger LOGIN")
+    with closing(PostgresStore(server.url(name, user="stranger"))) as other:
+        assert not is_claimable(other)
+    assert "permission denied for schema zoho_mass_update" in caplog.text
+    assert is_claimable(store)
+
+
+def test_schema_that_goes_comes_back(server: Server, name: str, store: PostgresStore) -> None:
+    """Somebody dropped it, or restored an empty database: it is made anew, and what is registered then is kept."""
+    ask(server, name, "DROP SCHEMA zoho_mass_update CASCADE")
+    store.account("acme").track(replace(SPEC, name="Spring"), NOW)
+    eventually(lambda: is_well(store))
+    with closing(PostgresStore(server.url(name))) as other:
+        assert set(other.account("acme").jobs()) == {LEADS}
+
+
+def test_many_that_begin_together_make_one_schema(server: Server, name: str) -> None:
+    """Replicas of a new deployment all find it missing."""
+    url, stores = server.create(name), list[PostgresStore]()
+    threads = [Thread(target=lambda: stores.append(PostgresStore(url))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_SECONDS)
+    assert [set(store.health().errors.values()) for store in stores] == [{0}] * 4
+    for store in stores:
+        store.close()
+
+
+class Holding:
+    """Somebody else's transaction, that has taken an account's row."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = psycopg.connect(url)
+        self.connection.execute("SELECT FROM zoho_mass_update.accounts WHERE alias = 'acme' FOR UPDATE")
+
+    def close(self) -> None:
+        """Let go of it."""
+        self.connection.close()
+
+
+def test_claim_that_waited_longer_than_its_lease_holds_all_of_it(
+    server: Server, name: str, store: PostgresStore
+) -> None:
+    """It begins when it is given, not when it was asked for."""
+    holding = Holding(server.url(name))
+    begun = store.now()
+    letting_go = threading.Timer(0.6, holding.close)
+    letting_go.start()
+    claim = store.account("acme").claim(LEADS, FREE, 0.3)
+    letting_go.join()
+    assert claim.expires_at - begun >= 0.9
+
+
+def test_account_that_somebody_holds_is_not_waited_for_long(server: Server, name: str, store: PostgresStore) -> None:
+    """The poll is held back, another account's goes on, and a page is written meanwhile."""
+    with closing(Holding(server.url(name))):
+        assert not is_claimable(store)
+        eventually(lambda: is_well(store))
+        other = store.account("beta")
+        other.claim(replace(LEADS, account="beta"), FREE, 60)
+    assert is_claimable(store)
+
+
+def test_answer_waits_for_a_database_that_is_away_for_a_moment(server: Server, name: str, store: PostgresStore) -> None:
+    """It paid for it: it lands as soon as it can, once."""
+    account = store.account("acme")
+    claim = account.claim(LEADS, FREE, 60)
+    ask(server, "postgres", f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    cut(server, name)
+    back = threading.Timer(0.5, ask, (server, "postgres", f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
+    back.start()
+    landed = account.land(claim, ended)
+    back.join()
+    assert landed is not None
+    assert account.totals()["Leads"].finished[JobState.COMPLETED] == 1
+
+
+class SilentProxy:
+    """Stands before a server's socket, and passes everything on until it falls silent, without closing anything."""
+
+    def __init__(self, server: Server, directory: Path) -> None:
+        self.directory = directory
+        self.questions = 0
+        self.flowing = Event()
+        self.flowing.set()
+        self._to = str(server.directory / ".s.PGSQL.5432")
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(directory / ".s.PGSQL.5432"))
+        self._listener.listen()
+        self._sockets = [self._listener]
+        Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Close everything."""
+        self.flowing.set()
+        for one in self._sockets:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                upstream = socket.socket(socket.AF_UNIX)
+                upstream.connect(self._to)
+                self._sockets += [client, upstream]
+                for pair in ((client, upstream, 1), (upstream, client, 0)):
+                    Thread(target=self._pass, args=pair, daemon=True).start()
+
+    def _pass(self, source: socket.socket, target: socket.socket, counts: int) -> None:
+        with suppress(OSError):
+            while content := source.recv(65536):
+                self.questions += counts
+                self.flowing.wait()
+                target.sendall(content)
+
+
+@pytest.fixture
+def proxy(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SilentProxy]:
+    """Give a proxy before the server."""
+    with closing(SilentProxy(server, tmp_path_factory.mktemp("p"))) as proxy:
+        yield proxy
+
+
+def test_each_question_is_one_round_trip(server: Server, name: str, proxy: SilentProxy) -> None:
+    """A scrape without news, a claim with its credit, an answer with what it adds."""
+    url = server.create(name).replace(str(server.directory), str(proxy.directory))
+    with closing(PostgresStore(url)) as store:
+        account = store.account("acme")
+        account.track(SPEC, NOW)
+        scraped(store)
+        seen = [proxy.questions]
+        scraped(store)
+        seen.append(proxy.questions)
+        claim = account.claim(LEADS, Purse(10, 2, 5), 60)
+        seen.append(proxy.questions)
+        assert account.land(claim, ended) is not None
+        seen.append(proxy.questions)
+        assert [after - before for before, after in pairwise(seen)] == [1, 1, 1]
+
+
+def test_silence_is_waited_for_no_longer_than_there_is_time(server: Server, name: str, proxy: SilentProxy) -> None:
+    """A peer that is gone without a word holds up no page, and all goes on when it is back."""
+    url = server.create(name).replace(str(server.directory), str(proxy.directory))
+    with closing(PostgresStore(url)) as store:
+        store.account("acme").track(SPEC, NOW)
+        assert is_well(store)
+        proxy.flowing.clear()
+        scraped(store, 0.5)
+        assert store.health().is_failing
+        assert store.account("acme").job_count() == 1
+        proxy.flowing.set()
+        eventually(lambda: is_well(store))
+        assert is_claimable(store)
+
+
+def test_odd_row_is_left_out_and_told(
+    server: Server, name: str, store: PostgresStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What somebody edited by hand stops nothing else."""
+    pause = Pause("circuit", "wait", "wait", NOW, NOW + 15, 1)
+    store.account("acme").stand(lambda standing: replace(standing, circuit=pause))
+    ask(server, name, "UPDATE zoho_mass_update.jobs SET document = '{\"spec\": 7}'")
+    with closing(PostgresStore(server.url(name))) as other:
+        assert (other.account("acme").jobs(), other.account("acme").standing.circuit) == ({}, pause)
+        assert other.health().errors["load"] == 1
+    assert "a row of the database can't be read and is left out: wrong at" in caplog.text
+
+
+TABLES = ("accounts", "jobs", "totals", "credits", "claims")
+
+
+def keep(server: Server, name: str) -> None:
+    """Keep what the database has, as a standby does that hears of nothing more."""
+    ask(server, name, *(f"CREATE TABLE kept_{table} AS TABLE zoho_mass_update.{table}" for table in TABLES))
+
+
+def fall_back(server: Server, name: str) -> None:
+    """Have what was kept take over."""
+    back = "TRUNCATE zoho_mass_update.{0}; INSERT INTO zoho_mass_update.{0} TABLE kept_{0}"
+    ask(server, name, *(back.format(table) for table in TABLES))
+
+
+def test_database_of_before_a_failover_is_taken_as_it_is(server: Server, name: str, store: PostgresStore) -> None:
+    """A standby that had not heard of the last changes took over: what it has counts, whatever we held."""
+    account = store.account("acme")
+    keep(server, name)
+    assert account.land(account.claim(LEADS, FREE, 60), ended) is not None
+    scraped(store)
+    fall_back(server, name)
+    scraped(store)
+    assert account.jobs() == {LEADS: TrackedJob(SPEC, NOW)}
+    assert is_claimable(store)
+
+
+def go_on_without(server: Server, name: str, store: PostgresStore) -> None:
+    """Lose what the store has just written, and have another one write so much that no revision tells of it."""
+    account = store.account("acme")
+    keep(server, name)
+    account.change(LEADS, lambda job: replace(job, next_poll_at=NOW + 7))
+    scraped(store)
+    fall_back(server, name)
+    with closing(PostgresStore(server.url(name))) as other:
+        for number in range(4):
+            other.account("acme").track(JobSpec(replace(LEADS, job_id=f"{number}"), JobSource.API), NOW)
+
+
+def test_commits_that_another_server_has_not_heard_of_are_seen(server: Server, name: str, store: PostgresStore) -> None:
+    """Revisions alone don't tell, once new ones have passed those that were lost: which server it is does."""
+    go_on_without(server, name, store)
+    assert not store.has_lost()
+    another = (
+        "CREATE OR REPLACE FUNCTION zoho_mass_update.lineage() RETURNS text LANGUAGE sql AS $$ SELECT 'another' $$"
+    )
+    ask(server, name, another)
+    scraped(store)
+    assert (store.has_lost(), store.has_lost()) == (True, False)
+    with closing(PostgresStore(server.url(name))) as other:
+        assert store.account("acme").jobs() == other.account("acme").jobs()
+    assert len(store.account("acme").jobs()) == 5
+
+
+def test_answer_lands_where_what_was_held_was_never_there(server: Server, name: str, store: PostgresStore) -> None:
+    """Tables that somebody put back don't tell it either: then the first answer does, and is not paid for twice."""
+    go_on_without(server, name, store)
+    account = scraped(store).account("acme")
+    assert account.land(account.claim(LEADS, FREE, 60), ended) is not None
+    assert account.used() == 1
+    account.stand(lambda standing: replace(standing, credits_remaining=7))
+    with closing(PostgresStore(server.url(name))) as other:
+        assert account.jobs() == other.account("acme").jobs()
+        assert other.account("acme").standing.credits_remaining == 7
+
+
+def test_password_is_read_anew_for_each_connection(
+    server: Server, name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that is missing or was changed is told, never shown, and taken as soon as its file has it."""
+    file, url = tmp_path / "password", server.url(name, user=GUARDED)
+    server.create(name)
+    ask(
+        server, name, f"CREATE ROLE {GUARDED} LOGIN PASSWORD 'hunter2'", f"GRANT CREATE ON DATABASE {name} TO {GUARDED}"
+    )
+    with closing(PostgresStore(url, password=lambda: read_secret_file(file))) as store:
+        assert store.health().is_failing
+        file.write_text("hunter1")
+        eventually(lambda: not is_well(store))
+        file.write_text("hunter2")
+        eventually(lambda: is_well(store))
+    assert f"no job is polled: {file}: does not exist" in caplog.text
+    assert "hunter" not in caplog.text.replace(str(file), "")
+
+
+def test_signals_are_not_the_pools(store: PostgresStore) -> None:
+    """They stay with the thread that waits for them."""
+    assert is_well(store)
+    workers = [thread for thread in threading.enumerate() if thread.name.startswith("state-")]
+    assert workers
+    for worker in workers:
+        status = Path(f"/proc/self/task/{worker.native_id}/status").read_text(encoding="ascii")
+        (blocked,) = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigBlk")]
+        assert blocked & (1 << 14 | 1 << 1 | 1) == 1 << 14 | 1 << 1 | 1

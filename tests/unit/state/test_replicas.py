@@ -1,0 +1,96 @@
+"""Several exporters on one database: their scrapes cost what those of one exporter cost."""
+
+import time
+from collections.abc import Callable
+from threading import Thread
+
+from houses import House
+from samples import NOW, Clock, schedule
+from upstreams import PlayedUpstream
+
+from exporter.jobs import JobTable, Refresher, Retention
+from exporter.model import JobKey, JobReport, JobSource, JobSpec, JobState
+from exporter.state import Purse
+
+RETENTION = Retention(7 * 86_400.0, 86_400.0, 86_400.0, 1000, 100)
+KEYS = [JobKey("acme", "Leads", str(number)) for number in range(12)]
+
+
+def progress(clock: Clock) -> Callable[[JobKey], JobReport]:
+    """Play jobs that wait, run and end, each in its own time."""
+
+    def answer(key: JobKey) -> JobReport:
+        number = int(key.job_id)
+        done = min(1.0, max(0.0, (clock.now - NOW - 30 * number) / (120 + 30 * number)))
+        state = JobState.COMPLETED if done == 1 else JobState.RUNNING if done else JobState.QUEUED
+        return JobReport(state, int(1000 * done), 0, 1000 - int(1000 * done), 1000)
+
+    return answer
+
+
+class Exporter:
+    """What polls, on a store that may be shared."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.upstream = PlayedUpstream(house.account, progress(house.clock), max_concurrency=3)
+        table = JobTable(house.store, RETENTION)
+        table.declare([JobSpec(key, JobSource.CONFIG) for key in KEYS], house.clock.now, accounts={"acme"})
+        ways = {"acme": self.upstream}
+        self.refresher = Refresher(table, ways, schedule(), clock=house.clock, draw=lambda: 0.5)
+
+    def scrape(self) -> None:
+        """Take up the news, and poll what is due."""
+        self.house.store.refresh(time.monotonic() + 10)
+        self.refresher.refresh(time.monotonic() + 10)
+
+
+def scrape_together(exporters: list[Exporter], steps: range) -> None:
+    """Scrape all at the same instants, every 15 seconds."""
+    for step in steps:
+        exporters[0].house.clock.now = NOW + 15 * step
+        threads = [Thread(target=exporter.scrape) for exporter in exporters]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+
+
+def calls(exporters: list[Exporter]) -> int:
+    """Count what Zoho was asked."""
+    return sum(len(exporter.upstream.asked) for exporter in exporters)
+
+
+def test_two_cost_what_one_costs(opened: Callable[[str], House], pair: tuple[House, House]) -> None:
+    """Scraped at the same instants they ask Zoho as often, share the work, and count each job once."""
+    alone, both = [Exporter(opened("memory"))], [Exporter(house) for house in pair]
+    scrape_together(alone, range(64))
+    scrape_together(both, range(64))
+    assert calls(both) == calls(alone)
+    assert min(len(exporter.upstream.asked) for exporter in both) > 0
+    for exporter in both:
+        exporter.house.store.refresh(time.monotonic() + 10)
+        totals = exporter.house.account.totals()["Leads"]
+        assert (totals.records["updated"], totals.finished[JobState.COMPLETED]) == (12_000, 12)
+
+
+def test_place_that_another_has_is_waited_for(pair: tuple[House, House]) -> None:
+    """With one call at a time for both, one scrape of both polls all jobs all the same, and each once."""
+    both = [Exporter(house) for house in pair]
+    for exporter in both:
+        exporter.upstream.purse = Purse(None, at_once=1)
+    scrape_together(both, range(1))
+    assert sorted(key for exporter in both for key in exporter.upstream.asked) == sorted(KEYS)
+
+
+def test_one_goes_on_with_all_jobs_of_another_that_died(pair: tuple[House, House]) -> None:
+    """At its next scrape, but for what the dead one was polling: that waits for its claim to run out."""
+    first, second = (Exporter(house) for house in pair)
+    scrape_together([first, second], range(10))
+    live = [job.spec.key for job in pair[1].account.jobs().values() if not job.is_terminal]
+    pair[0].account.claim(live[0], Purse(None), 20)
+    pair[0].close()
+    scrape_together([second], range(10, 64))
+    jobs = pair[1].account.jobs()
+    assert {job.state for job in jobs.values()} == {JobState.COMPLETED}
+    assert pair[1].account.totals()["Leads"].finished[JobState.COMPLETED] == 12
