@@ -32,6 +32,8 @@ _START = f"start it, name another by --exporter.url or {URL_VARIABLE}, or try th
 class NoExporterError(ExporterError):
     """Nobody answers at the exporter's address. `advice` is what to do, where the message does not say it."""
 
+    is_passing = True
+
     def __init__(self, message: str, advice: str = "") -> None:
         super().__init__(message)
         self.advice = advice
@@ -43,6 +45,11 @@ class ExporterRefusedError(ExporterError):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether it, or a proxy before it, may do it later: who goes on asking waits, as for one that is away."""
+        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.status == HTTPStatus.TOO_MANY_REQUESTS
 
 
 class ExporterClient:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from rich.console import Console
 from samples import DEALS, FAILURE, LEADS, NOW, Clock, report, tracked
 from sites import Typed
 
-from exporter.cli.jobs.client.exporter_client import ExporterClient
+from exporter.cli.jobs.client.exporter_client import ExporterClient, ExporterRefusedError
 from exporter.cli.jobs.exits import end_in_order
 from exporter.cli.jobs.jobs import Watcher, board
 from exporter.jobs.outcome import note_failure, note_report
@@ -191,6 +192,22 @@ def test_board_is_drawn_again_and_again(exporter: PlayedExporter, client: Export
     with pytest.raises(EnoughError):
         watcher(exporter, client, {}).draw(Console(file=screen, force_terminal=True, width=100, height=20))
     assert screen.getvalue().index("need attention: 1 failed") < screen.getvalue().index("No job is tracked at")
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_exporter_that_is_busy_is_waited_for(
+    client: ExporterClient, impostor: Callable[..., str], capsys: pytest.CaptureFixture[str], status: int
+) -> None:
+    """It, or a proxy before it, may answer in a moment; who may not ask is told at once."""
+    others = iter([ExporterClient(impostor(b"", status)), ExporterClient(impostor(b"", 401))])
+
+    def sleep(_: float) -> None:
+        watching.client = next(others)
+
+    watching = Watcher(client, Clock(), sleep)
+    with pytest.raises(ExporterRefusedError, match=r"it does not let us in \(HTTP 401\)"):
+        watching.tell(str)
+    assert capsys.readouterr().err.endswith("; it is asked again\n")
 
 
 def test_sigterm_leaves_a_cursor(exporter: PlayedExporter, client: ExporterClient) -> None:
