@@ -6,6 +6,7 @@ costs nothing more, and a pause that Zoho asked for is kept.
 
 import fcntl
 import hashlib
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -15,12 +16,16 @@ from functools import cache
 from pathlib import Path
 
 from exporter.app.application import Application
+from exporter.errors import ConfigurationError
 from exporter.files import refused
 from exporter.model import JobKey, JobSource, JobSpec, Pause, TrackedJob
 from exporter.redactor import Redactor
 from exporter.settings import Settings, state_file
 from exporter.state import SqliteStore
+from exporter.state.refusal import MOVE_AWAY
 from exporter.zoho.transport import tls_context
+
+_log = logging.getLogger(__name__)
 
 TURN_SECONDS = 60.0
 """How long a command waits for others that look at the same account."""
@@ -95,7 +100,7 @@ class Direct:
     @contextmanager
     def _open(self) -> Iterator[Application]:
         with _turn(self._path.with_suffix(".turn"), self._sleep):
-            store = SqliteStore(self._path, self._clock)
+            store = self._store()
             application = Application(
                 self._settings, store, redactor=self._redactor, tls_context=self._tls_context, clock=self._clock
             )
@@ -106,6 +111,23 @@ class Direct:
                     upstream = application.snapshot().accounts[0].upstream
                     self.spent += Spent(upstream.credits.spent, upstream.token.refreshes)
                     self.token_pause = store.account(self._alias).standing.token_pause
+
+    def _store(self) -> SqliteStore:
+        """Open the file. One that is of no use is put aside: it is our own, and nobody looks after it."""
+        try:
+            return SqliteStore(self._path, self._clock)
+        except ConfigurationError as error:
+            if not str(error).endswith(MOVE_AWAY):
+                raise
+        aside = self._path.with_suffix(".unusable")
+        self._path.replace(aside)
+        for suffix in ("-wal", "-shm"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        _log.error(
+            "what was kept of Zoho's answers can't be used, and is begun anew",
+            extra={"account": self._alias, "put_aside": str(aside)},
+        )
+        return SqliteStore(self._path, self._clock)
 
 
 @contextmanager
