@@ -37,9 +37,7 @@ _NOT_ITS_MODULE = (
     "could not be looked at: no job is listed, and the token is not for this module. List a job, so that its module is "
     "looked at"
 )
-_HELD_BACK = (
-    "was not asked: a pause that Zoho asked for, or the credit_reserve, holds calls back; try again in some minutes"
-)
+_HELD_BACK = "was not asked, or has not answered in time: where the credit_reserve is reached, one call an hour is made"
 
 STAGE_OF = {
     **dict.fromkeys(
@@ -219,6 +217,8 @@ def _told(key: JobKey, job: TrackedJob, *, is_new: bool) -> _Look:
         return _Look(key, 0, failure)
     if failure is None:
         return _Look(key, len(STAGES) if is_new else 0, report=job.report)
+    if not is_new:
+        return _Look(key, 0, failure)
     stage = STAGE_OF.get(failure.code)
     is_as_asked = key.job_id == NO_SUCH_JOB and stage == JOB
     # Without a token nothing else is asked for.
