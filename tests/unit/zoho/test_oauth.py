@@ -129,7 +129,9 @@ def test_a_token_is_used_for_half_its_life_at_least(lifetime: int, early_seconds
             True,
             id="access-denied",
         ),
-        pytest.param('{"error":" ACCESS DENIED "}', "access_denied", "ten minutes", True, id="access-denied-other-case"),
+        pytest.param(
+            '{"error":" ACCESS DENIED "}', "access_denied", "ten minutes", True, id="access-denied-other-case"
+        ),
         pytest.param('{"error":"general_error"}', "general_error", "wait; if it lasts", True, id="general_error"),
         pytest.param('{"error":"missing_org_info"}', "missing_org_info", "soid", False, id="missing_org_info"),
         pytest.param('{"error":"invalid_grant"}', "other", "undocumented", False, id="undocumented"),

@@ -27,6 +27,7 @@ FLEET = {
 }
 BY_URGENCY = ["Leads", "Deals", "Cases"]
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 ADDRESS = "expected an address such as http://127.0.0.1:10042, without a user or a password in it"
 
 
@@ -210,21 +211,33 @@ def test_exporter_that_is_busy_is_waited_for(
     assert capsys.readouterr().err.endswith("; it is asked again\n")
 
 
-def test_sigterm_leaves_a_cursor(exporter: PlayedExporter, client: ExporterClient) -> None:
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGQUIT, 131)], ids=str
+)
+def test_signal_leaves_a_cursor(
+    exporter: PlayedExporter, client: ExporterClient, number: signal.Signals, status: int
+) -> None:
     """Whoever ends the board from elsewhere has a terminal that can be used."""
-    screen, before = io.StringIO(), [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    screen, before = io.StringIO(), {one: signal.getsignal(one) for one in ENDING}
     exporter.jobs = FLEET
+    for one in ENDING:
+        signal.signal(one, _ends_at_once)
     end_in_order()
     try:
         with pytest.raises(SystemExit) as ended:
-            Watcher(client, Clock(), lambda _: signal.raise_signal(signal.SIGTERM)).draw(
+            Watcher(client, Clock(), lambda _: signal.raise_signal(number)).draw(
                 Console(file=screen, force_terminal=True, width=100, height=20)
             )
     finally:
-        for one, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+        for one, handler in before.items():
             signal.signal(one, handler)
-    assert ended.value.code == 143
+    assert ended.value.code == status
     assert screen.getvalue().endswith("\x1b[?25h")
+
+
+def _ends_at_once(*_: object) -> None:
+    """Stand for what ends the process, and this test with it."""
+    raise EnoughError
 
 
 def test_board_that_is_higher_than_the_screen_says_so() -> None:
