@@ -231,15 +231,19 @@ def _joined(check: Check, looks: Collection[_Look]) -> Check:
         return replace(check, result=WRONG, message=told)
     if check.check == JOB:
         reports = [look.report for look in looks if look.report]
-        return replace(check, result=OK, message=_state(reports[0])) if reports else check
+        return _reported(check, reports[0]) if reports else check
     is_passed = any(look.passed > STAGES.index(check.check) for look in looks)
     return replace(check, result=OK) if is_passed else check
 
 
-def _state(report: JobReport) -> str:
-    if report.updated is None or report.total is None:
-        return str(report.state)
-    return f"{report.state}, {report.updated:,} of {report.total:,} records updated"
+def _reported(check: Check, report: JobReport) -> Check:
+    """Give a job's check with its report; what the exporter can't read in that is nothing to tick."""
+    word, counts = report.undocumented_word, (report.updated, report.failed, report.not_updated, report.total)
+    state = f'the state "{word}", which Zoho does not document' if word else str(report.state)
+    if None in counts:
+        return replace(check, result=UNKNOWN, message=f"{state}; counts are missing, or no numbers of records")
+    told = f"{state}, {report.updated:,} of {report.total:,} records updated"
+    return replace(check, result=UNKNOWN if word else OK, message=told)
 
 
 def _names(key: JobKey) -> tuple[str, str, str]:

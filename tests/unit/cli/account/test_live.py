@@ -233,6 +233,32 @@ def test_pause_of_zoho_is_kept(zoho: Simulator, fault: Fault, wrong: str, told: 
         assert spent == Spent()
 
 
+_UNREADABLE = "RUNNING; counts are missing, or no numbers of records"
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        pytest.param(
+            Fault(FaultKind.ODD_STATE, state="HELD"),
+            'the state "HELD", which Zoho does not document, 20 of 50 records updated',
+            id="state",
+        ),
+        pytest.param(Fault(FaultKind.MISSING_COUNT, field="Failed_Count"), _UNREADABLE, id="no count"),
+        pytest.param(Fault(FaultKind.NEGATIVE_COUNT, field="Updated_Count"), _UNREADABLE, id="count below 0"),
+    ],
+)
+def test_report_that_is_odd_gets_no_tick(
+    zoho: Simulator, capsys: pytest.CaptureFixture[str], fault: Fault, told: str
+) -> None:
+    """It is nothing wrong with the configuration, but the exporter will not understand it either."""
+    zoho.add_fault(fault)
+    assert tell_live(Namespace(**{"log.level": None}), settings_for(zoho), (LEADS,)) == 0
+    *_, job, verdict = capsys.readouterr().out.splitlines()
+    assert job == f"? {LEADS} job: {told}"
+    assert verdict.startswith("Nothing is wrong, 1 could not be looked at.")
+
+
 def test_every_code_is_about_a_stage_that_there_is() -> None:
     """The table names documented codes alone."""
     assert STAGE_OF.keys() <= set(LABEL_VALUES)
