@@ -116,7 +116,8 @@ def live_document(options: Namespace, settings: Settings, keys: Collection[JobKe
 def _announced(options: Namespace, settings: Settings, keys: Collection[JobKey], spent: list[Spent]) -> Iterator[Check]:
     """Say what it takes, and look; news of the exporter's own parts are left out where none were asked for."""
     sys.stdout.flush()
-    say(f"Asking Zoho takes up to {_costs(most_spent(settings.accounts, keys))}.")
+    most = _costs(most_spent(settings.accounts, keys))
+    say(f"Asking Zoho takes up to {most}, and as much again where Zoho refuses an access token.")
     is_quiet = getattr(options, "log.level") is None
     return live_checks(settings, keys, start_logging(settings, "error" if is_quiet else ""), spent)
 

@@ -11,6 +11,8 @@ from exporter.model import JobState, PollFailure, TrackedJob
 COMPLETED, NOT_DONE, WRONG, FAILED, PARTLY_FAILED, UNKNOWN, REFUSED, NOT_ENDED = 0, 1, 2, 3, 4, 5, 6, 7
 INTERRUPTED = 130
 NO_TOKEN = "token_refused"  # noqa: S105 - a code, no secret
+TOKEN_REFUSED = frozenset({NO_TOKEN, "INVALID_TOKEN", "AUTHENTICATION_FAILURE", "UNAUTHORIZED"})
+"""Codes of an access token that is not to be had, or that Zoho does not accept, nor a new one in its place."""
 
 
 def end_in_order() -> None:
@@ -42,4 +44,4 @@ def exit_status(job: TrackedJob) -> int:
 def _of_failure(failure: PollFailure) -> int:
     if failure.code == UNKNOWN_JOB:
         return UNKNOWN
-    return REFUSED if failure.code == NO_TOKEN or not failure.is_passing else NOT_DONE
+    return REFUSED if failure.code in TOKEN_REFUSED or not failure.is_passing else NOT_DONE

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter.cli.jobs.client.exporter_client import ExporterRefusedError, NoExporterError
-from exporter.cli.jobs.exits import NO_TOKEN
+from exporter.cli.jobs.exits import TOKEN_REFUSED
 from exporter.errors import ExporterError
 from exporter.model import TrackedJob
 
@@ -75,5 +75,5 @@ class Follower:
         if job.failure is None or job.is_terminal:
             self._token_refusals = 0
             return job.is_terminal
-        self._token_refusals = self._token_refusals + 1 if job.failure.code == NO_TOKEN else 0
+        self._token_refusals = self._token_refusals + 1 if job.failure.code in TOKEN_REFUSED else 0
         return not job.failure.is_passing or self._token_refusals >= MOST_TOKEN_REFUSALS

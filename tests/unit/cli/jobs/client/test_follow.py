@@ -102,9 +102,10 @@ def test_passing_fault_does_not_end_it() -> None:
     assert followed(LIVE, [*[note_failure(LIVE, FAILURE, NOW)] * 9, ENDED])[1] == ENDED
 
 
-def test_token_refused_again_and_again_ends_it() -> None:
+@pytest.mark.parametrize("code", ["token_refused", "INVALID_TOKEN"])
+def test_token_refused_again_and_again_ends_it(code: str) -> None:
     """Once may be the network."""
-    refused = note_failure(LIVE, NO_TOKEN, NOW)
+    refused = note_failure(LIVE, replace(NO_TOKEN, code=code), NOW)
     assert followed(LIVE, [refused, LIVE, refused, refused, ENDED])[1] == ENDED
     watched, last = followed(LIVE, [refused, refused, refused])
     assert (len(watched.slept), last) == (3, refused)
