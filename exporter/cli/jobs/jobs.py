@@ -123,9 +123,11 @@ class Watcher:
     def tell(self, write_line: Callable[[str], object]) -> None:
         """Write a line for each change."""
         last: dict[JobKey, tuple[JobReport | None, PollFailure | None]] = {}
+        told = ""
         for jobs, missing in self._looks():
-            if missing:
+            if missing and missing != told:
                 say(missing)
+            told = missing
             seen = {job.spec.key: (job.report, job.failure) for job in jobs}
             for job in jobs:
                 if last.get(job.spec.key) != seen[job.spec.key]:
