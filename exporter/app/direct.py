@@ -6,22 +6,30 @@ costs nothing more, and a pause that Zoho asked for is kept.
 
 import fcntl
 import hashlib
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from exporter.app.application import Application
+from exporter.errors import ConfigurationError
 from exporter.files import refused
-from exporter.model import JobKey, JobSource, JobSpec, Pause, TrackedJob
+from exporter.model import JobKey, JobSource, JobSpec, Pause, PollFailure, Standing, TrackedJob
 from exporter.redactor import Redactor
 from exporter.settings import Settings, state_file
 from exporter.state import SqliteStore
+from exporter.state.refusal import MOVE_AWAY
+from exporter.words.phrases import ago, exact
+from exporter.zoho.codes import TOO_MANY_REQUESTS
 from exporter.zoho.transport import tls_context
 
+_log = logging.getLogger(__name__)
+
+_NO_TOKEN = "token_refused"  # noqa: S105 - a code, no secret
 TURN_SECONDS = 60.0
 """How long a command waits for others that look at the same account."""
 _PAUSE_SECONDS = 0.05
@@ -73,8 +81,7 @@ class Direct:
         self.spent = Spent()
         self.explained: tuple[str, ...] = ()
         """Why the job that was last looked at shows what it shows, in sentences."""
-        self.token_pause: Pause | None = None
-        """Why no access token came, if none did."""
+        self._standing = Standing()
 
     def look(self, key: JobKey, *, is_first: bool = True) -> TrackedJob:
         """Ask Zoho for a job if it is due by the schedule, and give what is known of it; a first look always asks.
@@ -82,6 +89,7 @@ class Direct:
         Raises:
             ConfigurationError: the state file can't be used.
         """
+        begun_at = self._clock()
         with self._open() as application:
             application.register([JobSpec(key, JobSource.API)])
             if is_first:
@@ -90,12 +98,28 @@ class Direct:
             job, self.explained = application.find(key), application.explain(key)
             if job is None:
                 raise refused(key, "was let go of meanwhile by another command: type it again")
-            return job
+        is_due = is_first or (job.next_poll_at or 0.0) <= begun_at
+        is_held = is_due and not job.is_terminal and (job.polled_at or 0.0) < begun_at
+        return self._held(job, begun_at) if is_held else job
+
+    @property
+    def token_pause(self) -> Pause | None:
+        """Why no access token came, if none did."""
+        return self._standing.token_pause
+
+    def _held(self, job: TrackedJob, now: float) -> TrackedJob:
+        """Say what kept Zoho from being asked: what it has said before is not its word of now."""
+        pauses = ((_NO_TOKEN, self._standing.token_pause), (TOO_MANY_REQUESTS, self._standing.circuit))
+        for code, pause in pauses:
+            if pause and pause.is_in_force(now):
+                told = f"Zoho is not asked until {exact(pause.until)}, as {ago(pause.since, now)}: {pause.message}"
+                return replace(job, failure=PollFailure(code, told, pause.advice, is_account_wide=True))
+        return job
 
     @contextmanager
     def _open(self) -> Iterator[Application]:
         with _turn(self._path.with_suffix(".turn"), self._sleep):
-            store = SqliteStore(self._path, self._clock)
+            store = self._store()
             application = Application(
                 self._settings, store, redactor=self._redactor, tls_context=self._tls_context, clock=self._clock
             )
@@ -105,7 +129,24 @@ class Direct:
                 finally:
                     upstream = application.snapshot().accounts[0].upstream
                     self.spent += Spent(upstream.credits.spent, upstream.token.refreshes)
-                    self.token_pause = store.account(self._alias).standing.token_pause
+                    self._standing = store.account(self._alias).standing
+
+    def _store(self) -> SqliteStore:
+        """Open the file. One that is of no use is put aside: it is our own, and nobody looks after it."""
+        try:
+            return SqliteStore(self._path, self._clock)
+        except ConfigurationError as error:
+            if not str(error).endswith(MOVE_AWAY):
+                raise
+        aside = self._path.with_suffix(".unusable")
+        self._path.replace(aside)
+        for suffix in ("-wal", "-shm"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        _log.error(
+            "what was kept of Zoho's answers can't be used, and is begun anew",
+            extra={"account": self._alias, "put_aside": str(aside)},
+        )
+        return SqliteStore(self._path, self._clock)
 
 
 @contextmanager

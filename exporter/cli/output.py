@@ -2,12 +2,15 @@
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TextIO
 
 from exporter.cli.command import PROGRAM
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""What ends a command from outside: whoever has changed how a terminal behaves changes it back first."""
 _LOST = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EDQUOT})
 
 _FORMULA = ("=", "+", "-", "@")

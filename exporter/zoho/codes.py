@@ -47,7 +47,7 @@ _JOB_ID = (
 )
 _OURS = "the exporter asked wrongly: please report it as a bug"
 _THROTTLE = "Zoho asks to slow down: lower max_concurrency, or see what else spends the organisation's credits"
-_FAULT = "Zoho had a fault: it is asked again; if it lasts, tell Zoho's support"
+_FAULT = "Zoho had a fault: wait; if it lasts, tell Zoho's support"
 _NEW_TOKEN = (
     "neither the access token nor a new one in its place is accepted: "  # noqa: S105 - advice, no secret
     "check the account's environment and data centre, and see what else uses its refresh token"

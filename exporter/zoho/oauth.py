@@ -31,8 +31,8 @@ REFUSALS = {
     "check client_secret and data_center",
     "invalid_code": "the refresh token is wrong, expired or revoked (a password change revokes it): make a new one",
     ACCESS_DENIED: "too many tokens were asked for with this refresh token: see what else uses it; "
-    "we wait and ask again",
-    GENERAL_ERROR: "Zoho's accounts server had a fault: asked again",
+    "it passes within ten minutes",
+    GENERAL_ERROR: "Zoho's accounts server had a fault: wait; if it lasts, look at Zoho's status page",
     "missing_org_info": "this client needs an organisation (soid): use a self client's refresh token",
     "invalid_redirect_uri": "the token was made for another kind of client: make a refresh token with a self client",
 }

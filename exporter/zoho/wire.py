@@ -41,7 +41,7 @@ _OTHER = ErrorCode(OTHER, RefusedError, "an undocumented error: see Zoho's messa
 _NO_REPORT = ErrorCode(
     "invalid_response",
     PassingError,
-    "asked again later; if it lasts, check the data centre, a proxy in between, Zoho's status page",
+    "wait; if it lasts, check the data centre, a proxy in between, Zoho's status page",
     source="",
 )
 

@@ -13,7 +13,7 @@ from processes import bare_environment, exporter_command
 from exporter.simulator import Phase, SimulatedJob, Simulator
 
 RUNNING = SimulatedJob("Leads", "3524033000006027001", 50, (Phase("RUNNING", None, updated=20),))
-ANNOUNCED = "Asking Zoho takes up to {} and 1 access token.\n"
+ANNOUNCED = "Asking Zoho takes up to {} and 1 access token, and as much again where Zoho refuses an access token.\n"
 
 
 def typed(directory: Path, variables: Mapping[str, str], *flags: str) -> subprocess.CompletedProcess[str]:

@@ -5,8 +5,9 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NoReturn
 
-from exporter.cli.output import say
+from exporter.cli.output import ENDING, say
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import read_named_secret, refuse_unfit, refused
 
@@ -94,19 +95,27 @@ def _line(question: str) -> str:
 
 
 def _unseen(question: str) -> str:
-    """Ask without showing what is typed, and show it again before Ctrl-C ends the process."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Ask without showing what is typed, and show it again before a signal ends the process."""
+    before = {number: how for number in ENDING if (how := signal.getsignal(number)) is not signal.SIG_IGN}
+    came: list[int] = []
     try:
+        for number in before:
+            signal.signal(number, _interrupt)
         return getpass.getpass(question).strip()
     except UnicodeDecodeError:
-        pass  # it carries what was typed
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.raise_signal(signal.SIGINT)
+        return _UNREADABLE  # the error carries what was typed
+    except KeyboardInterrupt as interrupt:
+        came += interrupt.args
         raise
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return _UNREADABLE
+        for number, how in before.items():
+            signal.signal(number, how)
+        for one in came:
+            signal.raise_signal(one)
+
+
+def _interrupt(number: int, _: object) -> NoReturn:
+    raise KeyboardInterrupt(number)
 
 
 def _piped(flag: str) -> str:

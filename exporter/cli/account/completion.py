@@ -40,7 +40,7 @@ def _bash(commands: tuple[Command, ...]) -> str:
     esac
     [[ $current == "=" ]] && current=""
     [[ $flag == --* && $current != -* ]] || flag=""
-    case $flag in
+    case "$command $flag" in
 {_lines(_bash_values(commands))}
         *)
             ((COMP_CWORD == 1)) && words="{" ".join((*names, *_FIRST))}"
@@ -58,14 +58,19 @@ complete -F {_FUNCTION} {PROGRAM}
 
 
 def _bash_values(commands: tuple[Command, ...]) -> Iterator[str]:
-    """Say what may follow each flag that has a value."""
-    names = dict.fromkeys(name for command in commands for name in command.flags)
-    valued = {FLAGS[name].typed(name): FLAGS[name].value for name in names if FLAGS[name].value is not True}
-    files = " | ".join(flag for flag, value in valued.items() if value == _FILE)
-    others = " | ".join(flag for flag, value in valued.items() if isinstance(value, str) and value != _FILE)
-    for flag, value in valued.items():
+    """Say what may follow each flag that has a value; the words to choose from may be other ones of another command."""
+    flags = [
+        (command.name, FLAGS[name].typed(name), FLAGS[name].value) for command in commands for name in command.flags
+    ]
+    choices: dict[tuple[str, ...], list[str]] = {}
+    for command, flag, value in flags:
         if isinstance(value, tuple):
-            yield f'        {flag}) words="{" ".join(value)}" ;;'
+            choices.setdefault(value, []).append(f'"{command} {flag}"')
+    for words, places in choices.items():
+        yield f'        {" | ".join(places)}) words="{" ".join(words)}" ;;'
+    valued = {f'*" {flag}"': value for _, flag, value in flags if isinstance(value, str)}
+    files = " | ".join(flag for flag, value in valued.items() if value == _FILE)
+    others = " | ".join(flag for flag, value in valued.items() if value != _FILE)
     yield f"""\
         {files})
             compopt -o filenames

@@ -37,9 +37,7 @@ _NOT_ITS_MODULE = (
     "could not be looked at: no job is listed, and the token is not for this module. List a job, so that its module is "
     "looked at"
 )
-_HELD_BACK = (
-    "was not asked: a pause that Zoho asked for, or the credit_reserve, holds calls back; try again in some minutes"
-)
+_HELD_BACK = "was not asked, or has not answered in time: where the credit_reserve is reached, one call an hour is made"
 
 STAGE_OF = {
     **dict.fromkeys(
@@ -118,7 +116,8 @@ def live_document(options: Namespace, settings: Settings, keys: Collection[JobKe
 def _announced(options: Namespace, settings: Settings, keys: Collection[JobKey], spent: list[Spent]) -> Iterator[Check]:
     """Say what it takes, and look; news of the exporter's own parts are left out where none were asked for."""
     sys.stdout.flush()
-    say(f"Asking Zoho takes up to {_costs(most_spent(settings.accounts, keys))}.")
+    most = _costs(most_spent(settings.accounts, keys))
+    say(f"Asking Zoho takes up to {most}, and as much again where Zoho refuses an access token.")
     is_quiet = getattr(options, "log.level") is None
     return live_checks(settings, keys, start_logging(settings, "error" if is_quiet else ""), spent)
 
@@ -219,6 +218,8 @@ def _told(key: JobKey, job: TrackedJob, *, is_new: bool) -> _Look:
         return _Look(key, 0, failure)
     if failure is None:
         return _Look(key, len(STAGES) if is_new else 0, report=job.report)
+    if not is_new:
+        return _Look(key, 0, failure)
     stage = STAGE_OF.get(failure.code)
     is_as_asked = key.job_id == NO_SUCH_JOB and stage == JOB
     # Without a token nothing else is asked for.
@@ -231,15 +232,19 @@ def _joined(check: Check, looks: Collection[_Look]) -> Check:
         return replace(check, result=WRONG, message=told)
     if check.check == JOB:
         reports = [look.report for look in looks if look.report]
-        return replace(check, result=OK, message=_state(reports[0])) if reports else check
+        return _reported(check, reports[0]) if reports else check
     is_passed = any(look.passed > STAGES.index(check.check) for look in looks)
     return replace(check, result=OK) if is_passed else check
 
 
-def _state(report: JobReport) -> str:
-    if report.updated is None or report.total is None:
-        return str(report.state)
-    return f"{report.state}, {report.updated:,} of {report.total:,} records updated"
+def _reported(check: Check, report: JobReport) -> Check:
+    """Give a job's check with its report; what the exporter can't read in that is nothing to tick."""
+    word, counts = report.undocumented_word, (report.updated, report.failed, report.not_updated, report.total)
+    state = f'the state "{word}", which Zoho does not document' if word else str(report.state)
+    if None in counts:
+        return replace(check, result=UNKNOWN, message=f"{state}; counts are missing, or no numbers of records")
+    told = f"{state}, {report.updated:,} of {report.total:,} records updated"
+    return replace(check, result=UNKNOWN if word else OK, message=told)
 
 
 def _names(key: JobKey) -> tuple[str, str, str]:

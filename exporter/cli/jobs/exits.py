@@ -2,22 +2,32 @@
 
 import signal
 import sys
+from typing import NoReturn
 
+from exporter.cli.output import ENDING
 from exporter.errors import UNKNOWN_JOB
 from exporter.model import JobState, PollFailure, TrackedJob
 
 COMPLETED, NOT_DONE, WRONG, FAILED, PARTLY_FAILED, UNKNOWN, REFUSED, NOT_ENDED = 0, 1, 2, 3, 4, 5, 6, 7
-INTERRUPTED, TERMINATED = 130, 143
+INTERRUPTED = 130
 NO_TOKEN = "token_refused"  # noqa: S105 - a code, no secret
+TOKEN_REFUSED = frozenset({NO_TOKEN, "INVALID_TOKEN", "AUTHENTICATION_FAILURE", "UNAUTHORIZED"})
+"""Codes of an access token that is not to be had, or that Zoho does not accept, nor a new one in its place."""
 
 
 def end_in_order() -> None:
-    """From here on have Ctrl-C and SIGTERM end what is under way in order, so that a terminal gets its cursor back.
+    """From here on have signals end what is under way in order, so that a terminal gets its cursor back.
 
     Until here they end the process at once.
     """
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's, say
+            signal.signal(number, _end)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+
+
+def _end(number: int, _: object) -> NoReturn:
+    sys.exit(128 + number)  # as a shell tells it
 
 
 def exit_status(job: TrackedJob) -> int:
@@ -34,4 +44,4 @@ def exit_status(job: TrackedJob) -> int:
 def _of_failure(failure: PollFailure) -> int:
     if failure.code == UNKNOWN_JOB:
         return UNKNOWN
-    return REFUSED if failure.code == NO_TOKEN or not failure.is_passing else NOT_DONE
+    return REFUSED if failure.code in TOKEN_REFUSED or not failure.is_passing else NOT_DONE

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from exporter.cli.command import PROGRAM
-from exporter.cli.jobs.client.exporter_client import ExporterClient, NoExporterError, client_of
+from exporter.cli.jobs.client.exporter_client import ExporterClient, ExporterRefusedError, NoExporterError, client_of
 from exporter.cli.jobs.client.reading import Shown, job_of
 from exporter.cli.jobs.exits import INTERRUPTED, end_in_order
 from exporter.cli.jobs.shown import is_live, line, open_console, table, trouble_of
@@ -123,9 +123,11 @@ class Watcher:
     def tell(self, write_line: Callable[[str], object]) -> None:
         """Write a line for each change."""
         last: dict[JobKey, tuple[JobReport | None, PollFailure | None]] = {}
+        told = ""
         for jobs, missing in self._looks():
-            if missing:
+            if missing and missing != told:
                 say(missing)
+            told = missing
             seen = {job.spec.key: (job.report, job.failure) for job in jobs}
             for job in jobs:
                 if last.get(job.spec.key) != seen[job.spec.key]:
@@ -143,5 +145,7 @@ class Watcher:
             self.sleep(LOOK_SECONDS)
             try:
                 jobs, missing = in_order(map(job_of, self.client.jobs())), ""
-            except NoExporterError as error:
+            except (NoExporterError, ExporterRefusedError) as error:
+                if not error.is_passing:
+                    raise
                 missing = f"{error}; it is asked again"

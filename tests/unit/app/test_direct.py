@@ -1,9 +1,12 @@
 """Zoho asked by a command."""
 
+import os
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import certifi
@@ -52,6 +55,42 @@ def test_certificates_are_read_once_for_all_looks(zoho: Simulator, tmp_path: Pat
     assert looking.look(DEALS).state is JobState.RUNNING
     bundle.unlink()
     assert looking.look(LEADS).state is JobState.COMPLETED
+
+
+def _with_another_schema(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+
+
+def _with_a_table(file: Path) -> None:
+    file.unlink()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE songs (name TEXT)")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda file: file.write_bytes(b"garbage" * 1000), id="no database"),
+        pytest.param(lambda file: os.truncate(file, file.stat().st_size - 4096), id="cut"),
+        pytest.param(_with_a_table, id="another program's"),
+        pytest.param(_with_another_schema, id="a newer version's"),
+    ],
+)
+def test_file_that_is_of_no_use_is_put_aside(
+    zoho: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture, spoil: Callable[[Path], object]
+) -> None:
+    """It costs a token, and nobody has to look for a file that they did not make; that is told once."""
+    assert direct(zoho, tmp_path).look(DEALS).state is JobState.RUNNING
+    [file] = tmp_path.glob("*.db")
+    spoil(file)
+    spoilt = file.read_bytes()
+    looking = direct(zoho, tmp_path)
+    assert [looking.look(DEALS).state for _ in range(2)] == [JobState.RUNNING] * 2
+    assert looking.spent == Spent(credits=2, tokens=1)
+    assert file.with_suffix(".unusable").read_bytes() == spoilt
+    [warning] = [record for record in caplog.records if "is begun anew" in record.message]
+    assert warning.levelname == "ERROR"
 
 
 def test_look_that_is_broken_off_is_counted_too(zoho: Simulator, tmp_path: Path) -> None:

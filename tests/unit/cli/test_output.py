@@ -88,7 +88,9 @@ def test_a_terminal_breaks_no_word(said: str, lines: list[str]) -> None:
             id="plan",
         ),
         pytest.param(
-            ("check", "--live"), "Asking Zoho takes up to 1 API credit and 1 access token.", id="what it will cost"
+            ("check", "--live"),
+            "Asking Zoho takes up to 1 API credit and 1 access token, and as much",
+            id="what it will cost",
         ),
         pytest.param(
             ("check", "--fomat=json"), "zoho-mass-update-exporter check: unknown flag --fomat; did you", id="mistyped"

@@ -1020,7 +1020,7 @@ def test_a_pause_says_why_and_until_when(scene: Scene) -> None:
     assert replace(pause, fingerprint="") == Pause(
         "access_denied",
         "Zoho refused to refresh the token: Access Denied (HTTP 400)",
-        "too many tokens were asked for with this refresh token: see what else uses it; we wait and ask again",
+        "too many tokens were asked for with this refresh token: see what else uses it; it passes within ten minutes",
         NOW,
         NOW + 180,
         1,

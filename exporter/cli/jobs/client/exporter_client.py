@@ -32,6 +32,8 @@ _START = f"start it, name another by --exporter.url or {URL_VARIABLE}, or try th
 class NoExporterError(ExporterError):
     """Nobody answers at the exporter's address. `advice` is what to do, where the message does not say it."""
 
+    is_passing = True
+
     def __init__(self, message: str, advice: str = "") -> None:
         super().__init__(message)
         self.advice = advice
@@ -43,6 +45,11 @@ class ExporterRefusedError(ExporterError):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether it, or a proxy before it, may do it later: who goes on asking waits, as for one that is away."""
+        return _is_passing(self.status)
 
 
 class ExporterClient:
@@ -139,7 +146,8 @@ class ExporterClient:
         finally:
             self._connection.close()
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-            told = _told(answer.status, text, is_known=bool(self._headers))
+            leads_to = printable(answer.getheader("Location", "")).removesuffix(path).partition("?")[0]
+            told = _told(answer.status, text, leads_to, is_known=bool(self._headers))
             raise ExporterRefusedError(answer.status, f"{self.url}: {told}")
         return text
 
@@ -193,7 +201,11 @@ def _path(key: JobKey) -> str:
     return f"{JOBS_PATH}/{quote(key.account)}/{quote(key.module)}/{quote(key.job_id)}"
 
 
-def _told(status: int, text: bytes, *, is_known: bool) -> str:
+def _is_passing(status: int) -> bool:
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
+
+
+def _told(status: int, text: bytes, leads_to: str, *, is_known: bool) -> str:
     """Give what a refusal says, in one line, and what to do where the exporter does not say it."""
     detail, faults = read_problem(text)
     match status:
@@ -204,4 +216,8 @@ def _told(status: int, text: bytes, *, is_known: bool) -> str:
             return f"it does not let us in (HTTP {status}): {hint}"
         case HTTPStatus.NOT_FOUND if not detail:
             return "no such page there (HTTP 404): check the address and its route prefix"
+        case _ if leads_to and status < HTTPStatus.BAD_REQUEST:
+            return f"it leads to {leads_to} (HTTP {status}): give that address, if the exporter is there"
+        case _ if _is_passing(status) and not detail:
+            return f"it, or a proxy before it, is busy or fails for now (HTTP {status}): it may answer in a moment"
     return faults or detail or f"HTTP {status}"

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter.cli.jobs.client.exporter_client import NoExporterError
-from exporter.cli.jobs.exits import NO_TOKEN
+from exporter.cli.jobs.client.exporter_client import ExporterRefusedError, NoExporterError
+from exporter.cli.jobs.exits import TOKEN_REFUSED
+from exporter.errors import ExporterError
 from exporter.model import TrackedJob
 
 SHORTEST_SECONDS = 1.0
@@ -26,14 +27,14 @@ class Follower:
     Args:
         look: gives what is known of it now.
         show: shows it, each time.
-        miss: is told that nobody answered.
+        miss: is told why there was no answer.
         clock: gives Unix seconds.
         sleep: waits so many seconds.
     """
 
     look: Callable[[], TrackedJob]
     show: Callable[[TrackedJob], object]
-    miss: Callable[[NoExporterError], object]
+    miss: Callable[[ExporterError], object]
     clock: Callable[[], float]
     sleep: Callable[[float], object]
     _misses: int = 0
@@ -44,6 +45,7 @@ class Follower:
 
         Raises:
             NoExporterError: nobody has answered for a while.
+            ExporterRefusedError: the exporter does not do that, or not for a while.
         """
         self.show(job)
         while not self._is_over(job) and self.clock() < until:
@@ -60,9 +62,9 @@ class Follower:
     def _looked(self, job: TrackedJob) -> TrackedJob:
         try:
             job = self.look()
-        except NoExporterError as error:
+        except (NoExporterError, ExporterRefusedError) as error:
             self._misses += 1
-            if self._misses > MOST_MISSES:
+            if self._misses > MOST_MISSES or not error.is_passing:
                 raise
             self.miss(error)
             return job
@@ -73,5 +75,5 @@ class Follower:
         if job.failure is None or job.is_terminal:
             self._token_refusals = 0
             return job.is_terminal
-        self._token_refusals = self._token_refusals + 1 if job.failure.code == NO_TOKEN else 0
+        self._token_refusals = self._token_refusals + 1 if job.failure.code in TOKEN_REFUSED else 0
         return not job.failure.is_passing or self._token_refusals >= MOST_TOKEN_REFUSALS

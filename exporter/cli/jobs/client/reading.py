@@ -3,8 +3,9 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from types import NoneType
-from typing import Any
+from typing import Any, TypeVar
 
 from exporter.cli.jobs.client.exporter_client import NoExporterError
 from exporter.model import (
@@ -36,6 +37,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "error": (dict, NoneType),
 }
 """What JSON has for each field that is read."""
+_Word = TypeVar("_Word", bound=StrEnum)
 _LABEL = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
@@ -47,10 +49,10 @@ def job_of(shown: Shown) -> TrackedJob:
     """
     try:
         return _job(shown)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise NoExporterError(
-            f"somebody answers, but not as the exporter does ({error!r}): check the address"
-        ) from error
+    except (KeyError, TypeError, ValueError) as error:
+        told = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
+        advice = "check the address, and whether the exporter is of another version than this command"
+        raise NoExporterError(f"somebody answers, but not as the exporter does ({told}): {advice}") from error
 
 
 def _job(shown: Shown) -> TrackedJob:
@@ -68,7 +70,7 @@ def _job(shown: Shown) -> TrackedJob:
         progressed_at=_moment(shown["last_progress_at"]),
         completes_at=_moment(shown["estimated_completion_at"]),
         records_per_second=shown.get("records_per_second"),
-        delay=Delay(shown["delay"]) if shown.get("delay") else None,
+        delay=_word(Delay, shown["delay"], "delay") if shown.get("delay") else None,
         failure=_failure(shown["error"]) if shown["error"] else None,
         history=tuple(map(_observation, shown.get("history", ()))),
         acknowledged_at=finished_at if shown["acknowledged"] else None,
@@ -80,11 +82,12 @@ def _spec(shown: Shown) -> JobSpec:
     for name, value in shown["labels"].items():
         if type(value) is not str or not re.fullmatch(_LABEL, name):
             raise ValueError(f"{name} is no label")
-    return JobSpec(key, JobSource(shown["source"]), shown["name"], shown["group"], shown["labels"])
+    return JobSpec(key, _word(JobSource, shown["source"], "source"), shown["name"], shown["group"], shown["labels"])
 
 
 def _report(shown: Shown) -> JobReport | None:
-    state, word = JobState(shown["state"]), shown.get("undocumented_state", "")
+    state = _state(shown)
+    word = shown.get("undocumented_state") or ("" if state == shown["state"] else shown["state"])
     updated, failed, not_updated, total = counts = [shown[f"{count}_records"] for count in _COUNTS]
     if state is JobState.UNKNOWN and not word and counts == [None] * len(_COUNTS):
         return None
@@ -95,7 +98,7 @@ def _observation(shown: Shown) -> Observation:
     _refuse_other_kinds(shown)
     failed, not_updated, total = (shown.get(f"{count}_records") for count in _COUNTS[1:])
     at = _moment(shown["at"]) or 0.0
-    return Observation(at, JobState(shown["state"]), shown["processed_records"], failed, not_updated, total)
+    return Observation(at, _state(shown), shown["processed_records"], failed, not_updated, total)
 
 
 def _failure(shown: Shown) -> PollFailure:
@@ -103,7 +106,20 @@ def _failure(shown: Shown) -> PollFailure:
     return PollFailure(shown["code"], shown["message"], shown["advice"], is_passing=shown.get("passing", True))
 
 
+def _state(shown: Shown) -> JobState:
+    """Give a state; a word of a newer exporter is as good as one of Zoho's that is not documented."""
+    return JobState(shown["state"]) if shown["state"] in list(JobState) else JobState.UNKNOWN
+
+
+def _word(kind: type[_Word], text: str, name: str) -> _Word:
+    if text not in list(kind):
+        raise ValueError(f'the {name} "{text}" is not known here')
+    return kind(text)
+
+
 def _refuse_other_kinds(shown: Shown) -> None:
+    if not isinstance(shown, Mapping):
+        raise TypeError("what should be an object is none")
     for name, value in shown.items():
         if type(value) not in _KINDS.get(name, (type(value),)):
             raise TypeError(f"{name} is of another kind")

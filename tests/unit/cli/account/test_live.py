@@ -1,5 +1,6 @@
 """What a look at Zoho tells of token, scope, module, permission and job: each refusal names the one to mend."""
 
+import re
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,15 +199,64 @@ def test_call_that_comes_to_nothing_is_told_without_a_job(zoho: Simulator) -> No
     assert (found.subject, found.check) == ("acme/Leads", "answer")
 
 
-def test_pause_of_zoho_is_kept(zoho: Simulator) -> None:
-    """Who types the command again while Zoho wants a pause costs nothing, and is told."""
+@pytest.mark.parametrize(
+    ("fault", "wrong", "told"),
+    [
+        pytest.param(Fault(FaultKind.THROTTLE), "job", "Zoho asked the account to pause: ", id="throttle"),
+        pytest.param(
+            Fault(FaultKind.ERROR, Endpoint.TOKEN, code="Access Denied"),
+            "token",
+            "Zoho refused to refresh the token: Access Denied .*; it passes within ten minutes",
+            id="token throttle",
+        ),
+        pytest.param(
+            Fault(FaultKind.ERROR, Endpoint.TOKEN, code="invalid_code"),
+            "token",
+            "Zoho refused to refresh the token: invalid_code .*: make a new one",
+            id="refresh token",
+        ),
+    ],
+)
+def test_pause_of_zoho_is_kept(zoho: Simulator, fault: Fault, wrong: str, told: str) -> None:
+    """Who types the command again while Zoho wants a pause costs nothing, and is told when that was and until when.
+
+    For a job that was asked for before, and for one that was not.
+    """
     settings = settings_for(zoho)
-    zoho.add_fault(Fault(FaultKind.THROTTLE))
+    zoho.add_fault(fault)
     look(settings, LEADS)
-    checks, spent = look(settings, DEALS)
-    [found] = [check for check in checks if check.result == "wrong"]
-    assert found.message.startswith("was not asked: a pause that Zoho asked for")
-    assert spent == Spent()
+    for keys in ((LEADS,), (DEALS,), ()):
+        checks, spent = look(settings, *keys)
+        [found] = [check for check in checks if check.result != "unknown"]
+        assert (found.check, found.result) == (wrong if keys or wrong == "token" else "answer", "wrong")
+        assert re.match(rf"Zoho is not asked until 20..-..-.. ..:..:.. UTC, as [0-9] s ago: {told}", found.message)
+        assert spent == Spent()
+
+
+_UNREADABLE = "RUNNING; counts are missing, or no numbers of records"
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        pytest.param(
+            Fault(FaultKind.ODD_STATE, state="HELD"),
+            'the state "HELD", which Zoho does not document, 20 of 50 records updated',
+            id="state",
+        ),
+        pytest.param(Fault(FaultKind.MISSING_COUNT, field="Failed_Count"), _UNREADABLE, id="no count"),
+        pytest.param(Fault(FaultKind.NEGATIVE_COUNT, field="Updated_Count"), _UNREADABLE, id="count below 0"),
+    ],
+)
+def test_report_that_is_odd_gets_no_tick(
+    zoho: Simulator, capsys: pytest.CaptureFixture[str], fault: Fault, told: str
+) -> None:
+    """It is nothing wrong with the configuration, but the exporter will not understand it either."""
+    zoho.add_fault(fault)
+    assert tell_live(Namespace(**{"log.level": None}), settings_for(zoho), (LEADS,)) == 0
+    *_, job, verdict = capsys.readouterr().out.splitlines()
+    assert job == f"? {LEADS} job: {told}"
+    assert verdict.startswith("Nothing is wrong, 1 could not be looked at.")
 
 
 def test_every_code_is_about_a_stage_that_there_is() -> None:

@@ -1,6 +1,7 @@
 """What `login` has to know: from flags, from the person at the terminal, or said to be lacking."""
 
 import getpass
+import signal
 import sys
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -231,6 +232,31 @@ def test_a_secret_that_is_no_text_is_asked_for_again(
     monkeypatch.setattr(sys, "stdin", Keyboard("", is_terminal=True))
     assert Asker().secret("--client-secret-file", None, "", lambda _: "") == SECRET
     assert capsys.readouterr().err == "  It is not UTF-8 text\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT], ids=str)
+def test_what_is_typed_is_shown_again_before_a_signal_ends_the_command(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """The terminal is given back, and then the process ends by that very signal."""
+    done: list[str] = []
+
+    def ask(_: str) -> str:
+        try:
+            signal.raise_signal(number)
+        finally:
+            done.append("shown again")
+        return SECRET
+
+    before = signal.signal(number, lambda *_: done.append("ended"))
+    monkeypatch.setattr(getpass, "getpass", ask)
+    monkeypatch.setattr(sys, "stdin", Keyboard("", is_terminal=True))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Asker().secret("--client-secret-file", None, "", lambda _: "")
+    finally:
+        signal.signal(number, before)
+    assert done == ["shown again", "ended"]
 
 
 def test_a_piped_secret_that_is_no_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

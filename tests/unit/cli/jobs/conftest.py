@@ -62,9 +62,9 @@ def impostor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
     """
     with ExitStack() as ends:
 
-        def answer(document: object, status: int = 200, *, line: bytes = b"") -> str:
+        def answer(document: object, status: int = 200, *, line: bytes = b"", header: bytes = b"") -> str:
             body = document if isinstance(document, bytes) else json.dumps(document).encode()
-            head = line or b"HTTP/1.1 %d Said\r\nContent-Length: %d" % (status, len(body))
+            head = line or b"HTTP/1.1 %d Said\r\nContent-Length: %d%s" % (status, len(body), header)
 
             class Handler(StreamRequestHandler):
                 def handle(self) -> None:

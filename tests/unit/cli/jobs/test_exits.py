@@ -42,6 +42,10 @@ def test_report_has_its_status(outcome: JobReport, status: int) -> None:
         pytest.param(NO_SUCH_JOB, 5, id="no such job"),
         pytest.param(REFUSED, 6, id="a scope that lacks"),
         pytest.param(NO_TOKEN, 6, id="no token"),
+        *(
+            pytest.param(replace(FAILURE, code=code), 6, id=code)
+            for code in ("INVALID_TOKEN", "AUTHENTICATION_FAILURE", "UNAUTHORIZED")
+        ),
     ],
 )
 def test_failure_has_its_status(job: TrackedJob, failure: PollFailure, status: int) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from rich.console import Console
 from samples import DEALS, FAILURE, LEADS, NOW, Clock, report, tracked
 from sites import Typed
 
-from exporter.cli.jobs.client.exporter_client import ExporterClient
+from exporter.cli.jobs.client.exporter_client import ExporterClient, ExporterRefusedError
 from exporter.cli.jobs.exits import end_in_order
 from exporter.cli.jobs.jobs import Watcher, board
 from exporter.jobs.outcome import note_failure, note_report
@@ -26,6 +27,7 @@ FLEET = {
 }
 BY_URGENCY = ["Leads", "Deals", "Cases"]
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 ADDRESS = "expected an address such as http://127.0.0.1:10042, without a user or a password in it"
 
 
@@ -193,21 +195,51 @@ def test_board_is_drawn_again_and_again(exporter: PlayedExporter, client: Export
     assert screen.getvalue().index("need attention: 1 failed") < screen.getvalue().index("No job is tracked at")
 
 
-def test_sigterm_leaves_a_cursor(exporter: PlayedExporter, client: ExporterClient) -> None:
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_exporter_that_is_busy_is_waited_for(
+    client: ExporterClient, impostor: Callable[..., str], capsys: pytest.CaptureFixture[str], status: int
+) -> None:
+    """It, or a proxy before it, may answer in a moment, which is said once; who may not ask is told at once."""
+    busy = ExporterClient(impostor(b"", status))
+    others = iter([busy, busy, client, busy, ExporterClient(impostor(b"", 401))])
+
+    def sleep(_: float) -> None:
+        watching.client = next(others)
+
+    watching = Watcher(client, Clock(), sleep)
+    with pytest.raises(ExporterRefusedError, match=r"it does not let us in \(HTTP 401\)"):
+        watching.tell(str)
+    said = capsys.readouterr().err.splitlines()
+    assert [line.startswith(busy.url) and line.endswith("; it is asked again") for line in said] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGQUIT, 131)], ids=str
+)
+def test_signal_leaves_a_cursor(
+    exporter: PlayedExporter, client: ExporterClient, number: signal.Signals, status: int
+) -> None:
     """Whoever ends the board from elsewhere has a terminal that can be used."""
-    screen, before = io.StringIO(), [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    screen, before = io.StringIO(), {one: signal.getsignal(one) for one in ENDING}
     exporter.jobs = FLEET
+    for one in ENDING:
+        signal.signal(one, _ends_at_once)
     end_in_order()
     try:
         with pytest.raises(SystemExit) as ended:
-            Watcher(client, Clock(), lambda _: signal.raise_signal(signal.SIGTERM)).draw(
+            Watcher(client, Clock(), lambda _: signal.raise_signal(number)).draw(
                 Console(file=screen, force_terminal=True, width=100, height=20)
             )
     finally:
-        for one, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+        for one, handler in before.items():
             signal.signal(one, handler)
-    assert ended.value.code == 143
+    assert ended.value.code == status
     assert screen.getvalue().endswith("\x1b[?25h")
+
+
+def _ends_at_once(*_: object) -> None:
+    """Stand for what ends the process, and this test with it."""
+    raise EnoughError
 
 
 def test_board_that_is_higher_than_the_screen_says_so() -> None:

@@ -185,6 +185,42 @@ def test_terminal_takes_no_orders_from_a_refusal(typed: Typed, impostor: Imposto
         assert len(err) < 2000
 
 
+BUSY = "it, or a proxy before it, is busy or fails for now (HTTP {}): it may answer in a moment"
+THERE = "give that address, if the exporter is there"
+
+
+@pytest.mark.parametrize(
+    ("status", "location", "body", "told"),
+    [
+        pytest.param(
+            302,
+            b"https://exporter.example/zoho/api/v1/jobs?limit=1000",
+            b"",
+            f"it leads to https://exporter.example/zoho (HTTP 302): {THERE}",
+            id="elsewhere",
+        ),
+        pytest.param(
+            307,
+            b"https://sso.example/login\x1b?state=hunter2",
+            b"",
+            f"it leads to https://sso.example/login\\x1b (HTTP 307): {THERE}",
+            id="to a login",
+        ),
+        pytest.param(304, b"", b"", "HTTP 304", id="nowhere"),
+        pytest.param(429, b"", b"", BUSY.format(429), id="too many requests"),
+        pytest.param(503, b"", b"too many requests at once\n", BUSY.format(503), id="busy"),
+        pytest.param(502, b"https://x.example", b"<html>", BUSY.format(502), id="a proxy"),
+        pytest.param(503, b"", {"detail": "It is done, but not kept."}, "It is done, but not kept.", id="in words"),
+    ],
+)
+def test_answer_without_words_says_what_to_do(
+    typed: Typed, impostor: Impostor, *, status: int, location: bytes, body: object, told: str
+) -> None:
+    """A number alone helps nobody; a secret in an address is left out."""
+    there = impostor(body, status, header=b"\r\nLocation: " + location if location else b"")
+    assert typed("jobs") == (1, "", f"zoho-mass-update-exporter: {there}: {told}\n")
+
+
 def test_terminal_takes_no_orders_from_a_broken_status_line(typed: Typed, impostor: Impostor) -> None:
     """Nor from what speaks no HTTP at all."""
     impostor({}, line=ORDERS.encode())

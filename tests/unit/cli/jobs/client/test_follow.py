@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 from samples import FAILURE, NOW, Clock, report, tracked
 
-from exporter.cli.jobs.client.exporter_client import NoExporterError
+from exporter.cli.jobs.client.exporter_client import ExporterRefusedError, NoExporterError
 from exporter.cli.jobs.client.follow import Follower
+from exporter.errors import ExporterError
 from exporter.jobs.outcome import note_failure, note_report
 from exporter.model import JobState, PollFailure, TrackedJob
 
@@ -27,16 +28,16 @@ def due(job: TrackedJob, seconds: float) -> TrackedJob:
 class Watched:
     """Plays what looks give, one after the other, and remembers what was done."""
 
-    answers: Iterator[TrackedJob | NoExporterError]
+    answers: Iterator[TrackedJob | ExporterError]
     clock: Clock = field(default_factory=Clock)
     slept: list[float] = field(default_factory=list)
     shown: list[TrackedJob] = field(default_factory=list)
-    missed: list[NoExporterError] = field(default_factory=list)
+    missed: list[ExporterError] = field(default_factory=list)
 
     def look(self) -> TrackedJob:
         """Give the next answer."""
         answer = next(self.answers)
-        if isinstance(answer, NoExporterError):
+        if isinstance(answer, ExporterError):
             raise answer
         return answer
 
@@ -47,7 +48,7 @@ class Watched:
 
 
 def followed(
-    job: TrackedJob, answers: Iterable[TrackedJob | NoExporterError], seconds: float = math.inf
+    job: TrackedJob, answers: Iterable[TrackedJob | ExporterError], seconds: float = math.inf
 ) -> tuple[Watched, TrackedJob]:
     """Follow a job for so many seconds at most."""
     watched = Watched(iter(answers))
@@ -101,18 +102,35 @@ def test_passing_fault_does_not_end_it() -> None:
     assert followed(LIVE, [*[note_failure(LIVE, FAILURE, NOW)] * 9, ENDED])[1] == ENDED
 
 
-def test_token_refused_again_and_again_ends_it() -> None:
+@pytest.mark.parametrize("code", ["token_refused", "INVALID_TOKEN"])
+def test_token_refused_again_and_again_ends_it(code: str) -> None:
     """Once may be the network."""
-    refused = note_failure(LIVE, NO_TOKEN, NOW)
+    refused = note_failure(LIVE, replace(NO_TOKEN, code=code), NOW)
     assert followed(LIVE, [refused, LIVE, refused, refused, ENDED])[1] == ENDED
     watched, last = followed(LIVE, [refused, refused, refused])
     assert (len(watched.slept), last) == (3, refused)
 
 
-def test_exporter_that_restarts_is_waited_for() -> None:
-    """Each miss is told, and shown is what was known."""
-    watched, last = followed(due(LIVE, 5), [GONE, GONE, ENDED])
-    assert (watched.slept, watched.missed, last) == ([5, 15, 15], [GONE, GONE], ENDED)
+@pytest.mark.parametrize(
+    "miss",
+    [
+        pytest.param(GONE, id="nobody"),
+        *(
+            pytest.param(ExporterRefusedError(status, "not now"), id=f"HTTP {status}")
+            for status in (429, 500, 502, 503, 504)
+        ),
+    ],
+)
+def test_exporter_that_restarts_is_waited_for(miss: ExporterError) -> None:
+    """It, or a proxy before it, says so itself, or nobody does: each miss is told, and shown is what was known."""
+    watched, last = followed(due(LIVE, 5), [miss, miss, ENDED])
+    assert (watched.slept, watched.missed, last) == ([5, 15, 15], [miss, miss], ENDED)
+
+
+def test_exporter_that_refuses_ends_it() -> None:
+    """It would say the same again."""
+    with pytest.raises(ExporterRefusedError):
+        followed(LIVE, [ExporterRefusedError(401, "it does not let us in"), ENDED])
 
 
 def test_exporter_that_is_gone_is_given_up() -> None:

@@ -11,6 +11,7 @@ from exporter.cli.jobs.client.reading import job_of
 from exporter.jobs.outcome import note_failure, note_report
 from exporter.model import Delay, JobSource, JobSpec, JobState, Observation, TrackedJob
 from exporter.web.api.schemas import JobWithHistoryView
+from exporter.words.jobs import state_word
 
 
 def shown(job: TrackedJob) -> dict[str, Any]:
@@ -61,15 +62,27 @@ def test_job_of_an_older_exporter_comes_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "document",
+    ("document", "told"),
     [
-        pytest.param({}, id="nothing"),
-        pytest.param({**shown(RUNNING), "state": "DONE"}, id="a state of a newer exporter"),
-        pytest.param({**shown(RUNNING), "first_seen_at": "noon"}, id="no time"),
-        pytest.param({**shown(RUNNING), "error": "timeout"}, id="another form"),
+        pytest.param({}, "finished_at is missing", id="nothing"),
+        pytest.param([], "what should be an object is none", id="a list"),
+        pytest.param({**shown(RUNNING), "delay": "zzz"}, 'the delay "zzz" is not known here', id="an unknown delay"),
+        pytest.param({**shown(RUNNING), "source": "zzz"}, 'the source "zzz" is not known here', id="an unknown source"),
+        pytest.param({**shown(RUNNING), "first_seen_at": "noon"}, ".*noon.*", id="no time"),
+        pytest.param({**shown(RUNNING), "error": "timeout"}, "error is of another kind", id="another form"),
     ],
 )
-def test_what_is_no_job_is_told(document: dict[str, Any]) -> None:
-    """Somebody else answers there."""
-    with pytest.raises(NoExporterError, match=r"but not as the exporter does .*: check the address"):
+def test_what_is_no_job_is_told(document: dict[str, Any], told: str) -> None:
+    """Somebody else answers there, or an exporter of another version; in words, not in those of Python's errors."""
+    with pytest.raises(
+        NoExporterError, match=rf"but not as the exporter does \({told}\): check the address, and whether"
+    ):
         job_of(document)
+
+
+def test_state_of_a_newer_exporter_is_shown_as_it_is() -> None:
+    """One word that is not known hides no job."""
+    odd = {**shown(RUNNING), "state": "ARCHIVED"}
+    odd["history"] = [{**seen, "state": "ARCHIVED"} for seen in odd["history"]]
+    job = job_of(odd)
+    assert (state_word(job), job.state, job.history[0].state) == ("ARCHIVED", JobState.UNKNOWN, JobState.UNKNOWN)
