@@ -33,6 +33,7 @@ INVALID_CLIENT, INVALID_CODE = "invalid_client", "invalid_code"
 INVALID_SECRET = "invalid_client_secret"  # noqa: S105 - Zoho's word for the refusal, no secret
 NO_REFRESH_TOKEN = "no_refresh_token"  # noqa: S105 - a word for the refusal, no secret
 EXPIRED = "expired"
+_NO_SUCH_TOKEN = (INVALID_CODE, "invalid_token")
 
 _ELSEWHERE = "the client lives in another data centre (the address of Zoho CRM in your browser tells which)"
 _OF_BOTH = {
@@ -276,11 +277,12 @@ def decode_revocation(sealed: SealedAnswer) -> None:
     document = parse_object(answer.body)
     if _text(document, "status") == "success":
         return
-    is_refused = answer.status >= HTTPStatus.BAD_REQUEST or document.get("error")
-    if is_refused and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+    word = _text(document, "error").strip().casefold()
+    is_page = answer.status == HTTPStatus.BAD_REQUEST and not document  # so Zoho answers to a token it does not know
+    if is_page or (word in _NO_SUCH_TOKEN and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR):
         message = f"Zoho knows no such refresh token ({answer.describe()})"
         raise RefusedError(INVALID_CODE, message, advice="it was revoked before, or is one of another data centre")
-    raise _refusal(answer, document, {})
+    raise _refusal(answer, document, _OF_BOTH)
 
 
 def _refusal(answer: Answer, document: Mapping[str, object], refusals: Mapping[str, str]) -> PollError:

@@ -14,6 +14,7 @@ from exporter.errors import PollError
 from exporter.files import read_secret_file, refused
 from exporter.redactor import Redactor
 from exporter.settings import Sources
+from exporter.zoho.onboarding import INVALID_CODE
 
 
 def execute(options: Namespace) -> int:
@@ -34,7 +35,8 @@ def execute(options: Namespace) -> int:
         token = account.credentials().refresh_token if other is None else read_secret_file(Path(other))
         onboarding(settings, Redactor()).revoke(endpoints(account).accounts_url, token)
     except PollError as error:
-        say(str(error), f"What to do: {error.advice}")
+        is_gone = error.code == INVALID_CODE
+        say(f"{'' if is_gone else 'It is not known to be revoked: '}{error}", f"What to do: {error.advice}")
         return 1
     except EOFError:
         say("", "Nobody answers: nothing was revoked.")

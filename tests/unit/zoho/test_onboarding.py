@@ -196,6 +196,15 @@ def test_passing_faults_are_told_from_refusals(content: object, status: int, cod
     [
         pytest.param("<html>", 400, RefusedError, "invalid_code", id="page"),
         pytest.param({"error": "invalid_code"}, 200, RefusedError, "invalid_code", id="word"),
+        pytest.param({"error": "invalid_token"}, 400, RefusedError, "invalid_code", id="other-word"),
+        pytest.param({"error": "Access Denied"}, 200, PassingError, "access denied", id="throttle"),
+        pytest.param({"error": "Access Denied"}, 429, PassingError, "access denied", id="throttle-429"),
+        pytest.param({"error": "general_error"}, 200, PassingError, "general_error", id="zohos-fault"),
+        pytest.param({"error": "invalid_client"}, 400, RefusedError, "invalid_client", id="other-refusal"),
+        *(
+            pytest.param("<html>", status, PassingError, "invalid_response", id=f"page-{status}")
+            for status in (401, 403, 404, 407, 408, 413, 429)
+        ),
         pytest.param("<html>", 502, PassingError, "invalid_response", id="fault"),
         pytest.param({"error": "server_error"}, 503, PassingError, "general_error", id="failing-server"),
         pytest.param({}, 200, PassingError, "invalid_response", id="nothing"),
