@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from exporter import DOCS_URL
-from exporter.errors import Problem
+from exporter.errors import ConfigurationError, Problem
 from exporter.files import refused, write_whole
 from exporter.kinds import READ
 from exporter.settings import read_sources
@@ -137,9 +137,15 @@ def account_block(account: NewAccount, places: Places) -> str:
 
 
 def said_in(config_file: Path, alias: str) -> dict[str, object]:
-    """Give what a settings file alone says of an account; nothing where there is no such file."""
-    file = config_file if config_file.exists() else None
+    """Give what a settings file alone says of an account; nothing where there is no such file.
+
+    Raises:
+        ConfigurationError: it is there and can't be read, and who goes on passes over a proxy, say, that it names.
+    """
+    file = config_file if os.path.lexists(config_file) else None
     sources = read_sources(file, environ={}, dotenv_file=None, secrets_dir=Path("no secrets directory"))
+    if sources.unreadable:
+        raise ConfigurationError(sources.unreadable)
     return sources.tree.at(("accounts", alias), dict)
 
 

@@ -526,12 +526,32 @@ def test_a_browser_is_a_convenience(
     assert ("No browser opened here: open the address yourself.\n" in ended.err) is hint
 
 
-def test_settings_of_the_network_hold_for_a_login_too(run: Run) -> None:
-    """A CA bundle that the settings file names is used, or told of."""
-    Path("zoho.yaml").write_text("ca_bundle: missing.pem\n")
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        pytest.param("ca_bundle: missing.pem\n", 'zoho.yaml:1: "missing.pem" does not exist', id="ca-bundle"),
+        pytest.param("proxy_url: http://proxy:3128\njobs: [\n", "zoho.yaml:2: is not valid YAML", id="typing-error"),
+        pytest.param("- proxy_url: http://proxy:3128\n", "zoho.yaml: expected a mapping at the top level", id="list"),
+        pytest.param(None, "zoho.yaml: is a directory, not a file", id="directory"),
+        pytest.param(Path("nowhere.yaml"), "zoho.yaml: does not exist in the working directory", id="dangling"),
+    ],
+)
+def test_settings_of_the_network_hold_for_a_login_too(
+    run: Run, requests_mock: Mocker, there: str | Path | None, said: str
+) -> None:
+    """Where they can't be read, or are of no use, no secret goes another way than they say."""
+    match there:
+        case None:
+            Path("zoho.yaml").mkdir()
+        case Path():
+            Path("zoho.yaml").symlink_to(there)
+        case str():
+            Path("zoho.yaml").write_text(there)
+    play(requests_mock, {"json": GRANTED}, {"json": MINTED})
     ended = run(*BY_CODE, piped=PIPED)
-    assert ended.status == 2
-    assert ended.err.endswith(' problem:\n  zoho.yaml:1: "missing.pem" does not exist\n')
+    assert (ended.status, ended.out, requests_mock.request_history) == (2, "", [])
+    assert f" problem:\n  {said}" in ended.err
+    assert not Path("secrets").exists()
 
 
 def test_nobody_at_the_terminal_is_no_traceback(run: Run) -> None:
