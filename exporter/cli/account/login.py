@@ -89,11 +89,15 @@ def _login(options: Namespace, asker: Asker) -> int:
         *_found(wanted, account),
         *(_written(account, places) if places else ()),
     )
+    is_enough = not _lacking(wanted, account)
     if places and right != READ:
-        _print(shown, *_how_to_schedule(wanted, places))
-        return 0
+        _print(shown, *(_how_to_schedule(wanted, places) if is_enough else ()))
+        return 0 if is_enough else 1
+    first, *others = wanted.modules or ("Leads",)
     settings = _settings(wanted, config_file, account.settings, account.refresh_token)
-    status = _try_out(shown, settings, JobKey(alias, (*wanted.modules, "Leads")[0], _NO_JOB), redactor)
+    status = _try_out(shown, settings, JobKey(alias, first, _NO_JOB), redactor) if is_enough else 1
+    if status == 0 and others and not account.scope:
+        _print(shown, f"Of {', '.join(others)} nothing is known: Zoho did not say the scope, and one module was tried.")
     if places:
         _tell_on(shown, places, is_working=status == 0)
     return status
@@ -205,8 +209,13 @@ def _found(wanted: Wanted, account: NewAccount) -> Iterator[str]:
     yield f"  scope        {account.scope or f'not said; asked for was {scope}'}"
     if wanted.right == READ and (needless := needless_scopes(account.scope)):
         yield f"  It allows more than to watch, which the exporter never needs: {', '.join(needless)}"
-    if account.scope and (lacking := lacking_scopes(account.scope, scope)):
+    if lacking := _lacking(wanted, account):
         yield f"  It lacks {', '.join(lacking)}: log in again, with a code of this scope"
+
+
+def _lacking(wanted: Wanted, account: NewAccount) -> list[str]:
+    """Give the scopes that were asked for, and that the token does not have; none where Zoho does not say its own."""
+    return lacking_scopes(account.scope, wanted.scope) if account.scope else []
 
 
 def _api_host(settings: Mapping[str, str]) -> Endpoints:

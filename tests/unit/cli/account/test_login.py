@@ -307,11 +307,6 @@ def test_a_token_that_would_be_thrown_away_is_not_asked_for(
         ),
         pytest.param({"api_domain": None}, ["  API          not said (production)"], id="no-api"),
         pytest.param({"scope": None}, ["not said; asked for was ZohoCRM.mass_update.READ"], id="no-scope"),
-        pytest.param(
-            {"scope": "ZohoCRM.modules.READ"},
-            ["  It lacks ZohoCRM.mass_update.READ: log in again, with a code of this scope"],
-            id="other-scope",
-        ),
     ],
 )
 def test_what_was_found_is_said(run: Run, requests_mock: Mocker, grant: dict[str, object], lines: list[str]) -> None:
@@ -322,6 +317,39 @@ def test_what_was_found_is_said(run: Run, requests_mock: Mocker, grant: dict[str
     assert ended.status == 0
     for line in lines:
         assert line in ended.out
+
+
+@pytest.mark.parametrize(
+    ("scope", "status", "said"),
+    [
+        pytest.param(
+            "ZohoCRM.mass_update.deals.READ",
+            1,
+            "  It lacks ZohoCRM.mass_update.leads.READ: log in again, with a code of this scope\n",
+            id="one-of-two",
+        ),
+        pytest.param(
+            "ZohoCRM.modules.READ",
+            1,
+            "  It lacks ZohoCRM.mass_update.deals.READ, ZohoCRM.mass_update.leads.READ: log in again",
+            id="neither",
+        ),
+        pytest.param(
+            None, 0, "\nOf Deals nothing is known: Zoho did not say the scope, and one module was tried.\n", id="unsaid"
+        ),
+    ],
+)
+def test_a_token_that_lacks_a_scope_does_not_work(
+    run: Run, requests_mock: Mocker, scope: str | None, status: int, said: str
+) -> None:
+    """Whatever the one module that is tried would answer; its files are kept."""
+    play(requests_mock, {"json": {**GRANTED, "scope": scope}}, {"json": MINTED})
+    ended = run(*BY_CODE, "--modules=Leads,Deals", piped=PIPED)
+    assert ended.status == status
+    assert said in ended.out
+    assert ("It works" in ended.out) is (status == 0)
+    assert ("Next: mend that" in ended.out) is (status == 1)
+    assert Path("secrets/zoho_refresh_token").read_text() == REFRESH_TOKEN
 
 
 def test_a_second_login_is_made_on_purpose(run: Run, requests_mock: Mocker) -> None:
@@ -594,9 +622,10 @@ It can't be tried without changing records, so it was not. To use it:
 
 
 def test_a_token_that_may_only_read_is_said_to_lack_the_rest(run: Run, requests_mock: Mocker) -> None:
-    """As for any other."""
+    """As for any other, and not how it would be used."""
     requests_mock.post(f"{EU}/oauth/v2/token", json=GRANTED)
     ended = run(*BY_CODE_TO_CHANGE, piped=PIPED)
+    assert (ended.status, "To use it" in ended.out) == (1, False)
     assert "  It lacks ZohoCRM.mass_update.leads.UPDATE: log in again, with a code of this scope\n" in ended.out
 
 
@@ -611,7 +640,7 @@ def test_a_token_to_change_records_is_given_to_no_server(run: Run, requests_mock
 def test_a_device_asks_for_the_right_to_change_records(run: Run, requests_mock: Mocker) -> None:
     """Of the modules that were named, and nothing else."""
     requests_mock.post(f"{EU}/oauth/v3/device/code", json=BEGUN)
-    requests_mock.post(f"{EU}/oauth/v3/device/token", json=TO_CHANGE)
+    requests_mock.post(f"{EU}/oauth/v3/device/token", json={**TO_CHANGE, "scope": "ZohoCRM.mass_update.UPDATE"})
     flags = ("--device", "--for=schedule", "--account=acme", f"--client-id={ID}", "--data-center=eu")
     ended = run("login", *flags, "--modules=Leads,Deals", "--client-secret-file=-", piped=f"{SECRET}\n")
     assert ended.status == 0
