@@ -15,7 +15,7 @@ from exporter.errors import PassingError, PollError, RefusedError
 from exporter.forms import data_center_meant
 from exporter.model import TOKEN_PATTERN, DataCenter
 from exporter.zoho.oauth import GENERAL_ERROR
-from exporter.zoho.transport import Transport
+from exporter.zoho.transport import Transport, UnsentError
 from exporter.zoho.wire import Answer, SealedAnswer, parse_object, quote, seconds_of
 
 TOKEN_PATH = "/oauth/v2/token"  # noqa: S105 - a path, no secret
@@ -68,6 +68,12 @@ DEVICE_REFUSALS: Mapping[str, str] = MappingProxyType(
 )
 """What to do about each refusal of the device grant, by Zoho's word in lower case."""
 _PASSING = ("access denied", GENERAL_ERROR)
+_UNHEARD = ("timeout", "connection", "invalid_response")
+"""Codes of requests that may have been carried out."""
+MAY_BE_MADE = (
+    "a refresh token may have been made all the same, one of the 20 that Zoho keeps: remove it under Connected Apps in "
+    "your Zoho account. A code is used up by that: log in again, with a new one"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,11 @@ class Grant:
     refresh_token: str = field(repr=False)
     api_domain: str = ""
     scope: str = ""
+
+
+def may_be_made(error: PollError) -> bool:
+    """Whether Zoho may have made a token in the request that ended so."""
+    return error.code in _UNHEARD and not isinstance(error, UnsentError)
 
 
 @dataclass(frozen=True, slots=True)

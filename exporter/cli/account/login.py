@@ -25,6 +25,7 @@ from exporter.cli.account.questions import (
     right_of,
 )
 from exporter.cli.command import PROGRAM
+from exporter.cli.jobs.exits import INTERRUPTED
 from exporter.cli.output import say
 from exporter.errors import UNKNOWN_JOB, ConfigurationError, PollError, Problem
 from exporter.files import refused, write_whole
@@ -57,6 +58,8 @@ def execute(options: Namespace) -> int:
         say(str(error), f"What to do: {error.advice}")
     except EOFError:
         say("", "Nobody answers: nothing was done.")
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return 1
 
 

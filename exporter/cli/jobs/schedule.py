@@ -4,10 +4,8 @@ import json
 import os
 import re
 import shlex
-import signal
 from argparse import Namespace
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +17,7 @@ from exporter.app.scheduling import scheduling
 from exporter.cli.account.asking import Asker
 from exporter.cli.command import PROGRAM
 from exporter.cli.commands import NAMED
+from exporter.cli.ending import stoppable
 from exporter.cli.given import account_named, settings_of, start_logging
 from exporter.cli.jobs.client.answerers import ByExporter, by_zoho
 from exporter.cli.jobs.client.exporter_client import TOKEN_FILE_VARIABLE as _API_TOKEN
@@ -53,7 +52,6 @@ _TOKEN_FLAG = "--refresh-token-file"  # noqa: S105 - a flag, no secret
 _CURED_BY_LOGIN = frozenset({SCOPE_MISMATCH, INVALID_CODE, ELSEWHERE})
 _SAID_BY = {"name": "--name", "group": "--group", "labels": "--label"}
 _FIELD = re.compile(r"([^=]*?)(:?=)(.*)", re.DOTALL)
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 """What goes on with watching: never this command, which would change the records again."""
 
@@ -84,7 +82,7 @@ def _scheduled(options: Namespace) -> int:
     if not options.yes and not asker.confirms("Change all these records?"):
         say("Nothing was sent.")
         return NOT_DONE
-    with _stoppable():
+    with stoppable():
         job_id, status = _sent(sender, order, credentials, login)
         took = f"This took {_spent(sender)}."
         if not job_id:
@@ -240,27 +238,6 @@ def _shown(alias: str, account: AccountSettings, order: Order) -> Iterator[str]:
     yield f"Every record that the view shows when Zoho begins is changed, {MOST_RECORDS:,} at most. It can't be undone."
     yield "Only afterwards Zoho tells how many they are, and whether the field exists, may be changed, takes the value."
     yield f"Automation rules run if they are fewer than {MOST_FIRING_RULES:,}. A view has one mass update at a time."
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Have Ctrl-C, and what else ends a command, raise `KeyboardInterrupt`, once: what it comes to is told whole."""
-
-    def stop(*_: object) -> None:
-        for number in before:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    # What is passed over already, as by nohup, stays so.
-    before = {number: how for number in _ENDING if (how := signal.getsignal(number)) is not signal.SIG_IGN}
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, how in before.items():
-            if signal.getsignal(number) is stop:
-                signal.signal(number, how)
 
 
 def _sent(sender: Scheduling, order: Order, credentials: Credentials, login: Callable[..., str]) -> tuple[str, int]:

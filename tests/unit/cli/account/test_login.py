@@ -3,10 +3,11 @@
 import getpass
 import json
 import os
+import signal
 import sys
 import webbrowser
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import requests
@@ -128,6 +129,50 @@ def test_each_refusal_of_a_code_has_a_next_step(
     assert (ended.status, ended.out) == (1, "")
     assert ended.err.startswith(f"{said}\nWhat to do: {advice}")
     assert not Path("zoho.yaml").exists()
+
+
+_MAY_BE_MADE = "a refresh token may have been made all the same, one of the 20 that Zoho keeps: remove it under "
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_told"),
+    [
+        pytest.param({"exc": requests.ReadTimeout("slow")}, True, id="slow"),
+        pytest.param({"exc": requests.exceptions.InvalidURL("odd")}, False, id="never-sent"),
+        pytest.param({"status_code": 504, "text": "<html>"}, True, id="gateway"),
+        pytest.param({"json": {"error": "general_error"}}, False, id="zohos-fault"),
+        pytest.param({"json": {"error": "invalid_code"}}, False, id="refusal"),
+    ],
+)
+def test_an_exchange_that_breaks_off_may_have_made_a_token(
+    run: Run, requests_mock: Mocker, answer: dict[str, object], *, is_told: bool
+) -> None:
+    """Which nobody has, and which is one of twenty."""
+    play(requests_mock, answer)
+    ended = run(*BY_CODE, piped=PIPED)
+    assert (ended.status, ended.out) == (1, "")
+    assert (f"; {_MAY_BE_MADE}" in ended.err) is is_told
+
+
+@pytest.mark.usefixtures("_kept_signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("is_device", [False, True], ids=["code", "device"])
+def test_who_does_not_wait_for_a_token_is_told_that_it_may_be_made(
+    run: Run, requests_mock: Mocker, number: signal.Signals, *, is_device: bool
+) -> None:
+    """Whatever ends the command."""
+
+    def end(*_: object) -> NoReturn:
+        signal.raise_signal(number)
+        pytest.fail("nothing was ended")
+
+    requests_mock.post(f"{EU}/oauth/v3/device/code", json=BEGUN)
+    requests_mock.post(f"{EU}/oauth/v3/device/token", text=end)
+    requests_mock.post(f"{EU}/oauth/v2/token", text=end)
+    by_device = (*BY_DEVICE, "--data-center=eu")
+    ended = run(*by_device, piped=f"{SECRET}\n") if is_device else run(*BY_CODE, piped=PIPED)
+    assert (ended.status, ended.out) == (130, "")
+    assert f"\nZoho's answer was not waited for: {_MAY_BE_MADE}" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -519,6 +564,17 @@ def test_each_refusal_of_a_device_has_a_next_step(
     ended = run(*BY_DEVICE, piped=f"{SECRET}\n")
     assert (ended.status, ended.out) == (1, "")
     assert said in ended.err
+
+
+def test_a_fault_while_a_person_is_waited_for_is_told_once(run: Run, requests_mock: Mocker) -> None:
+    """And that it may have cost the token, where none is had."""
+    requests_mock.post(f"{US}/oauth/v3/device/code", json=BEGUN)
+    page = {"status_code": 502, "text": "<html>"}
+    requests_mock.post(f"{US}/oauth/v3/device/token", [page, page, {"json": {"error": "invalid_code"}}])
+    ended = run(*BY_DEVICE, piped=f"{SECRET}\n")
+    assert ended.status == 1
+    assert ended.err.count("got HTTP 502 with no content type, 6 bytes. It may pass: Zoho is asked on.\n") == 1
+    assert f"What to do: Zoho has forgotten this attempt: log in again; {_MAY_BE_MADE}" in ended.err
 
 
 def test_a_custom_accounts_server_leads_nowhere_else(run: Run, requests_mock: Mocker) -> None:

@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -378,16 +378,6 @@ def test_ctrl_c_before_anything_is_sent(alone: Schedule, requests_mock: Mocker) 
     status, out, err = alone(*ASKED, "--yes")
     assert (status, out) == (130, "")
     assert err.endswith("\nIt is not scheduled: it was not sent yet.\nThis took 0 API credits and 0 access tokens.\n")
-
-
-@pytest.fixture
-def _kept_signals() -> Iterator[None]:
-    """Let a test end commands, even where nohup keeps it from hearing; afterwards signals do what they did."""
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    for number, how in kept.items():
-        signal.signal(number, how)
 
 
 @pytest.mark.usefixtures("_kept_signals")

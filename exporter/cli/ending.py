@@ -1,0 +1,28 @@
+"""What ends a command from outside, where what it comes to is still to be told."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Have Ctrl-C, and what else ends a command, raise `KeyboardInterrupt`, once: what it comes to is told whole."""
+
+    def stop(*_: object) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    # What is passed over already, as by nohup, stays so.
+    before = {number: how for number in _ENDING if (how := signal.getsignal(number)) is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, how in before.items():
+            if signal.getsignal(number) is stop:
+                signal.signal(number, how)
