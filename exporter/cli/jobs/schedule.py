@@ -5,7 +5,7 @@ import os
 import re
 import shlex
 from argparse import Namespace
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -86,7 +86,7 @@ def _scheduled(options: Namespace) -> int:
         job_id, status = _sent(sender, order, credentials, login)
         took = f"This took {_spent(sender)}."
         if not job_id:
-            tell(took)
+            tell(*_named(options, (JobKey(alias, order.module, one) for one in sender.job_ids)), took)
             return status
         scheduled = _Scheduled(JobKey(alias, order.module, job_id), order, client, said, seconds)
         why, status = _untracked(options, scheduled, took)
@@ -261,6 +261,12 @@ def _sent(sender: Scheduling, order: Order, credentials: Credentials, login: Cal
 def _uncertain(error: UncertainError) -> int:
     tell(f"Nobody knows whether it is scheduled: {error}", f"What to do: {error.advice}")
     return UNKNOWN
+
+
+def _named(options: Namespace, keys: Iterable[JobKey]) -> Iterator[str]:
+    """Name the jobs of an answer that is not understood, and give the line that has them tracked."""
+    if names := [str(key) for key in keys]:
+        yield f"Zoho has named {', '.join(names)}. To have that tracked: {NAMED['track'].line(options, *names)}"
 
 
 def _spent(sender: Scheduling) -> str:

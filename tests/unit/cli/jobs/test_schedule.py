@@ -368,6 +368,26 @@ def test_token_is_got_where_the_account_is(alone: Schedule, monkeypatch: pytest.
     )
 
 
+@pytest.mark.parametrize(
+    ("others", "names"),
+    [
+        pytest.param([{"code": "SUCCESS", "details": {"job_id": "8"}}], f"{KEY}, acme/Leads/8", id="two"),
+        pytest.param([{"code": "NO_PERMISSION", "details": {}}, "odd"], str(KEY), id="beside-an-error"),
+    ],
+)
+def test_each_job_that_zoho_names_is_told(
+    alone: Schedule, requests_mock: Mocker, others: list[object], names: str
+) -> None:
+    """Also in an answer that nobody understands: they run."""
+    data = [{"code": "SUCCESS", "details": {"job_id": JOB}}, *others]
+    requests_mock.post("https://zoho.test/oauth/v2/token", json={"access_token": "1000.a.b", "expires_in": 3600})
+    requests_mock.post("https://zoho.test/crm/v8/Leads/actions/mass_update", status_code=207, json={"data": data})
+    status, out, err = alone(*ASKED, "--yes", "--group=spring")
+    assert (status, out) == (5, "")
+    line = f"zoho-mass-update-exporter track {names.replace(',', '')} --group=spring"
+    assert err.endswith(f"\nZoho has named {names}. To have that tracked: {line}\n{TOOK}")
+
+
 def test_ctrl_c_before_anything_is_sent(alone: Schedule, requests_mock: Mocker) -> None:
     """While the access token is waited for nothing can have changed, and that is said."""
 
