@@ -36,6 +36,11 @@ def tell(*lines: str) -> None:
         _let_go(sys.stderr)
 
 
+def is_closed(stream: TextIO) -> bool:
+    """Whether the shell has closed it (`>&-`), so that it was opened to nobody; who says `>/dev/null` means it."""
+    return getattr(stream, "name", "") == os.devnull
+
+
 def is_lost(error: OSError) -> bool:
     """Whether it says that an answer can't be written."""
     return error.errno in _LOST

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import sys
 from argparse import Namespace
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
@@ -25,7 +26,7 @@ from exporter.cli.jobs.client.exporter_client import ExporterClient, client_of
 from exporter.cli.jobs.exits import COMPLETED, INTERRUPTED, NOT_DONE, NOT_ENDED, UNKNOWN
 from exporter.cli.jobs.status import show, timeout_seconds
 from exporter.cli.jobs.track import described, track
-from exporter.cli.output import give_up, is_lost, say, tell, write
+from exporter.cli.output import give_up, is_closed, is_lost, say, tell, write
 from exporter.errors import ConfigurationError, ExporterError, PollError, Problem, UncertainError
 from exporter.files import open_to_all, refused
 from exporter.forms import MODULE, REFRESH_TOKEN, job_id_advice, misplaced, module_advice
@@ -58,6 +59,8 @@ _THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 
 def execute(options: Namespace) -> int:
     """Show what is to be sent, ask, send it, and see to it that it is watched."""
+    if is_closed(sys.stdout):
+        raise refused("standard output", "is closed, and the job's name is written there: open it, or say >/dev/null")
     try:
         return _scheduled(options)
     except EOFError:

@@ -1,6 +1,7 @@
 """`schedule`: what is shown, asked, sent and said; the journey of tests/integration has the terminal."""
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -366,6 +367,19 @@ def test_token_is_got_where_the_account_is(alone: Schedule, monkeypatch: pytest.
         "To get another: zoho-mass-update-exporter login --for=schedule --account=acme --client-id=1000.A "
         "--client-secret-file=secret --data-center=eu --modules=Leads --config.file=zoho.yaml"
     )
+
+
+def test_nothing_is_sent_where_its_name_could_not_be_written(
+    schedule: Schedule, zoho: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Standard output is closed; one that is thrown away on purpose is as good as any."""
+    with Path(os.devnull).open("w") as nobody, open(os.dup(nobody.fileno()), "w") as thrown_away:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stdout", nobody)
+        status, _, err = schedule(*ASKED, "--yes")
+        assert (status, posted(zoho)) == (2, 0)
+        assert "  standard output: is closed, and the job's name is written there: open it, or say >/dev/null\n" in err
+        monkeypatch.setattr(sys, "stdout", thrown_away)
+        assert (schedule(*ASKED, "--yes")[0], posted(zoho)) == (0, 1)
 
 
 @pytest.mark.parametrize(
