@@ -101,6 +101,8 @@ def _login(options: Namespace, asker: Asker) -> int:
     status = _try_out(shown, settings, JobKey(alias, first, _NO_JOB), redactor) if is_enough else 1
     if status == 0 and others and not account.scope:
         _print(shown, f"Of {', '.join(others)} nothing is known: Zoho did not say the scope, and one module was tried.")
+    if places and not places.config_file.exists():  # what it should say is told
+        return 1
     if places:
         _tell_on(shown, places, is_working=status == 0)
     return status

@@ -263,6 +263,17 @@ def test_a_token_that_can_not_be_tried_is_kept(run: Run, requests_mock: Mocker) 
     assert f"ZOHO_REFRESH_TOKEN={REFRESH_TOKEN}\n" in ended.out
 
 
+def test_a_settings_file_that_can_not_be_written_is_no_success(run: Run, requests_mock: Mocker) -> None:
+    """What it should say is shown, and nothing that takes it is named as the next step."""
+    play(requests_mock, {"json": GRANTED}, {"json": MINTED})
+    name = f"{'x' * 245}.yaml"  # not with what a new file has behind it
+    ended = run(*BY_CODE, f"--config.file={name}", piped=PIPED)
+    assert ended.status == 1
+    assert f"\n{name} can't be written: File name too long. It should say:\n# Every setting: " in ended.out
+    assert "It works" in ended.out
+    assert "Next: " not in ended.out
+
+
 _REVOKED = "It was revoked: log in again once that is mended.\n"
 
 
