@@ -16,7 +16,15 @@ from exporter.forms import data_center_meant
 from exporter.model import TOKEN_PATTERN, DataCenter
 from exporter.zoho.oauth import GENERAL_ERROR
 from exporter.zoho.transport import Transport, UnsentError
-from exporter.zoho.wire import Answer, SealedAnswer, parse_object, quote, seconds_of
+from exporter.zoho.wire import (
+    Answer,
+    SealedAnswer,
+    parse_object,
+    quote,
+    retry_after_seconds,
+    seconds_of,
+    wordless_advice,
+)
 
 TOKEN_PATH = "/oauth/v2/token"  # noqa: S105 - a path, no secret
 _DEVICE_PATH = "/oauth/v3/device"
@@ -206,7 +214,8 @@ def await_person(
         try:
             said = ask(accounts_url)
         except PassingError as error:
-            late = error
+            late, left = error, max(ends_at - stopwatch(), 0.0)
+            pause = min(max(interval, error.retry_after_seconds or 0.0), max(interval, left))
             continue
         match said:
             case Grant():
@@ -297,17 +306,23 @@ def decode_revocation(sealed: SealedAnswer) -> None:
 
 
 def _refusal(answer: Answer, document: Mapping[str, object], refusals: Mapping[str, str]) -> PollError:
-    word = _text(document, "error").strip()
+    word, seconds = _text(document, "error").strip(), retry_after_seconds(answer, document)
     if not word:
         message = f"expected an answer of Zoho's as JSON, got {answer.describe()}"
-        return PassingError("invalid_response", message, advice="check the data centre, accounts_url and the proxy")
+        advice = wordless_advice(answer, seconds, "check the data centre, accounts_url and the proxy")
+        is_turned_away = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        code = "turned_away" if is_turned_away else "invalid_response"
+        return PassingError(code, message, advice=advice, retry_after_seconds=seconds)
     reason = word.casefold()
     has_failed = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     if has_failed and reason not in _PASSING:  # the server is at fault: nothing is said of the client or the code
-        message = f"Zoho's accounts server failed: {quote(word)} (HTTP {answer.status})"
-        return PassingError(GENERAL_ERROR, message, advice=_OF_BOTH[GENERAL_ERROR])
-    kind = PassingError if reason in _PASSING else RefusedError
-    return kind(reason, f"Zoho refused: {quote(word)}", advice=refusals.get(reason, "an undocumented refusal"))
+        message, advice = (
+            f"Zoho's accounts server failed: {quote(word)} (HTTP {answer.status})",
+            _OF_BOTH[GENERAL_ERROR],
+        )
+        return PassingError(GENERAL_ERROR, message, advice=advice, retry_after_seconds=seconds)
+    kind, advice = PassingError if reason in _PASSING else RefusedError, refusals.get(reason, "an undocumented refusal")
+    return kind(reason, f"Zoho refused: {quote(word)}", advice=advice, retry_after_seconds=seconds)
 
 
 def _elsewhere(document: Mapping[str, object]) -> Waiting:

@@ -192,6 +192,24 @@ def test_passing_faults_are_told_from_refusals(content: object, status: int, cod
 
 
 @pytest.mark.parametrize(
+    ("status", "headers", "advice"),
+    [
+        pytest.param(429, {"retry-after": "30"}, "too many requests: wait 30 s", id="throttle"),
+        pytest.param(429, {}, "too many requests: wait some minutes", id="throttle-without-end"),
+        pytest.param(503, {"retry-after": "30"}, "a server has failed, Zoho's or one before it: wait 30 s", id="pause"),
+        pytest.param(502, {}, "a server has failed, Zoho's or one before it: wait some minutes", id="gateway"),
+        pytest.param(407, {}, "check the data centre, accounts_url and the proxy", id="proxy"),
+    ],
+)
+def test_an_answer_without_a_word_is_judged_by_its_status(status: int, headers: dict[str, str], advice: str) -> None:
+    """What asks for a pause, or has failed, is no setting's fault."""
+    page = SealedAnswer(Answer(status, headers, b"<html>", 0.0), Redactor())
+    for decode in (partial(decode_grant, refusals=CODE_REFUSALS), decode_revocation, decode_feedback):
+        error = raised(partial(decode, page))
+        assert (error.advice, error.retry_after_seconds) == (advice, 30.0 if headers else None)
+
+
+@pytest.mark.parametrize(
     ("content", "status", "kind", "code"),
     [
         pytest.param("<html>", 400, RefusedError, "invalid_code", id="page"),
@@ -202,7 +220,7 @@ def test_passing_faults_are_told_from_refusals(content: object, status: int, cod
         pytest.param({"error": "general_error"}, 200, PassingError, "general_error", id="zohos-fault"),
         pytest.param({"error": "invalid_client"}, 400, RefusedError, "invalid_client", id="other-refusal"),
         *(
-            pytest.param("<html>", status, PassingError, "invalid_response", id=f"page-{status}")
+            pytest.param("<html>", status, PassingError, "turned_away", id=f"page-{status}")
             for status in (401, 403, 404, 407, 408, 413, 429)
         ),
         pytest.param("<html>", 502, PassingError, "invalid_response", id="fault"),
@@ -329,6 +347,11 @@ class Person:
             id="elsewhere",
         ),
         pytest.param([PassingError("timeout", "late"), GRANT], [(30.0, US), (60.0, US)], id="fault"),
+        pytest.param(
+            [PassingError("invalid_response", "429", retry_after_seconds=100.0), Waiting(), GRANT],
+            [(30.0, US), (130.0, US), (160.0, US)],
+            id="asked-to-wait",
+        ),
     ],
 )
 def test_a_person_is_waited_for(said: list[object], asked_at: list[tuple[float, str]]) -> None:
@@ -343,6 +366,7 @@ def test_a_person_is_waited_for(said: list[object], asked_at: list[tuple[float, 
     [
         pytest.param(Waiting(), "expired", 10, id="nobody"),
         pytest.param(PassingError("timeout", "late"), "timeout", 10, id="no-network"),
+        pytest.param(PassingError("slow", "503", retry_after_seconds=86_400.0), "slow", 2, id="asked-to-wait-a-day"),
         pytest.param(RefusedError("access_denied", "no"), "access_denied", 1, id="declined"),
     ],
 )

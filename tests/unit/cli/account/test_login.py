@@ -115,7 +115,7 @@ _LAST = "https://accounts.zoho.eu knows this client.\n"
         pytest.param(
             {"status_code": 502, "text": "<html>", "headers": {"Content-Type": "text/html"}},
             "expected an answer of Zoho's as JSON, got HTTP 502 with text/html, 6 bytes",
-            "check the data centre, accounts_url and the proxy",
+            "a server has failed, Zoho's or one before it: wait some minutes",
             id="html",
         ),
     ],
@@ -140,6 +140,7 @@ _MAY_BE_MADE = "a refresh token may have been made all the same, one of the 20 t
         pytest.param({"exc": requests.ReadTimeout("slow")}, True, id="slow"),
         pytest.param({"exc": requests.exceptions.InvalidURL("odd")}, False, id="never-sent"),
         pytest.param({"status_code": 504, "text": "<html>"}, True, id="gateway"),
+        pytest.param({"status_code": 429, "text": "<html>"}, False, id="throttle"),
         pytest.param({"json": {"error": "general_error"}}, False, id="zohos-fault"),
         pytest.param({"json": {"error": "invalid_code"}}, False, id="refusal"),
     ],
