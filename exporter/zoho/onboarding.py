@@ -167,10 +167,14 @@ class Onboarding:
         return decode_grant(self._post(accounts_url, TOKEN_PATH, form), CODE_REFUSALS)
 
     def knows(self, accounts_url: str, client: Client) -> bool:
-        """Whether a data centre knows a client and its secret: such a one complains of the code alone."""
+        """Whether a data centre knows a client and its secret: such a one complains of the code alone.
+
+        Raises:
+            PassingError: it could not be asked.
+        """
         try:
             self.exchange(accounts_url, client, _NO_CODE)
-        except PollError as error:
+        except RefusedError as error:
             return error.code == INVALID_CODE
         return False
 

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 import webbrowser
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
@@ -79,19 +79,35 @@ def _heard(ask: Callable[[], _Said]) -> _Said:
 
 def _knowing(onboarding: Onboarding, client: Client, urls: Iterable[str]) -> str:
     """Find the one accounts server that knows a client; each is asked once, which costs nothing."""
-    asked = tuple(urls)
+    asked, faults = tuple(urls), dict[str, PassingError]()
+
+    def is_known_at(url: str) -> bool:
+        try:
+            return onboarding.knows(url, client)
+        except PassingError as error:
+            faults[url] = error
+            return False
+
     with ThreadPoolExecutor(len(asked)) as pool:
-        answers = tuple(pool.map(lambda url: onboarding.knows(url, client), asked))
+        answers = tuple(pool.map(is_known_at, asked))
     match [url for url, is_known in zip(asked, answers, strict=True) if is_known]:
         case [url]:
             say(f"{url} knows this client.")
             return url
         case []:
-            raise RefusedError(INVALID_CLIENT, "no data centre of Zoho's knows this client", advice=_TYPING_ERROR)
+            raise _unknown({url: faults[url] for url in asked if url in faults})
         case several:
             message = f"several data centres know this client: {', '.join(several)}"
             advice = "log in again with --data-center; the code was not used"
             raise RefusedError(INVALID_CLIENT, message, advice=advice)
+
+
+def _unknown(faults: Mapping[str, PassingError]) -> PollError:
+    """Give the error of a client that no data centre knows: of those that could not be asked one may."""
+    say(*(f"{url} could not be asked: {error.message.removeprefix(f'{url}: ')}" for url, error in faults.items()))
+    for error in faults.values():
+        return type(error)(error.code, "no data centre that could be asked knows this client", advice=error.advice)
+    return RefusedError(INVALID_CLIENT, "no data centre of Zoho's knows this client", advice=_TYPING_ERROR)
 
 
 def _by_device(wanted: Wanted, onboarding: Onboarding) -> tuple[Grant, str]:

@@ -298,7 +298,6 @@ def test_secrets_go_into_forms_alone(onboarding: Onboarding, requests_mock: Mock
         pytest.param({"json": {"error": "invalid_code"}}, True, id="complains-of-the-code"),
         pytest.param({"json": {"error": "invalid_client"}}, False, id="unknown-client"),
         pytest.param({"json": {"error": "invalid_client_secret"}}, False, id="another-secret"),
-        pytest.param({"status_code": 503}, False, id="down"),
         pytest.param({"json": GRANTED}, False, id="absurd"),
     ],
 )
@@ -308,6 +307,13 @@ def test_a_data_centre_tells_whether_it_knows_a_client(
     """By what it says to a code that nobody gave."""
     requests_mock.post(f"{EU}/oauth/v2/token", [answer])
     assert onboarding.knows(EU, CLIENT) is is_known
+
+
+def test_a_data_centre_that_can_not_be_asked_tells_nothing(onboarding: Onboarding, requests_mock: Mocker) -> None:
+    """It may know the client all the same."""
+    requests_mock.post(f"{EU}/oauth/v2/token", status_code=503)
+    with pytest.raises(PassingError):
+        onboarding.knows(EU, CLIENT)
 
 
 class Person:

@@ -201,6 +201,20 @@ def test_the_data_centre_is_looked_for_without_the_code(
     assert ["code-8c9d" in request.text for request in requests_mock.request_history] == [True, *[False] * 9]
 
 
+def test_a_data_centre_that_could_not_be_asked_may_know_the_client(run: Run, requests_mock: Mocker) -> None:
+    """Which one, and why, is told before anything is blamed."""
+    for host in hosts():
+        requests_mock.post(f"{host}/oauth/v2/token", json={"error": "invalid_client"})
+    requests_mock.post(f"{EU}/oauth/v2/token", exc=requests.ConnectionError("reset"))
+    ended = run(*BY_CODE[:-1], piped=PIPED)
+    assert ended.status == 1
+    assert ended.err == (
+        f"{EU} could not be asked: the connection to Zoho broke: ConnectionError: reset\n"
+        "no data centre that could be asked knows this client\n"
+        "What to do: check the network, DNS, the firewall and the proxy between the exporter and Zoho\n"
+    )
+
+
 def test_the_data_centre_that_knows_the_client_gets_the_code(run: Run, requests_mock: Mocker) -> None:
     """Where none is named, and one alone knows the client."""
     for host in hosts():
