@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from exporter.app.hosts import endpoints
 from exporter.app.scheduling import scheduling
 from exporter.cli.account.asking import Asker
+from exporter.cli.account.questions import doubtful_module
 from exporter.cli.command import PROGRAM
 from exporter.cli.commands import NAMED
 from exporter.cli.ending import stoppable
@@ -184,12 +185,19 @@ def _value(text: str) -> tuple[str, object]:
 
 def _json(field: str, text: str) -> object:
     try:
-        value: object = json.loads(text)
+        value: object = json.loads(text, object_pairs_hook=partial(_whole, field))
         json.dumps(value, allow_nan=False)
     except (ValueError, RecursionError) as error:
         short = quote(text)
         said = f'{field}: "{short}" is no JSON, such as 250, true, null or ["a", "b"]; a text: {field}={short}'
         raise refused("--set", said) from error
+    return value
+
+
+def _whole(field: str, pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Give the object of these pairs: of two that have one key nobody knows which was meant."""
+    if len(value := dict(pairs)) < len(pairs):
+        raise refused("--set", f"{field}: a key stands twice in an object")
     return value
 
 
@@ -235,12 +243,19 @@ def _shown(alias: str, account: AccountSettings, order: Order) -> Iterator[str]:
     where = f"data centre {account.data_center_name}, {account.environment}, {endpoints(account).api_url}"
     yield f"A mass update for {alias} ({where}):"
     yield f"  module  {order.module}"
+    if hint := doubtful_module(order.module):
+        yield f"          {hint}"
     yield f"  view    {order.view} (its name takes another scope: compare with the view's address in your browser)"
     for field, value in order.values.items():
-        yield f"  set     {field} = {json.dumps(value, ensure_ascii=False)}"
+        yield f"  set     {field} = {_visible(json.dumps(value, ensure_ascii=False))}"
     yield f"Every record that the view shows when Zoho begins is changed, {MOST_RECORDS:,} at most. It can't be undone."
     yield "Only afterwards Zoho tells how many they are, and whether the field exists, may be changed, takes the value."
     yield f"Automation rules run if they are fewer than {MOST_FIRING_RULES:,}. A view has one mass update at a time."
+
+
+def _visible(text: str) -> str:
+    """Write out what a terminal would not show, or would turn round."""
+    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
 
 
 def _sent(sender: Scheduling, order: Order, credentials: Credentials, login: Callable[..., str]) -> tuple[str, int]:

@@ -293,6 +293,10 @@ V, S = f"--view={VIEW}", "--set=Lead_Status=Contacted"
             ("Leads", V, f"--set=A:={'[' * 50_000}"), f'--set: A: "{"[" * 120}…" is no JSON, such ', id="deep"
         ),
         pytest.param(("Leads", V, "--set=A=1", "--set=A=2"), "--set: each field once", id="twice"),
+        pytest.param(("Leads", V, '--set=A:=[{"a": 1, "a": 2}]'), "--set: A: a key stands twice in", id="key-twice"),
+        pytest.param(
+            ("Leads", f"--view={'9' * 50}", S), "--view: expected the id of a custom view, digits only\n", id="no-id"
+        ),
         pytest.param(("Leads", V, "--set=A=1", "--set=B=2"), "--set: expected one field, as in --set Field", id="two"),
         pytest.param(
             ("Deals", V, *(f"--set={field}=1" for field in "ABCD")), "--set: expected 1 to 3 fields, as in ", id="four"
@@ -452,6 +456,13 @@ def test_ctrl_c_while_the_exporter_is_silent(schedule: Schedule, serve: Serve) -
     *_, why, line = err.splitlines()
     assert why == "No exporter tracks it: its answer was not waited for"
     assert line.startswith(f"To have it tracked: zoho-mass-update-exporter track acme/Leads/{JOB}")
+
+
+def test_what_is_sent_is_shown_as_it_is(schedule: Schedule) -> None:
+    """Also what a terminal does not show; a module's name that is nearly Zoho's own is told."""
+    _, _, err = schedule("schedule", "leads", f"--view={VIEW}", "--set=City=Z\u00fcrich\u202e\u00a0", "--yes")
+    assert '  module  leads\n          Zoho spells the module "leads" Leads: ' in err
+    assert '  set     City = "Z\u00fcrich\\u202e\\u00a0"\n' in err
 
 
 def test_token_that_others_may_read_is_told(schedule: Schedule) -> None:
