@@ -71,6 +71,8 @@ def read_named_secret(place: str, file: str) -> str:
     Raises:
         ConfigurationError: it can't be used.
     """
+    if not file:
+        raise refused(place, "names no file")
     try:
         return read_secret_file(Path(file))
     except ConfigurationError as error:

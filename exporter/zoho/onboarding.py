@@ -333,7 +333,7 @@ def _elsewhere(document: Mapping[str, object]) -> Waiting:
     place = _text(document, "user_location") or _text(document, "dc")
     if meant := data_center_meant(place, DataCenter):
         return Waiting(data_center=DataCenter(meant))
-    message = f"the account lives in a data centre that the exporter does not know: {quote(place)}"
+    message = f"the account lives in a data centre that the exporter does not know: {quote(place) or 'Zoho names none'}"
     raise RefusedError("other_dc", message, advice=DEVICE_REFUSALS["other_dc"])
 
 

@@ -32,6 +32,7 @@ _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 """One of these is set where a browser has somewhere to open; in a terminal it would only be in the way."""
 _WHOSE = {READ: "whose rights the exporter is to have", UPDATE: "in whose name records are to be changed"}
 _TYPING_ERROR = "check the client ID and the client secret; for a host that is not Zoho's own set --accounts-url"
+_IN_MINUTES = 120
 
 _Said = TypeVar("_Said")
 
@@ -163,9 +164,13 @@ def _show(device: Device, right: str) -> None:
     if sys.stdin.isatty() and any(map(os.environ.get, _DISPLAYS)) and not _opened(page):
         say("No browser opened here: open the address yourself.")
     say(
-        f"Waiting until you have accepted, for {device.lifetime_seconds / 60:.0f} minutes at most; "
+        f"Waiting until you have accepted, for {_for_people(device.lifetime_seconds)} at most; "
         f"Zoho is asked every {device.interval_seconds:.0f} s. Ctrl-C ends it."
     )
+
+
+def _for_people(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= _IN_MINUTES else f"{seconds:.0f} s"
 
 
 def _opened(page: str) -> bool:

@@ -164,7 +164,7 @@ def _others(schedule: Schedule, fleet: Fleet) -> Iterator[tuple[str, Schedule, F
 def _wanted(text: str | None) -> int | None:
     if text is None:
         return None
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST_JOBS:
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= _MOST_JOBS:
         raise refused("--jobs", f'"{text}" is not a whole number from 1 to {_MOST_JOBS}')
     return int(text)
 

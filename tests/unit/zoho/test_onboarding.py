@@ -154,6 +154,13 @@ def test_each_refusal_of_a_device_says_what_to_do(content: object, code: str, ad
     assert error.advice.startswith(advice)
 
 
+def test_an_account_elsewhere_is_told_where_zoho_says_it() -> None:
+    """Or that it does not."""
+    errors = [raised(partial(decode_feedback, sealed({"error": "other_dc", **said}))) for said in ({"dc": "x"}, {})]
+    where = "the account lives in a data centre that the exporter does not know: "
+    assert [error.message for error in errors] == [f"{where}x", f"{where}Zoho names none"]
+
+
 @pytest.mark.parametrize(
     ("content", "code", "advice"),
     [

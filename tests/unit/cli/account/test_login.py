@@ -594,11 +594,12 @@ def test_each_refusal_of_a_device_has_a_next_step(
 
 def test_a_fault_while_a_person_is_waited_for_is_told_once(run: Run, requests_mock: Mocker) -> None:
     """And that it may have cost the token, where none is had."""
-    requests_mock.post(f"{US}/oauth/v3/device/code", json=BEGUN)
+    requests_mock.post(f"{US}/oauth/v3/device/code", json={**BEGUN, "expires_in": 20})
     page = {"status_code": 502, "text": "<html>"}
     requests_mock.post(f"{US}/oauth/v3/device/token", [page, page, {"json": {"error": "invalid_code"}}])
     ended = run(*BY_DEVICE, piped=f"{SECRET}\n")
     assert ended.status == 1
+    assert "Waiting until you have accepted, for 20 s at most; Zoho is asked every 1 s." in ended.err
     assert ended.err.count("got HTTP 502 with no content type, 6 bytes. It may pass: Zoho is asked on.\n") == 1
     assert f"What to do: Zoho has forgotten this attempt: log in again; {_MAY_BE_MADE}" in ended.err
 

@@ -83,6 +83,9 @@ def test_another_token_is_revoked(run: Run, requests_mock: Mocker) -> None:
     [
         pytest.param(("--yes",), "--account: expected one of the accounts acme, globex", id="which"),
         pytest.param(("--yes", "--account=acne"), "--account: did you mean the account acme?", id="slip"),
+        pytest.param(
+            ("--yes", "--account=acme", "--refresh-token-file="), "--refresh-token-file: names no file", id="no-file"
+        ),
         pytest.param(("--account=acme",), "--yes: is needed where no terminal is there to ask", id="unasked"),
     ],
 )

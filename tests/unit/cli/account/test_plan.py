@@ -90,7 +90,7 @@ def test_people_get_tables(typed: Typed) -> None:
     assert "\x1b" not in text
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "many", "1000000"])
+@pytest.mark.parametrize("text", ["0", "-1", "many", "1000000", "\u0663"])
 def test_number_of_jobs_is_checked(typed: Typed, text: str) -> None:
     """What is no number of jobs is refused with what is expected."""
     _, told = typed(f"--jobs={text}", status=2)
