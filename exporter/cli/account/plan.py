@@ -234,7 +234,9 @@ def _changed(plan: Plan) -> Iterator[tuple[str, ...]]:
 
 def _advice(plan: Plan) -> Iterator[str]:
     days = plan.played.values()
-    if any(day.spent_at is not None for day in days):
+    if plan.fleet.budget == 0:
+        yield "A daily_credit_budget of 0 lets nothing be polled, ever."
+    elif any(day.spent_at is not None for day in days):
         yield "Where the budget is spent nothing is polled until credits come back, 24 hours after each was spent."
     if any(day.stretched_at is not None for day in days):
         typical, worst = plan.enough

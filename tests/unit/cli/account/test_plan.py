@@ -120,7 +120,8 @@ def test_account_that_is_not_polled_costs_nothing(typed: Typed, monkeypatch: pyt
     monkeypatch.setenv("ZOHO_ACCOUNT", "acme")
     monkeypatch.setenv("ZOHO_DAILY_CREDIT_BUDGET", "0")
     text, _ = typed()
-    assert text.count("lets nothing be polled") == 4
+    assert text.count("lets nothing be polled") == 5
+    assert "credits come back" not in text
 
 
 def test_other_settings_are_those_that_may_be_set() -> None:
