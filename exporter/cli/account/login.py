@@ -32,7 +32,7 @@ from exporter.files import refused, write_whole
 from exporter.kinds import READ
 from exporter.model import DataCenter, Environment, JobKey
 from exporter.redactor import Redactor
-from exporter.settings import Settings, load_settings, read_sources
+from exporter.settings import DOTENV, Settings, load_settings, read_sources
 from exporter.words.phrases import counted
 from exporter.zoho.data_centers import Endpoints, endpoints_of, place_of
 from exporter.zoho.onboarding import Grant, Onboarding
@@ -176,7 +176,10 @@ def _settings(wanted: Wanted, config_file: Path, account: Mapping[str, str], ref
     Raises:
         ConfigurationError: they are of no use.
     """
-    tree = read_sources(config_file if config_file.exists() else None).tree
+    sources = read_sources(config_file if config_file.exists() else None)
+    if unread := tuple(one.problem() for one in sources.findings if str(one.place) == str(DOTENV)):
+        raise ConfigurationError(unread)  # it may name a proxy
+    tree = sources.tree
     network = {name: str(text) for name in _NETWORK if (text := tree.find((name,))) is not None}
     where = {} if {"data_center", "accounts_url"} & account.keys() else {"data_center": str(DataCenter.US)}
     secrets = {"client_secret": wanted.client.client_secret, "refresh_token": refresh_token}

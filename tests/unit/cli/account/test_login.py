@@ -665,6 +665,15 @@ def test_settings_of_the_network_hold_for_a_login_too(
     assert not Path("secrets").exists()
 
 
+def test_variables_that_can_not_be_read_are_not_passed_over(run: Run, requests_mock: Mocker) -> None:
+    """They may name a proxy too."""
+    Path(".env").write_bytes(b"ZOHO_PROXY_URL=http://proxy:3128\n# gr\xfcn\n")
+    play(requests_mock, {"json": GRANTED}, {"json": MINTED})
+    ended = run(*BY_CODE, piped=PIPED)
+    assert (ended.status, requests_mock.request_history) == (2, [])
+    assert "  .env: is not UTF-8 text: save it as UTF-8\n" in ended.err
+
+
 def test_nobody_at_the_terminal_is_no_traceback(run: Run) -> None:
     """Ctrl-D ends it."""
     ended = run("login", typed="1\n")
