@@ -19,6 +19,7 @@ _NOT_UTF8 = "is not UTF-8 text: save it as UTF-8"
 _UTF16 = "is UTF-16, as some editors and PowerShell write: save it as UTF-8"
 _LARGEST_SECRET = 64 * 1024
 _OTHERS = stat.S_IROTH | stat.S_IWOTH
+_OURS, _READABLE = 0o600, 0o644
 
 Stamp: TypeAlias = tuple[int, int, int, int] | None
 
@@ -70,6 +71,8 @@ def read_named_secret(place: str, file: str) -> str:
     Raises:
         ConfigurationError: it can't be used.
     """
+    if not file:
+        raise refused(place, "names no file")
     try:
         return read_secret_file(Path(file))
     except ConfigurationError as error:
@@ -132,26 +135,46 @@ def read_bytes(path: Path, most_bytes: int, *, expected: str = "") -> bytes:
     return content
 
 
-def write_whole(file: Path, text: str, *, mode: int = 0o666, is_over: bool = False) -> None:
+def write_whole(file: Path, text: str, *, mode: int | None = None, is_over: bool = False) -> None:
     """Write a file by a new one that takes its place, also that of another one where `is_over`.
+
+    `mode` is the file's whatever the umask says; without one its owner may read and write, others read at most.
 
     Raises:
         FileExistsError: another one is there, and stays.
         OSError: it can't be written; what was there stays.
     """
-    if is_over and file.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if is_over:
+        refuse_to_replace(file)
     new = file.parent / f".{file.name}.{os.getpid()}.new"
     new.unlink(missing_ok=True)  # of one that was killed
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _READABLE if mode is None else mode)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            os.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode) | _OURS if mode is None else mode)
             stream.write(text)
         if not is_over:
-            file.touch(mode, exist_ok=False)  # of several writers the first has the name
+            file.touch(_OURS, exist_ok=False)  # of several writers the first has the name
         new.replace(file)
     finally:
         new.unlink(missing_ok=True)
+
+
+def refuse_to_replace(file: Path) -> None:
+    """Let a file of ours take the place of a regular one, or of nothing: a device or a pipe is somebody's.
+
+    Raises:
+        OSError: something else is there.
+    """
+    if not os.path.lexists(file):
+        return
+    if not file.exists():
+        raise OSError(errno.EINVAL, "it is a link to nothing")
+    mode = file.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, f"it is {_kind(mode)}, not a regular file")
 
 
 def refused(place: object, message: str) -> ConfigurationError:
@@ -191,8 +214,11 @@ def _refuse_kind(mode: int) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError
     if not stat.S_ISREG(mode):
-        kind = _KINDS.get(stat.filemode(mode)[0], "of another kind")
-        raise ValueError(f"is {kind}, not a regular file: put the content into a file, which can be read again")
+        raise ValueError(f"is {_kind(mode)}, not a regular file: put the content into a file, which can be read again")
+
+
+def _kind(mode: int) -> str:
+    return _KINDS.get(stat.filemode(mode)[0], "of another kind")
 
 
 def _ownership(path: Path) -> str:

@@ -120,7 +120,7 @@ def job_id_advice(text: str) -> str:
     digits = re.search(r"(?:^|\D)([0-9]{15,32})(?:\D|$)", text)
     if digits:
         return f'; did you mean "{digits[1]}"?'
-    if re.fullmatch(r"[0-9][0-9 ,._'-]{14,60}[0-9]", text):
+    if not text.isdecimal() and re.fullmatch(r"[0-9][0-9 ,._'-]{14,60}[0-9]", text):
         return f'; did you mean "{re.sub("[^0-9]", "", text)}"?'
     return ""
 

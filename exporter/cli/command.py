@@ -1,6 +1,6 @@
 """What a command is: a row of plain data, so that help and complaints load nothing of what commands do."""
 
-from argparse import Action, ArgumentParser, Namespace
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PROGRAM = "zoho-mass-update-exporter"
+_FILE = "FILE"
+"""Stands for the value of a flag that names a file, which may be any bytes."""
 
 
 class Command(NamedTuple):
@@ -82,13 +84,21 @@ def _reading(flag: Flag) -> dict[str, Any]:
     match flag.value:
         case True:
             return {"action": "store_const", "const": "true"}
-        case str() if flag.is_repeatable:
-            return {"action": "append", "metavar": flag.value}
         case str():
-            return {"action": _Once, "metavar": flag.value}
+            action = "append" if flag.is_repeatable else _Once
+            return {"action": action, "metavar": flag.value, "type": str if flag.value == _FILE else _utf8}
         case tuple() if flag.is_setting:  # a wrong word is told with all that is wrong with the settings
             return {"action": _Once, "metavar": f"{{{','.join(flag.value)}}}"}
     return {"action": _Once, "choices": flag.value}
+
+
+def _utf8(word: str) -> str:
+    """Refuse what is no text: Zoho, or an exporter, would be sent something else than was typed."""
+    try:
+        word.encode()
+    except UnicodeEncodeError as error:
+        raise ArgumentTypeError("is not UTF-8 text") from error
+    return word
 
 
 class _Once(Action):

@@ -2,15 +2,12 @@
 
 import errno
 import os
-import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TextIO
 
 from exporter.cli.command import PROGRAM
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-"""What ends a command from outside: whoever has changed how a terminal behaves changes it back first."""
 _LOST = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EDQUOT})
 
 _FORMULA = ("=", "+", "-", "@")
@@ -37,6 +34,11 @@ def tell(*lines: str) -> None:
         say(*lines)
     except OSError:
         _let_go(sys.stderr)
+
+
+def is_closed(stream: TextIO) -> bool:
+    """Whether the shell has closed it (`>&-`), so that it was opened to nobody; who says `>/dev/null` means it."""
+    return getattr(stream, "name", "") == os.devnull
 
 
 def is_lost(error: OSError) -> bool:

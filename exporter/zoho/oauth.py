@@ -11,7 +11,15 @@ from http import HTTPStatus
 from exporter.errors import PassingError, PollError, RefusedError
 from exporter.model import EARLY_SECONDS, TOKEN_PATTERN, KeptToken
 from exporter.zoho.codes import OTHER
-from exporter.zoho.wire import Answer, SealedAnswer, parse_object, quote, retry_after_seconds, seconds_of
+from exporter.zoho.wire import (
+    Answer,
+    SealedAnswer,
+    parse_object,
+    quote,
+    retry_after_seconds,
+    seconds_of,
+    wordless_advice,
+)
 
 _DEFAULT_LIFETIME_SECONDS = 3600.0  # `expires_in` has been missing in real answers
 _MILLISECONDS_ABOVE = 100_000  # no token lives longer than a day: such an `expires_in` is the old one, in milliseconds
@@ -65,7 +73,7 @@ def _refusal(answer: Answer, document: Mapping[str, object]) -> PollError:
     word, seconds = document.get("error"), retry_after_seconds(answer, document)
     if not isinstance(word, str):
         message = f"expected an access token as JSON, got {answer.describe()}"
-        advice = "check accounts_url, data_center and proxies"
+        advice = wordless_advice(answer, seconds, "check accounts_url, data_center and proxies")
         return PassingError("invalid_response", message, advice=advice, retry_after_seconds=seconds)
     told = f"{quote(word)} (HTTP {answer.status})"
     reason = word.strip().casefold().replace(" ", "_")

@@ -15,8 +15,16 @@ from exporter.errors import PassingError, PollError, RefusedError
 from exporter.forms import data_center_meant
 from exporter.model import TOKEN_PATTERN, DataCenter
 from exporter.zoho.oauth import GENERAL_ERROR
-from exporter.zoho.transport import Transport
-from exporter.zoho.wire import Answer, SealedAnswer, parse_object, quote, seconds_of
+from exporter.zoho.transport import Transport, UnsentError
+from exporter.zoho.wire import (
+    Answer,
+    SealedAnswer,
+    parse_object,
+    quote,
+    retry_after_seconds,
+    seconds_of,
+    wordless_advice,
+)
 
 TOKEN_PATH = "/oauth/v2/token"  # noqa: S105 - a path, no secret
 _DEVICE_PATH = "/oauth/v3/device"
@@ -33,6 +41,7 @@ INVALID_CLIENT, INVALID_CODE = "invalid_client", "invalid_code"
 INVALID_SECRET = "invalid_client_secret"  # noqa: S105 - Zoho's word for the refusal, no secret
 NO_REFRESH_TOKEN = "no_refresh_token"  # noqa: S105 - a word for the refusal, no secret
 EXPIRED = "expired"
+_NO_SUCH_TOKEN = (INVALID_CODE, "invalid_token")
 
 _ELSEWHERE = "the client lives in another data centre (the address of Zoho CRM in your browser tells which)"
 _OF_BOTH = {
@@ -67,6 +76,12 @@ DEVICE_REFUSALS: Mapping[str, str] = MappingProxyType(
 )
 """What to do about each refusal of the device grant, by Zoho's word in lower case."""
 _PASSING = ("access denied", GENERAL_ERROR)
+_UNHEARD = ("timeout", "connection", "invalid_response")
+"""Codes of requests that may have been carried out."""
+MAY_BE_MADE = (
+    "a refresh token may have been made all the same, one of the 20 that Zoho keeps: remove it under Connected Apps in "
+    "your Zoho account. A code is used up by that: log in again, with a new one"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +111,11 @@ class Grant:
     refresh_token: str = field(repr=False)
     api_domain: str = ""
     scope: str = ""
+
+
+def may_be_made(error: PollError) -> bool:
+    """Whether Zoho may have made a token in the request that ended so."""
+    return error.code in _UNHEARD and not isinstance(error, UnsentError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +167,14 @@ class Onboarding:
         return decode_grant(self._post(accounts_url, TOKEN_PATH, form), CODE_REFUSALS)
 
     def knows(self, accounts_url: str, client: Client) -> bool:
-        """Whether a data centre knows a client and its secret: such a one complains of the code alone."""
+        """Whether a data centre knows a client and its secret: such a one complains of the code alone.
+
+        Raises:
+            PassingError: it could not be asked.
+        """
         try:
             self.exchange(accounts_url, client, _NO_CODE)
-        except PollError as error:
+        except RefusedError as error:
             return error.code == INVALID_CODE
         return False
 
@@ -194,7 +218,8 @@ def await_person(
         try:
             said = ask(accounts_url)
         except PassingError as error:
-            late = error
+            late, left = error, max(ends_at - stopwatch(), 0.0)
+            pause = min(max(interval, error.retry_after_seconds or 0.0), max(interval, left))
             continue
         match said:
             case Grant():
@@ -276,32 +301,39 @@ def decode_revocation(sealed: SealedAnswer) -> None:
     document = parse_object(answer.body)
     if _text(document, "status") == "success":
         return
-    is_refused = answer.status >= HTTPStatus.BAD_REQUEST or document.get("error")
-    if is_refused and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+    word = _text(document, "error").strip().casefold()
+    is_page = answer.status == HTTPStatus.BAD_REQUEST and not document  # so Zoho answers to a token it does not know
+    if is_page or (word in _NO_SUCH_TOKEN and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR):
         message = f"Zoho knows no such refresh token ({answer.describe()})"
         raise RefusedError(INVALID_CODE, message, advice="it was revoked before, or is one of another data centre")
-    raise _refusal(answer, document, {})
+    raise _refusal(answer, document, _OF_BOTH)
 
 
 def _refusal(answer: Answer, document: Mapping[str, object], refusals: Mapping[str, str]) -> PollError:
-    word = _text(document, "error").strip()
+    word, seconds = _text(document, "error").strip(), retry_after_seconds(answer, document)
     if not word:
         message = f"expected an answer of Zoho's as JSON, got {answer.describe()}"
-        return PassingError("invalid_response", message, advice="check the data centre, accounts_url and the proxy")
+        advice = wordless_advice(answer, seconds, "check the data centre, accounts_url and the proxy")
+        is_turned_away = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        code = "turned_away" if is_turned_away else "invalid_response"
+        return PassingError(code, message, advice=advice, retry_after_seconds=seconds)
     reason = word.casefold()
     has_failed = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     if has_failed and reason not in _PASSING:  # the server is at fault: nothing is said of the client or the code
-        message = f"Zoho's accounts server failed: {quote(word)} (HTTP {answer.status})"
-        return PassingError(GENERAL_ERROR, message, advice=_OF_BOTH[GENERAL_ERROR])
-    kind = PassingError if reason in _PASSING else RefusedError
-    return kind(reason, f"Zoho refused: {quote(word)}", advice=refusals.get(reason, "an undocumented refusal"))
+        message, advice = (
+            f"Zoho's accounts server failed: {quote(word)} (HTTP {answer.status})",
+            _OF_BOTH[GENERAL_ERROR],
+        )
+        return PassingError(GENERAL_ERROR, message, advice=advice, retry_after_seconds=seconds)
+    kind, advice = PassingError if reason in _PASSING else RefusedError, refusals.get(reason, "an undocumented refusal")
+    return kind(reason, f"Zoho refused: {quote(word)}", advice=advice, retry_after_seconds=seconds)
 
 
 def _elsewhere(document: Mapping[str, object]) -> Waiting:
     place = _text(document, "user_location") or _text(document, "dc")
     if meant := data_center_meant(place, DataCenter):
         return Waiting(data_center=DataCenter(meant))
-    message = f"the account lives in a data centre that the exporter does not know: {quote(place)}"
+    message = f"the account lives in a data centre that the exporter does not know: {quote(place) or 'Zoho names none'}"
     raise RefusedError("other_dc", message, advice=DEVICE_REFUSALS["other_dc"])
 
 

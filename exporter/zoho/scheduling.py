@@ -6,7 +6,7 @@ Python SDK.
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import NamedTuple
@@ -135,6 +135,8 @@ class Scheduling:
         """Access tokens that were made."""
         self.granted = ""
         """The scope of the refresh token, once Zoho has named it."""
+        self.job_ids: tuple[str, ...] = ()
+        """The jobs that Zoho has named as scheduled, also in an answer that is not understood otherwise."""
 
     def send(self, order: Order, credentials: Credentials) -> str:
         """Have a mass update carried out, and give its job's id. Whatever happens, it is sent once.
@@ -149,6 +151,7 @@ class Scheduling:
         self.credits += 1
         try:
             answer = self._transport.post_json(url, order.content, headers, deadline=self._deadline())
+            self.job_ids = tuple(_job_ids(answer))
             return decode_scheduled(answer, order)
         except UnsentError:
             self.credits -= 1
@@ -203,11 +206,18 @@ def decode_scheduled(answer: Answer, order: Order) -> str:
     if isinstance(data, list) and len(data) > 1:
         message = f"Zoho answered of {len(data)} mass updates where one was sent (HTTP {answer.status})"
         raise UncertainError("invalid_response", message, advice=_LOOK)
-    details = element.get("details")
-    job_id = details.get("job_id") if isinstance(details, dict) else None
-    if code_of(element) == _SUCCESS and re.fullmatch(JOB_ID_PATTERN, str(job_id)):
-        return str(job_id)
+    for job_id in _job_ids(answer):
+        return job_id
     raise _refusal(answer, document if code_of(document) else element, order)
+
+
+def _job_ids(answer: Answer) -> Iterator[str]:
+    """Give the ids of all jobs that an answer says are scheduled."""
+    data = parse_object(answer.body).get("data")
+    for element in data if isinstance(data, list) else [data]:
+        details = element.get("details") if isinstance(element, dict) and code_of(element) == _SUCCESS else None
+        if isinstance(details, dict) and re.fullmatch(JOB_ID_PATTERN, job_id := str(details.get("job_id"))):
+            yield job_id
 
 
 def modules_of(granted: str) -> tuple[str, ...]:

@@ -153,6 +153,18 @@ def retry_after_seconds(answer: Answer, document: Mapping[str, object]) -> float
     return max((min(seconds, _LONGEST_PAUSE_SECONDS) for seconds in asked if seconds is not None), default=None)
 
 
+def wordless_advice(answer: Answer, seconds: float | None, otherwise: str) -> str:
+    """Say what to do about an answer without a word of Zoho's, which asks for a pause of so many seconds, if it does.
+
+    Only `otherwise`, where its status says nothing either, somebody else may have answered.
+    """
+    pause = f"wait {seconds:,.0f} s" if seconds else "wait some minutes"
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return f"too many requests: {pause}"
+    has_failed = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return f"a server has failed, Zoho's or one before it: {pause}" if has_failed else otherwise
+
+
 def _load(body: bytes) -> object:
     """Give the JSON that a body holds; `None` where there is none."""
     try:

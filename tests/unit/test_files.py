@@ -2,6 +2,7 @@
 
 import os
 import socket
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -202,3 +203,44 @@ def test_file_of_ours_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert ([*tmp_path.iterdir()], file.read_text()) == ([file], "old")
     write_whole(file, "new", is_over=True)
     assert file.read_text() == "new"
+
+
+@pytest.mark.parametrize(
+    ("umask", "mode", "expected"),
+    [
+        pytest.param(0o777, 0o600, 0o600, id="secret"),
+        pytest.param(0o777, None, 0o600, id="nobody"),
+        pytest.param(0o022, None, 0o644, id="usual"),
+        pytest.param(0o000, None, 0o644, id="anybody"),
+        pytest.param(0o077, 0o640, 0o640, id="as-it-was"),
+    ],
+)
+def test_file_of_ours_can_be_read_and_is_written_by_us_alone(
+    tmp_path: Path, umask: int, mode: int | None, expected: int
+) -> None:
+    """Whatever the shell's mask says."""
+    file, before = tmp_path / "file", os.umask(umask)
+    try:
+        write_whole(file, "text", mode=mode)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(file.stat().st_mode) == expected
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        pytest.param(os.mkfifo, "it is a pipe, not a regular file", id="pipe"),
+        pytest.param(lambda file: file.symlink_to("/dev/full"), "it is a device, not a regular file", id="device"),
+        pytest.param(lambda file: file.symlink_to("nowhere"), "it is a link to nothing", id="dangling"),
+        pytest.param(Path.mkdir, "Is a directory", id="directory"),
+    ],
+)
+def test_file_of_ours_replaces_nothing_else(tmp_path: Path, make: Callable[[Path], object], said: str) -> None:
+    """What is there stays as it is."""
+    file = tmp_path / "file"
+    make(file)
+    before = file.lstat()
+    with pytest.raises(OSError, match=said):
+        write_whole(file, "text", is_over=True)
+    assert ([*tmp_path.iterdir()], file.lstat()) == ([file], before)

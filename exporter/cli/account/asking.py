@@ -7,7 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from exporter.cli.output import ENDING, say
+from exporter.cli.ending import ENDING
+from exporter.cli.output import say
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import read_named_secret, refuse_unfit, refused
 
@@ -15,6 +16,8 @@ STANDARD_INPUT = "-"
 _LONGEST_LINE = 64 * 1024
 _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 """Stands for what is no text in the terminal's encoding."""
+_MARK = "\ufeff"
+"""Stands before a text of some editors and of PowerShell."""
 Check = Callable[[str], str]
 """Says what is wrong with an answer; empty for nothing."""
 
@@ -121,7 +124,7 @@ def _interrupt(number: int, _: object) -> NoReturn:
 def _piped(flag: str) -> str:
     secret = _UNREADABLE
     with suppress(UnicodeDecodeError):
-        secret = sys.stdin.readline(_LONGEST_LINE)
+        secret = sys.stdin.readline(_LONGEST_LINE).removeprefix(_MARK)
     if complaint := _unfit(secret):
         raise refused(flag, f"standard input {complaint}")
     return secret.strip()
@@ -130,6 +133,8 @@ def _piped(flag: str) -> str:
 def _unfit(secret: str) -> str:
     if secret == _UNREADABLE:
         return "is not UTF-8 text"
+    if "\0" in secret:
+        return "is UTF-16, as some editors and PowerShell write: send it as UTF-8"
     try:
         refuse_unfit(secret)
     except ValueError as error:

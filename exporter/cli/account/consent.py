@@ -4,22 +4,37 @@ import os
 import sys
 import time
 import webbrowser
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import TypeVar
 
 from exporter.cli.account.questions import Wanted
+from exporter.cli.ending import stoppable
 from exporter.cli.output import say
-from exporter.errors import RefusedError
+from exporter.errors import PassingError, PollError, RefusedError
 from exporter.kinds import READ, UPDATE
 from exporter.model import DataCenter, Environment
 from exporter.zoho.data_centers import endpoints_of
-from exporter.zoho.onboarding import INVALID_CLIENT, Client, Device, Grant, Onboarding, await_person
+from exporter.zoho.onboarding import (
+    INVALID_CLIENT,
+    MAY_BE_MADE,
+    Client,
+    Device,
+    Grant,
+    Onboarding,
+    Waiting,
+    await_person,
+    may_be_made,
+)
 
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 """One of these is set where a browser has somewhere to open; in a terminal it would only be in the way."""
 _WHOSE = {READ: "whose rights the exporter is to have", UPDATE: "in whose name records are to be changed"}
 _TYPING_ERROR = "check the client ID and the client secret; for a host that is not Zoho's own set --accounts-url"
+_IN_MINUTES = 120
+
+_Said = TypeVar("_Said")
 
 
 def let_in(wanted: Wanted, onboarding: Onboarding) -> tuple[Grant, str]:
@@ -35,43 +50,87 @@ def _by_code(wanted: Wanted, onboarding: Onboarding) -> tuple[Grant, str]:
     client, asked = wanted.client, _first_url(wanted)
     try:
         url = asked or _knowing(onboarding, client, _others(""))
-        return onboarding.exchange(url, client, wanted.code), url
+        return _exchanged(wanted, onboarding, url), url
     except RefusedError as error:
         if error.code != INVALID_CLIENT or not wanted.place:
             raise
         say(f"Zoho's data centre {wanted.place} does not know this client: the others are asked, without the code.")
     url = _knowing(onboarding, client, _others(asked))
-    return onboarding.exchange(url, client, wanted.code), url
+    return _exchanged(wanted, onboarding, url), url
+
+
+def _exchanged(wanted: Wanted, onboarding: Onboarding, url: str) -> Grant:
+    try:
+        return _heard(partial(onboarding.exchange, url, wanted.client, wanted.code))
+    except PollError as error:
+        if may_be_made(error):
+            error.advice += f"; {MAY_BE_MADE}"
+        raise
+
+
+def _heard(ask: Callable[[], _Said]) -> _Said:
+    """Ask for a token; who does not wait for the answer is told what may have come of it."""
+    try:
+        with stoppable():
+            return ask()
+    except KeyboardInterrupt:
+        say("", f"Zoho's answer was not waited for: {MAY_BE_MADE}.")
+        raise
 
 
 def _knowing(onboarding: Onboarding, client: Client, urls: Iterable[str]) -> str:
     """Find the one accounts server that knows a client; each is asked once, which costs nothing."""
-    asked = tuple(urls)
+    asked, faults = tuple(urls), dict[str, PassingError]()
+
+    def is_known_at(url: str) -> bool:
+        try:
+            return onboarding.knows(url, client)
+        except PassingError as error:
+            faults[url] = error
+            return False
+
     with ThreadPoolExecutor(len(asked)) as pool:
-        answers = tuple(pool.map(lambda url: onboarding.knows(url, client), asked))
+        answers = tuple(pool.map(is_known_at, asked))
     match [url for url, is_known in zip(asked, answers, strict=True) if is_known]:
         case [url]:
             say(f"{url} knows this client.")
             return url
         case []:
-            raise RefusedError(INVALID_CLIENT, "no data centre of Zoho's knows this client", advice=_TYPING_ERROR)
+            raise _unknown({url: faults[url] for url in asked if url in faults})
         case several:
             message = f"several data centres know this client: {', '.join(several)}"
             advice = "log in again with --data-center; the code was not used"
             raise RefusedError(INVALID_CLIENT, message, advice=advice)
 
 
+def _unknown(faults: Mapping[str, PassingError]) -> PollError:
+    """Give the error of a client that no data centre knows: of those that could not be asked one may."""
+    say(*(f"{url} could not be asked: {error.message.removeprefix(f'{url}: ')}" for url, error in faults.items()))
+    for error in faults.values():
+        return type(error)(error.code, "no data centre that could be asked knows this client", advice=error.advice)
+    return RefusedError(INVALID_CLIENT, "no data centre of Zoho's knows this client", advice=_TYPING_ERROR)
+
+
 def _by_device(wanted: Wanted, onboarding: Onboarding) -> tuple[Grant, str]:
     device, url = _begun(wanted, onboarding)
     _show(device, wanted.right)
-    return await_person(
-        lambda accounts_url: onboarding.poll(accounts_url, wanted.client, device),
-        device,
-        url,
-        partial(_follow, wanted),
-        sleep=time.sleep,
-        stopwatch=time.monotonic,
-    )
+    faults: list[PassingError] = []
+
+    def ask(accounts_url: str) -> Grant | Waiting:
+        try:
+            return _heard(partial(onboarding.poll, accounts_url, wanted.client, device))
+        except PassingError as error:
+            if not faults:
+                say(f"{error}. It may pass: Zoho is asked on.")
+            faults.append(error)
+            raise
+
+    try:
+        return await_person(ask, device, url, partial(_follow, wanted), sleep=time.sleep, stopwatch=time.monotonic)
+    except PollError as error:
+        if any(map(may_be_made, faults)):
+            error.advice += f"; {MAY_BE_MADE}"
+        raise
 
 
 def _begun(wanted: Wanted, onboarding: Onboarding) -> tuple[Device, str]:
@@ -105,9 +164,13 @@ def _show(device: Device, right: str) -> None:
     if sys.stdin.isatty() and any(map(os.environ.get, _DISPLAYS)) and not _opened(page):
         say("No browser opened here: open the address yourself.")
     say(
-        f"Waiting until you have accepted, for {device.lifetime_seconds / 60:.0f} minutes at most; "
+        f"Waiting until you have accepted, for {_for_people(device.lifetime_seconds)} at most; "
         f"Zoho is asked every {device.interval_seconds:.0f} s. Ctrl-C ends it."
     )
+
+
+def _for_people(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= _IN_MINUTES else f"{seconds:.0f} s"
 
 
 def _opened(page: str) -> bool:

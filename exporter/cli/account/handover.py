@@ -12,8 +12,8 @@ from pathlib import Path
 import yaml
 
 from exporter import DOCS_URL
-from exporter.errors import Problem
-from exporter.files import refused, write_whole
+from exporter.errors import ConfigurationError, Problem
+from exporter.files import refuse_to_replace, refused, write_whole
 from exporter.kinds import READ
 from exporter.settings import read_sources
 
@@ -68,7 +68,7 @@ class Places:
     @property
     def there(self) -> list[Path]:
         """The secret files of an earlier login, the token's first."""
-        return [file for file in reversed(self.written) if file.exists()]
+        return [file for file in reversed(self.written) if os.path.lexists(file)]
 
     def prepare(self) -> None:
         """See that secrets can be written, before anything is asked that can't be asked again. Nothing is left behind.
@@ -76,6 +76,11 @@ class Places:
         Raises:
             ConfigurationError: nothing can be written there.
         """
+        for file in self.written:
+            try:
+                refuse_to_replace(file)
+            except OSError as error:
+                raise refused(file, f"can't be written: {error.strerror}") from error
         is_new = not self._directory.exists()
         self._make_directory()
         tried = self._directory / f".{os.getpid()}.try"
@@ -110,8 +115,11 @@ class Places:
             written.append(path)
 
     def _make_directory(self) -> None:
+        is_new = not self._directory.exists()
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if is_new:
+                self._directory.chmod(0o700)  # whatever the umask says
         except OSError as error:
             text = f"can't be made ({error.strerror}): name a file elsewhere by --config.file"
             raise refused(self._directory, text) from error
@@ -137,9 +145,15 @@ def account_block(account: NewAccount, places: Places) -> str:
 
 
 def said_in(config_file: Path, alias: str) -> dict[str, object]:
-    """Give what a settings file alone says of an account; nothing where there is no such file."""
-    file = config_file if config_file.exists() else None
+    """Give what a settings file alone says of an account; nothing where there is no such file.
+
+    Raises:
+        ConfigurationError: it is there and can't be read, and who goes on passes over a proxy, say, that it names.
+    """
+    file = config_file if os.path.lexists(config_file) else None
     sources = read_sources(file, environ={}, dotenv_file=None, secrets_dir=Path("no secrets directory"))
+    if sources.unreadable:
+        raise ConfigurationError(sources.unreadable)
     return sources.tree.at(("accounts", alias), dict)
 
 

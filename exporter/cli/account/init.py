@@ -104,7 +104,7 @@ def _comments(text: str, margin: str = "") -> list[str]:
 def _write(file: Path, text: str, *, is_forced: bool) -> None:
     try:
         there = file.resolve()
-        mode = stat.S_IMODE(there.stat().st_mode) if there.exists() else 0o666
+        mode = stat.S_IMODE(there.stat().st_mode) if there.exists() else None
         write_whole(there, text, mode=mode, is_over=is_forced)
     except FileExistsError as error:
         raise ExporterError(f"{file} is there: name another by --config.file, or write over it by --force") from error

@@ -25,13 +25,14 @@ from exporter.cli.account.questions import (
     right_of,
 )
 from exporter.cli.command import PROGRAM
+from exporter.cli.jobs.exits import INTERRUPTED
 from exporter.cli.output import say
 from exporter.errors import UNKNOWN_JOB, ConfigurationError, PollError, Problem
 from exporter.files import refused, write_whole
 from exporter.kinds import READ
 from exporter.model import DataCenter, Environment, JobKey
 from exporter.redactor import Redactor
-from exporter.settings import Settings, load_settings, read_sources
+from exporter.settings import DOTENV, Settings, load_settings, read_sources
 from exporter.words.phrases import counted
 from exporter.zoho.data_centers import Endpoints, endpoints_of, place_of
 from exporter.zoho.onboarding import Grant, Onboarding
@@ -57,6 +58,8 @@ def execute(options: Namespace) -> int:
         say(str(error), f"What to do: {error.advice}")
     except EOFError:
         say("", "Nobody answers: nothing was done.")
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return 1
 
 
@@ -89,11 +92,17 @@ def _login(options: Namespace, asker: Asker) -> int:
         *_found(wanted, account),
         *(_written(account, places) if places else ()),
     )
+    is_enough = not _lacking(wanted, account)
     if places and right != READ:
-        _print(shown, *_how_to_schedule(wanted, places))
-        return 0
+        _print(shown, *(_how_to_schedule(wanted, places) if is_enough else ()))
+        return 0 if is_enough else 1
+    first, *others = wanted.modules or ("Leads",)
     settings = _settings(wanted, config_file, account.settings, account.refresh_token)
-    status = _try_out(shown, settings, JobKey(alias, (*wanted.modules, "Leads")[0], _NO_JOB), redactor)
+    status = _try_out(shown, settings, JobKey(alias, first, _NO_JOB), redactor) if is_enough else 1
+    if status == 0 and others and not account.scope:
+        _print(shown, f"Of {', '.join(others)} nothing is known: Zoho did not say the scope, and one module was tried.")
+    if places and not places.config_file.exists():  # what it should say is told
+        return 1
     if places:
         _tell_on(shown, places, is_working=status == 0)
     return status
@@ -167,7 +176,10 @@ def _settings(wanted: Wanted, config_file: Path, account: Mapping[str, str], ref
     Raises:
         ConfigurationError: they are of no use.
     """
-    tree = read_sources(config_file if config_file.exists() else None).tree
+    sources = read_sources(config_file if config_file.exists() else None)
+    if unread := tuple(one.problem() for one in sources.findings if str(one.place) == str(DOTENV)):
+        raise ConfigurationError(unread)  # it may name a proxy
+    tree = sources.tree
     network = {name: str(text) for name in _NETWORK if (text := tree.find((name,))) is not None}
     where = {} if {"data_center", "accounts_url"} & account.keys() else {"data_center": str(DataCenter.US)}
     secrets = {"client_secret": wanted.client.client_secret, "refresh_token": refresh_token}
@@ -205,8 +217,13 @@ def _found(wanted: Wanted, account: NewAccount) -> Iterator[str]:
     yield f"  scope        {account.scope or f'not said; asked for was {scope}'}"
     if wanted.right == READ and (needless := needless_scopes(account.scope)):
         yield f"  It allows more than to watch, which the exporter never needs: {', '.join(needless)}"
-    if account.scope and (lacking := lacking_scopes(account.scope, scope)):
+    if lacking := _lacking(wanted, account):
         yield f"  It lacks {', '.join(lacking)}: log in again, with a code of this scope"
+
+
+def _lacking(wanted: Wanted, account: NewAccount) -> list[str]:
+    """Give the scopes that were asked for, and that the token does not have; none where Zoho does not say its own."""
+    return lacking_scopes(account.scope, wanted.scope) if account.scope else []
 
 
 def _api_host(settings: Mapping[str, str]) -> Endpoints:

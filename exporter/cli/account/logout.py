@@ -3,7 +3,6 @@
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
-from pathlib import Path
 
 from exporter.app.hosts import endpoints
 from exporter.app.onboarding import onboarding
@@ -11,9 +10,10 @@ from exporter.cli.account.asking import Asker
 from exporter.cli.given import account_named, sources_of
 from exporter.cli.output import say
 from exporter.errors import PollError
-from exporter.files import read_secret_file, refused
+from exporter.files import read_named_secret, refused
 from exporter.redactor import Redactor
 from exporter.settings import Sources
+from exporter.zoho.onboarding import INVALID_CODE
 
 
 def execute(options: Namespace) -> int:
@@ -31,10 +31,13 @@ def execute(options: Namespace) -> int:
         if not options.yes and not asker.confirms(question):
             say("Nothing was revoked.")
             return 1
-        token = account.credentials().refresh_token if other is None else read_secret_file(Path(other))
+        token = (
+            account.credentials().refresh_token if other is None else read_named_secret("--refresh-token-file", other)
+        )
         onboarding(settings, Redactor()).revoke(endpoints(account).accounts_url, token)
     except PollError as error:
-        say(str(error), f"What to do: {error.advice}")
+        is_gone = error.code == INVALID_CODE
+        say(f"{'' if is_gone else 'It is not known to be revoked: '}{error}", f"What to do: {error.advice}")
         return 1
     except EOFError:
         say("", "Nobody answers: nothing was revoked.")

@@ -164,7 +164,7 @@ def _others(schedule: Schedule, fleet: Fleet) -> Iterator[tuple[str, Schedule, F
 def _wanted(text: str | None) -> int | None:
     if text is None:
         return None
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST_JOBS:
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= _MOST_JOBS:
         raise refused("--jobs", f'"{text}" is not a whole number from 1 to {_MOST_JOBS}')
     return int(text)
 
@@ -234,7 +234,9 @@ def _changed(plan: Plan) -> Iterator[tuple[str, ...]]:
 
 def _advice(plan: Plan) -> Iterator[str]:
     days = plan.played.values()
-    if any(day.spent_at is not None for day in days):
+    if plan.fleet.budget == 0:
+        yield "A daily_credit_budget of 0 lets nothing be polled, ever."
+    elif any(day.spent_at is not None for day in days):
         yield "Where the budget is spent nothing is polled until credits come back, 24 hours after each was spent."
     if any(day.stretched_at is not None for day in days):
         typical, worst = plan.enough

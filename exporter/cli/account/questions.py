@@ -139,7 +139,11 @@ def alias_of(options: Namespace, asker: Asker) -> str:
 
 
 def known_of(options: Namespace, alias: str, config_file: Path) -> dict[str, str]:
-    """Give what the settings file says of the account, by the flags that would say the same and were left out."""
+    """Give what the settings file says of the account, by the flags that would say the same and were left out.
+
+    Raises:
+        ConfigurationError: it can't be read.
+    """
     account = said_in(config_file, alias)
     texts = {name: text for name, text in account.items() if isinstance(text, str) and _is_sound(name, text)}
     is_custom = {"accounts_url", "api_url"} <= texts.keys()

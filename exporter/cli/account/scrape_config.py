@@ -175,6 +175,8 @@ def _let_in_by_keys(where: Found) -> Parts:
 def _head(where: Found, needed: Iterator[str]) -> str:
     """Say what is left to do."""
     unsure = [] if where.is_sure else ["systemd passes the socket on: see whether this is its address"]
+    if where.target.endswith(":0"):
+        unsure.append("port 0 is another one at each start: name one by --web.listen-address")
     if where.is_own_tls and where.target.startswith("localhost:"):
         unsure.append("localhost: write a name of the exporter that its certificate has")
     return "".join(f"# {line}\n" for line in (*unsure, *needed))

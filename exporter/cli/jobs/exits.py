@@ -4,7 +4,7 @@ import signal
 import sys
 from typing import NoReturn
 
-from exporter.cli.output import ENDING
+from exporter.cli.ending import ENDING
 from exporter.errors import UNKNOWN_JOB
 from exporter.model import JobState, PollFailure, TrackedJob
 

@@ -4,10 +4,9 @@ import json
 import os
 import re
 import shlex
-import signal
+import sys
 from argparse import Namespace
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,8 +16,10 @@ from urllib.parse import urlsplit
 from exporter.app.hosts import endpoints
 from exporter.app.scheduling import scheduling
 from exporter.cli.account.asking import Asker
+from exporter.cli.account.questions import doubtful_module
 from exporter.cli.command import PROGRAM
 from exporter.cli.commands import NAMED
+from exporter.cli.ending import stoppable
 from exporter.cli.given import account_named, settings_of, start_logging
 from exporter.cli.jobs.client.answerers import ByExporter, by_zoho
 from exporter.cli.jobs.client.exporter_client import TOKEN_FILE_VARIABLE as _API_TOKEN
@@ -26,7 +27,7 @@ from exporter.cli.jobs.client.exporter_client import ExporterClient, client_of
 from exporter.cli.jobs.exits import COMPLETED, INTERRUPTED, NOT_DONE, NOT_ENDED, UNKNOWN
 from exporter.cli.jobs.status import show, timeout_seconds
 from exporter.cli.jobs.track import described, track
-from exporter.cli.output import give_up, is_lost, say, tell, write
+from exporter.cli.output import give_up, is_closed, is_lost, say, tell, write
 from exporter.errors import ConfigurationError, ExporterError, PollError, Problem, UncertainError
 from exporter.files import open_to_all, refused
 from exporter.forms import MODULE, REFRESH_TOKEN, job_id_advice, misplaced, module_advice
@@ -53,13 +54,14 @@ _TOKEN_FLAG = "--refresh-token-file"  # noqa: S105 - a flag, no secret
 _CURED_BY_LOGIN = frozenset({SCOPE_MISMATCH, INVALID_CODE, ELSEWHERE})
 _SAID_BY = {"name": "--name", "group": "--group", "labels": "--label"}
 _FIELD = re.compile(r"([^=]*?)(:?=)(.*)", re.DOTALL)
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 """What goes on with watching: never this command, which would change the records again."""
 
 
 def execute(options: Namespace) -> int:
     """Show what is to be sent, ask, send it, and see to it that it is watched."""
+    if is_closed(sys.stdout):
+        raise refused("standard output", "is closed, and the job's name is written there: open it, or say >/dev/null")
     try:
         return _scheduled(options)
     except EOFError:
@@ -84,11 +86,11 @@ def _scheduled(options: Namespace) -> int:
     if not options.yes and not asker.confirms("Change all these records?"):
         say("Nothing was sent.")
         return NOT_DONE
-    with _stoppable():
+    with stoppable():
         job_id, status = _sent(sender, order, credentials, login)
         took = f"This took {_spent(sender)}."
         if not job_id:
-            tell(took)
+            tell(*_named(options, (JobKey(alias, order.module, one) for one in sender.job_ids)), took)
             return status
         scheduled = _Scheduled(JobKey(alias, order.module, job_id), order, client, said, seconds)
         why, status = _untracked(options, scheduled, took)
@@ -183,12 +185,19 @@ def _value(text: str) -> tuple[str, object]:
 
 def _json(field: str, text: str) -> object:
     try:
-        value: object = json.loads(text)
+        value: object = json.loads(text, object_pairs_hook=partial(_whole, field))
         json.dumps(value, allow_nan=False)
     except (ValueError, RecursionError) as error:
         short = quote(text)
         said = f'{field}: "{short}" is no JSON, such as 250, true, null or ["a", "b"]; a text: {field}={short}'
         raise refused("--set", said) from error
+    return value
+
+
+def _whole(field: str, pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Give the object of these pairs: of two that have one key nobody knows which was meant."""
+    if len(value := dict(pairs)) < len(pairs):
+        raise refused("--set", f"{field}: a key stands twice in an object")
     return value
 
 
@@ -234,33 +243,19 @@ def _shown(alias: str, account: AccountSettings, order: Order) -> Iterator[str]:
     where = f"data centre {account.data_center_name}, {account.environment}, {endpoints(account).api_url}"
     yield f"A mass update for {alias} ({where}):"
     yield f"  module  {order.module}"
+    if hint := doubtful_module(order.module):
+        yield f"          {hint}"
     yield f"  view    {order.view} (its name takes another scope: compare with the view's address in your browser)"
     for field, value in order.values.items():
-        yield f"  set     {field} = {json.dumps(value, ensure_ascii=False)}"
+        yield f"  set     {field} = {_visible(json.dumps(value, ensure_ascii=False))}"
     yield f"Every record that the view shows when Zoho begins is changed, {MOST_RECORDS:,} at most. It can't be undone."
     yield "Only afterwards Zoho tells how many they are, and whether the field exists, may be changed, takes the value."
     yield f"Automation rules run if they are fewer than {MOST_FIRING_RULES:,}. A view has one mass update at a time."
 
 
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Have Ctrl-C, and what else ends a command, raise `KeyboardInterrupt`, once: what it comes to is told whole."""
-
-    def stop(*_: object) -> None:
-        for number in before:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    # What is passed over already, as by nohup, stays so.
-    before = {number: how for number in _ENDING if (how := signal.getsignal(number)) is not signal.SIG_IGN}
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, how in before.items():
-            if signal.getsignal(number) is stop:
-                signal.signal(number, how)
+def _visible(text: str) -> str:
+    """Write out what a terminal would not show, or would turn round."""
+    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
 
 
 def _sent(sender: Scheduling, order: Order, credentials: Credentials, login: Callable[..., str]) -> tuple[str, int]:
@@ -284,6 +279,12 @@ def _sent(sender: Scheduling, order: Order, credentials: Credentials, login: Cal
 def _uncertain(error: UncertainError) -> int:
     tell(f"Nobody knows whether it is scheduled: {error}", f"What to do: {error.advice}")
     return UNKNOWN
+
+
+def _named(options: Namespace, keys: Iterable[JobKey]) -> Iterator[str]:
+    """Name the jobs of an answer that is not understood, and give the line that has them tracked."""
+    if names := [str(key) for key in keys]:
+        yield f"Zoho has named {', '.join(names)}. To have that tracked: {NAMED['track'].line(options, *names)}"
 
 
 def _spent(sender: Scheduling) -> str:

@@ -49,6 +49,21 @@ def test_a_name_of_a_file_is_told(capsys: pytest.CaptureFixture[str], file: str)
     assert LEFT_OUT not in complaint
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        pytest.param(("schedule", "Leads", "--set=Lead_Status=\udcff"), "--set: is not UTF-8 text", id="value"),
+        pytest.param(("track", "Leads/1", "--name=\udcff"), "--name: is not UTF-8 text", id="name"),
+        pytest.param(("untrack", "Leads/1", "\udcff/Leads/2"), "JOB: is not UTF-8 text", id="word"),
+    ],
+)
+def test_a_word_that_is_no_text_is_sent_to_nobody(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], told: str
+) -> None:
+    """As Zoho, or an exporter, would be sent something else than was typed."""
+    assert told in _complaint(capsys, *arguments)
+
+
 def _complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """Type a command that is refused, and give what is said."""
     try:

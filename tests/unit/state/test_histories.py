@@ -77,7 +77,9 @@ class Fleet:
     def cut(self) -> None:
         """End all connections, and wait until they have: one that is ending may still write, and not say so."""
         with psycopg.connect(self.server.url(), autocommit=True) as connection:
-            connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'histories'")
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'histories'"
+            )
 
     def close(self) -> None:
         """End them all."""

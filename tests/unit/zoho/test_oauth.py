@@ -202,6 +202,19 @@ def test_a_refusal_keeps_the_pause_that_zoho_asks_for(body: str, status: int) ->
     assert refusal(body, status, {"retry-after": "1200"}).retry_after_seconds == 1200
 
 
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        pytest.param(429, "too many requests: wait 1,200 s", id="throttle"),
+        pytest.param(503, "a server has failed, Zoho's or one before it: wait 1,200 s", id="fault"),
+        pytest.param(403, "check accounts_url, data_center and proxies", id="somebody-else"),
+    ],
+)
+def test_an_answer_without_a_word_is_judged_by_its_status(status: int, advice: str) -> None:
+    """What asks for a pause, or has failed, is no setting's fault."""
+    assert refusal("<html>", status, {"retry-after": "1200"}).advice == advice
+
+
 def test_no_pause_that_the_accounts_host_asks_for_outlasts_the_day() -> None:
     """An absurd `Retry-After` does not stop the account until somebody restarts the exporter."""
     seconds = refusal('{"error":"Access Denied"}', 400, {"retry-after": "1e300"}).retry_after_seconds

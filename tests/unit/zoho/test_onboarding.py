@@ -154,6 +154,13 @@ def test_each_refusal_of_a_device_says_what_to_do(content: object, code: str, ad
     assert error.advice.startswith(advice)
 
 
+def test_an_account_elsewhere_is_told_where_zoho_says_it() -> None:
+    """Or that it does not."""
+    errors = [raised(partial(decode_feedback, sealed({"error": "other_dc", **said}))) for said in ({"dc": "x"}, {})]
+    where = "the account lives in a data centre that the exporter does not know: "
+    assert [error.message for error in errors] == [f"{where}x", f"{where}Zoho names none"]
+
+
 @pytest.mark.parametrize(
     ("content", "code", "advice"),
     [
@@ -192,10 +199,37 @@ def test_passing_faults_are_told_from_refusals(content: object, status: int, cod
 
 
 @pytest.mark.parametrize(
+    ("status", "headers", "advice"),
+    [
+        pytest.param(429, {"retry-after": "30"}, "too many requests: wait 30 s", id="throttle"),
+        pytest.param(429, {}, "too many requests: wait some minutes", id="throttle-without-end"),
+        pytest.param(503, {"retry-after": "30"}, "a server has failed, Zoho's or one before it: wait 30 s", id="pause"),
+        pytest.param(502, {}, "a server has failed, Zoho's or one before it: wait some minutes", id="gateway"),
+        pytest.param(407, {}, "check the data centre, accounts_url and the proxy", id="proxy"),
+    ],
+)
+def test_an_answer_without_a_word_is_judged_by_its_status(status: int, headers: dict[str, str], advice: str) -> None:
+    """What asks for a pause, or has failed, is no setting's fault."""
+    page = SealedAnswer(Answer(status, headers, b"<html>", 0.0), Redactor())
+    for decode in (partial(decode_grant, refusals=CODE_REFUSALS), decode_revocation, decode_feedback):
+        error = raised(partial(decode, page))
+        assert (error.advice, error.retry_after_seconds) == (advice, 30.0 if headers else None)
+
+
+@pytest.mark.parametrize(
     ("content", "status", "kind", "code"),
     [
         pytest.param("<html>", 400, RefusedError, "invalid_code", id="page"),
         pytest.param({"error": "invalid_code"}, 200, RefusedError, "invalid_code", id="word"),
+        pytest.param({"error": "invalid_token"}, 400, RefusedError, "invalid_code", id="other-word"),
+        pytest.param({"error": "Access Denied"}, 200, PassingError, "access denied", id="throttle"),
+        pytest.param({"error": "Access Denied"}, 429, PassingError, "access denied", id="throttle-429"),
+        pytest.param({"error": "general_error"}, 200, PassingError, "general_error", id="zohos-fault"),
+        pytest.param({"error": "invalid_client"}, 400, RefusedError, "invalid_client", id="other-refusal"),
+        *(
+            pytest.param("<html>", status, PassingError, "turned_away", id=f"page-{status}")
+            for status in (401, 403, 404, 407, 408, 413, 429)
+        ),
         pytest.param("<html>", 502, PassingError, "invalid_response", id="fault"),
         pytest.param({"error": "server_error"}, 503, PassingError, "general_error", id="failing-server"),
         pytest.param({}, 200, PassingError, "invalid_response", id="nothing"),
@@ -271,7 +305,6 @@ def test_secrets_go_into_forms_alone(onboarding: Onboarding, requests_mock: Mock
         pytest.param({"json": {"error": "invalid_code"}}, True, id="complains-of-the-code"),
         pytest.param({"json": {"error": "invalid_client"}}, False, id="unknown-client"),
         pytest.param({"json": {"error": "invalid_client_secret"}}, False, id="another-secret"),
-        pytest.param({"status_code": 503}, False, id="down"),
         pytest.param({"json": GRANTED}, False, id="absurd"),
     ],
 )
@@ -281,6 +314,13 @@ def test_a_data_centre_tells_whether_it_knows_a_client(
     """By what it says to a code that nobody gave."""
     requests_mock.post(f"{EU}/oauth/v2/token", [answer])
     assert onboarding.knows(EU, CLIENT) is is_known
+
+
+def test_a_data_centre_that_can_not_be_asked_tells_nothing(onboarding: Onboarding, requests_mock: Mocker) -> None:
+    """It may know the client all the same."""
+    requests_mock.post(f"{EU}/oauth/v2/token", status_code=503)
+    with pytest.raises(PassingError):
+        onboarding.knows(EU, CLIENT)
 
 
 class Person:
@@ -320,6 +360,11 @@ class Person:
             id="elsewhere",
         ),
         pytest.param([PassingError("timeout", "late"), GRANT], [(30.0, US), (60.0, US)], id="fault"),
+        pytest.param(
+            [PassingError("invalid_response", "429", retry_after_seconds=100.0), Waiting(), GRANT],
+            [(30.0, US), (130.0, US), (160.0, US)],
+            id="asked-to-wait",
+        ),
     ],
 )
 def test_a_person_is_waited_for(said: list[object], asked_at: list[tuple[float, str]]) -> None:
@@ -334,6 +379,7 @@ def test_a_person_is_waited_for(said: list[object], asked_at: list[tuple[float, 
     [
         pytest.param(Waiting(), "expired", 10, id="nobody"),
         pytest.param(PassingError("timeout", "late"), "timeout", 10, id="no-network"),
+        pytest.param(PassingError("slow", "503", retry_after_seconds=86_400.0), "slow", 2, id="asked-to-wait-a-day"),
         pytest.param(RefusedError("access_denied", "no"), "access_denied", 1, id="declined"),
     ],
 )

@@ -1,6 +1,8 @@
 """What a login leaves behind."""
 
+import os
 import stat
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +71,35 @@ def test_a_directory_that_takes_nothing_is_told(tmp_path: Path) -> None:
     (tmp_path / "secrets").symlink_to("/proc/self")
     with pytest.raises(ConfigurationError, match="secrets: can't be written to: No such file or directory"):
         Places(tmp_path / "zoho.yaml", "acme").prepare()
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        pytest.param(os.mkfifo, "it is a pipe, not a regular file", id="pipe"),
+        pytest.param(lambda file: file.symlink_to("nowhere"), "it is a link to nothing", id="dangling"),
+    ],
+)
+def test_what_is_no_file_is_told_before_zoho_is_asked(
+    tmp_path: Path, make: Callable[[Path], object], said: str
+) -> None:
+    """It could not be overwritten, and a code is used up by then."""
+    places = Places(tmp_path / "zoho.yaml", "acme")
+    places.refresh_token.parent.mkdir()
+    make(places.refresh_token)
+    with pytest.raises(ConfigurationError, match=f"acme_refresh_token: can't be written: {said}"):
+        places.prepare()
+
+
+def test_secrets_are_for_their_owner_whatever_the_mask(tmp_path: Path) -> None:
+    """Who may not read their own directory can't use what is in it."""
+    places, before = Places(tmp_path / "zoho.yaml", "acme"), os.umask(0o777)
+    try:
+        places.write_secrets(account(), is_over=False)
+    finally:
+        os.umask(before)
+    made = (places.refresh_token.parent, *places.written)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in made] == [0o700, 0o600, 0o600]
 
 
 def test_trying_leaves_nothing_behind(tmp_path: Path) -> None:

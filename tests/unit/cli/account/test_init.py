@@ -1,5 +1,6 @@
 """A settings file to begin with: complete, refused while it asks for something, and then right."""
 
+import os
 import re
 import stat
 from argparse import Namespace
@@ -112,14 +113,17 @@ def test_lines_are_not_too_long_for_a_terminal() -> None:
         ),
         pytest.param("no/zoho.yaml", None, "no/zoho.yaml: its directory does not exist", id="no directory"),
         pytest.param(".", "true", ". can't be written: Is a directory", id="directory"),
+        pytest.param("pipe", "true", "pipe can't be written: it is a pipe, not a regular file", id="pipe"),
     ],
 )
 def test_nothing_is_overwritten_by_mistake(here: Path, file: str | None, is_forced: str | None, told: str) -> None:
     """What is there stays, and the way out is said."""
     (here / "zoho.yaml").write_text("mine")
+    os.mkfifo("pipe")
     with pytest.raises(ExporterError, match=re.escape(told)):
         execute(Namespace(config_file=file, force=is_forced))
     assert (here / "zoho.yaml").read_text() == "mine"
+    assert (here / "pipe").is_fifo()
 
 
 def test_file_is_overwritten_on_purpose(here: Path) -> None:

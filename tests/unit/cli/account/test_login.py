@@ -3,10 +3,11 @@
 import getpass
 import json
 import os
+import signal
 import sys
 import webbrowser
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import requests
@@ -114,7 +115,7 @@ _LAST = "https://accounts.zoho.eu knows this client.\n"
         pytest.param(
             {"status_code": 502, "text": "<html>", "headers": {"Content-Type": "text/html"}},
             "expected an answer of Zoho's as JSON, got HTTP 502 with text/html, 6 bytes",
-            "check the data centre, accounts_url and the proxy",
+            "a server has failed, Zoho's or one before it: wait some minutes",
             id="html",
         ),
     ],
@@ -128,6 +129,51 @@ def test_each_refusal_of_a_code_has_a_next_step(
     assert (ended.status, ended.out) == (1, "")
     assert ended.err.startswith(f"{said}\nWhat to do: {advice}")
     assert not Path("zoho.yaml").exists()
+
+
+_MAY_BE_MADE = "a refresh token may have been made all the same, one of the 20 that Zoho keeps: remove it under "
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_told"),
+    [
+        pytest.param({"exc": requests.ReadTimeout("slow")}, True, id="slow"),
+        pytest.param({"exc": requests.exceptions.InvalidURL("odd")}, False, id="never-sent"),
+        pytest.param({"status_code": 504, "text": "<html>"}, True, id="gateway"),
+        pytest.param({"status_code": 429, "text": "<html>"}, False, id="throttle"),
+        pytest.param({"json": {"error": "general_error"}}, False, id="zohos-fault"),
+        pytest.param({"json": {"error": "invalid_code"}}, False, id="refusal"),
+    ],
+)
+def test_an_exchange_that_breaks_off_may_have_made_a_token(
+    run: Run, requests_mock: Mocker, answer: dict[str, object], *, is_told: bool
+) -> None:
+    """Which nobody has, and which is one of twenty."""
+    play(requests_mock, answer)
+    ended = run(*BY_CODE, piped=PIPED)
+    assert (ended.status, ended.out) == (1, "")
+    assert (f"; {_MAY_BE_MADE}" in ended.err) is is_told
+
+
+@pytest.mark.usefixtures("_kept_signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("is_device", [False, True], ids=["code", "device"])
+def test_who_does_not_wait_for_a_token_is_told_that_it_may_be_made(
+    run: Run, requests_mock: Mocker, number: signal.Signals, *, is_device: bool
+) -> None:
+    """Whatever ends the command."""
+
+    def end(*_: object) -> NoReturn:
+        signal.raise_signal(number)
+        pytest.fail("nothing was ended")
+
+    requests_mock.post(f"{EU}/oauth/v3/device/code", json=BEGUN)
+    requests_mock.post(f"{EU}/oauth/v3/device/token", text=end)
+    requests_mock.post(f"{EU}/oauth/v2/token", text=end)
+    by_device = (*BY_DEVICE, "--data-center=eu")
+    ended = run(*by_device, piped=f"{SECRET}\n") if is_device else run(*BY_CODE, piped=PIPED)
+    assert (ended.status, ended.out) == (130, "")
+    assert f"\nZoho's answer was not waited for: {_MAY_BE_MADE}" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -153,6 +199,20 @@ def test_the_data_centre_is_looked_for_without_the_code(
     assert ended.status == 1
     assert said in ended.err
     assert ["code-8c9d" in request.text for request in requests_mock.request_history] == [True, *[False] * 9]
+
+
+def test_a_data_centre_that_could_not_be_asked_may_know_the_client(run: Run, requests_mock: Mocker) -> None:
+    """Which one, and why, is told before anything is blamed."""
+    for host in hosts():
+        requests_mock.post(f"{host}/oauth/v2/token", json={"error": "invalid_client"})
+    requests_mock.post(f"{EU}/oauth/v2/token", exc=requests.ConnectionError("reset"))
+    ended = run(*BY_CODE[:-1], piped=PIPED)
+    assert ended.status == 1
+    assert ended.err == (
+        f"{EU} could not be asked: the connection to Zoho broke: ConnectionError: reset\n"
+        "no data centre that could be asked knows this client\n"
+        "What to do: check the network, DNS, the firewall and the proxy between the exporter and Zoho\n"
+    )
 
 
 def test_the_data_centre_that_knows_the_client_gets_the_code(run: Run, requests_mock: Mocker) -> None:
@@ -216,6 +276,17 @@ def test_a_token_that_can_not_be_tried_is_kept(run: Run, requests_mock: Mocker) 
     assert ended.status == 1
     assert "It could not be tried: state/zoho-mass-update-exporter/direct/" in ended.err
     assert f"ZOHO_REFRESH_TOKEN={REFRESH_TOKEN}\n" in ended.out
+
+
+def test_a_settings_file_that_can_not_be_written_is_no_success(run: Run, requests_mock: Mocker) -> None:
+    """What it should say is shown, and nothing that takes it is named as the next step."""
+    play(requests_mock, {"json": GRANTED}, {"json": MINTED})
+    name = f"{'x' * 245}.yaml"  # not with what a new file has behind it
+    ended = run(*BY_CODE, f"--config.file={name}", piped=PIPED)
+    assert ended.status == 1
+    assert f"\n{name} can't be written: File name too long. It should say:\n# Every setting: " in ended.out
+    assert "It works" in ended.out
+    assert "Next: " not in ended.out
 
 
 _REVOKED = "It was revoked: log in again once that is mended.\n"
@@ -307,11 +378,6 @@ def test_a_token_that_would_be_thrown_away_is_not_asked_for(
         ),
         pytest.param({"api_domain": None}, ["  API          not said (production)"], id="no-api"),
         pytest.param({"scope": None}, ["not said; asked for was ZohoCRM.mass_update.READ"], id="no-scope"),
-        pytest.param(
-            {"scope": "ZohoCRM.modules.READ"},
-            ["  It lacks ZohoCRM.mass_update.READ: log in again, with a code of this scope"],
-            id="other-scope",
-        ),
     ],
 )
 def test_what_was_found_is_said(run: Run, requests_mock: Mocker, grant: dict[str, object], lines: list[str]) -> None:
@@ -322,6 +388,39 @@ def test_what_was_found_is_said(run: Run, requests_mock: Mocker, grant: dict[str
     assert ended.status == 0
     for line in lines:
         assert line in ended.out
+
+
+@pytest.mark.parametrize(
+    ("scope", "status", "said"),
+    [
+        pytest.param(
+            "ZohoCRM.mass_update.deals.READ",
+            1,
+            "  It lacks ZohoCRM.mass_update.leads.READ: log in again, with a code of this scope\n",
+            id="one-of-two",
+        ),
+        pytest.param(
+            "ZohoCRM.modules.READ",
+            1,
+            "  It lacks ZohoCRM.mass_update.deals.READ, ZohoCRM.mass_update.leads.READ: log in again",
+            id="neither",
+        ),
+        pytest.param(
+            None, 0, "\nOf Deals nothing is known: Zoho did not say the scope, and one module was tried.\n", id="unsaid"
+        ),
+    ],
+)
+def test_a_token_that_lacks_a_scope_does_not_work(
+    run: Run, requests_mock: Mocker, scope: str | None, status: int, said: str
+) -> None:
+    """Whatever the one module that is tried would answer; its files are kept."""
+    play(requests_mock, {"json": {**GRANTED, "scope": scope}}, {"json": MINTED})
+    ended = run(*BY_CODE, "--modules=Leads,Deals", piped=PIPED)
+    assert ended.status == status
+    assert said in ended.out
+    assert ("It works" in ended.out) is (status == 0)
+    assert ("Next: mend that" in ended.out) is (status == 1)
+    assert Path("secrets/zoho_refresh_token").read_text() == REFRESH_TOKEN
 
 
 def test_a_second_login_is_made_on_purpose(run: Run, requests_mock: Mocker) -> None:
@@ -493,6 +592,18 @@ def test_each_refusal_of_a_device_has_a_next_step(
     assert said in ended.err
 
 
+def test_a_fault_while_a_person_is_waited_for_is_told_once(run: Run, requests_mock: Mocker) -> None:
+    """And that it may have cost the token, where none is had."""
+    requests_mock.post(f"{US}/oauth/v3/device/code", json={**BEGUN, "expires_in": 20})
+    page = {"status_code": 502, "text": "<html>"}
+    requests_mock.post(f"{US}/oauth/v3/device/token", [page, page, {"json": {"error": "invalid_code"}}])
+    ended = run(*BY_DEVICE, piped=f"{SECRET}\n")
+    assert ended.status == 1
+    assert "Waiting until you have accepted, for 20 s at most; Zoho is asked every 1 s." in ended.err
+    assert ended.err.count("got HTTP 502 with no content type, 6 bytes. It may pass: Zoho is asked on.\n") == 1
+    assert f"What to do: Zoho has forgotten this attempt: log in again; {_MAY_BE_MADE}" in ended.err
+
+
 def test_a_custom_accounts_server_leads_nowhere_else(run: Run, requests_mock: Mocker) -> None:
     """A client secret goes to hosts that the user has named, and to Zoho's."""
     requests_mock.post("https://accounts.example.org/oauth/v3/device/code", json=BEGUN)
@@ -526,12 +637,41 @@ def test_a_browser_is_a_convenience(
     assert ("No browser opened here: open the address yourself.\n" in ended.err) is hint
 
 
-def test_settings_of_the_network_hold_for_a_login_too(run: Run) -> None:
-    """A CA bundle that the settings file names is used, or told of."""
-    Path("zoho.yaml").write_text("ca_bundle: missing.pem\n")
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        pytest.param("ca_bundle: missing.pem\n", 'zoho.yaml:1: "missing.pem" does not exist', id="ca-bundle"),
+        pytest.param("proxy_url: http://proxy:3128\njobs: [\n", "zoho.yaml:2: is not valid YAML", id="typing-error"),
+        pytest.param("- proxy_url: http://proxy:3128\n", "zoho.yaml: expected a mapping at the top level", id="list"),
+        pytest.param(None, "zoho.yaml: is a directory, not a file", id="directory"),
+        pytest.param(Path("nowhere.yaml"), "zoho.yaml: does not exist in the working directory", id="dangling"),
+    ],
+)
+def test_settings_of_the_network_hold_for_a_login_too(
+    run: Run, requests_mock: Mocker, there: str | Path | None, said: str
+) -> None:
+    """Where they can't be read, or are of no use, no secret goes another way than they say."""
+    match there:
+        case None:
+            Path("zoho.yaml").mkdir()
+        case Path():
+            Path("zoho.yaml").symlink_to(there)
+        case str():
+            Path("zoho.yaml").write_text(there)
+    play(requests_mock, {"json": GRANTED}, {"json": MINTED})
     ended = run(*BY_CODE, piped=PIPED)
-    assert ended.status == 2
-    assert ended.err.endswith(' problem:\n  zoho.yaml:1: "missing.pem" does not exist\n')
+    assert (ended.status, ended.out, requests_mock.request_history) == (2, "", [])
+    assert f" problem:\n  {said}" in ended.err
+    assert not Path("secrets").exists()
+
+
+def test_variables_that_can_not_be_read_are_not_passed_over(run: Run, requests_mock: Mocker) -> None:
+    """They may name a proxy too."""
+    Path(".env").write_bytes(b"ZOHO_PROXY_URL=http://proxy:3128\n# gr\xfcn\n")
+    play(requests_mock, {"json": GRANTED}, {"json": MINTED})
+    ended = run(*BY_CODE, piped=PIPED)
+    assert (ended.status, requests_mock.request_history) == (2, [])
+    assert "  .env: is not UTF-8 text: save it as UTF-8\n" in ended.err
 
 
 def test_nobody_at_the_terminal_is_no_traceback(run: Run) -> None:
@@ -574,9 +714,10 @@ It can't be tried without changing records, so it was not. To use it:
 
 
 def test_a_token_that_may_only_read_is_said_to_lack_the_rest(run: Run, requests_mock: Mocker) -> None:
-    """As for any other."""
+    """As for any other, and not how it would be used."""
     requests_mock.post(f"{EU}/oauth/v2/token", json=GRANTED)
     ended = run(*BY_CODE_TO_CHANGE, piped=PIPED)
+    assert (ended.status, "To use it" in ended.out) == (1, False)
     assert "  It lacks ZohoCRM.mass_update.leads.UPDATE: log in again, with a code of this scope\n" in ended.out
 
 
@@ -591,7 +732,7 @@ def test_a_token_to_change_records_is_given_to_no_server(run: Run, requests_mock
 def test_a_device_asks_for_the_right_to_change_records(run: Run, requests_mock: Mocker) -> None:
     """Of the modules that were named, and nothing else."""
     requests_mock.post(f"{EU}/oauth/v3/device/code", json=BEGUN)
-    requests_mock.post(f"{EU}/oauth/v3/device/token", json=TO_CHANGE)
+    requests_mock.post(f"{EU}/oauth/v3/device/token", json={**TO_CHANGE, "scope": "ZohoCRM.mass_update.UPDATE"})
     flags = ("--device", "--for=schedule", "--account=acme", f"--client-id={ID}", "--data-center=eu")
     ended = run("login", *flags, "--modules=Leads,Deals", "--client-secret-file=-", piped=f"{SECRET}\n")
     assert ended.status == 0

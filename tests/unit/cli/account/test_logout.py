@@ -1,6 +1,7 @@
 """`logout`: what is revoked, and what is said."""
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
@@ -82,6 +83,9 @@ def test_another_token_is_revoked(run: Run, requests_mock: Mocker) -> None:
     [
         pytest.param(("--yes",), "--account: expected one of the accounts acme, globex", id="which"),
         pytest.param(("--yes", "--account=acne"), "--account: did you mean the account acme?", id="slip"),
+        pytest.param(
+            ("--yes", "--account=acme", "--refresh-token-file="), "--refresh-token-file: names no file", id="no-file"
+        ),
         pytest.param(("--account=acme",), "--yes: is needed where no terminal is there to ask", id="unasked"),
     ],
 )
@@ -103,12 +107,34 @@ def test_a_person_is_asked(run: Run, requests_mock: Mocker, typed: str, status: 
     assert ("othing was revoked." in ended.err) == (status == 1)
 
 
-def test_a_token_that_zoho_does_not_know_is_told(run: Run, requests_mock: Mocker) -> None:
-    """With status 1, and what that may mean."""
-    requests_mock.post(EU, status_code=400, text="<html>", headers={"Content-Type": "text/html"})
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        pytest.param(
+            {"status_code": 400, "text": "<html>", "headers": {"Content-Type": "text/html"}},
+            "Zoho knows no such refresh token (HTTP 400 with text/html, 6 bytes)\n"
+            "What to do: it was revoked before, or is one of another data centre\n",
+            id="unknown",
+        ),
+        pytest.param(
+            {"status_code": 403, "text": "<html>", "headers": {"Content-Type": "text/html"}},
+            "It is not known to be revoked: expected an answer of Zoho's as JSON, "
+            "got HTTP 403 with text/html, 6 bytes\n"
+            "What to do: check the data centre, accounts_url and the proxy\n",
+            id="firewall",
+        ),
+        pytest.param(
+            {"json": {"error": "Access Denied"}},
+            "It is not known to be revoked: Zoho refused: Access Denied\n"
+            "What to do: too many codes or tokens were asked for within ten minutes: wait for fifteen\n",
+            id="throttle",
+        ),
+    ],
+)
+def test_a_token_that_is_not_revoked_is_told(
+    run: Run, requests_mock: Mocker, answer: dict[str, Any], said: str
+) -> None:
+    """With status 1, and what to do: only of one that Zoho does not know it is said that it is gone."""
+    requests_mock.post(EU, [answer])
     ended = run(*LOGOUT, "--account=acme", "--yes")
-    assert (ended.status, ended.out) == (1, "")
-    assert ended.err == (
-        "Zoho knows no such refresh token (HTTP 400 with text/html, 6 bytes)\n"
-        "What to do: it was revoked before, or is one of another data centre\n"
-    )
+    assert (ended.status, ended.out, ended.err) == (1, "", said)

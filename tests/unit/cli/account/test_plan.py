@@ -90,7 +90,7 @@ def test_people_get_tables(typed: Typed) -> None:
     assert "\x1b" not in text
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "many", "1000000"])
+@pytest.mark.parametrize("text", ["0", "-1", "many", "1000000", "\u0663"])
 def test_number_of_jobs_is_checked(typed: Typed, text: str) -> None:
     """What is no number of jobs is refused with what is expected."""
     _, told = typed(f"--jobs={text}", status=2)
@@ -120,7 +120,8 @@ def test_account_that_is_not_polled_costs_nothing(typed: Typed, monkeypatch: pyt
     monkeypatch.setenv("ZOHO_ACCOUNT", "acme")
     monkeypatch.setenv("ZOHO_DAILY_CREDIT_BUDGET", "0")
     text, _ = typed()
-    assert text.count("lets nothing be polled") == 4
+    assert text.count("lets nothing be polled") == 5
+    assert "credits come back" not in text
 
 
 def test_other_settings_are_those_that_may_be_set() -> None:

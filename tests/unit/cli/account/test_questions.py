@@ -12,7 +12,7 @@ from unit.cli.account.conftest import Keyboard, Run
 
 from exporter.cli.account.asking import Asker
 from exporter.cli.account.questions import lacking_scopes, scope_of
-from exporter.errors import ConfigurationError, Problem
+from exporter.errors import ConfigurationError
 
 SECRET = "client-secret-0a1b"
 
@@ -259,12 +259,24 @@ def test_what_is_typed_is_shown_again_before_a_signal_ends_the_command(
     assert done == ["shown again", "ended"]
 
 
-def test_a_piped_secret_that_is_no_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("piped", "said"),
+    [
+        pytest.param(b"\xffsecret\n", "standard input is not UTF-8 text", id="bytes"),
+        pytest.param("secret\n".encode("utf-16-be"), "standard input is UTF-16, as some editors", id="utf-16"),
+    ],
+)
+def test_a_piped_secret_that_is_no_text_is_refused(monkeypatch: pytest.MonkeyPatch, piped: bytes, said: str) -> None:
     """At its flag."""
-    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(b"\xffsecret\n"), "utf-8"))
-    with pytest.raises(ConfigurationError) as raised:
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(piped), "utf-8"))
+    with pytest.raises(ConfigurationError, match=f"^--client-secret-file: {said}"):
         Asker().secret("--client-secret-file", "-", "", lambda _: "")
-    assert raised.value.problems == (Problem("--client-secret-file", "standard input is not UTF-8 text"),)
+
+
+def test_a_piped_secret_is_read_without_its_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which some editors put before a text."""
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(f"\ufeff{SECRET}\n".encode()), "utf-8"))
+    assert Asker().secret("--client-secret-file", "-", "", lambda _: "") == SECRET
 
 
 def test_a_line_that_is_no_text_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:

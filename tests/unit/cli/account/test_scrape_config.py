@@ -224,3 +224,9 @@ def test_operator_scrapes_outside_of_the_cluster(printed: Printed) -> None:
         "scheme": "HTTPS",
         "staticConfigs": [{"targets": ["example.com"]}],
     }
+
+
+def test_port_that_is_another_one_at_each_start_is_told(printed: Printed) -> None:
+    """Prometheus would find nobody there."""
+    told = "# port 0 is another one at each start: name one by --web.listen-address\n"
+    assert printed("", "--web.listen-address=:0").startswith(told)

@@ -1,10 +1,11 @@
 """`schedule`: what is shown, asked, sent and said; the journey of tests/integration has the terminal."""
 
 import json
+import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -292,6 +293,10 @@ V, S = f"--view={VIEW}", "--set=Lead_Status=Contacted"
             ("Leads", V, f"--set=A:={'[' * 50_000}"), f'--set: A: "{"[" * 120}…" is no JSON, such ', id="deep"
         ),
         pytest.param(("Leads", V, "--set=A=1", "--set=A=2"), "--set: each field once", id="twice"),
+        pytest.param(("Leads", V, '--set=A:=[{"a": 1, "a": 2}]'), "--set: A: a key stands twice in", id="key-twice"),
+        pytest.param(
+            ("Leads", f"--view={'9' * 50}", S), "--view: expected the id of a custom view, digits only\n", id="no-id"
+        ),
         pytest.param(("Leads", V, "--set=A=1", "--set=B=2"), "--set: expected one field, as in --set Field", id="two"),
         pytest.param(
             ("Deals", V, *(f"--set={field}=1" for field in "ABCD")), "--set: expected 1 to 3 fields, as in ", id="four"
@@ -368,6 +373,39 @@ def test_token_is_got_where_the_account_is(alone: Schedule, monkeypatch: pytest.
     )
 
 
+def test_nothing_is_sent_where_its_name_could_not_be_written(
+    schedule: Schedule, zoho: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Standard output is closed; one that is thrown away on purpose is as good as any."""
+    with Path(os.devnull).open("w") as nobody, open(os.dup(nobody.fileno()), "w") as thrown_away:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stdout", nobody)
+        status, _, err = schedule(*ASKED, "--yes")
+        assert (status, posted(zoho)) == (2, 0)
+        assert "  standard output: is closed, and the job's name is written there: open it, or say >/dev/null\n" in err
+        monkeypatch.setattr(sys, "stdout", thrown_away)
+        assert (schedule(*ASKED, "--yes")[0], posted(zoho)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("others", "names"),
+    [
+        pytest.param([{"code": "SUCCESS", "details": {"job_id": "8"}}], f"{KEY}, acme/Leads/8", id="two"),
+        pytest.param([{"code": "NO_PERMISSION", "details": {}}, "odd"], str(KEY), id="beside-an-error"),
+    ],
+)
+def test_each_job_that_zoho_names_is_told(
+    alone: Schedule, requests_mock: Mocker, others: list[object], names: str
+) -> None:
+    """Also in an answer that nobody understands: they run."""
+    data = [{"code": "SUCCESS", "details": {"job_id": JOB}}, *others]
+    requests_mock.post("https://zoho.test/oauth/v2/token", json={"access_token": "1000.a.b", "expires_in": 3600})
+    requests_mock.post("https://zoho.test/crm/v8/Leads/actions/mass_update", status_code=207, json={"data": data})
+    status, out, err = alone(*ASKED, "--yes", "--group=spring")
+    assert (status, out) == (5, "")
+    line = f"zoho-mass-update-exporter track {names.replace(',', '')} --group=spring"
+    assert err.endswith(f"\nZoho has named {names}. To have that tracked: {line}\n{TOOK}")
+
+
 def test_ctrl_c_before_anything_is_sent(alone: Schedule, requests_mock: Mocker) -> None:
     """While the access token is waited for nothing can have changed, and that is said."""
 
@@ -378,16 +416,6 @@ def test_ctrl_c_before_anything_is_sent(alone: Schedule, requests_mock: Mocker) 
     status, out, err = alone(*ASKED, "--yes")
     assert (status, out) == (130, "")
     assert err.endswith("\nIt is not scheduled: it was not sent yet.\nThis took 0 API credits and 0 access tokens.\n")
-
-
-@pytest.fixture
-def _kept_signals() -> Iterator[None]:
-    """Let a test end commands, even where nohup keeps it from hearing; afterwards signals do what they did."""
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    for number, how in kept.items():
-        signal.signal(number, how)
 
 
 @pytest.mark.usefixtures("_kept_signals")
@@ -428,6 +456,13 @@ def test_ctrl_c_while_the_exporter_is_silent(schedule: Schedule, serve: Serve) -
     *_, why, line = err.splitlines()
     assert why == "No exporter tracks it: its answer was not waited for"
     assert line.startswith(f"To have it tracked: zoho-mass-update-exporter track acme/Leads/{JOB}")
+
+
+def test_what_is_sent_is_shown_as_it_is(schedule: Schedule) -> None:
+    """Also what a terminal does not show; a module's name that is nearly Zoho's own is told."""
+    _, _, err = schedule("schedule", "leads", f"--view={VIEW}", "--set=City=Z\u00fcrich\u202e\u00a0", "--yes")
+    assert '  module  leads\n          Zoho spells the module "leads" Leads: ' in err
+    assert '  set     City = "Z\u00fcrich\\u202e\\u00a0"\n' in err
 
 
 def test_token_that_others_may_read_is_told(schedule: Schedule) -> None:

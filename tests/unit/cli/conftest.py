@@ -1,0 +1,16 @@
+"""What the tests of all commands need."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture
+def _kept_signals() -> Iterator[None]:
+    """Let a test end commands, even where nohup keeps it from hearing; afterwards signals do what they did."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    for number, how in kept.items():
+        signal.signal(number, how)
