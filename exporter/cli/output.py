@@ -36,6 +36,11 @@ def tell(*lines: str) -> None:
         _let_go(sys.stderr)
 
 
+def visible(text: str) -> str:
+    """Write out what a terminal would not show, or would turn round."""
+    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
+
+
 def is_closed(stream: TextIO) -> bool:
     """Whether the shell has closed it (`>&-`), so that it was opened to nobody; who says `>/dev/null` means it."""
     return getattr(stream, "name", "") == os.devnull

@@ -11,6 +11,7 @@ from textwrap import wrap
 
 from exporter import DOCS_URL
 from exporter.cli.command import PROGRAM
+from exporter.cli.output import visible
 from exporter.errors import ExporterError
 from exporter.files import write_whole
 from exporter.settings import Row, outline
@@ -41,12 +42,13 @@ def execute(options: Namespace) -> int:
     """
     file = Path(options.config_file or DEFAULT_FILE)
     _write(file, commented_settings(file), is_forced=bool(options.force))
+    name = visible(str(file))
     sys.stdout.write(f"""\
-{file} is written: fill in what stands in < >, and put the secrets into the files that it names. Where there is no
+{name} is written: fill in what stands in < >, and put the secrets into the files that it names. Where there is no
 refresh token yet, this has one made, and says what belongs into the file:
-  {PROGRAM} login --account={_ALIAS} --config.file={file}
+  {PROGRAM} login --account={_ALIAS} --config.file={name}
 Then:
-  {PROGRAM} check --config.file={file}
+  {PROGRAM} check --config.file={name}
 """)
     return 0
 
@@ -59,7 +61,7 @@ def commented_settings(file: Path) -> str:
         _comments(
             f"Settings of {PROGRAM}. What stands in < > is for you to fill in; what is behind a # counts as it is."
         ),
-        [f"# Is all right? {PROGRAM} check --config.file={file}"],
+        [f"# Is all right? {PROGRAM} check --config.file={visible(str(file))}"],
         _comments(f"\n{groups['accounts'].meaning} Each is below an alias of your choosing, such as {_ALIAS}."),
         ["accounts:", f"  {_ALIAS}:", *_rows(groups["accounts"].rows, _ASKED["accounts"], "    ")],
         _comments(f"\n{groups['jobs'].meaning} Each begins with a dash."),

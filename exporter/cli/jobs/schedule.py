@@ -27,7 +27,7 @@ from exporter.cli.jobs.client.exporter_client import ExporterClient, client_of
 from exporter.cli.jobs.exits import COMPLETED, INTERRUPTED, NOT_DONE, NOT_ENDED, UNKNOWN
 from exporter.cli.jobs.status import show, timeout_seconds
 from exporter.cli.jobs.track import described, track
-from exporter.cli.output import give_up, is_closed, is_lost, say, tell, write
+from exporter.cli.output import give_up, is_closed, is_lost, say, tell, visible, write
 from exporter.errors import ConfigurationError, ExporterError, PollError, Problem, UncertainError
 from exporter.files import open_to_all, refused
 from exporter.forms import MODULE, REFRESH_TOKEN, job_id_advice, misplaced, module_advice
@@ -247,15 +247,10 @@ def _shown(alias: str, account: AccountSettings, order: Order) -> Iterator[str]:
         yield f"          {hint}"
     yield f"  view    {order.view} (its name takes another scope: compare with the view's address in your browser)"
     for field, value in order.values.items():
-        yield f"  set     {field} = {_visible(json.dumps(value, ensure_ascii=False))}"
+        yield f"  set     {field} = {visible(json.dumps(value, ensure_ascii=False))}"
     yield f"Every record that the view shows when Zoho begins is changed, {MOST_RECORDS:,} at most. It can't be undone."
     yield "Only afterwards Zoho tells how many they are, and whether the field exists, may be changed, takes the value."
     yield f"Automation rules run if they are fewer than {MOST_FIRING_RULES:,}. A view has one mass update at a time."
-
-
-def _visible(text: str) -> str:
-    """Write out what a terminal would not show, or would turn round."""
-    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
 
 
 def _sent(sender: Scheduling, order: Order, credentials: Credentials, login: Callable[..., str]) -> tuple[str, int]:
