@@ -7,6 +7,7 @@ ExporterError
 │   ├── LiveJobError        the job has not ended: acknowledge it when it has
 │   └── TooManyJobsError    as many jobs are tracked as may be: let some go, or raise the limit
 ├── HeldBackError           no call was made: budget, reserve or circuit; try at a later scrape, the job is as it was
+│   └── NoPlaceError        as many calls of the account are under way as may be: wait for one of them to end
 └── PollError               one poll gave no report: count it by its code, keep the last good report
     ├── PassingError        time or a retry may cure it: time-out, connection, 5xx, an answer that is not Zoho's
     ├── ThrottledError      Zoho asks the whole account to pause: wait `retry_after_seconds` or a back-off

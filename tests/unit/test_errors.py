@@ -61,6 +61,7 @@ def test_the_tree_is_the_known_one() -> None:
         "LiveJobError": "RegistrationError",
         "TooManyJobsError": "RegistrationError",
         "HeldBackError": "ExporterError",
+        "NoPlaceError": "HeldBackError",
         "PollError": "ExporterError",
         "PassingError": "PollError",
         "ThrottledError": "PollError",
