@@ -13,19 +13,24 @@ from exporter.state.documents import Kind
 from exporter.state.moving import FilePlace, Place, copy
 from exporter.words.phrases import counted
 
-_TOLD = {Kind.JOB: "job", Kind.RETIRED: "retired job", Kind.TOTALS: "module", Kind.CREDITS: "minute of credits"}
+_TOLD = {Kind.JOB: "job", Kind.RETIRED: "retired job", Kind.TOTALS: "module"}
 
 
 def execute(options: Namespace) -> int:
     """Copy everything, and say how much it was."""
-    if options.source == options.target:
+    source, target = (
+        text if _is_database(text) else str(Path(text).resolve()) for text in (options.source, options.target)
+    )
+    if source == target:
         raise refused("TO", "is the same as FROM")
-    if not _is_database(options.source) and not Path(options.source).exists():
+    if not _is_database(source) and not Path(source).exists():
         raise refused("FROM", f"there is no {options.source}")
-    rows = copy(_place("FROM", options.source, options), _place("TO", options.target, options), "TO", say)
+    rows = copy(_place("FROM", source, options), _place("TO", target, options), "TO", say)
     numbers = Counter(row.kind for row in rows)
     accounts = counted(len({row.account for row in rows}), "account")
-    say(f"Copied: {', '.join((accounts, *(counted(numbers[kind], what) for kind, what in _TOLD.items())))}.")
+    spent = sum(value for row, value in rows.items() if row.kind is Kind.CREDITS and isinstance(value, int))
+    kinds = (counted(numbers[kind], what) for kind, what in _TOLD.items())
+    say(f"Copied: {', '.join((accounts, *kinds, counted(spent, 'spent credit')))}.")
     say("FROM is as it was. Start no exporter with it any more: what both go on with would count twice.")
     return 0
 
@@ -37,7 +42,7 @@ def _place(word: str, text: str, options: Namespace) -> Place:
         url = parse_database_url(text)
     except ValueError as error:
         raise refused(word, str(error)) from error
-    inspect_database(parameters_of(url))
+    inspect_database(parameters_of(url), word)
     from exporter.state.postgres.moving import DatabasePlace  # noqa: PLC0415 - its driver is an extra, which few have
 
     return DatabasePlace(url, partial(read_secret_file, Path(options.password_file)) if options.password_file else None)
