@@ -112,7 +112,8 @@ class Direct:
         pauses = ((_NO_TOKEN, self._standing.token_pause), (TOO_MANY_REQUESTS, self._standing.circuit))
         for code, pause in pauses:
             if pause and pause.is_in_force(now):
-                told = f"Zoho is not asked until {exact(pause.until)}, as {ago(pause.since, now)}: {pause.message}"
+                came = f"what came {ago(pause.since, now)}: {pause.message}"
+                told = f"Zoho is not asked until {exact(pause.until)}; {came}"
                 return replace(job, failure=PollFailure(code, told, pause.advice, is_account_wide=True))
         return job
 

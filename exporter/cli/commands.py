@@ -102,6 +102,15 @@ COMMANDS = (
         defaults=_RUN_DEFAULTS,
     ),
     Command(
+        "state",
+        "copy what is kept into a database, or back",
+        "Copy jobs, counters, credits and tokens from a state file into a PostgreSQL database, or back, and see that "
+        "they are there. No exporter may run on either meanwhile. A copy that was broken off is begun anew.",
+        "exporter.cli.serving.state",
+        ("password_file",),
+        words=("deed", "source", "target"),
+    ),
+    Command(
         "init",
         "write a commented settings file to begin with",
         "Write a settings file that has every setting with its meaning and its default, and asks for what only you "

@@ -93,6 +93,10 @@ FLAGS = {
     "format": Flag(("text", "json"), "for people or for scripts (default {})", "text"),
     "jobs": Flag("N", "jobs of each account that begin together (default: those that are configured)"),
     "what": Flag(("scrape-config", "completion"), "what to print"),
+    "deed": Flag(("copy",), "what to do"),
+    "source": Flag("FROM", "a state file, or the postgresql:// URL of a database, without a password"),
+    "target": Flag("TO", "the other, which must have nothing of these accounts"),
+    "password_file": Flag("FILE", "file that holds the database's password, where libpq does not know it"),
     "kind": Flag(
         ("static", "discovery", "operator"),
         "of a scrape-config: one target, a target for each job, or an object of Prometheus Operator (default {})",

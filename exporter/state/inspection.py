@@ -38,7 +38,7 @@ def inspect_state(path: Path | None) -> None:
         raise refusal(path, f"{error.strerror}: {advice_of_system(error)}") from error
 
 
-def inspect_database(parameters: Collection[str]) -> None:
+def inspect_database(parameters: Collection[str], place: str = "state.url") -> None:
     """Look whether a database could be asked, without asking: the driver is here, and knows the URL's parameters.
 
     That it does not answer is no fault: an exporter starts without it, and waits.
@@ -50,13 +50,11 @@ def inspect_database(parameters: Collection[str]) -> None:
         from exporter.state.postgres.database import known_parameters  # noqa: PLC0415 - an extra, which few have
     except ImportError as error:
         needs = f"needs PostgreSQL's driver, which is not here: pip install '{_PROGRAM}[postgres]'"
-        raise refused("state.url", needs) from error
+        raise refused(place, needs) from error
     if unknown := sorted(set(parameters) - known_parameters()):
         # What looks like no name may be a piece of a password.
         name = next((f'"{name}"' for name in unknown if _NAME.fullmatch(name)), "what stands behind a ? or &")
-        raise refused(
-            "state.url", f"{name} is no parameter that PostgreSQL's driver knows, such as sslmode=verify-full"
-        )
+        raise refused(place, f"{name} is no parameter that PostgreSQL's driver knows, such as sslmode=verify-full")
 
 
 def _inspect_file(path: Path, real: Path) -> None:

@@ -49,7 +49,7 @@ class SqliteStore:
         self._writer = Writer(clock)
         if path:
             file = open_file(path)
-            kept, unreadable = _load(file)
+            kept, unreadable = load(file)
             for alias, rows in groupby(kept.items(), key=lambda item: item[0].account):
                 self._open(alias, dict(rows))
             self._writer.start(file, kept, unreadable)
@@ -94,7 +94,7 @@ class SqliteStore:
         return account
 
 
-def _load(file: StateFile) -> tuple[dict[Row, Value], int]:
+def load(file: StateFile) -> tuple[dict[Row, Value], int]:
     """Read every row, sorted. One that can't be read, edited by hand perhaps, is logged, left out and counted."""
     kept: dict[Row, Value] = {}
     unreadable = 0

@@ -117,6 +117,11 @@ class Copy:
             changed, self._changed = self._changed, set()
             return changed
 
+    def minutes(self) -> Mapping[int, tuple[int, int]]:
+        """Give the credits by the minute, and those of them that went on probed jobs."""
+        with self._lock:
+            return {minute: both for minute, both in self._minutes.items() if any(both)}
+
     def used(self, now: float, *, by_probes: bool) -> int:
         """Give the credits spent in the last 24 hours."""
         with self._lock:

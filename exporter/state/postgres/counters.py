@@ -21,6 +21,20 @@ def counters_of(growth: Growth) -> dict[str, float]:
     return known
 
 
+def counters_in(totals: ModuleTotals) -> dict[str, float]:
+    """Give the counters that totals come to."""
+    counters = {f"records/{outcome}": float(count) for outcome, count in totals.records.items()}
+    for state, count in totals.finished.items():
+        durations = totals.durations[state]
+        bounds = (*(f"{bound:g}" for bound in durations.bounds), _ABOVE)
+        counters[f"finished/{state}"] = float(count)
+        counters[f"seconds/{state}"] = durations.total
+        counters |= {
+            f"within/{state}/{bound}": float(number) for bound, number in zip(bounds, durations.counts, strict=True)
+        }
+    return counters
+
+
 def totals_of(counters: Mapping[str, float]) -> ModuleTotals:
     """Give the totals that the counters of a module come to. Those of bounds that are no more go to the next above."""
     empty = ModuleTotals.empty()

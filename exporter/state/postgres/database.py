@@ -35,7 +35,7 @@ REST_SECONDS = 0.5
 MOST_CONNECTIONS = 8
 LIFETIME_SECONDS = 600.0
 """After a failover an old connection may lead to a server that is no longer the one that takes writes."""
-_REACHED_BY = {
+REACHED_BY = {
     "connect_timeout": "3",
     "keepalives_idle": "10",
     "keepalives_interval": "5",
@@ -129,7 +129,7 @@ class Database:
         self._pool = ConnectionPool(
             url,
             kwargs={
-                **_REACHED_BY,
+                **REACHED_BY,
                 **conninfo_to_dict(url),
                 "autocommit": True,
                 "prepare_threshold": None,

@@ -203,7 +203,7 @@ def test_account_that_waits_says_why(typed: Typed, zoho: Simulator, monkeypatch:
     status, out, _ = typed("status", "Deals/7", "--direct")
     assert status == 6
     assert re.search(
-        r"token_refused: Zoho is not asked until .*, as [0-9] s ago: Zoho refused to refresh the token: ", out
+        r"token_refused: Zoho is not asked until .*; what came [0-9] s ago: Zoho refused to refresh the token: ", out
     )
     assert zoho.stats().crm_calls == 0
 

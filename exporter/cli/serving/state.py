@@ -1,0 +1,52 @@
+"""`state`: what outlives the exporter, copied from a file into a database or back."""
+
+from argparse import Namespace
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+from exporter.cli.output import say
+from exporter.files import read_secret_file, refused
+from exporter.settings import parameters_of, parse_database_url
+from exporter.state import inspect_database
+from exporter.state.documents import Kind
+from exporter.state.moving import FilePlace, Place, copy
+from exporter.words.phrases import counted
+
+_TOLD = {Kind.JOB: "job", Kind.RETIRED: "retired job", Kind.TOTALS: "module"}
+
+
+def execute(options: Namespace) -> int:
+    """Copy everything, and say how much it was."""
+    source, target = (
+        text if _is_database(text) else str(Path(text).resolve()) for text in (options.source, options.target)
+    )
+    if source == target:
+        raise refused("TO", "is the same as FROM")
+    if not _is_database(source) and not Path(source).exists():
+        raise refused("FROM", f"there is no {options.source}")
+    rows = copy(_place("FROM", source, options), _place("TO", target, options), "TO", say)
+    numbers = Counter(row.kind for row in rows)
+    accounts = counted(len({row.account for row in rows}), "account")
+    spent = sum(value for row, value in rows.items() if row.kind is Kind.CREDITS and isinstance(value, int))
+    kinds = (counted(numbers[kind], what) for kind, what in _TOLD.items())
+    say(f"Copied: {', '.join((accounts, *kinds, counted(spent, 'spent credit')))}.")
+    say("FROM is as it was. Start no exporter with it any more: what both go on with would count twice.")
+    return 0
+
+
+def _place(word: str, text: str, options: Namespace) -> Place:
+    if not _is_database(text):
+        return FilePlace(Path(text))
+    try:
+        url = parse_database_url(text)
+    except ValueError as error:
+        raise refused(word, str(error)) from error
+    inspect_database(parameters_of(url), word)
+    from exporter.state.postgres.moving import DatabasePlace  # noqa: PLC0415 - its driver is an extra, which few have
+
+    return DatabasePlace(url, partial(read_secret_file, Path(options.password_file)) if options.password_file else None)
+
+
+def _is_database(text: str) -> bool:
+    return "://" in text
