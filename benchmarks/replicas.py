@@ -232,6 +232,8 @@ def _scrapes(server: Server) -> Iterator[str]:
             ends.callback(exporter.end, signal.SIGTERM)
             _scraped(exporter)
         server.log_statements()
+        while not server.statements():  # the server hears of it a little later
+            _scraped(one)
         asked = server.statements()
         shared, alone = zip(*((_seconds(one), _seconds(other)) for _ in range(IDLE_SCRAPES)), strict=True)
         asked = server.statements() - asked
