@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import count
 from threading import Lock, Semaphore
 
-from exporter.errors import HeldBackError
+from exporter.errors import HeldBackError, NoPlaceError
 from exporter.model import Growth, JobKey, JobSource, JobSpec, ModuleTotals, Standing, TrackedJob
 from exporter.state.documents import Changes, Kind, Row, Value
 from exporter.state.ledger import Ledger
@@ -159,7 +159,7 @@ class MemoryAccount:
             if key in live:
                 raise HeldBackError(CIRCUIT, f"{key} is polled already")
             if purse.at_once is not None and len(live) >= purse.at_once:
-                raise HeldBackError(CIRCUIT, f"{purse.at_once} calls of the account are under way, which is all it may")
+                raise NoPlaceError(CIRCUIT, f"{purse.at_once} calls of the account are under way, which is all it may")
             claim = Claim(key, next(self._tokens), now + lease_seconds, is_probe)
             self._book(claim, purse, now)
             self._claims[key] = claim

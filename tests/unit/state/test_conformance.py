@@ -8,7 +8,7 @@ import pytest
 from houses import House
 from samples import DEALS, FAILURE, LEADS, NOW, report
 
-from exporter.errors import HeldBackError
+from exporter.errors import HeldBackError, NoPlaceError
 from exporter.jobs.outcome import growth_of, note_failure, note_report
 from exporter.model import (
     Growth,
@@ -284,6 +284,8 @@ class TestClaims:
         ending = claimed(house.account, keys[0], purse=purse)
         house.account.claim(keys[1], purse, 60)
         assert refused(house.account, keys[2], purse) == "circuit"
+        with pytest.raises(NoPlaceError):
+            house.account.claim(keys[2], purse, 60)
         assert house.account.used() == 2
         assert house.account.land(ending, fails) is not None
         claimed(house.account, keys[2], purse=purse)
