@@ -3,9 +3,15 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """What ends a command from outside: whoever has changed how a terminal behaves changes it back first."""
+
+
+def heard() -> dict[int, Any]:
+    """Give what each of them does now, but for those that are passed over already, as by nohup: they stay so."""
+    return {number: how for number in ENDING if (how := signal.getsignal(number)) is not signal.SIG_IGN}
 
 
 @contextmanager
@@ -17,8 +23,7 @@ def stoppable() -> Iterator[None]:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    # What is passed over already, as by nohup, stays so.
-    before = {number: how for number in ENDING if (how := signal.getsignal(number)) is not signal.SIG_IGN}
+    before = heard()
     for number in before:
         signal.signal(number, stop)
     try:

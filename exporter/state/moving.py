@@ -1,7 +1,7 @@
 """All that is kept, whole, so that it can be copied from one store into another: the documents, whatever holds them."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -37,7 +37,7 @@ class FilePlace:
 
     def read(self) -> Mapping[Row, Value]:
         """Give everything in it; nothing where there is none."""
-        with self._opened() as file:
+        with closing(StateFile(self._path)) as file:
             rows, unreadable = load(file)
         if unreadable:
             raise refused_whole(str(self._path), unreadable)
@@ -45,13 +45,8 @@ class FilePlace:
 
     def write(self, rows: Mapping[Row, Value]) -> None:
         """Write everything in one transaction."""
-        with self._opened() as file, explained(self._path):
+        with closing(StateFile(self._path)) as file, explained(self._path):
             file.write((*row, encode(value)) for row, value in rows.items())
-
-    @contextmanager
-    def _opened(self) -> Iterator[StateFile]:
-        with closing(StateFile(self._path)) as file:
-            yield file
 
 
 def copy(source: Place, target: Place, target_name: str, say: Callable[[str], object]) -> Mapping[Row, Value]:

@@ -320,11 +320,8 @@ def _refusal(answer: Answer, document: Mapping[str, object], refusals: Mapping[s
     reason = word.casefold()
     has_failed = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     if has_failed and reason not in _PASSING:  # the server is at fault: nothing is said of the client or the code
-        message, advice = (
-            f"Zoho's accounts server failed: {quote(word)} (HTTP {answer.status})",
-            _OF_BOTH[GENERAL_ERROR],
-        )
-        return PassingError(GENERAL_ERROR, message, advice=advice, retry_after_seconds=seconds)
+        message = f"Zoho's accounts server failed: {quote(word)} (HTTP {answer.status})"
+        return PassingError(GENERAL_ERROR, message, advice=_OF_BOTH[GENERAL_ERROR], retry_after_seconds=seconds)
     kind, advice = PassingError if reason in _PASSING else RefusedError, refusals.get(reason, "an undocumented refusal")
     return kind(reason, f"Zoho refused: {quote(word)}", advice=advice, retry_after_seconds=seconds)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from exporter.cli.ending import ENDING
+from exporter.cli.ending import heard
 from exporter.cli.output import say
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import read_named_secret, refuse_unfit, refused
@@ -99,7 +99,7 @@ def _line(question: str) -> str:
 
 def _unseen(question: str) -> str:
     """Ask without showing what is typed, and show it again before a signal ends the process."""
-    before = {number: how for number in ENDING if (how := signal.getsignal(number)) is not signal.SIG_IGN}
+    before = heard()
     came: list[int] = []
     try:
         for number in before:

@@ -4,7 +4,7 @@ import signal
 import sys
 from typing import NoReturn
 
-from exporter.cli.ending import ENDING
+from exporter.cli.ending import heard
 from exporter.errors import UNKNOWN_JOB
 from exporter.model import JobState, PollFailure, TrackedJob
 
@@ -20,9 +20,8 @@ def end_in_order() -> None:
 
     Until here they end the process at once.
     """
-    for number in ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's, say
-            signal.signal(number, _end)
+    for number in heard():
+        signal.signal(number, _end)
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -21,7 +21,7 @@ from exporter.state.postgres.schema import StrangeSchemaError, migrate
 
 _ALL = """
     SELECT account, kind, key, revision, body FROM zoho_mass_update.refresh('{}', '{}', '{}')
-    WHERE kind NOT IN ('clock')
+    WHERE kind <> 'clock'
 """
 _AT_WORK = """
     SELECT count(*) FROM zoho_mass_update.claims
@@ -100,12 +100,13 @@ def _rows(alias: str, copy: Copy) -> Iterator[tuple[Row, Value]]:
 
 def _fill(connection: Connection[TupleRow], alias: str, rows: Mapping[Row, Value]) -> None:
     revision = _first(connection, "SELECT zoho_mass_update.enter(%s)", alias)
+    jobs: list[tuple[object, ...]] = []
     minutes: defaultdict[str, dict[Kind, int]] = defaultdict(dict)
     for row, value in rows.items():
         module, _, job_id = row.key.partition("/")
         match value:
             case TrackedJob():
-                _put(connection, _JOB, [(alias, module, job_id, revision, encode(value), False)])
+                jobs.append((alias, module, job_id, revision, encode(value), False))
             case ModuleTotals():
                 counters = counters_in(value).items()
                 _put(connection, _TOTAL, ((alias, row.key, counter, revision, total) for counter, total in counters))
@@ -113,13 +114,14 @@ def _fill(connection: Connection[TupleRow], alias: str, rows: Mapping[Row, Value
                 document = encode(replace(value, mints=()))
                 connection.execute(_STANDING, (document, list(value.mints), revision, alias))
             case int() if row.kind is Kind.RETIRED:
-                _put(connection, _JOB, [(alias, module, job_id, revision, None, True)])
+                jobs.append((alias, module, job_id, revision, None, True))
             case int():
                 minutes[row.key][row.kind] = value
     spent = (
         (alias, int(minute), revision, one.get(Kind.CREDITS, 0), one.get(Kind.PROBE_CREDITS, 0))
         for minute, one in minutes.items()
     )
+    _put(connection, _JOB, jobs)
     _put(connection, _CREDITS, spent)
     connection.execute("UPDATE zoho_mass_update.accounts SET revision = %s WHERE alias = %s", (revision, alias))
 
