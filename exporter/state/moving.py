@@ -58,6 +58,8 @@ def copy(source: Place, target: Place, target_name: str, say: Callable[[str], ob
         ConfigurationError: one of them can't be used, or the target has something else of one of the accounts.
     """
     rows = source.read()
+    if not rows:
+        raise ConfigurationError((Problem("FROM", "keeps nothing: is it the right one?"),))
     accounts = {row.account for row in rows}
     there = {row: value for row, value in target.read().items() if row.account in accounts}
     if there == rows:

@@ -100,6 +100,9 @@ def _rows(alias: str, copy: Copy) -> Iterator[tuple[Row, Value]]:
 
 def _fill(connection: Connection[TupleRow], alias: str, rows: Mapping[Row, Value]) -> None:
     revision = _first(connection, "SELECT zoho_mass_update.enter(%s)", alias)
+    if revision > 1:  # the account is ours until the end: whoever was faster has written it
+        message = f"has had something of {alias} since it was looked at, or before: copy into a new one"
+        raise ConfigurationError((Problem("the database", message),))
     jobs: list[tuple[object, ...]] = []
     minutes: defaultdict[str, dict[Kind, int]] = defaultdict(dict)
     for row, value in rows.items():

@@ -105,6 +105,20 @@ def test_copy_that_is_there_is_left_and_another_is_refused(tmp_path: Path, url: 
     assert target.read() == before
 
 
+def test_of_two_copies_at_once_one_is_refused_whole(tmp_path: Path, url: str) -> None:
+    """Whoever looked before the other wrote adds nothing to what that wrote."""
+    houses = [file_house(tmp_path / name) for name in ("one.db", "two.db")]
+    for house, key in zip(houses, (LEADS, DEALS), strict=True):
+        house.account.track(JobSpec(key, JobSource.API), NOW)
+        house.close()
+    first, second = (FilePlace(tmp_path / name).read() for name in ("one.db", "two.db"))
+    target = DatabasePlace(url)
+    target.write(first)
+    with pytest.raises(ConfigurationError, match=r"^the database: has had something of acme since"):
+        target.write(second)
+    assert target.read() == first
+
+
 def test_what_somebody_works_with_is_not_copied(tmp_path: Path, url: str) -> None:
     """Neither the file that is open nor the database by which a job is being polled."""
     house = file_house(tmp_path / "state.db")
@@ -122,6 +136,7 @@ def test_what_somebody_works_with_is_not_copied(tmp_path: Path, url: str) -> Non
 def test_database_that_does_not_answer_is_told(tmp_path: Path, server: Server) -> None:
     """In a line, and the file is untouched."""
     house = file_house(tmp_path / "state.db")
+    house.account.track(JobSpec(LEADS, JobSource.API), NOW)
     house.close()
     with pytest.raises(ConfigurationError, match=r"^the database: can't be used: .*does not exist"):
         copied(FilePlace(tmp_path / "state.db"), DatabasePlace(server.url("nowhere")))

@@ -43,6 +43,7 @@ def test_copy_is_told_and_can_be_asked_for_again(here: Path, capsys: pytest.Capt
     ("source", "target", "said"),
     [
         pytest.param("none.db", "copy.db", "FROM: there is no none.db", id="no-source"),
+        pytest.param("empty.db", "copy.db", "FROM: keeps nothing", id="empty-source"),
         pytest.param("state.db", "state.db", "TO: is the same as FROM", id="same"),
         pytest.param("state.db", "./state.db", "TO: is the same as FROM", id="same-otherwise"),
         pytest.param("state.db", f"postgresql://zoho:{PASSWORD}@db/zoho", "TO: holds a password", id="password"),
@@ -56,6 +57,7 @@ def test_what_can_not_be_copied_is_refused(
 ) -> None:
     """In words that quote no password, and without a file that was not there."""
     (here / "secrets").mkdir()
+    SqliteStore(here / "empty.db").close()
     before = sorted(path.name for path in here.iterdir() if not path.name.endswith(".lock"))
     assert main(["state", "copy", source, target]) == 2
     err = capsys.readouterr().err
