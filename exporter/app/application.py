@@ -216,10 +216,6 @@ class Application:
         """Have a job polled at the next occasion, because a person asks for it."""
         self._table.make_due(key, self.now())
 
-    def has_lost_jobs(self) -> bool:
-        """Say whether jobs of the configuration may be missing, since the last call, because the store lost them."""
-        return self._store.has_lost()
-
     def readiness(self) -> Readiness:
         """Say whether the exporter can do its work, how each account stands, and whether the state can't be kept."""
         told = self._accounts.readiness()

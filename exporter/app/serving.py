@@ -152,7 +152,7 @@ def _follow(application: Application, watch: Watch, service: Service, wake: Even
             has_changed, have_jobs_changed = watch.has_changed(), job_files.has_changed()
             if is_told or has_changed:
                 service.tell_reload(application.reload)
-            elif application.has_lost_jobs() or have_jobs_changed:
+            elif have_jobs_changed:
                 application.reload_jobs()
         except Exception:  # noqa: BLE001 - the edge of the thread: one bug must not end all later reloads
             _log.exception("a reload failed in a way nobody foresaw")

@@ -168,9 +168,6 @@ class Store(Protocol):
     def refresh(self, deadline: float) -> None:
         """Take up what other processes wrote, by `deadline` (monotonic seconds)."""
 
-    def has_lost(self) -> bool:
-        """Say whether what was kept may have been lost since the last call: then what is configured is missing, too."""
-
     def health(self) -> Health:
         """Say how well what is known is kept."""
 

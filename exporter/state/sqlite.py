@@ -71,10 +71,6 @@ class SqliteStore:
     def refresh(self, deadline: float) -> None:
         """Nobody else writes: there is nothing to take up."""
 
-    def has_lost(self) -> bool:
-        """Memory is the truth: what the file loses is written again."""
-        return False
-
     def health(self) -> Health:
         """Say how well what is known is kept; always well where the operator chose memory."""
         return self._writer.health()

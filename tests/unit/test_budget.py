@@ -153,10 +153,6 @@ class KeptStore(Writer):
     def refresh(self, deadline: float) -> None:
         """Nobody else writes."""
 
-    def has_lost(self) -> bool:
-        """Lose nothing."""
-        return False
-
     def health(self) -> Health:
         """All is well."""
         return Health()

@@ -12,9 +12,9 @@ from exporter.errors import HeldBackError, NoPlaceError
 from exporter.model import Growth, JobKey, JobSource, JobSpec, Standing, TrackedJob
 from exporter.state.documents import encode
 from exporter.state.port import BUDGET, CIRCUIT, Claim, Note, Purse
-from exporter.state.postgres.copy import Copy, held
+from exporter.state.postgres.copy import Copy, Lost, held
 from exporter.state.postgres.counters import counters_of
-from exporter.state.postgres.database import Argument, Database, UnavailableError
+from exporter.state.postgres.database import CALL_SECONDS, Argument, Database, News, UnavailableError
 
 _TOKEN_BITS = 62
 _MOST_ATTEMPTS = 100
@@ -49,6 +49,16 @@ class PostgresAccount:
             self.copy.get,
         )
         self.retired, self.totals = self.copy.retired, self.copy.totals
+
+    def take(self, told: Iterable[News], seconds: float = CALL_SECONDS) -> None:
+        """Take what the database told, and make up for what it has lost, within so many seconds."""
+        lost = self.copy.take(news for news in told if news.account == self._alias)
+        if not lost:
+            return
+        try:
+            self._make_up(lost, seconds)
+        except UnavailableError:
+            self._postpone(partial(self._make_up, lost))
 
     @property
     def standing(self) -> Standing:
@@ -123,16 +133,23 @@ class PostgresAccount:
     def claim(self, key: JobKey, purse: Purse, lease_seconds: float, *, is_probe: bool = False) -> Claim:
         """Take the right to poll a job, and book the credit of its call: both or neither."""
         token = secrets.randbits(_TOKEN_BITS)
-        wanted = (self.copy.revision_of(key), self.copy.revision, token, float(lease_seconds), is_probe)
-        limits = (purse.limit, purse.for_probes, purse.at_once)
+        how = (token, float(lease_seconds), is_probe, purse.limit, purse.for_probes, purse.at_once)
+
+        def asked() -> str:
+            copy = self.copy
+            held = (copy.revision_of(key), copy.revision, copy.lineage)
+            return self._ask_of(key, "claim", *held, *how, is_timed=True)
+
         try:
-            answer = self._ask_of(key, "claim", *wanted, *limits, is_timed=True)
+            answer = asked()
+            if answer == "moved":  # and made up for by now
+                answer = asked()
         except UnavailableError as error:
             raise HeldBackError(BUDGET, f"no credit can be booked: {error}") from error
         match answer:
             case "news":
                 raise HeldBackError(CIRCUIT, f"another exporter has just polled {key}")
-            case "claimed":
+            case "claimed" | "moved":
                 raise HeldBackError(CIRCUIT, f"{key} is polled already")
             case "busy":
                 raise NoPlaceError(CIRCUIT, f"{purse.at_once} calls of the account are under way, which is all it may")
@@ -180,6 +197,30 @@ class PostgresAccount:
     def unwritten(self) -> int:
         """Give how many credits a crash would now forget: none is ever sent unbooked."""
         return 0
+
+    def _make_up(self, lost: Lost, seconds: float = CALL_SECONDS) -> None:
+        """Put back what the database has never heard of. Jobs are asked for anew: what they came to was lost, too."""
+        documents: dict[JobKey, str | None] = dict.fromkeys(lost.retired)
+        documents |= {key: encode(TrackedJob(job.spec, job.first_seen_at)) for key, job in lost.jobs.items()}
+        unknown = {key: document for key, document in documents.items() if not self.copy.knows(key)}
+        if not unknown and not lost.minutes and not lost.mints:
+            return
+        told = self._database.ask(
+            "make_up",
+            self._alias,
+            [key.module for key in unknown],
+            [key.job_id for key in unknown],
+            list(unknown.values()),
+            list(lost.counted),
+            list(counters_of(Growth())),
+            list(lost.minutes),
+            [spent for spent, _ in lost.minutes.values()],
+            [on_probes for _, on_probes in lost.minutes.values()],
+            list(lost.mints),
+            is_timed=True,
+            seconds=seconds,
+        )
+        self.copy.take(news for news in told if news.account == self._alias)
 
     def _stood(self, change: Callable[[Standing], Standing], turn: int | None) -> Standing:
         for _ in range(_MOST_ATTEMPTS):
@@ -244,7 +285,7 @@ class PostgresAccount:
         """Where something has changed and nothing newer is told of it, begin anew: what is held was never there."""
         if answer == "changed" and not is_news:
             told = self._database.ask("refresh", [self._alias], [-1], [""], is_timed=True)
-            self.copy.take(news for news in told if news.account == self._alias)
+            self.copy.take((news for news in told if news.account == self._alias), anew=True)
 
     def _taken_turn(self, until: float, lease_seconds: float) -> int | None:
         number = secrets.randbits(_TOKEN_BITS)
@@ -263,9 +304,9 @@ class PostgresAccount:
         """Ask, take what is told beside the answer, and give that."""
         told = self._database.ask(function, self._alias, *arguments, is_timed=is_timed)
         answer = next((news.body or "" for news in told if news.kind == "answer"), "")
-        if answer in {"changed", "lost"}:
+        if answer in {"changed", "lost", "moved"}:
             told = self._database.ask("refresh", *held([self.copy]), is_timed=True)
-        self.copy.take(news for news in told if news.account == self._alias)
+        self.take(told)
         return answer
 
 

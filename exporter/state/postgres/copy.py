@@ -3,8 +3,8 @@
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from exporter.model import JobKey, ModuleTotals, Standing, TrackedJob
@@ -21,6 +21,20 @@ _Place = tuple[str, str]
 """What of an account is told: its kind and its key. A retired job is in the place of the job."""
 
 
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What was held of an account when the database turned out to have gone on without it.
+
+    `minutes` are credits, and those on probed jobs, by the minute; none where it is the lineage of before.
+    """
+
+    jobs: Mapping[JobKey, TrackedJob]
+    retired: Collection[JobKey]
+    counted: Collection[str]
+    minutes: Mapping[int, tuple[int, int]]
+    mints: tuple[float, ...]
+
+
 class Copy:
     """An account as far as it is known. Thread-safe; the lock is never held over I/O.
 
@@ -32,7 +46,8 @@ class Copy:
         self._lock = Lock()
         self._changed: set[JobKey] = set()
         self.unreadable = 0
-        self._has_lost = False
+        self._floors: dict[tuple[str, str], float] = {}
+        """The least that counters show, by module and name: they were here before another server took over."""
         self._begin()
 
     def _begin(self) -> None:
@@ -49,25 +64,38 @@ class Copy:
         self._ledgers: tuple[Ledger, Ledger] | None = None
         self.standing = self._told_standing = Standing()
 
-    def take(self, told: Iterable[News]) -> None:
-        """Take what the database told of this account."""
+    def take(self, told: Iterable[News], *, anew: bool = False) -> Lost | None:
+        """Take what the database told of this account, and give what it has lost; `anew` where nothing held is true."""
+        lost = None
         with self._lock:
             for news in told:
-                if news.kind == "account" and news.key == "whole":
-                    self._changed |= self._jobs.keys()
-                    self._has_lost |= self.revision >= 0
-                    self._begin()
                 if news.kind == "account":
+                    if news.key and (anew or (self.revision, self.lineage) != (news.revision, news.body)):
+                        if int(news.key) != self.revision and not anew:
+                            return None  # a newer answer has overtaken this one
+                        lost = self._begin_anew(news)
                     self.revision = max(self.revision, news.revision)
                     self.lineage = news.body or ""
                 else:
                     self._take(news)
+        return lost
 
-    def has_lost(self) -> bool:
-        """Whether the database may no longer have what it had told, since the last call."""
-        with self._lock:
-            has_lost, self._has_lost = self._has_lost, False
-            return has_lost
+    def _begin_anew(self, news: News) -> Lost | None:
+        """Let go of everything, and give it unless it was only too old: the database may not have it."""
+        revision, before, now = self.revision, self.lineage, news.body or ""
+        if revision < 0:
+            return None  # what is held has just been told
+        minutes = self._minutes if before != now else {}
+        lost = Lost(self._jobs, self._retired, tuple(self._counters), minutes, self._told_standing.mints)
+        if before != now and _schema(before) == _schema(now):
+            self._floors = {(module, name): total for module, name, total in self._shown()}
+        self._changed |= self._jobs.keys()
+        self._begin()
+        return lost if before != now or revision > news.revision else None
+
+    def knows(self, key: JobKey) -> bool:
+        """Whether the database has told of a job, if only that it has gone."""
+        return _place(key) in self._revisions
 
     def jobs(self) -> Mapping[JobKey, TrackedJob]:
         """Give all jobs."""
@@ -105,7 +133,16 @@ class Copy:
     def totals(self) -> Mapping[str, ModuleTotals]:
         """Give the totals by module."""
         with self._lock:
-            return {module: totals_of(counters) for module, counters in self._counters.items()}
+            counters: defaultdict[str, dict[str, float]] = defaultdict(dict)
+            for module, name, total in self._shown():
+                counters[module][name] = total
+            return {module: totals_of(of_module) for module, of_module in counters.items()}
+
+    def _shown(self) -> Iterator[tuple[str, str, float]]:
+        """Give the counters, none lower than it was before the database lost some: they come up to it again."""
+        told = {(module, name): total for module, its in self._counters.items() for name, total in its.items()}
+        for module, name in told.keys() | self._floors:
+            yield module, name, max(told.get((module, name), 0.0), self._floors.get((module, name), 0.0))
 
     def counts(self, module: str) -> bool:
         """Whether a module is counted."""
@@ -197,6 +234,11 @@ def held(copies: Iterable[Copy]) -> tuple[list[str], list[int], list[str]]:
     """Say what copies hold, as the database wants to know it: accounts, revisions, lineages."""
     known = [(copy.alias, copy.revision, copy.lineage) for copy in copies]
     return [alias for alias, *_ in known], [revision for _, revision, _ in known], [lineage for *_, lineage in known]
+
+
+def _schema(lineage: str) -> str:
+    """Give which schema a lineage is of, as schema/ says."""
+    return lineage.partition("/")[0]
 
 
 def _place(key: JobKey) -> _Place:

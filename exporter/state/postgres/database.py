@@ -26,7 +26,7 @@ from exporter.state.postgres.schema import StrangeSchemaError, migrate
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Argument: TypeAlias = str | int | float | bool | list[str] | list[int] | list[float] | None
+Argument: TypeAlias = str | int | float | bool | list[str] | list[str | None] | list[int] | list[float] | None
 
 CALL_SECONDS = 3.0
 """How long one question may take in all, the wait for a connection included; a lock is waited for 2 s (schema/)."""
@@ -162,6 +162,8 @@ class Database:
         Raises:
             UnavailableError: there is no answer, or none in time.
         """
+        if seconds <= 0:
+            raise UnavailableError("there is no time left")
         begun = time.monotonic()
         if begun < self._resting_until:
             raise UnavailableError("it has just not answered")

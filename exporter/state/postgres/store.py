@@ -59,12 +59,7 @@ class PostgresStore:
             self._catch_up()
             copies = [self.account(alias).copy for alias in self.accounts()]
             told = self._database.ask("refresh", *held(copies), is_timed=True, seconds=seconds)
-            self._take(told)
-
-    def has_lost(self) -> bool:
-        """Say whether the database was made anew, put back or taken over by another, since the last call."""
-        answers = [self.account(alias).copy.has_lost() for alias in self.accounts()]  # all of them are asked
-        return any(answers)
+            self._take(told, deadline)
 
     def health(self) -> Health:
         """Say how well what is known is kept."""
@@ -88,13 +83,13 @@ class PostgresStore:
         self.wait_kept(grace_seconds)
         self._database.close(grace_seconds)
 
-    def _take(self, told: list[News]) -> None:
+    def _take(self, told: list[News], deadline: float) -> None:
         by_alias: defaultdict[str, list[News]] = defaultdict(list)
         for news in told:
             by_alias[news.account].append(news)
         del by_alias[""]
         for alias, its in by_alias.items():
-            self.account(alias).copy.take(its)
+            self.account(alias).take(its, deadline - time.monotonic())
 
     def _postpone(self, late: Callable[[], object]) -> None:
         with self._lock:

@@ -10,6 +10,7 @@ CREATE TABLE zoho_mass_update.accounts (
     alias text PRIMARY KEY,
     revision bigint NOT NULL DEFAULT 0, -- of the last change of anything of the account's
     forgotten bigint NOT NULL DEFAULT 0, -- the last revision of which traces are wiped: who knows less has to read all
+    lineage text, -- under which credits were last settled
     standing text NOT NULL DEFAULT '{}',
     mints double precision[] NOT NULL DEFAULT '{}',
     stood bigint NOT NULL DEFAULT 0, -- the revision of the standing and the mints
@@ -49,6 +50,8 @@ CREATE TABLE zoho_mass_update.credits (
     revision bigint NOT NULL,
     spent bigint NOT NULL,
     on_probes bigint NOT NULL,
+    settled bigint NOT NULL DEFAULT 0, -- of spent, what was here when this lineage began, or came back since
+    settled_on_probes bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (account, minute)
 );
 CREATE INDEX credits_revision ON zoho_mass_update.credits (account, revision);
@@ -99,16 +102,17 @@ LANGUAGE sql STABLE AS $$
     FROM zoho_mass_update.accounts WHERE alias = p_account AND stood > p_since
 $$;
 
--- Which server this is, and since when it runs: whatever may have lost commits since (a crash, a standby that took over,
--- a backup) has another one. What was lost can't be seen by revisions once new commits have passed the old ones.
+-- Which schema this is, on which server, and since when that runs: whatever may have lost commits since (a crash, a
+-- standby that took over, a backup) has another one. What was lost can't be seen by revisions once new commits have
+-- passed the old ones. A standby has the schema of its primary; one that was made anew or read back is another.
 CREATE FUNCTION zoho_mass_update.lineage() RETURNS text
 LANGUAGE sql STABLE AS $$
-    SELECT extract(epoch FROM pg_postmaster_start_time())::text
+    SELECT 'zoho_mass_update'::regnamespace::oid || '/' || extract(epoch FROM pg_postmaster_start_time())
 $$;
 
 -- All that is newer than the revisions that a copy holds, and the clock. A copy that holds what was wiped here, or what
--- was told by another lineage and may never have been here, is told all, and that it is all. PL/pgSQL plans it once for
--- each connection; in plain SQL the plan of each scrape took longer than its answer.
+-- was told by another lineage and may never have been here, is told all, and that it is all for one that holds as much as
+-- this one. PL/pgSQL plans it once for each connection; in plain SQL the plan of each scrape took longer than its answer.
 CREATE FUNCTION zoho_mass_update.refresh(
     p_aliases text[], p_revisions bigint[], p_lineages text[], p_at double precision DEFAULT NULL
 ) RETURNS SETOF zoho_mass_update.news
@@ -116,7 +120,7 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN QUERY
     WITH stale AS (
-        SELECT alias, revision,
+        SELECT alias, revision, coalesce(held.known, -1) AS known,
             CASE WHEN held.lineage = here.lineage AND held.known BETWEEN forgotten AND revision
                 THEN held.known ELSE -1 END AS since
         FROM zoho_mass_update.accounts
@@ -124,12 +128,13 @@ BEGIN
         LEFT JOIN unnest(p_aliases, p_revisions, p_lineages) AS held (alias, known, lineage) USING (alias)
         WHERE held.known IS DISTINCT FROM revision OR held.lineage IS DISTINCT FROM here.lineage
         UNION ALL
-        SELECT alias, -1, -1 FROM unnest(p_aliases, p_revisions) AS held (alias, known)
+        SELECT alias, -1, known, -1 FROM unnest(p_aliases, p_revisions) AS held (alias, known)
         WHERE known >= 0 AND NOT EXISTS (SELECT FROM zoho_mass_update.accounts WHERE accounts.alias = held.alias)
     )
     SELECT '', 'clock', '', 0::bigint, zoho_mass_update.moment(p_at)::text
     UNION ALL
-    SELECT alias, 'account', CASE WHEN since < 0 THEN 'whole' ELSE '' END, revision, zoho_mass_update.lineage() FROM stale
+    SELECT alias, 'account', CASE WHEN since < 0 THEN known::text ELSE '' END, revision, zoho_mass_update.lineage()
+    FROM stale
     UNION ALL
     SELECT news.* FROM stale, zoho_mass_update.changes(alias, since) AS news;
 END $$;
@@ -190,6 +195,17 @@ BEGIN
     END IF;
 END $$;
 
+-- Notes, where another lineage has begun, what of the credits is here: `make_up` adds only what is not.
+CREATE FUNCTION zoho_mass_update.settle(p_account text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE zoho_mass_update.accounts SET lineage = zoho_mass_update.lineage()
+    WHERE alias = p_account AND lineage IS DISTINCT FROM zoho_mass_update.lineage();
+    IF FOUND THEN
+        UPDATE zoho_mass_update.credits SET settled = spent, settled_on_probes = on_probes WHERE account = p_account;
+    END IF;
+END $$;
+
 -- Books a credit for a call made now, or says which limit stands against it.
 CREATE FUNCTION zoho_mass_update.spend(
     p_account text, p_revision bigint, p_limit bigint, p_share bigint, p_is_probe boolean, p_now double precision
@@ -198,6 +214,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     used record;
 BEGIN
+    PERFORM zoho_mass_update.settle(p_account);
     PERFORM zoho_mass_update.follow(p_account, p_revision, p_now);
     SELECT coalesce(sum(spent), 0) AS spent, coalesce(sum(on_probes), 0) AS on_probes INTO used
     FROM zoho_mass_update.credits WHERE account = p_account;
@@ -213,10 +230,11 @@ END $$;
 
 -- The right to poll a job, its credit and its place among the account's calls, all or nothing. p_known is the revision
 -- of the job that made the claimer want it: what changed since may have been somebody else's poll, and the claimer, who
--- holds what there was up to p_since, is told.
+-- holds what there was up to p_since, is told. One whose copy is of another lineage has credits to make up for first.
 CREATE FUNCTION zoho_mass_update.claim(
-    p_account text, p_module text, p_job_id text, p_known bigint, p_since bigint, p_token bigint, p_lease double precision,
-    p_is_probe boolean, p_limit bigint, p_share bigint, p_at_once bigint, p_at double precision DEFAULT NULL
+    p_account text, p_module text, p_job_id text, p_known bigint, p_since bigint, p_lineage text, p_token bigint,
+    p_lease double precision, p_is_probe boolean, p_limit bigint, p_share bigint, p_at_once bigint,
+    p_at double precision DEFAULT NULL
 ) RETURNS SETOF zoho_mass_update.news
 LANGUAGE plpgsql SET lock_timeout TO '2s' AS $$
 DECLARE
@@ -225,6 +243,10 @@ DECLARE
     held record;
     refusal text;
 BEGIN
+    IF p_lineage <> zoho_mass_update.lineage() THEN
+        RETURN NEXT zoho_mass_update.answer('moved');
+        RETURN;
+    END IF;
     PERFORM FROM zoho_mass_update.jobs
     WHERE account = p_account AND module = p_module AND job_id = p_job_id AND revision > p_known;
     IF FOUND THEN
@@ -427,6 +449,44 @@ BEGIN
     END IF;
     UPDATE zoho_mass_update.accounts SET mints = recent, stood = own WHERE alias = p_account;
     RETURN QUERY SELECT * FROM zoho_mass_update.leave(p_account, own, next_at);
+END $$;
+
+-- Puts back what a copy of before a lineage began holds and this database has never heard of: jobs (without a document
+-- those that are retired), modules that are counted, credits and access tokens asked for. However many copies are put
+-- back, and whatever was booked meanwhile, each credit counts once; those of before yesterday are left out.
+CREATE FUNCTION zoho_mass_update.make_up(
+    p_account text, p_modules text[], p_job_ids text[], p_documents text[], p_counted text[], p_counters text[],
+    p_minutes bigint[], p_spent bigint[], p_on_probes bigint[], p_mints double precision[],
+    p_at double precision DEFAULT NULL
+) RETURNS SETOF zoho_mass_update.news
+LANGUAGE plpgsql SET lock_timeout TO '2s' AS $$
+DECLARE
+    own bigint := zoho_mass_update.enter(p_account);
+    at double precision := zoho_mass_update.moment(p_at);
+BEGIN
+    INSERT INTO zoho_mass_update.jobs (account, module, job_id, revision, document, is_retired, gone_at)
+    SELECT p_account, module, job_id, own, document, document IS NULL, CASE WHEN document IS NULL THEN at END
+    FROM unnest(p_modules, p_job_ids, p_documents) AS held (module, job_id, document)
+    ON CONFLICT DO NOTHING;
+    INSERT INTO zoho_mass_update.totals (account, module, counter, revision, total)
+    SELECT p_account, module, counter, own, 0 FROM unnest(p_counted) AS module, unnest(p_counters) AS counter
+    ON CONFLICT DO NOTHING;
+    PERFORM zoho_mass_update.settle(p_account);
+    INSERT INTO zoho_mass_update.credits AS there
+        (account, minute, revision, spent, on_probes, settled, settled_on_probes)
+    SELECT p_account, minute, own, spent, on_probes, spent, on_probes
+    FROM unnest(p_minutes, p_spent, p_on_probes) AS held (minute, spent, on_probes)
+    WHERE minute > (at - 86400) / 60 - 1
+    ON CONFLICT (account, minute) DO UPDATE SET
+        revision = own,
+        spent = there.spent + greatest(0, excluded.spent - there.settled),
+        on_probes = there.on_probes + greatest(0, excluded.on_probes - there.settled_on_probes),
+        settled = greatest(there.settled, excluded.spent),
+        settled_on_probes = greatest(there.settled_on_probes, excluded.on_probes);
+    UPDATE zoho_mass_update.accounts SET stood = own, mints = ARRAY(
+        SELECT mint FROM unnest(mints) AS mint UNION SELECT mint FROM unnest(p_mints) AS mint ORDER BY mint
+    ) WHERE alias = p_account AND NOT p_mints <@ mints;
+    RETURN QUERY SELECT * FROM zoho_mass_update.leave(p_account, own, '');
 END $$;
 
 -- Takes the right to ask for an access token, alone among all; who gets it is told what is new.
