@@ -1,6 +1,6 @@
 """A way to Zoho that a test plays: answers as it is told, remembers what it was asked, claims jobs as the real one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from threading import Event, Lock
 
 from exporter.errors import HeldBackError
@@ -45,9 +45,16 @@ class PlayedUpstream:
         self.needed.append(needed)
         return self.scarcity
 
-    def expect(self, calls: int) -> None:
-        """Remember how many calls are to come."""
-        self.expected.append(calls)
+    def expect(
+        self,
+        wanted: Collection[tuple[JobKey, bool]],
+        first: int,
+        *,
+        are_others_live: bool,  # noqa: ARG002 - the purse is the test's
+    ) -> None:
+        """Remember how many calls are to come, and claim as many as are to begin."""
+        self.expected.append(len(wanted))
+        self.account.expect_claims(wanted, first, self.purse, 60)
 
     def take(self, key: JobKey, *, is_probe: bool, are_others_live: bool, is_overdue: bool) -> "PlayedPoll":
         """Claim a job, unless polls are held back."""
@@ -78,6 +85,7 @@ class PlayedPoll:
     def __init__(self, upstream: PlayedUpstream, claim: Claim) -> None:
         self._upstream = upstream
         self._claim = claim
+        self._has_landed = False
 
     def fetch(self) -> JobReport:
         """Ask."""
@@ -85,8 +93,11 @@ class PlayedPoll:
 
     def land(self, note: Note) -> tuple[TrackedJob, TrackedJob] | None:
         """Land."""
-        return self._upstream.account.land(self._claim, note)
+        landed = self._upstream.account.land(self._claim, note)
+        self._has_landed = landed is not None
+        return landed
 
     def close(self) -> None:
         """Give up the right."""
-        self._upstream.account.release(self._claim)
+        if not self._has_landed:
+            self._upstream.account.release(self._claim)

@@ -8,7 +8,7 @@ import logging
 import random
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -66,8 +66,11 @@ class Upstream(Protocol):
     def pressure(self, needed: float) -> float:
         """Give how scarce credits are, from 0 to 1; the account's live jobs take `needed` in a day at their slowest."""
 
-    def expect(self, calls: int) -> None:
-        """Make ready for so many calls."""
+    def expect(self, wanted: Collection[tuple[JobKey, bool]], first: int, *, are_others_live: bool) -> None:
+        """Make ready for the polls of jobs in this order, with whether only probes brought them; so many begin now.
+
+        Unless none does, it may wait.
+        """
 
     def take(self, key: JobKey, *, is_probe: bool, are_others_live: bool, is_overdue: bool) -> Poll:
         """Give the right to poll a job: one that only probes brought, beside others that live, that waits too long.
@@ -154,11 +157,13 @@ class Refresher:
             jobs = sorted(filter(None, map(self._table.get, looked_at)), key=_turn)
             if keys is None:
                 self._count_idle(looked_at, pressures)
-            tasks = {task for job in jobs if (task := self._task(job, pressures, is_asked=keys is not None))}
-        new = Counter(task.job.spec.key.account for task in tasks - known)
-        for alias in {task.job.spec.key.account for task in tasks}:
-            self._staff(alias, new[alias])
-        self._wait(tasks, deadline)
+            tasks = [task for job in jobs if (task := self._task(job, pressures, is_asked=keys is not None))]
+        new = defaultdict[str, list[_Task]](list)
+        for task in tasks:
+            new[task.job.spec.key.account] += [] if task in known else [task]
+        for alias, its in new.items():
+            self._staff(alias, its)
+        self._wait(set(tasks), deadline)
 
     def hurry(self) -> None:
         """Begin no more polls, and let those who wait for one go on at once, now and from now on."""
@@ -250,16 +255,40 @@ class Refresher:
             for task in left:
                 self._counts[task.job.spec.key.account].skipped[Skip.DEADLINE] += 1
 
-    def _staff(self, alias: str, new: int) -> None:
+    def _staff(self, alias: str, new: Sequence[_Task]) -> None:
         """Have as many threads as there are polls, and the account allows; one if it is gone, for what is left."""
+        with self._changed:
+            lacking = self._lacking(alias)
+            if lacking > 0:
+                self._start(self._begin, alias, new, lacking)
+        if lacking <= 0:
+            self._expect(alias, new, 0)
+
+    def _lacking(self, alias: str) -> int:
+        upstream = self._upstreams.get(alias)
+        most = upstream.max_concurrency if upstream else 1
+        return min(len(self._waiting[alias]), most - self._threads[alias])
+
+    def _start(self, work: Callable[..., object], alias: str, *arguments: object) -> None:
+        Thread(target=work, args=(alias, *arguments), name=f"poll-{alias}", daemon=True).start()
+        self._threads[alias] += 1
+
+    def _begin(self, alias: str, new: Sequence[_Task], number: int) -> None:
+        """Work as the first of so many threads: only this one waits until the first polls are claimed."""
+        try:
+            self._expect(alias, new, number)
+        except Exception:  # noqa: BLE001 - the edge of the thread: each poll sees to itself then
+            _log.exception("polls could not be made ready for")
+        with self._changed:
+            for _ in range(min(self._lacking(alias), number - 1)):
+                self._start(self._work, alias)
+        self._work(alias)
+
+    def _expect(self, alias: str, new: Sequence[_Task], first: int) -> None:
         upstream = self._upstreams.get(alias)
         if upstream and new:
-            upstream.expect(new)
-        most = upstream.max_concurrency if upstream else 1
-        with self._changed:
-            for _ in range(min(len(self._waiting[alias]), most - self._threads[alias])):
-                Thread(target=self._work, args=(alias,), name=f"poll-{alias}", daemon=True).start()
-                self._threads[alias] += 1
+            wanted = [(task.job.spec.key, task.job.spec.source is JobSource.PROBE) for task in new]
+            upstream.expect(wanted, first, are_others_live=new[0].are_others_live)
 
     def _work(self, alias: str) -> None:
         while task := self._next(alias):

@@ -53,7 +53,13 @@ class MemoryAccount:
         self._unwritten: deque[tuple[int, float]] = deque()
         """Credits that a crash would forget: until which write, and since when (monotonic seconds)."""
 
-    def stand(self, change: Callable[[Standing], Standing], turn: int | None = None) -> Standing:
+    def stand(
+        self,
+        change: Callable[[Standing], Standing],
+        turn: int | None = None,
+        *,
+        can_wait: bool = False,  # noqa: ARG002 - nobody else waits for it
+    ) -> Standing:
         """Replace the standing by what `change` makes of it; no other change comes between."""
         with self._lock:
             return self._stand(change(self.standing)) if turn in {None, self._turn} else self.standing
@@ -149,6 +155,11 @@ class MemoryAccount:
             if expected > self._spent.expected:
                 self._spent.expect(now, expected)
                 self._last_booking = self._put()
+
+    def expect_claims(
+        self, wanted: Iterable[tuple[JobKey, bool]], first: int, purse: Purse, lease_seconds: float
+    ) -> None:
+        """Do nothing: a claim takes no time."""
 
     def claim(self, key: JobKey, purse: Purse, lease_seconds: float, *, is_probe: bool = False) -> Claim:
         """Take the right to poll a job, and book the credit of its call."""

@@ -67,10 +67,13 @@ class AccountState(Protocol):
     def standing(self) -> Standing:
         """How the account stands with Zoho."""
 
-    def stand(self, change: Callable[[Standing], Standing], turn: int | None = None) -> Standing:
+    def stand(
+        self, change: Callable[[Standing], Standing], turn: int | None = None, *, can_wait: bool = False
+    ) -> Standing:
         """Replace the standing by what `change` makes of it, and give it; no other change comes between.
 
-        `change` is pure: it may be called more than once. With a `turn` that is over nothing changes.
+        `change` is pure: it may be called more than once. With a `turn` that is over nothing changes. What `can_wait`
+        is known to others at the next `land`, or at `rest`.
         """
 
     def turn(self, patience_seconds: float, lease_seconds: float) -> AbstractContextManager[int | None]:
@@ -113,6 +116,14 @@ class AccountState(Protocol):
     def expect_calls(self, count: int, purse: Purse) -> None:
         """Book credits for calls that are about to be claimed, as many as there are, so that they share one write."""
 
+    def expect_claims(
+        self, wanted: Iterable[tuple[JobKey, bool]], first: int, purse: Purse, lease_seconds: float
+    ) -> None:
+        """Say which jobs are about to be claimed, with whether it is for a probe, and how many at once.
+
+        It may wait, for it may claim these already, and the others one by one as answers land.
+        """
+
     def claim(self, key: JobKey, purse: Purse, lease_seconds: float, *, is_probe: bool = False) -> Claim:
         """Take the right to poll a job, and book the credit of its call.
 
@@ -144,7 +155,7 @@ class AccountState(Protocol):
         """End a claim whose poll gave nothing."""
 
     def rest(self) -> None:
-        """Return what was booked by `expect_calls` and not claimed."""
+        """Return what was booked by `expect_calls` and not claimed, and what was expected and is not wanted."""
 
     def used(self, *, by_probes: bool = False) -> int:
         """Give the credits spent in the last 24 hours, or those of them that went on probed jobs."""

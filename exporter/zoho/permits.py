@@ -4,7 +4,7 @@ Asked here, in this order: does a refused token cool down, did Zoho ask for a pa
 unwritten, are Zoho's remaining ones below the reserve, is there budget, does nobody else poll the job.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -83,6 +83,7 @@ class Permit:
     _ask: "Callable[[Permit], JobReport]"
     _leave: Callable[[JobKey], object]
     _is_paid: bool = True
+    _has_landed: bool = False
 
     def fetch(self) -> JobReport:
         """Ask Zoho, for one credit, or another one where the token or the connection had died.
@@ -111,13 +112,16 @@ class Permit:
     def land(self, note: Note) -> tuple[TrackedJob, TrackedJob] | None:
         """Put what the poll gave, and give the job before and after; `None` where it is not tracked any more."""
         self._return_unused()
-        return self._account.land(self.claim, note)
+        landed = self._account.land(self.claim, note)
+        self._has_landed = landed is not None
+        return landed
 
     def close(self) -> None:
         """Give up the right, and the credit if nothing was sent."""
         self._leave(self.claim.key)
-        self._return_unused()
-        self._account.release(self.claim)
+        if not self._has_landed:
+            self._return_unused()
+            self._account.release(self.claim)
 
     def _return_unused(self) -> None:
         """Return the credit of a poll that never came to a call; with its claim it would be out of reach."""
@@ -164,10 +168,9 @@ class Permits:
         """
         if self._is_cooling_down():
             raise HeldBackError(CIRCUIT, "there is no access token")
-        limit = self.limits.daily_budget
-        share = None if limit is None or not are_others_live else limit // PROBES_SHARE
         is_trial = self._enter_circuit(key)
-        purse = Purse(limit, share, 1 if is_trial else self.limits.at_once)
+        purse = self._purse(are_others_live=are_others_live)
+        purse = replace(purse, at_once=1) if is_trial else purse
         try:
             self._check_unwritten(is_overdue=is_overdue)
             self._check_reserve()
@@ -177,10 +180,19 @@ class Permits:
             raise
         return Permit(self._account, claim, purse, self._ask, self._leave_trial)
 
-    def expect(self, calls: int) -> None:
-        """Book the credits of calls that are about to be made, so that they share one write."""
-        if not self.is_open and not self._is_cooling_down() and not self.is_reserve_reached:
-            self._account.expect_calls(calls, Purse(self.limits.daily_budget))
+    def expect(self, wanted: Collection[tuple[JobKey, bool]], first: int, *, are_others_live: bool) -> None:
+        """Have the polls of jobs made ready, with whether it is for a probe: their credits share one write."""
+        if self.is_open or self._is_cooling_down() or self.is_reserve_reached:
+            return
+        purse = self._purse(are_others_live=are_others_live)
+        self._account.expect_calls(len(wanted), purse)
+        if self._account.standing.circuit is None:  # after a pause one goes first, alone
+            self._account.expect_claims(wanted, first, purse, self.lease_seconds)
+
+    def _purse(self, *, are_others_live: bool) -> Purse:
+        limit = self.limits.daily_budget
+        share = None if limit is None or not are_others_live else limit // PROBES_SHARE
+        return Purse(limit, share, self.limits.at_once)
 
     @property
     def is_open(self) -> bool:
@@ -205,7 +217,7 @@ class Permits:
                 return standing
             return replace(standing, credits_remaining=remaining, answered_at=answered_at)
 
-        self._account.stand(noted)
+        self._account.stand(noted, can_wait=True)
 
     @property
     def is_reserve_reached(self) -> bool:

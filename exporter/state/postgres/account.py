@@ -5,18 +5,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import partial
-from threading import Event, Semaphore
+from functools import partial, reduce
+from itertools import chain
+from threading import Event, Lock, Semaphore
 
-from exporter.errors import HeldBackError, NoPlaceError
+from exporter.errors import HeldBackError
 from exporter.model import Growth, JobKey, JobSource, JobSpec, Standing, TrackedJob
 from exporter.state.documents import encode
 from exporter.state.port import BUDGET, CIRCUIT, Claim, Note, Purse
+from exporter.state.postgres.ahead import TOKEN_BITS, Ahead, Want, no_credit
 from exporter.state.postgres.copy import Copy, Lost, held
 from exporter.state.postgres.counters import counters_of
-from exporter.state.postgres.database import CALL_SECONDS, Argument, Database, News, UnavailableError
+from exporter.state.postgres.database import CALL_SECONDS, Argument, Database, News, Question, UnavailableError
 
-_TOKEN_BITS = 62
 _MOST_ATTEMPTS = 100
 """How often a change is made anew because another one came between: each time another one got through."""
 _LANDING_PAUSES_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0)
@@ -41,6 +42,10 @@ class PostgresAccount:
         self._database = database
         self._postpone = postpone
         self._turns = Semaphore()
+        self._ahead = Ahead()
+        self._lock, self._travels = Lock(), Lock()
+        self._standing_changes: list[Callable[[Standing], Standing]] = []
+        """Those that the next answer takes along."""
         self.copy = Copy(alias)
         self.jobs, self.changed, self.job_count, self.get = (
             self.copy.jobs,
@@ -65,8 +70,16 @@ class PostgresAccount:
         """How the account stands with Zoho."""
         return self.copy.standing
 
-    def stand(self, change: Callable[[Standing], Standing], turn: int | None = None) -> Standing:
+    def stand(
+        self, change: Callable[[Standing], Standing], turn: int | None = None, *, can_wait: bool = False
+    ) -> Standing:
         """Replace the standing by what `change` makes of it; no other change comes between."""
+        if can_wait:
+            with self._lock:
+                self._standing_changes.append(change)
+            wanted = change(self.standing)
+            self.copy.assume_standing(wanted)
+            return wanted
         try:
             return self._stood(change, turn)
         except UnavailableError:
@@ -130,31 +143,33 @@ class PostgresAccount:
     def expect_calls(self, count: int, purse: Purse) -> None:
         """Do nothing: a credit is booked with its claim."""
 
+    def expect_claims(
+        self, wanted: Iterable[tuple[JobKey, bool]], first: int, purse: Purse, lease_seconds: float
+    ) -> None:
+        """Ask for the first claims at once, in one trip; each answer that lands takes the next one along."""
+        known = self.copy.revision_of
+        self._ahead.expect(Want(key, known(key), purse, lease_seconds, is_probe) for key, is_probe in wanted)
+        with suppress(UnavailableError), self._ahead.asking(first) as wants:
+            if wants:
+                answers = self._ask_all(map(self._question_of, wants))
+                self._ahead.note(wants, answers)
+
     def claim(self, key: JobKey, purse: Purse, lease_seconds: float, *, is_probe: bool = False) -> Claim:
         """Take the right to poll a job, and book the credit of its call: both or neither."""
-        token = secrets.randbits(_TOKEN_BITS)
-        how = (token, float(lease_seconds), is_probe, purse.limit, purse.for_probes, purse.at_once)
-
-        def asked() -> str:
-            copy = self.copy
-            held = (copy.revision_of(key), copy.revision, copy.lineage)
-            return self._ask_of(key, "claim", *held, *how, is_timed=True)
-
+        if claim := self._ahead.take(key):
+            return claim
+        want = Want(key, self.copy.revision_of(key), purse, lease_seconds, is_probe)
         try:
-            answer = asked()
+            answer = self._ask_all([self._question_of(want)])[0]
             if answer == "moved":  # and made up for by now
-                answer = asked()
+                want = replace(want, known=self.copy.revision_of(key))
+                answer = self._ask_all([self._question_of(want)])[0]
         except UnavailableError as error:
             raise HeldBackError(BUDGET, f"no credit can be booked: {error}") from error
-        match answer:
-            case "news":
-                raise HeldBackError(CIRCUIT, f"another exporter has just polled {key}")
-            case "claimed" | "moved":
-                raise HeldBackError(CIRCUIT, f"{key} is polled already")
-            case "busy":
-                raise NoPlaceError(CIRCUIT, f"{purse.at_once} calls of the account are under way, which is all it may")
-        _check_credit(answer, purse)
-        return Claim(key, token, float(answer), is_probe)
+        outcome = want.outcome(answer)
+        if isinstance(outcome, HeldBackError):
+            raise outcome
+        return outcome
 
     def book(self, claim: Claim, purse: Purse) -> None:
         """Book a further credit under a claim, for a call that has to be made again."""
@@ -164,7 +179,8 @@ class PostgresAccount:
             raise HeldBackError(BUDGET, f"no credit can be booked: {error}") from error
         if answer == "lost":
             raise HeldBackError(CIRCUIT, f"the claim on {claim.key} has expired, and another exporter polls it")
-        _check_credit(answer, purse)
+        if refusal := no_credit(answer, purse):
+            raise refusal
 
     def wait_written(self) -> None:
         """Do nothing: what could not be written was not booked."""
@@ -188,7 +204,14 @@ class PostgresAccount:
             self._ask_of(claim.key, "release", claim.token)
 
     def rest(self) -> None:
-        """Do nothing: nothing was booked that was not claimed."""
+        """Return the claims that nobody wanted in the end, and write what no answer has taken along."""
+        for claim in self._ahead.leave():
+            self.give_back(claim)
+            self.release(claim)
+        with self._travelling() as changes:
+            if written := tuple(changes):
+                self.stand(lambda standing: _changed(standing, written))
+            changes.clear()
 
     def used(self, *, by_probes: bool = False) -> int:
         """Give the credits spent in the last 24 hours, or those of them that went on probed jobs."""
@@ -232,7 +255,7 @@ class PostgresAccount:
             document = encode(replace(wanted, mints=()))
             answer = self._ask("stand", revision, document, list(wanted.mints), turn)
             self._explain(answer, is_news=self.copy.stood()[1] != revision)
-            if answer != "changed":
+            if answer != "outdated":
                 return self.standing if answer else wanted
         return self.standing
 
@@ -276,19 +299,62 @@ class PostgresAccount:
                 self._postpone(tell)
 
     def _put(self, job: TrackedJob, known: int, growth: Growth | None, token: int | None = None) -> str:
-        added = counters_of(growth) if growth else {}
-        answer = self._ask_of(job.spec.key, "put", known, encode(job), token, list(added), list(added.values()))
-        self._explain(answer, is_news=self.copy.seen(job.spec.key)[1] != known)
+        key, added = job.spec.key, counters_of(growth) if growth else {}
+        counters = (list(added), list(added.values()))
+        put = Question("put", (self._alias, key.module, key.job_id, known, encode(job), token, *counters))
+        answer = self._ask_all([put])[0] if token is None else self._ask_along(put)
+        self._explain(answer, is_news=self.copy.seen(key)[1] != known)
         return answer
+
+    def _ask_along(self, question: Question) -> str:
+        """Ask, and have the next claim and what is new of the standing travel along."""
+        with self._travelling() as changes, self._ahead.asking(1) as wants:
+            standing = self._question_of_standing(changes)
+            answer, *others = self._ask_all([question, *standing, *map(self._question_of, wants)])
+            self._ahead.note(wants, others[len(standing) :])
+            if others[: len(standing)] != ["outdated"]:
+                changes.clear()
+            return answer
+
+    @contextmanager
+    def _travelling(self) -> Iterator[list[Callable[[Standing], Standing]]]:
+        """Give the changes of the standing that wait, one question at a time, or they would overtake each other."""
+        if not self._travels.acquire(blocking=False):
+            yield []
+            return
+        with self._lock:
+            changes, self._standing_changes = self._standing_changes, []
+        try:
+            yield changes
+        finally:
+            with self._lock:
+                self._standing_changes[:0] = changes
+            self._travels.release()
+
+    def _question_of(self, want: Want) -> Question:
+        key, purse, copy = want.key, want.purse, self.copy
+        held = (want.known, copy.revision, copy.lineage)
+        how = (want.token, float(want.lease_seconds), want.is_probe)
+        limits = (purse.limit, purse.for_probes, purse.at_once)
+        return Question("claim", (self._alias, key.module, key.job_id, *held, *how, *limits), is_timed=True)
+
+    def _question_of_standing(self, changes: Iterable[Callable[[Standing], Standing]]) -> list[Question]:
+        """Give what writes the standing as changes make it; nothing where they make it what it is."""
+        known, revision = self.copy.stood()
+        wanted = _changed(known, changes)
+        if wanted == known:
+            return []
+        document = encode(replace(wanted, mints=()))
+        return [Question("stand", (self._alias, revision, document, list(wanted.mints), None))]
 
     def _explain(self, answer: str, *, is_news: bool) -> None:
         """Where something has changed and nothing newer is told of it, begin anew: what is held was never there."""
-        if answer == "changed" and not is_news:
+        if answer in {"changed", "outdated"} and not is_news:
             told = self._database.ask("refresh", [self._alias], [-1], [""], is_timed=True)
             self.copy.take((news for news in told if news.account == self._alias), anew=True)
 
     def _taken_turn(self, until: float, lease_seconds: float) -> int | None:
-        number = secrets.randbits(_TOKEN_BITS)
+        number = secrets.randbits(TOKEN_BITS)
         while True:
             with suppress(UnavailableError):
                 if not self._ask("take_turn", number, lease_seconds, self.copy.revision, is_timed=True):
@@ -301,18 +367,18 @@ class PostgresAccount:
         return self._ask(function, key.module, key.job_id, *arguments, is_timed=is_timed)
 
     def _ask(self, function: str, *arguments: Argument, is_timed: bool = False) -> str:
-        """Ask, take what is told beside the answer, and give that."""
-        told = self._database.ask(function, self._alias, *arguments, is_timed=is_timed)
-        answer = next((news.body or "" for news in told if news.kind == "answer"), "")
-        if answer in {"changed", "lost", "moved"}:
-            told = self._database.ask("refresh", *held([self.copy]), is_timed=True)
-        self.take(told)
-        return answer
+        return self._ask_all([Question(function, (self._alias, *arguments), is_timed=is_timed)])[0]
+
+    def _ask_all(self, questions: Iterable[Question]) -> list[str]:
+        """Ask in one trip, take what is told beside the answers, and give those."""
+        told = self._database.ask_all(list(questions))
+        answers = [next((news.body or "" for news in its if news.kind == "answer"), "") for its in told]
+        news = list(chain.from_iterable(told))
+        if not {"changed", "lost", "moved"}.isdisjoint(answers):
+            news += self._database.ask("refresh", *held([self.copy]), is_timed=True)
+        self.take(news)
+        return answers
 
 
-def _check_credit(answer: str, purse: Purse) -> None:
-    match answer:
-        case "limit":
-            raise HeldBackError(BUDGET, f"all {purse.limit} credits of the last 24 hours' budget are spent")
-        case "share":
-            raise HeldBackError(BUDGET, f"all {purse.for_probes} credits for jobs that only probes brought are spent")
+def _changed(standing: Standing, changes: Iterable[Callable[[Standing], Standing]]) -> Standing:
+    return reduce(lambda one, change: change(one), changes, standing)

@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from signal import SIG_BLOCK, SIG_SETMASK, pthread_sigmask, valid_signals
 from threading import Lock
@@ -68,6 +68,14 @@ class News(NamedTuple):
     key: str
     revision: int
     body: str | None
+
+
+class Question(NamedTuple):
+    """A function of schema/ to be called. One that `is_timed` is told the time where tests say it."""
+
+    function: str
+    arguments: tuple[Argument, ...]
+    is_timed: bool = False
 
 
 class UnavailableError(Exception):
@@ -162,26 +170,43 @@ class Database:
         Raises:
             UnavailableError: there is no answer, or none in time.
         """
+        return self.ask_all([Question(function, arguments, is_timed=is_timed)], seconds)[0]
+
+    def ask_all(self, questions: Sequence[Question], seconds: float = CALL_SECONDS) -> list[list[News]]:
+        """Call functions one after the other, in one transaction and one trip, and give what each tells.
+
+        Raises:
+            UnavailableError: there is no answer, or none in time.
+        """
         if seconds <= 0:
             raise UnavailableError("there is no time left")
         begun = time.monotonic()
         if begun < self._resting_until:
             raise UnavailableError("it has just not answered")
         deadline = begun + min(seconds, CALL_SECONDS)
-        given = (*arguments, self._given_now() if self._given_now else None) if is_timed else arguments
-        places = ", ".join(["%s"] * len(given))
-        query = f"SELECT account, kind, key, revision, body FROM zoho_mass_update.{function}({places})"  # noqa: S608 - our names
+        calls, given = [], list[Argument]()
+        for number, question in enumerate(questions):
+            its = [*question.arguments]
+            if question.is_timed:
+                its.append(self._given_now() if self._given_now else None)
+            places = ", ".join(["%s"] * len(its))
+            row = f"{number}, account, kind, key, revision, body"
+            calls.append(f"SELECT {row} FROM zoho_mass_update.{question.function}({places})")  # noqa: S608 - our names
+            given += its
         try:
-            answer = self._asked_again(query, given, deadline)
+            told = self._asked_again(" UNION ALL ".join(calls), given, deadline)
         except LockNotAvailable as error:  # the database is well
             raise UnavailableError("another one holds the account") from error
         except (Error, StrangeSchemaError) as error:
             # The pool knows only that there is no connection.
             reason = (self._refusal if isinstance(error, PoolTimeout) else None) or error
-            self._note_failure(function, reason)
+            self._note_failure(questions[0].function, reason)
             raise UnavailableError(_words(reason)) from error
         self._note_success()
-        return answer
+        answers: list[list[News]] = [[] for _ in questions]
+        for number, *news in told:
+            answers[number].append(News(*news))
+        return answers
 
     def health(self) -> Health:
         """Say how questions fare."""
@@ -192,7 +217,7 @@ class Database:
         """Let go of all connections."""
         self._pool.close(grace_seconds)
 
-    def _asked_again(self, query: str, given: tuple[Argument, ...], deadline: float) -> list[News]:
+    def _asked_again(self, query: str, given: list[Argument], deadline: float) -> list[TupleRow]:
         """Ask, and again on another connection as long as they had died: every question may be asked twice."""
         for _ in range(MOST_CONNECTIONS):
             try:
@@ -202,7 +227,7 @@ class Database:
                     raise
         return self._asked(query, given, deadline)
 
-    def _asked(self, query: str, given: tuple[Argument, ...], deadline: float) -> list[News]:
+    def _asked(self, query: str, given: list[Argument], deadline: float) -> list[TupleRow]:
         with self._pool.connection(max(0.01, deadline - time.monotonic())) as connection:
             connection.deadline = deadline
             try:
@@ -210,7 +235,7 @@ class Database:
                     migrate(connection)
                     self._is_migrated = True
                 asked_at = time.monotonic()
-                answer = [News(*row) for row in connection.execute(query, given)]
+                answer = connection.execute(query, given).fetchall()
             except (Error, StrangeSchemaError) as error:
                 self._is_migrated &= not isinstance(error, _UNDEFINED)
                 # Whatever it was (a standby that takes no writes says so to each of them): the next one is a new one.
@@ -221,10 +246,10 @@ class Database:
             connection.deadline = math.inf
             return answer
 
-    def _learn(self, answer: list[News], asked_at: float) -> None:
-        for news in answer:
-            if news.kind == "clock":
-                self._clock.learn(asked_at, float(news.body or 0.0))
+    def _learn(self, answer: list[TupleRow], asked_at: float) -> None:
+        for _, _, kind, *_, body in answer:
+            if kind == "clock":
+                self._clock.learn(asked_at, float(body))
 
     def _note_refusal(self, error: Exception) -> None:
         self._refusal = error

@@ -550,6 +550,51 @@ class TestExpectedCalls:
         assert house.account.used() == 0
 
 
+class TestExpectedClaims:
+    """Jobs that are about to be claimed, of which some may be claimed already."""
+
+    def test_those_that_nobody_wants_come_back(self, house: House) -> None:
+        """With their credits and their places; the others are claimed once."""
+        house.account.track(spec(), NOW)
+        purse = Purse(3, at_once=2)
+        house.account.expect_claims([(LEADS, False), (DEALS, False)], 2, purse, 60)
+        claim = claimed(house.account, purse=purse)
+        assert refused(house.account, LEADS, purse) == "circuit"
+        house.account.rest()
+        assert house.account.used() == 1
+        house.account.release(claimed(house.account, DEALS, purse=purse))
+        assert house.account.land(claim, reports(report())) is not None
+        assert house.account.used() == 2
+
+    def test_those_that_come_along_are_claims(self, house: House) -> None:
+        """Each that lands makes room for the next, within the credits."""
+        keys, purse = [JobKey("acme", "Leads", str(number)) for number in range(4)], Purse(3, at_once=1)
+        for key in keys:
+            house.account.track(spec(key), NOW)
+        house.account.expect_claims([(key, False) for key in keys], 1, purse, 60)
+        for key in keys[:3]:
+            assert house.account.land(claimed(house.account, key, purse=purse), reports(report())) is not None
+        assert refused(house.account, keys[3], purse) == "budget"
+        house.account.rest()
+        assert house.account.used() == 3
+
+    def test_probes_stay_within_their_share(self, house: House) -> None:
+        """Also those that are claimed before they are wanted."""
+        purse = Purse(9, for_probes=1)
+        house.account.expect_claims([(LEADS, True), (DEALS, True)], 2, purse, 60)
+        claimed(house.account, purse=purse, is_probe=True)
+        assert refused(house.account, DEALS, purse, is_probe=True) == "budget"
+
+    def test_what_can_wait_is_known_by_the_end(self, house: House) -> None:
+        """In the order in which it was said."""
+        assert house.account.stand(lambda _: Standing(credits_remaining=7), can_wait=True).credits_remaining == 7
+        house.account.stand(lambda standing: replace(standing, answered_at=NOW), can_wait=True)
+        house.account.stand(lambda standing: replace(standing, credits_remaining=2), can_wait=True)
+        house.account.rest()
+        assert house.account.standing == Standing(credits_remaining=2, answered_at=NOW)
+        assert house.account.stand(lambda standing: standing) == house.account.standing
+
+
 class TestStanding:
     """How the account stands with Zoho."""
 

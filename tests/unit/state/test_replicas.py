@@ -2,15 +2,20 @@
 
 import time
 from collections.abc import Callable
-from threading import Thread
+from dataclasses import replace
+from threading import Lock, Thread
 
+import pytest
 from houses import House
+from psycopg import Cursor
+from psycopg.rows import TupleRow
 from samples import NOW, Clock, schedule
 from upstreams import PlayedUpstream
 
 from exporter.jobs import JobTable, Refresher, Retention
 from exporter.model import JobKey, JobReport, JobSource, JobSpec, JobState
 from exporter.state import Purse
+from exporter.state.postgres.database import TimedConnection
 
 RETENTION = Retention(7 * 86_400.0, 86_400.0, 86_400.0, 1000, 100)
 KEYS = [JobKey("acme", "Leads", str(number)) for number in range(12)]
@@ -94,3 +99,34 @@ def test_one_goes_on_with_all_jobs_of_another_that_died(pair: tuple[House, House
     jobs = pair[1].account.jobs()
     assert {job.state for job in jobs.values()} == {JobState.COMPLETED}
     assert pair[1].account.totals()["Leads"].finished[JobState.COMPLETED] == 12
+
+
+def test_scrape_asks_the_database_once_and_once_for_each_answer(
+    pair: tuple[House, House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And once more before the first call; what Zoho says of its credits travels with an answer, or once behind."""
+    exporter, trips = Exporter(pair[0]), list[str]()
+    execute, one_at_a_time, left = TimedConnection.execute, Lock(), list[int]()
+
+    def counted(connection: TimedConnection, query: str, given: list[object]) -> Cursor[TupleRow]:
+        trips.append(query)
+        return execute(connection, query, given)
+
+    def noted(key: JobKey) -> JobReport:
+        with one_at_a_time:
+            left.append(int(key.job_id))
+            pair[0].account.stand(lambda standing: replace(standing, credits_remaining=int(key.job_id)), can_wait=True)
+        return progress(pair[0].clock)(key)
+
+    exporter.upstream.answer = noted
+    monkeypatch.setattr(TimedConnection, "execute", counted)
+    exporter.scrape()
+    exporter.refresher.close(10)
+    pair[0].account.rest()
+    assert len(exporter.upstream.asked) == len(KEYS)
+    assert len(trips) <= 3 + len(KEYS)
+    pair[1].store.refresh(time.monotonic() + 10)
+    assert pair[1].account.standing.credits_remaining == left[-1]
+    trips.clear()
+    exporter.scrape()
+    assert len(trips) == 1

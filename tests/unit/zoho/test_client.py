@@ -853,7 +853,7 @@ def test_a_kept_token_is_a_secret_too(open_scene: OpenScene, scene: Scene) -> No
 
 def test_an_account_at_rest_holds_nothing(scene: Scene) -> None:
     """After the last call idle connections and credits that were booked ahead are let go of."""
-    scene.client.expect(5)
+    scene.client.expect([(LEADS, False)] * 5, 0, are_others_live=False)
     scene.fetch()
     scene.client.rest()
     assert scene.transport.rests == 1

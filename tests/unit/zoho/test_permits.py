@@ -723,13 +723,13 @@ def test_an_error_in_what_is_made_of_a_poll_gives_up_its_claim(scene: Scene) -> 
 def test_a_single_call_that_is_expected_is_booked_beforehand() -> None:
     """As many are."""
     scene = Scene()
-    scene.permits.expect(1)
+    scene.permits.expect([(LEADS, False)] * 1, 0, are_others_live=False)
     assert scene.account.booked() == 1
 
 
 def test_expected_calls_share_one_booking(scene: Scene) -> None:
     """They are booked before the first, and no poll books again."""
-    scene.permits.expect(3)
+    scene.permits.expect([(LEADS, False)] * 3, 0, are_others_live=False)
     assert (scene.account.booked(), scene.account.used()) == (3, 0)
     puts = scene.disk.put_so_far
     for key in OTHERS[:3]:
@@ -739,7 +739,7 @@ def test_expected_calls_share_one_booking(scene: Scene) -> None:
 
 def test_what_was_expected_and_not_called_is_returned(scene: Scene) -> None:
     """At rest the account has spent what was sent, and has all the others."""
-    scene.permits.expect(8)
+    scene.permits.expect([(LEADS, False)] * 8, 0, are_others_live=False)
     scene.poll()
     scene.account.rest()
     assert (scene.account.booked(), scene.account.used()) == (1, 1)
@@ -750,13 +750,13 @@ def test_what_was_expected_and_not_called_is_returned(scene: Scene) -> None:
 def test_no_more_is_expected_than_there_is(limit: int | None, booked: int) -> None:
     """What can't be paid is not booked."""
     scene = Scene(CreditLimits(limit, 0, None))
-    scene.permits.expect(5)
+    scene.permits.expect([(LEADS, False)] * 5, 0, are_others_live=False)
     assert scene.account.booked() == booked
 
 
 def test_expected_calls_are_no_credits_beside_the_budget(scene: Scene) -> None:
     """Whoever comes, expected or not, finds no more than there is."""
-    scene.permits.expect(6)
+    scene.permits.expect([(LEADS, False)] * 6, 0, are_others_live=False)
     assert [scene.try_to_poll() for _ in range(12)] == [True] * 10 + [False] * 2
     assert (scene.account.used(), scene.account.booked()) == (10, 10)
 
@@ -770,7 +770,7 @@ def test_nothing_is_expected_of_an_account_that_may_not_call(scene: Scene, why: 
         scene.account.stand(lambda standing: replace(standing, circuit=PAUSE))
     else:
         reach_the_reserve(scene)
-    scene.permits.expect(5)
+    scene.permits.expect([(LEADS, False)] * 5, 0, are_others_live=False)
     assert scene.account.booked() == 0
 
 
@@ -785,7 +785,7 @@ def test_other_limits_count_at_once(scene: Scene) -> None:
 def test_25_threads_spend_no_more_than_the_budget() -> None:
     """Whoever comes at once shares one budget, and nothing of it is lost."""
     scene = Scene(CreditLimits(10, 0, None))
-    scene.permits.expect(7)
+    scene.permits.expect([(LEADS, False)] * 7, 0, are_others_live=False)
     barrier = Barrier(25)
 
     def poll(key: JobKey) -> int:

@@ -406,7 +406,8 @@ BEGIN
     RETURN QUERY SELECT * FROM zoho_mass_update.leave(p_account, own, '');
 END $$;
 
--- Writes a standing over the one of a revision. With a turn that is somebody else's by now, nothing is written.
+-- Writes a standing over the one of a revision, or tells the one that is there by now. With a turn that is somebody
+-- else's by now, nothing is written.
 CREATE FUNCTION zoho_mass_update.stand(
     p_account text, p_known bigint, p_standing text, p_mints double precision[], p_turn bigint
 ) RETURNS SETOF zoho_mass_update.news
@@ -419,7 +420,8 @@ BEGIN
     IF p_turn IS NOT NULL AND there.turn IS DISTINCT FROM p_turn THEN
         RETURN NEXT zoho_mass_update.answer('lost');
     ELSIF there.stood <> p_known THEN
-        RETURN NEXT zoho_mass_update.answer('changed');
+        RETURN NEXT zoho_mass_update.answer('outdated');
+        RETURN QUERY SELECT * FROM zoho_mass_update.changes(p_account, there.stood - 1) WHERE kind = 'standing';
     ELSE
         UPDATE zoho_mass_update.accounts SET standing = p_standing, mints = p_mints, stood = own
         WHERE alias = p_account;
