@@ -136,6 +136,7 @@ histories: programs $(DEV) ## try ten thousand random histories of exporters tha
 	@$(BIN)/python -m pytest -q tests/unit/state/test_histories.py --hypothesis-profile=ten-thousand --hypothesis-seed=1 $(ARGS)
 
 bench-replicas: programs $(DEV) ## measure what several exporters on one PostgreSQL cost beside one on SQLite: calls, and a scrape's time
+	@PYTHONPATH=tests $(BIN)/python benchmarks/scale.py
 	@PYTHONPATH=tests $(BIN)/python benchmarks/replicas.py $(ARGS)
 
 prometheus-3: $(DEV) $(BIN)/prometheus-3/prometheus ## load and try the rules with a Prometheus 3 built from source; needs Go 1.24 or newer
