@@ -2,6 +2,8 @@
 
 import errno
 import os
+import select
+import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TextIO
@@ -9,6 +11,9 @@ from typing import TextIO
 from exporter.cli.command import PROGRAM
 
 _LOST = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EDQUOT})
+_UNWRITTEN, _UNREAD = 1, 128 + signal.SIGPIPE
+"""How a command ends whose answer is lost: what reads no further ends most programs by that signal."""
+_STANDARD_OUTPUT = 1
 
 _FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet reckons with begins so."""
@@ -51,11 +56,25 @@ def is_lost(error: OSError) -> bool:
     return error.errno in _LOST
 
 
-def give_up(error: OSError) -> None:
-    """Say why the answer can't be written, and let go of the rest of it."""
+def give_up(error: OSError) -> int:
+    """Say why the answer can't be written, let go of the rest of it, and give the exit status."""
     _let_go(sys.stdout)
-    if error.errno != errno.EPIPE:  # whoever reads no further needs no word
-        tell(f"{PROGRAM}: the output can't be written: {error.strerror}")
+    if error.errno == errno.EPIPE:  # whoever reads no further needs no word
+        return _UNREAD
+    tell(f"{PROGRAM}: the output can't be written: {error.strerror}")
+    return _UNWRITTEN
+
+
+def pause(seconds: float) -> None:
+    """Wait before there is more to write, for as long as somebody reads it.
+
+    Raises:
+        BrokenPipeError: nobody does any more.
+    """
+    output = select.poll()
+    output.register(_STANDARD_OUTPUT, 0)
+    if output.poll(seconds * 1000):
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 def _let_go(stream: TextIO) -> None:
