@@ -28,7 +28,7 @@ from exporter.cli.jobs.exits import COMPLETED, INTERRUPTED, NOT_DONE, NOT_ENDED,
 from exporter.cli.jobs.status import show, timeout_seconds
 from exporter.cli.jobs.track import described, track
 from exporter.cli.output import give_up, is_closed, is_lost, say, tell, visible, write
-from exporter.errors import ConfigurationError, ExporterError, PollError, Problem, UncertainError
+from exporter.errors import ConfigurationError, ExporterError, PollError, Problem, UncertainError, kind_and_words
 from exporter.files import open_to_all, refused
 from exporter.forms import MODULE, REFRESH_TOKEN, job_id_advice, misplaced, module_advice
 from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, Credentials, JobKey
@@ -305,9 +305,9 @@ def _untracked(options: Namespace, scheduled: _Scheduled, took: str) -> tuple[st
 
 def _reason(error: Exception) -> str:
     """Say in a line what went wrong."""
-    said = " ".join(str(error).split())
-    is_ours = isinstance(error, ExporterError)
-    return said if is_ours else f"a fault that nobody foresaw ({type(error).__name__}: {quote(said)})"
+    if isinstance(error, ExporterError):
+        return " ".join(str(error).split())
+    return f"a fault that nobody foresaw ({quote(kind_and_words(error))})"
 
 
 def _watched(options: Namespace, scheduled: _Scheduled, why: str) -> int:

@@ -287,6 +287,12 @@ def test_what_tells_nothing_may_have_been_carried_out(status: int, content: obje
     assert error.advice.startswith(ADVICE["look"])
 
 
+def test_what_has_no_word_of_zohos_is_described() -> None:
+    """Each thing once."""
+    error = raised(lambda: decode_scheduled(answer(502, "<html>Bad gateway</html>"), ORDER))
+    assert error.message == "Zoho answered HTTP 502 with text/html, 24 bytes"
+
+
 def test_zohos_details_are_told() -> None:
     """They name the field that a refusal is about; nothing unprintable comes with them."""
     content = {"data": [refusal("INVALID_DATA", "invalid \x1bdata", api_name="Lead_Status", maximum_length=120)]}
