@@ -101,7 +101,7 @@ _ROWS = (
         DEAD_TOKEN,
         "Zoho does not accept a token that it has just made: check the account's data centre and environment",
     ),
-    _Row(TOO_MANY_REQUESTS, "Zoho asks to slow down: try again in some minutes"),
+    _Row(TOO_MANY_REQUESTS, "too many requests: try again in some minutes"),
     _Row(TOO_MANY_REQUESTS, "the organisation's API credits of the day are spent: try again in some hours", "24 hours"),
 )
 _TOKEN_ADVICE = {

@@ -51,7 +51,7 @@ ADVICE = {
     "edition": "Zoho schedules mass updates over its API for Enterprise, Ultimate, CRM Plus and Zoho One Enterprise ",
     "scope": "make a refresh token with the scope ZohoCRM.mass_update.UPDATE (or ZohoCRM.mass_update.leads.UPDATE)",
     "state": "Zoho changes no records in such a state: make a view that leaves them out",
-    "slow": "Zoho asks to slow down: try again in some minutes",
+    "slow": "too many requests: try again in some minutes",
     "credits": "the organisation's API credits of the day are spent: try again in some hours",
     "token": "Zoho does not accept a token that it has just made: check the account's data centre and environment",
     "module": "no such module, or its tab is hidden from the token's user: ",

@@ -141,6 +141,7 @@ _MAY_BE_MADE = "a refresh token may have been made all the same, one of the 20 t
         pytest.param({"exc": requests.exceptions.InvalidURL("odd")}, False, id="never-sent"),
         pytest.param({"status_code": 504, "text": "<html>"}, True, id="gateway"),
         pytest.param({"status_code": 429, "text": "<html>"}, False, id="throttle"),
+        pytest.param({"status_code": 429, "json": {"error": "slow_mode"}}, False, id="undocumented-throttle"),
         pytest.param({"json": {"error": "general_error"}}, False, id="zohos-fault"),
         pytest.param({"json": {"error": "invalid_code"}}, False, id="refusal"),
     ],
