@@ -25,6 +25,7 @@ from exporter.cli.account.questions import (
     right_of,
 )
 from exporter.cli.command import PROGRAM
+from exporter.cli.ending import holding
 from exporter.cli.jobs.exits import INTERRUPTED
 from exporter.cli.output import say
 from exporter.errors import UNKNOWN_JOB, ConfigurationError, PollError, Problem
@@ -79,19 +80,20 @@ def _login(options: Namespace, asker: Asker) -> int:
     redactor = Redactor()
     redactor.know(wanted.client.client_secret, wanted.code)  # a server may know them before it is sent them
     zoho = onboarding(_settings(wanted, config_file, wanted.settings, _NO_TOKEN), redactor)
-    grant, url = let_in(wanted, zoho)
-    account = _account(wanted, grant, url)
-    try:
-        _hand_over(account, output, places, is_over=is_over)
-    except ConfigurationError as error:
-        return _give_back(error, zoho, url, grant)
     shown = sys.stderr if output else sys.stdout
-    _print(
-        shown,
-        "Zoho gave a refresh token, one of the 20 that it keeps for each user and client.",
-        *_found(wanted, account),
-        *(_written(account, places) if places else ()),
-    )
+    with holding() as hold:
+        grant, url = let_in(wanted, zoho, hold)
+        account = _account(wanted, grant, url)
+        try:
+            _hand_over(account, output, places, is_over=is_over)
+        except ConfigurationError as error:
+            return _give_back(error, zoho, url, grant)
+        _print(
+            shown,
+            "Zoho gave a refresh token, one of the 20 that it keeps for each user and client.",
+            *_found(wanted, account),
+            *(_written(account, places) if places else ()),
+        )
     is_enough = not _lacking(wanted, account)
     if places and right != READ:
         _print(shown, *(_how_to_schedule(wanted, places) if is_enough else ()))
