@@ -33,7 +33,7 @@ from exporter.files import refused, write_whole
 from exporter.kinds import READ
 from exporter.model import DataCenter, Environment, JobKey
 from exporter.redactor import Redactor
-from exporter.settings import DOTENV, Settings, load_settings, read_sources
+from exporter.settings import Settings, Sources, load_settings, read_sources
 from exporter.words.phrases import counted
 from exporter.zoho.data_centers import Endpoints, endpoints_of, place_of
 from exporter.zoho.onboarding import Grant, Onboarding
@@ -66,6 +66,7 @@ def execute(options: Namespace) -> int:
 
 def _login(options: Namespace, asker: Asker) -> int:
     config_file = Path(options.config_file or _DEFAULT_FILE)
+    sources = _sources(config_file)
     is_device, alias = is_for_device(options, asker), alias_of(options, asker)
     output, right = OUTPUTS.get(options.output or ""), right_of(options)
     if output and right != READ:
@@ -79,7 +80,7 @@ def _login(options: Namespace, asker: Asker) -> int:
     wanted = gather(Namespace(**{**vars(options), **known}), asker, alias, is_device=is_device)
     redactor = Redactor()
     redactor.know(wanted.client.client_secret, wanted.code)  # a server may know them before it is sent them
-    zoho = onboarding(_settings(wanted, config_file, wanted.settings, _NO_TOKEN), redactor)
+    zoho = onboarding(_settings(wanted, sources, wanted.settings, _NO_TOKEN), redactor)
     shown = sys.stderr if output else sys.stdout
     with holding() as hold:
         grant, url = let_in(wanted, zoho, hold)
@@ -99,7 +100,7 @@ def _login(options: Namespace, asker: Asker) -> int:
         _print(shown, *(_how_to_schedule(wanted, places) if is_enough else ()))
         return 0 if is_enough else 1
     first, *others = wanted.modules or ("Leads",)
-    settings = _settings(wanted, config_file, account.settings, account.refresh_token)
+    settings = _settings(wanted, sources, account.settings, account.refresh_token)
     status = _try_out(shown, settings, JobKey(alias, first, _NO_JOB), redactor) if is_enough else 1
     if status == 0 and others and not account.scope:
         _print(shown, f"Of {', '.join(others)} nothing is known: Zoho did not say the scope, and one module was tried.")
@@ -172,15 +173,24 @@ def _named(places: Places) -> str:
     return "" if places.right == READ else f" --refresh-token-file={places.refresh_token}"
 
 
-def _settings(wanted: Wanted, config_file: Path, account: Mapping[str, str], refresh_token: str) -> Settings:
+def _sources(config_file: Path) -> Sources:
+    """Read what the environment and the file say.
+
+    Raises:
+        ConfigurationError: a file can't be read, which may name a proxy, say.
+    """
+    sources = read_sources(config_file if os.path.lexists(config_file) else None)
+    if problems := (*sources.unreadable, *sources.unread):
+        raise ConfigurationError(problems)
+    return sources
+
+
+def _settings(wanted: Wanted, sources: Sources, account: Mapping[str, str], refresh_token: str) -> Settings:
     """Give the settings of the new account alone, with what the environment and the file say of the network.
 
     Raises:
         ConfigurationError: they are of no use.
     """
-    sources = read_sources(config_file if config_file.exists() else None)
-    if unread := tuple(one.problem() for one in sources.findings if str(one.place) == str(DOTENV)):
-        raise ConfigurationError(unread)  # it may name a proxy
     tree = sources.tree
     network = {name: str(text) for name in _NETWORK if (text := tree.find((name,))) is not None}
     where = {} if {"data_center", "accounts_url"} & account.keys() else {"data_center": str(DataCenter.US)}
