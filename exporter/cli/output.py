@@ -1,4 +1,7 @@
-"""What a command says: its answer on standard output, all else on standard error."""
+"""What a command says: its answer on standard output, all else on standard error.
+
+Whatever was typed, or came from somewhere, moves no cursor and turns no words round there.
+"""
 
 import errno
 import os
@@ -15,22 +18,28 @@ _UNWRITTEN, _UNREAD = 1, 128 + signal.SIGPIPE
 """How a command ends whose answer is lost: what reads no further ends most programs by that signal."""
 _STANDARD_OUTPUT = 1
 
+JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+"""Some writing systems need them, and they move no cursor."""
+
 _FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet reckons with begins so."""
 
 
 def write(text: str) -> None:
     """Write a line of the answer, at once."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    put(sys.stdout, text)
+
+
+def put(stream: TextIO, *lines: str) -> None:
+    """Write lines for people, at once."""
+    stream.write("".join(f"{line}\n" for line in _shown(lines)))
+    stream.flush()
 
 
 def say(*lines: str) -> None:
     """Write lines about the answer; a terminal gets them broken where it would break them within a word."""
     width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else 0
-    told = _fitting("\n".join(lines).split("\n"), width) if width else lines
-    sys.stderr.write("".join(f"{line}\n" for line in told))
-    sys.stderr.flush()
+    put(sys.stderr, *(_fitting(_shown(lines), width) if width else lines))
 
 
 def tell(*lines: str) -> None:
@@ -41,9 +50,20 @@ def tell(*lines: str) -> None:
         _let_go(sys.stderr)
 
 
-def visible(text: str) -> str:
-    """Write out what a terminal would not show, or would turn round."""
-    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
+def visible(text: str, spared: str = "") -> str:
+    """Write out what a terminal would not show, or would turn round, but for what is spared."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter in spared else _escaped(ord(letter)) for letter in text)
+
+
+def _escaped(number: int) -> str:
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"  # noqa: PLR2004 - as Python writes it
+
+
+def _shown(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        yield from (visible(part, JOINERS) for part in line.split("\n"))
 
 
 def is_closed(stream: TextIO) -> bool:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from exporter.app.direct import Direct, Spent
 from exporter.cli.given import start_logging
-from exporter.cli.output import say
+from exporter.cli.output import JOINERS, say, visible
 from exporter.errors import UNKNOWN_JOB
 from exporter.model import JobKey, JobReport, PollFailure, TrackedJob
 from exporter.redactor import Redactor
@@ -133,7 +133,7 @@ def _shown(check: Check) -> str:
     sign, plain, colour = _SIGNS[check.result]
     console = Console(highlight=False)
     mark = sign if console.encoding.startswith("utf") else plain
-    told = f"{check.subject} {check.check}" + (f": {check.message}" if check.message else "")
+    told = visible(f"{check.subject} {check.check}" + (f": {check.message}" if check.message else ""), JOINERS)
     if not console.is_terminal:
         console.print(f"{mark} {told}", soft_wrap=True, markup=False)
         return check.result

@@ -27,7 +27,7 @@ from exporter.cli.account.questions import (
 from exporter.cli.command import PROGRAM
 from exporter.cli.ending import holding
 from exporter.cli.jobs.exits import INTERRUPTED
-from exporter.cli.output import say
+from exporter.cli.output import put, say
 from exporter.errors import UNKNOWN_JOB, ConfigurationError, PollError, Problem
 from exporter.files import refused, write_whole
 from exporter.kinds import READ
@@ -89,7 +89,7 @@ def _login(options: Namespace, asker: Asker) -> int:
             _hand_over(account, output, places, is_over=is_over)
         except ConfigurationError as error:
             return _give_back(error, zoho, url, grant)
-        _print(
+        put(
             shown,
             "Zoho gave a refresh token, one of the 20 that it keeps for each user and client.",
             *_found(wanted, account),
@@ -97,13 +97,13 @@ def _login(options: Namespace, asker: Asker) -> int:
         )
     is_enough = not _lacking(wanted, account)
     if places and right != READ:
-        _print(shown, *(_how_to_schedule(wanted, places) if is_enough else ()))
+        put(shown, *(_how_to_schedule(wanted, places) if is_enough else ()))
         return 0 if is_enough else 1
     first, *others = wanted.modules or ("Leads",)
     settings = _settings(wanted, sources, account.settings, account.refresh_token)
     status = _try_out(shown, settings, JobKey(alias, first, _NO_JOB), redactor) if is_enough else 1
     if status == 0 and others and not account.scope:
-        _print(shown, f"Of {', '.join(others)} nothing is known: Zoho did not say the scope, and one module was tried.")
+        put(shown, f"Of {', '.join(others)} nothing is known: Zoho did not say the scope, and one module was tried.")
     if places and not places.config_file.exists():  # what it should say is told
         return 1
     if places:
@@ -279,7 +279,7 @@ def _try_out(shown: TextIO, settings: Settings, key: JobKey, redactor: Redactor)
         return 1
     spent = f"Spent: {counted(direct.spent.credits, 'API credit')}, {counted(direct.spent.tokens, 'access token')}."
     if failure is None or failure.code == UNKNOWN_JOB:
-        _print(shown, f"It works: the token, its scope and the permission for {key.module} are right. {spent}")
+        put(shown, f"It works: the token, its scope and the permission for {key.module} are right. {spent}")
         return 0
     say(f"It does not work yet: {failure.message}", f"What to do: {failure.advice}", spent)
     return 1
@@ -289,7 +289,7 @@ def _tell_on(shown: TextIO, places: Places, *, is_working: bool) -> None:
     for problem in ruling(places):
         say(f"warning: {problem}")
     file = places.config_file
-    _print(
+    put(
         shown,
         *(
             (
@@ -305,8 +305,3 @@ def _tell_on(shown: TextIO, places: Places, *, is_working: bool) -> None:
             )
         ),
     )
-
-
-def _print(shown: TextIO, *lines: str) -> None:
-    shown.write("".join(f"{line}\n" for line in lines))
-    shown.flush()

@@ -7,11 +7,11 @@ from http.client import HTTPResponse
 from socket import socket
 from typing import Any, NoReturn
 
+from exporter.cli.output import JOINERS
+
 LONGEST_TEXT = 1000
 """Characters; the exporter's own texts are shorter."""
 _MOST_FAULTS = 10
-_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
-"""Some writing systems need them, and they move no cursor."""
 
 
 def printable(text: str) -> str:
@@ -19,7 +19,7 @@ def printable(text: str) -> str:
     if len(text) <= LONGEST_TEXT and text.isprintable():
         return text
     some = text[: LONGEST_TEXT + 1]
-    shown = "".join(char if char.isprintable() or char in _JOINERS else ascii(char)[1:-1] for char in some)
+    shown = "".join(char if char.isprintable() or char in JOINERS else ascii(char)[1:-1] for char in some)
     return shown if len(shown) <= LONGEST_TEXT else f"{shown[:LONGEST_TEXT]}…"
 
 
