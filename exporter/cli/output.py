@@ -18,7 +18,7 @@ _UNWRITTEN, _UNREAD = 1, 128 + signal.SIGPIPE
 """How a command ends whose answer is lost: what reads no further ends most programs by that signal."""
 _STANDARD_OUTPUT = 1
 
-JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 """Some writing systems need them, and they move no cursor."""
 
 _FORMULA = ("=", "+", "-", "@")
@@ -50,20 +50,16 @@ def tell(*lines: str) -> None:
         _let_go(sys.stderr)
 
 
-def visible(text: str, spared: str = "") -> str:
+def visible(text: str, spared: str = _JOINERS) -> str:
     """Write out what a terminal would not show, or would turn round, but for what is spared."""
     if text.isprintable():
         return text
-    return "".join(letter if letter.isprintable() or letter in spared else _escaped(ord(letter)) for letter in text)
-
-
-def _escaped(number: int) -> str:
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"  # noqa: PLR2004 - as Python writes it
+    return "".join(letter if letter.isprintable() or letter in spared else ascii(letter)[1:-1] for letter in text)
 
 
 def _shown(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
-        yield from (visible(part, JOINERS) for part in line.split("\n"))
+        yield from map(visible, line.split("\n"))
 
 
 def is_closed(stream: TextIO) -> bool:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from exporter.app.direct import Direct, Spent
 from exporter.cli.given import start_logging
-from exporter.cli.output import JOINERS, say, visible
+from exporter.cli.output import say, visible
 from exporter.errors import UNKNOWN_JOB
 from exporter.model import JobKey, JobReport, PollFailure, TrackedJob
 from exporter.redactor import Redactor
@@ -137,7 +137,7 @@ def _shown(check: Check) -> str:
     sign, plain, colour = _SIGNS[check.result]
     console = Console(highlight=False)
     mark = sign if console.encoding.startswith("utf") else plain
-    told = visible(f"{check.subject} {check.check}" + (f": {check.message}" if check.message else ""), JOINERS)
+    told = visible(f"{check.subject} {check.check}" + (f": {check.message}" if check.message else ""))
     if console.is_terminal:
         grid = Table.grid(padding=(0, 1))
         grid.add_row(Text(mark, colour), Text(told))

@@ -247,7 +247,7 @@ def _shown(alias: str, account: AccountSettings, order: Order) -> Iterator[str]:
         yield f"          {hint}"
     yield f"  view    {order.view} (its name takes another scope: compare with the view's address in your browser)"
     for field, value in order.values.items():
-        yield f"  set     {field} = {visible(json.dumps(value, ensure_ascii=False))}"
+        yield f"  set     {field} = {visible(json.dumps(value, ensure_ascii=False), spared='')}"
     yield f"Every record that the view shows when Zoho begins is changed, {MOST_RECORDS:,} at most. It can't be undone."
     yield "Only afterwards Zoho tells how many they are, and whether the field exists, may be changed, takes the value."
     yield f"Automation rules run if they are fewer than {MOST_FIRING_RULES:,}. A view has one mass update at a time."

@@ -7,7 +7,7 @@ from http.client import HTTPResponse
 from socket import socket
 from typing import Any, NoReturn
 
-from exporter.cli.output import JOINERS
+from exporter.cli.output import visible
 
 LONGEST_TEXT = 1000
 """Characters; the exporter's own texts are shorter."""
@@ -18,8 +18,7 @@ def printable(text: str) -> str:
     """Give a text from outside without what moves a terminal's cursor or changes its colours, and not too long."""
     if len(text) <= LONGEST_TEXT and text.isprintable():
         return text
-    some = text[: LONGEST_TEXT + 1]
-    shown = "".join(char if char.isprintable() or char in JOINERS else ascii(char)[1:-1] for char in some)
+    shown = visible(text[: LONGEST_TEXT + 1])
     return shown if len(shown) <= LONGEST_TEXT else f"{shown[:LONGEST_TEXT]}…"
 
 

@@ -469,7 +469,7 @@ def test_what_is_sent_is_shown_as_it_is(schedule: Schedule) -> None:
     """Also what a terminal does not show; a module's name that is nearly Zoho's own is told."""
     _, _, err = schedule("schedule", "leads", f"--view={VIEW}", "--set=City=Z\u00fcrich\u202e\u00a0", "--yes")
     assert '  module  leads\n          Zoho spells the module "leads" Leads: ' in err
-    assert '  set     City = "Z\u00fcrich\\u202e\\u00a0"\n' in err
+    assert '  set     City = "Z\u00fcrich\\u202e\\xa0"\n' in err
 
 
 def test_token_that_others_may_read_is_told(schedule: Schedule) -> None:
