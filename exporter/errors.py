@@ -24,6 +24,12 @@ UNKNOWN_JOB = "NOT_FOUND"
 """The code of a `RefusedError` that says: Zoho knows no such job."""
 
 
+def kind_and_words(error: BaseException) -> str:
+    """Say what an error of somebody else's is: its kind, once, and its words where it has any."""
+    kind, words = type(error).__name__, str(error).strip()
+    return words if words.startswith(kind) else ": ".join(filter(None, (kind, words)))
+
+
 class ExporterError(Exception):
     """Whatever the exporter reports on purpose."""
 

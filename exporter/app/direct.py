@@ -17,12 +17,12 @@ from pathlib import Path
 
 from exporter.app.application import Application
 from exporter.errors import ConfigurationError
-from exporter.files import refused
+from exporter.files import refuse_to_replace, refused
 from exporter.model import JobKey, JobSource, JobSpec, Pause, PollFailure, Standing, TrackedJob
 from exporter.redactor import Redactor
 from exporter.settings import Settings, state_file
 from exporter.state import SqliteStore
-from exporter.state.refusal import MOVE_AWAY
+from exporter.state.refusal import MOVE_AWAY, reason_of
 from exporter.words.phrases import ago, exact
 from exporter.zoho.codes import TOO_MANY_REQUESTS
 from exporter.zoho.transport import tls_context
@@ -33,6 +33,7 @@ _NO_TOKEN = "token_refused"  # noqa: S105 - a code, no secret
 TURN_SECONDS = 60.0
 """How long a command waits for others that look at the same account."""
 _PAUSE_SECONDS = 0.05
+_KEPT = "commands keep the access token and Zoho's answers there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +134,19 @@ class Direct:
                     self._standing = store.account(self._alias).standing
 
     def _store(self) -> SqliteStore:
-        """Open the file. One that is of no use is put aside: it is our own, and nobody looks after it."""
+        """Open the file. One that is of no use is put aside: it is our own, and nobody looks after it.
+
+        Raises:
+            ConfigurationError: it can't be opened, nor put aside.
+        """
+        aside = self._path.with_suffix(".unusable")
+        beside = (self._path.with_name(f"{self._path.name}{suffix}") for suffix in (".lock", "-wal", "-shm"))
+        _refuse_odd(self._path, *beside, aside)
         try:
             return SqliteStore(self._path, self._clock)
         except ConfigurationError as error:
             if not str(error).endswith(MOVE_AWAY):
-                raise
-        aside = self._path.with_suffix(".unusable")
+                raise refused(self._path, f"can't be used, and {_KEPT}: {reason_of(error)}") from error
         self._path.replace(aside)
         for suffix in ("-wal", "-shm"):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
@@ -150,6 +157,19 @@ class Direct:
         return SqliteStore(self._path, self._clock)
 
 
+def _refuse_odd(*paths: Path) -> None:
+    """Refuse what is no regular file: somebody has put it there, and knows what it is for.
+
+    Raises:
+        ConfigurationError: it has to go.
+    """
+    for path in paths:
+        try:
+            refuse_to_replace(path)
+        except OSError as error:
+            raise refused(path, f"can't be used ({error.strerror}): move it away; {_KEPT}") from error
+
+
 @contextmanager
 def _turn(path: Path, sleep: Callable[[float], None]) -> Iterator[None]:
     """Have a file for oneself, after whoever has it now.
@@ -157,6 +177,7 @@ def _turn(path: Path, sleep: Callable[[float], None]) -> Iterator[None]:
     Raises:
         ConfigurationError: it can't be made, or is not let go of in time.
     """
+    _refuse_odd(path)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -79,8 +79,7 @@ def main(arguments: "Sequence[str]") -> int:
 
         if not is_lost(error):
             raise
-        give_up(error)
-        return 1
+        return give_up(error)
 
 
 def _run(arguments: "Sequence[str]") -> int:

@@ -1,7 +1,7 @@
 """What ends a command from outside, where what it comes to is still to be told."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,3 +32,21 @@ def stoppable() -> Iterator[None]:
         for number, how in before.items():
             if signal.getsignal(number) is stop:
                 signal.signal(number, how)
+
+
+@contextmanager
+def holding() -> Iterator[Callable[[], None]]:
+    """Give what has whatever ends a command wait, from its call to the block's end: nothing is left half-way then."""
+    before, came = heard(), list[int]()
+
+    def hold() -> None:
+        for number in before:
+            signal.signal(number, lambda number, _: came.append(number))
+
+    try:
+        yield hold
+    finally:
+        for number, how in before.items():
+            signal.signal(number, how)
+        for number in came[:1]:
+            signal.raise_signal(number)

@@ -1,7 +1,12 @@
-"""What a command says: its answer on standard output, all else on standard error."""
+"""What a command says: its answer on standard output, all else on standard error.
+
+Whatever was typed, or came from somewhere, moves no cursor and turns no words round there.
+"""
 
 import errno
 import os
+import select
+import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TextIO
@@ -9,6 +14,12 @@ from typing import TextIO
 from exporter.cli.command import PROGRAM
 
 _LOST = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EDQUOT})
+_UNWRITTEN, _UNREAD = 1, 128 + signal.SIGPIPE
+"""How a command ends whose answer is lost: what reads no further ends most programs by that signal."""
+_STANDARD_OUTPUT = 1
+
+_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+"""Some writing systems need them, and they move no cursor."""
 
 _FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet reckons with begins so."""
@@ -16,16 +27,19 @@ _FORMULA = ("=", "+", "-", "@")
 
 def write(text: str) -> None:
     """Write a line of the answer, at once."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    put(sys.stdout, text)
+
+
+def put(stream: TextIO, *lines: str) -> None:
+    """Write lines for people, at once."""
+    stream.write("".join(f"{line}\n" for line in _shown(lines)))
+    stream.flush()
 
 
 def say(*lines: str) -> None:
     """Write lines about the answer; a terminal gets them broken where it would break them within a word."""
     width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else 0
-    told = _fitting("\n".join(lines).split("\n"), width) if width else lines
-    sys.stderr.write("".join(f"{line}\n" for line in told))
-    sys.stderr.flush()
+    put(sys.stderr, *(_fitting(_shown(lines), width) if width else lines))
 
 
 def tell(*lines: str) -> None:
@@ -36,9 +50,16 @@ def tell(*lines: str) -> None:
         _let_go(sys.stderr)
 
 
-def visible(text: str) -> str:
-    """Write out what a terminal would not show, or would turn round."""
-    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
+def visible(text: str, spared: str = _JOINERS) -> str:
+    """Write out what a terminal would not show, or would turn round, but for what is spared."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter in spared else ascii(letter)[1:-1] for letter in text)
+
+
+def _shown(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        yield from map(visible, line.split("\n"))
 
 
 def is_closed(stream: TextIO) -> bool:
@@ -51,11 +72,25 @@ def is_lost(error: OSError) -> bool:
     return error.errno in _LOST
 
 
-def give_up(error: OSError) -> None:
-    """Say why the answer can't be written, and let go of the rest of it."""
+def give_up(error: OSError) -> int:
+    """Say why the answer can't be written, let go of the rest of it, and give the exit status."""
     _let_go(sys.stdout)
-    if error.errno != errno.EPIPE:  # whoever reads no further needs no word
-        tell(f"{PROGRAM}: the output can't be written: {error.strerror}")
+    if error.errno == errno.EPIPE:  # whoever reads no further needs no word
+        return _UNREAD
+    tell(f"{PROGRAM}: the output can't be written: {error.strerror}")
+    return _UNWRITTEN
+
+
+def pause(seconds: float) -> None:
+    """Wait before there is more to write, for as long as somebody reads it.
+
+    Raises:
+        BrokenPipeError: nobody does any more.
+    """
+    output = select.poll()
+    output.register(_STANDARD_OUTPUT, 0)
+    if output.poll(seconds * 1000):
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 def _let_go(stream: TextIO) -> None:

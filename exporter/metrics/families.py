@@ -358,8 +358,8 @@ _ACCOUNT_FAMILIES: tuple[Family[Share], ...] = (
     ),
     Family(
         "zoho_crm_oauth_refresh_errors_total",
-        "Refreshes that gave no access token, by reason: Zoho's own words, faults of the network, mint_limit (held "
-        "back by the exporter) and credentials_unreadable (a secret file).",
+        "Refreshes that gave no access token, by reason: Zoho's own words, faults of the network, too_many_requests "
+        "(another 429), mint_limit (held back by the exporter) and credentials_unreadable (a secret file).",
         lambda account: sorted(account.state.upstream.token.refresh_errors.items()),
         ("reason",),
         is_own=True,

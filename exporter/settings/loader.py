@@ -79,7 +79,9 @@ def read_sources(
     tree = merged(file, (flags(overrides), *variables.layers(file)))
     malformed = _add_environment_jobs(tree, variables)
     name_accounts(tree, tree.at(("accounts",), dict))
-    return Sources(tree, (*findings, *variables.findings, *malformed), unreadable, tuple(variables.warnings))
+    unread = tuple(finding.problem() for finding in variables.unread)
+    found = (*findings, *variables.findings, *variables.unread, *malformed)
+    return Sources(tree, found, unreadable, unread, tuple(variables.warnings))
 
 
 def _read_file(config_file: Path | None) -> tuple[Tree, tuple[Finding, ...], tuple[Problem, ...]]:
@@ -113,11 +115,15 @@ def _found_from(directory: Path, item: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What all sources say together, right or wrong. `unreadable` is why nothing is known of the settings file."""
+    """What all sources say together, right or wrong.
+
+    `unreadable` is why nothing is known of the settings file, `unread` of others: that is among the findings too.
+    """
 
     tree: Tree
     findings: tuple[Finding, ...]
     unreadable: tuple[Problem, ...]
+    unread: tuple[Problem, ...]
     misspelt: tuple[Problem, ...]
 
     @property

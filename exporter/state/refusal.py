@@ -28,9 +28,17 @@ _ADVICE_BY_ERRNO = {
 }
 
 
+_WHY = "can't be used: "
+
+
 def refusal(path: Path, message: str) -> ConfigurationError:
     """Give the problem with the state file at `path`."""
-    return refused("state.path", f"the state file {path} can't be used: {message}")
+    return refused("state.path", f"the state file {path} {_WHY}{message}")
+
+
+def reason_of(error: ConfigurationError) -> str:
+    """Give why a state file can't be used, for whoever uses one that no setting names."""
+    return str(error).partition(_WHY)[2]
 
 
 def advice_of_system(error: OSError) -> str:

@@ -46,7 +46,7 @@ _JOB_ID = (
     "a very old job may have been forgotten"
 )
 _OURS = "the exporter asked wrongly: please report it as a bug"
-_THROTTLE = "Zoho asks to slow down: lower max_concurrency, or see what else spends the organisation's credits"
+_THROTTLE = "too many requests: lower max_concurrency, or see what else spends the organisation's credits"
 _FAULT = "Zoho had a fault: wait; if it lasts, tell Zoho's support"
 _NEW_TOKEN = (
     "neither the access token nor a new one in its place is accepted: "  # noqa: S105 - advice, no secret

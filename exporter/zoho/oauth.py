@@ -32,6 +32,8 @@ BAD_CREDENTIALS = "credentials_unreadable"
 """Reason of a refresh whose secrets could not be read."""
 ACCESS_DENIED = "access_denied"
 GENERAL_ERROR = "general_error"
+TOO_MANY_REQUESTS = "too_many_requests"
+"""Reason of a 429 whose word, if it has one, is not documented."""
 
 REFUSALS = {
     "invalid_client": "wrong client id, or a client of another data centre: check client_id and data_center",
@@ -41,11 +43,12 @@ REFUSALS = {
     ACCESS_DENIED: "too many tokens were asked for with this refresh token: see what else uses it; "
     "it passes within ten minutes",
     GENERAL_ERROR: "Zoho's accounts server had a fault: wait; if it lasts, look at Zoho's status page",
+    TOO_MANY_REQUESTS: "too many requests: wait some minutes; if it lasts, see what else asks Zoho for tokens",
     "missing_org_info": "this client needs an organisation (soid): use a self client's refresh token",
     "invalid_redirect_uri": "the token was made for another kind of client: make a refresh token with a self client",
 }
 """What to do about each documented refusal, by Zoho's word in lower case and without spaces."""
-PASSING_REFUSALS = (ACCESS_DENIED, GENERAL_ERROR)
+PASSING_REFUSALS = (ACCESS_DENIED, GENERAL_ERROR, TOO_MANY_REQUESTS)
 
 REASONS = (*REFUSALS, *FAILED_TO_ASK, MINT_LIMIT, BAD_CREDENTIALS, OTHER)
 """Every value the label `reason` can take."""
@@ -71,16 +74,20 @@ def decode_token(sealed: SealedAnswer) -> KeptToken:
 
 def _refusal(answer: Answer, document: Mapping[str, object]) -> PollError:
     word, seconds = document.get("error"), retry_after_seconds(answer, document)
+    is_throttled = answer.status == HTTPStatus.TOO_MANY_REQUESTS
     if not isinstance(word, str):
         message = f"expected an access token as JSON, got {answer.describe()}"
         advice = wordless_advice(answer, seconds, "check accounts_url, data_center and proxies")
-        return PassingError("invalid_response", message, advice=advice, retry_after_seconds=seconds)
+        code = TOO_MANY_REQUESTS if is_throttled else "invalid_response"
+        return PassingError(code, message, advice=advice, retry_after_seconds=seconds)
     told = f"{quote(word)} (HTTP {answer.status})"
     reason = word.strip().casefold().replace(" ", "_")
     has_failed = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     if has_failed and reason not in PASSING_REFUSALS:  # the server is at fault: nothing is said of the credentials
         message, advice = f"Zoho's accounts server failed: {told}", REFUSALS[GENERAL_ERROR]
         return PassingError(GENERAL_ERROR, message, advice=advice, retry_after_seconds=seconds)
+    if is_throttled and reason not in REFUSALS:
+        reason = TOO_MANY_REQUESTS
     kind = PassingError if reason in PASSING_REFUSALS else RefusedError
     advice = REFUSALS.get(reason, "an undocumented refusal: see Zoho's word")
     code = reason if reason in REFUSALS else OTHER

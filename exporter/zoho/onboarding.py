@@ -42,6 +42,7 @@ INVALID_SECRET = "invalid_client_secret"  # noqa: S105 - Zoho's word for the ref
 NO_REFRESH_TOKEN = "no_refresh_token"  # noqa: S105 - a word for the refusal, no secret
 EXPIRED = "expired"
 _NO_SUCH_TOKEN = (INVALID_CODE, "invalid_token")
+_TURNED_AWAY = "turned_away"
 
 _ELSEWHERE = "the client lives in another data centre (the address of Zoho CRM in your browser tells which)"
 _OF_BOTH = {
@@ -315,13 +316,17 @@ def _refusal(answer: Answer, document: Mapping[str, object], refusals: Mapping[s
         message = f"expected an answer of Zoho's as JSON, got {answer.describe()}"
         advice = wordless_advice(answer, seconds, "check the data centre, accounts_url and the proxy")
         is_turned_away = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
-        code = "turned_away" if is_turned_away else "invalid_response"
+        code = _TURNED_AWAY if is_turned_away else "invalid_response"
         return PassingError(code, message, advice=advice, retry_after_seconds=seconds)
     reason = word.casefold()
     has_failed = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     if has_failed and reason not in _PASSING:  # the server is at fault: nothing is said of the client or the code
         message = f"Zoho's accounts server failed: {quote(word)} (HTTP {answer.status})"
         return PassingError(GENERAL_ERROR, message, advice=_OF_BOTH[GENERAL_ERROR], retry_after_seconds=seconds)
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS and reason not in refusals:
+        message = f"Zoho refused: {quote(word)} (HTTP {answer.status})"
+        advice = wordless_advice(answer, seconds, "")
+        return PassingError(_TURNED_AWAY, message, advice=advice, retry_after_seconds=seconds)
     kind, advice = PassingError if reason in _PASSING else RefusedError, refusals.get(reason, "an undocumented refusal")
     return kind(reason, f"Zoho refused: {quote(word)}", advice=advice, retry_after_seconds=seconds)
 

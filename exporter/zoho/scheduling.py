@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import NamedTuple
 
-from exporter.errors import PassingError, PollError, RefusedError, UncertainError
+from exporter.errors import PassingError, PollError, RefusedError, UncertainError, kind_and_words
 from exporter.kinds import ALL, MASS_UPDATE, UPDATE
 from exporter.model import JOB_ID_PATTERN, Credentials
 from exporter.zoho.codes import DEAD_TOKEN, SCOPE_MISMATCH, TOO_MANY_REQUESTS, find_error_code
@@ -19,7 +19,7 @@ from exporter.zoho.data_centers import Endpoints
 from exporter.zoho.oauth import ACCESS_DENIED, decode_token
 from exporter.zoho.onboarding import TOKEN_PATH
 from exporter.zoho.transport import Transport, UnsentError
-from exporter.zoho.wire import Answer, code_of, first_element, message_of, parse_object, quote
+from exporter.zoho.wire import Answer, code_of, first_element, parse_object, quote, told
 
 MOST_RECORDS, MOST_FIRING_RULES = 50_000, 1_000
 MOST_FIELDS: Mapping[str, int] = {"Deals": 3}
@@ -101,7 +101,7 @@ _ROWS = (
         DEAD_TOKEN,
         "Zoho does not accept a token that it has just made: check the account's data centre and environment",
     ),
-    _Row(TOO_MANY_REQUESTS, "Zoho asks to slow down: try again in some minutes"),
+    _Row(TOO_MANY_REQUESTS, "too many requests: try again in some minutes"),
     _Row(TOO_MANY_REQUESTS, "the organisation's API credits of the day are spent: try again in some hours", "24 hours"),
 )
 _TOKEN_ADVICE = {
@@ -163,7 +163,7 @@ class Scheduling:
         except PollError:
             raise
         except Exception as error:
-            message = quote(f"{type(error).__name__}: {error}")
+            message = quote(kind_and_words(error))
             raise UncertainError("unforeseen", f"a fault that nobody foresaw: {message}", advice=_LOOK) from error
 
     def _admitted(self, order: Order, credentials: Credentials) -> tuple[str, str]:
@@ -241,8 +241,7 @@ def _refuse_lacking(granted: str, module: str) -> None:
 
 def _refusal(answer: Answer, error: Mapping[str, object], order: Order) -> PollError:
     code = code_of(error)
-    said = f"{quote(code)} {quote(message_of(error))}".strip() if code else answer.describe()
-    message = f"Zoho answered {said} ({'; '.join([f'HTTP {answer.status}', *_details(error)])})"
+    message = f"Zoho answered {told(answer, error, *_details(error))}"
     known = _meaning(answer.status, code)
     if known in {"", _SUCCESS} or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return UncertainError(known or "invalid_response", message, advice=_LOOK)

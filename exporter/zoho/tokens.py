@@ -14,7 +14,7 @@ from threading import Lock
 from exporter.errors import ConfigurationError, DeadTokenError, PassingError, PollError, RefusedError, TokenRefusedError
 from exporter.model import Credentials, JobKey, KeptToken, Pause, Standing, TokenStatus
 from exporter.state.port import AccountState
-from exporter.zoho.oauth import ACCESS_DENIED, BAD_CREDENTIALS, MINT_LIMIT, REASONS
+from exporter.zoho.oauth import ACCESS_DENIED, BAD_CREDENTIALS, MINT_LIMIT, REASONS, TOO_MANY_REQUESTS
 from exporter.zoho.permits import CoolDown
 
 _log = logging.getLogger(__name__)
@@ -260,7 +260,7 @@ class TokenSource:
 def _without_curable_pause(standing: Standing) -> Standing:
     """End a pause that other settings may have cured; no setting lifts a throttle."""
     pause = standing.token_pause
-    is_throttle = pause is not None and pause.reason in {ACCESS_DENIED, MINT_LIMIT}
+    is_throttle = pause is not None and pause.reason in {ACCESS_DENIED, MINT_LIMIT, TOO_MANY_REQUESTS}
     return standing if is_throttle else replace(standing, token_pause=None)
 
 

@@ -23,7 +23,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_auth_from_url
 from urllib3 import PoolManager
 from urllib3.exceptions import DecodeError, LocationValueError
 
-from exporter.errors import PassingError
+from exporter.errors import PassingError, kind_and_words
 from exporter.files import refused
 from exporter.redactor import Redactor
 from exporter.zoho.connection import FAULTS, Call, Content, OddError, Pool, TlsSocket, adopt
@@ -217,7 +217,7 @@ class Transport:
 
     def _failure(self, error: Exception, call: Call) -> PassingError:
         root, kind = _root(error), _kind(error, call)
-        said = quote(self._redactor.clean(f"{type(root).__name__}: {root}".strip()))
+        said = quote(self._redactor.clean(kind_and_words(root)))
         is_unsent = kind is UnsentError
         match root:
             case _ if isinstance(error, DecodeError):

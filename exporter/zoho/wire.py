@@ -198,6 +198,14 @@ def message_of(error: Mapping[str, object]) -> str:
     return said if isinstance(said, str) else ""
 
 
+def told(answer: Answer, error: Mapping[str, object], *notes: str) -> str:
+    """Say what came: Zoho's words and the status, or what the answer looks like where it has none, and the notes."""
+    code = code_of(error)
+    said = f"{quote(code)} {quote(message_of(error))}".strip() if code else answer.describe()
+    behind = (f"HTTP {answer.status}", *notes) if code else notes
+    return f"{said} ({'; '.join(behind)})" if behind else said
+
+
 def _is_about_job_id(error: Mapping[str, object], message: str) -> bool:
     details = error.get("details")
     words = [message, *details.values()] if isinstance(details, dict) else [message]
@@ -210,10 +218,8 @@ def _error(answer: Answer, error: Mapping[str, object], module: str) -> PollErro
     kind = row.raises
     if kind is ThrottledError and any(word in message.casefold() for word in _DAILY_WORDS):
         kind = OutOfCreditsError
-    said = f"{quote(code)} {quote(message)}".strip() if code else answer.describe()
-    text = f"Zoho answered {said} (HTTP {answer.status})"
-    if row is _NO_REPORT:
-        text = f"expected a mass-update status as JSON, got {said}"
+    said = told(answer, error)
+    text = f"expected a mass-update status as JSON, got {said}" if row is _NO_REPORT else f"Zoho answered {said}"
     advice = row.advice.format(scope=MASS_UPDATE.scope_for(module))
     return kind(row.code, text, advice=advice, retry_after_seconds=retry_after_seconds(answer, error))
 

@@ -69,7 +69,7 @@ FAULTS = {
     "INVALID_MODULE|INVALID_URL_PATTERN|INVALID_HOST|API_NOT_SUPPORTED": Colour.ODD,
     "token_refused|INVALID_TOKEN|AUTHENTICATION_FAILURE|UNAUTHORIZED"
     "|invalid_(client|client_secret|code|redirect_uri)|missing_org_info|credentials_unreadable": Colour.WARNING,
-    "TOO_MANY_REQUESTS|.*LIMIT_(EXCEEDED|REACHED)|access_denied|mint_limit": Colour.SOON,
+    "TOO_MANY_REQUESTS|.*LIMIT_(EXCEEDED|REACHED)|access_denied|mint_limit|too_many_requests": Colour.SOON,
     "timeout|connection|tls|deadline|invalid_response|INTERNAL_(SERVER_)?ERROR|general_error": Colour.BUSY,
     "other|MANDATORY_NOT_FOUND|INVALID_REQUEST_METHOD|REQUIRED_PARAM_MISSING|BAD_REQUEST": Colour.WAITING,
 }

@@ -157,7 +157,7 @@ def test_output_that_cannot_be_written_is_told_in_a_line(tmp_path: Path, argumen
         os.close(descriptor)
         told[name] = (ended.returncode, ended.stderr)
     full = "zoho-mass-update-exporter: the output can't be written: No space left on device\n"
-    assert told == {"full": (1, full), "pipe": (1, "")}
+    assert told == {"full": (1, full), "pipe": (141, "")}
 
 
 def test_what_the_shell_has_closed_is_written_to_nobody(tmp_path: Path) -> None:

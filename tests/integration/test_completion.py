@@ -23,6 +23,11 @@ PRESSED = {
     "print com\t--shell=z\t": ["print", "completion", "--shell=zsh"],
     "run --web.config.file cert\tweb\t": ["run", "--web.config.file", "certificates/web.yml"],
     "plan --liv\t": ["plan", "--liv"],
+    "print --format=s\t": ["print", "--format=s"],
+    "untrack --odd=\t": ["untrack", "--odd="],
+    "jobs --watch=\t": ["jobs", "--watch="],
+    "track --label=team=\t": ["track", "--label=team="],
+    "login --output=k\t": ["login", "--output=kubernetes"],
     "init --config.file=a\\ \t": ["init", "--config.file=a name.yaml"],
 }
 """What is typed after the program's name, and the words that come of it."""

@@ -198,6 +198,11 @@ TOKEN_FAULTS = {
     "accounts server fault": (refusal(OAuthError.GENERAL_ERROR), "general_error"),
     "throttled under 200": (refusal(OAuthError.ACCESS_DENIED), "access_denied"),
     "throttled under 400": (refusal(OAuthError.ACCESS_DENIED, status=400), "access_denied"),
+    "throttled by another word": (refusal("slow_mode", status=429), "too_many_requests"),
+    "throttled by a page": (
+        lambda simulator: simulator.add_fault(Fault(FaultKind.HTML, Endpoint.TOKEN, status=429)),
+        "too_many_requests",
+    ),
     "no organisation": (refusal("missing_org_info"), "missing_org_info"),
     "another kind of client": (refusal("invalid_redirect_uri"), "invalid_redirect_uri"),
     "undocumented": (refusal("brand_new_word"), "other"),

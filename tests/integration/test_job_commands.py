@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from journey import Exporter, every
-from processes import bare_environment, eventually, exporter_command, started
+from processes import PATIENCE_SECONDS, bare_environment, eventually, exporter_command, started
 from terminals import terminal
 
 from exporter.simulator import Simulator
@@ -96,3 +96,29 @@ def test_board_shows_all_jobs_as_they_change(simulator: Simulator, environment: 
         assert board.end() == 130
     assert board.screen.rindex(CURSOR_SHOWN) > board.screen.rindex("acknowledged")
     assert "Traceback" not in board.screen
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status", f"Leads/{LEADS}", "--watch"),
+        ("status", f"Leads/{LEADS}", "--watch", "--json"),
+        ("jobs", "--watch"),
+    ],
+    ids=" ".join,
+)
+def test_watching_ends_when_its_reader_has_gone(environment: dict[str, str], words: tuple[str, ...]) -> None:
+    """At once, with nothing more to write, without a word, and with the status that a shell gives other programs."""
+    watching = subprocess.Popen(
+        exporter_command(*words), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert watching.stdout
+    assert LEADS in watching.stdout.readline()
+    watching.stdout.close()
+    try:
+        _, said = watching.communicate(timeout=PATIENCE_SECONDS)
+    finally:
+        watching.kill()
+        watching.wait()
+    assert watching.returncode == 141
+    assert [line for line in said.splitlines() if "answers." not in line] == []

@@ -10,6 +10,7 @@ import socketserver
 import ssl
 import stat
 import subprocess
+import sys
 import termios
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -282,3 +283,40 @@ def test_a_script_exchanges_a_code_and_finds_the_data_centre(open_world: Callabl
     told = "".join(ended.stderr + ended.stdout for ended in (unknown, found, again, used)) + printed.stderr
     assert not [secret for secret in (SECRET, first, second, token) if secret in told]
     assert sorted(file.name for file in home.glob("secrets/*")) == ["zoho_client_secret", "zoho_refresh_token"]
+
+
+KILLED_AT_A_FILE = """\
+import os, signal, sys
+def ends(event, arguments):
+    if event == "os.rename" and str(arguments[1]).endswith("zoho_client_secret"):
+        signal.raise_signal(int(number))
+number = sys.argv.pop(1)
+sys.addaudithook(ends)
+from exporter.__main__ import main
+sys.exit(main())
+"""
+"""The exporter, whom a signal meets once it writes the first secret."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_token_that_was_given_is_kept_before_a_signal_ends(
+    open_world: Callable[..., World], tmp_path: Path, number: signal.Signals
+) -> None:
+    """It is one of twenty, and nobody else has it."""
+    world = open_world(client_data_centers=("eu",))
+    code = world.command("POST", "codes", {"scope": "ZohoCRM.mass_update.leads.READ"}).json()["code"]
+    flags = ("login", "--self-client", f"--client-id={CLIENT_ID}", "--client-secret-file=-", "--grant-code-file=-")
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED_AT_A_FILE, str(int(number)), *flags, "--data-center=eu", "--modules=Leads"],
+        env=bare_environment(**world.variables, HOME=str(tmp_path)),
+        cwd=tmp_path,
+        input=f"{SECRET}\n{code}\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    written = sorted(file.name for file in tmp_path.glob("secrets/*"))
+    assert (ended.returncode, written) == (-number, ["zoho_client_secret", "zoho_refresh_token"])
+    assert "secrets/zoho_refresh_token\nWritten: zoho.yaml\n" in ended.stdout
+    assert "Trying it" not in ended.stderr

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from http.client import IncompleteRead
 
 import pytest
 
@@ -18,6 +19,7 @@ from exporter.errors import (
     RefusedError,
     ThrottledError,
     TokenRefusedError,
+    kind_and_words,
 )
 
 NODE = re.compile(r"^(?P<indent>[ │├└─]*)(?P<name>[A-Z]\w+Error)\b", re.MULTILINE)
@@ -117,3 +119,19 @@ def test_a_configuration_error_names_every_problem() -> None:
     error = ConfigurationError(problems)
     assert error.problems == problems
     assert str(error) == "zoho.yaml:3: no such data centre\nZOHO_JOBS: expected Module/digits"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        pytest.param(ConnectionError("HTTP 408"), "ConnectionError: HTTP 408", id="words"),
+        pytest.param(
+            IncompleteRead(b"{", 99), "IncompleteRead(1 bytes read, 99 more expected)", id="words with the kind"
+        ),
+        pytest.param(EOFError(), "EOFError", id="no words"),
+        pytest.param(EOFError(" "), "EOFError", id="blank words"),
+    ],
+)
+def test_an_error_of_somebody_elses_is_told_once(error: Exception, told: str) -> None:
+    """By its kind and its words."""
+    assert kind_and_words(error) == told

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from exporter.cli.ending import heard
-from exporter.cli.output import say
+from exporter.cli.output import say, visible
 from exporter.errors import ConfigurationError, Problem
 from exporter.files import read_named_secret, refuse_unfit, refused
 
@@ -87,7 +87,7 @@ class Asker:
 
 
 def _line(question: str) -> str:
-    sys.stderr.write(question)
+    sys.stderr.write(visible(question))
     sys.stderr.flush()
     with suppress(UnicodeDecodeError):
         line = sys.stdin.readline(_LONGEST_LINE)

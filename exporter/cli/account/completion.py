@@ -30,7 +30,8 @@ def _bash(commands: tuple[Command, ...]) -> str:
 # Completion of {PROGRAM} for bash 4 and newer. To have it in each shell, add to ~/.bashrc:
 #   source <({PROGRAM} print completion --shell=bash)
 {_FUNCTION}() {{
-    local command={names[0]} flag="" words="" current=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD - 1]}}
+    local command={names[0]} flag="" sign="" words=""
+    local current=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD - 1]}}
     case ${{COMP_WORDS[1]}} in
         {" | ".join(names)}) ((COMP_CWORD > 1)) && command=${{COMP_WORDS[1]}} ;;
     esac
@@ -38,11 +39,13 @@ def _bash(commands: tuple[Command, ...]) -> str:
         =) flag=${{COMP_WORDS[COMP_CWORD - 2]}} ;;
         --*) flag=$before ;;
     esac
+    [[ $before == "=" || $current == "=" ]] && sign="="
     [[ $current == "=" ]] && current=""
     [[ $flag == --* && $current != -* ]] || flag=""
     case "$command $flag" in
 {_lines(_bash_values(commands))}
         *)
+            [[ -z $sign ]] || return 0
             ((COMP_CWORD == 1)) && words="{" ".join((*names, *_FIRST))}"
             case $command in
 {_lines(_bash_words(command) for command in commands)}

@@ -34,45 +34,50 @@ _WHOSE = {READ: "whose rights the exporter is to have", UPDATE: "in whose name r
 _TYPING_ERROR = "check the client ID and the client secret; for a host that is not Zoho's own set --accounts-url"
 _IN_MINUTES = 120
 
+Hold = Callable[[], None]
+"""Has whatever ends the command wait: what Zoho gave is to be kept first."""
 _Said = TypeVar("_Said")
 
 
-def let_in(wanted: Wanted, onboarding: Onboarding) -> tuple[Grant, str]:
-    """Have a refresh token, and the accounts server that gave it.
+def let_in(wanted: Wanted, onboarding: Onboarding, hold: Hold) -> tuple[Grant, str]:
+    """Have a refresh token, and the accounts server that gave it; from then on whatever ends the command is held.
 
     Raises:
         PollError: there is none to be had.
     """
-    return _by_code(wanted, onboarding) if wanted.code else _by_device(wanted, onboarding)
+    return (_by_code if wanted.code else _by_device)(wanted, onboarding, hold)
 
 
-def _by_code(wanted: Wanted, onboarding: Onboarding) -> tuple[Grant, str]:
+def _by_code(wanted: Wanted, onboarding: Onboarding, hold: Hold) -> tuple[Grant, str]:
     client, asked = wanted.client, _first_url(wanted)
     try:
         url = asked or _knowing(onboarding, client, _others(""))
-        return _exchanged(wanted, onboarding, url), url
+        return _exchanged(wanted, onboarding, url, hold), url
     except RefusedError as error:
         if error.code != INVALID_CLIENT or not wanted.place:
             raise
         say(f"Zoho's data centre {wanted.place} does not know this client: the others are asked, without the code.")
     url = _knowing(onboarding, client, _others(asked))
-    return _exchanged(wanted, onboarding, url), url
+    return _exchanged(wanted, onboarding, url, hold), url
 
 
-def _exchanged(wanted: Wanted, onboarding: Onboarding, url: str) -> Grant:
+def _exchanged(wanted: Wanted, onboarding: Onboarding, url: str, hold: Hold) -> Grant:
     try:
-        return _heard(partial(onboarding.exchange, url, wanted.client, wanted.code))
+        return _heard(partial(onboarding.exchange, url, wanted.client, wanted.code), hold)
     except PollError as error:
         if may_be_made(error):
             error.advice += f"; {MAY_BE_MADE}"
         raise
 
 
-def _heard(ask: Callable[[], _Said]) -> _Said:
+def _heard(ask: Callable[[], _Said], hold: Hold) -> _Said:
     """Ask for a token; who does not wait for the answer is told what may have come of it."""
     try:
         with stoppable():
-            return ask()
+            said = ask()
+            if isinstance(said, Grant):
+                hold()
+            return said
     except KeyboardInterrupt:
         say("", f"Zoho's answer was not waited for: {MAY_BE_MADE}.")
         raise
@@ -111,14 +116,14 @@ def _unknown(faults: Mapping[str, PassingError]) -> PollError:
     return RefusedError(INVALID_CLIENT, "no data centre of Zoho's knows this client", advice=_TYPING_ERROR)
 
 
-def _by_device(wanted: Wanted, onboarding: Onboarding) -> tuple[Grant, str]:
+def _by_device(wanted: Wanted, onboarding: Onboarding, hold: Hold) -> tuple[Grant, str]:
     device, url = _begun(wanted, onboarding)
     _show(device, wanted.right)
     faults: list[PassingError] = []
 
     def ask(accounts_url: str) -> Grant | Waiting:
         try:
-            return _heard(partial(onboarding.poll, accounts_url, wanted.client, device))
+            return _heard(partial(onboarding.poll, accounts_url, wanted.client, device), hold)
         except PassingError as error:
             if not faults:
                 say(f"{error}. It may pass: Zoho is asked on.")

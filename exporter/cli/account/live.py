@@ -15,7 +15,7 @@ from rich.text import Text
 
 from exporter.app.direct import Direct, Spent
 from exporter.cli.given import start_logging
-from exporter.cli.output import say
+from exporter.cli.output import say, visible
 from exporter.errors import UNKNOWN_JOB
 from exporter.model import JobKey, JobReport, PollFailure, TrackedJob
 from exporter.redactor import Redactor
@@ -27,6 +27,8 @@ TOKEN, SCOPE, MODULE, PERMISSION, JOB = STAGES = ("token", "scope", "module", "p
 ANSWER = "answer"
 """What is wrong where a call came to nothing, and there is no job to tell it of."""
 OK, WRONG, UNKNOWN = "ok", "wrong", "unknown"
+_ODD = "odd"
+"""How what was looked at and not understood is counted, beside what could not be looked at."""
 _SIGNS = {OK: ("✓", "ok", "green"), WRONG: ("✗", "NO", "red"), UNKNOWN: ("?", "?", "yellow")}
 """How a result is shown: where the output is UTF-8, where it is not, and in colour."""
 NO_SUCH_JOB = "1"
@@ -51,6 +53,8 @@ STAGE_OF = {
     **dict.fromkeys((UNKNOWN_JOB, "INVALID_DATA", "UNABLE_TO_PARSE_DATA_TYPE"), JOB),
 }
 """What each refusal is about, by its code; all others are about the call itself."""
+_IS = {True: "is", False: "are"}
+"""By whether it is one."""
 _UNREACHABLE = frozenset({"timeout", "connection", "tls", "deadline"})
 
 
@@ -127,30 +131,31 @@ def _costs(spent: Spent) -> str:
 
 
 def _shown(check: Check) -> str:
-    """Write a check's line, but for one that nothing is known of, not even why, and give its result."""
+    """Write a check's line, but for one that nothing is known of, not even why, and give how it counts."""
     if check.result == UNKNOWN and not check.message:
         return check.result
     sign, plain, colour = _SIGNS[check.result]
     console = Console(highlight=False)
     mark = sign if console.encoding.startswith("utf") else plain
-    told = f"{check.subject} {check.check}" + (f": {check.message}" if check.message else "")
-    if not console.is_terminal:
+    told = visible(f"{check.subject} {check.check}" + (f": {check.message}" if check.message else ""))
+    if console.is_terminal:
+        grid = Table.grid(padding=(0, 1))
+        grid.add_row(Text(mark, colour), Text(told))
+        console.print(grid)
+    else:
         console.print(f"{mark} {told}", soft_wrap=True, markup=False)
-        return check.result
-    grid = Table.grid(padding=(0, 1))
-    grid.add_row(Text(mark, colour), Text(told))
-    console.print(grid)
-    return check.result
+    return _ODD if check.result == UNKNOWN and check.check == JOB else check.result
 
 
 def _verdict(results: Counter[str]) -> str:
-    if not (results[WRONG] or results[UNKNOWN]):
+    if results[OK] == results.total():
         return "All is right."
     left = f", {results[UNKNOWN]} could not be looked at" if results[UNKNOWN] else ""
+    if odd := results[_ODD]:
+        left += f", {odd} {_IS[odd == 1]} not understood"
     if not results[WRONG]:
         return f"Nothing is wrong{left}."
-    verb = "is" if results[WRONG] == 1 else "are"
-    return f"{results[WRONG]} of {results.total()} {verb} not right{left}."
+    return f"{results[WRONG]} of {results.total()} {_IS[results[WRONG] == 1]} not right{left}."
 
 
 def most_spent(aliases: Collection[str], keys: Collection[JobKey]) -> Spent:

@@ -25,14 +25,15 @@ from exporter.cli.account.questions import (
     right_of,
 )
 from exporter.cli.command import PROGRAM
+from exporter.cli.ending import holding
 from exporter.cli.jobs.exits import INTERRUPTED
-from exporter.cli.output import say
+from exporter.cli.output import put, say
 from exporter.errors import UNKNOWN_JOB, ConfigurationError, PollError, Problem
 from exporter.files import refused, write_whole
 from exporter.kinds import READ
 from exporter.model import DataCenter, Environment, JobKey
 from exporter.redactor import Redactor
-from exporter.settings import DOTENV, Settings, load_settings, read_sources
+from exporter.settings import Settings, Sources, load_settings, read_sources
 from exporter.words.phrases import counted
 from exporter.zoho.data_centers import Endpoints, endpoints_of, place_of
 from exporter.zoho.onboarding import Grant, Onboarding
@@ -65,6 +66,7 @@ def execute(options: Namespace) -> int:
 
 def _login(options: Namespace, asker: Asker) -> int:
     config_file = Path(options.config_file or _DEFAULT_FILE)
+    sources = _sources(config_file)
     is_device, alias = is_for_device(options, asker), alias_of(options, asker)
     output, right = OUTPUTS.get(options.output or ""), right_of(options)
     if output and right != READ:
@@ -78,29 +80,30 @@ def _login(options: Namespace, asker: Asker) -> int:
     wanted = gather(Namespace(**{**vars(options), **known}), asker, alias, is_device=is_device)
     redactor = Redactor()
     redactor.know(wanted.client.client_secret, wanted.code)  # a server may know them before it is sent them
-    zoho = onboarding(_settings(wanted, config_file, wanted.settings, _NO_TOKEN), redactor)
-    grant, url = let_in(wanted, zoho)
-    account = _account(wanted, grant, url)
-    try:
-        _hand_over(account, output, places, is_over=is_over)
-    except ConfigurationError as error:
-        return _give_back(error, zoho, url, grant)
+    zoho = onboarding(_settings(wanted, sources, wanted.settings, _NO_TOKEN), redactor)
     shown = sys.stderr if output else sys.stdout
-    _print(
-        shown,
-        "Zoho gave a refresh token, one of the 20 that it keeps for each user and client.",
-        *_found(wanted, account),
-        *(_written(account, places) if places else ()),
-    )
+    with holding() as hold:
+        grant, url = let_in(wanted, zoho, hold)
+        account = _account(wanted, grant, url)
+        try:
+            _hand_over(account, output, places, is_over=is_over)
+        except ConfigurationError as error:
+            return _give_back(error, zoho, url, grant)
+        put(
+            shown,
+            "Zoho gave a refresh token, one of the 20 that it keeps for each user and client.",
+            *_found(wanted, account),
+            *(_written(account, places) if places else ()),
+        )
     is_enough = not _lacking(wanted, account)
     if places and right != READ:
-        _print(shown, *(_how_to_schedule(wanted, places) if is_enough else ()))
+        put(shown, *(_how_to_schedule(wanted, places) if is_enough else ()))
         return 0 if is_enough else 1
     first, *others = wanted.modules or ("Leads",)
-    settings = _settings(wanted, config_file, account.settings, account.refresh_token)
+    settings = _settings(wanted, sources, account.settings, account.refresh_token)
     status = _try_out(shown, settings, JobKey(alias, first, _NO_JOB), redactor) if is_enough else 1
     if status == 0 and others and not account.scope:
-        _print(shown, f"Of {', '.join(others)} nothing is known: Zoho did not say the scope, and one module was tried.")
+        put(shown, f"Of {', '.join(others)} nothing is known: Zoho did not say the scope, and one module was tried.")
     if places and not places.config_file.exists():  # what it should say is told
         return 1
     if places:
@@ -170,15 +173,24 @@ def _named(places: Places) -> str:
     return "" if places.right == READ else f" --refresh-token-file={places.refresh_token}"
 
 
-def _settings(wanted: Wanted, config_file: Path, account: Mapping[str, str], refresh_token: str) -> Settings:
+def _sources(config_file: Path) -> Sources:
+    """Read what the environment and the file say.
+
+    Raises:
+        ConfigurationError: a file can't be read, which may name a proxy, say.
+    """
+    sources = read_sources(config_file if os.path.lexists(config_file) else None)
+    if problems := (*sources.unreadable, *sources.unread):
+        raise ConfigurationError(problems)
+    return sources
+
+
+def _settings(wanted: Wanted, sources: Sources, account: Mapping[str, str], refresh_token: str) -> Settings:
     """Give the settings of the new account alone, with what the environment and the file say of the network.
 
     Raises:
         ConfigurationError: they are of no use.
     """
-    sources = read_sources(config_file if config_file.exists() else None)
-    if unread := tuple(one.problem() for one in sources.findings if str(one.place) == str(DOTENV)):
-        raise ConfigurationError(unread)  # it may name a proxy
     tree = sources.tree
     network = {name: str(text) for name in _NETWORK if (text := tree.find((name,))) is not None}
     where = {} if {"data_center", "accounts_url"} & account.keys() else {"data_center": str(DataCenter.US)}
@@ -267,7 +279,7 @@ def _try_out(shown: TextIO, settings: Settings, key: JobKey, redactor: Redactor)
         return 1
     spent = f"Spent: {counted(direct.spent.credits, 'API credit')}, {counted(direct.spent.tokens, 'access token')}."
     if failure is None or failure.code == UNKNOWN_JOB:
-        _print(shown, f"It works: the token, its scope and the permission for {key.module} are right. {spent}")
+        put(shown, f"It works: the token, its scope and the permission for {key.module} are right. {spent}")
         return 0
     say(f"It does not work yet: {failure.message}", f"What to do: {failure.advice}", spent)
     return 1
@@ -277,7 +289,7 @@ def _tell_on(shown: TextIO, places: Places, *, is_working: bool) -> None:
     for problem in ruling(places):
         say(f"warning: {problem}")
     file = places.config_file
-    _print(
+    put(
         shown,
         *(
             (
@@ -293,8 +305,3 @@ def _tell_on(shown: TextIO, places: Places, *, is_working: bool) -> None:
             )
         ),
     )
-
-
-def _print(shown: TextIO, *lines: str) -> None:
-    shown.write("".join(f"{line}\n" for line in lines))
-    shown.flush()

@@ -8,7 +8,7 @@ from exporter.app.hosts import endpoints
 from exporter.app.onboarding import onboarding
 from exporter.cli.account.asking import Asker
 from exporter.cli.given import account_named, sources_of
-from exporter.cli.output import say
+from exporter.cli.output import put, say
 from exporter.errors import PollError
 from exporter.files import read_named_secret, refused
 from exporter.redactor import Redactor
@@ -43,7 +43,7 @@ def execute(options: Namespace) -> int:
         say("", "Nobody answers: nothing was revoked.")
         return 1
     left = _left(sources, alias) if other is None else [f"Delete {other}"]
-    sys.stdout.write("\n".join([f"Zoho has revoked the {which}.", *left]) + "\n")
+    put(sys.stdout, f"Zoho has revoked the {which}.", *left)
     return 0
 
 

@@ -158,12 +158,23 @@ def _is_sound(name: str, text: str) -> bool:
     """Whether a setting is of use: one that is not filled in yet is asked for as if it were not there."""
     match name:
         case "client_secret_file":
-            return Path(text).is_file()
+            return _is_there(Path(text))
         case "data_center":
             return not _odd_place(text)
         case "client_id":
             return not (_odd_id(text) or misplaced(CLIENT_ID, text))
     return name in _HOSTS
+
+
+def _is_there(file: Path) -> bool:
+    """Whether something is there, of use or not: who asks for another secret instead gets another one."""
+    try:
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def gather(options: Namespace, asker: Asker, alias: str, *, is_device: bool) -> Wanted:

@@ -16,7 +16,7 @@ from exporter.cli.jobs.client.exporter_client import ExporterClient, ExporterRef
 from exporter.cli.jobs.client.reading import Shown, job_of
 from exporter.cli.jobs.exits import INTERRUPTED, end_in_order
 from exporter.cli.jobs.shown import is_live, line, open_console, table, trouble_of
-from exporter.cli.output import say, write, write_csv
+from exporter.cli.output import pause, say, write, write_csv
 from exporter.files import refused
 from exporter.model import JobKey, JobReport, PollFailure, TrackedJob
 from exporter.words.jobs import in_order
@@ -88,7 +88,7 @@ def _watch(client: ExporterClient) -> int:
     """Go on until Ctrl-C."""
     end_in_order()
     console = open_console()
-    watcher = Watcher(client, time.time, time.sleep)
+    watcher = Watcher(client, time.time, pause)
     try:
         if is_live(console):
             watcher.draw(console)

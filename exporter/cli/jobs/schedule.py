@@ -28,7 +28,7 @@ from exporter.cli.jobs.exits import COMPLETED, INTERRUPTED, NOT_DONE, NOT_ENDED,
 from exporter.cli.jobs.status import show, timeout_seconds
 from exporter.cli.jobs.track import described, track
 from exporter.cli.output import give_up, is_closed, is_lost, say, tell, visible, write
-from exporter.errors import ConfigurationError, ExporterError, PollError, Problem, UncertainError
+from exporter.errors import ConfigurationError, ExporterError, PollError, Problem, UncertainError, kind_and_words
 from exporter.files import open_to_all, refused
 from exporter.forms import MODULE, REFRESH_TOKEN, job_id_advice, misplaced, module_advice
 from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, Credentials, JobKey
@@ -247,7 +247,7 @@ def _shown(alias: str, account: AccountSettings, order: Order) -> Iterator[str]:
         yield f"          {hint}"
     yield f"  view    {order.view} (its name takes another scope: compare with the view's address in your browser)"
     for field, value in order.values.items():
-        yield f"  set     {field} = {visible(json.dumps(value, ensure_ascii=False))}"
+        yield f"  set     {field} = {visible(json.dumps(value, ensure_ascii=False), spared='')}"
     yield f"Every record that the view shows when Zoho begins is changed, {MOST_RECORDS:,} at most. It can't be undone."
     yield "Only afterwards Zoho tells how many they are, and whether the field exists, may be changed, takes the value."
     yield f"Automation rules run if they are fewer than {MOST_FIRING_RULES:,}. A view has one mass update at a time."
@@ -305,9 +305,9 @@ def _untracked(options: Namespace, scheduled: _Scheduled, took: str) -> tuple[st
 
 def _reason(error: Exception) -> str:
     """Say in a line what went wrong."""
-    said = " ".join(str(error).split())
-    is_ours = isinstance(error, ExporterError)
-    return said if is_ours else f"a fault that nobody foresaw ({type(error).__name__}: {quote(said)})"
+    if isinstance(error, ExporterError):
+        return " ".join(str(error).split())
+    return f"a fault that nobody foresaw ({quote(kind_and_words(error))})"
 
 
 def _watched(options: Namespace, scheduled: _Scheduled, why: str) -> int:

@@ -139,7 +139,7 @@ def _data(job: TrackedJob, now: float, *, is_polled: bool) -> str:
 def _trouble(job: TrackedJob) -> tuple[str, ...]:
     if job.failure is None or job.is_terminal:
         return ()
-    code = "" if job.failure.code in job.failure.message else f"{job.failure.code}: "
+    code = "" if job.failure.code.casefold() in job.failure.message.casefold() else f"{job.failure.code}: "
     told = f"The last poll failed. {code}{printable(job.failure.message)}."
     return (told, f"What to do: {printable(job.failure.advice)}.") if job.failure.advice else (told,)
 

@@ -14,7 +14,7 @@ from exporter.cli.jobs.client.follow import Follower
 from exporter.cli.jobs.client.names import read_key
 from exporter.cli.jobs.exits import INTERRUPTED, NOT_ENDED, UNKNOWN, end_in_order, exit_status
 from exporter.cli.jobs.shown import block, is_live, line, open_console
-from exporter.cli.output import say, write
+from exporter.cli.output import pause, say, write
 from exporter.files import refused
 from exporter.model import JobReport, PollFailure, TrackedJob
 
@@ -94,7 +94,7 @@ def _followed(options: Namespace, answerer: Answerer, job: TrackedJob, until: fl
 
 
 def _follower(answerer: Answerer, show: Show) -> Follower:
-    return Follower(answerer.look, show, lambda error: say(f"{error}; it is asked again"), time.time, time.sleep)
+    return Follower(answerer.look, show, lambda error: say(f"{error}; it is asked again"), time.time, pause)
 
 
 class _Changes:

@@ -68,6 +68,8 @@ class Variables:
     def __init__(self, environ: Mapping[str, str], dotenv_file: Path | None, secrets_dir: Path, file: Tree) -> None:
         self.warnings: list[Problem] = []
         self.findings: list[Finding] = []
+        self.unread: list[Finding] = []
+        """Why nothing is known of a file."""
         lines = dict(self._read_dotenv(dotenv_file)) if dotenv_file else {}
         dotenv = {name: line.text for name, line in lines.items()}
         self.written = ChainMap(self._picked(environ), self._picked(dotenv, lines))
@@ -126,7 +128,7 @@ class Variables:
             elif isinstance(error.__cause__, IsADirectoryError):  # a virtual environment, as a rule
                 self.warnings.append(Problem(str(file), "is a directory, not a file: left out"))
             elif not isinstance(error.__cause__, FileNotFoundError):
-                self.findings += [Finding(Place(str(file)), (), problem.message) for problem in error.problems]
+                self.unread += [Finding(Place(str(file)), (), problem.message) for problem in error.problems]
             return
         from dotenv.parser import parse_stream  # noqa: PLC0415 - most have no such file
 
@@ -153,7 +155,7 @@ class Variables:
         try:
             files = sorted(directory.iterdir())
         except OSError as error:
-            self.findings.append(Finding(Place(SECRETS_DIR), (), f"{quote(directory)} {explain(error, directory)}"))
+            self.unread.append(Finding(Place(SECRETS_DIR), (), f"{quote(directory)} {explain(error, directory)}"))
             files = []
         for file in files:
             name, place = file.name.upper(), Place(str(file))
@@ -165,7 +167,7 @@ class Variables:
             try:
                 layer[name] = Written(read_secret_file(file), place)
             except ConfigurationError as error:
-                self.findings.extend(Finding(place, (), problem.message) for problem in error.problems)
+                self.unread.extend(Finding(place, (), problem.message) for problem in error.problems)
         return layer
 
 

@@ -3,10 +3,12 @@
 import os
 import shutil
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import certifi
@@ -14,10 +16,12 @@ import pytest
 from journey import account_variables
 
 from exporter.app.direct import Direct, Spent
+from exporter.errors import ConfigurationError, Problem
 from exporter.model import JobKey, JobState
 from exporter.redactor import Redactor
 from exporter.settings import load_settings
 from exporter.simulator import Phase, Scenario, SimulatedJob, Simulator
+from exporter.state import SqliteStore
 
 LEADS, DEALS = JobKey("acme", "Leads", "3524033000006027001"), JobKey("acme", "Deals", "3524033000006027002")
 JOBS = (
@@ -91,6 +95,44 @@ def test_file_that_is_of_no_use_is_put_aside(
     assert file.with_suffix(".unusable").read_bytes() == spoilt
     [warning] = [record for record in caplog.records if "is begun anew" in record.message]
     assert warning.levelname == "ERROR"
+
+
+@pytest.mark.parametrize("name", ["{}.turn", "{}.db", "{}.db.lock", "{}.db-wal", "{}.unusable"])
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        pytest.param(Path.mkdir, "Is a directory", id="directory"),
+        pytest.param(os.mkfifo, "it is a pipe, not a regular file", id="pipe"),
+        pytest.param(partial(os.mknod, mode=stat.S_IFSOCK | 0o600), "it is a socket, not a regular file", id="socket"),
+        pytest.param(lambda path: path.symlink_to("/dev/full"), "it is a device, not a regular file", id="device"),
+    ],
+)
+def test_what_stands_in_a_files_place_is_named(
+    zoho: Simulator, tmp_path: Path, name: str, make: Callable[[Path], object], kind: str
+) -> None:
+    """With what to do: no setting says where these files are."""
+    direct(zoho, tmp_path).look(DEALS)
+    [file] = tmp_path.glob("*.db")
+    place = tmp_path / name.format(file.stem)
+    place.unlink(missing_ok=True)
+    make(place)
+    with pytest.raises(ConfigurationError) as caught:
+        direct(zoho, tmp_path).look(DEALS)
+    told = f"can't be used ({kind}): move it away; commands keep the access token and Zoho's answers there"
+    assert caught.value.problems == (Problem(str(place), told),)
+
+
+def test_file_that_cannot_be_opened_is_named(zoho: Simulator, tmp_path: Path) -> None:
+    """Nor is it the exporter's own."""
+    direct(zoho, tmp_path).look(DEALS)
+    [file] = tmp_path.glob("*.db")
+    with closing(SqliteStore(file)), pytest.raises(ConfigurationError) as caught:
+        direct(zoho, tmp_path).look(DEALS)
+    told = (
+        "can't be used, and commands keep the access token and Zoho's answers there: another exporter uses it (process "
+        f"{os.getpid()}): stop that one, or give each a path"
+    )
+    assert caught.value.problems == (Problem(str(file), told),)
 
 
 def test_look_that_is_broken_off_is_counted_too(zoho: Simulator, tmp_path: Path) -> None:

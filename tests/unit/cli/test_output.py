@@ -3,6 +3,7 @@
 import os
 import pty
 import struct
+import subprocess
 import termios
 from collections.abc import Callable
 from contextlib import redirect_stderr
@@ -11,9 +12,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from processes import exporter_command, unmeasured_environment
 
 from exporter.cli import main
-from exporter.cli.output import say
+from exporter.cli.output import say, write
 
 SENTENCE = "Zoho said no, for a reason that is at https://example.com/a-page-with-a-long-name, as so often."
 COMMAND = "To go on: zoho-mass-update-exporter status zoho/Leads/3524033000006027001 --watch"
@@ -74,6 +76,57 @@ def in_a_terminal(speak: Callable[[], object]) -> list[str]:
 def test_a_terminal_breaks_no_word(said: str, lines: list[str]) -> None:
     """Lines end between words, and what is to be copied is one line."""
     assert in_a_terminal(partial(say, said)) == lines
+
+
+@pytest.mark.parametrize(
+    ("letter", "shown"),
+    [
+        pytest.param("\u202e", "\\u202e", id="right to left"),
+        pytest.param("\u2066", "\\u2066", id="isolated"),
+        pytest.param("\u200b", "\\u200b", id="no width"),
+        pytest.param("\u00ad", "\\xad", id="soft hyphen"),
+        pytest.param("\U000e0041", "\\U000e0041", id="tag"),
+        pytest.param("\x1b", "\\x1b", id="escape"),
+        pytest.param("\x9b", "\\x9b", id="escape of eight bits"),
+        pytest.param("\udcff", "\\udcff", id="no text"),
+        pytest.param("\u200d", "\u200d", id="joiner"),
+        pytest.param("\u0646", "\u0646", id="letter"),
+        pytest.param("\n", "\n", id="line"),
+    ],
+)
+def test_what_is_said_and_written_moves_no_cursor(capsys: pytest.CaptureFixture[str], letter: str, shown: str) -> None:
+    """Nor does it turn words round."""
+    say(f"a{letter}b")
+    write(f"c{letter}d")
+    written = capsys.readouterr()
+    assert (written.err, written.out) == (f"a{shown}b\n", f"c{shown}d\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "variables"),
+    [
+        pytest.param(("chek{}",), {}, id="command"),
+        pytest.param(("check", "--odd{}"), {}, id="flag"),
+        pytest.param(("track", "Leads{}/7"), {}, id="job"),
+        pytest.param(("jobs", "--exporter.token-file=a{}"), {}, id="secret file"),
+        pytest.param(("check", "--config.file=a{}.yaml"), {}, id="settings file"),
+        pytest.param(("check",), {"ZOHO_MAX_JOBS": "a{}"}, id="variable"),
+    ],
+)
+def test_what_was_typed_is_shown_as_it_is(tmp_path: Path, words: tuple[str, ...], variables: dict[str, str]) -> None:
+    """Whoever echoes it."""
+    odd = "\u202e\u2066\u200b"
+    ended = subprocess.run(
+        exporter_command(*(word.format(odd) for word in words)),
+        env=unmeasured_environment(HOME=str(tmp_path), **{name: text.format(odd) for name, text in variables.items()}),
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "\\u202e\\u2066\\u200b" in ended.stderr
+    assert not set(odd) & set(ended.stdout + ended.stderr)
 
 
 @pytest.mark.parametrize(

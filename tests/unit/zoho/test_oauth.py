@@ -215,6 +215,25 @@ def test_an_answer_without_a_word_is_judged_by_its_status(status: int, advice: s
     assert refusal("<html>", status, {"retry-after": "1200"}).advice == advice
 
 
+@pytest.mark.parametrize(
+    ("body", "advice"),
+    [
+        pytest.param("<html>", "too many requests: wait 1,200 s", id="page"),
+        pytest.param("{}", "too many requests: wait 1,200 s", id="no word"),
+        pytest.param(
+            '{"error":"slow_mode"}',
+            "too many requests: wait some minutes; if it lasts, see what else asks Zoho for tokens",
+            id="undocumented word",
+        ),
+    ],
+)
+def test_a_429_is_a_throttle(body: str, advice: str) -> None:
+    """Which passes, and which nothing is to be done about here."""
+    error = refusal(body, 429, {"retry-after": "1200"})
+    assert (type(error), error.code, error.advice) == (PassingError, "too_many_requests", advice)
+    assert error.retry_after_seconds == 1200
+
+
 def test_no_pause_that_the_accounts_host_asks_for_outlasts_the_day() -> None:
     """An absurd `Retry-After` does not stop the account until somebody restarts the exporter."""
     seconds = refusal('{"error":"Access Denied"}', 400, {"retry-after": "1e300"}).retry_after_seconds

@@ -216,6 +216,18 @@ def test_an_answer_without_a_word_is_judged_by_its_status(status: int, headers: 
         assert (error.advice, error.retry_after_seconds) == (advice, 30.0 if headers else None)
 
 
+def test_a_429_with_a_word_that_nobody_knows_is_a_throttle() -> None:
+    """As one without a word: neither the client nor the code is at fault."""
+    content = Answer(429, {"retry-after": "30"}, b'{"error":"slow_mode"}', 0.0)
+    for decode in (partial(decode_grant, refusals=CODE_REFUSALS), decode_revocation, decode_feedback):
+        error = raised(partial(decode, SealedAnswer(content, Redactor())))
+        assert (type(error), error.code, error.retry_after_seconds) == (PassingError, "turned_away", 30.0)
+        assert (error.message, error.advice) == (
+            "Zoho refused: slow_mode (HTTP 429)",
+            "too many requests: wait 30 s",
+        )
+
+
 @pytest.mark.parametrize(
     ("content", "status", "kind", "code"),
     [

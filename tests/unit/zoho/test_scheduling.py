@@ -51,7 +51,7 @@ ADVICE = {
     "edition": "Zoho schedules mass updates over its API for Enterprise, Ultimate, CRM Plus and Zoho One Enterprise ",
     "scope": "make a refresh token with the scope ZohoCRM.mass_update.UPDATE (or ZohoCRM.mass_update.leads.UPDATE)",
     "state": "Zoho changes no records in such a state: make a view that leaves them out",
-    "slow": "Zoho asks to slow down: try again in some minutes",
+    "slow": "too many requests: try again in some minutes",
     "credits": "the organisation's API credits of the day are spent: try again in some hours",
     "token": "Zoho does not accept a token that it has just made: check the account's data centre and environment",
     "module": "no such module, or its tab is hidden from the token's user: ",
@@ -285,6 +285,12 @@ def test_what_tells_nothing_may_have_been_carried_out(status: int, content: obje
     error = raised(lambda: decode_scheduled(answer(status, content), ORDER))
     assert isinstance(error, UncertainError)
     assert error.advice.startswith(ADVICE["look"])
+
+
+def test_what_has_no_word_of_zohos_is_described() -> None:
+    """Each thing once."""
+    error = raised(lambda: decode_scheduled(answer(502, "<html>Bad gateway</html>"), ORDER))
+    assert error.message == "Zoho answered HTTP 502 with text/html, 24 bytes"
 
 
 def test_zohos_details_are_told() -> None:

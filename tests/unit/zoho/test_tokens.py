@@ -330,6 +330,7 @@ def test_new_credentials_end_a_pause(scene: Scene, fault: Exception) -> None:
         pytest.param(refusal("invalid_client"), True, id="data-centre"),
         pytest.param(TIMEOUT, True, id="network"),
         pytest.param(THROTTLED, False, id="throttled"),
+        pytest.param(refusal("too_many_requests"), False, id="throttled-by-another-word"),
     ],
 )
 def test_other_settings_end_a_pause_that_they_may_have_cured(fault: Exception, *, is_cured: bool) -> None:
@@ -567,6 +568,7 @@ def test_status_of_a_source_that_was_never_asked(scene: Scene) -> None:
             "invalid_code": 0,
             "access_denied": 0,
             "general_error": 0,
+            "too_many_requests": 0,
             "missing_org_info": 0,
             "invalid_redirect_uri": 0,
             "timeout": 0,

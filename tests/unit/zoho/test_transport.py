@@ -432,21 +432,39 @@ def test_silence_within_the_body_is_a_timeout(open_transport: OpenTransport, sta
 
 
 @pytest.mark.parametrize(
-    "raw",
+    ("raw", "told"),
     [
-        pytest.param(b"", id="no-answer"),
-        pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n", id="not-http"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", id="endless-header"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", id="cut-short"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", id="broken-chunk"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", id="chunk-cut-short"),
+        pytest.param(b"", "RemoteDisconnected: Remote end closed connection without response", id="no-answer"),
+        pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n", "BadStatusLine: SSH-2.0-OpenSSH_9.2", id="not-http"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\n\r\n",
+            "LineTooLong: got more than 65536 bytes when reading header line",
+            id="endless-header",
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
+            "IncompleteRead(1 bytes read, 99 more expected)",
+            id="cut-short",
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            "ValueError: invalid literal for int() with base 16: b'zz\\r\\n'",
+            id="broken-chunk",
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+            "IncompleteRead(2 bytes read, 3 more expected)",
+            id="chunk-cut-short",
+        ),
     ],
 )
-def test_a_broken_answer_is_a_broken_connection(transport: Caller, start_server: StartServer, raw: bytes) -> None:
-    """An answer that is not whole is none."""
+def test_a_broken_answer_is_a_broken_connection(
+    transport: Caller, start_server: StartServer, raw: bytes, told: str
+) -> None:
+    """An answer that is not whole is none, and its fault is told once."""
     error = failure(lambda: transport.get(f"http://{start_server(answering(raw)).address}/", {}, {}))
     assert (type(error), error.code) == (PassingError, "connection")
-    assert error.message.startswith("the connection to Zoho broke: ")
+    assert error.message == f"the connection to Zoho broke: {told}"
 
 
 def test_a_reset_within_the_body_is_a_broken_connection(transport: Caller, start_server: StartServer) -> None:

@@ -644,7 +644,7 @@ def test_the_credits_that_are_left_are_one_number_or_none(header: str | None, cr
             401,
             DeadTokenError,
             "AUTHENTICATION_FAILURE",
-            "Zoho answered HTTP 401 with text/html, 31 bytes (HTTP 401)",
+            "Zoho answered HTTP 401 with text/html, 31 bytes",
         ),
         (
             404,
@@ -652,7 +652,7 @@ def test_the_credits_that_are_left_are_one_number_or_none(header: str | None, cr
             "invalid_response",
             "expected a mass-update status as JSON, got HTTP 404 with text/html, 31 bytes",
         ),
-        (429, ThrottledError, "TOO_MANY_REQUESTS", "Zoho answered HTTP 429 with text/html, 31 bytes (HTTP 429)"),
+        (429, ThrottledError, "TOO_MANY_REQUESTS", "Zoho answered HTTP 429 with text/html, 31 bytes"),
         (
             500,
             PassingError,

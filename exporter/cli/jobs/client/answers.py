@@ -7,19 +7,18 @@ from http.client import HTTPResponse
 from socket import socket
 from typing import Any, NoReturn
 
+from exporter.cli.output import visible
+
 LONGEST_TEXT = 1000
 """Characters; the exporter's own texts are shorter."""
 _MOST_FAULTS = 10
-_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
-"""Some writing systems need them, and they move no cursor."""
 
 
 def printable(text: str) -> str:
     """Give a text from outside without what moves a terminal's cursor or changes its colours, and not too long."""
     if len(text) <= LONGEST_TEXT and text.isprintable():
         return text
-    some = text[: LONGEST_TEXT + 1]
-    shown = "".join(char if char.isprintable() or char in _JOINERS else ascii(char)[1:-1] for char in some)
+    shown = visible(text[: LONGEST_TEXT + 1])
     return shown if len(shown) <= LONGEST_TEXT else f"{shown[:LONGEST_TEXT]}…"
 
 

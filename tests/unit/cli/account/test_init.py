@@ -129,7 +129,7 @@ def test_nothing_is_overwritten_by_mistake(here: Path, file: str | None, is_forc
 def test_name_of_the_file_moves_no_cursor(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever stands in it."""
     assert main(["init", "--config.file=a\x1b[2J.yaml"]) == 0
-    assert capsys.readouterr().out.startswith("a\\u001b[2J.yaml is written: ")
+    assert capsys.readouterr().out.startswith("a\\x1b[2J.yaml is written: ")
     assert "\x1b" not in (here / "a\x1b[2J.yaml").read_text()
 
 

@@ -257,7 +257,17 @@ def test_report_that_is_odd_gets_no_tick(
     assert tell_live(Namespace(**{"log.level": None}), settings_for(zoho), (LEADS,)) == 0
     *_, job, verdict = capsys.readouterr().out.splitlines()
     assert job == f"? {LEADS} job: {told}"
-    assert verdict.startswith("Nothing is wrong, 1 could not be looked at.")
+    assert verdict.startswith("Nothing is wrong, 1 is not understood.")
+
+
+def test_verdict_counts_each_by_what_was_found(zoho: Simulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was looked at and not understood is none that could not be looked at, nor the other way round."""
+    for key in (LEADS, ENDED):
+        zoho.add_fault(Fault(FaultKind.ODD_STATE, job_id=key.job_id, state="HELD"))
+    zoho.add_fault(Fault(FaultKind.ERROR, module="Deals", code="OAUTH_SCOPE_MISMATCH"))
+    assert tell_live(Namespace(**{"log.level": None}), settings_for(zoho), (LEADS, ENDED, DEALS)) == 1
+    verdict = capsys.readouterr().out.splitlines()[-1]
+    assert verdict.startswith("1 of 10 is not right, 3 could not be looked at, 2 are not understood. Spent: ")
 
 
 def test_every_code_is_about_a_stage_that_there_is() -> None:

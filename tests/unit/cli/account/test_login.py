@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -141,6 +142,7 @@ _MAY_BE_MADE = "a refresh token may have been made all the same, one of the 20 t
         pytest.param({"exc": requests.exceptions.InvalidURL("odd")}, False, id="never-sent"),
         pytest.param({"status_code": 504, "text": "<html>"}, True, id="gateway"),
         pytest.param({"status_code": 429, "text": "<html>"}, False, id="throttle"),
+        pytest.param({"status_code": 429, "json": {"error": "slow_mode"}}, False, id="undocumented-throttle"),
         pytest.param({"json": {"error": "general_error"}}, False, id="zohos-fault"),
         pytest.param({"json": {"error": "invalid_code"}}, False, id="refusal"),
     ],
@@ -672,6 +674,48 @@ def test_variables_that_can_not_be_read_are_not_passed_over(run: Run, requests_m
     ended = run(*BY_CODE, piped=PIPED)
     assert (ended.status, requests_mock.request_history) == (2, [])
     assert "  .env: is not UTF-8 text: save it as UTF-8\n" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("make", "variable", "said"),
+    [
+        pytest.param(
+            lambda: os.mkfifo("given/zoho_proxy_url"),
+            "given",
+            "given/zoho_proxy_url: is a pipe, not a regular file: put the content into a file, which can be read again",
+            id="pipe",
+        ),
+        pytest.param(
+            Path("given/zoho_ca_bundle").mkdir,
+            "given",
+            "given/zoho_ca_bundle: is a directory, not a file",
+            id="directory",
+        ),
+        pytest.param(
+            Path("given/zoho_poll_timeout").touch, "given", "given/zoho_poll_timeout: is empty", id="nothing in it"
+        ),
+        pytest.param(lambda: None, "missing", 'ZOHO_SECRETS_DIR: "missing" does not exist', id="no directory"),
+    ],
+)
+def test_secrets_that_can_not_be_read_are_not_passed_over(
+    run: Run, requests_mock: Mocker, make: Callable[[], object], variable: str, said: str
+) -> None:
+    """Nothing is asked before that is told, neither of the person nor of Zoho."""
+    Path("given").mkdir()
+    make()
+    ended = run("login", typed="", ZOHO_SECRETS_DIR=variable)
+    assert (ended.status, ended.out, requests_mock.request_history) == (2, "", [])
+    assert ended.err.startswith(f"zoho-mass-update-exporter: 1 problem:\n  {said}\n")
+
+
+def test_secret_of_the_settings_file_that_can_not_be_read_is_told(run: Run, requests_mock: Mocker) -> None:
+    """Whoever were asked for it instead might give another one."""
+    Path("secret").mkdir()
+    account = "{data_center: eu, client_id: 1000.CLIENT, client_secret_file: secret}"
+    Path("zoho.yaml").write_text(f"accounts: {{zoho: {account}}}")
+    ended = run("login", "--device", typed=f"\n\n{SECRET}\n")
+    assert (ended.status, requests_mock.request_history) == (2, [])
+    assert ended.err.endswith('--client-secret-file: "secret" is a directory, not a file\n')
 
 
 def test_nobody_at_the_terminal_is_no_traceback(run: Run) -> None:

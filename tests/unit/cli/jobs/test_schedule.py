@@ -138,6 +138,13 @@ def test_job_that_no_exporter_tracks_is_scheduled_all_the_same(
     assert err.endswith(f"To have it tracked: {line}")
 
 
+def test_line_to_type_turns_no_words_round(schedule: Schedule) -> None:
+    """It has what was typed, as it is."""
+    _, _, err = schedule(*ASKED, "--yes", "--name=Spring \u202esdael", "--exporter.url=http://127.0.0.1:1")
+    assert "\u202e" not in err
+    assert f" track acme/Leads/{JOB} '--name=Spring \\u202esdael' --exporter.url=" in err
+
+
 def test_nobody_who_will_track_it_is_told_before_anything_is_sent(
     schedule: Schedule, zoho: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -462,7 +469,7 @@ def test_what_is_sent_is_shown_as_it_is(schedule: Schedule) -> None:
     """Also what a terminal does not show; a module's name that is nearly Zoho's own is told."""
     _, _, err = schedule("schedule", "leads", f"--view={VIEW}", "--set=City=Z\u00fcrich\u202e\u00a0", "--yes")
     assert '  module  leads\n          Zoho spells the module "leads" Leads: ' in err
-    assert '  set     City = "Z\u00fcrich\\u202e\\u00a0"\n' in err
+    assert '  set     City = "Z\u00fcrich\\u202e\\xa0"\n' in err
 
 
 def test_token_that_others_may_read_is_told(schedule: Schedule) -> None:

@@ -98,6 +98,12 @@ def test_next_poll_is_told_where_somebody_polls() -> None:
             "timeout: Zoho fell silent for 8 s. What to do: check the network.",
             id="in error",
         ),
+        pytest.param(
+            note_failure(tracked(), PollFailure("tls", "TLS to Zoho failed: EOFError", ""), NOW),
+            "2026-09-21 14:13:30 UTC acme/Leads/3524033000006027001 Unknown, never answered. The last poll failed. "
+            "TLS to Zoho failed: EOFError.",
+            id="in error whose message names its code",
+        ),
     ],
 )
 def test_line_says_how_a_job_is(job: TrackedJob, said: str) -> None:

@@ -215,6 +215,7 @@ def test_account_that_waits_says_why(typed: Typed, zoho: Simulator, monkeypatch:
         pytest.param(("invalid_response", b"<html>", 200), id="a portal"),
         pytest.param(("general_error", {"error": "general_error"}, 500), id="a fault of Zoho's"),
         pytest.param(("general_error", {"error": "server_error"}, 503), id="an undocumented one"),
+        pytest.param(("too_many_requests", {"error": "slow_mode"}, 429), id="an undocumented throttle"),
     ],
 )
 def test_accounts_server_that_fails_has_refused_nothing(
