@@ -107,8 +107,11 @@ class AccountState(Protocol):
     def change(self, key: JobKey, change: Callable[[TrackedJob], TrackedJob]) -> None:
         """Change what is known of a job that is tracked, beside its polls."""
 
-    def forget(self, keys: Iterable[JobKey], *, retired: bool = False) -> None:
-        """Let go of jobs, and of the memory of retired ones; `retired` ones are remembered as such."""
+    def forget(self, keys: Iterable[JobKey], *, retired: bool = False, later: bool = False) -> None:
+        """Let go of jobs, and of the memory of retired ones; `retired` ones are remembered as such.
+
+        With `later` nothing is waited for: those who share the store hear of it after the next refresh.
+        """
 
     def expect_calls(self, count: int, purse: Purse) -> None:
         """Book credits for calls that are about to be claimed, as many as there are, so that they share one write."""

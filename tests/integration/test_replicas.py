@@ -2,46 +2,19 @@
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 import requests
-from databases import Server, serving
+from databases import Server
 from journey import Exporter, every
 from processes import eventually
-from prometheus_client.parser import text_string_to_metric_families
+from sharing import INTERVAL_SECONDS, calls, sample, updated
 
 from exporter.simulator import Simulator
 
 TOKEN = "sixteen-letters-or-more"
 JOBS = ("351", "352", "353")
-INTERVAL_SECONDS = 1.9
-"""Between two polls of a job: two seconds, and a clock that may be corrected a little."""
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """Give a database server."""
-    with serving() as server:
-        yield server
-
-
-def sample(page: str, name: str, **labels: str) -> float:
-    """Give the sum of the samples of a name that have these labels."""
-    samples = (sample for family in text_string_to_metric_families(page) for sample in family.samples)
-    return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
-
-
-def updated(page: str) -> dict[str, float]:
-    """Give the updated records by job."""
-    samples = (sample for family in text_string_to_metric_families(page) for sample in family.samples)
-    return {one.labels["job_id"]: one.value for one in samples if one.name == "zoho_mass_update_job_updated_records"}
-
-
-def calls(simulator: Simulator) -> int:
-    """Give how many calls for a job's status Zoho has counted."""
-    return sum(simulator.stats().status_calls.values())
 
 
 def test_two_exporters_are_one(

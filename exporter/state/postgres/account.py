@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from threading import Event, Semaphore
+from typing import Protocol
 
 from exporter.errors import HeldBackError, NoPlaceError
 from exporter.model import Growth, JobKey, JobSource, JobSpec, Standing, TrackedJob
@@ -23,8 +24,12 @@ _LANDING_PAUSES_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0)
 """How long an answer waits for a database that does not take it; its claim lasts little longer."""
 _TURN_PAUSE_SECONDS = 0.1
 
-Postpone = Callable[[Callable[[], object]], None]
-"""Has something done as soon as the database answers again."""
+
+class Postpone(Protocol):
+    """Has something done after the next refresh for which the database answers."""
+
+    def __call__(self, late: Callable[[], object], *, is_planned: bool = False) -> None:
+        """Take it; the store is behind with it unless that was planned."""
 
 
 class PostgresAccount:
@@ -101,7 +106,7 @@ class PostgresAccount:
         """Change what is known of a job that is tracked, beside its polls."""
         self._write(key, lambda job: change(job) if job else None)
 
-    def forget(self, keys: Iterable[JobKey], *, retired: bool = False) -> None:
+    def forget(self, keys: Iterable[JobKey], *, retired: bool = False, later: bool = False) -> None:
         """Let go of jobs, and of the memory of retired ones; `retired` ones are remembered as such."""
         gone = sorted(keys)
 
@@ -110,12 +115,13 @@ class PostgresAccount:
 
         if not gone:
             return
-        try:
-            tell()
-        except UnavailableError:
-            for key in gone:
-                self.copy.assume(key, None)
-            self._postpone(tell)
+        if not later:
+            with suppress(UnavailableError):
+                tell()
+                return
+        for key in gone:
+            self.copy.assume(key, None, retired=retired)
+        self._postpone(tell, is_planned=later)
 
     def expect_calls(self, count: int, purse: Purse) -> None:
         """Do nothing: a credit is booked with its claim."""

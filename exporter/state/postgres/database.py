@@ -4,10 +4,10 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from signal import SIG_BLOCK, SIG_SETMASK, pthread_sigmask, valid_signals
-from threading import Lock
+from threading import Lock, local
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
 from psycopg import Connection, Error
@@ -113,14 +113,22 @@ class Database:
         url: where it is, as libpq takes it.
         now: gives Unix seconds instead of the database's clock; tests alone have one.
         password: gives the password, anew for each connection, where the database wants one and libpq does not know it.
+        rest_seconds: for how long nothing is asked after a question in vain; tests alone have less.
     """
 
     def __init__(
-        self, url: str, now: Callable[[], float] | None = None, password: Callable[[], str] | None = None
+        self,
+        url: str,
+        now: Callable[[], float] | None = None,
+        password: Callable[[], str] | None = None,
+        *,
+        rest_seconds: float = REST_SECONDS,
     ) -> None:
         self._given_now = now
+        self._rest_seconds = rest_seconds
         self._clock = DatabaseClock()
         self._lock = Lock()
+        self._asker = local()
         self._errors = Counter(dict.fromkeys((*OPERATIONS, _REFRESH), 0))
         self._is_failing = False
         self._resting_until = -math.inf
@@ -154,9 +162,16 @@ class Database:
         """Give the database's time, Unix seconds."""
         return self._given_now() if self._given_now else self._clock()
 
-    def ask(
-        self, function: str, *arguments: Argument, is_timed: bool = False, seconds: float = CALL_SECONDS
-    ) -> list[News]:
+    @contextmanager
+    def by(self, deadline: float) -> Iterator[None]:
+        """Have no question of this thread outlast a deadline (monotonic seconds)."""
+        self._asker.deadline = deadline
+        try:
+            yield
+        finally:
+            self._asker.deadline = math.inf
+
+    def ask(self, function: str, *arguments: Argument, is_timed: bool = False) -> list[News]:
         """Call a function of schema/, and give what it tells. One that goes by the time is told it where tests say so.
 
         Raises:
@@ -165,7 +180,9 @@ class Database:
         begun = time.monotonic()
         if begun < self._resting_until:
             raise UnavailableError("it has just not answered")
-        deadline = begun + min(seconds, CALL_SECONDS)
+        deadline = min(begun + CALL_SECONDS, getattr(self._asker, "deadline", math.inf))
+        if begun >= deadline:
+            raise UnavailableError("there is no time left to ask it")
         given = (*arguments, self._given_now() if self._given_now else None) if is_timed else arguments
         places = ", ".join(["%s"] * len(given))
         query = f"SELECT account, kind, key, revision, body FROM zoho_mass_update.{function}({places})"  # noqa: S608 - our names
@@ -238,7 +255,7 @@ class Database:
         with self._lock:
             self._errors[_OPERATIONS.get(function, "save_ledger")] += 1
             has_failed, self._is_failing = self._is_failing, True
-            self._resting_until = time.monotonic() + REST_SECONDS
+            self._resting_until = time.monotonic() + self._rest_seconds
         if not has_failed:
             _log.error("the database can't be used; no job is polled: %s", _words(error))
 
