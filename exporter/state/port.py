@@ -159,6 +159,9 @@ class AccountState(Protocol):
 class Store(Protocol):
     """Keeps accounts. Thread-safe."""
 
+    is_shared: bool
+    """Whether several exporters may have it."""
+
     def now(self) -> float:
         """Give the store's time, Unix seconds: what is due, fresh or spent is judged by it."""
 

@@ -1,6 +1,7 @@
 """Two exporters as processes of their own on one real PostgreSQL: one bill, and no end with one of them."""
 
 import signal
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,17 @@ from sharing import INTERVAL_SECONDS, calls, sample, updated
 from exporter.simulator import Simulator
 
 TOKEN = "sixteen-letters-or-more"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 JOBS = ("351", "352", "353")
+
+
+def check_told_who_polled(job_id: str, exporter: Exporter, asked: Exporter) -> None:
+    """See that an exporter tells of a job that another one has polled it, by host and port."""
+    name = f"{socket.gethostname()}:{exporter.url.rpartition(':')[2]}"
+    job = requests.get(f"{asked.url}/api/v1/jobs/acme/Leads/{job_id}", headers=BEARER, timeout=10).json()
+    assert job["last_poll_by"] == name
+    for page in ("/", f"/jobs/acme/Leads/{job_id}"):
+        assert f"by <bdi>{name}</bdi>" in requests.get(f"{asked.url}{page}", timeout=10).text
 
 
 def test_two_exporters_are_one(
@@ -46,14 +57,12 @@ def test_two_exporters_are_one(
 
     # A job that one was told of is the other's too, and so is its end.
     simulator.set_status("Leads", "354", "COMPLETED", updated=50, total=50)
-    bearer = {"Authorization": f"Bearer {TOKEN}"}
     job = {"account": "acme", "module": "Leads", "job_id": "354"}
-    assert requests.post(f"{first.url}/api/v1/jobs", json=job, headers=bearer, timeout=10).status_code == 201
+    assert requests.post(f"{first.url}/api/v1/jobs", json=job, headers=BEARER, timeout=10).status_code == 201
     assert updated(second.page())["354"] == 50
     assert updated(first.page())["354"] == 50
     assert simulator.stats().status_calls["Leads/354"] == 1
-    listed = requests.get(f"{first.url}/api/v1/jobs", headers=bearer, timeout=10).json()
-    assert "354" in str(listed)
+    check_told_who_polled("354", second, asked=first)
 
     # One dies in the middle, and the other goes on with all jobs; one that starts knows them at once.
     first.running.stop(signal.SIGKILL)

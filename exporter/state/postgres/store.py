@@ -26,6 +26,8 @@ class PostgresStore:
         rest_seconds: for how long nothing is asked after a question in vain; tests alone have less.
     """
 
+    is_shared = True
+
     def __init__(
         self,
         url: str,
