@@ -143,6 +143,7 @@ class TrackedJob:
     page is written. `counted` is the most records of each outcome that were ever reported: what the
     totals have counted of the job. `history` is what changed, oldest first, and of bounded length. `acknowledged_at` is
     when somebody said that they have taken note of the end, `probed_at` about when a job of probes was last probed.
+    `polled_by` names the exporter that made the last attempt, where several share the state.
     """
 
     spec: JobSpec
@@ -163,6 +164,7 @@ class TrackedJob:
     history: tuple[Observation, ...] = ()
     acknowledged_at: float | None = None
     probed_at: float | None = None
+    polled_by: str = ""
 
     @property
     def state(self) -> JobState:

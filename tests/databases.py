@@ -112,6 +112,13 @@ class Server(Socket):
             connection.execute("; ".join(name for (name,) in names).encode())
 
 
+def ask(server: Server, database: str, *statements: str) -> None:
+    """Do something as the database's own administrator."""
+    with psycopg.connect(server.url(database), autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
 @contextmanager
 def serving() -> Iterator[Server]:
     """Run a server; as the user `postgres` where we are root, whom it refuses."""

@@ -84,6 +84,7 @@ class Application:
         clock: gives Unix seconds; the store's own if left out.
         stopwatch: gives the seconds that deadlines are in, which never go backwards.
         draw: gives random numbers from 0 to 1, to spread attempts after faults.
+        name: tells people which it is of those that share the store.
 
     Raises:
         ConfigurationError: the CA certificates can't be read.
@@ -102,6 +103,7 @@ class Application:
         clock: Callable[[], float] | None = None,
         stopwatch: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
+        name: str = "",
     ) -> None:
         self._store = store
         self._load = load or (lambda: settings)
@@ -125,6 +127,7 @@ class Application:
             draw=draw,
             stopwatch=stopwatch,
             landed=self._write_ahead,
+            name=name if store.is_shared else "",
         )
         self.forget, self.hurry = self._table.forget, self._refresher.hurry
         self._process = None if settings.web.disable_exporter_metrics else PROCESS

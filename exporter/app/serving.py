@@ -81,6 +81,7 @@ def serve(
             redactor=redactor,
             web_config_problems=guard.problems,
             web_config_warnings=guard.warnings,
+            name=f"{socket.gethostname()}:{_port(listeners)}",
         )
         server = WebServer(
             create_gate(options, application, guard),
@@ -127,6 +128,11 @@ def _open_store(state: StateSettings) -> Store:
     )
 
 
+def _port(listeners: Sequence[socket.socket]) -> int:
+    names = [listener.getsockname() for listener in listeners]
+    return next((name[1] for name in names if isinstance(name, tuple)), 0)
+
+
 def _place_of(state: StateSettings) -> str:
     return (state.url or "").partition("?")[0] or str(state_file(state.path) or MEMORY)
 
@@ -167,7 +173,7 @@ def _start_details(settings: Settings, listeners: Sequence[socket.socket], jobs:
         "version": __version__,
         "url": ",".join(_url(name, scheme, path) for name in names),
         "state": _place_of(settings.state),
-        "port": next((name[1] for name in names if isinstance(name, tuple)), 0),
+        "port": _port(listeners),
         "path": settings.web.telemetry_path,
         "accounts": len(settings.accounts),
         "jobs": jobs,

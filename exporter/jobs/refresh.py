@@ -112,7 +112,7 @@ class Refresher:
 
     The `clock` gives Unix seconds, the `stopwatch` those that deadlines are in and that never go backwards, and `draw`
     numbers from 0 to 1, to spread attempts after faults. `landed` is called in the thread whose poll has landed, with
-    whether it was the last and nobody waits any more.
+    whether it was the last and nobody waits any more. The `name` is kept with each job that is polled here.
     """
 
     def __init__(
@@ -125,8 +125,10 @@ class Refresher:
         draw: Callable[[], float] = random.random,
         stopwatch: Callable[[], float] = time.monotonic,
         landed: Callable[[bool], object] = lambda _: None,
+        name: str = "",
     ) -> None:
         self._table = table
+        self._name = name
         self._landed = landed
         self._clock = clock
         self._draw = draw
@@ -377,7 +379,7 @@ class Refresher:
                 noted = note_report(job, outcome, polled_at)
             else:
                 noted = note_failure(job, outcome, polled_at)
-            after = replace(noted, next_poll_at=self._schedule.next_poll_at(noted, draw))
+            after = replace(noted, polled_by=self._name, next_poll_at=self._schedule.next_poll_at(noted, draw))
             return after, growth_of(job, after)
 
         if landed := poll.land(note):

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -62,7 +62,8 @@ class JobTable:
     """Says which jobs are tracked. Thread-safe; a job is replaced, never changed, so readers need no lock.
 
     The jobs themselves are their accounts' own, in the store; the one lock here guards what is decided over all of
-    them: who comes in, and who makes room. `retention` may be replaced at any time.
+    them: who comes in, and who makes room. No page waits for it: a store that others share may be asked meanwhile.
+    `retention` may be replaced at any time.
     """
 
     def __init__(self, store: Store, retention: Retention) -> None:
@@ -72,8 +73,8 @@ class JobTable:
         self._accounts: Collection[str] = store.accounts()
         self._probed_at: dict[JobKey, float] = {}
         self._dropped: Counter[str] = Counter(dict.fromkeys(Drop, 0))
-        self._departures: dict[JobKey, Departure] = {}
-        """The latest last; at most as many as jobs may be tracked."""
+        self._departures: Mapping[JobKey, Departure] = {}
+        """The latest last; at most as many as jobs may be tracked. Replaced, never changed: pages read it."""
         self._is_refusing = False
 
     def declare(
@@ -177,14 +178,19 @@ class JobTable:
             return job is not None
 
     def retire(self, now: float, keys: Iterable[JobKey]) -> None:
-        """Let go of those of some jobs whose time is over."""
-        with self._lock:
-            for key in keys:
+        """Let go of those of some jobs whose time is over; at the next call where another one changes the table now."""
+        over = [key for key in keys if (job := self.get(key)) and self._reason_to_leave(job, now)]
+        if not over or not self._lock.acquire(blocking=False):
+            return
+        try:
+            for key in over:
                 job = self.get(key)
-                end = job and self._end_of(job, now)
-                if job and end and now > end[0]:
-                    is_remembered = end[1] is Drop.RETENTION and job.spec.source.is_declared
-                    self._forget(key, end[1], retired=is_remembered)
+                reason = job and self._reason_to_leave(job, now)
+                if job and reason:
+                    is_remembered = reason is Drop.RETENTION and job.spec.source.is_declared
+                    self._forget(key, reason, retired=is_remembered, later=True)
+        finally:
+            self._lock.release()
 
     def leaves_at(self, job: TrackedJob, now: float) -> float | None:
         """Give when a job's time is over, as things stand (Unix seconds); `None` for never."""
@@ -222,13 +228,11 @@ class JobTable:
 
     def dropped(self) -> dict[str, int]:
         """Give the number of jobs let go or not taken in, by reason."""
-        with self._lock:
-            return dict(self._dropped)
+        return dict(self._dropped)
 
     def departures(self, now: float) -> tuple[Departure, ...]:
         """Give the jobs that were lately let go of, the latest last."""
-        with self._lock:
-            return tuple(gone for gone in self._departures.values() if now - gone.at < SHOWN_SECONDS)
+        return tuple(gone for gone in self._departures.values() if now - gone.at < SHOWN_SECONDS)
 
     def accounts_dropped(self, now: float) -> dict[str, float]:
         """Give when each account was taken out of the configuration that lately was."""
@@ -250,20 +254,24 @@ class JobTable:
             details = {"reason": Drop.MAX_JOBS.value, "max_jobs": most}
             _log.warning("job is not tracked: there are too many", extra={**spec.key.as_fields(), **details})
             return
-        self._departures.pop(spec.key, None)
+        if spec.key in self._departures:
+            self._departures = {key: gone for key, gone in self._departures.items() if key != spec.key}
         self._store.account(spec.key.account).track(spec, now)
 
-    def _forget(self, key: JobKey, drop: Drop, *, retired: bool = False) -> None:
+    def _forget(self, key: JobKey, drop: Drop, *, retired: bool = False, later: bool = False) -> None:
         state = self._store.account(key.account)
         if (job := state.get(key)) and not is_made_up(job):
-            self._departures[key] = Departure(key, drop.value, self._store.now())
-            while len(self._departures) > self.retention.max_jobs:
-                del self._departures[next(iter(self._departures))]
+            departures = {**self._departures, key: Departure(key, drop.value, self._store.now())}
+            self._departures = dict(list(departures.items())[-self.retention.max_jobs :])
         self._probed_at.pop(key, None)
-        state.forget([key], retired=retired)
+        state.forget([key], retired=retired, later=later)
         self._dropped[drop] += 1
         self._is_refusing = False
         _log.info("job is no longer tracked", extra={**key.as_fields(), "reason": drop.value})
+
+    def _reason_to_leave(self, job: TrackedJob, now: float) -> Drop | None:
+        end = self._end_of(job, now)
+        return end[1] if end and now > end[0] else None
 
     def _end_of(self, job: TrackedJob, now: float) -> tuple[float, Drop] | None:
         end = self.retention.end_of(job)

@@ -135,7 +135,13 @@ class MemoryAccount:
                 self._keep(change(job))
                 self._put()
 
-    def forget(self, keys: Iterable[JobKey], *, retired: bool = False) -> None:
+    def forget(
+        self,
+        keys: Iterable[JobKey],
+        *,
+        retired: bool = False,
+        later: bool = False,  # noqa: ARG002 - nothing is waited for anyway
+    ) -> None:
         """Let go of jobs, and of the memory of retired ones; `retired` ones are remembered as such."""
         with self._lock:
             for key in keys:

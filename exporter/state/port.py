@@ -110,8 +110,11 @@ class AccountState(Protocol):
     def change(self, key: JobKey, change: Callable[[TrackedJob], TrackedJob]) -> None:
         """Change what is known of a job that is tracked, beside its polls."""
 
-    def forget(self, keys: Iterable[JobKey], *, retired: bool = False) -> None:
-        """Let go of jobs, and of the memory of retired ones; `retired` ones are remembered as such."""
+    def forget(self, keys: Iterable[JobKey], *, retired: bool = False, later: bool = False) -> None:
+        """Let go of jobs, and of the memory of retired ones; `retired` ones are remembered as such.
+
+        With `later` nothing is waited for: those who share the store hear of it after the next refresh.
+        """
 
     def expect_calls(self, count: int, purse: Purse) -> None:
         """Book credits for calls that are about to be claimed, as many as there are, so that they share one write."""
@@ -166,6 +169,9 @@ class AccountState(Protocol):
 
 class Store(Protocol):
     """Keeps accounts. Thread-safe."""
+
+    is_shared: bool
+    """Whether several exporters may have it."""
 
     def now(self) -> float:
         """Give the store's time, Unix seconds: what is due, fresh or spent is judged by it."""

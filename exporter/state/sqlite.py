@@ -37,6 +37,8 @@ class SqliteStore:
         ConfigurationError: the file can't be used; the problem says what to do.
     """
 
+    is_shared = False
+
     def __init__(
         self,
         path: Path | None,

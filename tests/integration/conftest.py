@@ -5,12 +5,20 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from databases import Server, serving
 from journey import PROMETHEUS_CONFIG, Exporter, Prometheus, SettingsFor, account_variables, free_port
 from processes import bare_environment, eventually, exporter_command, started
 from programs import Program
 
 from exporter.settings import Settings, load_settings
 from exporter.simulator import Scenario, Simulator
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """Give a database server."""
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture

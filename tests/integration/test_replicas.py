@@ -1,47 +1,31 @@
 """Two exporters as processes of their own on one real PostgreSQL: one bill, and no end with one of them."""
 
 import signal
+import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 import requests
-from databases import Server, serving
+from databases import Server
 from journey import Exporter, every
 from processes import eventually
-from prometheus_client.parser import text_string_to_metric_families
+from sharing import INTERVAL_SECONDS, calls, sample, updated
 
 from exporter.simulator import Simulator
 
 TOKEN = "sixteen-letters-or-more"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 JOBS = ("351", "352", "353")
-INTERVAL_SECONDS = 1.9
-"""Between two polls of a job: two seconds, and a clock that may be corrected a little."""
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """Give a database server."""
-    with serving() as server:
-        yield server
-
-
-def sample(page: str, name: str, **labels: str) -> float:
-    """Give the sum of the samples of a name that have these labels."""
-    samples = (sample for family in text_string_to_metric_families(page) for sample in family.samples)
-    return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
-
-
-def updated(page: str) -> dict[str, float]:
-    """Give the updated records by job."""
-    samples = (sample for family in text_string_to_metric_families(page) for sample in family.samples)
-    return {one.labels["job_id"]: one.value for one in samples if one.name == "zoho_mass_update_job_updated_records"}
-
-
-def calls(simulator: Simulator) -> int:
-    """Give how many calls for a job's status Zoho has counted."""
-    return sum(simulator.stats().status_calls.values())
+def check_told_who_polled(job_id: str, exporter: Exporter, asked: Exporter) -> None:
+    """See that an exporter tells of a job that another one has polled it, by host and port."""
+    name = f"{socket.gethostname()}:{exporter.url.rpartition(':')[2]}"
+    job = requests.get(f"{asked.url}/api/v1/jobs/acme/Leads/{job_id}", headers=BEARER, timeout=10).json()
+    assert job["last_poll_by"] == name
+    for page in ("/", f"/jobs/acme/Leads/{job_id}"):
+        assert f"by <bdi>{name}</bdi>" in requests.get(f"{asked.url}{page}", timeout=10).text
 
 
 def test_two_exporters_are_one(
@@ -73,14 +57,12 @@ def test_two_exporters_are_one(
 
     # A job that one was told of is the other's too, and so is its end.
     simulator.set_status("Leads", "354", "COMPLETED", updated=50, total=50)
-    bearer = {"Authorization": f"Bearer {TOKEN}"}
     job = {"account": "acme", "module": "Leads", "job_id": "354"}
-    assert requests.post(f"{first.url}/api/v1/jobs", json=job, headers=bearer, timeout=10).status_code == 201
+    assert requests.post(f"{first.url}/api/v1/jobs", json=job, headers=BEARER, timeout=10).status_code == 201
     assert updated(second.page())["354"] == 50
     assert updated(first.page())["354"] == 50
     assert simulator.stats().status_calls["Leads/354"] == 1
-    listed = requests.get(f"{first.url}/api/v1/jobs", headers=bearer, timeout=10).json()
-    assert "354" in str(listed)
+    check_told_who_polled("354", second, asked=first)
 
     # One dies in the middle, and the other goes on with all jobs; one that starts knows them at once.
     first.running.stop(signal.SIGKILL)

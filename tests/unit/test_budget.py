@@ -119,6 +119,8 @@ class Zoho(Peer):
 class KeptStore(Writer):
     """A store of one account that keeps documents in memory, each written before the next line runs."""
 
+    is_shared = False
+
     def __init__(self, rows: Mapping[Row, Value], clock: Clock) -> None:
         super().__init__(clock)
         self.rows = {row: decode(encode(value), type(value)) for row, value in rows.items()}

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial, reduce
 from itertools import chain
 from threading import Event, Lock, Semaphore
+from typing import Protocol
 
 from exporter.errors import HeldBackError
 from exporter.model import Growth, JobKey, JobSource, JobSpec, Standing, TrackedJob
@@ -16,7 +17,7 @@ from exporter.state.port import BUDGET, CIRCUIT, Claim, Note, Purse
 from exporter.state.postgres.ahead import TOKEN_BITS, Ahead, Want, no_credit
 from exporter.state.postgres.copy import Copy, Lost, held
 from exporter.state.postgres.counters import counters_of
-from exporter.state.postgres.database import CALL_SECONDS, Argument, Database, News, Question, UnavailableError
+from exporter.state.postgres.database import Argument, Database, News, Question, UnavailableError
 
 _MOST_ATTEMPTS = 100
 """How often a change is made anew because another one came between: each time another one got through."""
@@ -24,8 +25,12 @@ _LANDING_PAUSES_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0)
 """How long an answer waits for a database that does not take it; its claim lasts little longer."""
 _TURN_PAUSE_SECONDS = 0.1
 
-Postpone = Callable[[Callable[[], object]], None]
-"""Has something done as soon as the database answers again."""
+
+class Postpone(Protocol):
+    """Has something done after the next refresh for which the database answers."""
+
+    def __call__(self, late: Callable[[], object], *, is_planned: bool = False) -> None:
+        """Take it; the store is behind with it unless that was planned."""
 
 
 class PostgresAccount:
@@ -55,13 +60,13 @@ class PostgresAccount:
         )
         self.retired, self.totals = self.copy.retired, self.copy.totals
 
-    def take(self, told: Iterable[News], seconds: float = CALL_SECONDS) -> None:
-        """Take what the database told, and make up for what it has lost, within so many seconds."""
+    def take(self, told: Iterable[News]) -> None:
+        """Take what the database told, and make up for what it has lost."""
         lost = self.copy.take(news for news in told if news.account == self._alias)
         if not lost:
             return
         try:
-            self._make_up(lost, seconds)
+            self._make_up(lost)
         except UnavailableError:
             self._postpone(partial(self._make_up, lost))
 
@@ -124,7 +129,7 @@ class PostgresAccount:
         """Change what is known of a job that is tracked, beside its polls."""
         self._write(key, lambda job: change(job) if job else None)
 
-    def forget(self, keys: Iterable[JobKey], *, retired: bool = False) -> None:
+    def forget(self, keys: Iterable[JobKey], *, retired: bool = False, later: bool = False) -> None:
         """Let go of jobs, and of the memory of retired ones; `retired` ones are remembered as such."""
         gone = sorted(keys)
 
@@ -133,12 +138,13 @@ class PostgresAccount:
 
         if not gone:
             return
-        try:
-            tell()
-        except UnavailableError:
-            for key in gone:
-                self.copy.assume(key, None)
-            self._postpone(tell)
+        if not later:
+            with suppress(UnavailableError):
+                tell()
+                return
+        for key in gone:
+            self.copy.assume(key, None, retired=retired)
+        self._postpone(tell, is_planned=later)
 
     def expect_calls(self, count: int, purse: Purse) -> None:
         """Do nothing: a credit is booked with its claim."""
@@ -221,7 +227,7 @@ class PostgresAccount:
         """Give how many credits a crash would now forget: none is ever sent unbooked."""
         return 0
 
-    def _make_up(self, lost: Lost, seconds: float = CALL_SECONDS) -> None:
+    def _make_up(self, lost: Lost) -> None:
         """Put back what the database has never heard of. Jobs are asked for anew: what they came to was lost, too."""
         documents: dict[JobKey, str | None] = dict.fromkeys(lost.retired)
         documents |= {key: encode(TrackedJob(job.spec, job.first_seen_at)) for key, job in lost.jobs.items()}
@@ -241,7 +247,6 @@ class PostgresAccount:
             [on_probes for _, on_probes in lost.minutes.values()],
             list(lost.mints),
             is_timed=True,
-            seconds=seconds,
         )
         self.copy.take(news for news in told if news.account == self._alias)
 

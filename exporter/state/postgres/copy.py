@@ -165,10 +165,11 @@ class Copy:
             self._ledgers = self._ledgers or self._new_ledgers()
             return self._ledgers[by_probes].used(now)
 
-    def assume(self, key: JobKey, job: TrackedJob | None) -> None:
+    def assume(self, key: JobKey, job: TrackedJob | None, *, retired: bool = False) -> None:
         """Hold a job as it is to be, though the database has not heard of it: whatever it tells of it counts more."""
         with self._lock:
             self._put(key, job)
+            (self._retired.add if retired else self._retired.discard)(key)
             self._assumed.add(key)
 
     def is_assumed(self, key: JobKey) -> bool:

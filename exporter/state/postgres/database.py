@@ -4,10 +4,10 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from signal import SIG_BLOCK, SIG_SETMASK, pthread_sigmask, valid_signals
-from threading import Lock
+from threading import Lock, local
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
 from psycopg import Connection, Error
@@ -121,14 +121,22 @@ class Database:
         url: where it is, as libpq takes it.
         now: gives Unix seconds instead of the database's clock; tests alone have one.
         password: gives the password, anew for each connection, where the database wants one and libpq does not know it.
+        rest_seconds: for how long nothing is asked after a question in vain; tests alone have less.
     """
 
     def __init__(
-        self, url: str, now: Callable[[], float] | None = None, password: Callable[[], str] | None = None
+        self,
+        url: str,
+        now: Callable[[], float] | None = None,
+        password: Callable[[], str] | None = None,
+        *,
+        rest_seconds: float = REST_SECONDS,
     ) -> None:
         self._given_now = now
+        self._rest_seconds = rest_seconds
         self._clock = DatabaseClock()
         self._lock = Lock()
+        self._asker = local()
         self._errors = Counter(dict.fromkeys((*OPERATIONS, _REFRESH), 0))
         self._is_failing = False
         self._resting_until = -math.inf
@@ -162,28 +170,35 @@ class Database:
         """Give the database's time, Unix seconds."""
         return self._given_now() if self._given_now else self._clock()
 
-    def ask(
-        self, function: str, *arguments: Argument, is_timed: bool = False, seconds: float = CALL_SECONDS
-    ) -> list[News]:
+    @contextmanager
+    def by(self, deadline: float) -> Iterator[None]:
+        """Have no question of this thread outlast a deadline (monotonic seconds)."""
+        self._asker.deadline = deadline
+        try:
+            yield
+        finally:
+            self._asker.deadline = math.inf
+
+    def ask(self, function: str, *arguments: Argument, is_timed: bool = False) -> list[News]:
         """Call a function of schema/, and give what it tells. One that goes by the time is told it where tests say so.
 
         Raises:
             UnavailableError: there is no answer, or none in time.
         """
-        return self.ask_all([Question(function, arguments, is_timed=is_timed)], seconds)[0]
+        return self.ask_all([Question(function, arguments, is_timed=is_timed)])[0]
 
-    def ask_all(self, questions: Sequence[Question], seconds: float = CALL_SECONDS) -> list[list[News]]:
+    def ask_all(self, questions: Sequence[Question]) -> list[list[News]]:
         """Call functions one after the other, in one transaction and one trip, and give what each tells.
 
         Raises:
             UnavailableError: there is no answer, or none in time.
         """
-        if seconds <= 0:
-            raise UnavailableError("there is no time left")
         begun = time.monotonic()
         if begun < self._resting_until:
             raise UnavailableError("it has just not answered")
-        deadline = begun + min(seconds, CALL_SECONDS)
+        deadline = min(begun + CALL_SECONDS, getattr(self._asker, "deadline", math.inf))
+        if begun >= deadline:
+            raise UnavailableError("there is no time left to ask it")
         calls, given = [], list[Argument]()
         for number, question in enumerate(questions):
             its = [*question.arguments]
@@ -265,7 +280,7 @@ class Database:
         with self._lock:
             self._errors[_OPERATIONS.get(function, "save_ledger")] += 1
             has_failed, self._is_failing = self._is_failing, True
-            self._resting_until = time.monotonic() + REST_SECONDS
+            self._resting_until = time.monotonic() + self._rest_seconds
         if not has_failed:
             _log.error("the database can't be used; no job is polled: %s", _words(error))
 

@@ -10,7 +10,7 @@ from threading import Lock
 from exporter.state.port import Health
 from exporter.state.postgres.account import PostgresAccount
 from exporter.state.postgres.copy import held
-from exporter.state.postgres.database import Database, News, UnavailableError
+from exporter.state.postgres.database import REST_SECONDS, Database, News, UnavailableError
 
 
 class PostgresStore:
@@ -23,12 +23,20 @@ class PostgresStore:
         url: where it is, as libpq takes it.
         now: gives Unix seconds instead of the database's clock; tests alone have one.
         password: gives the password, anew for each connection, where the database wants one and libpq does not know it.
+        rest_seconds: for how long nothing is asked after a question in vain; tests alone have less.
     """
 
+    is_shared = True
+
     def __init__(
-        self, url: str, now: Callable[[], float] | None = None, password: Callable[[], str] | None = None
+        self,
+        url: str,
+        now: Callable[[], float] | None = None,
+        password: Callable[[], str] | None = None,
+        *,
+        rest_seconds: float = REST_SECONDS,
     ) -> None:
-        self._database = Database(url, now, password)
+        self._database = Database(url, now, password, rest_seconds=rest_seconds)
         self._lock = Lock()
         self._accounts: dict[str, PostgresAccount] = {}
         self._late: deque[Callable[[], object]] = deque()
@@ -51,15 +59,11 @@ class PostgresStore:
             return known
 
     def refresh(self, deadline: float) -> None:
-        """Take up what other exporters wrote, by one question; what could not be written before comes first."""
-        seconds = deadline - time.monotonic()
-        if seconds <= 0:
-            return
-        with suppress(UnavailableError):
-            self._catch_up()
+        """Take up what other exporters wrote, by one question, and then make up for what could not be written."""
+        with self._database.by(deadline), suppress(UnavailableError):
             copies = [self.account(alias).copy for alias in self.accounts()]
-            told = self._database.ask("refresh", *held(copies), is_timed=True, seconds=seconds)
-            self._take(told, deadline)
+            self._take(self._database.ask("refresh", *held(copies), is_timed=True))
+            self._catch_up()
 
     def health(self) -> Health:
         """Say how well what is known is kept."""
@@ -73,7 +77,7 @@ class PostgresStore:
         """Say whether the database has all that is known, and see to it where it has not."""
         deadline = time.monotonic() + seconds
         while self._late and time.monotonic() < deadline:
-            with suppress(UnavailableError):
+            with self._database.by(deadline), suppress(UnavailableError):
                 self._catch_up()
             time.sleep(0.05)
         return not self._late
@@ -83,17 +87,22 @@ class PostgresStore:
         self.wait_kept(grace_seconds)
         self._database.close(grace_seconds)
 
-    def _take(self, told: list[News], deadline: float) -> None:
+    def _take(self, told: list[News]) -> None:
         by_alias: defaultdict[str, list[News]] = defaultdict(list)
         for news in told:
             by_alias[news.account].append(news)
         del by_alias[""]
         for alias, its in by_alias.items():
-            self.account(alias).take(its, deadline - time.monotonic())
+            self.account(alias).take(its)
 
-    def _postpone(self, late: Callable[[], object]) -> None:
+    def _postpone(self, late: Callable[[], object], *, is_planned: bool = False) -> None:
         with self._lock:
             self._late.append(late)
+        if not is_planned:
+            self._note_late()
+
+    def _note_late(self) -> None:
+        with self._lock:
             self._late_since = self.now() if self._late_since is None else self._late_since
 
     def _catch_up(self) -> None:
@@ -105,5 +114,8 @@ class PostgresStore:
                 self._late[0]()
                 self._late.popleft()
             self._late_since = None
+        except UnavailableError:
+            self._note_late()
+            raise
         finally:
             self._catching_up.release()

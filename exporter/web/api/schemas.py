@@ -128,6 +128,7 @@ class JobView(_View):
     last_progress_at: Moment | None = _at("progressed_at")
     last_report_at: Moment | None = _at("reported_at")
     last_poll_at: Moment | None = _at("polled_at")
+    last_poll_by: str = _at("polled_by", description="Who made it, by host and port, where exporters share the state.")
     next_poll_at: Moment | None
     estimated_completion_at: Moment | None = _at("completes_at")
     records_per_second: float | None = Field(description="The pace behind the estimated completion.")

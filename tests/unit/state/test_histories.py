@@ -1,13 +1,16 @@
 """Whatever happens to exporters that share a database, in whatever order: one bill, nothing lost or counted twice.
 
-Exporters claim jobs, ask Zoho, and let answers land late or never; they are killed, cut off and restarted, and so is
-the database; its clock is set back. Zoho is a model that counts what it is asked.
+Exporters claim jobs, ask Zoho, and let answers land late or never, however long they slept meanwhile; they are killed,
+and cut off from the database, which hears of their questions or not; it ends all connections, and its clock is set
+back. Zoho is a model that counts what it is asked.
 """
 
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from threading import Event
 
 import psycopg
 import pytest
@@ -16,6 +19,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from samples import Clock
+from wires import Loss, Wire
 
 from exporter.errors import HeldBackError
 from exporter.jobs.outcome import growth_of, note_report
@@ -37,6 +41,10 @@ HISTORIES = max(200, settings.default.max_examples if settings.default else 0)
 SPANS_SECONDS = (1.0, 11.0, 11.0, 61.0, 601.0, DAY_SECONDS / 2)
 EVENTS = (*["ask"] * 8, *["answer"] * 6, *["time"] * 4, *["scrape"] * 3)
 EVENTS += ("probe", "probe", "fail", "unsent", "register", "mint", "mint", "kill", "cut", "back")
+EVENTS += ("stutter", "part", "meet", "meet")
+REST_SECONDS = 0.03
+MOST_STUTTERS = 2
+LOSSES = (Loss.ANSWER, Loss.QUESTION)
 who, which = st.integers(0, EXPORTERS - 1), st.integers(0, JOBS - 1)
 
 
@@ -54,10 +62,11 @@ class Call:
 class Fleet:
     """Exporters that live through many histories, each with an account of its own."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, directories: list[Path]) -> None:
         self.server, self.clock = server, Clock()
         self.url = server.create("histories")
-        self.stores = [PostgresStore(self.url, self.clock) for _ in range(EXPORTERS)]
+        self.wires = [Wire(server, directory) for directory in directories]
+        self.stores = [self.open(exporter) for exporter in range(EXPORTERS)]
         self.count = 0
 
     def next_account(self) -> str:
@@ -69,10 +78,26 @@ class Fleet:
                 self.restart(exporter)
         return f"a{self.count}"
 
+    def open(self, exporter: int) -> PostgresStore:
+        """Start an exporter."""
+        return PostgresStore(self.wires[exporter].through(self.url), self.clock, rest_seconds=REST_SECONDS)
+
     def restart(self, exporter: int) -> None:
-        """End an exporter, and start it again."""
+        """End an exporter, and start it again, where the database can be reached."""
+        self.wires[exporter].mend()
         self.stores[exporter].close(1.0)
-        self.stores[exporter] = PostgresStore(self.url, self.clock)
+        self.stores[exporter] = self.open(exporter)
+
+    def meet(self, exporter: int) -> None:
+        """Have an exporter reach the database again, and wait until it has."""
+        self.wires[exporter].mend()
+        deadline = time.monotonic() + 10
+        while True:
+            self.stores[exporter].refresh(deadline)
+            if not self.stores[exporter].health().is_failing:
+                return
+            assert time.monotonic() < deadline, "it does not come back"
+            Event().wait(REST_SECONDS)
 
     def cut(self) -> None:
         """End all connections, and wait until they have: one that is ending may still write, and not say so."""
@@ -88,6 +113,8 @@ class Fleet:
         """End them all."""
         for store in self.stores:
             store.close(1.0)
+        for wire in self.wires:
+            wire.close()
 
 
 class Histories(RuleBasedStateMachine):
@@ -106,6 +133,7 @@ class Histories(RuleBasedStateMachine):
         self.sent: list[float] = []
         self.minted: list[float] = []
         self.calls: list[Call] = []
+        self.parted: set[int] = set()
         self.shown = [dict[str, float]() for _ in range(EXPORTERS)]
 
     @initialize(purse=st.sampled_from(PURSES))
@@ -137,6 +165,8 @@ class Histories(RuleBasedStateMachine):
                 self.elapsed += seconds
             case "answer" | "fail" | "unsent" if self.calls:
                 self.end(event, self.calls.pop(number % len(self.calls)))
+            case "stutter" | "part" | "meet":
+                self.loosen(event, exporter, number)
             case _:
                 self.trouble(event, exporter)
 
@@ -168,8 +198,8 @@ class Histories(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """See that all know the same in the end, and that each record was counted once."""
-        for store in self.fleet.stores:
-            store.refresh(time.monotonic() + 10)
+        for exporter in (*range(EXPORTERS), *range(EXPORTERS)):  # the last one may have news for the first
+            self.fleet.meet(exporter)
         jobs = [account.jobs() for account in self.accounts]
         totals = [account.totals() for account in self.accounts]
         used = [account.used() for account in self.accounts]
@@ -196,15 +226,36 @@ class Histories(RuleBasedStateMachine):
                 self.sent.remove(call.elapsed)
                 account.give_back(call.claim)
                 account.release(call.claim)
-            case "answer" if landed := account.land(call.claim, partial(noted, call=call)):
-                assert self.claims[key] == call.claim.token
-                self.landed[self.keys.index(key)] = landed[1].report
+            case "answer" if call.exporter in self.parted:
+                self.calls.append(call)  # it lands when they meet again, or never
+            case "answer":
+                job = self.keys.index(key)
+                account.land(call.claim, partial(noted, call=call))
+                known = account.get(key)
+                # What it says of itself counts for nothing here: whether it has landed may have been lost on the way.
+                if known and known.report != self.landed[job]:
+                    assert (self.claims[key], known.report) == (call.claim.token, call.report)
+                    self.landed[job] = known.report
+
+    def loosen(self, event: str, exporter: int, number: int) -> None:
+        """Lose some of an exporter's next questions or their answers, or all until they meet again."""
+        loss, wire = LOSSES[number % len(LOSSES)], self.fleet.wires[exporter]
+        match event:
+            case "meet" if exporter in self.parted:
+                self.fleet.meet(exporter)
+                self.parted.discard(exporter)
+            case "part":
+                wire.lose(loss)
+                self.parted.add(exporter)
+            case "stutter" if exporter not in self.parted:
+                wire.lose(loss, 1 + number % MOST_STUTTERS)
 
     def trouble(self, event: str, exporter: int) -> None:
         """End an exporter in the middle of whatever it does, or all connections, or set the database's clock back."""
         match event:
             case "kill":
                 self.fleet.restart(exporter)
+                self.parted.discard(exporter)
                 self.accounts[exporter] = self.fleet.stores[exporter].account(self.keys[0].account)
                 self.calls = [call for call in self.calls if call.exporter != exporter]
             case "cut":
@@ -243,9 +294,9 @@ def most_within(times: list[float], seconds: float) -> int:
 
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module")  # the pool's threads use it
 @pytest.mark.timeout(3 * HISTORIES)
-def test_one_bill_whatever_happens(server: Server) -> None:
+def test_one_bill_whatever_happens(server: Server, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A few hundred histories; `make histories` tries ten thousand."""
-    fleet = Fleet(server)
+    fleet = Fleet(server, [tmp_path_factory.mktemp("w") for _ in range(EXPORTERS)])
     how = settings(max_examples=HISTORIES, stateful_step_count=30)
     try:
         run_state_machine_as_test(partial(Histories, fleet), settings=how)  # type: ignore[arg-type] # all that makes one

@@ -4,11 +4,10 @@ Behind a pooler in transaction mode the whole conformance suite runs.
 """
 
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -17,8 +16,9 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from databases import GUARDED, Server
+from databases import GUARDED, Server, ask
 from samples import LEADS, NOW, report
+from wires import Wire
 
 from exporter.errors import HeldBackError
 from exporter.files import read_secret_file
@@ -65,13 +65,6 @@ def ended(job: TrackedJob) -> tuple[TrackedJob, Growth]:
     """Note the end of a job."""
     after = note_report(job, report(JobState.COMPLETED, updated=50), NOW)
     return after, growth_of(job, after)
-
-
-def ask(server: Server, database: str, *statements: str) -> None:
-    """Do something as the database's own administrator."""
-    with psycopg.connect(server.url(database), autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement.encode())
 
 
 def cut(server: Server, database: str) -> None:
@@ -134,7 +127,7 @@ def test_jobs_that_went_meanwhile_stay_away(server: Server, name: str) -> None:
         account.track(SPEC, NOW)
         account.change(LEADS, lambda job: replace(job, acknowledged_at=NOW))
         account.forget([LEADS], retired=True)
-        assert account.jobs() == {}
+        assert (account.jobs(), account.retired()) == ({}, {LEADS})
         server.create(name)
         eventually(lambda: is_well(store))
         assert (account.jobs(), account.retired()) == ({}, {LEADS})
@@ -257,82 +250,41 @@ def test_answer_waits_for_a_database_that_is_away_for_a_moment(server: Server, n
     assert account.totals()["Leads"].finished[JobState.COMPLETED] == 1
 
 
-class SilentProxy:
-    """Stands before a server's socket, and passes everything on until it falls silent, without closing anything."""
-
-    def __init__(self, server: Server, directory: Path) -> None:
-        self.directory = directory
-        self.questions = 0
-        self.flowing = Event()
-        self.flowing.set()
-        self._to = str(server.directory / ".s.PGSQL.5432")
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(directory / ".s.PGSQL.5432"))
-        self._listener.listen()
-        self._sockets = [self._listener]
-        Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        """Close everything."""
-        self.flowing.set()
-        for one in self._sockets:
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                upstream = socket.socket(socket.AF_UNIX)
-                upstream.connect(self._to)
-                self._sockets += [client, upstream]
-                for pair in ((client, upstream, 1), (upstream, client, 0)):
-                    Thread(target=self._pass, args=pair, daemon=True).start()
-
-    def _pass(self, source: socket.socket, target: socket.socket, counts: int) -> None:
-        with suppress(OSError):
-            while content := source.recv(65536):
-                self.questions += counts
-                self.flowing.wait()
-                target.sendall(content)
-
-
 @pytest.fixture
-def proxy(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SilentProxy]:
-    """Give a proxy before the server."""
-    with closing(SilentProxy(server, tmp_path_factory.mktemp("p"))) as proxy:
-        yield proxy
+def wire(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
+    """Give a way to the server."""
+    with closing(Wire(server, tmp_path_factory.mktemp("w"))) as wire:
+        yield wire
 
 
-def test_each_question_is_one_round_trip(server: Server, name: str, proxy: SilentProxy) -> None:
+def test_each_question_is_one_round_trip(server: Server, name: str, wire: Wire) -> None:
     """A scrape without news, a claim with its credit, an answer with what it adds."""
-    url = server.create(name).replace(str(server.directory), str(proxy.directory))
+    url = wire.through(server.create(name))
     with closing(PostgresStore(url)) as store:
         account = store.account("acme")
         account.track(SPEC, NOW)
         scraped(store)
-        seen = [proxy.questions]
+        seen = [wire.questions]
         scraped(store)
-        seen.append(proxy.questions)
+        seen.append(wire.questions)
         claim = account.claim(LEADS, Purse(10, 2, 5), 60)
-        seen.append(proxy.questions)
+        seen.append(wire.questions)
         assert account.land(claim, ended) is not None
-        seen.append(proxy.questions)
+        seen.append(wire.questions)
         assert [after - before for before, after in pairwise(seen)] == [1, 1, 1]
 
 
-def test_silence_is_waited_for_no_longer_than_there_is_time(server: Server, name: str, proxy: SilentProxy) -> None:
+def test_silence_is_waited_for_no_longer_than_there_is_time(server: Server, name: str, wire: Wire) -> None:
     """A peer that is gone without a word holds up no page, and all goes on when it is back."""
-    url = server.create(name).replace(str(server.directory), str(proxy.directory))
+    url = wire.through(server.create(name))
     with closing(PostgresStore(url)) as store:
         store.account("acme").track(SPEC, NOW)
         assert is_well(store)
-        proxy.flowing.clear()
+        wire.flowing.clear()
         scraped(store, 0.5)
         assert store.health().is_failing
         assert store.account("acme").job_count() == 1
-        proxy.flowing.set()
+        wire.flowing.set()
         eventually(lambda: is_well(store))
         assert is_claimable(store)
 

@@ -93,6 +93,7 @@ def test_one_goes_on_with_all_jobs_of_another_that_died(pair: tuple[House, House
     first, second = (Exporter(house) for house in pair)
     scrape_together([first, second], range(10))
     live = [job.spec.key for job in pair[1].account.jobs().values() if not job.is_terminal]
+    pair[0].store.refresh(time.monotonic() + 10)
     pair[0].account.claim(live[0], Purse(None), 20)
     pair[0].close()
     scrape_together([second], range(10, 64))

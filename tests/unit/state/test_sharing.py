@@ -317,6 +317,15 @@ class TestJobs:
         meet(*pair)
         assert (set(second.jobs()), second.retired()) == ({LEADS}, frozenset())
 
+    def test_what_one_lets_go_of_later_the_other_knows_after_its_next_scrape(self, pair: Pair) -> None:
+        """And nothing is behind for that: it was to be so."""
+        first, second = tracked(pair, LEADS, DEALS)
+        first.forget([DEALS], retired=True, later=True)
+        assert (set(first.jobs()), first.retired()) == ({LEADS}, {DEALS})
+        assert pair[0].store.health().behind_since is None
+        meet(*pair)
+        assert (set(second.jobs()), second.retired()) == ({LEADS}, {DEALS})
+
     def test_nothing_new_changes_nothing(self, pair: Pair) -> None:
         """A scrape without news costs the page nothing."""
         tracked(pair, LEADS)

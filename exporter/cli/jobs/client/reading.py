@@ -64,6 +64,7 @@ def _job(shown: Shown) -> TrackedJob:
         report=_report(shown),
         reported_at=_moment(shown["last_report_at"]),
         polled_at=_moment(shown["last_poll_at"]),
+        polled_by=shown.get("last_poll_by", ""),
         next_poll_at=_moment(shown["next_poll_at"]),
         started_at=_moment(shown["started_at"]),
         finished_at=finished_at,

@@ -63,6 +63,7 @@ def test_new_job_is_created(url: str, exporter: PlayedExporter) -> None:
         "last_progress_at": None,
         "last_report_at": None,
         "last_poll_at": None,
+        "last_poll_by": "",
         "next_poll_at": None,
         "estimated_completion_at": None,
         "records_per_second": None,

@@ -1,0 +1,53 @@
+"""Exporters that share a database, as tests scrape them, and what their pages say."""
+
+import requests
+from databases import Server, ask
+from journey import Exporter
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.simulator import Simulator
+
+INTERVAL_SECONDS = 1.9
+"""Between two polls of a job: two seconds, and a clock that may be corrected a little."""
+
+
+def sample(page: str, name: str, **labels: str) -> float:
+    """Give the sum of the samples of a name that have these labels."""
+    samples = (sample for family in text_string_to_metric_families(page) for sample in family.samples)
+    return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
+
+
+def updated(page: str) -> dict[str, float]:
+    """Give the updated records by job."""
+    samples = (sample for family in text_string_to_metric_families(page) for sample in family.samples)
+    return {one.labels["job_id"]: one.value for one in samples if one.name == "zoho_mass_update_job_updated_records"}
+
+
+def calls(simulator: Simulator) -> int:
+    """Give how many calls for a job's status Zoho has counted."""
+    return sum(simulator.stats().status_calls.values())
+
+
+def scraped(exporter: Exporter, seconds: float) -> str:
+    """Scrape as a Prometheus does that waits no longer, and give the page, which is whole."""
+    header = {"X-Prometheus-Scrape-Timeout-Seconds": str(seconds)}
+    answer = requests.get(f"{exporter.url}/metrics", headers=header, timeout=seconds)
+    assert answer.status_code == 200
+    assert sample(answer.text, "zoho_mass_update_exporter_build_info") == 1
+    assert sample(answer.text, "zoho_crm_account_info") == 1
+    return answer.text
+
+
+def ready(exporter: Exporter) -> list[str]:
+    """Give what it says of itself."""
+    return requests.get(f"{exporter.url}/-/ready", timeout=10).text.splitlines()
+
+
+def pass_time(server: Server, database: str, seconds: float) -> None:
+    """Have so much time pass at once by the clock of a database that exporters have used."""
+    moment = (
+        "CREATE OR REPLACE FUNCTION zoho_mass_update.moment(p_at double precision) RETURNS double precision "
+        "LANGUAGE sql VOLATILE AS "
+        "$$ SELECT coalesce(p_at, extract(epoch FROM clock_timestamp())::double precision + {}) $$"
+    )
+    ask(server, database, moment.format(seconds))
