@@ -93,18 +93,18 @@ class PostgresAccount:
             return self._database.now() + 1.0
         return float(answer) if answer else None
 
-    def track(self, spec: JobSpec, now: float) -> None:
+    def track(self, spec: JobSpec, now: float, *, later: bool = False) -> None:
         """Track a job from now on, or take what is newly said of one that is tracked; it is retired no more."""
 
         def tracked(job: TrackedJob | None) -> TrackedJob:
-            return replace(job, spec=spec) if job else TrackedJob(spec, first_seen_at=now)
+            return replace(job, spec=_said(spec, job.spec)) if job else TrackedJob(spec, first_seen_at=now)
 
         # The module of a probe may be made up: it counts once Zoho knows it.
-        self._write(spec.key, tracked, is_counted=spec.source is not JobSource.PROBE)
+        self._write(spec.key, tracked, is_counted=spec.source is not JobSource.PROBE, later=later)
 
-    def change(self, key: JobKey, change: Callable[[TrackedJob], TrackedJob]) -> None:
+    def change(self, key: JobKey, change: Callable[[TrackedJob], TrackedJob], *, later: bool = False) -> None:
         """Change what is known of a job that is tracked, beside its polls."""
-        self._write(key, lambda job: change(job) if job else None)
+        self._write(key, lambda job: change(job) if job else None, later=later)
 
     def forget(self, keys: Iterable[JobKey], *, retired: bool = False, later: bool = False) -> None:
         """Let go of jobs, and of the memory of retired ones; `retired` ones are remembered as such."""
@@ -219,7 +219,12 @@ class PostgresAccount:
         return None
 
     def _write(
-        self, key: JobKey, change: Callable[[TrackedJob | None], TrackedJob | None], *, is_counted: bool = False
+        self,
+        key: JobKey,
+        change: Callable[[TrackedJob | None], TrackedJob | None],
+        *,
+        is_counted: bool = False,
+        later: bool,
     ) -> None:
         """Write what `change` makes of a job, now or as soon as can be; `None` for one that it leaves alone."""
 
@@ -233,12 +238,13 @@ class PostgresAccount:
                 if not self._put(wanted, revision, Growth() if is_counted else None):
                     return
 
-        try:
-            tell()
-        except UnavailableError:
-            if wanted := change(self.get(key)):
-                self.copy.assume(key, wanted)
-                self._postpone(tell)
+        if not later:
+            with suppress(UnavailableError):
+                tell()
+                return
+        if wanted := change(self.get(key)):
+            self.copy.assume(key, wanted)
+            self._postpone(tell, is_planned=later)
 
     def _put(self, job: TrackedJob, known: int, growth: Growth | None, token: int | None = None) -> str:
         added = counters_of(growth) if growth else {}
@@ -273,6 +279,13 @@ class PostgresAccount:
             told = self._database.ask("refresh", *held([self.copy]), is_timed=True)
         self.copy.take(news for news in told if news.account == self._alias)
         return answer
+
+
+def _said(spec: JobSpec, known: JobSpec) -> JobSpec:
+    """Give what counts of a job that another exporter may have taken in before, unknown to the one who tells of it."""
+    if spec.source.is_declared:
+        return spec
+    return known if spec.source is JobSource.PROBE or known.source.is_declared else spec.over(known)
 
 
 def _check_credit(answer: str, purse: Purse) -> None:

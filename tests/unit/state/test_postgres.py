@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from databases import GUARDED, Server, ask
 from samples import LEADS, NOW, report
-from wires import Wire
+from wires import Loss, Wire
 
 from exporter.errors import HeldBackError
 from exporter.files import read_secret_file
@@ -26,6 +26,7 @@ from exporter.jobs.outcome import growth_of, note_report
 from exporter.model import Growth, JobSource, JobSpec, JobState, Pause, TrackedJob
 from exporter.state import Purse, Store
 from exporter.state.postgres import PostgresStore
+from exporter.state.postgres.account import PostgresAccount
 
 PATIENCE_SECONDS = 20.0
 FREE = Purse(None)
@@ -272,6 +273,31 @@ def test_each_question_is_one_round_trip(server: Server, name: str, wire: Wire) 
         assert account.land(claim, ended) is not None
         seen.append(wire.questions)
         assert [after - before for before, after in pairwise(seen)] == [1, 1, 1]
+
+
+def test_answer_that_is_lost_on_the_way_changes_nothing(server: Server, name: str, wire: Wire) -> None:
+    """The question is asked again, and what was done once is not done twice."""
+
+    def lossy(store: PostgresStore) -> PostgresAccount:
+        wire.lose(Loss.ANSWER, 1)
+        return store.account("acme")
+
+    with closing(PostgresStore(wire.through(server.create(name)))) as store:
+        lossy(store).track(SPEC, NOW)
+        claim = lossy(store).claim(LEADS, FREE, 60)
+        assert scraped(store).account("acme").used() == 1
+        lossy(store).claim(replace(LEADS, job_id="2"), FREE, 60)
+        lossy(store).give_back(claim)
+        assert scraped(store).account("acme").used() == 1
+        lossy(store).stand(lambda standing: replace(standing, credits_remaining=7))
+        lossy(store).land(claim, ended)
+        account = scraped(store).account("acme")
+        assert (account.standing.credits_remaining, account.jobs()[LEADS].state) == (7, JobState.COMPLETED)
+        assert account.totals()["Leads"].finished[JobState.COMPLETED] == 1
+        assert account.totals()["Leads"].records["updated"] == 50
+        lossy(store).forget([LEADS])
+        assert scraped(store).account("acme").jobs() == {}
+        assert set(store.health().errors.values()) == {0}
 
 
 def test_silence_is_waited_for_no_longer_than_there_is_time(server: Server, name: str, wire: Wire) -> None:

@@ -317,6 +317,14 @@ class TestJobs:
         meet(*pair)
         assert (set(second.jobs()), second.retired()) == ({LEADS}, frozenset())
 
+    def test_probe_takes_nothing_from_a_job_that_another_one_has_just_registered(self, pair: Pair) -> None:
+        """It says that there is such a job, and nothing of it."""
+        first, second = (house.account for house in pair)
+        first.track(JobSpec(LEADS, JobSource.API, "Spring"), NOW)
+        second.track(JobSpec(LEADS, JobSource.PROBE), NOW + 5)
+        meet(*pair)
+        assert first.get(LEADS) == second.get(LEADS) == TrackedJob(JobSpec(LEADS, JobSource.API, "Spring"), NOW)
+
     def test_what_one_lets_go_of_later_the_other_knows_after_its_next_scrape(self, pair: Pair) -> None:
         """And nothing is behind for that: it was to be so."""
         first, second = tracked(pair, LEADS, DEALS)
