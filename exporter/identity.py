@@ -4,7 +4,7 @@ They are read from `model` as well; settings and what looks at them load these, 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 MODULE_PATTERN = r"[A-Za-z][A-Za-z0-9_]{0,99}"
@@ -78,6 +78,16 @@ class JobSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
     is_acknowledged: bool = False
     """Whether the configuration says that its end was taken note of."""
+
+    def over(self, known: "JobSpec") -> "JobSpec":
+        """Give what is newly said, and where that says nothing, what was known."""
+        return replace(
+            self,
+            name=self.name or known.name,
+            group=self.group or known.group,
+            labels=self.labels or known.labels,
+            is_acknowledged=known.is_acknowledged,
+        )
 
 
 @dataclass(frozen=True, slots=True)

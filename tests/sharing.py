@@ -28,14 +28,20 @@ def calls(simulator: Simulator) -> int:
     return sum(simulator.stats().status_calls.values())
 
 
-def scraped(exporter: Exporter, seconds: float) -> str:
-    """Scrape as a Prometheus does that waits no longer, and give the page, which is whole."""
+def page_in_time(exporter: Exporter, seconds: float, path: str = "/metrics") -> str:
+    """Give what a Prometheus gets that waits no longer."""
     header = {"X-Prometheus-Scrape-Timeout-Seconds": str(seconds)}
-    answer = requests.get(f"{exporter.url}/metrics", headers=header, timeout=seconds)
-    assert answer.status_code == 200
-    assert sample(answer.text, "zoho_mass_update_exporter_build_info") == 1
-    assert sample(answer.text, "zoho_crm_account_info") == 1
+    answer = requests.get(f"{exporter.url}{path}", headers=header, timeout=seconds)
+    assert answer.status_code == 200, answer.text
     return answer.text
+
+
+def scraped(exporter: Exporter, seconds: float) -> str:
+    """Scrape it so, and give the page, which is whole."""
+    page = page_in_time(exporter, seconds)
+    assert sample(page, "zoho_mass_update_exporter_build_info") == 1
+    assert sample(page, "zoho_crm_account_info") == 1
+    return page
 
 
 def ready(exporter: Exporter) -> list[str]:

@@ -129,7 +129,7 @@ class Application:
             landed=self._write_ahead,
             name=name if store.is_shared else "",
         )
-        self.forget, self.hurry = self._table.forget, self._refresher.hurry
+        self.hurry = self._refresher.hurry
         self._process = None if settings.web.disable_exporter_metrics else PROCESS
         self._writing = WritingTime()
         self._is_page_wanted = False
@@ -206,13 +206,24 @@ class Application:
     def register(self, specs: Iterable[JobSpec]) -> tuple[bool, ...]:
         """Track jobs, all or none, and say of each whether it is new."""
         wanted = tuple(specs)
+        self._catch_up()
         is_new = self._table.register(wanted, self.now())
         for spec in (spec for spec, new in zip(wanted, is_new, strict=True) if new):
             _log.info("job is tracked", extra={**spec.key.as_fields(), "source": str(spec.source)})
         return is_new
 
+    def forget(self, key: JobKey) -> bool:
+        """Let go of a job on request, and say whether it was tracked."""
+        self._catch_up()
+        return self._table.forget(key)
+
+    def _catch_up(self) -> None:
+        """Know what others were told just now: a request may follow another one that they answered."""
+        self._store.refresh(self._stopwatch() + KEPT_SECONDS)
+
     def acknowledge(self, key: JobKey, *, is_taken_back: bool = False) -> bool:
         """Keep that somebody has taken note of how a job ended, or that nobody has; say whether it is tracked."""
+        self._catch_up()
         return self._table.acknowledge(key, None if is_taken_back else self.now())
 
     def make_due(self, key: JobKey) -> None:

@@ -142,7 +142,7 @@ class JobTable:
                 self._check_room(Drop.MAX_JOBS, self.retention.max_jobs, self.count(), 1)
                 probed = sum(job.spec.source is JobSource.PROBE for job in self._all())
                 self._check_room(Drop.MAX_PROBED_JOBS, self.retention.max_probed_jobs, probed, 1)
-                self._track(JobSpec(key, JobSource.PROBE), now)
+                self._track(JobSpec(key, JobSource.PROBE), now, later=True)
             self._note_probe(key, now)
 
     def forget(self, key: JobKey) -> bool:
@@ -247,7 +247,7 @@ class JobTable:
         """Give the number of jobs."""
         return sum(self._store.account(alias).job_count() for alias in self._accounts)
 
-    def _track(self, spec: JobSpec, now: float) -> None:
+    def _track(self, spec: JobSpec, now: float, *, later: bool = False) -> None:
         most = self.retention.max_jobs
         if self.get(spec.key) is None and not self._make_room(Drop.MAX_JOBS, self.count() + 1 - most, ()):
             self._dropped[Drop.MAX_JOBS] += 1
@@ -256,7 +256,7 @@ class JobTable:
             return
         if spec.key in self._departures:
             self._departures = {key: gone for key, gone in self._departures.items() if key != spec.key}
-        self._store.account(spec.key.account).track(spec, now)
+        self._store.account(spec.key.account).track(spec, now, later=later)
 
     def _forget(self, key: JobKey, drop: Drop, *, retired: bool = False, later: bool = False) -> None:
         state = self._store.account(key.account)
@@ -287,7 +287,7 @@ class JobTable:
         self._probed_at[key] = now
         job, rarely = self.get(key), self.retention.probe_retention_seconds / PROBES_TOLD
         if job and job.spec.source is JobSource.PROBE and now - (job.probed_at or job.first_seen_at) >= rarely:
-            self._store.account(key.account).change(key, lambda job: replace(job, probed_at=now))
+            self._store.account(key.account).change(key, lambda job: replace(job, probed_at=now), later=True)
 
     def _last_probe_of(self, job: TrackedJob) -> float:
         return max(self._probed_at.get(job.spec.key, 0.0), job.probed_at or 0.0)
@@ -298,13 +298,7 @@ class JobTable:
         if job is None:
             return spec
         known = job.spec
-        completed = replace(
-            spec,
-            name=spec.name or known.name,
-            group=spec.group or known.group,
-            labels=spec.labels or known.labels,
-            is_acknowledged=known.is_acknowledged,
-        )
+        completed = spec.over(known)
         if not known.source.is_declared:
             return completed
         if replace(completed, source=known.source) != known:

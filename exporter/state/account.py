@@ -115,7 +115,7 @@ class MemoryAccount:
         with self._lock:
             return dict(self._totals)
 
-    def track(self, spec: JobSpec, now: float) -> None:
+    def track(self, spec: JobSpec, now: float, *, later: bool = False) -> None:  # noqa: ARG002 - nothing is waited for
         """Track a job from now on, or take what is newly said of one that is tracked; it is retired no more."""
         with self._lock:
             job = self._jobs.get(spec.key)
@@ -128,7 +128,13 @@ class MemoryAccount:
                 self._keep(replace(job, spec=spec) if job else TrackedJob(spec, first_seen_at=now))
             self._put()
 
-    def change(self, key: JobKey, change: Callable[[TrackedJob], TrackedJob]) -> None:
+    def change(
+        self,
+        key: JobKey,
+        change: Callable[[TrackedJob], TrackedJob],
+        *,
+        later: bool = False,  # noqa: ARG002 - as above
+    ) -> None:
         """Change what is known of a job that is tracked, beside its polls."""
         with self._lock:
             if job := self._jobs.get(key):
@@ -140,7 +146,7 @@ class MemoryAccount:
         keys: Iterable[JobKey],
         *,
         retired: bool = False,
-        later: bool = False,  # noqa: ARG002 - nothing is waited for anyway
+        later: bool = False,  # noqa: ARG002 - as above
     ) -> None:
         """Let go of jobs, and of the memory of retired ones; `retired` ones are remembered as such."""
         with self._lock:

@@ -104,17 +104,16 @@ class AccountState(Protocol):
     def totals(self) -> Mapping[str, ModuleTotals]:
         """Give the counters that outlive jobs, by module."""
 
-    def track(self, spec: JobSpec, now: float) -> None:
+    # With `later` these three wait for nothing: those who share the store hear of it after the next refresh.
+
+    def track(self, spec: JobSpec, now: float, *, later: bool = False) -> None:
         """Track a job from now on, or take what is newly said of one that is tracked; it is retired no more."""
 
-    def change(self, key: JobKey, change: Callable[[TrackedJob], TrackedJob]) -> None:
+    def change(self, key: JobKey, change: Callable[[TrackedJob], TrackedJob], *, later: bool = False) -> None:
         """Change what is known of a job that is tracked, beside its polls."""
 
     def forget(self, keys: Iterable[JobKey], *, retired: bool = False, later: bool = False) -> None:
-        """Let go of jobs, and of the memory of retired ones; `retired` ones are remembered as such.
-
-        With `later` nothing is waited for: those who share the store hear of it after the next refresh.
-        """
+        """Let go of jobs, and of the memory of retired ones; `retired` ones are remembered as such."""
 
     def expect_calls(self, count: int, purse: Purse) -> None:
         """Book credits for calls that are about to be claimed, as many as there are, so that they share one write."""

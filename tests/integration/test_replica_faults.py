@@ -18,7 +18,7 @@ import requests
 from databases import Server, ask
 from journey import Exporter, every
 from processes import eventually
-from sharing import INTERVAL_SECONDS, calls, pass_time, ready, sample, scraped, updated
+from sharing import INTERVAL_SECONDS, calls, page_in_time, pass_time, ready, sample, scraped, updated
 from wires import Loss, Wire
 
 from exporter.simulator import Endpoint, Fault, FaultKind, Simulator
@@ -182,6 +182,9 @@ def test_database_that_falls_silent_holds_up_nothing(scene: Scene, aside: Thread
         assert updated(told).keys() == (BEGUN | ENDED).keys()
         assert sample(told, "zoho_mass_update_exporter_store_errors_total") > 0
     assert registered.result() == 503
+    eventually(lambda: ready(scene.first) == ILL, "it is well")
+    probed = page_in_time(scene.first, GRANTED_SECONDS, "/probe?account=acme&crm_module=Leads&job_id=355")
+    assert "zoho_mass_update_probe_success 0.0" in probed
     assert calls(scene.simulator) == before
     assert ready(scene.first) == ILL
     requests.get(f"{scene.first.url}/", timeout=GRANTED_SECONDS).raise_for_status()

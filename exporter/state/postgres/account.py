@@ -1,5 +1,6 @@
 """One account in the database, as `AccountState` says: read from the copy, decided over there."""
 
+import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,7 @@ from exporter.state.postgres.copy import Copy, Lost, held
 from exporter.state.postgres.counters import counters_of
 from exporter.state.postgres.database import Argument, Database, News, Question, UnavailableError
 
+_log = logging.getLogger(__name__)
 _MOST_ATTEMPTS = 100
 """How often a change is made anew because another one came between: each time another one got through."""
 _LANDING_PAUSES_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0)
@@ -65,6 +67,10 @@ class PostgresAccount:
         lost = self.copy.take(news for news in told if news.account == self._alias)
         if not lost:
             return
+        _log.warning(
+            "the database is another one, or was put back: what it has not heard of is told to it again",
+            extra={"account": self._alias},
+        )
         try:
             self._make_up(lost)
         except UnavailableError:
@@ -116,25 +122,27 @@ class PostgresAccount:
             return self._database.now() + 1.0
         return float(answer) if answer else None
 
-    def track(self, spec: JobSpec, now: float) -> None:
+    def track(self, spec: JobSpec, now: float, *, later: bool = False) -> None:
         """Track a job from now on, or take what is newly said of one that is tracked; it is retired no more."""
 
         def tracked(job: TrackedJob | None) -> TrackedJob:
-            return replace(job, spec=spec) if job else TrackedJob(spec, first_seen_at=now)
+            return replace(job, spec=_said(spec, job.spec)) if job else TrackedJob(spec, first_seen_at=now)
 
         # The module of a probe may be made up: it counts once Zoho knows it.
-        self._write(spec.key, tracked, is_counted=spec.source is not JobSource.PROBE)
+        self._write(spec.key, tracked, is_counted=spec.source is not JobSource.PROBE, later=later)
 
-    def change(self, key: JobKey, change: Callable[[TrackedJob], TrackedJob]) -> None:
+    def change(self, key: JobKey, change: Callable[[TrackedJob], TrackedJob], *, later: bool = False) -> None:
         """Change what is known of a job that is tracked, beside its polls."""
-        self._write(key, lambda job: change(job) if job else None)
+        self._write(key, lambda job: change(job) if job else None, later=later)
 
     def forget(self, keys: Iterable[JobKey], *, retired: bool = False, later: bool = False) -> None:
         """Let go of jobs, and of the memory of retired ones; `retired` ones are remembered as such."""
         gone = sorted(keys)
+        known = list(map(self._known, gone))
 
-        def tell() -> None:
-            self._ask("forget", [key.module for key in gone], [key.job_id for key in gone], retired, is_timed=True)
+        def tell(revisions: list[int | None] | None = None) -> None:
+            names = [key.module for key in gone], [key.job_id for key in gone]
+            self._ask("forget", *names, revisions, retired, is_timed=True)
 
         if not gone:
             return
@@ -144,7 +152,7 @@ class PostgresAccount:
                 return
         for key in gone:
             self.copy.assume(key, None, retired=retired)
-        self._postpone(tell, is_planned=later)
+        self._postpone(partial(tell, known), is_planned=later)
 
     def expect_calls(self, count: int, purse: Purse) -> None:
         """Do nothing: a credit is booked with its claim."""
@@ -232,8 +240,6 @@ class PostgresAccount:
         documents: dict[JobKey, str | None] = dict.fromkeys(lost.retired)
         documents |= {key: encode(TrackedJob(job.spec, job.first_seen_at)) for key, job in lost.jobs.items()}
         unknown = {key: document for key, document in documents.items() if not self.copy.knows(key)}
-        if not unknown and not lost.minutes and not lost.mints:
-            return
         told = self._database.ask(
             "make_up",
             self._alias,
@@ -249,6 +255,9 @@ class PostgresAccount:
             is_timed=True,
         )
         self.copy.take(news for news in told if news.account == self._alias)
+        back = [key for key, at in lost.gone.items() if 0 < self.copy.seen(key)[1] <= at]
+        for is_retired in (True, False):
+            self.forget([key for key in back if (key in lost.retired) is is_retired], retired=is_retired)
 
     def _stood(self, change: Callable[[Standing], Standing], turn: int | None) -> Standing:
         for _ in range(_MOST_ATTEMPTS):
@@ -282,26 +291,41 @@ class PostgresAccount:
         return None
 
     def _write(
-        self, key: JobKey, change: Callable[[TrackedJob | None], TrackedJob | None], *, is_counted: bool = False
+        self,
+        key: JobKey,
+        change: Callable[[TrackedJob | None], TrackedJob | None],
+        *,
+        is_counted: bool = False,
+        later: bool,
     ) -> None:
-        """Write what `change` makes of a job, now or as soon as can be; `None` for one that it leaves alone."""
+        """Write what `change` makes of a job, now or as soon as can be; `None` for one that it leaves alone.
 
-        def tell() -> None:
+        What is written late is left alone where the job has come or gone meanwhile: others knew more then.
+        """
+        known = self._known(key)
+
+        def tell(*, is_late: bool = False) -> None:
             for _ in range(_MOST_ATTEMPTS):
                 job, revision = self.copy.seen(key)
-                wanted = change(job)
+                has_gone = is_late and job is None and known is not None and self.copy.revision_of(key) > known
+                wanted = None if has_gone else change(job)
                 is_known = wanted == job and not self.copy.is_assumed(key) and key not in self.retired()
                 if wanted is None or (is_known and (not is_counted or self.copy.counts(key.module))):
                     return
                 if not self._put(wanted, revision, Growth() if is_counted else None):
                     return
 
-        try:
-            tell()
-        except UnavailableError:
-            if wanted := change(self.get(key)):
-                self.copy.assume(key, wanted)
-                self._postpone(tell)
+        if not later:
+            with suppress(UnavailableError):
+                tell()
+                return
+        if wanted := change(self.get(key)):
+            self.copy.assume(key, wanted)
+            self._postpone(partial(tell, is_late=True), is_planned=later)
+
+    def _known(self, key: JobKey) -> int | None:
+        """Give the revision as of which a job is known; none where we ourselves are still to tell of it."""
+        return None if self.copy.is_assumed(key) else self.copy.revision_of(key)
 
     def _put(self, job: TrackedJob, known: int, growth: Growth | None, token: int | None = None) -> str:
         key, added = job.spec.key, counters_of(growth) if growth else {}
@@ -387,3 +411,10 @@ class PostgresAccount:
 
 def _changed(standing: Standing, changes: Iterable[Callable[[Standing], Standing]]) -> Standing:
     return reduce(lambda one, change: change(one), changes, standing)
+
+
+def _said(spec: JobSpec, known: JobSpec) -> JobSpec:
+    """Give what counts of a job that another exporter may have taken in before, unknown to the one who tells of it."""
+    if spec.source.is_declared:
+        return spec
+    return known if spec.source is JobSource.PROBE or known.source.is_declared else spec.over(known)

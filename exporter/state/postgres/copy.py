@@ -30,6 +30,8 @@ class Lost:
 
     jobs: Mapping[JobKey, TrackedJob]
     retired: Collection[JobKey]
+    gone: Mapping[JobKey, int]
+    """Those that were let go of, the retired ones too, with the revision of that."""
     counted: Collection[str]
     minutes: Mapping[int, tuple[int, int]]
     mints: tuple[float, ...]
@@ -86,12 +88,18 @@ class Copy:
         if revision < 0:
             return None  # what is held has just been told
         minutes = self._minutes if before != now else {}
-        lost = Lost(self._jobs, self._retired, tuple(self._counters), minutes, self._told_standing.mints)
+        gone = {key: at for key, at in self._told_of() if key not in self._jobs}
+        lost = Lost(self._jobs, self._retired, gone, tuple(self._counters), minutes, self._told_standing.mints)
         if before != now and _schema(before) == _schema(now):
             self._floors = {(module, name): total for module, name, total in self._shown()}
         self._changed |= self._jobs.keys()
         self._begin()
         return lost if before != now or revision > news.revision else None
+
+    def _told_of(self) -> Iterator[tuple[JobKey, int]]:
+        for (kind, name), revision in self._revisions.items():
+            if kind == "job":
+                yield JobKey(self.alias, *name.partition("/")[::2]), revision
 
     def knows(self, key: JobKey) -> bool:
         """Whether the database has told of a job, if only that it has gone."""

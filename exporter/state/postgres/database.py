@@ -26,7 +26,9 @@ from exporter.state.postgres.schema import StrangeSchemaError, migrate
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Argument: TypeAlias = str | int | float | bool | list[str] | list[str | None] | list[int] | list[float] | None
+Argument: TypeAlias = (
+    str | int | float | bool | list[str] | list[str | None] | list[int] | list[int | None] | list[float] | None
+)
 
 CALL_SECONDS = 3.0
 """How long one question may take in all, the wait for a connection included; a lock is waited for 2 s (schema/)."""

@@ -74,13 +74,15 @@ class PostgresStore:
         return replace(health, errors=errors, behind_since=self._late_since)
 
     def wait_kept(self, seconds: float) -> bool:
-        """Say whether the database has all that is known, and see to it where it has not."""
+        """Say whether the database answers and has all that is known, and see to it where it has not."""
         deadline = time.monotonic() + seconds
-        while self._late and time.monotonic() < deadline:
-            with self._database.by(deadline), suppress(UnavailableError):
-                self._catch_up()
+        while not self._is_kept() and time.monotonic() < deadline:
+            self.refresh(deadline)
             time.sleep(0.05)
-        return not self._late
+        return self._is_kept()
+
+    def _is_kept(self) -> bool:
+        return not self._late and not self._database.health().is_failing
 
     def close(self, grace_seconds: float = 5.0) -> None:
         """Write what is still to be written, if the database answers, and let go of it."""

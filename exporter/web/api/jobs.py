@@ -54,9 +54,9 @@ def forget(exporter: Exporter, request: Request) -> Response:
         was_tracked = exporter.forget(key)
     except DeclaredJobError as error:
         return problem(409, "Conflict", f"{error}.")
-    if not was_tracked:
-        return _not_tracked(key)
-    return Response(status_code=204) if exporter.is_kept() else problem(503, "Not kept", NOT_KEPT)
+    if not exporter.is_kept():
+        return problem(503, "Not kept", NOT_KEPT)
+    return Response(status_code=204) if was_tracked else _not_tracked(key)
 
 
 def acknowledge(exporter: Exporter, request: Request) -> Response:
@@ -66,10 +66,10 @@ def acknowledge(exporter: Exporter, request: Request) -> Response:
         is_tracked = exporter.acknowledge(key, is_taken_back=request.method == "DELETE")
     except RegistrationError as error:
         return problem(409, "Conflict", f"{error}.")
-    if not is_tracked:
-        return _not_tracked(key)
     if not exporter.is_kept():
         return problem(503, "Not kept", NOT_KEPT)
+    if not is_tracked:
+        return _not_tracked(key)
     if not is_of_own_page(request.headers):
         return Response(status_code=204)
     # A browser that sent a form of the status site is led back there, whatever prefix a proxy has put before it.

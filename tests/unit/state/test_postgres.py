@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from databases import GUARDED, Server, ask
 from samples import LEADS, NOW, report
-from wires import Wire
+from wires import Loss, Wire
 
 from exporter.errors import HeldBackError
 from exporter.files import read_secret_file
@@ -26,6 +26,7 @@ from exporter.jobs.outcome import growth_of, note_report
 from exporter.model import Growth, JobSource, JobSpec, JobState, Pause, TrackedJob
 from exporter.state import Purse, Store
 from exporter.state.postgres import PostgresStore
+from exporter.state.postgres.account import PostgresAccount
 
 PATIENCE_SECONDS = 20.0
 FREE = Purse(None)
@@ -274,6 +275,31 @@ def test_each_question_is_one_round_trip(server: Server, name: str, wire: Wire) 
         assert [after - before for before, after in pairwise(seen)] == [1, 1, 1]
 
 
+def test_answer_that_is_lost_on_the_way_changes_nothing(server: Server, name: str, wire: Wire) -> None:
+    """The question is asked again, and what was done once is not done twice."""
+
+    def lossy(store: PostgresStore) -> PostgresAccount:
+        wire.lose(Loss.ANSWER, 1)
+        return store.account("acme")
+
+    with closing(PostgresStore(wire.through(server.create(name)))) as store:
+        lossy(store).track(SPEC, NOW)
+        claim = lossy(store).claim(LEADS, FREE, 60)
+        assert scraped(store).account("acme").used() == 1
+        lossy(store).claim(replace(LEADS, job_id="2"), FREE, 60)
+        lossy(store).give_back(claim)
+        assert scraped(store).account("acme").used() == 1
+        lossy(store).stand(lambda standing: replace(standing, credits_remaining=7))
+        lossy(store).land(claim, ended)
+        account = scraped(store).account("acme")
+        assert (account.standing.credits_remaining, account.jobs()[LEADS].state) == (7, JobState.COMPLETED)
+        assert account.totals()["Leads"].finished[JobState.COMPLETED] == 1
+        assert account.totals()["Leads"].records["updated"] == 50
+        lossy(store).forget([LEADS])
+        assert scraped(store).account("acme").jobs() == {}
+        assert set(store.health().errors.values()) == {0}
+
+
 def test_silence_is_waited_for_no_longer_than_there_is_time(server: Server, name: str, wire: Wire) -> None:
     """A peer that is gone without a word holds up no page, and all goes on when it is back."""
     url = wire.through(server.create(name))
@@ -363,14 +389,17 @@ def test_nothing_that_a_standby_has_not_heard_of_is_lost(server: Server, name: s
     """Nor counted twice, however many exporters put it back: jobs, credits, tokens; and no counter goes back."""
     account, few = store.account("acme"), Purse(7)
     lost = replace(SPEC, key=replace(LEADS, job_id="7"))
-    gone = replace(LEADS, job_id="8")
+    gone, older, retired = (replace(LEADS, job_id=job_id) for job_id in "890")
     with closing(PostgresStore(server.url(name))) as other:
         account.release(account.claim(LEADS, few, 60))
+        for key in (older, retired):
+            account.track(replace(SPEC, key=key), NOW)
         keep(server, name)
         booked = account.claim(LEADS, few, 60)
         account.track(lost, NOW)
         account.track(replace(SPEC, key=gone), NOW)
-        account.forget([gone], retired=True)
+        account.forget([gone, retired], retired=True)
+        account.forget([older])
         assert account.land(booked, ended) is not None
         account.release(account.claim(lost.key, few, 60))
         scraped(other).account("acme").release(other.account("acme").claim(lost.key, few, 60))
@@ -386,7 +415,7 @@ def test_nothing_that_a_standby_has_not_heard_of_is_lost(server: Server, name: s
             one.account("acme").release(one.account("acme").claim(lost.key, few, 60))
             assert one.account("acme").totals() == before
             assert one.account("acme").jobs().keys() == {LEADS, lost.key}
-            assert one.account("acme").retired() == {gone}
+            assert one.account("acme").retired() == {gone, retired}
         scraped(store)
         assert account.used() == 7
         with pytest.raises(HeldBackError, match="7 credits"):

@@ -317,6 +317,14 @@ class TestJobs:
         meet(*pair)
         assert (set(second.jobs()), second.retired()) == ({LEADS}, frozenset())
 
+    def test_probe_takes_nothing_from_a_job_that_another_one_has_just_registered(self, pair: Pair) -> None:
+        """It says that there is such a job, and nothing of it."""
+        first, second = (house.account for house in pair)
+        first.track(JobSpec(LEADS, JobSource.API, "Spring"), NOW)
+        second.track(JobSpec(LEADS, JobSource.PROBE), NOW + 5)
+        meet(*pair)
+        assert first.get(LEADS) == second.get(LEADS) == TrackedJob(JobSpec(LEADS, JobSource.API, "Spring"), NOW)
+
     def test_what_one_lets_go_of_later_the_other_knows_after_its_next_scrape(self, pair: Pair) -> None:
         """And nothing is behind for that: it was to be so."""
         first, second = tracked(pair, LEADS, DEALS)
@@ -441,3 +449,23 @@ class TestStanding:
             assert first.stand(lambda standing: replace(standing, token=old), turn).token == TOKEN
         meet(*pair)
         assert (first.standing.token, second.standing.token) == (TOKEN, TOKEN)
+
+
+def test_what_is_told_late_undoes_nothing_newer(pair: Pair) -> None:
+    """One that was cut off lets go of a job that another has taken in anew meanwhile, or takes in one that has gone."""
+    ours, theirs = tracked(pair, key(1), key(2))
+    ours.forget([key(1)], later=True)
+    ours.track(JobSpec(key(2), JobSource.CONFIG, name="Spring"), NOW, later=True)
+    theirs.forget([key(1), key(2)])
+    theirs.track(JobSpec(key(1), JobSource.API), NOW)
+    meet(*pair, *pair)
+    assert ours.jobs().keys() == theirs.jobs().keys() == {key(1)}
+
+
+def test_what_is_told_late_counts_where_nothing_newer_is(pair: Pair) -> None:
+    """It is only late."""
+    ours, theirs = tracked(pair, key(1))
+    ours.track(JobSpec(key(2), JobSource.API), NOW, later=True)
+    ours.forget([key(1)], later=True)
+    meet(*pair, *pair)
+    assert ours.jobs().keys() == theirs.jobs().keys() == {key(2)}

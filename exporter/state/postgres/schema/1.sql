@@ -375,9 +375,11 @@ BEGIN
     RETURN QUERY SELECT * FROM zoho_mass_update.leave(p_account, own, '');
 END $$;
 
--- Lets go of jobs and of their claims, and remembers them as retired, or no longer. What went long ago is wiped.
+-- Lets go of jobs and of their claims, and remembers them as retired, or no longer; with revisions, only of those that
+-- have not changed since. What went long ago is wiped.
 CREATE FUNCTION zoho_mass_update.forget(
-    p_account text, p_modules text[], p_job_ids text[], p_is_retired boolean, p_at double precision DEFAULT NULL
+    p_account text, p_modules text[], p_job_ids text[], p_known bigint[], p_is_retired boolean,
+    p_at double precision DEFAULT NULL
 ) RETURNS SETOF zoho_mass_update.news
 LANGUAGE plpgsql SET lock_timeout TO '2s' AS $$
 DECLARE
@@ -385,6 +387,12 @@ DECLARE
     at double precision := zoho_mass_update.moment(p_at);
     wiped bigint;
 BEGIN
+    SELECT coalesce(array_agg(module), '{}'), coalesce(array_agg(job_id), '{}') INTO p_modules, p_job_ids
+    FROM unnest(p_modules, p_job_ids, p_known) AS gone (module, job_id, known)
+    WHERE known IS NULL OR NOT EXISTS (
+        SELECT FROM zoho_mass_update.jobs
+        WHERE account = p_account AND jobs.module = gone.module AND jobs.job_id = gone.job_id AND revision > known
+    );
     DELETE FROM zoho_mass_update.claims USING unnest(p_modules, p_job_ids) AS gone (module, job_id)
     WHERE account = p_account AND claims.module = gone.module AND claims.job_id = gone.job_id;
     UPDATE zoho_mass_update.jobs SET document = NULL, is_retired = p_is_retired, gone_at = at, revision = own
