@@ -67,10 +67,6 @@ class PostgresAccount:
         lost = self.copy.take(news for news in told if news.account == self._alias)
         if not lost:
             return
-        _log.warning(
-            "the database is another one, or was put back: what it has not heard of is told to it again",
-            extra={"account": self._alias},
-        )
         try:
             self._make_up(lost)
         except UnavailableError:
@@ -254,10 +250,14 @@ class PostgresAccount:
             list(lost.mints),
             is_timed=True,
         )
-        self.copy.take(news for news in told if news.account == self._alias)
+        put_back = [news for news in told if news.account == self._alias]
+        self.copy.take(put_back)
         back = [key for key, at in lost.gone.items() if 0 < self.copy.seen(key)[1] <= at]
         for is_retired in (True, False):
             self.forget([key for key in back if (key in lost.retired) is is_retired], retired=is_retired)
+        if put_back or back:
+            what = "the database had not heard of some of what it was told before; that is put back"
+            _log.warning(what, extra={"account": self._alias})
 
     def _stood(self, change: Callable[[Standing], Standing], turn: int | None) -> Standing:
         for _ in range(_MOST_ATTEMPTS):

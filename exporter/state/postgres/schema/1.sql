@@ -492,7 +492,8 @@ BEGIN
         spent = there.spent + greatest(0, excluded.spent - there.settled),
         on_probes = there.on_probes + greatest(0, excluded.on_probes - there.settled_on_probes),
         settled = greatest(there.settled, excluded.spent),
-        settled_on_probes = greatest(there.settled_on_probes, excluded.on_probes);
+        settled_on_probes = greatest(there.settled_on_probes, excluded.on_probes)
+    WHERE excluded.spent > there.settled OR excluded.on_probes > there.settled_on_probes;
     UPDATE zoho_mass_update.accounts SET stood = own, mints = ARRAY(
         SELECT mint FROM unnest(mints) AS mint UNION SELECT mint FROM unnest(p_mints) AS mint ORDER BY mint
     ) WHERE alias = p_account AND NOT p_mints <@ mints;
