@@ -232,22 +232,31 @@ class PostgresAccount:
         return 0
 
     def _make_up(self, lost: Lost) -> None:
-        """Put back what the database has never heard of. Jobs are asked for anew: what they came to was lost, too."""
+        """Put back what the database has never heard of.
+
+        What has come of a job goes with the totals of its module: where those are there, it is asked for anew, so that
+        each record counts once.
+        """
         documents: dict[JobKey, str | None] = dict.fromkeys(lost.retired)
-        documents |= {key: encode(TrackedJob(job.spec, job.first_seen_at)) for key, job in lost.jobs.items()}
+        for key, job in lost.jobs.items():
+            is_counted = self.copy.counts(key.module)
+            documents[key] = encode(TrackedJob(job.spec, job.first_seen_at) if is_counted else job)
         unknown = {key: document for key, document in documents.items() if not self.copy.knows(key)}
+        counters = {place: total for place, total in lost.counters.items() if not self.copy.counts(place[0])}
         told = self._database.ask(
             "make_up",
             self._alias,
             [key.module for key in unknown],
             [key.job_id for key in unknown],
             list(unknown.values()),
-            list(lost.counted),
-            list(counters_of(Growth())),
+            [module for module, _ in counters],
+            [counter for _, counter in counters],
+            list(counters.values()),
             list(lost.minutes),
             [spent for spent, _ in lost.minutes.values()],
             [on_probes for _, on_probes in lost.minutes.values()],
-            list(lost.mints),
+            encode(replace(lost.standing, mints=())),
+            list(lost.standing.mints),
             is_timed=True,
         )
         put_back = [news for news in told if news.account == self._alias]

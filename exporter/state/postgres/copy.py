@@ -25,16 +25,17 @@ _Place = tuple[str, str]
 class Lost:
     """What was held of an account when the database turned out to have gone on without it.
 
-    `minutes` are credits, and those on probed jobs, by the minute; none where it is the lineage of before.
+    `counters` are totals by module and name; `minutes` are credits, and those on probed jobs, by the minute, none where
+    it is the lineage of before.
     """
 
     jobs: Mapping[JobKey, TrackedJob]
     retired: Collection[JobKey]
     gone: Mapping[JobKey, int]
     """Those that were let go of, the retired ones too, with the revision of that."""
-    counted: Collection[str]
+    counters: Mapping[tuple[str, str], float]
     minutes: Mapping[int, tuple[int, int]]
-    mints: tuple[float, ...]
+    standing: Standing
 
 
 class Copy:
@@ -80,21 +81,32 @@ class Copy:
                     self.lineage = news.body or ""
                 else:
                     self._take(news)
+            if lost:
+                self._go_on_with(lost)
         return lost
+
+    def _go_on_with(self, lost: Lost) -> None:
+        """Show what is about to be put back: pages are written meanwhile."""
+        self._retired |= {key for key in lost.retired if not self.knows(key)}
+        for key, job in lost.jobs.items():
+            if not self.knows(key):
+                self._put(key, job)
+                self._assumed.add(key)
 
     def _begin_anew(self, news: News) -> Lost | None:
         """Let go of everything, and give it unless it was only too old: the database may not have it."""
         revision, before, now = self.revision, self.lineage, news.body or ""
         if revision < 0:
             return None  # what is held has just been told
+        is_lost = before != now or revision > news.revision
         minutes = self._minutes if before != now else {}
         gone = {key: at for key, at in self._told_of() if key not in self._jobs}
-        lost = Lost(self._jobs, self._retired, gone, tuple(self._counters), minutes, self._told_standing.mints)
-        if before != now and _schema(before) == _schema(now):
-            self._floors = {(module, name): total for module, name, total in self._shown()}
+        counters = {(module, name): total for module, name, total in self._shown()}
+        lost = Lost(self._jobs, self._retired, gone, counters, minutes, self._told_standing)
+        self._floors = counters
         self._changed |= self._jobs.keys()
         self._begin()
-        return lost if before != now or revision > news.revision else None
+        return lost if is_lost else None
 
     def _told_of(self) -> Iterator[tuple[JobKey, int]]:
         for (kind, name), revision in self._revisions.items():
@@ -243,11 +255,6 @@ def held(copies: Iterable[Copy]) -> tuple[list[str], list[int], list[str]]:
     """Say what copies hold, as the database wants to know it: accounts, revisions, lineages."""
     known = [(copy.alias, copy.revision, copy.lineage) for copy in copies]
     return [alias for alias, *_ in known], [revision for _, revision, _ in known], [lineage for *_, lineage in known]
-
-
-def _schema(lineage: str) -> str:
-    """Give which schema a lineage is of, as schema/ says."""
-    return lineage.partition("/")[0]
 
 
 def _place(key: JobKey) -> _Place:

@@ -23,7 +23,7 @@ from wires import Loss, Wire
 from exporter.errors import HeldBackError
 from exporter.files import read_secret_file
 from exporter.jobs.outcome import growth_of, note_report
-from exporter.model import Growth, JobSource, JobSpec, JobState, Pause, TrackedJob
+from exporter.model import Growth, JobSource, JobSpec, JobState, KeptToken, Pause, TrackedJob
 from exporter.state import Purse, Store
 from exporter.state.postgres import PostgresStore
 from exporter.state.postgres.account import PostgresAccount
@@ -31,6 +31,7 @@ from exporter.state.postgres.account import PostgresAccount
 PATIENCE_SECONDS = 20.0
 FREE = Purse(None)
 SPEC = JobSpec(LEADS, JobSource.API)
+TOKEN = KeptToken("1000.secret", NOW + 3600, "https://www.zohoapis.com", "f1")
 
 
 def eventually(look: Callable[[], bool]) -> None:
@@ -187,6 +188,29 @@ def test_schema_that_goes_comes_back(server: Server, name: str, store: PostgresS
     eventually(lambda: is_well(store))
     with closing(PostgresStore(server.url(name))) as other:
         assert set(other.account("acme").jobs()) == {LEADS}
+
+
+def test_schema_that_goes_takes_nothing_along(server: Server, name: str, store: PostgresStore) -> None:
+    """All that exporters hold is there again, once, whoever of them comes first, and pages show it all the while."""
+    account = store.account("acme")
+    assert account.land(account.claim(LEADS, FREE, 60), ended) is not None
+    account.stand(lambda standing: replace(standing, token=TOKEN, mints=(NOW,)))
+    account.track(replace(SPEC, key=replace(LEADS, job_id="7")), NOW)
+    with closing(PostgresStore(server.url(name))) as other:
+        before = kept(store)
+        assert kept(other) == before
+        ask(server, name, "DROP SCHEMA zoho_mass_update CASCADE")
+        assert kept(other) == before
+        assert kept(store) == before
+    with closing(PostgresStore(server.url(name))) as new:
+        assert kept(new) == before
+
+
+def kept(store: PostgresStore) -> list[object]:
+    """Give what a store holds once it has scraped."""
+    eventually(lambda: is_well(store))
+    account = store.account("acme")
+    return [account.jobs(), account.totals(), account.used(), account.standing]
 
 
 def test_many_that_begin_together_make_one_schema(server: Server, name: str) -> None:

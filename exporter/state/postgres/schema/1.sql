@@ -102,9 +102,9 @@ LANGUAGE sql STABLE AS $$
     FROM zoho_mass_update.accounts WHERE alias = p_account AND stood > p_since
 $$;
 
--- Which schema this is, on which server, and since when that runs: whatever may have lost commits since (a crash, a
--- standby that took over, a backup) has another one. What was lost can't be seen by revisions once new commits have
--- passed the old ones. A standby has the schema of its primary; one that was made anew or read back is another.
+-- Which schema this is, and since when its server runs: whatever may have lost commits since (a crash, a standby that
+-- took over, a backup, a schema made anew) has another one. What was lost can't be seen by revisions once new commits have
+-- passed the old ones.
 CREATE FUNCTION zoho_mass_update.lineage() RETURNS text
 LANGUAGE sql STABLE AS $$
     SELECT 'zoho_mass_update'::regnamespace::oid || '/' || extract(epoch FROM pg_postmaster_start_time())
@@ -462,12 +462,13 @@ BEGIN
 END $$;
 
 -- Puts back what a copy of before a lineage began holds and this database has never heard of: jobs (without a document
--- those that are retired), modules that are counted, credits and access tokens asked for. However many copies are put
--- back, and whatever was booked meanwhile, each credit counts once; those of before yesterday are left out.
+-- those that are retired), totals, credits, access tokens asked for, and the standing where there is none. However many
+-- copies are put back, and whatever was booked meanwhile, each credit counts once; those of before yesterday are left out.
 CREATE FUNCTION zoho_mass_update.make_up(
-    p_account text, p_modules text[], p_job_ids text[], p_documents text[], p_counted text[], p_counters text[],
-    p_minutes bigint[], p_spent bigint[], p_on_probes bigint[], p_mints double precision[],
-    p_at double precision DEFAULT NULL
+    p_account text, p_modules text[], p_job_ids text[], p_documents text[],
+    p_counted text[], p_counters text[], p_totals double precision[],
+    p_minutes bigint[], p_spent bigint[], p_on_probes bigint[],
+    p_standing text, p_mints double precision[], p_at double precision DEFAULT NULL
 ) RETURNS SETOF zoho_mass_update.news
 LANGUAGE plpgsql SET lock_timeout TO '2s' AS $$
 DECLARE
@@ -479,7 +480,8 @@ BEGIN
     FROM unnest(p_modules, p_job_ids, p_documents) AS held (module, job_id, document)
     ON CONFLICT DO NOTHING;
     INSERT INTO zoho_mass_update.totals (account, module, counter, revision, total)
-    SELECT p_account, module, counter, own, 0 FROM unnest(p_counted) AS module, unnest(p_counters) AS counter
+    SELECT p_account, module, counter, own, total
+    FROM unnest(p_counted, p_counters, p_totals) AS held (module, counter, total)
     ON CONFLICT DO NOTHING;
     PERFORM zoho_mass_update.settle(p_account);
     INSERT INTO zoho_mass_update.credits AS there
@@ -494,9 +496,11 @@ BEGIN
         settled = greatest(there.settled, excluded.spent),
         settled_on_probes = greatest(there.settled_on_probes, excluded.on_probes)
     WHERE excluded.spent > there.settled OR excluded.on_probes > there.settled_on_probes;
-    UPDATE zoho_mass_update.accounts SET stood = own, mints = ARRAY(
-        SELECT mint FROM unnest(mints) AS mint UNION SELECT mint FROM unnest(p_mints) AS mint ORDER BY mint
-    ) WHERE alias = p_account AND NOT p_mints <@ mints;
+    UPDATE zoho_mass_update.accounts SET
+        standing = CASE WHEN stood = 0 THEN p_standing ELSE standing END,
+        mints = ARRAY(SELECT mint FROM unnest(mints) AS mint UNION SELECT mint FROM unnest(p_mints) AS mint ORDER BY mint),
+        stood = own
+    WHERE alias = p_account AND (stood = 0 OR NOT p_mints <@ mints);
     RETURN QUERY SELECT * FROM zoho_mass_update.leave(p_account, own, '');
 END $$;
 
