@@ -81,11 +81,18 @@ class Wire:
                 try:
                     upstream.connect(str(self._server.directory / _SOCKET))
                 except OSError:
-                    _end(client)
+                    client.close()
+                    upstream.close()
                     continue
-                lost: list[Loss] = []
-                for work in (self._pass_questions, self._pass_answers):
-                    Thread(target=work, args=(client, upstream, lost), daemon=True).start()
+                Thread(target=self._pass, args=(client, upstream), daemon=True).start()
+
+    def _pass(self, client: socket.socket, upstream: socket.socket) -> None:
+        lost: list[Loss] = []
+        with client, upstream:
+            asking = Thread(target=self._pass_questions, args=(client, upstream, lost), daemon=True)
+            asking.start()
+            self._pass_answers(client, upstream, lost)
+            asking.join()
 
     def _pass_questions(self, client: socket.socket, upstream: socket.socket, lost: list[Loss]) -> None:
         with suppress(OSError):
