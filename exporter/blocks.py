@@ -14,7 +14,8 @@ _END = bytes((3, 0))
 """The last run of deflate: an empty one."""
 _LEVEL = 1
 """Six times faster than the default, for a page a quarter larger."""
-_SENT_AT_ONCE = 1024 * 1024
+_SENT_AT_ONCE = 512 * 1024
+"""Pieces of a MiB take a fifth more processor time."""
 
 
 class Block:

@@ -13,6 +13,7 @@ from threading import Event, Thread, get_ident
 
 from exporter import __version__
 from exporter.app.application import GRACE_SECONDS, Application, Load
+from exporter.app.garbage import Garbage
 from exporter.app.systemd import Service, doubts, passed_sockets
 from exporter.defaults import MEMORY
 from exporter.files import Watch, read_secret_file
@@ -31,7 +32,7 @@ STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
 _SERVER_ENDED = signal.SIGUSR1
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - words to compare, nothing listens
 LOOK_SECONDS = 2.0
-"""How often the files of the configuration are looked at."""
+"""How often the files of the configuration are looked at, and whether there is garbage to look for."""
 
 
 def serve(
@@ -70,6 +71,7 @@ def serve(
     guard = guard_of(settings, is_for_show=is_for_show)
     with ExitStack() as stack:
         listeners = [stack.enter_context(listener) for listener in _listeners(settings)]
+        Garbage.put_off()
         store = _open_store(settings.state)
         # From here on threads are started, which inherit the mask: signals are taken by this thread alone, and by no
         # handler, which would run in the middle of anything.
@@ -99,7 +101,8 @@ def serve(
         on_ready(server.port)
         if not service.tell("READY=1"):
             _log.warning("NOTIFY_SOCKET can't be reached: systemd does not hear that we are ready")
-        while (number := signal.sigwait({*STOPPING, signal.SIGHUP, _SERVER_ENDED})) == signal.SIGHUP:
+        garbage = Garbage(lambda: server.is_quiet)
+        while (number := _next_signal(garbage)) == signal.SIGHUP:
             wake.set()
         _log.info("stopping")
         service.tell("STOPPING=1")
@@ -110,6 +113,13 @@ def serve(
         wake.set()
         application.close()
     return 1 if number == _SERVER_ENDED else 0
+
+
+def _next_signal(garbage: Garbage) -> int:
+    """Wait for a signal, and see to garbage meanwhile: here, since a process must not end in the middle of that."""
+    while (told := signal.sigtimedwait({*STOPPING, signal.SIGHUP, _SERVER_ENDED}, LOOK_SECONDS)) is None:
+        garbage.look()
+    return told.si_signo
 
 
 def _open_store(state: StateSettings) -> Store:

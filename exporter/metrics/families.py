@@ -197,7 +197,8 @@ _JOB_FAMILIES: tuple[Family[TrackedJob], ...] = (
 def _info_family(job_labels: Labels) -> Family[TrackedJob]:
     def labels(job: TrackedJob) -> Labels:
         spec = job.spec
-        return spec.name, spec.group, spec.source, *(spec.labels.get(name, "") for name in job_labels)
+        # Plain text, not a member of an enumeration: what is kept of each job is then nothing to look for garbage in.
+        return spec.name, spec.group, spec.source.value, *(spec.labels.get(name, "") for name in job_labels)
 
     return Family(
         "zoho_mass_update_job_info",

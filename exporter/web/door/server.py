@@ -114,6 +114,11 @@ class WebServer:
         names = (listener.getsockname() for listener in self._listeners)
         return next((int(name[1]) for name in names if isinstance(name, tuple)), 0)
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no request is under way."""
+        return not self._state.tasks
+
     def start(self) -> None:
         """Begin to answer. Connections made since `bind` are waiting and are answered too."""
         self._thread.start()

@@ -7,6 +7,7 @@ from threading import Event, Thread
 
 import pytest
 import requests
+from processes import eventually
 from sites import Serve
 from starlette.responses import PlainTextResponse, Response
 
@@ -87,6 +88,24 @@ def test_request_under_way_is_answered_before_the_stop() -> None:
     client.join(10)
     stopping.join(10)
     assert answers == ["late"]
+
+
+def test_server_is_quiet_while_no_request_is_under_way() -> None:
+    """Also where a connection is kept for the next one."""
+    site = SlowSite()
+    server = WebServer(site.app, bind("127.0.0.1", 0), on_exit=lambda: None)
+    server.start()
+    url, answers = f"http://127.0.0.1:{server.port}", list[str]()
+    with requests.Session() as session:
+        client = Thread(target=lambda: answers.append(session.get(f"{url}/slow", timeout=10).text))
+        client.start()
+        assert site.begun.wait(10)
+        while_busy = server.is_quiet
+        site.release.set()
+        client.join(10)
+        assert eventually(lambda: server.is_quiet, "it is not quiet after its last answer")
+    server.stop()
+    assert (while_busy, answers) == (False, ["late"])
 
 
 def test_request_that_is_late_at_the_stop_is_refused_in_words(caplog: pytest.LogCaptureFixture) -> None:
