@@ -5,7 +5,6 @@ for each connection, which costs more than everything else in a poll.
 """
 
 import ssl
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
@@ -15,17 +14,8 @@ from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any, cast
 from urllib.parse import urlencode
-from warnings import catch_warnings
 
-# requests loads what guesses a text's encoding, and warns where there is none. Nobody here asks it for a text, and a
-# server has no use for its megabytes.
-if _guessers := {"chardet", "charset_normalizer"} - sys.modules.keys():
-    sys.modules |= dict.fromkeys(_guessers)  # type: ignore[arg-type]
-with catch_warnings(action="ignore"):
-    import requests
-if _guessers:
-    for _guesser in _guessers:
-        del sys.modules[_guesser]
+import requests
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidHeader, InvalidSchema, InvalidURL, MissingSchema
