@@ -117,7 +117,10 @@ def serve(
 
 def _next_signal(garbage: Garbage) -> int:
     """Wait for a signal, and see to garbage meanwhile: here, since a process must not end in the middle of that."""
-    while (told := signal.sigtimedwait({*STOPPING, signal.SIGHUP, _SERVER_ENDED}, LOOK_SECONDS)) is None:
+    numbers = {*STOPPING, signal.SIGHUP, _SERVER_ENDED}
+    if not hasattr(signal, "sigtimedwait"):  # on macOS: Python looks alone then, and rarely
+        return signal.sigwait(numbers)
+    while (told := signal.sigtimedwait(numbers, LOOK_SECONDS)) is None:
         garbage.look()
     return told.si_signo
 
