@@ -5,7 +5,7 @@ import json
 import os
 import ssl
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from itertools import chain
@@ -26,6 +26,10 @@ _LARGEST_ANSWER = 64 * 1024 * 1024
 _JOBS_A_PAGE, _MOST_PAGES = 1000, 200
 """An exporter has 100,000 jobs at most; one of an earlier version gives them all at once."""
 JOBS_PATH = "/api/v1/jobs"
+_SHOWN, _DONE = (HTTPStatus.OK, HTTPStatus.CREATED), (HTTPStatus.NO_CONTENT,)
+"""How the exporter answers where it has something to show, and where it has done what was asked."""
+_PROBED = b"zoho_mass_update_probe_success"
+"""What the page of a probe tells, whatever became of the poll."""
 _START = f"start it, name another by --exporter.url or {URL_VARIABLE}, or try the demo"
 
 
@@ -87,16 +91,17 @@ class ExporterClient:
 
     def untrack(self, key: JobKey) -> None:
         """Let a job go."""
-        self._ask("DELETE", _path(key))
+        self._ask("DELETE", _path(key), expected=_DONE)
 
     def acknowledge(self, key: JobKey, *, is_taken_back: bool = False) -> None:
         """Take note of how a job ended, or take that back."""
-        self._ask("DELETE" if is_taken_back else "POST", f"{_path(key)}/ack")
+        self._ask("DELETE" if is_taken_back else "POST", f"{_path(key)}/ack", expected=_DONE)
 
     def poll(self, key: JobKey) -> None:
         """Have a job polled if it is due."""
         asked = {"account": key.account, "crm_module": key.module, "job_id": key.job_id}
-        self._ask("GET", f"/probe?{urlencode(asked)}")
+        if _PROBED not in self._ask("GET", f"/probe?{urlencode(asked)}"):
+            raise self._stranger()
 
     def _pages(self, jobs_a_page: str = str(_JOBS_A_PAGE)) -> Iterator[list[dict[str, Any]]]:
         asked = {"limit": jobs_a_page}
@@ -120,8 +125,10 @@ class ExporterClient:
     def _stranger(self) -> NoExporterError:
         return NoExporterError(f"{self.url} answers, but not as the exporter does: check the address")
 
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
-        """Ask, and give the answer's body.
+    def _ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, expected: Collection[int] = _SHOWN
+    ) -> bytes:
+        """Ask, and give the answer's body: a page of somebody else's is no success, whatever its status.
 
         Raises:
             NoExporterError: nobody answers there, or somebody else.
@@ -149,6 +156,8 @@ class ExporterClient:
             leads_to = printable(answer.getheader("Location", "")).removesuffix(path).partition("?")[0]
             told = _told(answer.status, text, leads_to, is_known=bool(self._headers))
             raise ExporterRefusedError(answer.status, f"{self.url}: {told}")
+        if answer.status not in expected:
+            raise self._stranger()
         return text
 
 

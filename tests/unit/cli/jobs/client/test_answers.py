@@ -35,7 +35,8 @@ SHOWING = (
     ("history", JOB, "--format=openmetrics"),
     ("track", JOB),
 )
-ALL = (*SHOWING, ("untrack", "Leads/7"), ("ack", "Leads/7"))
+CHANGING = (("untrack", JOB), ("ack", JOB), ("ack", JOB, "--undo"))
+ALL = (*SHOWING, *CHANGING, ("untrack", "Leads/7"), ("ack", "Leads/7"))
 
 
 @pytest.mark.parametrize(
@@ -121,6 +122,7 @@ def test_answer_in_time_is_read() -> None:
         pytest.param({"jobs": [], "next": "again"}, id="pages without end"),
         pytest.param(b'{"jobs": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", id="nested deeply"),
         pytest.param(b"<html>", id="no JSON"),
+        pytest.param(b"", id="an empty page"),
         pytest.param(b'{"jobs": [NaN]}', id="no number"),
     ],
 )
@@ -131,6 +133,14 @@ def test_somebody_else_is_told(typed: Typed, impostor: Impostor, document: objec
         status, out, err = typed(*words)
         assert (words, status, out, len(err.splitlines())) == (words, 1, "", 1)
         assert "answers, but not as the exporter does" in err
+
+
+def test_poll_that_somebody_else_answers_is_none(typed: Typed, impostor: Impostor) -> None:
+    """Who shows the job, and has nothing to show of a poll, has made none."""
+    impostor(RUNNING)
+    status, out, err = typed("status", JOB)
+    assert (status, out) == (1, "")
+    assert "answers, but not as the exporter does" in err
 
 
 ODD = [
