@@ -107,7 +107,7 @@ class ByExporter:
 
     def _ask(self) -> TrackedJob:
         self._shown = self._client.job(self._key)
-        return job_of(self._shown)
+        return job_of(self._shown, self._key)
 
     def _advice(self, error: ExporterRefusedError) -> str:
         name = "/".join(filter(None, (self._key.account, self._key.module, self._key.job_id)))
