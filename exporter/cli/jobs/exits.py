@@ -16,17 +16,24 @@ TOKEN_REFUSED = frozenset({NO_TOKEN, "INVALID_TOKEN", "AUTHENTICATION_FAILURE", 
 
 
 def end_in_order() -> None:
-    """From here on have signals end what is under way in order, so that a terminal gets its cursor back.
+    """From here on have the first signal end what is under way in order, and be the last.
 
-    Until here they end the process at once.
+    So a terminal gets its cursor back, and what was spent is told. Until here they end the process at once.
+
+    Raises:
+        KeyboardInterrupt: it was Ctrl-C, at any time.
+        SystemExit: it was another; with the status as a shell tells it.
     """
     for number in heard():
         signal.signal(number, _end)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _end(number: int, _: object) -> NoReturn:
-    sys.exit(128 + number)  # as a shell tells it
+    for other in heard():
+        signal.signal(other, signal.SIG_IGN)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + number)
 
 
 def exit_status(job: TrackedJob) -> int:

@@ -318,7 +318,7 @@ def _watched(options: Namespace, scheduled: _Scheduled, why: str) -> int:
     )
     try:
         answerer = by_zoho(asked, key, f", as {why}") if why else ByExporter(asked, scheduled.client, key)
-        status = show(asked, answerer, answerer.look(), scheduled.seconds)
+        status = show(asked, lambda: answerer, scheduled.seconds)
     except Exception as error:  # noqa: BLE001 - it goes on, and who is told otherwise sends it again
         _not_seen(error, asked.command.line(asked, asked.job))
         return NOT_ENDED

@@ -21,7 +21,7 @@ from exporter.model import JobKey
 URL_VARIABLE, TOKEN_FILE_VARIABLE = "ZOHO_EXPORTER_URL", "ZOHO_EXPORTER_TOKEN_FILE"
 DEFAULT_URL = f"http://127.0.0.1:{LISTEN_PORT}"
 _TIMEOUT_SECONDS = 30.0
-"""For an answer as a whole. A scrape's own deadline is 10 s, unless a header says another."""
+"""A scrape's own deadline is 10 s, unless a header says another."""
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _JOBS_A_PAGE, _MOST_PAGES = 1000, 200
 """An exporter has 100,000 jobs at most; one of an earlier version gives them all at once."""
@@ -34,13 +34,17 @@ _START = f"start it, name another by --exporter.url or {URL_VARIABLE}, or try th
 
 
 class NoExporterError(ExporterError):
-    """Nobody answers at the exporter's address. `advice` is what to do, where the message does not say it."""
+    """Nobody answers at the exporter's address. `advice` is what to do, where the message does not say it.
+
+    Somebody `is_there` who took the question, and has not answered it in time.
+    """
 
     is_passing = True
 
-    def __init__(self, message: str, advice: str = "") -> None:
+    def __init__(self, message: str, advice: str = "", *, is_there: bool = False) -> None:
         super().__init__(message)
         self.advice = advice
+        self.is_there = is_there
 
 
 class ExporterRefusedError(ExporterError):
@@ -62,13 +66,14 @@ class ExporterClient:
     Args:
         url: where it is, with what every path begins with there.
         credentials: the value of the header `Authorization`; empty for none.
+        timeout_seconds: how long an answer as a whole may take.
     """
 
-    def __init__(self, url: str, credentials: str = "") -> None:
+    def __init__(self, url: str, credentials: str = "", *, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
         parts = urlsplit(url)
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self.url = url.rstrip("/")
-        self._connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS)
+        self._connection = kind(parts.hostname or "", parts.port, timeout=timeout_seconds)
         self._connection.response_class = TimelyResponse
         self._prefix = parts.path.rstrip("/")
         self._headers = {"Authorization": credentials} if credentials else {}
@@ -134,9 +139,12 @@ class ExporterClient:
             NoExporterError: nobody answers there, or somebody else.
             ExporterRefusedError: it does not do that.
         """
+        is_asked = False
         try:
             content = None if body is None else json.dumps(body)
             headers = self._headers | ({} if body is None else {"Content-Type": "application/json"})
+            self._connection.connect()
+            is_asked = True
             self._connection.request(method, self._prefix + path, content, headers)
             answer = self._connection.getresponse()
             text = answer.read(_LARGEST_ANSWER)
@@ -149,7 +157,8 @@ class ExporterClient:
             raise NoExporterError(f"{self.url} does not speak TLS: ask with http:// instead") from error
         except (OSError, HTTPException) as error:
             reason = printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
-            raise NoExporterError(f"no exporter answers at {self.url} ({reason})", _START) from error
+            is_there = is_asked and isinstance(error, TimeoutError)
+            raise NoExporterError(f"no exporter answers at {self.url} ({reason})", _START, is_there=is_there) from error
         finally:
             self._connection.close()
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
