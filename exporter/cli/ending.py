@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """What ends a command from outside: whoever has changed how a terminal behaves changes it back first."""
+INTERRUPTED = 130
+"""How a command ends that Ctrl-C has ended, or what it takes for that."""
 _LONGEST_SECONDS = 1e9
 """The system's timer takes no more than so many."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import requests
 from journey import account_variables
 from processes import PATIENCE_SECONDS, bare_environment, eventually, exporter_command, started
 
@@ -138,3 +139,81 @@ def test_signal_between_two_looks_tells_what_was_spent(
         assert watching.stop(number) == status
     told = f"{WATCHED}{LINE} --watch --direct\nThis took 1 API credit and 1 access token.\n"
     assert "".join(watching.stderr) == f"{DIRECTLY}\n{told}"
+
+
+@dataclass
+class Beside:
+    """A simulated Zoho, with somebody silent in the place of its accounts server or of its API."""
+
+    simulator: Simulator
+    silence: Silence
+    home: Path
+
+    def ended(self, place: str, *words: str, number: int = signal.SIGINT, typed_in: str = "") -> tuple[int, str, str]:
+        """Type a command, and end it once it has asked there; give its exit status, and what it wrote and said."""
+        variables = {**account_variables(self.simulator), place: self.silence.url, "ZOHO_JOBS": JOB.partition("/")[2]}
+        asking = subprocess.Popen(
+            exporter_command(*words),
+            env=bare_environment(**variables, HOME=str(self.home)),
+            cwd=self.home,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert asking.stdin
+            asking.stdin.write(typed_in)
+            asking.stdin.flush()
+            assert self.silence.hear()
+            asking.send_signal(number)
+            out, err = asking.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            asking.kill()
+            asking.wait()
+        return asking.returncode, out, err
+
+
+@pytest.fixture
+def beside(simulator: Simulator, silence: Silence, tmp_path: Path) -> Beside:
+    """Give a Zoho that answers in part."""
+    return Beside(simulator, silence, tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_while_zoho_is_looked_at_tells_what_that_took(beside: Beside, number: int) -> None:
+    """In whichever form the answer was wanted."""
+    told = "\nIt was ended before all was looked at. Spent: up to 1 API credit and 1 access token.\n"
+    status, _, err = beside.ended("ZOHO_API_URL", "check", "--live", number=number)
+    assert (status, err.endswith(told)) == (130, True)
+    status, out, err = beside.ended("ZOHO_ACCOUNTS_URL", "check", "--live", "--format=json", number=number)
+    assert (status, out, err.endswith(told)) == (130, "", True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_while_a_token_is_revoked_tells_that_it_may_be(beside: Beside, number: int) -> None:
+    """And what shows whether it is."""
+    status, out, err = beside.ended("ZOHO_ACCOUNTS_URL", "logout", "--yes", number=number)
+    assert (status, out) == (1, "")
+    assert err.splitlines() == [
+        "",
+        "It is not known to be revoked: Zoho's answer was not waited for",
+        "What to do: revoke it again, which does no harm: zoho-mass-update-exporter logout --yes",
+    ]
+
+
+def test_signal_while_a_new_token_is_tried_tells_what_that_took(beside: Beside) -> None:
+    """The token is kept, and the line that tries it is told."""
+    scenario = beside.simulator.scenario
+    scope = {"scope": "ZohoCRM.mass_update.leads.READ"}
+    code = requests.post(f"{beside.simulator.url}/__control__/codes", json=scope, timeout=10).json()["code"]
+    flags = (f"--client-id={scenario.client_id}", "--client-secret-file=-", "--grant-code-file=-", "--modules=Leads")
+    status, out, err = beside.ended(
+        "ZOHO_API_URL", "login", "--self-client", *flags, typed_in=f"{scenario.client_secret}\n{code}\n"
+    )
+    assert status == 130
+    assert "Written: zoho.yaml\n" in out
+    assert err.endswith(
+        "\nWhether it works was not waited for. Spent: up to 1 API credit, 1 access token. To try it: "
+        "zoho-mass-update-exporter check --live --config.file=zoho.yaml\n"
+    )

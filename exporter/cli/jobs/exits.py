@@ -9,7 +9,6 @@ from exporter.errors import UNKNOWN_JOB
 from exporter.model import JobState, PollFailure, TrackedJob
 
 COMPLETED, NOT_DONE, WRONG, FAILED, PARTLY_FAILED, UNKNOWN, REFUSED, NOT_ENDED = 0, 1, 2, 3, 4, 5, 6, 7
-INTERRUPTED = 130
 NO_TOKEN = "token_refused"  # noqa: S105 - a code, no secret
 TOKEN_REFUSED = frozenset({NO_TOKEN, "INVALID_TOKEN", "AUTHENTICATION_FAILURE", "UNAUTHORIZED"})
 """Codes of an access token that is not to be had, or that Zoho does not accept, nor a new one in its place."""

@@ -10,11 +10,11 @@ from functools import partial
 from rich.console import RenderableType
 from rich.live import Live
 
-from exporter.cli.ending import LateError, in_time
+from exporter.cli.ending import INTERRUPTED, LateError, in_time
 from exporter.cli.jobs.client.answerers import Answerer, answering
 from exporter.cli.jobs.client.follow import Follower, first_look
 from exporter.cli.jobs.client.names import read_key
-from exporter.cli.jobs.exits import INTERRUPTED, NOT_ENDED, UNKNOWN, end_in_order, exit_status
+from exporter.cli.jobs.exits import NOT_ENDED, UNKNOWN, end_in_order, exit_status
 from exporter.cli.jobs.shown import block, is_live, line, open_console
 from exporter.cli.output import pause, say, tell, write
 from exporter.errors import ExporterError
