@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from journey import account_variables
+from journey import Exporter, account_variables
 from processes import PATIENCE_SECONDS, bare_environment, exporter_command
 
 from exporter.simulator import Endpoint, Simulator
@@ -90,6 +90,23 @@ def test_login_gives_a_token_back_that_is_lost(
     status, said = type_in(*words, is_silent=is_silent)
     assert (status, revoked(simulator)) == (1, [200])
     assert is_silent or said.endswith("It was revoked: log in again once that is mended.\n")
+
+
+def test_each_job_is_seen_to(start_exporter: Callable[..., Exporter], type_in: Typed, tmp_path: Path) -> None:
+    """What can't be told of the first one keeps the others from nothing."""
+    (tmp_path / "token").write_text("swordfish")
+    exporter = start_exporter(web__api_token_file=str(tmp_path / "token"))
+    words = ("Leads/1", "Leads/2", f"--exporter.url={exporter.url}", "--exporter.token-file=token")
+
+    def tracked() -> list[str]:
+        headers = {"Authorization": "Bearer swordfish"}
+        jobs = requests.get(f"{exporter.url}/api/v1/jobs", headers=headers, timeout=10).json()["jobs"]
+        return [job["job_id"] for job in jobs]
+
+    status, said = type_in("track", *words)
+    assert (status, len(said.splitlines()), tracked()) == (0, 2, ["1", "2"])
+    gone = "acme/Leads/1 is no longer tracked.\nacme/Leads/2 is no longer tracked.\n"
+    assert (type_in("untrack", *words), tracked()) == ((0, gone), [])
 
 
 @pytest.mark.parametrize(("kind", "status"), [("full", 1), ("pipe", 141)])
