@@ -55,7 +55,7 @@ def execute(options: Namespace) -> int:
     try:
         return _login(options, Asker())
     except PollError as error:
-        say(str(error), f"What to do: {error.advice}")
+        tell(str(error), f"What to do: {error.advice}")
     except EOFError:
         say("", "Nobody answers: nothing was done.")
     except KeyboardInterrupt:
