@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -130,16 +130,21 @@ class Direct:
                 self._settings, store, redactor=self._redactor, tls_context=self._tls_context, clock=self._clock
             )
             grace_seconds = _CUT_OFF_SECONDS
-            with ExitStack() as ending:
-                ending.callback(lambda: application.close(grace_seconds))
+            try:
+                yield application
+                grace_seconds = GRACE_SECONDS
+            finally:
                 try:
-                    yield application
-                    grace_seconds = GRACE_SECONDS
+                    application.close(grace_seconds)
                 finally:
-                    upstream = application.snapshot().accounts[0].upstream
-                    self.is_cut_off = bool(upstream.in_flight)
-                    self.spent += Spent(upstream.credits.spent + upstream.in_flight, upstream.token.refreshes)
-                    self._standing = store.account(self._alias).standing
+                    self._take_stock(application, store)
+
+    def _take_stock(self, application: Application, store: SqliteStore) -> None:
+        """Learn what a look has cost; a call that is under way still may have."""
+        upstream = application.snapshot().accounts[0].upstream
+        self.is_cut_off = bool(upstream.in_flight)
+        self.spent += Spent(upstream.credits.spent + upstream.in_flight, upstream.token.refreshes)
+        self._standing = store.account(self._alias).standing
 
     def _store(self) -> SqliteStore:
         """Open the file. One that is of no use is put aside: it is our own, and nobody looks after it.
