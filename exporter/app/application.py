@@ -273,9 +273,9 @@ class Application:
         with self._changing:
             return self._declare_jobs()
 
-    def close(self) -> None:
+    def close(self, grace_seconds: float = GRACE_SECONDS) -> None:
         """Start no more polls, wait a little for those under way, and close the store."""
-        self._refresher.close(GRACE_SECONDS)
+        self._refresher.close(grace_seconds)
         for account in self._accounts.by_alias.values():
             account.close()
         self._store.close(GRACE_SECONDS)

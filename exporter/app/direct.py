@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from exporter.app.application import Application
+from exporter.app.application import GRACE_SECONDS, Application
 from exporter.errors import ConfigurationError
 from exporter.files import refuse_to_replace, refused
 from exporter.model import JobKey, JobSource, JobSpec, Pause, PollFailure, Standing, TrackedJob
@@ -33,6 +33,8 @@ _NO_TOKEN = "token_refused"  # noqa: S105 - a code, no secret
 TURN_SECONDS = 60.0
 """How long a command waits for others that look at the same account."""
 _PAUSE_SECONDS = 0.05
+_CUT_OFF_SECONDS = 0.5
+"""How long the end of a look that somebody broke off waits for the call under way: its answer is worth a credit."""
 _KEPT = "commands keep the access token and Zoho's answers there"
 
 
@@ -80,6 +82,8 @@ class Direct:
         self._path = (directory or kept.parent / "direct") / name
         self._tls_context = cache(tls_context)
         self.spent = Spent()
+        self.is_cut_off = False
+        """Whether the last look ended before a call of its own, so that `spent` is the most it can be."""
         self.explained: tuple[str, ...] = ()
         """Why the job that was last looked at shows what it shows, in sentences."""
         self._standing = Standing()
@@ -125,13 +129,22 @@ class Direct:
             application = Application(
                 self._settings, store, redactor=self._redactor, tls_context=self._tls_context, clock=self._clock
             )
-            with closing(application):
+            grace_seconds = _CUT_OFF_SECONDS
+            try:
+                yield application
+                grace_seconds = GRACE_SECONDS
+            finally:
                 try:
-                    yield application
+                    application.close(grace_seconds)
                 finally:
-                    upstream = application.snapshot().accounts[0].upstream
-                    self.spent += Spent(upstream.credits.spent, upstream.token.refreshes)
-                    self._standing = store.account(self._alias).standing
+                    self._take_stock(application, store)
+
+    def _take_stock(self, application: Application, store: SqliteStore) -> None:
+        """Learn what a look has cost; a call that is under way still may have."""
+        upstream = application.snapshot().accounts[0].upstream
+        self.is_cut_off = bool(upstream.in_flight)
+        self.spent += Spent(upstream.credits.spent + upstream.in_flight, upstream.token.refreshes)
+        self._standing = store.account(self._alias).standing
 
     def _store(self) -> SqliteStore:
         """Open the file. One that is of no use is put aside: it is our own, and nobody looks after it.

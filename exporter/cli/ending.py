@@ -1,12 +1,20 @@
-"""What ends a command from outside, where what it comes to is still to be told."""
+"""What ends a command from outside, or by the clock, where what it comes to is still to be told."""
 
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """What ends a command from outside: whoever has changed how a terminal behaves changes it back first."""
+INTERRUPTED = 130
+"""How a command ends that Ctrl-C has ended, or what it takes for that."""
+_LONGEST_SECONDS = 1e9
+"""The system's timer takes no more than so many."""
+
+
+class LateError(BaseException):
+    """Time is up. As Ctrl-C does, it passes by whatever waits for errors."""
 
 
 def heard() -> dict[int, Any]:
@@ -32,6 +40,22 @@ def stoppable() -> Iterator[None]:
         for number, how in before.items():
             if signal.getsignal(number) is stop:
                 signal.signal(number, how)
+
+
+@contextmanager
+def in_time(seconds: float) -> Iterator[None]:
+    """Have the block end after so many seconds, by a `LateError`, whatever it waits for."""
+
+    def end(*_: object) -> NoReturn:
+        raise LateError
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, min(seconds, _LONGEST_SECONDS))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @contextmanager

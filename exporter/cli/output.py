@@ -47,7 +47,21 @@ def tell(*lines: str) -> None:
     try:
         say(*lines)
     except OSError:
-        _let_go(sys.stderr)
+        let_go(sys.stderr)
+
+
+def put_surely(stream: TextIO, *lines: str) -> None:
+    """Write lines that tell of what is done: where the stream does not take them, these and all others go to the other.
+
+    That is standard error; whatever becomes of that, the command goes on.
+    """
+    try:
+        put(stream, *lines)
+    except OSError:
+        let_go(stream)
+        stream.flush()
+        os.dup2(sys.stderr.fileno(), stream.fileno())
+        tell(*lines)
 
 
 def visible(text: str, spared: str = _JOINERS) -> str:
@@ -74,7 +88,8 @@ def is_lost(error: OSError) -> bool:
 
 def give_up(error: OSError) -> int:
     """Say why the answer can't be written, let go of the rest of it, and give the exit status."""
-    _let_go(sys.stdout)
+    let_go(sys.stdout)
+    tell()  # what standard error does not take either would end the process with a status of Python's own
     if error.errno == errno.EPIPE:  # whoever reads no further needs no word
         return _UNREAD
     tell(f"{PROGRAM}: the output can't be written: {error.strerror}")
@@ -93,7 +108,7 @@ def pause(seconds: float) -> None:
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
-def _let_go(stream: TextIO) -> None:
+def let_go(stream: TextIO) -> None:
     """Lead what is left to flush to where that does not fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

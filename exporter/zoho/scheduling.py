@@ -132,7 +132,7 @@ class Scheduling:
         self.credits = 0
         """API credits spent, one for a call that reached Zoho, or may have."""
         self.tokens = 0
-        """Access tokens that were made."""
+        """Access tokens that were made, or may have been."""
         self.granted = ""
         """The scope of the refresh token, once Zoho has named it."""
         self.job_ids: tuple[str, ...] = ()
@@ -170,13 +170,18 @@ class Scheduling:
         """Have an access token, and the host that it is for: the account's own, whatever Zoho's answer names."""
         url = f"{self._endpoints.accounts_url}{TOKEN_PATH}"
         form = {"grant_type": "refresh_token", **asdict(credentials)}
-        sealed = self._transport.post_form(url, form, deadline=self._deadline())
+        self.tokens += 1
+        try:
+            sealed = self._transport.post_form(url, form, deadline=self._deadline())
+        except UnsentError:
+            self.tokens -= 1
+            raise
         try:
             token = decode_token(sealed)
         except PollError as error:
+            self.tokens -= 1
             advice = _TOKEN_ADVICE.get(error.code, error.advice)
             raise RefusedError(error.code, error.message, advice=advice) from error
-        self.tokens += 1
         granted = parse_object(sealed.open().body).get("scope")
         self.granted = granted if isinstance(granted, str) else ""
         if token.api_domain and not self._endpoints.accepts_api_domain(token.api_domain):

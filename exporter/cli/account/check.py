@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from exporter.app.inspection import Inspection, inspect
+from exporter.cli.ending import INTERRUPTED
 from exporter.cli.given import sources_of
 from exporter.cli.output import say
 from exporter.errors import ConfigurationError, Problem
@@ -19,7 +20,10 @@ from exporter.words.phrases import counted
 def execute(options: Namespace) -> int:
     """Read the configuration, and tell what is wrong with it."""
     found = inspect(sources_of(options))
-    return _for_scripts(found, options) if options.format == "json" else _for_people(found, options)
+    try:
+        return _for_scripts(found, options) if options.format == "json" else _for_people(found, options)
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _for_people(found: Inspection, options: Namespace) -> int:

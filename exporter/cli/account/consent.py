@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from exporter.cli.account.questions import Wanted
 from exporter.cli.ending import stoppable
-from exporter.cli.output import say
+from exporter.cli.output import say, tell
 from exporter.errors import PassingError, PollError, RefusedError
 from exporter.kinds import READ, UPDATE
 from exporter.model import DataCenter, Environment
@@ -79,7 +79,7 @@ def _heard(ask: Callable[[], _Said], hold: Hold) -> _Said:
                 hold()
             return said
     except KeyboardInterrupt:
-        say("", f"Zoho's answer was not waited for: {MAY_BE_MADE}.")
+        tell("", f"Zoho's answer was not waited for: {MAY_BE_MADE}.")
         raise
 
 

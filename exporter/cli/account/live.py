@@ -5,6 +5,7 @@ import time
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -14,8 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from exporter.app.direct import Direct, Spent
+from exporter.cli.ending import stoppable
 from exporter.cli.given import start_logging
-from exporter.cli.output import say, visible
+from exporter.cli.output import say, tell, visible
 from exporter.errors import UNKNOWN_JOB
 from exporter.model import JobKey, JobReport, PollFailure, TrackedJob
 from exporter.redactor import Redactor
@@ -99,31 +101,58 @@ class _Look(NamedTuple):
 
 
 def tell_live(options: Namespace, settings: Settings, keys: Collection[JobKey]) -> int:
-    """Tell a person what Zoho says of the configuration, and give the exit status."""
-    spent: list[Spent] = []
-    results = Counter(map(_shown, _announced(options, settings, keys, spent)))
-    sys.stdout.write(f"{_verdict(results)} Spent: {_costs(sum(spent, Spent()))}.\n")
+    """Tell a person what Zoho says of the configuration, and give the exit status.
+
+    Raises:
+        KeyboardInterrupt: it was ended before; what it took is told.
+    """
+    with _billed() as looking:
+        results = Counter(map(_shown, _announced(options, settings, keys, looking)))
+    sys.stdout.write(f"{_verdict(results)} Spent: {_costs(_spent(looking))}.\n")
     return int(WRONG in results)
 
 
 def live_document(options: Namespace, settings: Settings, keys: Collection[JobKey]) -> dict[str, Any]:
-    """Give the same as plain data."""
-    spent: list[Spent] = []
-    checks = list(_announced(options, settings, keys, spent))
+    """Give the same as plain data.
+
+    Raises:
+        KeyboardInterrupt: as above.
+    """
+    with _billed() as looking:
+        checks = list(_announced(options, settings, keys, looking))
     return {
         "is_right": all(check.result != WRONG for check in checks),
         "live": [asdict(check) for check in checks],
-        "spent": asdict(sum(spent, Spent())),
+        "spent": asdict(_spent(looking)),
     }
 
 
-def _announced(options: Namespace, settings: Settings, keys: Collection[JobKey], spent: list[Spent]) -> Iterator[Check]:
+@contextmanager
+def _billed() -> Iterator[list[Direct]]:
+    """Give a list for what looks, and have whatever ends the block before its end tell what that took."""
+    looking: list[Direct] = []
+    try:
+        with stoppable():
+            yield looking
+    except KeyboardInterrupt:
+        most = "up to " if any(direct.is_cut_off for direct in looking) else ""
+        tell("", f"It was ended before all was looked at. Spent: {most}{_costs(_spent(looking))}.")
+        raise
+
+
+def _spent(looking: Collection[Direct]) -> Spent:
+    return sum((direct.spent for direct in looking), Spent())
+
+
+def _announced(
+    options: Namespace, settings: Settings, keys: Collection[JobKey], looking: list[Direct]
+) -> Iterator[Check]:
     """Say what it takes, and look; news of the exporter's own parts are left out where none were asked for."""
     sys.stdout.flush()
     most = _costs(most_spent(settings.accounts, keys))
     say(f"Asking Zoho takes up to {most}, and as much again where Zoho refuses an access token.")
     is_quiet = getattr(options, "log.level") is None
-    return live_checks(settings, keys, start_logging(settings, "error" if is_quiet else ""), spent)
+    return live_checks(settings, keys, start_logging(settings, "error" if is_quiet else ""), looking)
 
 
 def _costs(spent: Spent) -> str:
@@ -165,15 +194,15 @@ def most_spent(aliases: Collection[str], keys: Collection[JobKey]) -> Spent:
 
 
 def live_checks(
-    settings: Settings, keys: Collection[JobKey], redactor: Redactor, spent: list[Spent]
+    settings: Settings, keys: Collection[JobKey], redactor: Redactor, looking: list[Direct]
 ) -> Iterator[Check]:
-    """Look at all accounts one after the other; what that took is added to `spent`."""
+    """Look at all accounts one after the other; what looks is added to `looking`."""
     for alias in sorted(settings.accounts):
         direct = Direct(settings, alias, redactor)
+        looking.append(direct)
         own = sorted(key for key in keys if key.account == alias)
         checks = _account(direct, alias, own or [JobKey(alias, ANY_MODULE, NO_SUCH_JOB)])
         yield from checks if own else map(_of_a_guess, checks)
-        spent.append(direct.spent)
 
 
 def _of_a_guess(check: Check) -> Check:

@@ -25,9 +25,8 @@ from exporter.cli.account.questions import (
     right_of,
 )
 from exporter.cli.command import PROGRAM
-from exporter.cli.ending import holding
-from exporter.cli.jobs.exits import INTERRUPTED
-from exporter.cli.output import put, say
+from exporter.cli.ending import INTERRUPTED, holding, stoppable
+from exporter.cli.output import let_go, put_surely, say, tell
 from exporter.errors import UNKNOWN_JOB, ConfigurationError, PollError, Problem
 from exporter.files import refused, write_whole
 from exporter.kinds import READ
@@ -56,7 +55,7 @@ def execute(options: Namespace) -> int:
     try:
         return _login(options, Asker())
     except PollError as error:
-        say(str(error), f"What to do: {error.advice}")
+        tell(str(error), f"What to do: {error.advice}")
     except EOFError:
         say("", "Nobody answers: nothing was done.")
     except KeyboardInterrupt:
@@ -89,7 +88,7 @@ def _login(options: Namespace, asker: Asker) -> int:
             _hand_over(account, output, places, is_over=is_over)
         except ConfigurationError as error:
             return _give_back(error, zoho, url, grant)
-        put(
+        put_surely(
             shown,
             "Zoho gave a refresh token, one of the 20 that it keeps for each user and client.",
             *_found(wanted, account),
@@ -97,13 +96,15 @@ def _login(options: Namespace, asker: Asker) -> int:
         )
     is_enough = not _lacking(wanted, account)
     if places and right != READ:
-        put(shown, *(_how_to_schedule(wanted, places) if is_enough else ()))
+        put_surely(shown, *(_how_to_schedule(wanted, places) if is_enough else ()))
         return 0 if is_enough else 1
     first, *others = wanted.modules or ("Leads",)
     settings = _settings(wanted, sources, account.settings, account.refresh_token)
-    status = _try_out(shown, settings, JobKey(alias, first, _NO_JOB), redactor) if is_enough else 1
+    direct = Direct(settings, alias, redactor)
+    status = _try_out(shown, direct, JobKey(alias, first, _NO_JOB), config_file if places else None) if is_enough else 1
     if status == 0 and others and not account.scope:
-        put(shown, f"Of {', '.join(others)} nothing is known: Zoho did not say the scope, and one module was tried.")
+        told = f"Of {', '.join(others)} nothing is known: Zoho did not say the scope, and one module was tried."
+        put_surely(shown, told)
     if places and not places.config_file.exists():  # what it should say is told
         return 1
     if places:
@@ -154,18 +155,19 @@ def _hand_over(
         sys.stdout.write(output(account))
         sys.stdout.flush()
     except OSError as error:
+        let_go(sys.stdout)
         raise refused("--output", f"standard output can't be written: {error.strerror}") from error
 
 
 def _give_back(error: ConfigurationError, zoho: Onboarding, accounts_url: str, grant: Grant) -> int:
     """Revoke a token that nobody has, so that it is none of the twenty."""
-    say("Zoho gave a refresh token, which can't be kept:", f"  {error}")
+    tell("Zoho gave a refresh token, which can't be kept:", f"  {error}")
     try:
         zoho.revoke(accounts_url, grant.refresh_token)
     except PollError as refusal:
-        say(f"It could not be revoked: {refusal}", "What to do: remove it under Connected Apps in your Zoho account.")
+        tell(f"It could not be revoked: {refusal}", "What to do: remove it under Connected Apps in your Zoho account.")
     else:
-        say("It was revoked: log in again once that is mended.")
+        tell("It was revoked: log in again once that is mended.")
     return 1
 
 
@@ -268,28 +270,40 @@ def _how_to_schedule(wanted: Wanted, places: Places) -> Iterator[str]:
     yield f"  {PROGRAM} schedule {where} --config.file={places.config_file} --refresh-token-file={places.refresh_token}"
 
 
-def _try_out(shown: TextIO, settings: Settings, key: JobKey, redactor: Redactor) -> int:
-    """Ask Zoho once, and say whether all is well."""
-    direct = Direct(settings, key.account, redactor)
-    say("Trying it with one call, which costs one API credit: a job that can't exist, so only that may be refused.")
+def _try_out(shown: TextIO, direct: Direct, key: JobKey, config_file: Path | None) -> int:
+    """Ask Zoho once, and say whether all is well.
+
+    Raises:
+        KeyboardInterrupt: it was ended before the answer; that is told.
+    """
+    tell("Trying it with one call, which costs one API credit: a job that can't exist, so only that may be refused.")
     try:
-        failure = direct.look(key).failure
+        with stoppable():
+            failure = direct.look(key).failure
+    except KeyboardInterrupt:
+        again = f" To try it: {PROGRAM} check --live --config.file={config_file}" if config_file else ""
+        tell("", f"Whether it works was not waited for. Spent: up to {_costs(direct)}.{again}")
+        raise
     except ConfigurationError as error:
-        say(f"It could not be tried: {error}")
+        tell(f"It could not be tried: {error}")
         return 1
-    spent = f"Spent: {counted(direct.spent.credits, 'API credit')}, {counted(direct.spent.tokens, 'access token')}."
+    spent = f"Spent: {_costs(direct)}."
     if failure is None or failure.code == UNKNOWN_JOB:
-        put(shown, f"It works: the token, its scope and the permission for {key.module} are right. {spent}")
+        put_surely(shown, f"It works: the token, its scope and the permission for {key.module} are right. {spent}")
         return 0
-    say(f"It does not work yet: {failure.message}", f"What to do: {failure.advice}", spent)
+    tell(f"It does not work yet: {failure.message}", f"What to do: {failure.advice}", spent)
     return 1
+
+
+def _costs(direct: Direct) -> str:
+    return f"{counted(direct.spent.credits, 'API credit')}, {counted(direct.spent.tokens, 'access token')}"
 
 
 def _tell_on(shown: TextIO, places: Places, *, is_working: bool) -> None:
     for problem in ruling(places):
-        say(f"warning: {problem}")
+        tell(f"warning: {problem}")
     file = places.config_file
-    put(
+    put_surely(
         shown,
         *(
             (

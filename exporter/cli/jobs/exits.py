@@ -9,24 +9,30 @@ from exporter.errors import UNKNOWN_JOB
 from exporter.model import JobState, PollFailure, TrackedJob
 
 COMPLETED, NOT_DONE, WRONG, FAILED, PARTLY_FAILED, UNKNOWN, REFUSED, NOT_ENDED = 0, 1, 2, 3, 4, 5, 6, 7
-INTERRUPTED = 130
 NO_TOKEN = "token_refused"  # noqa: S105 - a code, no secret
 TOKEN_REFUSED = frozenset({NO_TOKEN, "INVALID_TOKEN", "AUTHENTICATION_FAILURE", "UNAUTHORIZED"})
 """Codes of an access token that is not to be had, or that Zoho does not accept, nor a new one in its place."""
 
 
 def end_in_order() -> None:
-    """From here on have signals end what is under way in order, so that a terminal gets its cursor back.
+    """From here on have the first signal end what is under way in order, and be the last.
 
-    Until here they end the process at once.
+    So a terminal gets its cursor back, and what was spent is told. Until here they end the process at once.
+
+    Raises:
+        KeyboardInterrupt: it was Ctrl-C, at any time.
+        SystemExit: it was another; with the status as a shell tells it.
     """
     for number in heard():
         signal.signal(number, _end)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _end(number: int, _: object) -> NoReturn:
-    sys.exit(128 + number)  # as a shell tells it
+    for other in heard():
+        signal.signal(other, signal.SIG_IGN)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + number)
 
 
 def exit_status(job: TrackedJob) -> int:

@@ -25,12 +25,14 @@ COLUMNS = (*_IDENTITY, "at", "state", "processed_records", *(f"{count}_records" 
 def execute(options: Namespace) -> int:
     """Ask the exporter, and write what it has seen."""
     key, client = read_key(options.job), client_of(options)
-    _write(client.job(found_key(key, client)), options.history_format)
+    key = found_key(key, client)
+    shown = client.job(key)
+    _write(job_of(shown, key), shown, options.history_format)
     return 0
 
 
-def _write(shown: Shown, style: str | None) -> None:
-    job, history = job_of(shown), shown.get("history", [])
+def _write(job: TrackedJob, shown: Shown, style: str | None) -> None:
+    history = shown.get("history", [])
     identity = {name: shown[name] for name in _IDENTITY}
     match style:
         case "json":

@@ -12,9 +12,10 @@ from rich.live import Live
 from rich.text import Text
 
 from exporter.cli.command import PROGRAM
+from exporter.cli.ending import INTERRUPTED
 from exporter.cli.jobs.client.exporter_client import ExporterClient, ExporterRefusedError, NoExporterError, client_of
 from exporter.cli.jobs.client.reading import Shown, job_of
-from exporter.cli.jobs.exits import INTERRUPTED, end_in_order
+from exporter.cli.jobs.exits import end_in_order
 from exporter.cli.jobs.shown import is_live, line, open_console, table, trouble_of
 from exporter.cli.output import pause, say, write, write_csv
 from exporter.files import refused

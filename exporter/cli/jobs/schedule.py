@@ -19,12 +19,12 @@ from exporter.cli.account.asking import Asker
 from exporter.cli.account.questions import doubtful_module
 from exporter.cli.command import PROGRAM
 from exporter.cli.commands import NAMED
-from exporter.cli.ending import stoppable
+from exporter.cli.ending import INTERRUPTED, stoppable
 from exporter.cli.given import account_named, settings_of, start_logging
 from exporter.cli.jobs.client.answerers import ByExporter, by_zoho
 from exporter.cli.jobs.client.exporter_client import TOKEN_FILE_VARIABLE as _API_TOKEN
 from exporter.cli.jobs.client.exporter_client import ExporterClient, client_of
-from exporter.cli.jobs.exits import COMPLETED, INTERRUPTED, NOT_DONE, NOT_ENDED, UNKNOWN
+from exporter.cli.jobs.exits import COMPLETED, NOT_DONE, NOT_ENDED, UNKNOWN
 from exporter.cli.jobs.status import show, timeout_seconds
 from exporter.cli.jobs.track import described, track
 from exporter.cli.output import give_up, is_closed, is_lost, say, tell, visible, write
@@ -318,7 +318,7 @@ def _watched(options: Namespace, scheduled: _Scheduled, why: str) -> int:
     )
     try:
         answerer = by_zoho(asked, key, f", as {why}") if why else ByExporter(asked, scheduled.client, key)
-        status = show(asked, answerer, answerer.look(), scheduled.seconds)
+        status = show(asked, lambda: answerer, scheduled.seconds)
     except Exception as error:  # noqa: BLE001 - it goes on, and who is told otherwise sends it again
         _not_seen(error, asked.command.line(asked, asked.job))
         return NOT_ENDED

@@ -5,35 +5,49 @@ import math
 import time
 from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
 
 from rich.console import RenderableType
 from rich.live import Live
 
+from exporter.cli.ending import INTERRUPTED, LateError, in_time
 from exporter.cli.jobs.client.answerers import Answerer, answering
-from exporter.cli.jobs.client.follow import Follower
+from exporter.cli.jobs.client.follow import Follower, first_look
 from exporter.cli.jobs.client.names import read_key
-from exporter.cli.jobs.exits import INTERRUPTED, NOT_ENDED, UNKNOWN, end_in_order, exit_status
+from exporter.cli.jobs.exits import NOT_ENDED, UNKNOWN, end_in_order, exit_status
 from exporter.cli.jobs.shown import block, is_live, line, open_console
-from exporter.cli.output import pause, say, write
+from exporter.cli.output import pause, say, tell, write
+from exporter.errors import ExporterError
 from exporter.files import refused
 from exporter.model import JobReport, PollFailure, TrackedJob
 
 REFRESHES_A_SECOND = 2
+LAST_ANSWER_SECONDS = 2.0
+"""How much longer than it may watch it waits for an answer: its last look is when the time is up."""
 Show = Callable[[TrackedJob], object]
 
 
 def execute(options: Namespace) -> int:
     """Ask, show the answer, and go on for as long as is wanted."""
     key, seconds = read_key(options.job), timeout_seconds(options)
-    answerer, job = answering(options, key)
-    return show(options, answerer, job, seconds)
+    return show(options, partial(answering, options, key), seconds)
 
 
-def show(options: Namespace, answerer: Answerer, job: TrackedJob, seconds: float) -> int:
-    """Show a first look, and go on for as long as is wanted; `options` are those of this command."""
-    say(answerer.opening())
-    status = _watched(options, answerer, job, seconds) if options.watch else _shown_once(options, answerer, job)
-    say(*answerer.bill())
+def show(options: Namespace, find: Callable[[], Answerer], seconds: float) -> int:
+    """Show a first look of whoever answers, and go on for as long as is wanted; `options` are those of this command."""
+    end_in_order()
+    until, answerer = time.time() + seconds, None
+    try:
+        with in_time(seconds + LAST_ANSWER_SECONDS):
+            answerer = find()
+            status = _watched(options, answerer, until) if options.watch else _shown_once(options, answerer)
+    except LateError:
+        status = _late(options, "It is not known to have ended")
+    except KeyboardInterrupt:
+        status = _interrupted(options, INTERRUPTED)
+    except SystemExit as end:
+        status = _interrupted(options, int(end.code or 0))
+    tell(*answerer.bill() if answerer else ())
     return status
 
 
@@ -55,7 +69,23 @@ def timeout_seconds(options: Namespace) -> float:
         raise refused("--timeout", str(error)) from error
 
 
-def _shown_once(options: Namespace, answerer: Answerer, job: TrackedJob) -> int:
+def _late(options: Namespace, told: str) -> int:
+    tell(f"{told} after {options.timeout}. To go on: {_line(options)}")
+    return NOT_ENDED
+
+
+def _interrupted(options: Namespace, status: int) -> int:
+    told = "No longer watched; the job itself goes on. To go on" if options.watch else "Not waited for. To ask again"
+    tell("", f"{told}: {_line(options)}")
+    return status
+
+
+def _line(options: Namespace) -> str:
+    return str(options.command.line(options, options.job))
+
+
+def _shown_once(options: Namespace, answerer: Answerer) -> int:
+    job = answerer.look()
     if options.json:
         write(json.dumps(answerer.shown()))
     else:
@@ -66,20 +96,13 @@ def _shown_once(options: Namespace, answerer: Answerer, job: TrackedJob) -> int:
     return status
 
 
-def _watched(options: Namespace, answerer: Answerer, job: TrackedJob, seconds: float) -> int:
-    end_in_order()
-    until = time.time() + seconds
-    go_on = f"To go on: {options.command.line(options, options.job)}"
-    try:
-        job = _followed(options, answerer, job, until)
-    except KeyboardInterrupt:
-        say(f"\nNo longer watched; the job itself goes on. {go_on}")
-        return INTERRUPTED
-    status = exit_status(job)
+def _watched(options: Namespace, answerer: Answerer, until: float) -> int:
+    job = first_look(answerer.look, _miss, until, clock=time.time, sleep=pause)
+    if job is None:
+        raise LateError
+    job = _followed(options, answerer, job, until)
     is_late = not job.is_terminal and time.time() >= until
-    if is_late:
-        say(f"It has not ended after {options.timeout}. {go_on}")
-    return NOT_ENDED if is_late else status
+    return _late(options, "It has not ended") if is_late else exit_status(job)
 
 
 def _followed(options: Namespace, answerer: Answerer, job: TrackedJob, until: float) -> TrackedJob:
@@ -94,7 +117,11 @@ def _followed(options: Namespace, answerer: Answerer, job: TrackedJob, until: fl
 
 
 def _follower(answerer: Answerer, show: Show) -> Follower:
-    return Follower(answerer.look, show, lambda error: say(f"{error}; it is asked again"), time.time, pause)
+    return Follower(answerer.look, show, _miss, time.time, pause)
+
+
+def _miss(error: ExporterError) -> None:
+    say(f"{error}; it is asked again")
 
 
 class _Changes:

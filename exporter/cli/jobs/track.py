@@ -34,7 +34,7 @@ def track(options: Namespace, said: dict[str, object], client: ExporterClient, k
         ExporterRefusedError: the exporter does not take it.
     """
     body = {"account": key.account, "module": key.module, "job_id": key.job_id, **said}
-    known = job_of(client.track(body)).spec.key
+    known = job_of(client.track(body), key).spec.key
     there = {name: value for name, value in vars(options).items() if name.startswith("exporter.")}
     follow = NAMED["status"].line(Namespace(**there, watch="true"), str(known))
     return f"{known} is tracked. To follow it: {follow}"

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from exporter.cli.ending import ENDING
+
 
 @pytest.fixture
 def _kept_signals() -> Iterator[None]:
     """Let a test end commands, even where nohup keeps it from hearing; afterwards signals do what they did."""
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    kept = {number: signal.getsignal(number) for number in ENDING}
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     for number, how in kept.items():

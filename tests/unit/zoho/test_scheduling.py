@@ -5,7 +5,7 @@ Sources: Zoho CRM v7 and v8, Mass Update Records, Possible Errors; Zoho's OpenAP
 
 import json
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 import requests
@@ -126,6 +126,23 @@ def test_what_was_not_sent_is_not_uncertain(sender: Scheduling, requests_mock: M
     error = raised(lambda: sender.send(ORDER, CREDENTIALS))
     assert isinstance(error, PassingError)
     assert (sender.credits, sender.tokens) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("answered", "tokens"),
+    [
+        pytest.param({"exc": requests.ReadTimeout}, 1, id="lost"),
+        pytest.param({"exc": requests.exceptions.InvalidURL}, 0, id="unsent"),
+        pytest.param({"json": {"error": "invalid_code"}}, 0, id="refused"),
+    ],
+)
+def test_token_that_may_have_been_made_counts(
+    sender: Scheduling, requests_mock: Mocker, answered: dict[str, Any], tokens: int
+) -> None:
+    """It is one of the ten in ten minutes, unless Zoho was not asked or has said no."""
+    requests_mock.post(TOKEN_URL, **answered)
+    raised(lambda: sender.send(ORDER, CREDENTIALS))
+    assert (sender.credits, sender.tokens) == (0, tokens)
 
 
 @pytest.mark.parametrize(

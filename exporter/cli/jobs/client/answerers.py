@@ -38,7 +38,7 @@ class Answerer(Protocol):
     """Whether the job is polled again by itself."""
 
     def look(self) -> TrackedJob:
-        """Have the job polled if it is due, and give what is known of it.
+        """Have the job polled if it is due, and give what is known of it; the first time say who answers.
 
         Raises:
             NoExporterError: nobody answers there.
@@ -48,9 +48,6 @@ class Answerer(Protocol):
 
     def shown(self) -> Mapping[str, Any]:
         """Give the last look as the API shows it."""
-
-    def opening(self) -> str:
-        """Say who answers."""
 
     def bill(self) -> tuple[str, ...]:
         """Say what the looks have cost; nothing where that is not ours to say."""
@@ -67,6 +64,7 @@ class ByExporter:
     def __init__(self, options: Namespace, client: ExporterClient, key: JobKey) -> None:
         self._options, self._client, self._key = options, client, key
         self._shown: Mapping[str, Any] = {}
+        self._has_answered = False
 
     def look(self) -> TrackedJob:
         """Ask the exporter."""
@@ -77,15 +75,14 @@ class ByExporter:
                 job = self._ask()
         except ExporterRefusedError as error:
             raise ExporterRefusedError(error.status, f"{error}{self._advice(error)}") from error
+        if not self._has_answered:
+            self._has_answered = True
+            say(f"The exporter at {self._client.url} answers.")
         return job
 
     def shown(self) -> Mapping[str, Any]:
         """Give the API's own answer."""
         return self._shown
-
-    def opening(self) -> str:
-        """Name its address."""
-        return f"The exporter at {self._client.url} answers."
 
     def bill(self) -> tuple[str, ...]:
         """Say nothing: what it spends is its schedule's."""
@@ -107,7 +104,7 @@ class ByExporter:
 
     def _ask(self) -> TrackedJob:
         self._shown = self._client.job(self._key)
-        return job_of(self._shown)
+        return job_of(self._shown, self._key)
 
     def _advice(self, error: ExporterRefusedError) -> str:
         name = "/".join(filter(None, (self._key.account, self._key.module, self._key.job_id)))
@@ -128,6 +125,8 @@ class Directly:
 
     def look(self) -> TrackedJob:
         """Ask Zoho; after the first time only when it is due."""
+        if self._job is None:
+            say(f"Zoho is asked{self._why}.")
         job = self._direct.look(self._key, is_first=self._job is None)
         self._job = _with_its_fault(job, self._direct.token_pause)
         return self._job
@@ -138,14 +137,10 @@ class Directly:
 
         return JobWithHistoryView.model_validate(self._job).model_dump(mode="json")
 
-    def opening(self) -> str:
-        """Say why it is Zoho."""
-        return f"Zoho is asked{self._why}."
-
     def bill(self) -> tuple[str, ...]:
         """Tell credits and tokens."""
-        spent = self._direct.spent
-        return (f"This took {counted(spent.credits, 'API credit')} and {counted(spent.tokens, 'access token')}.",)
+        spent, most = self._direct.spent, "up to " if self._direct.is_cut_off else ""
+        return (f"This took {most}{counted(spent.credits, 'API credit')} and {counted(spent.tokens, 'access token')}.",)
 
     def reasons(self, _: TrackedJob) -> tuple[str, ...]:
         """Tell them."""
@@ -163,36 +158,34 @@ def _with_its_fault(job: TrackedJob, pause: Pause | None) -> TrackedJob:
     return replace(job, failure=replace(job.failure, code=pause.reason)) if is_passing else job
 
 
-def answering(options: Namespace, key: JobKey) -> tuple[Answerer, TrackedJob]:
-    """Find who answers, and give the first answer: the exporter, or Zoho where that is wanted or nobody else is there.
+def answering(options: Namespace, key: JobKey) -> Answerer:
+    """Find who answers: the exporter, or Zoho where that is wanted, or nobody else is there and no other was named.
 
     Raises:
-        NoExporterError: nobody answers at the address that was named.
-        ExporterRefusedError: the exporter does not do that.
         ConfigurationError: flags or settings are wrong.
     """
-    if options.direct is None:
-        answerer = ByExporter(options, client_of(options), key)
+    if options.direct is not None:
+        return by_zoho(options, key, " directly")
+    client = client_of(options)
+    if not (getattr(options, "exporter.url") or os.environ.get(URL_VARIABLE)):
         try:
-            return answerer, answerer.look()
+            client.look()
         except NoExporterError as error:
-            if getattr(options, "exporter.url") or os.environ.get(URL_VARIABLE):
-                raise
             return _instead(options, key, error)
-    directly = by_zoho(options, key, " directly")
-    return directly, directly.look()
+        except ExporterRefusedError:
+            pass  # it is there, and says the same of the job
+    return ByExporter(options, client, key)
 
 
-def _instead(options: Namespace, key: JobKey, error: NoExporterError) -> tuple[Answerer, TrackedJob]:
+def _instead(options: Namespace, key: JobKey, error: NoExporterError) -> Answerer:
     """Have Zoho answer where nobody else does, and say so first where that can't be either."""
     from exporter.errors import ConfigurationError  # noqa: PLC0415 - where an exporter answers, it is not needed
 
     try:
-        directly = by_zoho(options, key, f", as {error}")
+        return by_zoho(options, key, f", as {error}")
     except ConfigurationError:
         say(f"{PROGRAM}: {error}: {error.advice}. Zoho can't be asked either:")
         raise
-    return directly, directly.look()
 
 
 def by_zoho(options: Namespace, key: JobKey, why: str) -> Directly:

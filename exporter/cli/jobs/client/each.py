@@ -1,5 +1,6 @@
 """Something done with each job that is named, one after the other; one that can't be done stops no other."""
 
+import sys
 from argparse import Namespace
 from collections.abc import Callable
 from http import HTTPStatus
@@ -8,7 +9,7 @@ from exporter.cli.command import PROGRAM
 from exporter.cli.jobs.client.exporter_client import ExporterClient, ExporterRefusedError, client_of
 from exporter.cli.jobs.client.names import read_key
 from exporter.cli.jobs.exits import NOT_DONE, WRONG
-from exporter.cli.output import say, write
+from exporter.cli.output import put_surely, tell
 from exporter.model import JobKey
 
 Deed = Callable[[ExporterClient, JobKey], str]
@@ -26,8 +27,8 @@ def do_each(options: Namespace, deed: Deed) -> int:
     client, status = client_of(options), 0
     for key in keys:
         try:
-            write(deed(client, key))
+            put_surely(sys.stdout, deed(client, key))
         except ExporterRefusedError as error:
-            say(f"{PROGRAM}: {error}")
+            tell(f"{PROGRAM}: {error}")
             status = max(status, WRONG if error.status == HTTPStatus.BAD_REQUEST else NOT_DONE)
     return status

@@ -5,7 +5,7 @@ import json
 import os
 import ssl
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from itertools import chain
@@ -21,22 +21,30 @@ from exporter.model import JobKey
 URL_VARIABLE, TOKEN_FILE_VARIABLE = "ZOHO_EXPORTER_URL", "ZOHO_EXPORTER_TOKEN_FILE"
 DEFAULT_URL = f"http://127.0.0.1:{LISTEN_PORT}"
 _TIMEOUT_SECONDS = 30.0
-"""For an answer as a whole. A scrape's own deadline is 10 s, unless a header says another."""
+"""A scrape's own deadline is 10 s, unless a header says another."""
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _JOBS_A_PAGE, _MOST_PAGES = 1000, 200
 """An exporter has 100,000 jobs at most; one of an earlier version gives them all at once."""
 JOBS_PATH = "/api/v1/jobs"
+_SHOWN, _DONE = (HTTPStatus.OK, HTTPStatus.CREATED), (HTTPStatus.NO_CONTENT,)
+"""How the exporter answers where it has something to show, and where it has done what was asked."""
+_PROBED = b"zoho_mass_update_probe_success"
+"""What the page of a probe tells, whatever became of the poll."""
 _START = f"start it, name another by --exporter.url or {URL_VARIABLE}, or try the demo"
 
 
 class NoExporterError(ExporterError):
-    """Nobody answers at the exporter's address. `advice` is what to do, where the message does not say it."""
+    """Nobody answers at the exporter's address. `advice` is what to do, where the message does not say it.
+
+    Somebody `is_there` who took the question, and has not answered it in time.
+    """
 
     is_passing = True
 
-    def __init__(self, message: str, advice: str = "") -> None:
+    def __init__(self, message: str, advice: str = "", *, is_there: bool = False) -> None:
         super().__init__(message)
         self.advice = advice
+        self.is_there = is_there
 
 
 class ExporterRefusedError(ExporterError):
@@ -58,13 +66,14 @@ class ExporterClient:
     Args:
         url: where it is, with what every path begins with there.
         credentials: the value of the header `Authorization`; empty for none.
+        timeout_seconds: how long an answer as a whole may take.
     """
 
-    def __init__(self, url: str, credentials: str = "") -> None:
+    def __init__(self, url: str, credentials: str = "", *, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
         parts = urlsplit(url)
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self.url = url.rstrip("/")
-        self._connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS)
+        self._connection = kind(parts.hostname or "", parts.port, timeout=timeout_seconds)
         self._connection.response_class = TimelyResponse
         self._prefix = parts.path.rstrip("/")
         self._headers = {"Authorization": credentials} if credentials else {}
@@ -87,16 +96,17 @@ class ExporterClient:
 
     def untrack(self, key: JobKey) -> None:
         """Let a job go."""
-        self._ask("DELETE", _path(key))
+        self._ask("DELETE", _path(key), expected=_DONE)
 
     def acknowledge(self, key: JobKey, *, is_taken_back: bool = False) -> None:
         """Take note of how a job ended, or take that back."""
-        self._ask("DELETE" if is_taken_back else "POST", f"{_path(key)}/ack")
+        self._ask("DELETE" if is_taken_back else "POST", f"{_path(key)}/ack", expected=_DONE)
 
     def poll(self, key: JobKey) -> None:
         """Have a job polled if it is due."""
         asked = {"account": key.account, "crm_module": key.module, "job_id": key.job_id}
-        self._ask("GET", f"/probe?{urlencode(asked)}")
+        if _PROBED not in self._ask("GET", f"/probe?{urlencode(asked)}"):
+            raise self._stranger()
 
     def _pages(self, jobs_a_page: str = str(_JOBS_A_PAGE)) -> Iterator[list[dict[str, Any]]]:
         asked = {"limit": jobs_a_page}
@@ -120,16 +130,21 @@ class ExporterClient:
     def _stranger(self) -> NoExporterError:
         return NoExporterError(f"{self.url} answers, but not as the exporter does: check the address")
 
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
-        """Ask, and give the answer's body.
+    def _ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, expected: Collection[int] = _SHOWN
+    ) -> bytes:
+        """Ask, and give the answer's body: a page of somebody else's is no success, whatever its status.
 
         Raises:
             NoExporterError: nobody answers there, or somebody else.
             ExporterRefusedError: it does not do that.
         """
+        is_asked = False
         try:
             content = None if body is None else json.dumps(body)
             headers = self._headers | ({} if body is None else {"Content-Type": "application/json"})
+            self._connection.connect()
+            is_asked = True
             self._connection.request(method, self._prefix + path, content, headers)
             answer = self._connection.getresponse()
             text = answer.read(_LARGEST_ANSWER)
@@ -142,13 +157,16 @@ class ExporterClient:
             raise NoExporterError(f"{self.url} does not speak TLS: ask with http:// instead") from error
         except (OSError, HTTPException) as error:
             reason = printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
-            raise NoExporterError(f"no exporter answers at {self.url} ({reason})", _START) from error
+            is_there = is_asked and isinstance(error, TimeoutError)
+            raise NoExporterError(f"no exporter answers at {self.url} ({reason})", _START, is_there=is_there) from error
         finally:
             self._connection.close()
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             leads_to = printable(answer.getheader("Location", "")).removesuffix(path).partition("?")[0]
             told = _told(answer.status, text, leads_to, is_known=bool(self._headers))
             raise ExporterRefusedError(answer.status, f"{self.url}: {told}")
+        if answer.status not in expected:
+            raise self._stranger()
         return text
 
 

@@ -20,6 +20,35 @@ MOST_TOKEN_REFUSALS = 3
 """A token that is refused so often in a row is not refused because of the network."""
 
 
+def first_look(
+    look: Callable[[], TrackedJob],
+    miss: Callable[[ExporterError], object],
+    until: float,
+    *,
+    clock: Callable[[], float],
+    sleep: Callable[[float], object],
+) -> TrackedJob | None:
+    """Look until there is an answer, or it is `until`; the arguments are those of a `Follower`, and of its method.
+
+    Raises:
+        NoExporterError: nobody is there, or has answered for a while.
+        ExporterRefusedError: the exporter does not do that, or not for a while.
+    """
+    for left in range(MOST_MISSES, -1, -1):
+        try:
+            return look()
+        except (NoExporterError, ExporterRefusedError) as error:
+            is_busy = error.is_there if isinstance(error, NoExporterError) else error.is_passing
+            if not (left and is_busy):
+                raise
+            miss(error)
+        seconds = until - clock()
+        if seconds <= 0:
+            break
+        sleep(min(MISS_SECONDS, seconds))
+    return None
+
+
 @dataclass(slots=True)
 class Follower:
     """Looks at a job again and again. For one thread.

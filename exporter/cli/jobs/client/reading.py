@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from types import NoneType
@@ -41,25 +42,27 @@ _Word = TypeVar("_Word", bound=StrEnum)
 _LABEL = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
-def job_of(shown: Shown) -> TrackedJob:
+def job_of(shown: Shown, asked: JobKey | None = None) -> TrackedJob:
     """Give what is known of a job. What an older exporter does not tell is not known.
 
     Raises:
-        NoExporterError: this is no job.
+        NoExporterError: this is no job, or another than was `asked` for, in whichever account where none is named.
     """
     try:
-        return _job(shown)
+        return _job(shown, asked)
     except (KeyError, TypeError, ValueError) as error:
         told = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
         advice = "check the address, and whether the exporter is of another version than this command"
         raise NoExporterError(f"somebody answers, but not as the exporter does ({told}): {advice}") from error
 
 
-def _job(shown: Shown) -> TrackedJob:
+def _job(shown: Shown, asked: JobKey | None) -> TrackedJob:
     _refuse_other_kinds(shown)
-    finished_at = _moment(shown["finished_at"])
+    finished_at, spec = _moment(shown["finished_at"]), _spec(shown)
+    if asked and spec.key != replace(asked, account=asked.account or spec.key.account):
+        raise ValueError(f"it tells of {spec.key}")
     return TrackedJob(
-        _spec(shown),
+        spec,
         first_seen_at=_moment(shown["first_seen_at"]) or 0.0,
         report=_report(shown),
         reported_at=_moment(shown["last_report_at"]),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from journey import account_variables
 
-from exporter.app.direct import Spent
+from exporter.app.direct import Direct, Spent
 from exporter.cli.account.live import STAGE_OF, STAGES, Check, live_checks, most_spent, tell_live
 from exporter.model import JobKey
 from exporter.redactor import Redactor
@@ -41,9 +41,9 @@ def settings_for(zoho: Simulator, **changes: str) -> Settings:
 
 def look(settings: Settings, *keys: JobKey) -> tuple[list[Check], Spent]:
     """Look at jobs; give what is told, and what it took."""
-    spent: list[Spent] = []
-    checks = list(live_checks(settings, keys, Redactor(), spent))
-    return checks, sum(spent, Spent())
+    looking: list[Direct] = []
+    checks = list(live_checks(settings, keys, Redactor(), looking))
+    return checks, sum((direct.spent for direct in looking), Spent())
 
 
 def results(checks: list[Check]) -> dict[str, str]:

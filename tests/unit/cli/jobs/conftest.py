@@ -39,7 +39,9 @@ def client(url: str) -> ExporterClient:
 
 
 @pytest.fixture
-def typed(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+def typed(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], _kept_signals: None
+) -> Typed:
     """Give a function that types a command to the exporter."""
     token = tmp_path / "token"
     token.write_text("swordfish")

@@ -414,7 +414,7 @@ def test_each_job_that_zoho_names_is_told(
 
 
 def test_ctrl_c_before_anything_is_sent(alone: Schedule, requests_mock: Mocker) -> None:
-    """While the access token is waited for nothing can have changed, and that is said."""
+    """While the access token is waited for nothing can have changed, and that is said; the token may be made."""
 
     def interrupt(*_: object) -> NoReturn:
         raise KeyboardInterrupt
@@ -422,7 +422,7 @@ def test_ctrl_c_before_anything_is_sent(alone: Schedule, requests_mock: Mocker) 
     requests_mock.post("https://zoho.test/oauth/v2/token", text=interrupt)
     status, out, err = alone(*ASKED, "--yes")
     assert (status, out) == (130, "")
-    assert err.endswith("\nIt is not scheduled: it was not sent yet.\nThis took 0 API credits and 0 access tokens.\n")
+    assert err.endswith("\nIt is not scheduled: it was not sent yet.\nThis took 0 API credits and 1 access token.\n")
 
 
 @pytest.mark.usefixtures("_kept_signals")

@@ -35,7 +35,10 @@ SHOWING = (
     ("history", JOB, "--format=openmetrics"),
     ("track", JOB),
 )
-ALL = (*SHOWING, ("untrack", "Leads/7"), ("ack", "Leads/7"))
+TELLING = tuple(words for words in SHOWING if JOB in words)
+KEY = {"account": LEADS.account, "module": LEADS.module, "job_id": LEADS.job_id}
+CHANGING = (("untrack", JOB), ("ack", JOB), ("ack", JOB, "--undo"))
+ALL = (*SHOWING, *CHANGING, ("untrack", "Leads/7"), ("ack", "Leads/7"))
 
 
 @pytest.mark.parametrize(
@@ -121,6 +124,7 @@ def test_answer_in_time_is_read() -> None:
         pytest.param({"jobs": [], "next": "again"}, id="pages without end"),
         pytest.param(b'{"jobs": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", id="nested deeply"),
         pytest.param(b"<html>", id="no JSON"),
+        pytest.param(b"", id="an empty page"),
         pytest.param(b'{"jobs": [NaN]}', id="no number"),
     ],
 )
@@ -131,6 +135,14 @@ def test_somebody_else_is_told(typed: Typed, impostor: Impostor, document: objec
         status, out, err = typed(*words)
         assert (words, status, out, len(err.splitlines())) == (words, 1, "", 1)
         assert "answers, but not as the exporter does" in err
+
+
+def test_poll_that_somebody_else_answers_is_none(typed: Typed, impostor: Impostor) -> None:
+    """Who shows the job, and has nothing to show of a poll, has made none."""
+    impostor(RUNNING)
+    status, out, err = typed("status", JOB)
+    assert (status, out) == (1, "")
+    assert "answers, but not as the exporter does" in err
 
 
 ODD = [
@@ -164,14 +176,29 @@ def test_job_of_another_form_is_told(typed: Typed, impostor: Impostor, odd: dict
 
 def test_terminal_takes_no_orders_from_a_job(typed: Typed, impostor: Impostor) -> None:
     """Whatever text of it is shown."""
-    texts = dict.fromkeys(("account", "module", "job_id", "name", "group", "undocumented_state"), f"[/red]{ORDERS}")
+    texts = dict.fromkeys(("name", "group", "undocumented_state"), f"[/red]{ORDERS}")
     error = dict.fromkeys(("code", "message", "advice"), ORDERS)
     shown = {**ENDED, **texts, "error": error, "labels": {"team": ORDERS}}
-    impostor({**shown, "jobs": [shown]})
+    another = {**shown, **dict.fromkeys(("account", "module", "job_id"), f"[/red]{ORDERS}")}
+    impostor({**shown, "jobs": [shown, another]})
     for words in SHOWING:
         status, out, err = typed(*words)
         assert (words, status) == (words, 0)
         assert ORDERING.isdisjoint(out + err)
+    impostor(another)
+    for words in TELLING:
+        status, out, err = typed(*words)
+        assert (words, status, out, ORDERING.isdisjoint(err)) == (words, 1, "", True)
+
+
+@pytest.mark.parametrize("other", [{"account": "other"}, {"module": "Deals"}, {"job_id": "999"}], ids=str)
+def test_another_job_is_not_the_one_asked_for(typed: Typed, impostor: Impostor, other: dict[str, str]) -> None:
+    """However well it stands."""
+    impostor({**ENDED, **other})
+    for words in TELLING:
+        status, out, err = typed(*words)
+        assert (words, status, out, len(err.splitlines())) == (words, 1, "", 1)
+        assert f"(it tells of {'/'.join({**KEY, **other}.values())})" in err
 
 
 def test_terminal_takes_no_orders_from_a_refusal(typed: Typed, impostor: Impostor) -> None:
@@ -233,7 +260,8 @@ def test_terminal_takes_no_orders_from_a_broken_status_line(typed: Typed, impost
 def test_line_to_be_typed_again_is_one_word_to_a_shell(typed: Typed, impostor: Impostor) -> None:
     """Whatever an account is called there."""
     impostor({**RUNNING, "account": "a;reboot"})
-    assert "zoho-mass-update-exporter status 'a;reboot/Leads/3524033000006027001' --watch" in typed("track", JOB)[1]
+    _, out, _ = typed("track", JOB.removeprefix("acme/"))
+    assert "zoho-mass-update-exporter status 'a;reboot/Leads/3524033000006027001' --watch" in out
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """A running exporter, asked over its own API."""
 
+import socket
 from collections.abc import Iterator
 
+import pytest
 from played import PlayedExporter
 from samples import tracked, web_options
 from sites import Serve, token_guard
 
-from exporter.cli.jobs.client.exporter_client import ExporterClient
+from exporter.cli.jobs.client.exporter_client import ExporterClient, NoExporterError
 from exporter.model import JobKey, Snapshot
 from exporter.web.routes import create_gate
 
@@ -34,3 +36,15 @@ def test_all_pages_are_asked_for(serve: Serve) -> None:
     shown = [job["job_id"] for job in ExporterClient(url, "Bearer swordfish").jobs()]
     gone = {"11500", "12499"}
     assert shown == [key.job_id for key in KEYS if key.job_id not in gone]
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["silent", "nobody"])
+def test_who_takes_a_question_and_does_not_answer_it_in_time_is_there(*, is_there: bool) -> None:
+    """Nobody is where nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        if not is_there:
+            server.close()
+        with pytest.raises(NoExporterError) as caught:
+            ExporterClient(url, timeout_seconds=0.1).job(KEYS[0])
+    assert caught.value.is_there is is_there

@@ -8,12 +8,14 @@ import pytest
 from samples import FAILURE, NOW, Clock, report, tracked
 
 from exporter.cli.jobs.client.exporter_client import ExporterRefusedError, NoExporterError
-from exporter.cli.jobs.client.follow import Follower
+from exporter.cli.jobs.client.follow import Follower, first_look
 from exporter.errors import ExporterError
 from exporter.jobs.outcome import note_failure, note_report
 from exporter.model import JobState, PollFailure, TrackedJob
 
 GONE = NoExporterError("no exporter answers")
+SLOW = NoExporterError("no exporter answers (timed out)", is_there=True)
+BUSY = ExporterRefusedError(503, "not now")
 LIVE = replace(note_report(tracked(), report(), NOW), next_poll_at=None)
 ENDED = note_report(tracked(), report(JobState.COMPLETED), NOW)
 NO_TOKEN = PollFailure("token_refused", "invalid_code", "new token", is_account_wide=True)
@@ -139,3 +141,39 @@ def test_exporter_that_is_gone_is_given_up() -> None:
         followed(LIVE, [GONE] * 30)
     watched, _ = followed(LIVE, [*[GONE] * 20, LIVE, *[GONE] * 20, ENDED])
     assert len(watched.missed) == 40
+
+
+def looked(
+    answers: Iterable[TrackedJob | ExporterError], seconds: float = math.inf
+) -> tuple[Watched, TrackedJob | None]:
+    """Look for a first time, for so many seconds at most."""
+    watched = Watched(iter(answers))
+    job = first_look(watched.look, watched.missed.append, NOW + seconds, clock=watched.clock, sleep=watched.sleep)
+    return watched, job
+
+
+@pytest.mark.parametrize("miss", [SLOW, BUSY], ids=["slow", "busy"])
+def test_exporter_that_is_busy_at_first_is_waited_for(miss: ExporterError) -> None:
+    """It is there; each miss is told."""
+    watched, job = looked([miss, miss, LIVE])
+    assert (watched.slept, watched.missed, job) == ([15, 15], [miss, miss], LIVE)
+
+
+@pytest.mark.parametrize("miss", [GONE, ExporterRefusedError(404, "it is not tracked")], ids=["gone", "refused"])
+def test_exporter_that_is_not_there_at_first_is_an_error(miss: ExporterError) -> None:
+    """A typing error in its address would be waited for in vain."""
+    with pytest.raises(type(miss)):
+        looked([miss, LIVE])
+
+
+def test_first_look_is_over_in_time() -> None:
+    """With a last look when the time is up."""
+    watched, job = looked([BUSY, BUSY, BUSY, LIVE], seconds=20)
+    assert (watched.slept, job) == ([15, 5], None)
+
+
+def test_exporter_that_stays_busy_is_given_up() -> None:
+    """As one that was there."""
+    with pytest.raises(ExporterRefusedError):
+        looked([BUSY] * 21)
+    assert looked([*[BUSY] * 20, LIVE])[1] == LIVE
