@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from exporter.files import refused
-from exporter.state.refusal import APPLICATION_ID, MOVE_AWAY, VERSION, advice_of_system, refusal
+from exporter.state.refusal import APPLICATION_ID, MOVE_AWAY, VERSION, advice_of_system, is_there, refusal
 
 _PROGRAM = "zoho-mass-update-exporter"
 _NAME = re.compile("[A-Za-z_]{1,40}")
@@ -29,7 +29,7 @@ def inspect_state(path: Path | None) -> None:
         return
     real = Path(os.path.realpath(path))
     try:
-        if real.exists():
+        if is_there(path, real):
             _inspect_file(path, real)
         folder = next(parent for parent in real.parents if parent.exists())
         # Made and gone, and not written to: with a full disk an exporter runs on, and tells.
@@ -58,8 +58,6 @@ def inspect_database(parameters: Collection[str], place: str = "state.url") -> N
 
 
 def _inspect_file(path: Path, real: Path) -> None:
-    if not real.is_file():
-        raise refusal(path, f"it is a directory or a device: name a file, such as {path / 'state.db'}")
     with real.open("r+b") as file:
         header = file.read(_HEADER_BYTES)
     if header and not header.startswith(_MAGIC):

@@ -1,6 +1,7 @@
 """Why a state file can't be used, and what to do: what there is to say before anybody opens it."""
 
 import errno
+import stat
 from pathlib import Path
 
 from exporter.errors import ConfigurationError
@@ -22,11 +23,15 @@ _ADVICE_BY_ERRNO = {
     errno.ENOENT: MAKE_WRITABLE,  # some file systems, such as /proc, say so of a new file
     errno.ENOTDIR: "a part of the path is a file: choose another path",
     errno.EEXIST: "a part of the path is a file: choose another path",
+    errno.ELOOP: "a part of the path is a link that leads to itself: choose another path",
+    errno.ENAMETOOLONG: "choose another path",
     errno.ENOSPC: FREE_SPACE,
     errno.EDQUOT: FREE_SPACE,
     errno.ENOLCK: "this file system has no locks: choose a path on a local disk",
 }
 
+BESIDE = ("-wal", "-shm", ".lock")
+"""What stands beside the file is called as it is, with one of these after it."""
 
 _WHY = "can't be used: "
 
@@ -34,6 +39,29 @@ _WHY = "can't be used: "
 def refusal(path: Path, message: str) -> ConfigurationError:
     """Give the problem with the state file at `path`."""
     return refused("state.path", f"the state file {path} {_WHY}{message}")
+
+
+def is_there(path: Path, real: Path) -> bool:
+    """Whether there is a file; `real` is what `path` leads to. What stands beside it is looked at too.
+
+    Raises:
+        ConfigurationError: something else is there.
+        OSError: nobody can look.
+    """
+    if (is_file := _is_file(real)) is False:
+        raise refusal(path, f"it is a directory or a device: name a file, such as {path / 'state.db'}")
+    for suffix in BESIDE:
+        if _is_file(beside := real.with_name(f"{real.name}{suffix}")) is False:
+            raise refusal(path, f"{beside} is a directory or a device: move it away, or choose another path")
+    return bool(is_file)
+
+
+def _is_file(path: Path) -> bool | None:
+    """Whether it is a regular file; `None` where there is nothing."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return None
 
 
 def reason_of(error: ConfigurationError) -> str:
