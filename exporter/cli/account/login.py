@@ -26,6 +26,7 @@ from exporter.cli.account.questions import (
 )
 from exporter.cli.command import PROGRAM
 from exporter.cli.ending import holding
+from exporter.cli.given import file_to_write
 from exporter.cli.jobs.exits import INTERRUPTED
 from exporter.cli.output import put, say
 from exporter.errors import UNKNOWN_JOB, ConfigurationError, PollError, Problem
@@ -65,7 +66,7 @@ def execute(options: Namespace) -> int:
 
 
 def _login(options: Namespace, asker: Asker) -> int:
-    config_file = Path(options.config_file or _DEFAULT_FILE)
+    config_file = file_to_write(options, _DEFAULT_FILE)
     sources = _sources(config_file)
     is_device, alias = is_for_device(options, asker), alias_of(options, asker)
     output, right = OUTPUTS.get(options.output or ""), right_of(options)
@@ -104,7 +105,7 @@ def _login(options: Namespace, asker: Asker) -> int:
     status = _try_out(shown, settings, JobKey(alias, first, _NO_JOB), redactor) if is_enough else 1
     if status == 0 and others and not account.scope:
         put(shown, f"Of {', '.join(others)} nothing is known: Zoho did not say the scope, and one module was tried.")
-    if places and not places.config_file.exists():  # what it should say is told
+    if places and not os.path.lexists(places.config_file):  # what it should say is told
         return 1
     if places:
         _tell_on(shown, places, is_working=status == 0)

@@ -1,12 +1,13 @@
 """`state`: what outlives the exporter, copied from a file into a database or back."""
 
+import os
 from argparse import Namespace
 from collections import Counter
 from functools import partial
 from pathlib import Path
 
 from exporter.cli.output import say
-from exporter.files import read_secret_file, refused
+from exporter.files import explain, read_secret_file, refused
 from exporter.settings import parameters_of, parse_database_url
 from exporter.state import inspect_database
 from exporter.state.documents import Kind
@@ -19,12 +20,12 @@ _TOLD = {Kind.JOB: "job", Kind.RETIRED: "retired job", Kind.TOTALS: "module"}
 def execute(options: Namespace) -> int:
     """Copy everything, and say how much it was."""
     source, target = (
-        text if _is_database(text) else str(Path(text).resolve()) for text in (options.source, options.target)
+        text if _is_database(text) else os.path.realpath(text) for text in (options.source, options.target)
     )
     if source == target:
         raise refused("TO", "is the same as FROM")
-    if not _is_database(source) and not Path(source).exists():
-        raise refused("FROM", f"there is no {options.source}")
+    if not _is_database(source):
+        _look_at(Path(options.source))
     rows = copy(_place("FROM", source, options), _place("TO", target, options), "TO", say)
     numbers = Counter(row.kind for row in rows)
     accounts = counted(len({row.account for row in rows}), "account")
@@ -33,6 +34,14 @@ def execute(options: Namespace) -> int:
     say(f"Copied: {', '.join((accounts, *kinds, counted(spent, 'spent credit')))}.")
     say("FROM is as it was. Start no exporter with it any more: what both go on with would count twice.")
     return 0
+
+
+def _look_at(file: Path) -> None:
+    """See that there is something to copy: none is made."""
+    try:
+        file.stat()
+    except OSError as error:
+        raise refused("FROM", f"{file} {explain(error, file)}") from error
 
 
 def _place(word: str, text: str, options: Namespace) -> Place:

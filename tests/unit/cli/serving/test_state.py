@@ -42,7 +42,7 @@ def test_copy_is_told_and_can_be_asked_for_again(here: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("source", "target", "said"),
     [
-        pytest.param("none.db", "copy.db", "FROM: there is no none.db", id="no-source"),
+        pytest.param("none.db", "copy.db", "FROM: none.db does not exist", id="no-source"),
         pytest.param("empty.db", "copy.db", "FROM: keeps nothing", id="empty-source"),
         pytest.param("state.db", "state.db", "TO: is the same as FROM", id="same"),
         pytest.param("state.db", "./state.db", "TO: is the same as FROM", id="same-otherwise"),
