@@ -62,7 +62,7 @@ def _place(word: str, text: str, options: Namespace) -> Place:
         url = parse_database_url(text)
     except ValueError as error:
         raise refused(word, str(error)) from error
-    inspect_database(parameters_of(url), word)
+    inspect_database(url, parameters_of(url), word)
     from exporter.state.postgres.moving import DatabasePlace  # noqa: PLC0415 - its driver is an extra, which few have
 
     return DatabasePlace(url, partial(read_secret_file, Path(options.password_file)) if options.password_file else None)
