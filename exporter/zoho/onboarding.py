@@ -116,6 +116,11 @@ class Grant:
     api_domain: str = ""
     scope: str = ""
 
+    @property
+    def is_fit(self) -> bool:
+        """Whether the refresh token is of use to anybody; Zoho counts it all the same."""
+        return re.fullmatch(TOKEN_PATTERN, self.refresh_token) is not None
+
 
 def may_be_made(error: PollError) -> bool:
     """Whether Zoho may have made a token in the request that ended so."""
@@ -289,7 +294,7 @@ def decode_grant(sealed: SealedAnswer, refusals: Mapping[str, str]) -> Grant:
     refresh_token, access_token = sealed.take_secret("refresh_token"), sealed.take_secret("access_token")
     answer = sealed.open()
     document = parse_object(answer.body)
-    if refresh_token and re.fullmatch(TOKEN_PATTERN, refresh_token):
+    if refresh_token:
         return Grant(refresh_token, _text(document, "api_domain"), _text(document, "scope"))
     if access_token:
         message = "Zoho gave an access token, and no refresh token"

@@ -168,7 +168,9 @@ class Transport:
             PassingError: as `get`.
         """
         self._redactor.know(*(value for name, value in fields.items() if name not in _PUBLIC_FIELDS))
-        request = requests.Request("POST", url, self._headers, data=dict(fields))
+        # JSON may bring half a letter, which no encoding takes; who made it is to say what becomes of it.
+        content = {name: value.encode(errors="replace") for name, value in fields.items()}
+        request = requests.Request("POST", url, self._headers, data=content)
         return self._send(request.prepare, self._call(deadline, is_fresh=True))
 
     def post_json(

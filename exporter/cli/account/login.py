@@ -87,6 +87,8 @@ def _login(options: Namespace, asker: Asker) -> int:
         grant, url = let_in(wanted, zoho, hold)
         account = _account(wanted, grant, url)
         try:
+            if not grant.is_fit:
+                raise refused(url, "gave one that is too long, or that holds what stands in none of Zoho's")
             _hand_over(account, output, places, is_over=is_over)
         except ConfigurationError as error:
             return _give_back(error, zoho, url, grant)
