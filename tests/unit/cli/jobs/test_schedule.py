@@ -195,6 +195,18 @@ def test_odd_answer_of_the_exporter_changes_nothing(schedule: Schedule, serve: S
     assert line.startswith(f"To have it tracked: zoho-mass-update-exporter track acme/Leads/{JOB}")
 
 
+def test_token_of_another_account_of_the_exporter_is_refused_too(alone: Schedule, requests_mock: Mocker) -> None:
+    """The exporter has the tokens of all its accounts."""
+    Path("two.yaml").write_text(
+        "accounts:\n"
+        f"  acme: {{client_id: 1000.A, client_secret: hunter2hunter2, refresh_token: {OWN}}}\n"
+        f"  other: {{data_center: eu, client_id: 1000.A, client_secret: hunter2hunter2, refresh_token: {OWN[::-1]}}}\n"
+    )
+    status, out, err = alone(*ASKED, "--config.file=two.yaml", "--yes")
+    assert (status, out, requests_mock.request_history) == (2, "", [])
+    assert "--refresh-token-file: is one that the exporter has, and no server is to have the right" in err
+
+
 def test_name_that_can_not_be_written_is_no_failure(
     schedule: Schedule, exporter: PlayedExporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -322,7 +334,7 @@ V, S = f"--view={VIEW}", "--set=Lead_Status=Contacted"
         pytest.param(("Leads", V, S, f"--group={'x' * 257}"), "--group: expected a text of one line with ", id="long"),
         pytest.param(
             ("Leads", V, S, "--refresh-token-file=own"),
-            "--refresh-token-file: is the one that the exporter has, and no server is to have the right to change "
+            "--refresh-token-file: is one that the exporter has, and no server is to have the right to change "
             f"records. To get another: {LOGIN}",
             id="the-exporters-own",
         ),
