@@ -20,6 +20,7 @@ from exporter.state.refusal import (
     BESIDE,
     CHECK_DISK,
     FREE_SPACE,
+    LOCK,
     MAKE_WRITABLE,
     MOVE_AWAY,
     VERSION,
@@ -127,7 +128,7 @@ class StateFile:
             self._connection.close()
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.fstat(self._lock.fileno())
-        if _stamp(_beside(self.path, ".lock"))[:2] != (lock.st_dev, lock.st_ino):
+        if _stamp(_beside(self.path, LOCK))[:2] != (lock.st_dev, lock.st_ino):
             held, self._lock = self._lock, _locked(self.path)
             held.close()
         new = _beside(self.path, ".new")
@@ -197,7 +198,7 @@ def advise(error: Exception) -> str:
 
 def _locked(path: Path) -> IO[str]:
     """Hold a lock until the process ends, however it ends. It is not on the file itself: others may read that."""
-    file = os.fdopen(_open_private(_beside(path, ".lock")), "r+", encoding="utf-8")
+    file = os.fdopen(_open_private(_beside(path, LOCK)), "r+", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

@@ -30,8 +30,11 @@ _ADVICE_BY_ERRNO = {
     errno.ENOLCK: "this file system has no locks: choose a path on a local disk",
 }
 
-BESIDE = ("-wal", "-shm", ".lock")
+LOCK = ".lock"
+BESIDE = ("-wal", "-shm", LOCK)
 """What stands beside the file is called as it is, with one of these after it."""
+_NOT_BESIDE = "move it away, or choose another path"
+_LONGEST_LOCK = 64
 
 _WHY = "can't be used: "
 
@@ -48,20 +51,30 @@ def is_there(path: Path, real: Path) -> bool:
         ConfigurationError: something else is there.
         OSError: nobody can look.
     """
-    if (is_file := _is_file(real)) is False:
+    if (is_file := _is_file(real, follow=True)) is False:
         raise refusal(path, f"it is a directory or a device: name a file, such as {path / 'state.db'}")
     for suffix in BESIDE:
-        if _is_file(beside := real.with_name(f"{real.name}{suffix}")) is False:
-            raise refusal(path, f"{beside} is a directory or a device: move it away, or choose another path")
+        beside = real.with_name(f"{real.name}{suffix}")
+        if (is_beside := _is_file(beside, follow=False)) is False:
+            raise refusal(path, f"{beside} is a directory, a device or a link: {_NOT_BESIDE}")
+        if is_beside and suffix == LOCK and not _is_ours(beside):
+            raise refusal(path, f"{beside} is another program's: {_NOT_BESIDE}")
     return bool(is_file)
 
 
-def _is_file(path: Path) -> bool | None:
+def _is_file(path: Path, *, follow: bool) -> bool | None:
     """Whether it is a regular file; `None` where there is nothing."""
     try:
-        return stat.S_ISREG(path.stat().st_mode)
+        return stat.S_ISREG(path.stat(follow_symlinks=follow).st_mode)
     except FileNotFoundError:
         return None
+
+
+def _is_ours(lock: Path) -> bool:
+    """Whether a lock is one that an exporter has made, which holds a process number or nothing."""
+    with lock.open("rb") as file:
+        content = file.read(_LONGEST_LOCK).strip()
+    return not content or content.isdigit()
 
 
 def reason_of(error: ConfigurationError) -> str:

@@ -48,9 +48,11 @@ def start(simulator: Simulator, state: str, directory: Path, *words: str) -> sub
         pytest.param("loop", "a link that leads to itself", id="a loop"),
         pytest.param("loop/state.db", "a link that leads to itself", id="below a loop"),
         pytest.param("loop/new/state.db", "a link that leads to itself", id="far below a loop"),
-        pytest.param("beside-wal.db", "beside-wal.db-wal is a directory or a device: move it away", id="a log"),
-        pytest.param("beside-shm.db", "beside-shm.db-shm is a directory or a device: move it away", id="an index"),
-        pytest.param("beside-lock.db", "beside-lock.db.lock is a directory or a device: move it away", id="a lock"),
+        pytest.param("beside-wal.db", "beside-wal.db-wal is a directory, a device or a link: ", id="a log"),
+        pytest.param("beside-shm.db", "beside-shm.db-shm is a directory, a device or a link: ", id="an index"),
+        pytest.param("beside-lock.db", "beside-lock.db.lock is a directory, a device or a link: ", id="a lock"),
+        pytest.param("theirs.db", "theirs.db.lock is another program's: move it away", id="another's lock"),
+        pytest.param("linked.db", "linked.db.lock is a directory, a device or a link", id="a link as the lock"),
     ],
 )
 def test_state_file_that_cannot_be_used_is_told(simulator: Simulator, tmp_path: Path, state: str, said: str) -> None:
@@ -58,6 +60,8 @@ def test_state_file_that_cannot_be_used_is_told(simulator: Simulator, tmp_path: 
     for name in ("directory", "beside-wal.db-wal", "beside-shm.db-shm", "beside-lock.db.lock"):
         (tmp_path / name).mkdir()
     (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "theirs.db.lock").write_text("theirs")
+    (tmp_path / "linked.db.lock").symlink_to("theirs.db.lock")
     (tmp_path / "corrupt.db").write_text("this is not a database, but it is somebody's file" * 100)
     before = (tmp_path / "corrupt.db").read_bytes()
     for ended in (start(simulator, state, tmp_path, "check"), start(simulator, state, tmp_path)):
@@ -65,6 +69,7 @@ def test_state_file_that_cannot_be_used_is_told(simulator: Simulator, tmp_path: 
         assert "ZOHO_STATE__PATH: " in ended.stderr
         assert said in ended.stderr
         assert "Traceback" not in ended.stderr
+    assert (tmp_path / "theirs.db.lock").read_text() == "theirs"
     assert (tmp_path / "corrupt.db").read_bytes() == before
 
 
