@@ -225,6 +225,18 @@ def test_who_accepts_is_let_in_though_zoho_wants_to_be_asked_too_late(
     assert (tmp_path / "secrets/acme_refresh_token").exists()
 
 
+def test_nobody_agrees_by_what_was_typed_before_the_question(program: Program, tmp_path: Path) -> None:
+    """An impatient key, or a block of lines that was pasted, is no answer to what nobody has read yet."""
+    (tmp_path / "secrets").mkdir()
+    for name in ("a_client_secret", "a_refresh_token"):
+        (tmp_path / "secrets" / name).write_text("of an earlier login")
+    with at_terminal(program, tmp_path, {}, "login", "--device", "--account=a", "--modules=all") as terminal:
+        os.write(terminal.keyboard, b"y\n")
+        terminal.type("n", after="overwrite the secret files? [y/N] ")
+        assert terminal.end() == 1
+    assert "Client ID" not in terminal.screen
+
+
 def test_ctrl_c_at_a_secret_gives_the_terminal_back(program: Program, tmp_path: Path) -> None:
     """What is typed afterwards is shown again, and no traceback is."""
     with at_terminal(
