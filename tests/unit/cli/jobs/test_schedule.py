@@ -405,18 +405,21 @@ def test_nothing_is_sent_where_its_name_could_not_be_written(
         assert (schedule(*ASKED, "--yes")[0], posted(zoho)) == (0, 1)
 
 
+NAMED = {"code": "SUCCESS", "details": {"job_id": JOB}}
+
+
 @pytest.mark.parametrize(
-    ("others", "names"),
+    ("data", "names"),
     [
-        pytest.param([{"code": "SUCCESS", "details": {"job_id": "8"}}], f"{KEY}, acme/Leads/8", id="two"),
-        pytest.param([{"code": "NO_PERMISSION", "details": {}}, "odd"], str(KEY), id="beside-an-error"),
+        pytest.param([NAMED, {"code": "SUCCESS", "details": {"job_id": "8"}}], f"{KEY}, acme/Leads/8", id="two"),
+        pytest.param([NAMED, {"code": "NO_PERMISSION", "details": {}}, "odd"], str(KEY), id="beside-an-error"),
+        pytest.param([{**NAMED, "code": "INVALID_DATA", "status": "success"}], str(KEY), id="in-two-minds"),
     ],
 )
 def test_each_job_that_zoho_names_is_told(
-    alone: Schedule, requests_mock: Mocker, others: list[object], names: str
+    alone: Schedule, requests_mock: Mocker, data: list[object], names: str
 ) -> None:
     """Also in an answer that nobody understands: they run."""
-    data = [{"code": "SUCCESS", "details": {"job_id": JOB}}, *others]
     requests_mock.post("https://zoho.test/oauth/v2/token", json={"access_token": "1000.a.b", "expires_in": 3600})
     requests_mock.post("https://zoho.test/crm/v8/Leads/actions/mass_update", status_code=207, json={"data": data})
     status, out, err = alone(*ASKED, "--yes", "--group=spring")
