@@ -55,6 +55,7 @@ def test_file_that_is_called_like_an_address_can_be_named(here: Path, capsys: py
         pytest.param("state.db", "./state.db", "TO: is the same as FROM", id="same-otherwise"),
         pytest.param("state.db", f"postgresql://zoho:{PASSWORD}@db/zoho", "TO: holds a password", id="password"),
         pytest.param("mysql://db/zoho", "copy.db", "FROM: is not a database's URL", id="other-database"),
+        pytest.param("state.db", "Postgresql://db/zoho", "TO: is not a database's URL", id="capital"),
         pytest.param("state.db", "postgresql://db/zoho?x=1", 'TO: "x" is no parameter', id="parameter"),
         pytest.param("state.db", "postgresql:/zoho@db/zoho", "TO: looks like an address", id="one-slash"),
         pytest.param("state.db", "postgresql:zoho@db", "TO: looks like an address", id="no-slash"),
