@@ -10,6 +10,8 @@ JOB_ID = "a job id: digits only, exactly as Zoho gave them"
 MODULE = "a module's API name: a letter, then letters, digits or _, such as Leads"
 TEXT = f"a text of one line with at most {LONGEST_TEXT} characters"
 """What is expected where, in the words of every message."""
+_MOST_DIGITS = 32
+"""Of a job id."""
 _MOST_COMPARED, _LONGEST_COMPARED = 1000, 256
 
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019"
@@ -120,8 +122,9 @@ def job_id_advice(text: str) -> str:
     digits = re.search(r"(?:^|\D)([0-9]{15,32})(?:\D|$)", text)
     if digits:
         return f'; did you mean "{digits[1]}"?'
-    if not text.isdecimal() and re.fullmatch(r"[0-9][0-9 ,._'-]{14,60}[0-9]", text):
-        return f'; did you mean "{re.sub("[^0-9]", "", text)}"?'
+    plain = re.sub("[^0-9]", "", text)
+    if plain != text and len(plain) <= _MOST_DIGITS and re.fullmatch(r"[0-9][0-9 ,._'-]{14,60}[0-9]", text):
+        return f'; did you mean "{plain}"?'
     return ""
 
 
@@ -142,8 +145,8 @@ _UNIT_WORDS = {
 }  # fmt: skip
 
 
-def duration_advice(text: str) -> str:
-    """Say how a duration is written that has words for its units, spaces or capitals."""
+def duration_meant(text: str) -> str:
+    """Give a duration without words for its units, spaces or capitals, which may be none all the same; or nothing."""
     parts = re.findall(r"([0-9]+)\s*([A-Za-z]+)[\s,]*", text)
     if not parts or re.sub(r"([0-9]+)\s*([A-Za-z]+)[\s,]*", "", text):
         return ""
@@ -151,7 +154,7 @@ def duration_advice(text: str) -> str:
     short = [(number, _UNIT_WORDS.get(unit.lower(), unit.lower())) for number, unit in parts]
     if any(unit not in units for _, unit in short):
         return ""
-    return f'; did you mean "{"".join(map("".join, short))}"?'
+    return "".join(map("".join, short))
 
 
 def number_advice(text: str) -> str:

@@ -86,8 +86,8 @@ def _database(sources: Sources) -> Iterator[Problem]:
     found: list[Problem] = []
     with suppress(ValueError):  # told of by the model
         if url := sources.tree.at(("state", "url"), str):
-            parameters = parameters_of(parse_database_url(url))
-            _attempt(lambda: inspect_database(parameters), found)
+            parsed = parse_database_url(url)
+            _attempt(lambda: inspect_database(parsed, parameters_of(parsed)), found)
     yield from (sources.problem("state.url", problem.message) for problem in found)
 
 

@@ -72,7 +72,7 @@ def serve(
     with ExitStack() as stack:
         listeners = [stack.enter_context(listener) for listener in _listeners(settings)]
         Garbage.put_off()
-        store = _open_store(settings.state)
+        store = _open_store(settings.state, redactor)
         # From here on threads are started, which inherit the mask: signals are taken by this thread alone, and by no
         # handler, which would run in the middle of anything.
         signal.pthread_sigmask(signal.SIG_BLOCK, {*STOPPING, _SERVER_ENDED})
@@ -125,7 +125,7 @@ def _next_signal(garbage: Garbage) -> int:
     return told.si_signo
 
 
-def _open_store(state: StateSettings) -> Store:
+def _open_store(state: StateSettings, redactor: Redactor) -> Store:
     """Open what keeps the state.
 
     Raises:
@@ -133,12 +133,18 @@ def _open_store(state: StateSettings) -> Store:
     """
     if state.url is None:
         return SqliteStore(state_file(state.path))
-    inspect_database(parameters_of(state.url))
+    inspect_database(state.url, parameters_of(state.url))
     from exporter.state import PostgresStore  # noqa: PLC0415 - its driver is an extra, which few have
 
-    return PostgresStore(
-        state.url, password=partial(read_secret_file, state.password_file) if state.password_file else None
-    )
+    file = state.password_file
+    return PostgresStore(state.url, password=partial(_known, file, redactor) if file else None)
+
+
+def _known(file: Path, redactor: Redactor) -> str:
+    """Read a password that no line of the log is to show, whatever a server says."""
+    password = read_secret_file(file)
+    redactor.know(password)
+    return password
 
 
 def _port(listeners: Sequence[socket.socket]) -> int:

@@ -50,6 +50,17 @@ def config_file(options: Namespace) -> Path | None:
     return Path(options.config_file) if options.config_file else None
 
 
+def file_to_write(options: Namespace, default: str) -> Path:
+    """Give the settings file that is to be written.
+
+    Raises:
+        ConfigurationError: it is called as standard input is elsewhere.
+    """
+    if options.config_file == "-":
+        raise refused("--config.file", "- is no file's name here: name one, such as ./-")
+    return Path(options.config_file or default)
+
+
 def setting_flags(options: Namespace) -> dict[str, object]:
     """Give the settings that were given as flags, by their dotted names; of a repeated flag all values."""
     given = {name: value for name, value in vars(options).items() if name in FLAGS and FLAGS[name].is_setting}

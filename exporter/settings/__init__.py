@@ -17,6 +17,7 @@ from exporter.settings.sections.schema import (
     StateSettings,
     default_of,
     effective_settings,
+    parse_state_path,
     state_file,
 )
 from exporter.settings.sections.values import ListenAddress, format_duration, parse_duration, parse_listen_address
@@ -42,6 +43,7 @@ __all__ = [
     "parse_database_url",
     "parse_duration",
     "parse_listen_address",
+    "parse_state_path",
     "read_sources",
     "state_file",
 ]

@@ -17,12 +17,15 @@ from exporter.state import takeover
 from exporter.state.documents import LARGEST_DOCUMENT
 from exporter.state.refusal import (
     APPLICATION_ID,
+    BESIDE,
     CHECK_DISK,
     FREE_SPACE,
+    LOCK,
     MAKE_WRITABLE,
     MOVE_AWAY,
     VERSION,
     advice_of_system,
+    is_there,
     refusal,
 )
 
@@ -40,7 +43,6 @@ _SELECT = "SELECT account, kind, key, iif(length(document) <= ?, document, '') F
 _REPLACE = "REPLACE INTO documents (account, kind, key, document) VALUES (?, ?, ?, ?)"
 Cells: TypeAlias = tuple[str, str, str, str | None]
 """Account, kind, key and document; `None` for one that goes."""
-_BESIDE = ("-wal", "-shm", ".lock")
 _Stamp: TypeAlias = tuple[int, int, int, int]
 """Device, inode, size and time of the last change of a file; zeros where there is none."""
 _ADVICE_BY_SQLITE_CODE = {
@@ -68,8 +70,7 @@ class StateFile:
         # The lock stands beside the file that is really meant, whatever names lead there.
         self.path = Path(os.path.realpath(path))
         with explained(path):
-            if self.path.exists() and not self.path.is_file():
-                raise refusal(self.path, f"it is a directory or a device: name a file, such as {path / 'state.db'}")
+            is_there(path, self.path)  # or made below
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = _locked(self.path)
             try:
@@ -127,7 +128,7 @@ class StateFile:
             self._connection.close()
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.fstat(self._lock.fileno())
-        if _stamp(_beside(self.path, ".lock"))[:2] != (lock.st_dev, lock.st_ino):
+        if _stamp(_beside(self.path, LOCK))[:2] != (lock.st_dev, lock.st_ino):
             held, self._lock = self._lock, _locked(self.path)
             held.close()
         new = _beside(self.path, ".new")
@@ -162,7 +163,7 @@ class StateFile:
         self._is_open = True
 
     def _look(self) -> dict[str, _Stamp]:
-        return {name: _stamp(_beside(self.path, name)) for name in ("", *_BESIDE)}
+        return {name: _stamp(_beside(self.path, name)) for name in ("", *BESIDE)}
 
     def _lacks(self, now: dict[str, _Stamp]) -> bool:
         pairs = ((now[name], seen) for name, seen in self._seen.items() if any(seen))
@@ -197,7 +198,7 @@ def advise(error: Exception) -> str:
 
 def _locked(path: Path) -> IO[str]:
     """Hold a lock until the process ends, however it ends. It is not on the file itself: others may read that."""
-    file = os.fdopen(_open_private(_beside(path, ".lock")), "r+", encoding="utf-8")
+    file = os.fdopen(_open_private(_beside(path, LOCK)), "r+", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

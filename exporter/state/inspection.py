@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from exporter.files import refused
-from exporter.state.refusal import APPLICATION_ID, MOVE_AWAY, VERSION, advice_of_system, refusal
+from exporter.state.refusal import APPLICATION_ID, MOVE_AWAY, VERSION, advice_of_system, is_there, refusal
 
 _PROGRAM = "zoho-mass-update-exporter"
 _NAME = re.compile("[A-Za-z_]{1,40}")
@@ -29,7 +29,7 @@ def inspect_state(path: Path | None) -> None:
         return
     real = Path(os.path.realpath(path))
     try:
-        if real.exists():
+        if is_there(path, real):
             _inspect_file(path, real)
         folder = next(parent for parent in real.parents if parent.exists())
         # Made and gone, and not written to: with a full disk an exporter runs on, and tells.
@@ -38,8 +38,8 @@ def inspect_state(path: Path | None) -> None:
         raise refusal(path, f"{error.strerror}: {advice_of_system(error)}") from error
 
 
-def inspect_database(parameters: Collection[str], place: str = "state.url") -> None:
-    """Look whether a database could be asked, without asking: the driver is here, and knows the URL's parameters.
+def inspect_database(url: str, parameters: Collection[str], place: str = "state.url") -> None:
+    """Look whether a database could be asked, without asking: the driver is here, and takes the URL and its parameters.
 
     That it does not answer is no fault: an exporter starts without it, and waits.
 
@@ -47,7 +47,7 @@ def inspect_database(parameters: Collection[str], place: str = "state.url") -> N
         ConfigurationError: it could not; the problem says what to do.
     """
     try:
-        from exporter.state.postgres.database import known_parameters  # noqa: PLC0415 - an extra, which few have
+        from exporter.state.postgres.database import can_parse, known_parameters  # noqa: PLC0415 - an extra, which few have
     except ImportError as error:
         needs = f"needs PostgreSQL's driver, which is not here: pip install '{_PROGRAM}[postgres]'"
         raise refused(place, needs) from error
@@ -55,11 +55,11 @@ def inspect_database(parameters: Collection[str], place: str = "state.url") -> N
         # What looks like no name may be a piece of a password.
         name = next((f'"{name}"' for name in unknown if _NAME.fullmatch(name)), "what stands behind a ? or &")
         raise refused(place, f"{name} is no parameter that PostgreSQL's driver knows, such as sslmode=verify-full")
+    if not can_parse(url):
+        raise refused(place, "is not as PostgreSQL's driver takes it: see to each % and = in it")
 
 
 def _inspect_file(path: Path, real: Path) -> None:
-    if not real.is_file():
-        raise refusal(path, f"it is a directory or a device: name a file, such as {path / 'state.db'}")
     with real.open("r+b") as file:
         header = file.read(_HEADER_BYTES)
     if header and not header.startswith(_MAGIC):

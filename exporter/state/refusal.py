@@ -1,6 +1,7 @@
 """Why a state file can't be used, and what to do: what there is to say before anybody opens it."""
 
 import errno
+import stat
 from pathlib import Path
 
 from exporter.errors import ConfigurationError
@@ -22,11 +23,18 @@ _ADVICE_BY_ERRNO = {
     errno.ENOENT: MAKE_WRITABLE,  # some file systems, such as /proc, say so of a new file
     errno.ENOTDIR: "a part of the path is a file: choose another path",
     errno.EEXIST: "a part of the path is a file: choose another path",
+    errno.ELOOP: "a part of the path is a link that leads to itself: choose another path",
+    errno.ENAMETOOLONG: "choose another path",
     errno.ENOSPC: FREE_SPACE,
     errno.EDQUOT: FREE_SPACE,
     errno.ENOLCK: "this file system has no locks: choose a path on a local disk",
 }
 
+LOCK = ".lock"
+BESIDE = ("-wal", "-shm", LOCK)
+"""What stands beside the file is called as it is, with one of these after it."""
+_NOT_BESIDE = "move it away, or choose another path"
+_LONGEST_LOCK = 64
 
 _WHY = "can't be used: "
 
@@ -34,6 +42,39 @@ _WHY = "can't be used: "
 def refusal(path: Path, message: str) -> ConfigurationError:
     """Give the problem with the state file at `path`."""
     return refused("state.path", f"the state file {path} {_WHY}{message}")
+
+
+def is_there(path: Path, real: Path) -> bool:
+    """Whether there is a file; `real` is what `path` leads to. What stands beside it is looked at too.
+
+    Raises:
+        ConfigurationError: something else is there.
+        OSError: nobody can look.
+    """
+    if (is_file := _is_file(real, follow=True)) is False:
+        raise refusal(path, f"it is a directory or a device: name a file, such as {path / 'state.db'}")
+    for suffix in BESIDE:
+        beside = real.with_name(f"{real.name}{suffix}")
+        if (is_beside := _is_file(beside, follow=False)) is False:
+            raise refusal(path, f"{beside} is a directory, a device or a link: {_NOT_BESIDE}")
+        if is_beside and suffix == LOCK and not _is_ours(beside):
+            raise refusal(path, f"{beside} is another program's: {_NOT_BESIDE}")
+    return bool(is_file)
+
+
+def _is_file(path: Path, *, follow: bool) -> bool | None:
+    """Whether it is a regular file; `None` where there is nothing."""
+    try:
+        return stat.S_ISREG(path.stat(follow_symlinks=follow).st_mode)
+    except FileNotFoundError:
+        return None
+
+
+def _is_ours(lock: Path) -> bool:
+    """Whether a lock is one that an exporter has made, which holds a process number or nothing."""
+    with lock.open("rb") as file:
+        content = file.read(_LONGEST_LOCK).strip()
+    return not content or content.isdigit()
 
 
 def reason_of(error: ConfigurationError) -> str:

@@ -8,10 +8,11 @@ import io
 import re
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, parse_headers
 from threading import BoundedSemaphore, Thread
@@ -65,6 +66,8 @@ class Call(Timeout):
     is_kept: bool = False
     """Whether its connection served another call before."""
     has_heard: bool = False
+    handled: BaseException | None = field(default_factory=sys.exception)
+    """What had gone wrong before, and is no reason of what goes wrong in the call."""
     bytes_left: int = _LARGEST_HEAD_BYTES
 
     def left(self) -> float:

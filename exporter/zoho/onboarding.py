@@ -33,6 +33,9 @@ _MILLISECONDS_ABOVE = 3600.0
 _LIFETIME_SECONDS, _INTERVAL_SECONDS = 300.0, 30.0
 _SLOWER_SECONDS = 5.0
 _AT_ONCE_SECONDS = 1.0
+_PART_OF_LIFE = 0.99
+_LEAST_QUESTIONS = 2
+"""While a code lives, whatever Zoho says: the answer to one may be that another data centre is to be asked."""
 _LONGEST_TEXT = 4096
 _NO_CODE = "1000.00000000000000000000000000000000.00000000000000000000000000000000"
 """A grant code that was never given: who is asked with it tells whether it knows the client."""
@@ -112,6 +115,11 @@ class Grant:
     refresh_token: str = field(repr=False)
     api_domain: str = ""
     scope: str = ""
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether the refresh token is of use to anybody; Zoho counts it all the same."""
+        return re.fullmatch(TOKEN_PATTERN, self.refresh_token) is not None
 
 
 def may_be_made(error: PollError) -> bool:
@@ -206,21 +214,22 @@ def await_person(
 ) -> tuple[Grant, str]:
     """Ask until the person has decided; in the data centre that Zoho names, once it does. Give which server gave it.
 
-    `ask` asks an accounts server, `follow` gives that of a data centre. A passing fault is waited out.
+    `ask` asks an accounts server, `follow` gives that of a data centre. A passing fault is waited out, and the last
+    question is one that the code outlives.
 
     Raises:
         PollError: no token is to be had.
     """
-    ends_at, interval, pause = stopwatch() + device.lifetime_seconds, device.interval_seconds, device.interval_seconds
+    ends_at = stopwatch() + device.lifetime_seconds * _PART_OF_LIFE
+    interval = pause = device.interval_seconds
     late: PollError = RefusedError(EXPIRED, "nobody accepted in time", advice=DEVICE_REFUSALS[EXPIRED])
-    while stopwatch() < ends_at:
-        sleep(pause)
+    while (left := ends_at - stopwatch()) > 0:
+        sleep(min(pause, left))
         pause = interval
         try:
             said = ask(accounts_url)
         except PassingError as error:
-            late, left = error, max(ends_at - stopwatch(), 0.0)
-            pause = min(max(interval, error.retry_after_seconds or 0.0), max(interval, left))
+            late, pause = error, max(interval, error.retry_after_seconds or 0.0)
             continue
         match said:
             case Grant():
@@ -247,14 +256,15 @@ def decode_device(sealed: SealedAnswer, accounts_url: str) -> Device:
     if not device_code or not re.fullmatch(r"[A-Za-z0-9-]{4,32}", user_code):
         raise _refusal(answer, document, DEVICE_REFUSALS)
     ours = re.compile(rf"{re.escape(accounts_url)}/[!-~]{{0,400}}")
+    lifetime = _seconds(document, "expires_in", _LIFETIME_SECONDS)
     page, whole_page = (str(document.get(key)) for key in ("verification_url", "verification_uri_complete"))
     return Device(
         device_code,
         user_code,
         page if ours.fullmatch(page) else f"{accounts_url}{_DEVICE_PATH}",
         whole_page if ours.fullmatch(whole_page) else "",
-        _seconds(document, "interval", _INTERVAL_SECONDS),
-        _seconds(document, "expires_in", _LIFETIME_SECONDS),
+        min(_seconds(document, "interval", _INTERVAL_SECONDS), lifetime / _LEAST_QUESTIONS),
+        lifetime,
     )
 
 
@@ -284,7 +294,7 @@ def decode_grant(sealed: SealedAnswer, refusals: Mapping[str, str]) -> Grant:
     refresh_token, access_token = sealed.take_secret("refresh_token"), sealed.take_secret("access_token")
     answer = sealed.open()
     document = parse_object(answer.body)
-    if refresh_token and re.fullmatch(TOKEN_PATTERN, refresh_token):
+    if refresh_token:
         return Grant(refresh_token, _text(document, "api_domain"), _text(document, "scope"))
     if access_token:
         message = "Zoho gave an access token, and no refresh token"

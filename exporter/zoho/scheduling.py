@@ -24,7 +24,7 @@ from exporter.zoho.wire import Answer, code_of, first_element, parse_object, quo
 MOST_RECORDS, MOST_FIRING_RULES = 50_000, 1_000
 MOST_FIELDS: Mapping[str, int] = {"Deals": 3}
 """For each module; one for those that are not named."""
-_SUCCESS = "SUCCESS"
+_SUCCESS, _DONE = "SUCCESS", "success"
 ELSEWHERE = "INVALID_HOST"
 _LOOK = (
     "it may have been scheduled all the same. Before you send it again look at the records of the view, or in Zoho CRM "
@@ -211,7 +211,7 @@ def decode_scheduled(answer: Answer, order: Order) -> str:
     if isinstance(data, list) and len(data) > 1:
         message = f"Zoho answered of {len(data)} mass updates where one was sent (HTTP {answer.status})"
         raise UncertainError("invalid_response", message, advice=_LOOK)
-    for job_id in _job_ids(answer):
+    for job_id in _job_ids(answer) if code_of(element) == _SUCCESS else ():
         return job_id
     raise _refusal(answer, document if code_of(document) else element, order)
 
@@ -220,9 +220,14 @@ def _job_ids(answer: Answer) -> Iterator[str]:
     """Give the ids of all jobs that an answer says are scheduled."""
     data = parse_object(answer.body).get("data")
     for element in data if isinstance(data, list) else [data]:
-        details = element.get("details") if isinstance(element, dict) and code_of(element) == _SUCCESS else None
+        details = element.get("details") if isinstance(element, dict) and _may_be_done(element) else None
         if isinstance(details, dict) and re.fullmatch(JOB_ID_PATTERN, job_id := str(details.get("job_id"))):
             yield job_id
+
+
+def _may_be_done(element: Mapping[str, object]) -> bool:
+    """Whether one of the two words for it says that all went well."""
+    return code_of(element) == _SUCCESS or element.get("status") == _DONE
 
 
 def modules_of(granted: str) -> tuple[str, ...]:
@@ -247,8 +252,8 @@ def _refuse_lacking(granted: str, module: str) -> None:
 def _refusal(answer: Answer, error: Mapping[str, object], order: Order) -> PollError:
     code = code_of(error)
     message = f"Zoho answered {told(answer, error, *_details(error))}"
-    known = _meaning(answer.status, code)
-    if known in {"", _SUCCESS} or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    known = _meaning(answer.status, code) if code else ""  # a gateway has no word of Zoho's
+    if not known or _may_be_done(error) or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return UncertainError(known or "invalid_response", message, advice=_LOOK)
     scope = MASS_UPDATE.scope_for(order.module, UPDATE)
     return RefusedError(known, message, advice=_advice(known, message).format(scope=scope))

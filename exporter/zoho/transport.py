@@ -168,7 +168,9 @@ class Transport:
             PassingError: as `get`.
         """
         self._redactor.know(*(value for name, value in fields.items() if name not in _PUBLIC_FIELDS))
-        request = requests.Request("POST", url, self._headers, data=dict(fields))
+        # JSON may bring half a letter, which no encoding takes; who made it is to say what becomes of it.
+        content = {name: value.encode(errors="replace") for name, value in fields.items()}
+        request = requests.Request("POST", url, self._headers, data=content)
         return self._send(request.prepare, self._call(deadline, is_fresh=True))
 
     def post_json(
@@ -216,7 +218,7 @@ class Transport:
         return SealedAnswer(answer, self._redactor)
 
     def _failure(self, error: Exception, call: Call) -> PassingError:
-        root, kind = _root(error), _kind(error, call)
+        root, kind = _root(error, call), _kind(error, call)
         said = quote(self._redactor.clean(kind_and_words(root)))
         is_unsent = kind is UnsentError
         match root:
@@ -312,12 +314,14 @@ def _certificate_advice(number: int) -> str:
 def _kind(error: Exception, call: Call) -> type[PassingError]:
     if call.is_unsent or (isinstance(error, _UNASKABLE) and not call.has_heard):
         return UnsentError
-    is_stale = call.is_kept and not call.has_heard and not isinstance(_root(error), TimeoutError)
+    is_stale = call.is_kept and not call.has_heard and not isinstance(_root(error, call), TimeoutError)
     return StaleConnectionError if is_stale else PassingError
 
 
-def _root(error: BaseException) -> BaseException:
-    """Give what went wrong first."""
+def _root(error: BaseException, call: Call) -> BaseException:
+    """Give what went wrong first in a call."""
     while cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
+        if cause is call.handled:
+            break
         error = cause
     return error

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 import requests
+from houses import file_house
 from journey import Exporter
 from processes import bare_environment, eventually, exporter_command, started
+from samples import LEADS, NOW
 
 from exporter import __version__
 from exporter.cli.commands import COMMANDS
+from exporter.model import JobSource, JobSpec
 from exporter.simulator import Simulator
 
 GOOD_FILE = """\
@@ -205,6 +208,55 @@ def test_wrong_arguments_are_refused(tmp_path: Path, arguments: list[str], said:
     assert ended.returncode == 2
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        pytest.param("init --config.file={}", "{} can't be written: {reason}", id="init"),
+        pytest.param("init --config.file={} --force", "{} can't be written: {reason}", id="init-force"),
+        pytest.param("state copy {} copy.db", "{reason}", id="state-from"),
+        pytest.param("state copy state.db {}", "{reason}", id="state-to"),
+        pytest.param("login --self-client --account=acme --config.file={}", "{reason}", id="login"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        pytest.param("loop", "Too many levels of symbolic links", id="loop"),
+        pytest.param("loop/file", "Too many levels of symbolic links", id="below-a-loop"),
+        pytest.param("x" * 300 + "/file", "File name too long", id="too-long"),
+        pytest.param("text/file", "Not a directory", id="below-a-file"),
+    ],
+)
+def test_path_that_leads_nowhere_is_told(tmp_path: Path, command: str, said: str, file: str, reason: str) -> None:
+    """In a line, whatever keeps the system from looking, and without a traceback."""
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "text").write_text("a file")
+    house = file_house(tmp_path / "state.db")
+    house.account.track(JobSpec(LEADS, JobSource.API), NOW)
+    house.close()
+    ended = typed(*command.format(file).split(), directory=tmp_path)
+    assert ended.returncode in {1, 2}
+    assert said.format(file, reason=reason) in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["init", "login --self-client --account=acme"])
+def test_file_to_write_is_not_called_as_standard_input_is(tmp_path: Path, command: str) -> None:
+    """Nor is one made of that name."""
+    ended = typed(*command.split(), "--config.file=-", directory=tmp_path)
+    assert ended.returncode == 2
+    assert "--config.file: - is no file's name here: name one, such as ./-" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_init_leaves_a_pipe_alone_whatever_name_leads_there(tmp_path: Path) -> None:
+    """With `--force` or without it."""
+    for force in ([], ["--force"]):
+        ended = typed("init", "--config.file=/dev/stdout", *force, directory=tmp_path)
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert "/dev/stdout can't be written: it is a pipe, not a regular file" in ended.stderr
 
 
 def test_check_accepts_a_right_file(tmp_path: Path) -> None:

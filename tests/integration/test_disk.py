@@ -24,11 +24,11 @@ JOB_ID = "3524033000006027001"
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
-def start(simulator: Simulator, state: str, directory: Path) -> subprocess.CompletedProcess[str]:
-    """Start an exporter that is not expected to come up."""
+def start(simulator: Simulator, state: str, directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Start an exporter that is not expected to come up, or another command."""
     variables = {**account_variables(simulator), "ZOHO_JOBS": f"Leads/{JOB_ID}", "ZOHO_STATE__PATH": state}
     return subprocess.run(
-        exporter_command("--web.listen-address=127.0.0.1:0"),
+        exporter_command(*(words or ["--web.listen-address=127.0.0.1:0"])),
         env=bare_environment(**variables),
         cwd=directory,
         stdin=subprocess.DEVNULL,
@@ -45,18 +45,31 @@ def start(simulator: Simulator, state: str, directory: Path) -> subprocess.Compl
         pytest.param("/proc/state.db", "/proc/state.db", id="file system that takes no files"),
         pytest.param("corrupt.db", "move it away", id="not a database"),
         pytest.param("directory", "directory", id="a directory"),
+        pytest.param("loop", "a link that leads to itself", id="a loop"),
+        pytest.param("loop/state.db", "a link that leads to itself", id="below a loop"),
+        pytest.param("loop/new/state.db", "a link that leads to itself", id="far below a loop"),
+        pytest.param("beside-wal.db", "beside-wal.db-wal is a directory, a device or a link: ", id="a log"),
+        pytest.param("beside-shm.db", "beside-shm.db-shm is a directory, a device or a link: ", id="an index"),
+        pytest.param("beside-lock.db", "beside-lock.db.lock is a directory, a device or a link: ", id="a lock"),
+        pytest.param("theirs.db", "theirs.db.lock is another program's: move it away", id="another's lock"),
+        pytest.param("linked.db", "linked.db.lock is a directory, a device or a link", id="a link as the lock"),
     ],
 )
 def test_state_file_that_cannot_be_used_is_told(simulator: Simulator, tmp_path: Path, state: str, said: str) -> None:
-    """The start ends with status 2 and a message that says what to do; the user's file is left alone."""
-    (tmp_path / "directory").mkdir()
+    """The start ends with status 2 and a message that says what to do, as `check` does; the user's file stays."""
+    for name in ("directory", "beside-wal.db-wal", "beside-shm.db-shm", "beside-lock.db.lock"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "theirs.db.lock").write_text("theirs")
+    (tmp_path / "linked.db.lock").symlink_to("theirs.db.lock")
     (tmp_path / "corrupt.db").write_text("this is not a database, but it is somebody's file" * 100)
     before = (tmp_path / "corrupt.db").read_bytes()
-    ended = start(simulator, state, tmp_path)
-    assert ended.returncode == 2
-    assert "ZOHO_STATE__PATH: " in ended.stderr
-    assert said in ended.stderr
-    assert "Traceback" not in ended.stderr
+    for ended in (start(simulator, state, tmp_path, "check"), start(simulator, state, tmp_path)):
+        assert ended.returncode == 2
+        assert "ZOHO_STATE__PATH: " in ended.stderr
+        assert said in ended.stderr
+        assert "Traceback" not in ended.stderr
+    assert (tmp_path / "theirs.db.lock").read_text() == "theirs"
     assert (tmp_path / "corrupt.db").read_bytes() == before
 
 

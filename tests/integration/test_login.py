@@ -147,7 +147,7 @@ def open_world(program: Program, tmp_path: Path) -> Iterator[Callable[..., World
     with ExitStack() as stack:
 
         def start(**scenario: object) -> World:
-            played = Scenario(data_center="eu", device_interval_seconds=1, **scenario)  # type: ignore[arg-type]
+            played = Scenario(**{"data_center": "eu", "device_interval_seconds": 1, **scenario})  # type: ignore[arg-type]
             simulator = stack.enter_context(Simulator(played, ssl_context=context))
             proxy = stack.enter_context(tunnel(int(simulator.url.rpartition(":")[2])))
             control = stack.enter_context(requests.Session())
@@ -208,6 +208,33 @@ def test_a_device_is_let_in_and_gives_the_token_back(
     form = {"grant_type": "refresh_token", "client_id": CLIENT_ID, "client_secret": SECRET, "refresh_token": token}
     answer = world.control.post(f"{world.simulator.url}/oauth/v2/token", data=form, timeout=10)
     assert answer.json() == {"error": "invalid_code"}
+
+
+def test_who_accepts_is_let_in_though_zoho_wants_to_be_asked_too_late(
+    open_world: Callable[..., World], program: Program, tmp_path: Path
+) -> None:
+    """A code that dies before it is first asked for is asked for while it lives, and the wait is told as it is."""
+    world = open_world(device_interval_seconds=60, device_code_seconds=8)
+    (tmp_path / "secret").write_text(SECRET)
+    flags = ("--account=acme", "--device", "--modules=Leads", f"--client-id={CLIENT_ID}", "--client-secret-file=secret")
+    with at_terminal(program, tmp_path, world.variables, "login", *flags) as terminal:
+        code = terminal.see(r"user_code=([0-9A-F]{8})\n")[1]
+        terminal.see("Waiting until you have accepted, for 8 s at most; Zoho is asked every 4 s.")
+        assert world.command("PUT", f"devices/{code}", {"approve": True}).ok
+        assert terminal.end() == 0
+    assert (tmp_path / "secrets/acme_refresh_token").exists()
+
+
+def test_nobody_agrees_by_what_was_typed_before_the_question(program: Program, tmp_path: Path) -> None:
+    """An impatient key, or a block of lines that was pasted, is no answer to what nobody has read yet."""
+    (tmp_path / "secrets").mkdir()
+    for name in ("a_client_secret", "a_refresh_token"):
+        (tmp_path / "secrets" / name).write_text("of an earlier login")
+    with at_terminal(program, tmp_path, {}, "login", "--device", "--account=a", "--modules=all") as terminal:
+        os.write(terminal.keyboard, b"y\n")
+        terminal.type("n", after="overwrite the secret files? [y/N] ")
+        assert terminal.end() == 1
+    assert "Client ID" not in terminal.screen
 
 
 def test_ctrl_c_at_a_secret_gives_the_terminal_back(program: Program, tmp_path: Path) -> None:

@@ -1,12 +1,20 @@
 """No secret is ever shown: not in logs, on pages or in errors, whatever goes wrong."""
 
 import signal
-from collections.abc import Callable
+import socketserver
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Thread
 
 import pytest
 import requests
+from houses import file_house
 from journey import Exporter, every
+from processes import bare_environment, exporter_command
+from samples import LEADS, NOW
 
+from exporter.model import JobSource, JobSpec
 from exporter.simulator import Endpoint, Fault, FaultKind, Simulator
 
 JOB = "Leads/3524033000006027001"
@@ -39,3 +47,78 @@ def test_no_secret_is_shown(simulator: Simulator, start_exporter: Callable[..., 
     assert scenario.refresh_token not in shown
     assert "Zoho-oauthtoken" not in shown
     assert "access_token" not in shown
+
+
+PASSWORD = "hunter2hunter2"
+_ASK_FOR_IT, _LET_IN = b"R\0\0\0\x08\0\0\0\x03", b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I"
+
+
+class Parrot(socketserver.StreamRequestHandler):
+    """A database that repeats the password in its error: at the door, or once it has let somebody in."""
+
+    def handle(self) -> None:
+        """Ask for the password, and fail with it."""
+        self.request.recv(8192)
+        self.request.sendall(_ASK_FOR_IT)
+        password = self.request.recv(8192)[5:-1]
+        if "late" in self.server.__dict__:
+            self.request.sendall(_LET_IN)
+            self.request.recv(8192)
+        told = b"SFATAL\0C28P01\0Mnot with " + password + b"\0\0"
+        self.request.sendall(b"E" + (len(told) + 4).to_bytes(4) + told)
+
+
+@pytest.fixture(params=["at the door", "late"])
+def parrot(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Give the address of such a database."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Parrot) as server:
+        server.__dict__[request.param] = True
+        Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"postgresql://zoho@127.0.0.1:{server.server_address[1]}/zoho?sslmode=disable&gssencmode=disable&target_session_attrs=any"
+        server.shutdown()
+
+
+def test_password_is_not_shown_where_the_database_repeats_it(
+    parrot: str, start_exporter: Callable[..., Exporter], tmp_path: Path
+) -> None:
+    """Neither in the log nor by `state copy`."""
+    house = file_house(tmp_path / "state.db")
+    house.account.track(JobSpec(LEADS, JobSource.API), NOW)
+    house.close()
+    (tmp_path / "password").write_text(PASSWORD)
+    copied = subprocess.run(
+        exporter_command("state", "copy", "state.db", parrot, "--password-file=password"),
+        env=bare_environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert copied.returncode == 2
+    assert "not with <secret>" in copied.stderr
+    where = {"state__path": "", "state__url": parrot, "state__password_file": str(tmp_path / "password")}
+    exporter = start_exporter(jobs=JOB, **where)
+    pages = [requests.get(exporter.url + path, timeout=30).text for path in ("/metrics", "/")]
+    exporter.running.stop(signal.SIGTERM)
+    assert "not with <secret>" in "\n".join(exporter.running.stderr)
+    assert PASSWORD not in "\n".join([*pages, copied.stderr, *exporter.running.stdout, *exporter.running.stderr])
+
+
+def test_password_of_the_environment_is_not_shown_either(parrot: str, tmp_path: Path) -> None:
+    """Where libpq finds it by itself."""
+    (tmp_path / "passwords").write_text(f"*:*:*:*:{PASSWORD}\n")
+    (tmp_path / "passwords").chmod(0o600)
+    for variables in ({"PGPASSWORD": PASSWORD}, {"PGPASSFILE": "passwords"}):
+        copied = subprocess.run(
+            exporter_command("state", "copy", parrot, "state.db"),
+            env=bare_environment(**variables),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert copied.returncode == 2
+        assert "not with <secret>" in copied.stderr
+        assert PASSWORD not in copied.stderr

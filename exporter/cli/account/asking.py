@@ -3,6 +3,7 @@
 import getpass
 import signal
 import sys
+import termios
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
@@ -62,7 +63,9 @@ class Asker:
         return secret
 
     def confirms(self, question: str) -> bool:
-        """Whether the person agrees; nobody does where there is none."""
+        """Whether the person agrees; nobody does where there is none, or by what was typed before it was asked."""
+        with suppress(OSError, termios.error):
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
         return self.is_person and _line(f"{question} [y/N] ").lower() in {"y", "yes"}
 
     def refuse_lacking(self) -> None:

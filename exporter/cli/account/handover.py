@@ -81,7 +81,7 @@ class Places:
                 refuse_to_replace(file)
             except OSError as error:
                 raise refused(file, f"can't be written: {error.strerror}") from error
-        is_new = not self._directory.exists()
+        is_new = not os.path.lexists(self._directory)
         self._make_directory()
         tried = self._directory / f".{os.getpid()}.try"
         try:
@@ -115,7 +115,7 @@ class Places:
             written.append(path)
 
     def _make_directory(self) -> None:
-        is_new = not self._directory.exists()
+        is_new = not os.path.lexists(self._directory)
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             if is_new:

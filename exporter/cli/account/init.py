@@ -1,5 +1,6 @@
 """`init`: a settings file to begin with, made from the settings' own models: each with its meaning and its default."""
 
+import os
 import re
 import stat
 import sys
@@ -11,9 +12,10 @@ from textwrap import wrap
 
 from exporter import DOCS_URL
 from exporter.cli.command import PROGRAM
+from exporter.cli.given import file_to_write
 from exporter.cli.output import visible
 from exporter.errors import ExporterError
-from exporter.files import write_whole
+from exporter.files import refuse_to_replace, write_whole
 from exporter.settings import Row, outline
 
 DEFAULT_FILE = "zoho.yaml"
@@ -40,7 +42,7 @@ def execute(options: Namespace) -> int:
     Raises:
         ExporterError: it can't be written, or something is there.
     """
-    file = Path(options.config_file or DEFAULT_FILE)
+    file = file_to_write(options, DEFAULT_FILE)
     _write(file, commented_settings(file), is_forced=bool(options.force))
     name = visible(str(file))
     sys.stdout.write(f"""\
@@ -105,12 +107,25 @@ def _comments(text: str, margin: str = "") -> list[str]:
 
 def _write(file: Path, text: str, *, is_forced: bool) -> None:
     try:
-        there = file.resolve()
-        mode = stat.S_IMODE(there.stat().st_mode) if there.exists() else None
-        write_whole(there, text, mode=mode, is_over=is_forced)
+        mode = _mode_of(file)
+        write_whole(Path(os.path.realpath(file)), text, mode=mode, is_over=is_forced)
     except FileExistsError as error:
         raise ExporterError(f"{file} is there: name another by --config.file, or write over it by --force") from error
     except FileNotFoundError as error:
         raise ExporterError(f"{file}: its directory does not exist: make it first") from error
     except OSError as error:
         raise ExporterError(f"{file} can't be written: {error.strerror}") from error
+
+
+def _mode_of(file: Path) -> int | None:
+    """Give the mode of the file that is there, by whatever links; `None` where there is none.
+
+    Raises:
+        OSError: it can't be looked at, or it is no regular one.
+    """
+    try:
+        mode = file.stat().st_mode
+    except FileNotFoundError:
+        return None
+    refuse_to_replace(file)
+    return stat.S_IMODE(mode)

@@ -26,6 +26,7 @@ from exporter.cli.account.questions import (
 )
 from exporter.cli.command import PROGRAM
 from exporter.cli.ending import INTERRUPTED, holding, stoppable
+from exporter.cli.given import file_to_write
 from exporter.cli.output import let_go, put_surely, say, tell
 from exporter.errors import UNKNOWN_JOB, ConfigurationError, PollError, Problem
 from exporter.files import refused, write_whole
@@ -64,7 +65,7 @@ def execute(options: Namespace) -> int:
 
 
 def _login(options: Namespace, asker: Asker) -> int:
-    config_file = Path(options.config_file or _DEFAULT_FILE)
+    config_file = file_to_write(options, _DEFAULT_FILE)
     sources = _sources(config_file)
     is_device, alias = is_for_device(options, asker), alias_of(options, asker)
     output, right = OUTPUTS.get(options.output or ""), right_of(options)
@@ -85,6 +86,8 @@ def _login(options: Namespace, asker: Asker) -> int:
         grant, url = let_in(wanted, zoho, hold)
         account = _account(wanted, grant, url)
         try:
+            if not grant.is_fit:
+                raise refused(url, "gave one that is too long, or that holds what stands in none of Zoho's")
             _hand_over(account, output, places, is_over=is_over)
         except ConfigurationError as error:
             return _give_back(error, zoho, url, grant)
@@ -105,7 +108,7 @@ def _login(options: Namespace, asker: Asker) -> int:
     if status == 0 and others and not account.scope:
         told = f"Of {', '.join(others)} nothing is known: Zoho did not say the scope, and one module was tried."
         put_surely(shown, told)
-    if places and not places.config_file.exists():  # what it should say is told
+    if places and not os.path.lexists(places.config_file):  # what it should say is told
         return 1
     if places:
         _tell_on(shown, places, is_working=status == 0)

@@ -40,10 +40,18 @@ def exit_status(job: TrackedJob) -> int:
     if job.state is JobState.FAILED:
         return FAILED
     if job.is_terminal:
-        return PARTLY_FAILED if job.has_ended_badly else COMPLETED
+        return _of_end(job)
     if job.failure:
         return _of_failure(job.failure)
     return UNKNOWN if job.state is JobState.UNKNOWN else NOT_ENDED
+
+
+def _of_end(job: TrackedJob) -> int:
+    if job.has_ended_badly:
+        return PARTLY_FAILED
+    # Whether records were left is not known where their count is not.
+    is_told = job.report is not None and None not in (job.report.failed, job.report.not_updated)
+    return COMPLETED if is_told else NOT_DONE
 
 
 def _of_failure(failure: PollFailure) -> int:

@@ -80,7 +80,8 @@ def _scheduled(options: Namespace) -> int:
     if not options.yes and not asker.is_person:
         raise refused("--yes", "is needed where no terminal is there to ask")
     login = partial(_login, options, alias, account)
-    credentials = _credentials(options, asker, account, login(order.module))
+    servers = {one.credentials().refresh_token for one in settings.accounts.values()}
+    credentials = _credentials(options, asker, account, servers, login(order.module))
     sender = scheduling(settings, alias, start_logging(settings, "error"))
     say(*_shown(alias, account, order), _foretold(client))
     if not options.yes and not asker.confirms("Change all these records?"):
@@ -216,8 +217,10 @@ def _login(options: Namespace, alias: str, account: AccountSettings, *modules: s
     return shlex.join((PROGRAM, *words))
 
 
-def _credentials(options: Namespace, asker: Asker, account: AccountSettings, login: str) -> Credentials:
-    """Give the account's client with a refresh token that is not the account's.
+def _credentials(
+    options: Namespace, asker: Asker, account: AccountSettings, servers: Collection[str], login: str
+) -> Credentials:
+    """Give the account's client with a refresh token that is none of the servers'.
 
     Raises:
         ConfigurationError: there is none, or it is.
@@ -229,13 +232,10 @@ def _credentials(options: Namespace, asker: Asker, account: AccountSettings, log
         say(f"warning: {file} {warning}")
     token = asker.secret(_TOKEN_FLAG, file, "The refresh token, not shown: ", partial(misplaced, REFRESH_TOKEN))
     asker.refuse_lacking()
-    own = account.credentials()
-    if token == own.refresh_token:
-        text = (
-            "is the one that the exporter has, and no server is to have the right to change records. To get another: "
-        )
+    if token in servers:
+        text = "is one that the exporter has, and no server is to have the right to change records. To get another: "
         raise refused(_TOKEN_FLAG, text + login)
-    return replace(own, refresh_token=token)
+    return replace(account.credentials(), refresh_token=token)
 
 
 def _shown(alias: str, account: AccountSettings, order: Order) -> Iterator[str]:

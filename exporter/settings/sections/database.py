@@ -48,8 +48,8 @@ def _split(text: str) -> SplitResult | None:
         parts = urlsplit(text)
     except ValueError:
         return None
-    is_fit = text.isprintable() and not any(map(text.__contains__, " \\#")) and text.partition(":")[2][:2] == "//"
-    return parts if is_fit and parts.scheme in _SCHEMES else None
+    is_fit = text.isprintable() and not any(map(text.__contains__, " \\#"))
+    return parts if is_fit and text.partition("://")[0] in _SCHEMES else None  # libpq takes no capitals there
 
 
 def _is_server(text: str) -> bool:

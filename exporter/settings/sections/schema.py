@@ -4,6 +4,7 @@ The text below a field is its line in docs/settings.md; its type's parser says w
 """
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -76,6 +77,12 @@ from exporter.settings.sections.web import (
 
 _PROGRAM = "zoho-mass-update-exporter"
 _MOST_CREDITS = 10_000_000
+_ADDRESS = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:|\w+\s*=)")
+"""How an address begins, be it misspelt, and how libpq's keywords do."""
+_NO_PATH = (
+    "looks like an address, not like a path: a database's is such as postgresql://zoho@db.example.com/zoho, in the "
+    "settings state.url; the name of a file that looks so is written with ./ before it"
+)
 _MASK = PlainSerializer(lambda _: "<secret>")
 
 
@@ -84,9 +91,18 @@ def split_at_commas(value: object) -> object:
     return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
 
 
-def _parse_state_path(text: str) -> str:
+def parse_state_path(text: str) -> str:
+    """Give the path of a state file, or the word for none.
+
+    Raises:
+        ValueError: it is none; what may be an address is not quoted, as it may hold a password.
+    """
     if text != MEMORY and text.strip(":").casefold() == MEMORY:
         raise ValueError(f"{quote(text)} is a file's name; did you mean {MEMORY}?")
+    if _ADDRESS.match(text):
+        raise ValueError(_NO_PATH)
+    if text == "-":
+        raise ValueError("- is no file's name here: name one, such as ./-")
     return parse_path(text)
 
 
@@ -283,7 +299,7 @@ class ScheduleSettings(Section):
 class StateSettings(Section):
     """What is kept across restarts."""
 
-    path: Annotated[Path, Parser("a path", _parse_state_path)] | None = None
+    path: Annotated[Path, Parser("a path", parse_state_path)] | None = None
     """State file, or `memory` for none. By default below STATE_DIRECTORY, /var/lib or ~/.local/state."""
     url: Annotated[str, Parser("a URL such as postgresql://zoho@db.example.com/zoho", parse_database_url)] | None = None
     """PostgreSQL database that several exporters share, instead of a file; without a password in it."""

@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr
 from pydantic_core import PydanticCustomError, core_schema
 
-from exporter.forms import duration_advice, nearest, number_advice
+from exporter.forms import duration_meant, nearest, number_advice
 
 _URL_CREDENTIALS = re.compile(r"//.*@", re.DOTALL)
 _URL_QUERY = re.compile(r"\?.*", re.DOTALL)
@@ -225,7 +225,9 @@ def parse_duration(text: str) -> float:
         return float(text)
     match = _DURATION.fullmatch(text)
     if not text or not match:
-        raise ValueError(f"{quote(text)} is not a duration such as 15s, 1m30s, 7d or 500ms{duration_advice(text)}")
+        meant = duration_meant(text)
+        advice = f'; did you mean "{meant}"?' if meant and _DURATION.fullmatch(meant) else ""
+        raise ValueError(f"{quote(text)} is not a duration such as 15s, 1m30s, 7d or 500ms{advice}")
     return float(sum(int(digits or 0) * unit for digits, unit in zip(match.groups(), _UNITS.values(), strict=True)))
 
 

@@ -19,6 +19,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from exporter.errors import ConfigurationError
+from exporter.redactor import Redactor
 from exporter.state.port import OPERATIONS, Health
 from exporter.state.postgres.clock import DatabaseClock
 from exporter.state.postgres.schema import StrangeSchemaError, migrate
@@ -60,6 +61,15 @@ ends, is gone, or takes no writes, as one does that was the first before a failo
 def known_parameters() -> frozenset[str]:
     """Give the names of the parameters that libpq takes in a URL."""
     return frozenset(option.keyword.decode() for option in Conninfo.get_defaults())
+
+
+def can_parse(url: str) -> bool:
+    """Whether libpq takes a URL; what it says of one that it does not may quote a password."""
+    try:
+        conninfo_to_dict(url)
+    except Error:
+        return False
+    return True
 
 
 class News(NamedTuple):
@@ -218,7 +228,7 @@ class Database:
             # The pool knows only that there is no connection.
             reason = (self._refusal if isinstance(error, PoolTimeout) else None) or error
             self._note_failure(questions[0].function, reason)
-            raise UnavailableError(_words(reason)) from error
+            raise UnavailableError(words(reason)) from error
         self._note_success()
         answers: list[list[News]] = [[] for _ in questions]
         for number, *news in told:
@@ -284,7 +294,7 @@ class Database:
             has_failed, self._is_failing = self._is_failing, True
             self._resting_until = time.monotonic() + self._rest_seconds
         if not has_failed:
-            _log.error("the database can't be used; no job is polled: %s", _words(error))
+            _log.error("the database can't be used; no job is polled: %s", words(error))
 
 
 def _is_lost(error: Error) -> bool:
@@ -294,6 +304,10 @@ def _is_lost(error: Error) -> bool:
     return error.sqlstate is None or error.sqlstate.startswith(_LOST)
 
 
-def _words(error: Exception) -> str:
-    """Say in a line what an error is about."""
-    return str(error).partition("\n")[0] or type(error).__name__
+def words(error: Exception, secret: str = "") -> str:
+    """Say in a line what an error is about, without a password: a server may repeat what it was told."""
+    said = str(error).partition("\n")[0] or type(error).__name__
+    known = error.pgconn and error.pgconn.password if isinstance(error, Error) else None  # wherever libpq had it from
+    redactor = Redactor()
+    redactor.know(secret, (known or b"").decode(errors="replace"))
+    return redactor.clean(said)

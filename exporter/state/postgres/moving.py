@@ -16,7 +16,7 @@ from exporter.state.documents import Kind, Row, Value, encode
 from exporter.state.moving import refused_whole
 from exporter.state.postgres.copy import Copy
 from exporter.state.postgres.counters import counters_in
-from exporter.state.postgres.database import REACHED_BY, News
+from exporter.state.postgres.database import REACHED_BY, News, words
 from exporter.state.postgres.schema import StrangeSchemaError, migrate
 
 _ALL = """
@@ -68,18 +68,20 @@ class DatabasePlace:
 
     @contextmanager
     def _connected(self) -> Iterator[Connection[TupleRow]]:
+        how: dict[str, Any] = {**REACHED_BY}
         try:
-            how: dict[str, Any] = {**REACHED_BY, **conninfo_to_dict(self._url)}
+            how |= conninfo_to_dict(self._url)
             if self._password:
                 how["password"] = self._password()
             with connect(autocommit=True, prepare_threshold=None, **how) as connection:
+                how["password"] = (connection.pgconn.password or b"").decode(errors="replace")  # libpq's own too
                 migrate(connection)
                 if _first(connection, _AT_WORK):
                     problem = Problem("the database", "an exporter polls by it: end all exporters that use it first")
                     raise ConfigurationError((problem,))
                 yield connection
         except (Error, StrangeSchemaError) as error:
-            said = str(error).partition("\n")[0] or type(error).__name__
+            said = words(error, how.get("password", ""))
             raise ConfigurationError((Problem("the database", f"can't be used: {said}"),)) from error
 
 

@@ -487,6 +487,9 @@ def test_every_problem_is_told_at_once_in_the_order_of_the_file(problems: _Probl
     [
         pytest.param("", {"state.path": "Memory"}, '"Memory" is a file\'s name; did you mean memory?', id="memory"),
         pytest.param("", {"state.path": ":memory:"}, '":memory:" is a file\'s name; did you mean memory?', id="SQLite"),
+        pytest.param("", {"state.path": "postgresql://db/zoho"}, "looks like an address, not like a path", id="URL"),
+        pytest.param("", {"state.path": "host=db password=SECRET"}, "looks like an address, not", id="keywords"),
+        pytest.param("", {"state.path": "-"}, "- is no file's name here: name one, such as ./-", id="standard output"),
         pytest.param("", {"web.listen_address": f"{'ab12' * 8}"}, "is not host:port, :port or [IPv6", id="masked host"),
         pytest.param("jobs: [{module: \"'SECRET'\", job_id: 1}]", {}, "is not a module's API name", id="masked module"),
         pytest.param("  jobs: []", {}, "jobs: stands below accounts: move it to the left", id="indented too far"),

@@ -105,6 +105,15 @@ def test_durations_survive_a_round_trip(milliseconds: int) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["99999999999999999999d", "99999999999999999999 days", "1h1h", "1s1h", "5 minutes, 1 day"], ids=str
+)
+def test_no_duration_is_meant_that_would_be_refused_too(text: str) -> None:
+    """Least of all the very same text."""
+    with pytest.raises(ValueError, match=r"is not a duration such as 15s, 1m30s, 7d or 500ms$"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
     ("text", "address"),
     [
         (":10042", ListenAddress("", 10042)),

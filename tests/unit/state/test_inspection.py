@@ -11,6 +11,8 @@ import pytest
 from exporter.errors import ConfigurationError
 from exporter.state import SqliteStore, inspect_database, inspect_state
 
+URL = "postgresql://zoho@db/zoho"
+
 
 def refusal(path: Path) -> str:
     """Inspect a file that can't be used, and give what is told."""
@@ -79,20 +81,27 @@ def test_what_is_no_state_file_is_refused(tmp_path: Path, name: str, told: str) 
 def refused_database(*parameters: str) -> str:
     """Inspect a database that can't be asked, and give what is told."""
     with pytest.raises(ConfigurationError) as caught:
-        inspect_database(parameters)
+        inspect_database(URL, parameters)
     return str(caught.value)
 
 
 def test_database_of_known_parameters_is_fine() -> None:
     """Whether it answers is no question yet."""
-    inspect_database([])
-    inspect_database(["sslmode", "sslrootcert", "passfile", "service", "target_session_attrs"])
+    inspect_database(URL, [])
+    inspect_database(URL, ["sslmode", "sslrootcert", "passfile", "service", "target_session_attrs"])
 
 
 def test_unknown_parameter_is_told_unless_it_may_be_a_piece_of_a_password() -> None:
     """Libpq would end each attempt to connect with it, and quote the address."""
     assert refused_database("sslmode", "ssl_mode").startswith('state.url: "ssl_mode" is no parameter that')
     assert refused_database("hunter2").startswith("state.url: what stands behind a ? or & is no parameter that")
+
+
+@pytest.mark.parametrize("url", ["postgresql://z%oho@db/zoho", "postgresql://db/zo%00ho", "postgresql://db/z?sslmode"])
+def test_url_that_the_driver_does_not_take_is_told(url: str) -> None:
+    """It would end the start with a traceback."""
+    with pytest.raises(ConfigurationError, match=r"^state\.url: is not as PostgreSQL's driver takes it: see to each %"):
+        inspect_database(url, [])
 
 
 def test_missing_driver_is_told_with_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:

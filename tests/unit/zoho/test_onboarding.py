@@ -80,6 +80,11 @@ def raised(decode: Callable[[], object]) -> PollError:
         pytest.param({"interval": "30", "expires_in": "300000"}, DEVICE, id="one-of-each-as-texts"),
         pytest.param({"interval": None, "expires_in": None}, DEVICE, id="no-times"),
         pytest.param({"interval": 0.1}, replace(DEVICE, interval_seconds=1.0), id="never-faster-than-a-second"),
+        pytest.param(
+            {"interval": 1e9, "expires_in": 4},
+            replace(DEVICE, interval_seconds=2.0, lifetime_seconds=4.0),
+            id="never-slower-than-the-code-lives",
+        ),
         pytest.param({"verification_uri_complete": None}, replace(DEVICE, whole_page=""), id="no-whole-page"),
         pytest.param({"verification_url": None}, DEVICE, id="no-page"),
         pytest.param({"verification_url": "https://evil.example/x"}, DEVICE, id="somebody-elses-page"),
@@ -352,9 +357,9 @@ class Person:
         assert isinstance(said, Grant | Waiting)
         return said
 
-    def wait(self) -> tuple[Grant, str]:
+    def wait(self, device: Device = DEVICE) -> tuple[Grant, str]:
         """Wait for the decision."""
-        return await_person(self.ask, DEVICE, US, lambda place: f"at-{place}", sleep=self._sleep, stopwatch=self.clock)
+        return await_person(self.ask, device, US, lambda place: f"at-{place}", sleep=self._sleep, stopwatch=self.clock)
 
     def _sleep(self, seconds: float) -> None:
         self.clock.now += seconds
@@ -400,3 +405,22 @@ def test_a_wait_ends(said: object, code: str, times: int) -> None:
     person = Person(said)
     assert raised(person.wait).code == code
     assert len(person.asked) == times
+
+
+@pytest.mark.parametrize(
+    ("interval", "lifetime", "said", "asked_at"),
+    [
+        pytest.param(30, 300, Waiting(), [30, 60, 90, 120, 150, 180, 210, 240, 270, 297], id="in-step"),
+        pytest.param(30, 100, Waiting(), [30, 60, 90, 99], id="out-of-step"),
+        pytest.param(4, 4, Waiting(), [3.96], id="as-long"),
+        pytest.param(20, 50, Waiting(is_too_fast=True), [20, 45, 49.5], id="slowed-down"),
+        pytest.param(20, 50, PassingError("x", "x", retry_after_seconds=3600), [20, 49.5], id="asked-to-wait"),
+    ],
+)
+def test_last_question_is_asked_while_the_code_lives(
+    interval: float, lifetime: float, said: object, asked_at: list[float]
+) -> None:
+    """However long Zoho wants us to wait: who has accepted is not turned away."""
+    person = Person(said)
+    raised(lambda: person.wait(replace(DEVICE, interval_seconds=interval, lifetime_seconds=lifetime)))
+    assert [at for at, _ in person.asked] == asked_at

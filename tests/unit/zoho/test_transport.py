@@ -467,6 +467,18 @@ def test_a_broken_answer_is_a_broken_connection(
     assert error.message == f"the connection to Zoho broke: {told}"
 
 
+def test_what_went_wrong_before_a_call_is_not_its_fault(transport: Caller, start_server: StartServer) -> None:
+    """A disk that is full, say, so that a token is given back."""
+    address = start_server(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")).address
+    error: PassingError | None = None
+    try:
+        socket.create_connection(("127.0.0.1", 0))
+    except OSError:
+        error = failure(lambda: transport.get(f"http://{address}/", {}, {}))
+    assert error
+    assert error.message == "the connection to Zoho broke: IncompleteRead(1 bytes read, 8 more expected)"
+
+
 def test_a_reset_within_the_body_is_a_broken_connection(transport: Caller, start_server: StartServer) -> None:
     """A connection that is torn down half-way is a passing fault."""
 

@@ -9,6 +9,7 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import parse_qs
 
 import pytest
 import requests
@@ -340,6 +341,25 @@ def test_a_token_that_can_not_be_printed_is_given_back(
         ended = run(*BY_CODE, "--output=env", piped=PIPED)
     assert ended.status == 1
     assert "  --output: standard output can't be written: No space left on device\n" + _REVOKED in ended.err
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["1000." + "a" * 5000, " 1000.a.b", "1000.a\nb", "1000.\xe4.b", "1000.\ud800.b"],
+    ids=["long", "blank", "line-break", "no-ascii", "half-a-letter"],
+)
+def test_a_token_that_can_not_be_used_is_given_back(run: Run, requests_mock: Mocker, token: str) -> None:
+    """It is none of what a file, a header or a variable takes, and one of the twenty."""
+    play(requests_mock, {"json": {**GRANTED, "refresh_token": token}})
+    requests_mock.post(f"{EU}/oauth/v2/token/revoke", json={"status": "success"})
+    ended = run(*BY_CODE, piped=PIPED)
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err == (
+        "Zoho gave a refresh token, which can't be kept:\n"
+        f"  {EU}: gave one that is too long, or that holds what stands in none of Zoho's\n{_REVOKED}"
+    )
+    assert parse_qs(requests_mock.request_history[-1].text) == {"token": [token.replace("\ud800", "?")]}
+    assert not Path("secrets").exists()
 
 
 def test_a_token_that_would_be_thrown_away_is_not_asked_for(

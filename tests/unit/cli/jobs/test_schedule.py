@@ -195,6 +195,18 @@ def test_odd_answer_of_the_exporter_changes_nothing(schedule: Schedule, serve: S
     assert line.startswith(f"To have it tracked: zoho-mass-update-exporter track acme/Leads/{JOB}")
 
 
+def test_token_of_another_account_of_the_exporter_is_refused_too(alone: Schedule, requests_mock: Mocker) -> None:
+    """The exporter has the tokens of all its accounts."""
+    Path("two.yaml").write_text(
+        "accounts:\n"
+        f"  acme: {{client_id: 1000.A, client_secret: hunter2hunter2, refresh_token: {OWN}}}\n"
+        f"  other: {{data_center: eu, client_id: 1000.A, client_secret: hunter2hunter2, refresh_token: {OWN[::-1]}}}\n"
+    )
+    status, out, err = alone(*ASKED, "--config.file=two.yaml", "--yes")
+    assert (status, out, requests_mock.request_history) == (2, "", [])
+    assert "--refresh-token-file: is one that the exporter has, and no server is to have the right" in err
+
+
 def test_name_that_can_not_be_written_is_no_failure(
     schedule: Schedule, exporter: PlayedExporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -322,7 +334,7 @@ V, S = f"--view={VIEW}", "--set=Lead_Status=Contacted"
         pytest.param(("Leads", V, S, f"--group={'x' * 257}"), "--group: expected a text of one line with ", id="long"),
         pytest.param(
             ("Leads", V, S, "--refresh-token-file=own"),
-            "--refresh-token-file: is the one that the exporter has, and no server is to have the right to change "
+            "--refresh-token-file: is one that the exporter has, and no server is to have the right to change "
             f"records. To get another: {LOGIN}",
             id="the-exporters-own",
         ),
@@ -393,18 +405,21 @@ def test_nothing_is_sent_where_its_name_could_not_be_written(
         assert (schedule(*ASKED, "--yes")[0], posted(zoho)) == (0, 1)
 
 
+NAMED = {"code": "SUCCESS", "details": {"job_id": JOB}}
+
+
 @pytest.mark.parametrize(
-    ("others", "names"),
+    ("data", "names"),
     [
-        pytest.param([{"code": "SUCCESS", "details": {"job_id": "8"}}], f"{KEY}, acme/Leads/8", id="two"),
-        pytest.param([{"code": "NO_PERMISSION", "details": {}}, "odd"], str(KEY), id="beside-an-error"),
+        pytest.param([NAMED, {"code": "SUCCESS", "details": {"job_id": "8"}}], f"{KEY}, acme/Leads/8", id="two"),
+        pytest.param([NAMED, {"code": "NO_PERMISSION", "details": {}}, "odd"], str(KEY), id="beside-an-error"),
+        pytest.param([{**NAMED, "code": "INVALID_DATA", "status": "success"}], str(KEY), id="in-two-minds"),
     ],
 )
 def test_each_job_that_zoho_names_is_told(
-    alone: Schedule, requests_mock: Mocker, others: list[object], names: str
+    alone: Schedule, requests_mock: Mocker, data: list[object], names: str
 ) -> None:
     """Also in an answer that nobody understands: they run."""
-    data = [{"code": "SUCCESS", "details": {"job_id": JOB}}, *others]
     requests_mock.post("https://zoho.test/oauth/v2/token", json={"access_token": "1000.a.b", "expires_in": 3600})
     requests_mock.post("https://zoho.test/crm/v8/Leads/actions/mass_update", status_code=207, json={"data": data})
     status, out, err = alone(*ASKED, "--yes", "--group=spring")

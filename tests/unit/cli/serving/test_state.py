@@ -29,7 +29,7 @@ def test_copy_is_told_and_can_be_asked_for_again(here: Path, capsys: pytest.Capt
     """What it was, and that the source is not to be used any more."""
     assert main(["state", "copy", "state.db", "copy.db"]) == 0
     assert capsys.readouterr().err.splitlines() == [
-        "Copied: 1 account, 2 jobs, 0 retired jobs, 2 modules, 1 spent credit.",
+        f"Copied into {here / 'copy.db'}: 1 account, 2 jobs, 0 retired jobs, 2 modules, 1 spent credit.",
         "FROM is as it was. Start no exporter with it any more: what both go on with would count twice.",
     ]
     assert main(["state", "copy", "state.db", "copy.db"]) == 0
@@ -39,16 +39,33 @@ def test_copy_is_told_and_can_be_asked_for_again(here: Path, capsys: pytest.Capt
     store.close()
 
 
+def test_file_that_is_called_like_an_address_can_be_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By a path; the directories that it lacks are made."""
+    assert main(["state", "copy", "./state.db", "./a=b/sqlite:c.db"]) == 0
+    assert f"Copied into {here / 'a=b' / 'sqlite:c.db'}: " in capsys.readouterr().err
+    assert (here / "a=b" / "sqlite:c.db").is_file()
+
+
 @pytest.mark.parametrize(
     ("source", "target", "said"),
     [
-        pytest.param("none.db", "copy.db", "FROM: there is no none.db", id="no-source"),
+        pytest.param("none.db", "copy.db", "FROM: none.db does not exist", id="no-source"),
         pytest.param("empty.db", "copy.db", "FROM: keeps nothing", id="empty-source"),
         pytest.param("state.db", "state.db", "TO: is the same as FROM", id="same"),
         pytest.param("state.db", "./state.db", "TO: is the same as FROM", id="same-otherwise"),
         pytest.param("state.db", f"postgresql://zoho:{PASSWORD}@db/zoho", "TO: holds a password", id="password"),
         pytest.param("mysql://db/zoho", "copy.db", "FROM: is not a database's URL", id="other-database"),
+        pytest.param("state.db", "Postgresql://db/zoho", "TO: is not a database's URL", id="capital"),
         pytest.param("state.db", "postgresql://db/zoho?x=1", 'TO: "x" is no parameter', id="parameter"),
+        pytest.param("state.db", "postgresql:/zoho@db/zoho", "TO: looks like an address", id="one-slash"),
+        pytest.param("state.db", "postgresql:zoho@db", "TO: looks like an address", id="no-slash"),
+        pytest.param("sqlite:state.db", "copy.db", "FROM: looks like an address", id="other-scheme"),
+        pytest.param("state.db", f"host=db password={PASSWORD}", "TO: looks like an address", id="keywords"),
+        pytest.param("state.db", f" password = {PASSWORD}", "TO: looks like an address", id="spaced-keywords"),
+        pytest.param("service=zoho", "copy.db", "FROM: looks like an address", id="service"),
+        pytest.param("state.db", "memory", "TO: memory keeps nothing", id="memory"),
+        pytest.param("state.db", "-", "TO: - is no file's name here", id="standard-output"),
+        pytest.param("state.db", "", 'TO: "" is not a path', id="empty"),
         pytest.param("state.db", "secrets", "secrets can't be used: it is a directory", id="directory"),
     ],
 )
