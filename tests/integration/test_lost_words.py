@@ -125,3 +125,10 @@ def test_words_that_standard_error_does_not_take_have_the_same_status(
             check=False,
         )
     assert ended.returncode == status
+
+
+def test_init_tells_otherwise_that_the_file_is_there(type_in: Typed, tmp_path: Path) -> None:
+    """It is, and a second call would refuse to write over it."""
+    status, said = type_in("init")
+    assert (status, (tmp_path / "zoho.yaml").exists()) == (0, True)
+    assert said.startswith("zoho.yaml is written: ")

@@ -13,7 +13,7 @@ from textwrap import wrap
 from exporter import DOCS_URL
 from exporter.cli.command import PROGRAM
 from exporter.cli.given import file_to_write
-from exporter.cli.output import visible
+from exporter.cli.output import put_surely, visible
 from exporter.errors import ExporterError
 from exporter.files import refuse_to_replace, write_whole
 from exporter.settings import Row, outline
@@ -45,13 +45,15 @@ def execute(options: Namespace) -> int:
     file = file_to_write(options, DEFAULT_FILE)
     _write(file, commented_settings(file), is_forced=bool(options.force))
     name = visible(str(file))
-    sys.stdout.write(f"""\
+    put_surely(
+        sys.stdout,
+        f"""\
 {name} is written: fill in what stands in < >, and put the secrets into the files that it names. Where there is no
 refresh token yet, this has one made, and says what belongs into the file:
   {PROGRAM} login --account={_ALIAS} --config.file={name}
 Then:
-  {PROGRAM} check --config.file={name}
-""")
+  {PROGRAM} check --config.file={name}""",
+    )
     return 0
 
 
