@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 
 STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
 _SERVER_ENDED = signal.SIGUSR1
+_PASSING = frozenset({signal.SIGHUP, signal.SIGALRM})
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - words to compare, nothing listens
 LOOK_SECONDS = 2.0
 """How often the files of the configuration are looked at, and whether there is garbage to look for."""
@@ -75,7 +76,7 @@ def serve(
         store = _open_store(settings.state, redactor)
         # From here on threads are started, which inherit the mask: signals are taken by this thread alone, and by no
         # handler, which would run in the middle of anything.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {*STOPPING, _SERVER_ENDED})
+        signal.pthread_sigmask(signal.SIG_BLOCK, {*STOPPING, _SERVER_ENDED, signal.SIGALRM})
         application = Application(
             settings,
             store,
@@ -102,8 +103,13 @@ def serve(
         if not service.tell("READY=1"):
             _log.warning("NOTIFY_SOCKET can't be reached: systemd does not hear that we are ready")
         garbage = Garbage(lambda: server.is_quiet)
-        while (number := _next_signal(garbage)) == signal.SIGHUP:
-            wake.set()
+        signal.setitimer(signal.ITIMER_REAL, LOOK_SECONDS, LOOK_SECONDS)
+        while (number := signal.sigwait({*STOPPING, signal.SIGHUP, _SERVER_ENDED, signal.SIGALRM})) in _PASSING:
+            if number == signal.SIGHUP:
+                wake.set()
+            else:  # in this thread, for a process must not end in the middle of it
+                garbage.look()
+        signal.setitimer(signal.ITIMER_REAL, 0)
         _log.info("stopping")
         service.tell("STOPPING=1")
         application.hurry()
@@ -113,16 +119,6 @@ def serve(
         wake.set()
         application.close()
     return 1 if number == _SERVER_ENDED else 0
-
-
-def _next_signal(garbage: Garbage) -> int:
-    """Wait for a signal, and see to garbage meanwhile: here, since a process must not end in the middle of that."""
-    numbers = {*STOPPING, signal.SIGHUP, _SERVER_ENDED}
-    if not hasattr(signal, "sigtimedwait"):  # on macOS: Python looks alone then, and rarely
-        return signal.sigwait(numbers)
-    while (told := signal.sigtimedwait(numbers, LOOK_SECONDS)) is None:
-        garbage.look()
-    return told.si_signo
 
 
 def _open_store(state: StateSettings, redactor: Redactor) -> Store:

@@ -26,6 +26,8 @@ _MOST_ATTEMPTS = 100
 _LANDING_PAUSES_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0)
 """How long an answer waits for a database that does not take it; its claim lasts little longer."""
 _TURN_PAUSE_SECONDS = 0.1
+_FRESH_SECONDS = 1.0
+"""How long a claim that was taken ahead may lie: the call that it is for is to end within its lease."""
 
 
 class Postpone(Protocol):
@@ -167,12 +169,13 @@ class PostgresAccount:
     def claim(self, key: JobKey, purse: Purse, lease_seconds: float, *, is_probe: bool = False) -> Claim:
         """Take the right to poll a job, and book the credit of its call: both or neither."""
         if claim := self._ahead.take(key):
-            return claim
+            if lease_seconds - _FRESH_SECONDS < claim.expires_at - self._database.now() <= lease_seconds:
+                return claim
+            self._let_go(claim)
         want = Want(key, self.copy.revision_of(key), purse, lease_seconds, is_probe)
         try:
             answer = self._ask_all([self._question_of(want)])[0]
             if answer == "moved":  # and made up for by now
-                want = replace(want, known=self.copy.revision_of(key))
                 answer = self._ask_all([self._question_of(want)])[0]
         except UnavailableError as error:
             raise HeldBackError(BUDGET, f"no credit can be booked: {error}") from error
@@ -216,12 +219,15 @@ class PostgresAccount:
     def rest(self) -> None:
         """Return the claims that nobody wanted in the end, and write what no answer has taken along."""
         for claim in self._ahead.leave():
-            self.give_back(claim)
-            self.release(claim)
+            self._let_go(claim)
         with self._travelling() as changes:
             if written := tuple(changes):
                 self.stand(lambda standing: _changed(standing, written))
             changes.clear()
+
+    def _let_go(self, claim: Claim) -> None:
+        self.give_back(claim)
+        self.release(claim)
 
     def used(self, *, by_probes: bool = False) -> int:
         """Give the credits spent in the last 24 hours, or those of them that went on probed jobs."""
@@ -237,11 +243,11 @@ class PostgresAccount:
         What has come of a job goes with the totals of its module: where those are there, it is asked for anew, so that
         each record counts once.
         """
-        documents: dict[JobKey, str | None] = dict.fromkeys(lost.retired)
+        unknown: dict[JobKey, str | None] = dict.fromkeys(key for key in lost.retired if not self.copy.knows(key))
         for key, job in lost.jobs.items():
-            is_counted = self.copy.counts(key.module)
-            documents[key] = encode(TrackedJob(job.spec, job.first_seen_at) if is_counted else job)
-        unknown = {key: document for key, document in documents.items() if not self.copy.knows(key)}
+            if not self.copy.knows(key):
+                is_counted = self.copy.counts(key.module)
+                unknown[key] = encode(TrackedJob(job.spec, job.first_seen_at) if is_counted else job)
         counters = {place: total for place, total in lost.counters.items() if not self.copy.counts(place[0])}
         told = self._database.ask(
             "make_up",

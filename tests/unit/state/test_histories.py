@@ -1,8 +1,8 @@
 """Whatever happens to exporters that share a database, in whatever order: one bill, nothing lost or counted twice.
 
 Exporters claim jobs, ask Zoho, and let answers land late or never, however long they slept meanwhile; they are killed,
-and cut off from the database, which hears of their questions or not; it ends all connections, and its clock is set
-back. Zoho is a model that counts what it is asked.
+and cut off from the database, which hears of their questions or not; it ends all connections, is restarted, and its
+clock is set back. Zoho is a model that counts what it is asked.
 """
 
 import time
@@ -14,7 +14,7 @@ from threading import Event
 
 import psycopg
 import pytest
-from databases import Server
+from databases import Server, ask
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -41,7 +41,7 @@ HISTORIES = max(200, settings.default.max_examples if settings.default else 0)
 SPANS_SECONDS = (1.0, 11.0, 11.0, 61.0, 601.0, DAY_SECONDS / 2)
 EVENTS = (*["ask"] * 8, *["answer"] * 6, *["time"] * 4, *["scrape"] * 3)
 EVENTS += ("probe", "probe", "fail", "unsent", "register", "mint", "mint", "kill", "cut", "back")
-EVENTS += ("stutter", "part", "meet", "meet")
+EVENTS += ("stutter", "part", "meet", "meet", "restart")
 REST_SECONDS = 0.03
 MOST_STUTTERS = 2
 LOSSES = (Loss.ANSWER, Loss.QUESTION)
@@ -67,7 +67,7 @@ class Fleet:
         self.url = server.create("histories")
         self.wires = [Wire(server, directory) for directory in directories]
         self.stores = [self.open(exporter) for exporter in range(EXPORTERS)]
-        self.count = 0
+        self.count, self.starts = 0, 0
 
     def next_account(self) -> str:
         """Name an account; now and then forget all that were, so that no scrape asks for too many."""
@@ -108,6 +108,13 @@ class Fleet:
             pids = [pid for pid, _ in ended]
             while connection.execute("SELECT pid FROM pg_stat_activity WHERE pid = ANY(%s)", [pids]).fetchone():
                 pass
+
+    def restart_server(self) -> None:
+        """Have the database be one that has just been started, as exporters see it."""
+        self.starts += 1
+        head = "CREATE OR REPLACE FUNCTION zoho_mass_update.lineage() RETURNS text LANGUAGE sql STABLE"
+        ask(self.server, "histories", f"{head} AS $$ SELECT '{self.starts}' $$")
+        self.cut()
 
     def close(self) -> None:
         """End them all."""
@@ -213,7 +220,8 @@ class Histories(RuleBasedStateMachine):
             assert totals[0]["Leads"].finished[JobState.COMPLETED] == sum(one.state.is_terminal for one in reports)
 
     def scrape(self, exporter: int) -> None:
-        """Take up what others wrote."""
+        """Have the scrape before end, and take up what others wrote."""
+        self.accounts[exporter].rest()
         self.fleet.stores[exporter].refresh(time.monotonic() + 10)
 
     def end(self, event: str, call: Call) -> None:
@@ -260,6 +268,8 @@ class Histories(RuleBasedStateMachine):
                 self.calls = [call for call in self.calls if call.exporter != exporter]
             case "cut":
                 self.fleet.cut()
+            case "restart":
+                self.fleet.restart_server()
             case "back":
                 self.clock.now -= SETTING_BACK_SECONDS
                 self.set_back_at = self.elapsed
@@ -268,6 +278,8 @@ class Histories(RuleBasedStateMachine):
         """Let Zoho work on a job, and ask for it if this exporter knows it and may."""
         account, key = self.accounts[exporter], self.keys[job]
         self.done[job] = done = min(TOTAL, self.done[job] + more)
+        if more % 2:
+            account.expect_claims([(one, is_probe) for one in self.keys], more % 3, self.purse, LEASE_SECONDS)
         known = account.get(key)
         if known is None or known.is_terminal:
             return
