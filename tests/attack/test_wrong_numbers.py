@@ -238,14 +238,17 @@ WORDS = ["-5", "n/a", "399.5", "", "4 000", "0x1000", "1e9", "nan", "inf", "9,00
 
 
 def test_z6_an_odd_word_about_credits_never_lifts_the_reserve(start: Start, peer: Peer) -> None:
-    """Below the reserve polling stops, and neither an odd word nor a crash starts it again."""
+    """Below the reserve polling stops, and neither an odd word nor a crash starts it again.
+
+    Both jobs are asked for before the first answer: after it they would not be.
+    """
     words = {f"word_{n}": ["400", word] for n, word in enumerate(WORDS)} | {"negative": ["-5", "-5"]}
     expected = dict.fromkeys(words, 400.0) | {"word_0": 0, "negative": 0}
 
     def said(call: Call) -> list[Step]:
         turn = int(call.job_id) - 1
         header = f"\r\nX-API-CREDITS-REMAINING: {words[call.account][turn]}\r\n".encode("latin-1")
-        return [turn * 0.4, answer(report()).replace(b"\r\n", header, 1)]
+        return [0.4 + turn * 0.4, answer(report()).replace(b"\r\n", header, 1)]
 
     peer.status = said
     accounts, jobs = words, [("Leads", 1), ("Leads", 2)]
