@@ -78,6 +78,22 @@ def parrot(request: pytest.FixtureRequest) -> Iterator[str]:
         server.shutdown()
 
 
+def copied_in_vain(directory: Path, *words: str, **variables: str) -> str:
+    """Copy between a file and a server that repeats the password, and give what is said of it, without that."""
+    ended = subprocess.run(
+        exporter_command("state", "copy", *words),
+        env=bare_environment(**variables),
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "not with <secret>" in ended.stderr
+    return ended.stderr
+
+
 def test_password_is_not_shown_where_the_database_repeats_it(
     parrot: str, start_exporter: Callable[..., Exporter], tmp_path: Path
 ) -> None:
@@ -86,23 +102,13 @@ def test_password_is_not_shown_where_the_database_repeats_it(
     house.account.track(JobSpec(LEADS, JobSource.API), NOW)
     house.close()
     (tmp_path / "password").write_text(PASSWORD)
-    copied = subprocess.run(
-        exporter_command("state", "copy", "state.db", parrot, "--password-file=password"),
-        env=bare_environment(),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert copied.returncode == 2
-    assert "not with <secret>" in copied.stderr
+    told = copied_in_vain(tmp_path, "state.db", parrot, "--password-file=password")
     where = {"state__path": "", "state__url": parrot, "state__password_file": str(tmp_path / "password")}
     exporter = start_exporter(jobs=JOB, **where)
     pages = [requests.get(exporter.url + path, timeout=30).text for path in ("/metrics", "/")]
     exporter.running.stop(signal.SIGTERM)
     assert "not with <secret>" in "\n".join(exporter.running.stderr)
-    assert PASSWORD not in "\n".join([*pages, copied.stderr, *exporter.running.stdout, *exporter.running.stderr])
+    assert PASSWORD not in "\n".join([*pages, told, *exporter.running.stdout, *exporter.running.stderr])
 
 
 def test_password_of_the_environment_is_not_shown_either(parrot: str, tmp_path: Path) -> None:
@@ -110,15 +116,4 @@ def test_password_of_the_environment_is_not_shown_either(parrot: str, tmp_path: 
     (tmp_path / "passwords").write_text(f"*:*:*:*:{PASSWORD}\n")
     (tmp_path / "passwords").chmod(0o600)
     for variables in ({"PGPASSWORD": PASSWORD}, {"PGPASSFILE": "passwords"}):
-        copied = subprocess.run(
-            exporter_command("state", "copy", parrot, "state.db"),
-            env=bare_environment(**variables),
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert copied.returncode == 2
-        assert "not with <secret>" in copied.stderr
-        assert PASSWORD not in copied.stderr
+        assert PASSWORD not in copied_in_vain(tmp_path, parrot, "state.db", **variables)
