@@ -67,10 +67,7 @@ class Upstream(Protocol):
         """Give how scarce credits are, from 0 to 1; the account's live jobs take `needed` in a day at their slowest."""
 
     def expect(self, wanted: Collection[tuple[JobKey, bool]], first: int, *, are_others_live: bool) -> None:
-        """Make ready for the polls of jobs in this order, with whether only probes brought them; so many begin now.
-
-        Unless none does, it may wait.
-        """
+        """Make ready for the polls of jobs in this order, with whether only probes brought them; so many begin now."""
 
     def take(self, key: JobKey, *, is_probe: bool, are_others_live: bool, is_overdue: bool) -> Poll:
         """Give the right to poll a job: one that only probes brought, beside others that live, that waits too long.
@@ -259,38 +256,21 @@ class Refresher:
 
     def _staff(self, alias: str, new: Sequence[_Task]) -> None:
         """Have as many threads as there are polls, and the account allows; one if it is gone, for what is left."""
+        upstream = self._upstreams.get(alias)
+        if upstream and new:
+            wanted = [(task.job.spec.key, task.job.spec.source is JobSource.PROBE) for task in new]
+            with self._changed:
+                first = self._lacking(alias)
+            upstream.expect(wanted, first, are_others_live=new[0].are_others_live)
         with self._changed:
-            lacking = self._lacking(alias)
-            if lacking > 0:
-                self._start(self._begin, alias, new, lacking)
-        if lacking <= 0:
-            self._expect(alias, new, 0)
+            for _ in range(self._lacking(alias)):
+                Thread(target=self._work, args=(alias,), name=f"poll-{alias}", daemon=True).start()
+                self._threads[alias] += 1
 
     def _lacking(self, alias: str) -> int:
         upstream = self._upstreams.get(alias)
         most = upstream.max_concurrency if upstream else 1
-        return min(len(self._waiting[alias]), most - self._threads[alias])
-
-    def _start(self, work: Callable[..., object], alias: str, *arguments: object) -> None:
-        Thread(target=work, args=(alias, *arguments), name=f"poll-{alias}", daemon=True).start()
-        self._threads[alias] += 1
-
-    def _begin(self, alias: str, new: Sequence[_Task], number: int) -> None:
-        """Work as the first of so many threads: only this one waits until the first polls are claimed."""
-        try:
-            self._expect(alias, new, number)
-        except Exception:  # noqa: BLE001 - the edge of the thread: each poll sees to itself then
-            _log.exception("polls could not be made ready for")
-        with self._changed:
-            for _ in range(min(self._lacking(alias), number - 1)):
-                self._start(self._work, alias)
-        self._work(alias)
-
-    def _expect(self, alias: str, new: Sequence[_Task], first: int) -> None:
-        upstream = self._upstreams.get(alias)
-        if upstream and new:
-            wanted = [(task.job.spec.key, task.job.spec.source is JobSource.PROBE) for task in new]
-            upstream.expect(wanted, first, are_others_live=new[0].are_others_live)
+        return max(0, min(len(self._waiting[alias]), most - self._threads[alias]))
 
     def _work(self, alias: str) -> None:
         while task := self._next(alias):

@@ -123,7 +123,7 @@ class AccountState(Protocol):
     ) -> None:
         """Say which jobs are about to be claimed, with whether it is for a probe, and how many at once.
 
-        It may wait, for it may claim these already, and the others one by one as answers land.
+        The first claim may take the others of these along, and what lands takes one of the rest.
         """
 
     def claim(self, key: JobKey, purse: Purse, lease_seconds: float, *, is_probe: bool = False) -> Claim:

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import partial, reduce
+from functools import partial
 from itertools import chain
-from threading import Event, Lock, Semaphore
+from threading import Event, Semaphore
 from typing import Protocol
 
 from exporter.errors import HeldBackError
@@ -19,6 +19,7 @@ from exporter.state.postgres.ahead import TOKEN_BITS, Ahead, Want, no_credit
 from exporter.state.postgres.copy import Copy, Lost, held
 from exporter.state.postgres.counters import counters_of
 from exporter.state.postgres.database import Argument, Database, News, Question, UnavailableError
+from exporter.state.postgres.standing import Change, Changes, changed
 
 _log = logging.getLogger(__name__)
 _MOST_ATTEMPTS = 100
@@ -52,9 +53,7 @@ class PostgresAccount:
         self._postpone = postpone
         self._turns = Semaphore()
         self._ahead = Ahead()
-        self._lock, self._travels = Lock(), Lock()
-        self._standing_changes: list[Callable[[Standing], Standing]] = []
-        """Those that the next answer takes along."""
+        self._changes = Changes()
         self.copy = Copy(alias)
         self.jobs, self.changed, self.job_count, self.get = (
             self.copy.jobs,
@@ -66,7 +65,7 @@ class PostgresAccount:
 
     def take(self, told: Iterable[News]) -> None:
         """Take what the database told, and make up for what it has lost."""
-        lost = self.copy.take(news for news in told if news.account == self._alias)
+        lost = self.copy.take(told)
         if not lost:
             return
         try:
@@ -79,13 +78,10 @@ class PostgresAccount:
         """How the account stands with Zoho."""
         return self.copy.standing
 
-    def stand(
-        self, change: Callable[[Standing], Standing], turn: int | None = None, *, can_wait: bool = False
-    ) -> Standing:
+    def stand(self, change: Change, turn: int | None = None, *, can_wait: bool = False) -> Standing:
         """Replace the standing by what `change` makes of it; no other change comes between."""
         if can_wait:
-            with self._lock:
-                self._standing_changes.append(change)
+            self._changes.add(change)
             wanted = change(self.standing)
             self.copy.assume_standing(wanted)
             return wanted
@@ -158,22 +154,21 @@ class PostgresAccount:
     def expect_claims(
         self, wanted: Iterable[tuple[JobKey, bool]], first: int, purse: Purse, lease_seconds: float
     ) -> None:
-        """Ask for the first claims at once, in one trip; each answer that lands takes the next one along."""
+        """Have the first claim ask for the others of the first at once; each answer that lands takes one along."""
         known = self.copy.revision_of
-        self._ahead.expect(Want(key, known(key), purse, lease_seconds, is_probe) for key, is_probe in wanted)
-        with suppress(UnavailableError), self._ahead.asking(first) as wants:
-            if wants:
-                answers = self._ask_all(map(self._question_of, wants))
-                self._ahead.note(wants, answers)
+        self._ahead.expect((Want(key, known(key), purse, lease_seconds, is_probe) for key, is_probe in wanted), first)
 
     def claim(self, key: JobKey, purse: Purse, lease_seconds: float, *, is_probe: bool = False) -> Claim:
         """Take the right to poll a job, and book the credit of its call: both or neither."""
-        if claim := self._ahead.take(key):
-            if lease_seconds - _FRESH_SECONDS < claim.expires_at - self._database.now() <= lease_seconds:
-                return claim
-            self._let_go(claim)
         want = Want(key, self.copy.revision_of(key), purse, lease_seconds, is_probe)
         try:
+            with self._ahead.asking(key) as wants:
+                if wants:
+                    self._ahead.note(wants, self._ask_all(map(self._question_of, wants)))
+            if claim := self._ahead.take(key):
+                if lease_seconds - _FRESH_SECONDS < claim.expires_at - self._database.now() <= lease_seconds:
+                    return claim
+                self._let_go(claim)
             answer = self._ask_all([self._question_of(want)])[0]
             if answer == "moved":  # and made up for by now
                 answer = self._ask_all([self._question_of(want)])[0]
@@ -220,9 +215,9 @@ class PostgresAccount:
         """Return the claims that nobody wanted in the end, and write what no answer has taken along."""
         for claim in self._ahead.leave():
             self._let_go(claim)
-        with self._travelling() as changes:
+        with self._changes.travelling() as changes:
             if written := tuple(changes):
-                self.stand(lambda standing: _changed(standing, written))
+                self.stand(lambda standing: changed(standing, written))
             changes.clear()
 
     def _let_go(self, claim: Claim) -> None:
@@ -265,16 +260,15 @@ class PostgresAccount:
             list(lost.standing.mints),
             is_timed=True,
         )
-        put_back = [news for news in told if news.account == self._alias]
-        self.copy.take(put_back)
+        self.copy.take(told)
         back = [key for key, at in lost.gone.items() if 0 < self.copy.seen(key)[1] <= at]
         for is_retired in (True, False):
             self.forget([key for key in back if (key in lost.retired) is is_retired], retired=is_retired)
-        if put_back or back:
+        if back or any(news.account for news in told):
             what = "the database had not heard of some of what it was told before; that is put back"
             _log.warning(what, extra={"account": self._alias})
 
-    def _stood(self, change: Callable[[Standing], Standing], turn: int | None) -> Standing:
+    def _stood(self, change: Change, turn: int | None) -> Standing:
         for _ in range(_MOST_ATTEMPTS):
             known, revision = self.copy.stood()
             wanted = change(known)
@@ -288,7 +282,7 @@ class PostgresAccount:
                 return self.standing if answer else wanted
         return self.standing
 
-    def _stand_late(self, change: Callable[[Standing], Standing], turn: int | None) -> None:
+    def _stand_late(self, change: Change, turn: int | None) -> None:
         with suppress(HeldBackError):  # it no longer holds
             self._stood(change, turn)
 
@@ -352,28 +346,13 @@ class PostgresAccount:
 
     def _ask_along(self, question: Question) -> str:
         """Ask, and have the next claim and what is new of the standing travel along."""
-        with self._travelling() as changes, self._ahead.asking(1) as wants:
+        with self._changes.travelling() as changes, self._ahead.asking() as wants:
             standing = self._question_of_standing(changes)
             answer, *others = self._ask_all([question, *standing, *map(self._question_of, wants)])
             self._ahead.note(wants, others[len(standing) :])
             if others[: len(standing)] != ["outdated"]:
                 changes.clear()
             return answer
-
-    @contextmanager
-    def _travelling(self) -> Iterator[list[Callable[[Standing], Standing]]]:
-        """Give the changes of the standing that wait, one question at a time, or they would overtake each other."""
-        if not self._travels.acquire(blocking=False):
-            yield []
-            return
-        with self._lock:
-            changes, self._standing_changes = self._standing_changes, []
-        try:
-            yield changes
-        finally:
-            with self._lock:
-                self._standing_changes[:0] = changes
-            self._travels.release()
 
     def _question_of(self, want: Want) -> Question:
         key, purse, copy = want.key, want.purse, self.copy
@@ -382,10 +361,10 @@ class PostgresAccount:
         limits = (purse.limit, purse.for_probes, purse.at_once)
         return Question("claim", (self._alias, key.module, key.job_id, *held, *how, *limits), is_timed=True)
 
-    def _question_of_standing(self, changes: Iterable[Callable[[Standing], Standing]]) -> list[Question]:
+    def _question_of_standing(self, changes: Iterable[Change]) -> list[Question]:
         """Give what writes the standing as changes make it; nothing where they make it what it is."""
         known, revision = self.copy.stood()
-        wanted = _changed(known, changes)
+        wanted = changed(known, changes)
         if wanted == known:
             return []
         document = encode(replace(wanted, mints=()))
@@ -395,7 +374,7 @@ class PostgresAccount:
         """Where something has changed and nothing newer is told of it, begin anew: what is held was never there."""
         if answer in {"changed", "outdated"} and not is_news:
             told = self._database.ask("refresh", [self._alias], [-1], [""], is_timed=True)
-            self.copy.take((news for news in told if news.account == self._alias), anew=True)
+            self.copy.take(told, anew=True)
 
     def _taken_turn(self, until: float, lease_seconds: float) -> int | None:
         number = secrets.randbits(TOKEN_BITS)
@@ -422,10 +401,6 @@ class PostgresAccount:
             news += self._database.ask("refresh", *held([self.copy]), is_timed=True)
         self.take(news)
         return answers
-
-
-def _changed(standing: Standing, changes: Iterable[Callable[[Standing], Standing]]) -> Standing:
-    return reduce(lambda one, change: change(one), changes, standing)
 
 
 def _said(spec: JobSpec, known: JobSpec) -> JobSpec:

@@ -56,19 +56,25 @@ class Ahead:
     def __init__(self) -> None:
         self._changed = Condition()
         self._expected: OrderedDict[JobKey, Want] = OrderedDict()
+        self._first = 0
+        """How many of them the next claim asks for at once."""
         self._asked: set[JobKey] = set()
         self._there: dict[JobKey, Claim | HeldBackError] = {}
 
-    def expect(self, wants: Iterable[Want]) -> None:
-        """Add claims that will be wanted, in this order."""
+    def expect(self, wants: Iterable[Want], first: int) -> None:
+        """Add claims that will be wanted, in this order, and so many of them at once."""
         with self._changed:
             self._expected.update((want.key, want) for want in wants)
+            self._first = max(self._first, first)
 
     @contextmanager
-    def asking(self, most: int) -> Iterator[Sequence[Want]]:
-        """Give the next ones, which the caller asks for; whoever wants one of them meanwhile waits for the end."""
+    def asking(self, key: JobKey | None = None) -> Iterator[Sequence[Want]]:
+        """Give those that the caller asks for; whoever wants one of them meanwhile waits for the end.
+
+        It is the next one, to travel along; with a `key` those that are wanted at once, if it is one of them.
+        """
         with self._changed:
-            wants = [self._expected.popitem(last=False)[1] for _ in range(min(most, len(self._expected)))]
+            wants = self._next(key)
             self._asked.update(want.key for want in wants)
         try:
             yield wants
@@ -76,6 +82,15 @@ class Ahead:
             with self._changed:
                 self._asked.difference_update(want.key for want in wants)
                 self._changed.notify_all()
+
+    def _next(self, key: JobKey | None) -> Sequence[Want]:
+        number = 1
+        if key:
+            if not self._first or key not in self._expected:
+                return []
+            self._expected.move_to_end(key, last=False)
+            number, self._first = self._first, 0
+        return [self._expected.popitem(last=False)[1] for _ in range(min(number, len(self._expected)))]
 
     def note(self, wants: Iterable[Want], answers: Iterable[str]) -> None:
         """Take what was answered; what may be answered otherwise when it is wanted is asked again then."""
@@ -103,5 +118,6 @@ class Ahead:
         with self._changed:
             unused = [answer for answer in self._there.values() if isinstance(answer, Claim)]
             self._expected.clear()
+            self._first = 0
             self._there.clear()
             return unused

@@ -72,6 +72,8 @@ class Copy:
         lost = None
         with self._lock:
             for news in told:
+                if news.account != self.alias:
+                    continue
                 if news.kind == "account":
                     if news.key and (anew or (self.revision, self.lineage) != (news.revision, news.body)):
                         if int(news.key) != self.revision and not anew:
