@@ -154,8 +154,8 @@ class Application:
         started = self._stopwatch()
         if JOBS in groups:
             self._is_page_wanted, self._ahead_at = True, started + AHEAD_SECONDS
-            self._store.refresh(deadline)
-            self._refresher.refresh(deadline - self._writing.expected(self._table.count()))
+            for refresh in (self._store.refresh, self._refresher.refresh):
+                refresh(deadline - self._writing.expected(self._table.count()))
         begun = self._stopwatch()
         with self._writing_turn:
             self._ahead_at = math.inf

@@ -1,8 +1,8 @@
 """Which jobs are tracked: who comes in, who leaves when, and who makes room."""
 
 import logging
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -10,7 +10,7 @@ from threading import Lock
 
 from exporter.errors import UNKNOWN_JOB, DeclaredJobError, LiveJobError, TooManyJobsError
 from exporter.model import Departure, JobKey, JobSource, JobSpec, Standing, TrackedJob
-from exporter.state import Store
+from exporter.state import AccountState, Store
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class JobTable:
         self._accounts: Collection[str] = store.accounts()
         self._probed_at: dict[JobKey, float] = {}
         self._dropped: Counter[str] = Counter(dict.fromkeys(Drop, 0))
-        self._departures: Mapping[JobKey, Departure] = {}
+        self._departures: dict[JobKey, Departure] = {}
         """The latest last; at most as many as jobs may be tracked. Replaced, never changed: pages read it."""
         self._is_refusing = False
 
@@ -100,15 +100,15 @@ class JobTable:
                 state, is_configured = self._store.account(alias), alias in accounts
                 state.stand(partial(_dropped, at=None if is_configured else now))
                 retired.update(state.retired())
-                for key in () if is_configured else state.jobs():
-                    self._forget(key, Drop.ACCOUNT)
-                for key in [key for key, job in state.jobs().items() if is_unlisted(key, job.spec.source)]:
-                    self._forget(key, Drop.UNDECLARED)
+                if not is_configured:
+                    self._forget(state, state.jobs(), Drop.ACCOUNT)
+                unlisted = [key for key, job in state.jobs().items() if is_unlisted(key, job.spec.source)]
+                self._forget(state, unlisted, Drop.UNDECLARED)
                 if is_complete:
                     state.forget(set(state.retired()) - listed.keys())
             for spec in listed.values():
                 if spec.key not in retired:
-                    self._track(spec, now)
+                    self._track(spec, now, later=True)
 
     def register(self, specs: Iterable[JobSpec], now: float) -> tuple[bool, ...]:
         """Take in jobs on request, all or none, and say of each whether it is new.
@@ -156,7 +156,7 @@ class JobTable:
             if job and job.spec.source.is_declared:
                 raise DeclaredJobError(f"{key} stands in the configuration: remove it there")
             if job:
-                self._forget(key, Drop.UNTRACKED)
+                self._forget(self._store.account(key.account), [key], Drop.UNTRACKED)
             return job is not None
 
     def acknowledge(self, key: JobKey, now: float | None) -> bool:
@@ -183,12 +183,15 @@ class JobTable:
         if not over or not self._lock.acquire(blocking=False):
             return
         try:
+            leaving = defaultdict[tuple[str, Drop, bool], list[JobKey]](list)
             for key in over:
                 job = self.get(key)
                 reason = job and self._reason_to_leave(job, now)
                 if job and reason:
                     is_remembered = reason is Drop.RETENTION and job.spec.source.is_declared
-                    self._forget(key, reason, retired=is_remembered, later=True)
+                    leaving[key.account, reason, is_remembered].append(key)
+            for (alias, reason, is_remembered), its in leaving.items():
+                self._forget(self._store.account(alias), its, reason, retired=is_remembered, later=True)
         finally:
             self._lock.release()
 
@@ -258,16 +261,19 @@ class JobTable:
             self._departures = {key: gone for key, gone in self._departures.items() if key != spec.key}
         self._store.account(spec.key.account).track(spec, now, later=later)
 
-    def _forget(self, key: JobKey, drop: Drop, *, retired: bool = False, later: bool = False) -> None:
-        state = self._store.account(key.account)
-        if (job := state.get(key)) and not is_made_up(job):
-            departures = {**self._departures, key: Departure(key, drop.value, self._store.now())}
-            self._departures = dict(list(departures.items())[-self.retention.max_jobs :])
-        self._probed_at.pop(key, None)
-        state.forget([key], retired=retired, later=later)
-        self._dropped[drop] += 1
-        self._is_refusing = False
-        _log.info("job is no longer tracked", extra={**key.as_fields(), "reason": drop.value})
+    def _forget(
+        self, state: AccountState, keys: Collection[JobKey], drop: Drop, *, retired: bool = False, later: bool = False
+    ) -> None:
+        """Let go of jobs of one account."""
+        real = [key for key in keys if (job := state.get(key)) and not is_made_up(job)]
+        departures = self._departures | {key: Departure(key, drop.value, self._store.now()) for key in real}
+        self._departures = dict(list(departures.items())[-self.retention.max_jobs :])
+        state.forget(keys, retired=retired, later=later)
+        for key in keys:
+            self._probed_at.pop(key, None)
+            self._dropped[drop] += 1
+            self._is_refusing = False
+            _log.info("job is no longer tracked", extra={**key.as_fields(), "reason": drop.value})
 
     def _reason_to_leave(self, job: TrackedJob, now: float) -> Drop | None:
         end = self._end_of(job, now)
@@ -330,7 +336,7 @@ class JobTable:
             return False
         unknown.sort(key=self._last_probe_of)
         for job in unknown[:excess]:
-            self._forget(job.spec.key, limit)
+            self._forget(self._store.account(job.spec.key.account), [job.spec.key], limit)
         return True
 
 

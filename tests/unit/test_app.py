@@ -9,6 +9,7 @@ from samples import Clock, within
 from exporter.app.accounts import proxies_by_host
 from exporter.app.application import Application, WritingTime
 from exporter.errors import ConfigurationError, Problem
+from exporter.jobs import Refresher
 from exporter.model import JobKey, JobSource, JobSpec
 from exporter.settings import Settings, load_settings
 from exporter.state import SqliteStore
@@ -111,6 +112,18 @@ def test_time_for_the_page_follows_the_slowest_of_the_last_ones() -> None:
     for _ in range(8):
         writing.note(950, 0.1)
     assert writing.expected(950) == pytest.approx(0.22)
+
+
+def test_store_that_takes_all_its_time_leaves_the_page_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many jobs it tells of: what a page of so many takes is kept back from it too."""
+    store, asked = SqliteStore(None), list[float]()
+    monkeypatch.setattr(store, "refresh", asked.append)
+    monkeypatch.setattr(Refresher, "refresh", lambda *_: None)
+    jobs = ",".join(f"Leads/{number}" for number in range(500))
+    with closing(Application(settings_of(jobs=jobs), store, clock=Clock())) as application:
+        deadline = within(10)
+        application.scrape(deadline)
+    assert asked == [pytest.approx(deadline - WritingTime().expected(500))]
 
 
 def test_one_job_is_found_as_a_page_shows_it() -> None:

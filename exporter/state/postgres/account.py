@@ -3,12 +3,12 @@
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from threading import Event, Semaphore
+from threading import Event, Lock, Semaphore
 from typing import Protocol
 
 from exporter.errors import HeldBackError
@@ -27,6 +27,8 @@ _MOST_ATTEMPTS = 100
 _LANDING_PAUSES_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0)
 """How long an answer waits for a database that does not take it; its claim lasts little longer."""
 _TURN_PAUSE_SECONDS = 0.1
+_MOST_PUTS = 100
+"""How many jobs are written in one trip, which holds the account: polls wait for it."""
 _FRESH_SECONDS = 1.0
 """How long a claim that was taken ahead may lie: the call that it is for is to end within its lease."""
 
@@ -36,6 +38,17 @@ class Postpone(Protocol):
 
     def __call__(self, late: Callable[[], object], *, is_planned: bool = False) -> None:
         """Take it; the store is behind with it unless that was planned."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """What is to become of a job, as of the revision at which it was known."""
+
+    key: JobKey
+    change: Callable[[TrackedJob | None], TrackedJob | None]
+    """`None` for one that it leaves alone."""
+    known: int | None
+    is_counted: bool
 
 
 class PostgresAccount:
@@ -54,6 +67,8 @@ class PostgresAccount:
         self._turns = Semaphore()
         self._ahead = Ahead()
         self._changes = Changes()
+        self._lock = Lock()
+        self._planned: list[_Write] = []
         self.copy = Copy(alias)
         self.jobs, self.changed, self.job_count, self.get = (
             self.copy.jobs,
@@ -146,6 +161,8 @@ class PostgresAccount:
                 return
         for key in gone:
             self.copy.assume(key, None, retired=retired)
+        with self._lock:
+            self._planned = []  # what comes from now on is written after it
         self._postpone(partial(tell, known), is_planned=later)
 
     def expect_calls(self, count: int, purse: Purse) -> None:
@@ -294,7 +311,9 @@ class PostgresAccount:
                 return None
             after, growth = note(before)
             is_counted = after.report is not None or bool(growth.records)
-            answer = self._put(after, revision, growth if is_counted else None, claim.token)
+            put = self._question_of_put(after, revision, growth if is_counted else None, claim.token)
+            answer = self._ask_along(put)
+            self._explain(answer, is_news=self.copy.seen(claim.key)[1] != revision)
             if answer != "changed":
                 return None if answer else (before, after)
         return None
@@ -307,42 +326,68 @@ class PostgresAccount:
         is_counted: bool = False,
         later: bool,
     ) -> None:
-        """Write what `change` makes of a job, now or as soon as can be; `None` for one that it leaves alone.
+        """Write what `change` makes of a job, now or as soon as can be; `None` for one that it leaves alone."""
+        write = _Write(key, change, self._known(key), is_counted)
+        if not later:
+            with suppress(UnavailableError):
+                self._tell([write])
+                return
+        if (wanted := change(self.get(key))) is None:
+            return
+        self.copy.assume(key, wanted)
+        if not later:
+            self._postpone(partial(self._tell, [write], is_late=True))
+            return
+        with self._lock:
+            if not self._planned:
+                self._postpone(partial(self._tell_planned, self._planned), is_planned=True)
+            self._planned.append(write)
+
+    def _tell_planned(self, writes: list[_Write]) -> None:
+        """Write what waited for the next refresh, as one; what comes from now on is the next one's."""
+        with self._lock:
+            if self._planned is writes:
+                self._planned = []
+        self._tell(writes, is_late=True)
+
+    def _tell(self, writes: Sequence[_Write], *, is_late: bool = False) -> None:
+        """Write jobs, many in one trip.
 
         What is written late is left alone where the job has come or gone meanwhile: others knew more then.
         """
-        known = self._known(key)
-
-        def tell(*, is_late: bool = False) -> None:
-            for _ in range(_MOST_ATTEMPTS):
-                job, revision = self.copy.seen(key)
-                has_gone = is_late and job is None and known is not None and self.copy.revision_of(key) > known
-                wanted = None if has_gone else change(job)
-                is_known = wanted == job and not self.copy.is_assumed(key) and key not in self.retired()
-                if wanted is None or (is_known and (not is_counted or self.copy.counts(key.module))):
-                    return
-                if not self._put(wanted, revision, Growth() if is_counted else None):
-                    return
-
-        if not later:
-            with suppress(UnavailableError):
-                tell()
+        left = writes
+        for _ in range(_MOST_ATTEMPTS):
+            puts = [(write, *put) for write in left if (put := self._put_of(write, is_late=is_late))]
+            if not puts:
                 return
-        if wanted := change(self.get(key)):
-            self.copy.assume(key, wanted)
-            self._postpone(partial(tell, is_late=True), is_planned=later)
+            left = []
+            for first in range(0, len(puts), _MOST_PUTS):
+                asked = puts[first : first + _MOST_PUTS]
+                for (write, known, _), answer in zip(asked, self._ask_all(put for *_, put in asked), strict=True):
+                    self._explain(answer, is_news=self.copy.seen(write.key)[1] != known)
+                    left += [write] if answer else []
+
+    def _put_of(self, write: _Write, *, is_late: bool) -> tuple[int, Question] | None:
+        """Give the question that writes a job, and the revision it goes by; `None` for a job that is left alone."""
+        key, known = write.key, write.known
+        job, revision = self.copy.seen(key)
+        has_gone = is_late and job is None and known is not None and self.copy.revision_of(key) > known
+        wanted = None if has_gone else write.change(job)
+        is_known = wanted == job and not self.copy.is_assumed(key) and key not in self.retired()
+        if wanted is None or (is_known and (not write.is_counted or self.copy.counts(key.module))):
+            return None
+        return revision, self._question_of_put(wanted, revision, Growth() if write.is_counted else None)
 
     def _known(self, key: JobKey) -> int | None:
         """Give the revision as of which a job is known; none where we ourselves are still to tell of it."""
         return None if self.copy.is_assumed(key) else self.copy.revision_of(key)
 
-    def _put(self, job: TrackedJob, known: int, growth: Growth | None, token: int | None = None) -> str:
+    def _question_of_put(
+        self, job: TrackedJob, known: int, growth: Growth | None, token: int | None = None
+    ) -> Question:
         key, added = job.spec.key, counters_of(growth) if growth else {}
         counters = (list(added), list(added.values()))
-        put = Question("put", (self._alias, key.module, key.job_id, known, encode(job), token, *counters))
-        answer = self._ask_all([put])[0] if token is None else self._ask_along(put)
-        self._explain(answer, is_news=self.copy.seen(key)[1] != known)
-        return answer
+        return Question("put", (self._alias, key.module, key.job_id, known, encode(job), token, *counters))
 
     def _ask_along(self, question: Question) -> str:
         """Ask, and have the next claim and what is new of the standing travel along."""

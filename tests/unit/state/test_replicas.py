@@ -102,16 +102,40 @@ def test_one_goes_on_with_all_jobs_of_another_that_died(pair: tuple[House, House
     assert pair[1].account.totals()["Leads"].finished[JobState.COMPLETED] == 12
 
 
-def test_scrape_asks_the_database_once_and_once_for_each_answer(
-    pair: tuple[House, House], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And once more before the first call; what Zoho says of its credits travels with an answer, or once behind."""
-    exporter, trips = Exporter(pair[0]), list[str]()
-    execute, one_at_a_time, left = TimedConnection.execute, Lock(), list[int]()
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Give what the database is asked, one for each trip."""
+    trips, execute = list[str](), TimedConnection.execute
 
     def counted(connection: TimedConnection, query: str, given: list[object]) -> Cursor[TupleRow]:
         trips.append(query)
         return execute(connection, query, given)
+
+    monkeypatch.setattr(TimedConnection, "execute", counted)
+    return trips
+
+
+def test_jobs_that_are_listed_share_their_trips(pair: tuple[House, House], trips: list[str]) -> None:
+    """A start with many waits for none; the first scrape tells of them, and later lets go of them, some at a time."""
+    table = JobTable(pair[0].store, RETENTION)
+    listed = [JobSpec(JobKey("acme", "Leads", str(number)), JobSource.CONFIG) for number in range(250)]
+    table.declare(listed, NOW, accounts={"acme"})
+    trips.clear()
+    pair[0].store.refresh(time.monotonic() + 10)
+    assert len(trips) <= 1 + 3
+    pair[1].store.refresh(time.monotonic() + 10)
+    assert len(pair[1].account.jobs()) == 250
+    trips.clear()
+    table.declare([], NOW, accounts={"acme"})
+    assert len(trips) <= 2
+    pair[1].store.refresh(time.monotonic() + 10)
+    assert not pair[1].account.jobs()
+
+
+def test_scrape_asks_the_database_once_and_once_for_each_answer(pair: tuple[House, House], trips: list[str]) -> None:
+    """And once more before the first call; what Zoho says of its credits travels with an answer, or once behind."""
+    exporter, one_at_a_time, left = Exporter(pair[0]), Lock(), list[int]()
+    pair[0].store.refresh(time.monotonic() + 10)
 
     def noted(key: JobKey) -> JobReport:
         with one_at_a_time:
@@ -120,7 +144,7 @@ def test_scrape_asks_the_database_once_and_once_for_each_answer(
         return progress(pair[0].clock)(key)
 
     exporter.upstream.answer = noted
-    monkeypatch.setattr(TimedConnection, "execute", counted)
+    trips.clear()
     exporter.scrape()
     exporter.refresher.close(10)
     pair[0].account.rest()

@@ -469,3 +469,17 @@ def test_what_is_told_late_counts_where_nothing_newer_is(pair: Pair) -> None:
     ours.forget([key(1)], later=True)
     meet(*pair, *pair)
     assert ours.jobs().keys() == theirs.jobs().keys() == {key(2)}
+
+
+def test_what_is_told_late_is_told_in_its_order(pair: Pair) -> None:
+    """Whatever of it shares a trip."""
+    ours, theirs = tracked(pair, key(1))
+    for spec in (JobSpec(key(2), JobSource.CONFIG), JobSpec(key(3), JobSource.CONFIG)):
+        ours.track(spec, NOW, later=True)
+    ours.change(key(2), lambda job: replace(job, probed_at=NOW), later=True)
+    ours.forget([key(2), key(3)], later=True)
+    ours.track(JobSpec(key(2), JobSource.CONFIG, name="Spring"), NOW + 5, later=True)
+    meet(*pair, *pair)
+    assert ours.jobs() == theirs.jobs()
+    assert ours.jobs().keys() == {key(1), key(2)}
+    assert theirs.jobs()[key(2)] == TrackedJob(JobSpec(key(2), JobSource.CONFIG, name="Spring"), NOW + 5)
