@@ -16,6 +16,9 @@ PIP_LOCKED := $(PIP_INSTALL) $(LOCKED)
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
 
+# Of the histories, 2,500 with each.
+SEEDS := 1 2 3 4
+
 # Stamps: each says that .venv holds what its lock and pyproject.toml ask for.
 RUN := $(VENV)/.run-installed
 DEV := $(VENV)/.dev-installed
@@ -132,8 +135,9 @@ mutate: $(DEV) ## break the code in small ways, and list what no unit test notic
 mutate-rules: programs $(DEV) ## break rules and alerts in small ways, and list what promtool's cases miss; all: ARGS="--count 0"
 	@$(BIN)/python scripts/mutate_rules.py $(ARGS)
 
-histories: programs $(DEV) ## try ten thousand random histories of exporters that share a database; others: ARGS=--hypothesis-seed=7
-	@$(BIN)/python -m pytest -q tests/unit/state/test_histories.py --hypothesis-profile=ten-thousand --hypothesis-seed=1 $(ARGS)
+histories: programs $(DEV) ## try ten thousand random histories of exporters that share a database, four at a time; others: SEEDS="5 6 7 8"
+	@printf '%s\n' $(SEEDS) | xargs -P 4 -I SEED $(BIN)/python -m pytest -q tests/unit/state/test_histories.py \
+		--hypothesis-profile=many --hypothesis-seed=SEED $(ARGS)
 
 bench-replicas: programs $(DEV) ## measure what several exporters on one PostgreSQL cost beside one on SQLite: calls, and a scrape's time
 	@PYTHONPATH=tests $(BIN)/python benchmarks/scale.py

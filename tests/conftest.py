@@ -12,7 +12,7 @@ from programs import PACKAGES, Program
 import exporter
 
 hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.register_profile("ten-thousand", deadline=None, max_examples=10_000)
+hypothesis.settings.register_profile("many", deadline=None, max_examples=2_500)
 hypothesis.settings.load_profile("untimed")
 
 

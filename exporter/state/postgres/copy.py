@@ -65,6 +65,7 @@ class Copy:
         self._counters: defaultdict[str, dict[str, float]] = defaultdict(dict)
         self._minutes: dict[int, tuple[int, int]] = {}
         self._ledgers: tuple[Ledger, Ledger] | None = None
+        self._counted_at = 0.0
         self.standing = self._told_standing = Standing()
 
     def take(self, told: Iterable[News], *, anew: bool = False) -> Lost | None:
@@ -184,7 +185,9 @@ class Copy:
     def used(self, now: float, *, by_probes: bool) -> int:
         """Give the credits spent in the last 24 hours."""
         with self._lock:
-            self._ledgers = self._ledgers or self._new_ledgers()
+            if self._ledgers is None or now < self._counted_at:  # a ledger does not go back
+                self._ledgers = self._new_ledgers()
+            self._counted_at = now
             return self._ledgers[by_probes].used(now)
 
     def assume(self, key: JobKey, job: TrackedJob | None, *, retired: bool = False) -> None:

@@ -255,6 +255,24 @@ class TestCredits:
         meet(*pair)
         assert (first.used(), second.used()) == (1, 1)
 
+    @pytest.mark.parametrize(("calls_meanwhile", "used"), [(0, 1), (1, 1)])
+    def test_credits_that_were_back_when_a_clock_is_set_back_are_the_same_to_all(
+        self, pair: Pair, calls_meanwhile: int, used: int
+    ) -> None:
+        """Whoever looked meanwhile: those that the database has let go of are back for good, others are not."""
+        first, second = tracked(pair, key(1), key(2))
+        first.claim(key(1), FREE, 60)
+        meet(*pair)
+        pair[0].clock.now += 86_400 + 61
+        assert first.used() == 0
+        for _ in range(calls_meanwhile):
+            first.claim(key(2), FREE, 60)
+        pair[0].clock.now -= 120
+        meet(*pair)
+        assert [one.used() for one in (first, second)] == [used, used]
+        assert refused(second, key(1), Purse(used)) == "budget"
+        second.claim(key(1), Purse(used + 1), 60)
+
     def test_credits_come_back_to_all(self, pair: Pair) -> None:
         """A day after the end of their minute, at both."""
         first, second = tracked(pair, LEADS)

@@ -176,15 +176,18 @@ LANGUAGE sql AS $$
         on_probes = greatest(0, there.on_probes + excluded.on_probes)
 $$;
 
--- Lets go of credits that are back (a minute's are a day after its end), and has those of before a clock was set back
--- count as spent now: they would come back too late.
+-- Lets go of credits that are back (a minute's are a day after its end), which is told for an hour, or who has not looked
+-- meanwhile would count them when a clock is set back; and has those of before a clock was set back count as spent now:
+-- they would come back too late.
 CREATE FUNCTION zoho_mass_update.follow(p_account text, p_revision bigint, p_now double precision) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     this_minute bigint := floor(p_now / 60);
     ahead record;
 BEGIN
-    DELETE FROM zoho_mass_update.credits WHERE account = p_account AND minute <= (p_now - 86400) / 60 - 1;
+    UPDATE zoho_mass_update.credits SET spent = 0, on_probes = 0, revision = p_revision
+    WHERE account = p_account AND minute <= (p_now - 86400) / 60 - 1 AND spent > 0;
+    DELETE FROM zoho_mass_update.credits WHERE account = p_account AND minute <= (p_now - 90000) / 60 - 1;
     SELECT sum(spent) AS spent, sum(on_probes) AS on_probes INTO ahead
     FROM zoho_mass_update.credits WHERE account = p_account AND minute > this_minute;
     IF ahead.spent > 0 THEN
