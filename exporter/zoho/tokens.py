@@ -70,6 +70,8 @@ class TokenSource:
         self._rechecks = 0
         self._known = ""
         """The credentials whose token is used, by their fingerprint."""
+        self._own = ""
+        """Our own, as of when we last took a token: who shares the store may have newer ones, or only older ones."""
         self._minted_at = 0.0
         """When the token in use was minted, and when the last call was begun that Zoho accepted (stopwatch)."""
         self._accepted_at: float | None = None
@@ -159,12 +161,20 @@ class TokenSource:
         is_ours = token is not None and token.fingerprint == fingerprint
         return token if token and is_ours and self._clock() < token.expires_at - token.early_seconds else None
 
+    def _good_of_others(self, fingerprint: str) -> KeptToken | None:
+        """Give the token that took the place of ours, while our own credentials are what they were: it is as good.
+
+        Where secrets are replaced at one after the other, each would else throw away what the other has asked for.
+        """
+        token = self._account.standing.token
+        return self._good(token.fingerprint) if token and fingerprint and fingerprint == self._own else None
+
     def _refreshed(self, deadline: float, turn: int) -> KeptToken:
         rechecks, fingerprint = self._rechecks, self._fingerprint()
         if pause := self._pause():
             raise TokenRefusedError(pause.reason, pause.message, advice=pause.advice, retry_at=pause.until)
         try:
-            token = self._good(fingerprint) or self._minted(deadline, turn)
+            token = self._good(fingerprint) or self._good_of_others(fingerprint) or self._minted(deadline, turn)
         except PollError as error:
             self._errors[error.code] += 1
             refused = self._refused(error, fingerprint)
@@ -173,7 +183,7 @@ class TokenSource:
             raise refused from error
         with self._lock:
             if self._rechecks == rechecks:
-                self._known = token.fingerprint
+                self._known, self._own = token.fingerprint, fingerprint
         return token
 
     def _minted(self, deadline: float, turn: int) -> KeptToken:

@@ -22,7 +22,7 @@ from exporter.errors import (
     TokenRefusedError,
 )
 from exporter.model import Credentials, JobKey, KeptToken, Pause, Standing, TokenStatus
-from exporter.state import SqliteStore
+from exporter.state import AccountState, SqliteStore
 from exporter.zoho.oauth import PASSING_REFUSALS, REFUSALS
 from exporter.zoho.tokens import TokenSource
 
@@ -60,10 +60,12 @@ class Scene:
     watch: Clock = field(default_factory=lambda: Clock(100.0))
     minted: list[tuple[float, Credentials]] = field(default_factory=list)
     deadlines: list[float] = field(default_factory=list)
+    shared: AccountState | None = None
 
     def __post_init__(self) -> None:
-        self.account = SqliteStore(None, self.clock).account("acme")
-        self.account.stand(lambda _: self.standing)
+        self.account = self.shared or SqliteStore(None, self.clock).account("acme")
+        if not self.shared:
+            self.account.stand(lambda _: self.standing)
         self.source = TokenSource(
             "acme",
             mint=self._mint,
@@ -241,6 +243,34 @@ def test_a_kept_token_is_used_only_while_good_and_for_its_credentials(
     after = Scene(standing=before.account.standing, secrets=secrets, clock=Clock(NOW + seconds_later))
     after.token()
     assert len(after.minted) == minted
+
+
+def test_secret_that_is_replaced_at_one_after_the_other_costs_one_token(scene: Scene) -> None:
+    """Those who share an account take what each other asked for, with whichever secret; a rotation still counts."""
+    other = Scene(clock=scene.clock, shared=scene.account)
+    old = scene.token()
+    assert other.token() == old
+    other.secrets = NEW_CREDENTIALS
+    other.source.recheck()
+    new = other.token()
+    for one in (scene, other, scene, other):
+        assert one.token() == new
+        one.source.recheck()
+    scene.secrets = NEW_CREDENTIALS
+    scene.source.recheck()
+    assert scene.token() == new
+    assert [by for _, by in scene.minted + other.minted] == [CREDENTIALS, NEW_CREDENTIALS]
+
+
+def test_secret_of_before_asks_once_after_a_restart(scene: Scene) -> None:
+    """Then both take its token, until that ends."""
+    other = Scene(clock=scene.clock, shared=scene.account, secrets=NEW_CREDENTIALS)
+    for one in (scene, other, scene, other, scene, other):
+        one.token()
+    assert [by for _, by in scene.minted + other.minted] == [CREDENTIALS, NEW_CREDENTIALS]
+    scene.clock.now += 3600
+    assert other.token() == scene.token()
+    assert len(scene.minted + other.minted) == 3
 
 
 def test_what_is_kept_of_the_credentials_is_no_secret(scene: Scene) -> None:
