@@ -13,7 +13,15 @@ from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 from psycopg import Connection, Error
 from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.errors import InvalidSchemaName, LockNotAvailable, UndefinedFunction, UndefinedTable, _WaitTimeout
+from psycopg.errors import (
+    DeadlockDetected,
+    InvalidSchemaName,
+    LockNotAvailable,
+    SerializationFailure,
+    UndefinedFunction,
+    UndefinedTable,
+    _WaitTimeout,
+)
 from psycopg.pq import Conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -48,6 +56,8 @@ REACHED_BY = {
     "application_name": "zoho-mass-update-exporter",
 }
 """As libpq names it, unless the address says otherwise."""
+SPEAKING = {"client_encoding": "UTF8"}
+"""Whatever the database, its role or the address says: names are of any script."""
 _REFRESH = "refresh"
 _OPERATIONS = {_REFRESH: _REFRESH, "put": "save_job", "forget": "forget_jobs"}
 """As what a failing question counts, a refresh not as rows that can't be read; all others concern the ledger."""
@@ -56,6 +66,8 @@ _UNDEFINED = (InvalidSchemaName, UndefinedTable, UndefinedFunction)
 _LOST = ("57P", "08", "25006")
 """How the codes of errors begin that concern the connection, and not what was asked on it: that leads to a server that
 ends, is gone, or takes no writes, as one does that was the first before a failover."""
+_MET = (SerializationFailure, DeadlockDetected)
+"""Another question came between, as they do where somebody has set a stricter isolation than PostgreSQL's own."""
 
 
 def known_parameters() -> frozenset[str]:
@@ -159,6 +171,7 @@ class Database:
             kwargs={
                 **REACHED_BY,
                 **conninfo_to_dict(url),
+                **SPEAKING,
                 "autocommit": True,
                 "prepare_threshold": None,
                 "tell": self._note_refusal,
@@ -222,7 +235,7 @@ class Database:
             given += its
         try:
             told = self._asked_again(" UNION ALL ".join(calls), given, deadline)
-        except LockNotAvailable as error:  # the database is well
+        except (LockNotAvailable, *_MET) as error:  # the database is well
             raise UnavailableError("another one holds the account") from error
         except (Error, StrangeSchemaError) as error:
             # The pool knows only that there is no connection.
@@ -245,14 +258,16 @@ class Database:
         self._pool.close(grace_seconds)
 
     def _asked_again(self, query: str, given: list[Argument], deadline: float) -> list[TupleRow]:
-        """Ask, and again on another connection as long as they had died: every question may be asked twice."""
-        for _ in range(MOST_CONNECTIONS):
+        """Ask, and again while another question came between, or connections had died: it may be asked twice."""
+        dead = 0
+        while True:
             try:
                 return self._asked(query, given, deadline)
             except Error as error:
-                if not _is_lost(error) or time.monotonic() >= deadline:
+                dead += not isinstance(error, _MET)
+                is_worth_it = isinstance(error, _MET) or (_is_lost(error) and dead <= MOST_CONNECTIONS)
+                if not is_worth_it or time.monotonic() >= deadline:
                     raise
-        return self._asked(query, given, deadline)
 
     def _asked(self, query: str, given: list[Argument], deadline: float) -> list[TupleRow]:
         with self._pool.connection(max(0.01, deadline - time.monotonic())) as connection:
@@ -265,9 +280,10 @@ class Database:
                 answer = connection.execute(query, given).fetchall()
             except (Error, StrangeSchemaError) as error:
                 self._is_migrated &= not isinstance(error, _UNDEFINED)
-                # Whatever it was (a standby that takes no writes says so to each of them): the next one is a new one.
+                # Whatever else it was (a standby that takes no writes says so to each): the next one is a new one.
                 with suppress(Error):
-                    connection.close()
+                    if not isinstance(error, _MET):
+                        connection.close()
                 raise
             self._learn(answer, asked_at)
             connection.deadline = math.inf

@@ -16,7 +16,7 @@ from exporter.state.documents import Kind, Row, Value, encode
 from exporter.state.moving import refused_whole
 from exporter.state.postgres.copy import Copy
 from exporter.state.postgres.counters import counters_in
-from exporter.state.postgres.database import REACHED_BY, News, words
+from exporter.state.postgres.database import REACHED_BY, SPEAKING, News, words
 from exporter.state.postgres.schema import StrangeSchemaError, migrate
 
 _ALL = """
@@ -70,7 +70,7 @@ class DatabasePlace:
     def _connected(self) -> Iterator[Connection[TupleRow]]:
         how: dict[str, Any] = {**REACHED_BY}
         try:
-            how |= conninfo_to_dict(self._url)
+            how |= conninfo_to_dict(self._url) | SPEAKING
             if self._password:
                 how["password"] = self._password()
             with connect(autocommit=True, prepare_threshold=None, **how) as connection:

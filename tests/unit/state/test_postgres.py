@@ -7,7 +7,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +24,7 @@ from wires import Loss, Wire
 from exporter.errors import HeldBackError
 from exporter.files import read_secret_file
 from exporter.jobs.outcome import growth_of, note_report
-from exporter.model import Growth, JobSource, JobSpec, JobState, KeptToken, Pause, TrackedJob
+from exporter.model import Growth, JobKey, JobSource, JobSpec, JobState, KeptToken, Pause, TrackedJob
 from exporter.state import Purse, Store
 from exporter.state.postgres import PostgresStore
 from exporter.state.postgres.account import PostgresAccount
@@ -179,6 +180,58 @@ def test_user_without_rights_is_told(
         assert not is_claimable(other)
     assert "permission denied for schema zoho_mass_update" in caplog.text
     assert is_claimable(store)
+
+
+@pytest.mark.parametrize("how", ["ENCODING 'SQL_ASCII' LOCALE 'C'", "ENCODING 'UTF8'"])
+def test_names_are_kept_whatever_a_database_speaks(server: Server, name: str, how: str) -> None:
+    """Of any script, where initdb knew no locale, and where somebody has set what clients speak."""
+    ask(server, "postgres", f"CREATE DATABASE {name} TEMPLATE template0 {how}")
+    ask(server, "postgres", f"ALTER DATABASE {name} SET client_encoding = 'LATIN1'")
+    with closing(PostgresStore(server.url(name))) as one, closing(PostgresStore(server.url(name))) as other:
+        one.account("acme").track(JobSpec(LEADS, JobSource.API, "Łódź 🚀"), NOW)
+        job = scraped(other).account("acme").get(LEADS)
+        assert job
+        assert job.spec.name == "Łódź 🚀"
+
+
+def test_database_that_lacks_letters_is_refused_in_words(
+    server: Server, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before a job is lost in it."""
+    ask(server, "postgres", f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    with closing(PostgresStore(server.url(name))) as store:
+        assert store.health().is_failing
+    assert "its encoding is LATIN1, which lacks letters: create one with ENCODING 'UTF8'" in caplog.text
+
+
+def test_schema_that_somebody_made_for_us_is_enough(server: Server, name: str) -> None:
+    """Who may make tables in it need not be let to make others."""
+    ask(server, "postgres", f"CREATE ROLE r{name} LOGIN")
+    server.create(name)
+    ask(server, name, f"CREATE SCHEMA zoho_mass_update AUTHORIZATION r{name}")
+    with closing(PostgresStore(server.url(name, f"r{name}"))) as store:
+        assert is_well(store)
+        assert is_claimable(store)
+
+
+@pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
+def test_stricter_isolation_of_a_database_only_takes_longer(server: Server, name: str, isolation: str) -> None:
+    """Questions that meet are asked again: nothing is lost, and nobody is told that the database fails."""
+    server.create(name)
+    ask(server, "postgres", f"ALTER DATABASE {name} SET default_transaction_isolation = '{isolation}'")
+    with ExitStack() as ends, ThreadPoolExecutor(4) as pool:
+        stores = [ends.enter_context(closing(PostgresStore(server.url(name)))) for _ in range(4)]
+        keys = [JobKey("acme", "Leads", str(number)) for number in range(40)]
+
+        def polled(key: JobKey) -> None:
+            account = stores[int(key.job_id) % 4].account("acme")
+            account.track(JobSpec(key, JobSource.API), NOW)
+            account.land(account.claim(key, FREE, 60), ended)
+
+        list(pool.map(polled, keys))
+        assert [store.health().errors["save_ledger"] for store in stores] == [0] * 4
+        assert {scraped(store).account("acme").used() for store in stores} == {40}
+        assert {store.account("acme").totals()["Leads"].records["updated"] for store in stores} == {40 * 50}
 
 
 def test_schema_that_goes_comes_back(server: Server, name: str, store: PostgresStore) -> None:

@@ -8,22 +8,33 @@ VERSION = 1
 _TURN = 0x5A4D5545
 """Of the advisory lock: one exporter at a time brings the schema up to date."""
 _BEGIN = """
-    CREATE SCHEMA IF NOT EXISTS zoho_mass_update;
+    DO $$ BEGIN
+        IF to_regnamespace('zoho_mass_update') IS NULL THEN -- else whoever made it need not let us make others
+            CREATE SCHEMA zoho_mass_update;
+        END IF;
+    END $$;
     CREATE TABLE IF NOT EXISTS zoho_mass_update.version (version integer NOT NULL);
 """
 
 
+_ENCODINGS = ("UTF8", "SQL_ASCII")
+"""Those of databases that hold every name as it is."""
+
+
 class StrangeSchemaError(Exception):
-    """A newer version of the exporter made the schema."""
+    """A newer version of the exporter made the schema, or the database is of a kind that none can be made in."""
 
 
 def migrate(connection: Connection[object]) -> None:
     """Bring the schema up to date, in one transaction.
 
     Raises:
-        StrangeSchemaError: it is newer than we are.
+        StrangeSchemaError: it is newer than we are, or the database's encoding lacks letters.
         psycopg.Error: it could not be done; nothing has changed.
     """
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding not in _ENCODINGS:
+        raise StrangeSchemaError(f"its encoding is {encoding}, which lacks letters: create one with ENCODING 'UTF8'")
     if (version := _version(connection)) < VERSION:
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_TURN,))
