@@ -439,12 +439,12 @@ class PostgresAccount:
 
     def _ask_all(self, questions: Iterable[Question]) -> list[str]:
         """Ask in one trip, take what is told beside the answers, and give those."""
+        lineage = self.copy.lineage
         told = self._database.ask_all(list(questions))
         answers = [next((news.body or "" for news in its if news.kind == "answer"), "") for its in told]
-        news = list(chain.from_iterable(told))
+        self.copy.take(chain.from_iterable(told), asked_under=lineage)
         if not {"changed", "lost", "moved"}.isdisjoint(answers):
-            news += self._database.ask("refresh", *held([self.copy]), is_timed=True)
-        self.take(news)
+            self.take(self._database.ask("refresh", *held([self.copy]), is_timed=True))
         return answers
 
 

@@ -6,7 +6,7 @@ Behind a pooler in transaction mode the whole conformance suite runs.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -28,6 +28,7 @@ from exporter.model import Growth, JobKey, JobSource, JobSpec, JobState, KeptTok
 from exporter.state import Purse, Store
 from exporter.state.postgres import PostgresStore
 from exporter.state.postgres.account import PostgresAccount
+from exporter.state.postgres.database import Database, News, Question
 
 PATIENCE_SECONDS = 20.0
 FREE = Purse(None)
@@ -460,6 +461,30 @@ def take_over(server: Server, name: str) -> None:
         $$ SELECT 'zoho_mass_update'::regnamespace::oid || '/another' $$
     """
     ask(server, name, another)
+
+
+def test_answer_of_the_server_of_before_that_comes_late_counts_for_nothing(
+    server: Server, name: str, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once another one is known to have taken over, who may never have heard of it."""
+    account, ask_all = store.account("acme"), Database.ask_all
+    scraped(store)
+    keep(server, name)
+    claim = account.claim(LEADS, FREE, 60)
+
+    def late(database: Database, questions: Sequence[Question]) -> list[list[News]]:
+        told = ask_all(database, questions)
+        if questions[0].function == "put":
+            monkeypatch.undo()
+            fall_back(server, name)
+            take_over(server, name)
+            scraped(store)
+        return told
+
+    monkeypatch.setattr(Database, "ask_all", late)
+    account.land(claim, ended)
+    with closing(PostgresStore(server.url(name))) as other:
+        assert scraped(store).account("acme").jobs() == other.account("acme").jobs() == {LEADS: TrackedJob(SPEC, NOW)}
 
 
 def test_nothing_that_a_standby_has_not_heard_of_is_lost(server: Server, name: str, store: PostgresStore) -> None:
