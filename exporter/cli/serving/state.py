@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from exporter.cli.output import say
-from exporter.files import explain, read_secret_file, refused
+from exporter.files import explain, read_named_secret, refused
 from exporter.settings import parameters_of, parse_database_url, parse_state_path, state_file
 from exporter.state import inspect_database
 from exporter.state.documents import Kind
@@ -22,9 +22,11 @@ def execute(options: Namespace) -> int:
     source, target = _named("FROM", options.source), _named("TO", options.target)
     if source == target:
         raise refused("TO", "is the same as FROM")
+    if options.password_file is not None and not (_is_database(source) or _is_database(target)):
+        raise refused("--password-file", "goes together with a database")
     if not _is_database(source):
         _look_at(Path(options.source))
-    rows = copy(_place("FROM", source, options), _place("TO", target, options), "TO", say)
+    rows = copy(_place("FROM", source, options), _place("TO", target, options), say)
     numbers = Counter(row.kind for row in rows)
     accounts = counted(len({row.account for row in rows}), "account")
     spent = sum(value for row, value in rows.items() if row.kind is Kind.CREDITS and isinstance(value, int))
@@ -57,7 +59,7 @@ def _look_at(file: Path) -> None:
 
 def _place(word: str, text: str, options: Namespace) -> Place:
     if not _is_database(text):
-        return FilePlace(Path(text))
+        return FilePlace(Path(text), word)
     try:
         url = parse_database_url(text)
     except ValueError as error:
@@ -65,7 +67,8 @@ def _place(word: str, text: str, options: Namespace) -> Place:
     inspect_database(url, parameters_of(url), word)
     from exporter.state.postgres.moving import DatabasePlace  # noqa: PLC0415 - its driver is an extra, which few have
 
-    return DatabasePlace(url, partial(read_secret_file, Path(options.password_file)) if options.password_file else None)
+    file = options.password_file
+    return DatabasePlace(url, word, None if file is None else partial(read_named_secret, "--password-file", file))
 
 
 def _is_database(text: str) -> bool:

@@ -10,7 +10,7 @@ from psycopg import Connection, Error, connect
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
-from exporter.errors import ConfigurationError, Problem
+from exporter.files import refused
 from exporter.model import JobKey, ModuleTotals, Standing, TrackedJob
 from exporter.state.documents import Kind, Row, Value, encode
 from exporter.state.moving import refused_whole
@@ -34,11 +34,13 @@ class DatabasePlace:
 
     Args:
         url: where it is, as libpq takes it.
+        name: what it is called where something is wrong with it.
         password: gives the password, where the database wants one and libpq does not know it.
     """
 
-    def __init__(self, url: str, password: Callable[[], str] | None = None) -> None:
+    def __init__(self, url: str, name: str, password: Callable[[], str] | None = None) -> None:
         self._url = url
+        self.name = name
         self._password = password
 
     def read(self) -> Mapping[Row, Value]:
@@ -53,7 +55,7 @@ class DatabasePlace:
             copy = Copy(alias)
             copy.take(of_account)
             if copy.unreadable:
-                raise refused_whole("the database", copy.unreadable)
+                raise refused_whole(self.name, copy.unreadable)
             rows |= dict(_rows(alias, copy))
         return rows
 
@@ -64,7 +66,9 @@ class DatabasePlace:
             by_account[row.account][row] = value
         with self._connected() as connection, connection.transaction():
             for alias, of_account in by_account.items():
-                _fill(connection, alias, of_account)
+                if not _fill(connection, alias, of_account):
+                    message = f"the database has had something of {alias} since it was looked at, or before"
+                    raise refused(self.name, f"{message}: copy into a new one")
 
     @contextmanager
     def _connected(self) -> Iterator[Connection[TupleRow]]:
@@ -77,12 +81,11 @@ class DatabasePlace:
                 how["password"] = (connection.pgconn.password or b"").decode(errors="replace")  # libpq's own too
                 migrate(connection)
                 if _first(connection, _AT_WORK):
-                    problem = Problem("the database", "an exporter polls by it: end all exporters that use it first")
-                    raise ConfigurationError((problem,))
+                    raise refused(self.name, "an exporter polls by the database: end all exporters that use it first")
                 yield connection
         except (Error, StrangeSchemaError) as error:
             said = words(error, how.get("password", ""))
-            raise ConfigurationError((Problem("the database", f"can't be used: {said}"),)) from error
+            raise refused(self.name, f"the database can't be used: {said}") from error
 
 
 def _rows(alias: str, copy: Copy) -> Iterator[tuple[Row, Value]]:
@@ -100,11 +103,11 @@ def _rows(alias: str, copy: Copy) -> Iterator[tuple[Row, Value]]:
         yield Row(alias, Kind.STANDING, ""), copy.standing
 
 
-def _fill(connection: Connection[TupleRow], alias: str, rows: Mapping[Row, Value]) -> None:
+def _fill(connection: Connection[TupleRow], alias: str, rows: Mapping[Row, Value]) -> bool:
+    """Write an account, and say whether nothing was there."""
     revision = _first(connection, "SELECT zoho_mass_update.enter(%s)", alias)
     if revision > 1:  # the account is ours until the end: whoever was faster has written it
-        message = f"has had something of {alias} since it was looked at, or before: copy into a new one"
-        raise ConfigurationError((Problem("the database", message),))
+        return False
     jobs: list[tuple[object, ...]] = []
     minutes: defaultdict[str, dict[Kind, int]] = defaultdict(dict)
     for row, value in rows.items():
@@ -129,6 +132,7 @@ def _fill(connection: Connection[TupleRow], alias: str, rows: Mapping[Row, Value
     _put(connection, _JOB, jobs)
     _put(connection, _CREDITS, spent)
     connection.execute("UPDATE zoho_mass_update.accounts SET revision = %s WHERE alias = %s", (revision, alias))
+    return True
 
 
 _JOB = """
