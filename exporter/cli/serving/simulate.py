@@ -1,8 +1,10 @@
 """`simulate`: a small Zoho on this machine, to try the exporter or any other client against."""
 
 import signal
+import socket
 import sys
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 from exporter import DOCS_URL
@@ -11,7 +13,9 @@ from exporter.cli.given import setting_flags
 from exporter.files import read_text, refused
 from exporter.settings import ListenAddress, parse_listen_address
 from exporter.simulator import Scenario, ScenarioError, Simulator, demo_scenario, load_scenario
+from exporter.waits import waited_for
 
+_LOOKUP_SECONDS = 10.0
 _LARGEST_SCENARIO = 4 * 1024 * 1024
 
 
@@ -21,8 +25,10 @@ def execute(options: Namespace) -> int:
     address = _address(str({**DEFAULTS["simulate"], **setting_flags(options)}["web.listen_address"]))
     stopping = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
+    host = address.host or "127.0.0.1"
     try:
-        with Simulator(scenario, host=address.host or "127.0.0.1", port=address.port) as simulator:
+        waited_for(partial(socket.getaddrinfo, host, address.port), _LOOKUP_SECONDS, "the name lookup")
+        with Simulator(scenario, host=host, port=address.port) as simulator:
             sys.stdout.write(_announcement(simulator.url, scenario))
             sys.stdout.flush()
             signal.sigwait(stopping)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from psycopg import Connection, Error, connect
@@ -16,8 +17,9 @@ from exporter.state.documents import Kind, Row, Value, encode
 from exporter.state.moving import refused_whole
 from exporter.state.postgres.copy import Copy
 from exporter.state.postgres.counters import counters_in
-from exporter.state.postgres.database import REACHED_BY, News, words
+from exporter.state.postgres.database import REACHED_BY, UNREACHED, News, words
 from exporter.state.postgres.schema import StrangeSchemaError, migrate
+from exporter.waits import waited_for
 
 _ALL = """
     SELECT account, kind, key, revision, body FROM zoho_mass_update.refresh('{}', '{}', '{}')
@@ -27,6 +29,7 @@ _AT_WORK = """
     SELECT count(*) FROM zoho_mass_update.claims
     WHERE zoho_mass_update.is_live(expires_at, lease, zoho_mass_update.moment(NULL))
 """
+_CONNECT_SECONDS = 15.0
 
 
 class DatabasePlace:
@@ -77,13 +80,14 @@ class DatabasePlace:
             how |= conninfo_to_dict(self._url)
             if self._password:
                 how["password"] = self._password()
-            with connect(autocommit=True, prepare_threshold=None, **how) as connection:
+            reach = partial(connect, autocommit=True, prepare_threshold=None, **how)
+            with waited_for(reach, _CONNECT_SECONDS, UNREACHED) as connection:
                 how["password"] = (connection.pgconn.password or b"").decode(errors="replace")  # libpq's own too
                 migrate(connection)
                 if _first(connection, _AT_WORK):
                     raise refused(self.name, "an exporter polls by the database: end all exporters that use it first")
                 yield connection
-        except (Error, StrangeSchemaError) as error:
+        except (Error, StrangeSchemaError, TimeoutError) as error:
             said = words(error, how.get("password", ""))
             raise refused(self.name, f"the database can't be used: {said}") from error
 

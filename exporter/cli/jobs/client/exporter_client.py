@@ -7,12 +7,14 @@ import ssl
 from argparse import Namespace
 from collections.abc import Collection, Iterator, Mapping
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPException
 from itertools import chain
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from exporter.cli.jobs.client.answers import TimelyResponse, printable, read_document, read_problem
+from exporter.cli.ending import LateError
+from exporter.cli.jobs.client.answers import printable, read_document, read_problem
+from exporter.cli.jobs.client.connections import TimelyConnection, TimelyTlsConnection
 from exporter.defaults import LISTEN_PORT
 from exporter.errors import ExporterError
 from exporter.files import read_named_secret, refused
@@ -71,10 +73,9 @@ class ExporterClient:
 
     def __init__(self, url: str, credentials: str = "", *, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
         parts = urlsplit(url)
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        kind = TimelyTlsConnection if parts.scheme == "https" else TimelyConnection
         self.url = url.rstrip("/")
         self._connection = kind(parts.hostname or "", parts.port, timeout=timeout_seconds)
-        self._connection.response_class = TimelyResponse
         self._prefix = parts.path.rstrip("/")
         self._headers = {"Authorization": credentials} if credentials else {}
 
@@ -148,6 +149,8 @@ class ExporterClient:
             self._connection.request(method, self._prefix + path, content, headers)
             answer = self._connection.getresponse()
             text = answer.read(_LARGEST_ANSWER)
+        except LateError as late:
+            raise LateError(f"{self._connection.lack} ({self.url})") from late
         except ssl.SSLCertVerificationError as error:
             hint = "name its CA's certificates in SSL_CERT_FILE"
             raise NoExporterError(
