@@ -1,7 +1,7 @@
 """Waits for what can't be ended, such as a name lookup: whoever waits goes on after a while."""
 
 from collections.abc import Callable
-from concurrent.futures import Future
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
@@ -15,16 +15,27 @@ def waited_for(work: Callable[[], T], seconds: float, what: str) -> T:
         TimeoutError: `what`, in words, is without an answer.
         Exception: what the work raises.
     """
-    done: Future[T] = Future()
-    Thread(target=_do, args=(work, done), name=what, daemon=True).start()
+    # A `Future` would load the log, which commands that are done at once do without.
+    outcome: SimpleQueue[T | _Raised] = SimpleQueue()
+    Thread(target=_do, args=(work, outcome), name=what, daemon=True).start()
     try:
-        return done.result(seconds)
-    except TimeoutError:
+        came = outcome.get(timeout=seconds)
+    except Empty:
         raise TimeoutError(f"{what} is without an answer") from None
+    if isinstance(came, _Raised):
+        raise came.error
+    return came
 
 
-def _do(work: Callable[[], T], done: "Future[T]") -> None:
+class _Raised:
+    """What the work has raised."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def _do(work: Callable[[], T], outcome: "SimpleQueue[T | _Raised]") -> None:
     try:
-        done.set_result(work())
+        outcome.put(work())
     except Exception as error:  # noqa: BLE001 - it is whoever waits who is to know of it
-        done.set_exception(error)
+        outcome.put(_Raised(error))
