@@ -3,11 +3,12 @@
 import base64
 import json
 import os
+import re
 import ssl
 from argparse import Namespace
 from collections.abc import Collection, Iterator, Mapping
 from http import HTTPStatus
-from http.client import HTTPException
+from http.client import BadStatusLine, HTTPException
 from itertools import chain
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -32,6 +33,12 @@ _SHOWN, _DONE = (HTTPStatus.OK, HTTPStatus.CREATED), (HTTPStatus.NO_CONTENT,)
 """How the exporter answers where it has something to show, and where it has done what was asked."""
 _PROBED = b"zoho_mass_update_probe_success"
 """What the page of a probe tells, whatever became of the poll."""
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"})
+"""What OpenSSL calls an answer of somebody who does not speak it."""
+_SAYS_TLS = re.compile(rb"\b(?:https|ssl|tls)\b", re.IGNORECASE)
+"""How servers that do tell a client who does not: Go's and ours, nginx, Apache."""
+_ALERT = "\x15\x03"
+_BY_TLS = "ask with https:// instead"
 _START = f"start it, name another by --exporter.url or {URL_VARIABLE}, or try the demo"
 
 
@@ -75,6 +82,7 @@ class ExporterClient:
         parts = urlsplit(url)
         kind = TimelyTlsConnection if parts.scheme == "https" else TimelyConnection
         self.url = url.rstrip("/")
+        self._is_plain = parts.scheme == "http"
         self._connection = kind(parts.hostname or "", parts.port, timeout=timeout_seconds)
         self._prefix = parts.path.rstrip("/")
         self._headers = {"Authorization": credentials} if credentials else {}
@@ -157,20 +165,34 @@ class ExporterClient:
                 f"{self.url}: its certificate is not trusted ({error.verify_message}): {hint}"
             ) from error
         except ssl.SSLError as error:
-            raise NoExporterError(f"{self.url} does not speak TLS: ask with http:// instead") from error
+            raise NoExporterError(self._told_of_tls(error)) from error
         except (OSError, HTTPException) as error:
-            reason = printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
-            is_there = is_asked and isinstance(error, TimeoutError)
-            raise NoExporterError(f"no exporter answers at {self.url} ({reason})", _START, is_there=is_there) from error
+            raise self._unanswered(error, is_asked=is_asked) from error
         finally:
             self._connection.close()
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             leads_to = printable(answer.getheader("Location", "")).removesuffix(path).partition("?")[0]
-            told = _told(answer.status, text, leads_to, is_known=bool(self._headers))
+            told = _told(answer.status, text, leads_to, is_known=bool(self._headers), is_plain=self._is_plain)
             raise ExporterRefusedError(answer.status, f"{self.url}: {told}")
         if answer.status not in expected:
             raise self._stranger()
         return text
+
+    def _unanswered(self, error: OSError | HTTPException, *, is_asked: bool) -> NoExporterError:
+        """Say why there is no answer: what speaks TLS sends an alert to who does not, or closes the connection."""
+        if isinstance(error, BadStatusLine) and str(error).startswith(_ALERT):
+            return NoExporterError(f"{self.url} speaks TLS: {_BY_TLS}")
+        reason = printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+        may_speak_tls = self._is_plain and is_asked and isinstance(error, ConnectionError)
+        advice = f"if it speaks TLS, {_BY_TLS}" if may_speak_tls else _START
+        is_there = is_asked and isinstance(error, TimeoutError)
+        return NoExporterError(f"no exporter answers at {self.url} ({reason})", advice, is_there=is_there)
+
+    def _told_of_tls(self, error: ssl.SSLError) -> str:
+        """Say what is wrong with TLS; who is told to ask without it would send a token that anybody can read."""
+        if error.reason in _NO_TLS:
+            return f"{self.url} does not speak TLS: ask with http:// instead"
+        return f"{self.url}: TLS failed ({printable(error.reason or str(error))}): see what it asks of its clients"
 
 
 def client_of(options: Namespace) -> ExporterClient:
@@ -226,7 +248,7 @@ def _is_passing(status: int) -> bool:
     return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
 
 
-def _told(status: int, text: bytes, leads_to: str, *, is_known: bool) -> str:
+def _told(status: int, text: bytes, leads_to: str, *, is_known: bool, is_plain: bool) -> str:
     """Give what a refusal says, in one line, and what to do where the exporter does not say it."""
     detail, faults = read_problem(text)
     match status:
@@ -235,6 +257,13 @@ def _told(status: int, text: bytes, leads_to: str, *, is_known: bool) -> str:
             if is_known:
                 hint = "the token, or the user and the password, is not one of its own: look into the file"
             return f"it does not let us in (HTTP {status}): {hint}"
+        case HTTPStatus.BAD_REQUEST if is_plain and not (faults or detail):
+            is_told = _SAYS_TLS.search(text)
+            return (
+                f"it speaks TLS (HTTP {status}): {_BY_TLS}"
+                if is_told
+                else f"HTTP {status}: if it speaks TLS, {_BY_TLS}"
+            )
         case HTTPStatus.NOT_FOUND if not detail:
             return "no such page there (HTTP 404): check the address and its route prefix"
         case _ if leads_to and status < HTTPStatus.BAD_REQUEST:
