@@ -137,7 +137,16 @@ def test_what_each_command_does_can_be_loaded(command: object) -> None:
     assert callable(import_module(str(getattr(command, "module"))).execute)  # noqa: B009 - ids come as objects
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["check", "--config.file=zoho.yaml"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["check", "--config.file=zoho.yaml"],
+        ["simulate", "--web.listen-address=127.0.0.1:0"],
+    ],
+    ids=" ".join,
+)
 def test_output_that_cannot_be_written_is_told_in_a_line(tmp_path: Path, arguments: list[str]) -> None:
     """A full disk is named, and a reader that goes away needs no word; neither gives a traceback."""
     (tmp_path / "zoho.yaml").write_text(GOOD_FILE)

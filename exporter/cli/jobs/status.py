@@ -47,7 +47,8 @@ def show(options: Namespace, find: Callable[[], Answerer], seconds: float) -> in
         status = _interrupted(options, INTERRUPTED)
     except SystemExit as end:
         status = _interrupted(options, int(end.code or 0))
-    tell(*answerer.bill() if answerer else ())
+    finally:
+        tell(*answerer.bill() if answerer else ())
     return status
 
 

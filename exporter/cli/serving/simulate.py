@@ -4,6 +4,7 @@ import signal
 import socket
 import sys
 from argparse import Namespace
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -26,14 +27,16 @@ def execute(options: Namespace) -> int:
     stopping = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
     host = address.host or "127.0.0.1"
-    try:
-        waited_for(partial(socket.getaddrinfo, host, address.port), _LOOKUP_SECONDS, "the name lookup")
-        with Simulator(scenario, host=host, port=address.port) as simulator:
-            sys.stdout.write(_announcement(simulator.url, scenario))
-            sys.stdout.flush()
-            signal.sigwait(stopping)
-    except OSError as error:
-        raise refused("--web.listen-address", f"can't listen on {address}: {error}") from error
+    simulator = Simulator(scenario, host=host, port=address.port)
+    with ExitStack() as stack:
+        try:
+            waited_for(partial(socket.getaddrinfo, host, address.port), _LOOKUP_SECONDS, "the name lookup")
+            stack.enter_context(simulator)
+        except OSError as error:
+            raise refused("--web.listen-address", f"can't listen on {address}: {error}") from error
+        sys.stdout.write(_announcement(simulator.url, scenario))
+        sys.stdout.flush()
+        signal.sigwait(stopping)
     return 0
 
 

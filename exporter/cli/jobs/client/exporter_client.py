@@ -214,9 +214,13 @@ def client_of(options: Namespace) -> ExporterClient:
 def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna")
         return bool(
             parts.scheme in {"http", "https"}
-            and parts.hostname
+            and host
+            and url.isprintable()
+            and parts.path.isascii()
+            and " " not in url
             and parts.port != 0
             and not (parts.query or parts.username or parts.password)
         )
@@ -237,7 +241,10 @@ def _credentials(options: Namespace) -> str:
         return f"Basic {base64.b64encode(pair.encode()).decode()}"
     place = "--exporter.token-file" if token_file else TOKEN_FILE_VARIABLE
     file = token_file or os.environ.get(TOKEN_FILE_VARIABLE)
-    return f"Bearer {read_named_secret(place, file)}" if file else ""
+    token = read_named_secret(place, file) if file else ""
+    if not token.isascii():
+        raise refused(place, f'"{file}" holds more than ASCII characters, which no request can carry')
+    return f"Bearer {token}" if token else ""
 
 
 def _path(key: JobKey) -> str:
