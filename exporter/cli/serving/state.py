@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from exporter.cli.output import say
+from exporter.errors import ConfigurationError
 from exporter.files import explain, read_named_secret, refused
 from exporter.settings import parameters_of, parse_database_url, parse_state_path, state_file
 from exporter.state import inspect_database
@@ -15,6 +16,10 @@ from exporter.state.moving import FilePlace, Place, copy
 from exporter.words.phrases import counted
 
 _TOLD = {Kind.JOB: "job", Kind.RETIRED: "retired job", Kind.TOTALS: "module"}
+
+
+_OF_SETTINGS = {"state.password_file": "--password-file", ", in the settings state.url": ""}
+"""What a path or an address that is none is told by, and how that is called here."""
 
 
 def execute(options: Namespace) -> int:
@@ -43,7 +48,7 @@ def _named(word: str, text: str) -> str:
     try:
         file = state_file(Path(parse_state_path(text)))
     except ValueError as error:
-        raise refused(word, str(error)) from error
+        raise _refused(word, error) from error
     if file is None:
         raise refused(word, f"{text} keeps nothing: name a file, such as ./{text}")
     return os.path.realpath(file)
@@ -63,12 +68,19 @@ def _place(word: str, text: str, options: Namespace) -> Place:
     try:
         url = parse_database_url(text)
     except ValueError as error:
-        raise refused(word, str(error)) from error
+        raise _refused(word, error) from error
     inspect_database(url, parameters_of(url), word)
     from exporter.state.postgres.moving import DatabasePlace  # noqa: PLC0415 - its driver is an extra, which few have
 
     file = options.password_file
     return DatabasePlace(url, word, None if file is None else partial(read_named_secret, "--password-file", file))
+
+
+def _refused(word: str, error: ValueError) -> ConfigurationError:
+    message = str(error)
+    for setting, here in _OF_SETTINGS.items():
+        message = message.replace(setting, here)
+    return refused(word, message)
 
 
 def _is_database(text: str) -> bool:

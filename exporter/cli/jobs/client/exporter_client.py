@@ -182,11 +182,12 @@ class ExporterClient:
         """Say why there is no answer: what speaks TLS sends an alert to who does not, or closes the connection."""
         if isinstance(error, BadStatusLine) and str(error).startswith(_ALERT):
             return NoExporterError(f"{self.url} speaks TLS: {_BY_TLS}")
-        reason = printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+        is_late = isinstance(error, TimeoutError)
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        reason = self._connection.lack if is_late else printable(reason)
         may_speak_tls = self._is_plain and is_asked and isinstance(error, ConnectionError)
         advice = f"if it speaks TLS, {_BY_TLS}" if may_speak_tls else _START
-        is_there = is_asked and isinstance(error, TimeoutError)
-        return NoExporterError(f"no exporter answers at {self.url} ({reason})", advice, is_there=is_there)
+        return NoExporterError(f"no exporter answers at {self.url} ({reason})", advice, is_there=is_asked and is_late)
 
     def _told_of_tls(self, error: ssl.SSLError) -> str:
         """Say what is wrong with TLS; who is told to ask without it would send a token that anybody can read."""

@@ -84,6 +84,8 @@ def test_what_can_not_be_copied_is_refused(
     err = capsys.readouterr().err
     assert said.format(here=here) in err
     assert PASSWORD not in err
+    assert "state.url" not in err
+    assert "state.password_file" not in err
     assert sorted(path.name for path in here.iterdir() if not path.name.endswith(".lock")) == before
 
 
