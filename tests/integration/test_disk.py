@@ -104,6 +104,7 @@ def test_second_exporter_on_the_same_file_is_refused(
     first.page()
     ended = start(simulator, path, tmp_path)
     assert ended.returncode == 2
+    assert "  ZOHO_STATE__PATH: the state file " in ended.stderr
     assert f"another exporter uses it (process {first.running.process.pid})" in ended.stderr
     assert first.running.stop(signal.SIGTERM) == 0
     asked = simulator.stats().crm_calls
