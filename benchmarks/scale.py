@@ -55,7 +55,7 @@ def _line(server: Server, exporters: int, accounts: int, seconds: float) -> str:
     url = server.create(name)
     aliases = [f"account{number}" for number in range(accounts)]
     begun_at = time.time()
-    DatabasePlace(url).write(dict(_rows(aliases, begun_at)))
+    DatabasePlace(url, name).write(dict(_rows(aliases, begun_at)))
     with psycopg.connect(server.url(name), autocommit=True) as connection:
         connection.execute("ANALYZE")
     context = get_context("spawn")

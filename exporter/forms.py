@@ -157,7 +157,8 @@ def duration_meant(text: str) -> str:
     return "".join(map("".join, short))
 
 
-def number_advice(text: str) -> str:
-    """Say how a number is written that has separators."""
+def number_advice(text: str, low: int, high: int) -> str:
+    """Say how a number from `low` to `high` is written that has separators."""
     plain = re.sub(r"[ ,._'](?=[0-9]{3}(?:\D|$))", "", text)
-    return f'; did you mean "{plain}"?' if plain != text and plain.isdecimal() and len(plain) < 10 else ""  # noqa: PLR2004
+    is_number = plain != text and plain.isdecimal() and len(plain) < 10  # noqa: PLR2004
+    return f'; did you mean "{plain}"?' if is_number and low <= int(plain) <= high else ""

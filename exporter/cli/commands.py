@@ -42,7 +42,7 @@ COMMANDS = (
         "check",
         "say whether the configuration is right",
         "Read the configuration as run would, with run's flags, and tell every problem in it at once. Nothing is "
-        "asked of Zoho, and nothing is written, unless --live is given.",
+        "asked of Zoho, and nothing is left behind, unless --live is given.",
         "exporter.cli.account.check",
         (*_RUN_FLAGS, "live", "format"),
         defaults=_RUN_DEFAULTS,

@@ -14,7 +14,7 @@ _LONGEST_SECONDS = 1e9
 
 
 class LateError(BaseException):
-    """Time is up. As Ctrl-C does, it passes by whatever waits for errors."""
+    """Time is up. As Ctrl-C does, it passes by whatever waits for errors. It may say what was waited for."""
 
 
 def heard() -> dict[int, Any]:

@@ -11,6 +11,8 @@ from exporter.settings.loader import DOTENV, JobFiles, Sources, load_settings, m
 from exporter.settings.sections.database import parameters_of, parse_database_url
 from exporter.settings.sections.outline import Row, meanings, outline
 from exporter.settings.sections.schema import (
+    MOST_CREDITS,
+    MOST_JOBS,
     AccountSettings,
     JobSettings,
     Settings,
@@ -24,6 +26,8 @@ from exporter.settings.sections.values import ListenAddress, format_duration, pa
 
 __all__ = [
     "DOTENV",
+    "MOST_CREDITS",
+    "MOST_JOBS",
     "AccountSettings",
     "JobFiles",
     "JobSettings",

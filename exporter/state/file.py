@@ -50,6 +50,7 @@ _ADVICE_BY_SQLITE_CODE = {
     sqlite3.SQLITE_CORRUPT: f"it is damaged: {MOVE_AWAY}",
     sqlite3.SQLITE_ERROR: f"it is not as the exporter makes it: {MOVE_AWAY}",
     sqlite3.SQLITE_FULL: FREE_SPACE,
+    sqlite3.SQLITE_IOERR_SHMSIZE: f"{FREE_SPACE}, or let files be larger (ulimit -f)",  # of the log's index
     sqlite3.SQLITE_READONLY: MAKE_WRITABLE,
     sqlite3.SQLITE_CANTOPEN: MAKE_WRITABLE,
     sqlite3.SQLITE_BUSY: "end the other program that writes to it; reading does no harm",
@@ -193,7 +194,8 @@ def advise(error: Exception) -> str:
     if isinstance(error, OSError):
         return advice_of_system(error)
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_IOERR)
-    return _ADVICE_BY_SQLITE_CODE.get(code & 0xFF, CHECK_DISK)  # the low byte is the kind, the rest its variety
+    kind = code & 0xFF  # the rest is its variety
+    return _ADVICE_BY_SQLITE_CODE.get(code) or _ADVICE_BY_SQLITE_CODE.get(kind, CHECK_DISK)
 
 
 def _locked(path: Path) -> IO[str]:

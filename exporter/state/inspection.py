@@ -1,4 +1,4 @@
-"""Whether a state file or a database could be used, for who asks before a start: nothing is made, changed or locked."""
+"""Whether a state file or a database could be used, for who asks before a start: nothing stays, or is changed."""
 
 import os
 import re
@@ -13,6 +13,8 @@ _PROGRAM = "zoho-mass-update-exporter"
 _NAME = re.compile("[A-Za-z_]{1,40}")
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 108
+_ROOM_BYTES = 64 * 1024
+"""What a start takes of the disk: a new file, its log and the log's index."""
 _EMPTY_LEAF = b"\x0d\0\0\0\0"
 """How the first page's tree begins where there is no table."""
 
@@ -32,8 +34,10 @@ def inspect_state(path: Path | None) -> None:
         if is_there(path, real):
             _inspect_file(path, real)
         folder = next(parent for parent in real.parents if parent.exists())
-        # Made and gone, and not written to: with a full disk an exporter runs on, and tells.
-        TemporaryFile(dir=folder).close()
+        with TemporaryFile(dir=folder) as file:
+            file.write(os.urandom(_ROOM_BYTES))  # what a file system can't make smaller
+            file.flush()
+            os.fsync(file.fileno())
     except OSError as error:
         raise refusal(path, f"{error.strerror}: {advice_of_system(error)}") from error
 

@@ -27,6 +27,7 @@ _ADVICE_BY_ERRNO = {
     errno.ENAMETOOLONG: "choose another path",
     errno.ENOSPC: FREE_SPACE,
     errno.EDQUOT: FREE_SPACE,
+    errno.EFBIG: "no file may be as large as it needs: raise the limit (ulimit -f, LimitFSIZE= of systemd)",
     errno.ENOLCK: "this file system has no locks: choose a path on a local disk",
 }
 

@@ -10,12 +10,12 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, parse_headers
-from threading import BoundedSemaphore, Thread
+from threading import BoundedSemaphore
 from typing import Any, NamedTuple, cast
 
 from urllib3 import HTTPResponse as Packed
@@ -24,6 +24,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ClosedPoolError, HTTPError
 from urllib3.util.connection import create_connection
+
+from exporter.waits import waited_for
 
 FAULTS = (OSError, HTTPException, HTTPError, ValueError)
 """What a connection, http.client and urllib3 raise, a `ValueError` for what they can't read or write."""
@@ -81,22 +83,13 @@ class Call(Timeout):
         """Look a host up, in a thread that nobody has to wait for: a lookup can't be ended."""
         if not self.lookups.acquire(blocking=False):
             raise TimeoutError("too many name lookups are without an answer")
-        found: Future[list[tuple[Any, ...]]] = Future()
-        Thread(target=self._look_up, args=(found, host, port), name="zoho-lookup", daemon=True).start()
-        try:
-            return found.result(self.left())
-        except TimeoutError:
-            raise TimeoutError("the name lookup is without an answer") from None
+        return waited_for(partial(self._look_up, host, port), self.left(), "the name lookup")
 
-    def _look_up(self, found: "Future[list[tuple[Any, ...]]]", host: str, port: int) -> None:
+    def _look_up(self, host: str, port: int) -> "list[tuple[Any, ...]]":
         try:
-            try:
-                answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            finally:
-                self.lookups.release()
-            found.set_result([address for *_, address in answers])
-        except (OSError, ValueError) as error:
-            found.set_exception(error)
+            return [address for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        finally:
+            self.lookups.release()
 
 
 class TlsSocket(ssl.SSLSocket):

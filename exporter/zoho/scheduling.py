@@ -19,7 +19,7 @@ from exporter.zoho.data_centers import Endpoints
 from exporter.zoho.oauth import ACCESS_DENIED, decode_token
 from exporter.zoho.onboarding import TOKEN_PATH
 from exporter.zoho.transport import Transport, UnsentError
-from exporter.zoho.wire import Answer, code_of, first_element, parse_object, quote, told
+from exporter.zoho.wire import Answer, code_of, elements, first_element, parse_object, quote, told
 
 MOST_RECORDS, MOST_FIRING_RULES = 50_000, 1_000
 MOST_FIELDS: Mapping[str, int] = {"Deals": 3}
@@ -207,9 +207,9 @@ def decode_scheduled(answer: Answer, order: Order) -> str:
         RefusedError: Zoho has not scheduled it.
     """
     document = parse_object(answer.body)
-    element, data = first_element(document), document.get("data")
-    if isinstance(data, list) and len(data) > 1:
-        message = f"Zoho answered of {len(data)} mass updates where one was sent (HTTP {answer.status})"
+    element = first_element(document)
+    if (count := elements(document)) > 1:
+        message = f"Zoho answered of {count} mass updates where one was sent (HTTP {answer.status})"
         raise UncertainError("invalid_response", message, advice=_LOOK)
     for job_id in _job_ids(answer) if code_of(element) == _SUCCESS else ():
         return job_id

@@ -117,10 +117,11 @@ def decode_report(answer: Answer, module: str) -> JobReport:
         PollError: whatever else the answer means; the class says what a caller can do.
     """
     document = parse_object(answer.body)
-    element = first_element(document)
+    # One element at most is documented, and none says which job it is of: of several, none can be believed.
+    element = first_element(document) if (count := elements(document)) <= 1 else {}
     if answer.status == HTTPStatus.OK and isinstance(element.get(MASS_UPDATE.status), str):
         return _report(element)
-    raise _error(answer, element if code_of(element) and not code_of(document) else document, module)
+    raise _error(answer, element if code_of(element) and not code_of(document) else document, module, count)
 
 
 def parse_object(body: bytes) -> Mapping[str, object]:
@@ -183,6 +184,12 @@ def first_element(document: Mapping[str, object]) -> Mapping[str, object]:
             return {}
 
 
+def elements(document: Mapping[str, object]) -> int:
+    """Give how many elements an answer's `data` has, where it is a list."""
+    data = document.get("data")
+    return len(data) if isinstance(data, list) else 0
+
+
 def code_of(candidate: Mapping[str, object]) -> str:
     """Read an error object's code; the oldest shape has a number there and the word under `error`."""
     for key in ("code", "error"):
@@ -212,13 +219,13 @@ def _is_about_job_id(error: Mapping[str, object], message: str) -> bool:
     return any("jobid" in re.sub(r"[ _]", "", str(word)).casefold() for word in words)
 
 
-def _error(answer: Answer, error: Mapping[str, object], module: str) -> PollError:
+def _error(answer: Answer, error: Mapping[str, object], module: str, count: int) -> PollError:
     code, message = code_of(error), message_of(error)
     row = _row(answer, error, code, message)
     kind = row.raises
     if kind is ThrottledError and any(word in message.casefold() for word in _DAILY_WORDS):
         kind = OutOfCreditsError
-    said = told(answer, error)
+    said = told(answer, error, *([f"{count} elements in data"] if count > 1 else []))
     text = f"expected a mass-update status as JSON, got {said}" if row is _NO_REPORT else f"Zoho answered {said}"
     advice = row.advice.format(scope=MASS_UPDATE.scope_for(module))
     return kind(row.code, text, advice=advice, retry_after_seconds=retry_after_seconds(answer, error))

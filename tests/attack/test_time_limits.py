@@ -1,13 +1,16 @@
 """Attacks on the time limits: whatever stalls or trickles ends within its limit, and a stop ends everything."""
 
 import signal
+import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from attack.attacked import Attacked, Page
-from attack.conftest import Faults
+from attack.conftest import Faults, kind_account
 from attack.peer import Call, End, Peer, Script, Step, Trickle, answer, endless, head, report
+from processes import unmeasured_environment
 
 Start = Callable[..., Attacked]
 
@@ -129,6 +132,79 @@ def test_t1_a_resolver_without_answer_is_given_up(start: Start, faults: Faults, 
         assert refresh_timeouts(pages[-1]) == {"acme"}
     assert exporter.ask("/-/reload", "POST").seconds < 10
     assert exporter.stop() < 15
+
+
+NOWHERE = "www.attack.example"
+
+
+def typed(
+    build: list[str], peer: Peer, faults: Faults, directory: Path, *words: str
+) -> subprocess.CompletedProcess[str]:
+    """Type a command where no lookup of a name ever ends; it fails where that does not end either."""
+    variables = {**kind_account(peer), "ZOHO_API_URL": f"https://{NOWHERE}", "XDG_STATE_HOME": str(directory)}
+    environment = unmeasured_environment(
+        **variables, **{name: str(value) for name, value in faults.environment.items()}
+    )
+    return subprocess.run(
+        [*build, *words], env=environment, cwd=directory, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("command", ["run", "simulate"])
+def test_t1_a_start_gives_a_resolver_without_answer_up(
+    build: list[str], peer: Peer, faults: Faults, tmp_path: Path, command: str
+) -> None:
+    """The address to listen on has a name that is looked up, too."""
+    ended = typed(build, peer, faults, tmp_path, command, f"--web.listen-address={NOWHERE}:1")
+    assert ended.returncode == 2
+    assert f"can't listen on {NOWHERE}:1: the name lookup is without an answer" in ended.stderr
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_t1_a_command_gives_a_resolver_without_answer_up(
+    build: list[str], peer: Peer, faults: Faults, tmp_path: Path, scheme: str
+) -> None:
+    """It holds its own time limit, and says what it has waited for, and for whom."""
+    url = f"{scheme}://{NOWHERE}"
+    words = ("status", "Leads/7", "--watch", "--timeout=1s", f"--exporter.url={url}")
+    ended = typed(build, peer, faults, tmp_path, *words)
+    assert ended.returncode == 7
+    assert f"after 1s: the name lookup is without an answer ({url}). To go on: " in ended.stderr
+    assert faults.lookups == 1
+
+
+def test_t1_a_command_that_asks_zoho_gives_a_resolver_without_answer_up(
+    build: list[str], peer: Peer, faults: Faults, tmp_path: Path
+) -> None:
+    """The time limit of the call, or of the command, whichever is shorter."""
+    ended = typed(build, peer, faults, tmp_path, "status", "Leads/7", "--watch", "--timeout=1s", "--direct")
+    assert (ended.returncode, "after 1s: Zoho has not answered. To go on: " in ended.stderr) == (7, True)
+    ended = typed(build, peer, faults, tmp_path, "status", "Leads/7", "--direct")
+    assert ended.returncode == 1
+    assert "the name lookup is without an answer" in ended.stdout
+
+
+def test_t1_a_copy_gives_a_resolver_without_answer_up(
+    start: Start, build: list[str], peer: Peer, faults: Faults, tmp_path: Path
+) -> None:
+    """There is no database at the name; what was to be copied is as it was."""
+    exporter = start(environment={"ZOHO_JOBS": "Leads/1"})
+    exporter.scrape()
+    assert exporter.stop() < 20
+    url = f"postgresql://zoho@{NOWHERE}/zoho"
+    ended = typed(build, peer, faults, tmp_path, "state", "copy", str(exporter.state), url)
+    assert ended.returncode == 2
+    assert "TO: the database can't be used: the lookup of its name, or a connection to it, is without" in ended.stderr
+
+
+def test_t1_a_database_whose_name_is_without_answer_holds_up_nothing(start: Start, faults: Faults) -> None:
+    """Pages come in time, the log says what is waited for, and a stop waits for it no longer than for all else."""
+    state = {"ZOHO_STATE__PATH": None, "ZOHO_STATE__URL": f"postgresql://zoho@{NOWHERE}/zoho"}
+    exporter = start(environment={"ZOHO_JOBS": "Leads/1", **state, **faults.environment})
+    assert max(exporter.scrape(3).seconds for _ in range(3)) < 3.5
+    assert "the lookup of its name, or a connection to it, is without an answer" in exporter.log
+    assert faults.lookups >= 1
+    assert exporter.stop() < 10
 
 
 def test_t2_a_token_that_trickles_is_a_timeout(start: Start, peer: Peer) -> None:

@@ -160,6 +160,19 @@ def test_o4_an_object_is_read_like_a_list(start: Start, peer: Peer) -> None:
     assert counts(start(environment={"ZOHO_JOBS": "Leads/7"}).scrape()) == {"Leads": 7}
 
 
+def test_o4_of_several_reports_none_is_believed(start: Start, peer: Peer) -> None:
+    """None of them says which job it is of, so the job keeps what is known of it, and the fault is told."""
+    ended = {"Status": "COMPLETED", "Updated_Count": 50, "Total_Count": 50}
+    answers = iter([WELL])
+    several = answer({"data": [ended, {"Status": "RUNNING", "Updated_Count": 8, "Total_Count": 50}]})
+    peer.status = lambda _: [next(answers, several)]
+    exporter = start(environment={"ZOHO_JOBS": "Leads/7"})
+    pages = [exporter.scrape() for _ in range(2)]
+    assert [counts(page) for page in pages] == [{"Leads": 7}] * 2
+    assert [codes(page) for page in pages] == [{}, {"Leads": "invalid_response"}]
+    assert "(2 elements in data)" in explained(exporter, "Leads")
+
+
 SCOPES = {
     "Leads": "leads",
     "Price_Books": "pricebooks",

@@ -137,7 +137,16 @@ def test_what_each_command_does_can_be_loaded(command: object) -> None:
     assert callable(import_module(str(getattr(command, "module"))).execute)  # noqa: B009 - ids come as objects
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["check", "--config.file=zoho.yaml"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["check", "--config.file=zoho.yaml"],
+        ["simulate", "--web.listen-address=127.0.0.1:0"],
+    ],
+    ids=" ".join,
+)
 def test_output_that_cannot_be_written_is_told_in_a_line(tmp_path: Path, arguments: list[str]) -> None:
     """A full disk is named, and a reader that goes away needs no word; neither gives a traceback."""
     (tmp_path / "zoho.yaml").write_text(GOOD_FILE)
@@ -321,14 +330,26 @@ def test_nothing_configured_says_how_to_start(tmp_path: Path, command: str) -> N
     assert "Traceback" not in ended.stderr
 
 
-def test_taken_port_is_told(tmp_path: Path, simulator: Simulator) -> None:
-    """An address in use ends the start with a clear error, not a traceback."""
+@pytest.mark.parametrize(
+    ("flags", "variables", "more", "place"),
+    [
+        pytest.param(["--web.listen-address={}"], {}, "", "--web.listen-address", id="flag"),
+        pytest.param([], {"ZOHO_WEB__LISTEN_ADDRESS": "{}"}, "", "ZOHO_WEB__LISTEN_ADDRESS", id="variable"),
+        pytest.param([], {}, "web: {{listen_address: '{}'}}\n", "zoho.yaml:9: web.listen_address", id="file"),
+    ],
+)
+def test_taken_port_is_told(
+    tmp_path: Path, simulator: Simulator, *, flags: list[str], variables: dict[str, str], more: str, place: str
+) -> None:
+    """An address in use ends the start with a clear error where it was written, not a traceback."""
     address = simulator.url.removeprefix("http://")
-    (tmp_path / "zoho.yaml").write_text(GOOD_FILE)
+    (tmp_path / "zoho.yaml").write_text(GOOD_FILE + more.format(address))
     (tmp_path / "zoho.yaml").chmod(0o600)
-    ended = typed("--config.file=zoho.yaml", f"--web.listen-address={address}", directory=tmp_path)
+    words = [flag.format(address) for flag in flags]
+    environment = {name: value.format(address) for name, value in variables.items()}
+    ended = typed("--config.file=zoho.yaml", *words, directory=tmp_path, **environment)
     assert ended.returncode == 2
-    assert f"--web.listen-address: can't listen on {address}: another program listens there" in ended.stderr
+    assert f"  {place}: can't listen on {address}: another program listens there" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

@@ -28,6 +28,11 @@ PRESSED = {
     "jobs --watch=\t": ["jobs", "--watch="],
     "track --label=team=\t": ["track", "--label=team="],
     "login --output=k\t": ["login", "--output=kubernetes"],
+    "state co\tkept\tcopy\t": ["state", "copy", "kept.db", "copy.db"],
+    "state --password-file=zo\tcopy ./kept\tzo\t": [
+        *("state", "--password-file=zoho.yaml", "copy", "./kept.db", "zoho.yaml")
+    ],
+    "state copy --pass\tzo\tkept\t": ["state", "copy", "--password-file=zoho.yaml", "kept.db"],
     "init --config.file=a\\ \t": ["init", "--config.file=a name.yaml"],
 }
 """What is typed after the program's name, and the words that come of it."""
@@ -70,7 +75,7 @@ def _collect(terminal: int, shown: list[str]) -> None:
 def test_shell_completes(shell: str, program: Program, tmp_path: Path) -> None:
     """A command, a flag, its words and its files are completed, each in both ways of writing a flag."""
     (tmp_path / "certificates").mkdir()
-    for name in ("zoho.yaml", "certificates/web.yml", "a name.yaml"):
+    for name in ("zoho.yaml", "certificates/web.yml", "a name.yaml", "kept.db", "copy.db"):
         (tmp_path / name).touch()
     script = subprocess.check_output(
         exporter_command("print", "completion", f"--shell={shell}"), env=bare_environment(), text=True

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from journey import Exporter, SettingsFor, account_variables, every
-from processes import bare_environment, eventually, exporter_command
+from processes import bare_environment, eventually, exporter_command, unmeasured_environment
 from programs import Program
 from samples import Clock, within
 
@@ -24,12 +24,17 @@ JOB_ID = "3524033000006027001"
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
-def start(simulator: Simulator, state: str, directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Start an exporter that is not expected to come up, or another command."""
+def start(
+    simulator: Simulator, state: str, directory: Path, *words: str, kilobytes: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Start an exporter that is not expected to come up, or another command; where no file may be larger, if so."""
     variables = {**account_variables(simulator), "ZOHO_JOBS": f"Leads/{JOB_ID}", "ZOHO_STATE__PATH": state}
+    command = exporter_command(*(words or ["--web.listen-address=127.0.0.1:0"]))
+    environment = bare_environment if kilobytes is None else unmeasured_environment  # coverage writes files
+    limit = [] if kilobytes is None else ["sh", "-c", f'ulimit -f {2 * kilobytes} && exec "$@"', "sh"]
     return subprocess.run(
-        exporter_command(*(words or ["--web.listen-address=127.0.0.1:0"])),
-        env=bare_environment(**variables),
+        [*limit, *command],
+        env=environment(**variables),
         cwd=directory,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -73,6 +78,22 @@ def test_state_file_that_cannot_be_used_is_told(simulator: Simulator, tmp_path: 
     assert (tmp_path / "corrupt.db").read_bytes() == before
 
 
+@pytest.mark.parametrize("state", ["state.db", "new.db", "a/b/new.db"])
+def test_disk_without_room_is_told_by_check(simulator: Simulator, tmp_path: Path, state: str) -> None:
+    """As by a start, which it refuses: whether there is a state file or not; nothing is left of the attempt."""
+    SqliteStore(tmp_path / "state.db").close()
+    before = sorted(tmp_path.iterdir())
+    assert start(simulator, state, tmp_path, "check").returncode == 0
+    checked = start(simulator, state, tmp_path, "check", kilobytes=4)
+    assert (checked.returncode, checked.stdout) == (2, "")
+    assert f"ZOHO_STATE__PATH: the state file {state} can't be used: File too large: no file may be" in checked.stderr
+    assert sorted(tmp_path.iterdir()) == before
+    started = start(simulator, state, tmp_path, kilobytes=4)
+    assert started.returncode == 2
+    assert f"the state file {state} can't be used: " in started.stderr
+    assert "ulimit -f" in started.stderr
+
+
 def test_second_exporter_on_the_same_file_is_refused(
     simulator: Simulator, start_exporter: Callable[..., Exporter], tmp_path: Path
 ) -> None:
@@ -83,6 +104,7 @@ def test_second_exporter_on_the_same_file_is_refused(
     first.page()
     ended = start(simulator, path, tmp_path)
     assert ended.returncode == 2
+    assert "  ZOHO_STATE__PATH: the state file " in ended.stderr
     assert f"another exporter uses it (process {first.running.process.pid})" in ended.stderr
     assert first.running.stop(signal.SIGTERM) == 0
     asked = simulator.stats().crm_calls

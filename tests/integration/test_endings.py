@@ -95,7 +95,10 @@ def test_time_out_holds_while_an_answer_is_still_to_come(ask: Ask, silent: str, 
         check=False,
     )
     directly, flag = ("", "") if silent == "exporter" else (DIRECTLY, " --direct")
-    told = f"It is not known to have ended after 1s. To go on: {LINE} --watch --timeout=1s{flag}\n"
+    lack = "Zoho has not answered"
+    if silent == "exporter":
+        lack = f"no whole answer has come ({environment['ZOHO_EXPORTER_URL']})"
+    told = f"It is not known to have ended after 1s: {lack}. To go on: {LINE} --watch --timeout=1s{flag}\n"
     assert (ended.returncode, ended.stdout, ended.stderr) == (7, "", f"{directly}{told}{SPENT[silent]}")
 
 

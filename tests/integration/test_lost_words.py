@@ -132,3 +132,11 @@ def test_init_tells_otherwise_that_the_file_is_there(type_in: Typed, tmp_path: P
     status, said = type_in("init")
     assert (status, (tmp_path / "zoho.yaml").exists()) == (0, True)
     assert said.startswith("zoho.yaml is written: ")
+
+
+def test_status_tells_what_an_answer_took_that_is_lost(simulator: Simulator, type_in: Typed) -> None:
+    """Each call costs a credit, whoever reads the answer."""
+    simulator.set_status("Leads", "7", "RUNNING", updated=30, total=50)
+    status, said = type_in("status", "Leads/7", "--direct")
+    assert status in {1, 141}
+    assert "This took 1 API credit and 1 access token.\n" in said

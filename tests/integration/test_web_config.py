@@ -130,6 +130,23 @@ def test_tls_is_spoken_and_nothing_else(start: Start, curl: Curl) -> None:
     assert curl(exporter, scheme="http") == Answer(0, "400")
 
 
+def test_command_that_asks_in_the_wrong_scheme_is_told_the_right_one(
+    start: Start, start_exporter: Callable[..., Exporter]
+) -> None:
+    """With http:// to what speaks TLS, and with https:// to what does not."""
+    secure, plain = start(TLS.format(more="")), start_exporter()
+    asked = {
+        secure.url: "it speaks TLS (HTTP 400): ask with https:// instead",
+        plain.url.replace("http:", "https:"): "does not speak TLS: ask with http:// instead",
+    }
+    for url, told in asked.items():
+        for words in (("jobs",), ("status", "acme/Leads/7"), ("history", "acme/Leads/7"), ("track", "acme/Leads/7")):
+            command = exporter_command(*words, f"--exporter.url={url}")
+            ended = subprocess.run(command, env=bare_environment(), capture_output=True, text=True, check=False)
+            assert (ended.returncode > 0, ended.stdout) == (True, "")
+            assert ended.stderr.endswith(f"{told}\n")
+
+
 @pytest.mark.parametrize(
     ("more", "good", "bad"),
     [

@@ -162,11 +162,13 @@ def test_duration_is_guessed(text: str, meant: str) -> None:
         ("-1", ""),
         ("1000", ""),
         ("1,00", ""),
+        ("1 000 001", ""),
+        ("0 999", ""),
     ],
 )
 def test_number_is_guessed(text: str, meant: str) -> None:
-    """Separators of thousands alone."""
-    assert number_advice(text) == (f'; did you mean "{meant}"?' if meant else "")
+    """Separators of thousands alone, and no number that would be refused, too."""
+    assert number_advice(text, 1000, 1_000_000) == (f'; did you mean "{meant}"?' if meant else "")
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from exporter.cli.command import PROGRAM, Command
 from exporter.cli.flags import FLAGS, Flag
 
-_FILE = "FILE"
+_FILES = ("FILE", "FROM", "TO")
+"""Stand for the value of a flag or a word that may be a file's name."""
 _FUNCTION = "_" + PROGRAM.replace("-", "_")
 _ANYWHERE = ("--help",)
 _FIRST = (*_ANYWHERE, "--version")
@@ -30,7 +32,7 @@ def _bash(commands: tuple[Command, ...]) -> str:
 # Completion of {PROGRAM} for bash 4 and newer. To have it in each shell, add to ~/.bashrc:
 #   source <({PROGRAM} print completion --shell=bash)
 {_FUNCTION}() {{
-    local command={names[0]} flag="" sign="" words=""
+    local command={names[0]} files="" flag="" sign="" words=""
     local current=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD - 1]}}
     case ${{COMP_WORDS[1]}} in
         {" | ".join(names)}) ((COMP_CWORD > 1)) && command=${{COMP_WORDS[1]}} ;;
@@ -50,8 +52,14 @@ def _bash(commands: tuple[Command, ...]) -> str:
             case $command in
 {_lines(_bash_words(command) for command in commands)}
             esac
+{_lines(_bash_files(commands))}
             ;;
     esac
+    if [[ -n $files ]]; then
+        compopt -o filenames
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        return 0
+    fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
     [[ ${{#COMPREPLY[@]}} == 1 && ${{COMPREPLY[0]}} == *= ]] && compopt -o nospace
     return 0
@@ -72,14 +80,10 @@ def _bash_values(commands: tuple[Command, ...]) -> Iterator[str]:
     for words, places in choices.items():
         yield f'        {" | ".join(places)}) words="{" ".join(words)}" ;;'
     valued = {f'*" {flag}"': value for _, flag, value in flags if isinstance(value, str)}
-    files = " | ".join(flag for flag, value in valued.items() if value == _FILE)
-    others = " | ".join(flag for flag, value in valued.items() if value != _FILE)
+    files = " | ".join(flag for flag, value in valued.items() if value in _FILES)
+    others = " | ".join(flag for flag, value in valued.items() if value not in _FILES)
     yield f"""\
-        {files})
-            compopt -o filenames
-            mapfile -t COMPREPLY < <(compgen -f -- "$current")
-            return 0
-            ;;
+        {files}) files=1 ;;
         {others}) return 0 ;;"""
 
 
@@ -87,6 +91,18 @@ def _bash_words(command: Command) -> str:
     choices = (word for name in command.words if isinstance(value := FLAGS[name].value, tuple) for word in value)
     flags = (FLAGS[name].typed(name) + ("" if FLAGS[name].value is True else "=") for name in command.flags)
     return f'                {command.name}) words+=" {" ".join((*choices, *flags, *_ANYWHERE))}" ;;'
+
+
+def _bash_files(commands: tuple[Command, ...]) -> Iterator[str]:
+    """Say behind which words of which commands files are named."""
+    for command in commands:
+        for before, value in pairwise(FLAGS[name].value for name in command.words):
+            if isinstance(before, tuple) and value in _FILES:
+                there = " | ".join(f'"{command.name} "*" {word} "*' for word in before)
+                yield f"""\
+            case "$command ${{COMP_WORDS[*]:1:COMP_CWORD-1}} " in
+                {there}) [[ $current == -* ]] || files=1 ;;
+            esac"""
 
 
 def _zsh(commands: tuple[Command, ...]) -> str:
@@ -144,7 +160,7 @@ def _zsh_flag(name: str, shown: str) -> str:
 def _zsh_values(flag: Flag) -> str:
     if isinstance(flag.value, tuple):
         return f"({' '.join(flag.value)})"
-    return "_files" if flag.value == _FILE else " "
+    return "_files" if flag.value in _FILES else " "
 
 
 def _shown(command: Command, name: str) -> str:

@@ -16,7 +16,7 @@ from exporter.cli.output import say
 from exporter.files import refused
 from exporter.jobs import Schedule
 from exporter.jobs.forecast import DAY_SECONDS, Fleet, Forecast, Life, forecast
-from exporter.settings import format_duration
+from exporter.settings import MOST_CREDITS, MOST_JOBS, format_duration
 from exporter.words.phrases import counted
 from exporter.zoho.editions import EDITIONS
 from exporter.zoho.permits import scarcity
@@ -30,7 +30,6 @@ _OTHER_SCRAPES_SECONDS = (60.0, 300.0)
 _OTHER_LONGEST = (0.5, 2.5)
 """Shares of the present setting."""
 _OTHER_FRACTIONS = (0.2, 0.35, 0.7)
-_MOST_JOBS = 100_000
 _NUMBERS = (1, 2)
 """The columns of numbers."""
 
@@ -152,7 +151,8 @@ def _others(schedule: Schedule, fleet: Fleet) -> Iterator[tuple[str, Schedule, F
         yield f"a scrape each {format_duration(seconds)}", schedule, replace(fleet, scrape_seconds=seconds)
     for share in _OTHER_LONGEST:
         seconds = share * schedule.longest_seconds
-        if schedule.shortest_seconds <= seconds <= schedule.stale_after_seconds and seconds != schedule.longest_seconds:
+        most = min(schedule.stale_after_seconds, DAY_SECONDS)
+        if schedule.shortest_seconds <= seconds <= most and seconds != schedule.longest_seconds:
             changed = replace(schedule, longest_seconds=seconds)
             yield f"schedule.longest: {format_duration(seconds)}", changed, fleet
     for fraction in _OTHER_FRACTIONS:
@@ -164,8 +164,8 @@ def _others(schedule: Schedule, fleet: Fleet) -> Iterator[tuple[str, Schedule, F
 def _wanted(text: str | None) -> int | None:
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= _MOST_JOBS:
-        raise refused("--jobs", f'"{text}" is not a whole number from 1 to {_MOST_JOBS}')
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= MOST_JOBS:
+        raise refused("--jobs", f'"{text}" is not a whole number from 1 to {MOST_JOBS}')
     return int(text)
 
 
@@ -239,9 +239,9 @@ def _advice(plan: Plan) -> Iterator[str]:
     elif any(day.spent_at is not None for day in days):
         yield "Where the budget is spent nothing is polled until credits come back, 24 hours after each was spent."
     if any(day.stretched_at is not None for day in days):
-        typical, worst = plan.enough
+        typical, worst = (f"{enough:,}" if enough <= MOST_CREDITS else "unlimited" for enough in plan.enough)
         yield "Where it binds, polls wait longer the less is left, those of slow jobs first."
-        yield f"Not felt: a daily_credit_budget of {typical:,} by typical jobs, of {worst:,} by the worst."
+        yield f"Not felt: a daily_credit_budget of {typical} by typical jobs, of {worst} by the worst."
     yield "Ended jobs cost nothing. Each user brings a paid edition more credits."
 
 

@@ -41,13 +41,14 @@ def show(options: Namespace, find: Callable[[], Answerer], seconds: float) -> in
         with in_time(seconds + LAST_ANSWER_SECONDS):
             answerer = find()
             status = _watched(options, answerer, until) if options.watch else _shown_once(options, answerer)
-    except LateError:
-        status = _late(options, "It is not known to have ended")
+    except LateError as late:
+        status = _late(options, "It is not known to have ended", str(late))
     except KeyboardInterrupt:
         status = _interrupted(options, INTERRUPTED)
     except SystemExit as end:
         status = _interrupted(options, int(end.code or 0))
-    tell(*answerer.bill() if answerer else ())
+    finally:
+        tell(*answerer.bill() if answerer else ())
     return status
 
 
@@ -69,8 +70,8 @@ def timeout_seconds(options: Namespace) -> float:
         raise refused("--timeout", str(error)) from error
 
 
-def _late(options: Namespace, told: str) -> int:
-    tell(f"{told} after {options.timeout}. To go on: {_line(options)}")
+def _late(options: Namespace, told: str, why: str = "") -> int:
+    tell(f"{told} after {options.timeout}{why and f': {why}'}. To go on: {_line(options)}")
     return NOT_ENDED
 
 

@@ -7,16 +7,31 @@ from functools import partial
 from exporter.app.inspection import inspect
 from exporter.app.serving import serve
 from exporter.cli.given import config_file, settings_of, sources_of, start_logging
-from exporter.settings import DOTENV
+from exporter.errors import ConfigurationError, Problem
+from exporter.settings import DOTENV, Sources
 
+_FOUND_BY_A_START = {"--web.listen-address": "web.listen_address", "state.path": "state.path"}
+"""Settings, by what they are called there."""
 _log = logging.getLogger(__name__)
 
 
 def execute(options: Namespace) -> int:
     """Serve until a signal ends it."""
-    found = inspect(sources_of(options))
+    sources = sources_of(options)
+    found = inspect(sources)
     redactor = start_logging(found.settings())
     for warning in found.warnings:
         _log.warning("%s", warning.message, extra={"place": warning.place})
     file = config_file(options)
-    return serve(partial(settings_of, options), (DOTENV, file) if file else (DOTENV,), redactor)
+    try:
+        return serve(partial(settings_of, options), (DOTENV, file) if file else (DOTENV,), redactor)
+    except ConfigurationError as error:
+        problems = tuple(_placed(problem, sources) for problem in error.problems)
+        raise ConfigurationError(problems, error.warnings) from error
+
+
+def _placed(problem: Problem, sources: Sources) -> Problem:
+    """Tell a problem that only a start finds where its setting was written."""
+    name = _FOUND_BY_A_START.get(problem.place, "")
+    is_written = name and sources.tree.find(tuple(name.split("."))) is not None
+    return sources.problem(name, problem.message) if is_written else problem

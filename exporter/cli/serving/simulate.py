@@ -1,8 +1,11 @@
 """`simulate`: a small Zoho on this machine, to try the exporter or any other client against."""
 
 import signal
+import socket
 import sys
 from argparse import Namespace
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from exporter import DOCS_URL
@@ -11,7 +14,9 @@ from exporter.cli.given import setting_flags
 from exporter.files import read_text, refused
 from exporter.settings import ListenAddress, parse_listen_address
 from exporter.simulator import Scenario, ScenarioError, Simulator, demo_scenario, load_scenario
+from exporter.waits import waited_for
 
+_LOOKUP_SECONDS = 10.0
 _LARGEST_SCENARIO = 4 * 1024 * 1024
 
 
@@ -21,13 +26,17 @@ def execute(options: Namespace) -> int:
     address = _address(str({**DEFAULTS["simulate"], **setting_flags(options)}["web.listen_address"]))
     stopping = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
-    try:
-        with Simulator(scenario, host=address.host or "127.0.0.1", port=address.port) as simulator:
-            sys.stdout.write(_announcement(simulator.url, scenario))
-            sys.stdout.flush()
-            signal.sigwait(stopping)
-    except OSError as error:
-        raise refused("--web.listen-address", f"can't listen on {address}: {error}") from error
+    host = address.host or "127.0.0.1"
+    simulator = Simulator(scenario, host=host, port=address.port)
+    with ExitStack() as stack:
+        try:
+            waited_for(partial(socket.getaddrinfo, host, address.port), _LOOKUP_SECONDS, "the name lookup")
+            stack.enter_context(simulator)
+        except OSError as error:
+            raise refused("--web.listen-address", f"can't listen on {address}: {error}") from error
+        sys.stdout.write(_announcement(simulator.url, scenario))
+        sys.stdout.flush()
+        signal.sigwait(stopping)
     return 0
 
 

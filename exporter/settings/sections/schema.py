@@ -76,7 +76,8 @@ from exporter.settings.sections.web import (
 )
 
 _PROGRAM = "zoho-mass-update-exporter"
-_MOST_CREDITS = 10_000_000
+MOST_CREDITS = 10_000_000
+MOST_JOBS = 100_000
 _ADDRESS = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:|\w+\s*=)")
 """How an address begins, be it misspelt, and how libpq's keywords do."""
 _NO_PATH = (
@@ -203,11 +204,11 @@ class AccountSettings(Section):
     """Calls to Zoho that may be under way at once for this account."""
     daily_credit_budget: Annotated[
         int | None,
-        whole_number(0, _MOST_CREDITS, unlimited="unlimited"),
+        whole_number(0, MOST_CREDITS, unlimited="unlimited"),
         PlainSerializer(lambda budget: "unlimited" if budget is None else budget),
     ] = 1000
     """Most API credits that the exporter spends on the account in any 24 hours; 0 for no polling."""
-    credit_reserve: Annotated[int, whole_number(0, _MOST_CREDITS)] = 500
+    credit_reserve: Annotated[int, whole_number(0, MOST_CREDITS)] = 500
     """Credits kept for others: while Zoho says fewer remain, polling stops but for a look each hour."""
     accounts_url: BaseUrl | None = None
     """OAuth server, for a data centre that is not in the list; only together with `api_url`."""
@@ -386,11 +387,11 @@ class Settings(Section):
     """How long an ended job stays on the page."""
     unknown_retention: Annotated[float, duration("0s", "3650d")] = 86_400.0
     """How long a job that Zoho does not know, or no longer knows, stays on the page; those listed stay."""
-    max_jobs: Annotated[int, whole_number(1, 100_000)] = 1000
+    max_jobs: Annotated[int, whole_number(1, MOST_JOBS)] = 1000
     """Most jobs to track; further ones are refused, counted and logged."""
     probe_retention: Annotated[float, duration("0s", "3650d")] = 86_400.0
     """How long a job that only `/probe` asked for is tracked after the last probe of it."""
-    max_probed_jobs: Annotated[int, whole_number(0, 100_000)] = 100
+    max_probed_jobs: Annotated[int, whole_number(0, MOST_JOBS)] = 100
     """Most jobs to track only because `/probe` asked for them; 0 for none."""
     discovery_linger: Annotated[float, duration("0s", "3650d")] = 3600.0
     """How long an ended job stays a target of `/sd/jobs`, so that its end is scraped."""

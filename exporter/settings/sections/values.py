@@ -4,6 +4,7 @@ What may not be written is refused by a `ValueError` with a message for the oper
 secret, nothing long and nothing unprintable.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -185,7 +186,7 @@ def whole_number(low: int, high: int, *, unlimited: str = "") -> Parser:
         if unlimited and text.strip().casefold() == unlimited:
             return None
         if not _DIGITS.fullmatch(text) or not low <= int(text) <= high:
-            raise ValueError(f"{quote(text)} is not {expected}{number_advice(text)}")
+            raise ValueError(f"{quote(text)} is not {expected}{number_advice(text, low, high)}")
         return int(text)
 
     words = f"|{unlimited}" if unlimited else ""
@@ -211,7 +212,7 @@ def duration(low: str, high: str) -> Parser:
     least, most = parse_duration(low), parse_duration(high)
 
     def parse(text: str) -> float:
-        seconds = parse_duration(text)
+        seconds = parse_duration(text, least, most)
         if not least <= seconds <= most:
             raise ValueError(f"{quote(text)} is out of range: from {low} to {high}")
         return seconds
@@ -219,15 +220,26 @@ def duration(low: str, high: str) -> Parser:
     return Parser(f"a duration from {low} to {high}", parse, _WRITTEN_DURATION)
 
 
-def parse_duration(text: str) -> float:
-    """Give the seconds of a Prometheus-style duration (`1m30s`, `500ms`) or of a plain number of seconds."""
+def parse_duration(text: str, least: float = 0.0, most: float = math.inf) -> float:
+    """Give the seconds of a Prometheus-style duration (`1m30s`, `500ms`) or of a plain number of seconds.
+
+    Of what is none, what it was meant to be is told if that is from `least` to `most`; the seconds may be others.
+    """
+    seconds = _seconds_of(text)
+    if seconds is None:
+        meant = duration_meant(text)
+        is_apt = (seconds := _seconds_of(meant)) is not None and least <= seconds <= most
+        advice = f'; did you mean "{meant}"?' if is_apt else ""
+        raise ValueError(f"{quote(text)} is not a duration such as 15s, 1m30s, 7d or 500ms{advice}")
+    return seconds
+
+
+def _seconds_of(text: str) -> float | None:
     if _SECONDS.fullmatch(text):
         return float(text)
-    match = _DURATION.fullmatch(text)
-    if not text or not match:
-        meant = duration_meant(text)
-        advice = f'; did you mean "{meant}"?' if meant and _DURATION.fullmatch(meant) else ""
-        raise ValueError(f"{quote(text)} is not a duration such as 15s, 1m30s, 7d or 500ms{advice}")
+    match = _DURATION.fullmatch(text) if text else None
+    if match is None:
+        return None
     return float(sum(int(digits or 0) * unit for digits, unit in zip(match.groups(), _UNITS.values(), strict=True)))
 
 
@@ -245,11 +257,11 @@ def parse_listen_address(text: str) -> ListenAddress:
     """Split `host:port`, `:port` or `[::1]:port`."""
     host, colon, port = text.rpartition(":")
     if not colon or (":" in host and not host.startswith("[")):
-        advice = f'; did you mean ":{text}"?' if _PORT.fullmatch(text) else ""
-        is_host = _HOST.fullmatch(text) and len(text) < _SHORT and not _CREDENTIAL.search(text)
+        advice = f'; did you mean ":{text}"?' if _is_port(text) else ""
+        is_host = _HOST.fullmatch(text) and not text.isdecimal() and len(text) < _SHORT and not _CREDENTIAL.search(text)
         advice = advice or (f'; did you mean "{text}:10042"?' if is_host else "")
         raise ValueError(f"{quote(text)} is not host:port, :port or [IPv6 address]:port{advice}")
-    if not _PORT.fullmatch(port) or int(port) > _MAX_PORT:
+    if not _is_port(port):
         raise ValueError(f"{quote(text)} has no port from 0 to {_MAX_PORT} after its last colon")
     is_bracketed = host.startswith("[")
     address = host[1:-1] if is_bracketed else host
@@ -258,6 +270,10 @@ def parse_listen_address(text: str) -> ListenAddress:
     if host and not is_bracketed and not _HOST.fullmatch(host):
         raise ValueError(f"{quote(text)} has no valid host name or address before its last colon")
     return ListenAddress(address, int(port))
+
+
+def _is_port(text: str) -> bool:
+    return _PORT.fullmatch(text) is not None and int(text) <= _MAX_PORT
 
 
 def is_loopback(host: str) -> bool:

@@ -6,11 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from signal import SIG_BLOCK, SIG_SETMASK, pthread_sigmask, valid_signals
 from threading import Lock, local
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
-from psycopg import Connection, Error
+from psycopg import Connection, Error, OperationalError
 from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import (
@@ -31,6 +32,7 @@ from exporter.redactor import Redactor
 from exporter.state.port import OPERATIONS, Health
 from exporter.state.postgres.clock import DatabaseClock
 from exporter.state.postgres.schema import StrangeSchemaError, migrate
+from exporter.waits import waited_for
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +60,8 @@ REACHED_BY = {
 """As libpq names it, unless the address says otherwise."""
 SPEAKING = {"client_encoding": "UTF8"}
 """Whatever the database, its role or the address says: names are of any script."""
+UNREACHED = "the lookup of its name, or a connection to it,"
+"""What may be without an answer: libpq has no limit for the first."""
 _REFRESH = "refresh"
 _OPERATIONS = {_REFRESH: _REFRESH, "put": "save_job", "forget": "forget_jobs"}
 """As what a failing question counts, a refresh not as rows that can't be read; all others concern the ledger."""
@@ -107,7 +111,7 @@ class UnavailableError(Exception):
 
 
 class TimedConnection(Connection[TupleRow]):
-    """A connection on which no wait outlasts a deadline; `tell` hears why there is none."""
+    """A connection on which no wait outlasts a deadline; `tell` hears that one is made, and why there is none."""
 
     deadline = math.inf
     """Monotonic seconds."""
@@ -117,11 +121,12 @@ class TimedConnection(Connection[TupleRow]):
         cls,
         conninfo: str = "",
         *,
-        tell: Callable[[Exception], object],
+        tell: Callable[[Exception | None], object],
         password: Callable[[], str] | None,
         **how: Any,  # noqa: ANN401 - the driver's own
     ) -> Self:
         """Connect, as the pool does in its threads."""
+        tell(None)
         try:
             if password:
                 how["password"] = password()
@@ -255,7 +260,8 @@ class Database:
 
     def close(self, grace_seconds: float) -> None:
         """Let go of all connections."""
-        self._pool.close(grace_seconds)
+        with suppress(TimeoutError):  # it waits so long for each of its threads
+            waited_for(partial(self._pool.close, grace_seconds), grace_seconds, "the pool")
 
     def _asked_again(self, query: str, given: list[Argument], deadline: float) -> list[TupleRow]:
         """Ask, and again while another question came between, or connections had died: it may be asked twice."""
@@ -294,8 +300,8 @@ class Database:
             if kind == "clock":
                 self._clock.learn(asked_at, float(body))
 
-    def _note_refusal(self, error: Exception) -> None:
-        self._refusal = error
+    def _note_refusal(self, error: Exception | None) -> None:
+        self._refusal = error or self._refusal or OperationalError(f"{UNREACHED} is without an answer")
 
     def _note_success(self) -> None:
         with self._lock:

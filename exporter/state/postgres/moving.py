@@ -4,20 +4,22 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from psycopg import Connection, Error, connect
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
-from exporter.errors import ConfigurationError, Problem
+from exporter.files import refused
 from exporter.model import JobKey, ModuleTotals, Standing, TrackedJob
 from exporter.state.documents import Kind, Row, Value, encode
 from exporter.state.moving import refused_whole
 from exporter.state.postgres.copy import Copy
 from exporter.state.postgres.counters import counters_in
-from exporter.state.postgres.database import REACHED_BY, SPEAKING, News, words
+from exporter.state.postgres.database import REACHED_BY, SPEAKING, UNREACHED, News, words
 from exporter.state.postgres.schema import StrangeSchemaError, migrate
+from exporter.waits import waited_for
 
 _ALL = """
     SELECT account, kind, key, revision, body FROM zoho_mass_update.refresh('{}', '{}', '{}')
@@ -27,6 +29,7 @@ _AT_WORK = """
     SELECT count(*) FROM zoho_mass_update.claims
     WHERE zoho_mass_update.is_live(expires_at, lease, zoho_mass_update.moment(NULL))
 """
+_CONNECT_SECONDS = 15.0
 
 
 class DatabasePlace:
@@ -34,11 +37,13 @@ class DatabasePlace:
 
     Args:
         url: where it is, as libpq takes it.
+        name: what it is called where something is wrong with it.
         password: gives the password, where the database wants one and libpq does not know it.
     """
 
-    def __init__(self, url: str, password: Callable[[], str] | None = None) -> None:
+    def __init__(self, url: str, name: str, password: Callable[[], str] | None = None) -> None:
         self._url = url
+        self.name = name
         self._password = password
 
     def read(self) -> Mapping[Row, Value]:
@@ -53,7 +58,7 @@ class DatabasePlace:
             copy = Copy(alias)
             copy.take(of_account)
             if copy.unreadable:
-                raise refused_whole("the database", copy.unreadable)
+                raise refused_whole(self.name, copy.unreadable)
             rows |= dict(_rows(alias, copy))
         return rows
 
@@ -64,7 +69,9 @@ class DatabasePlace:
             by_account[row.account][row] = value
         with self._connected() as connection, connection.transaction():
             for alias, of_account in by_account.items():
-                _fill(connection, alias, of_account)
+                if not _fill(connection, alias, of_account):
+                    message = f"the database has had something of {alias} since it was looked at, or before"
+                    raise refused(self.name, f"{message}: copy into a new one")
 
     @contextmanager
     def _connected(self) -> Iterator[Connection[TupleRow]]:
@@ -73,16 +80,16 @@ class DatabasePlace:
             how |= conninfo_to_dict(self._url) | SPEAKING
             if self._password:
                 how["password"] = self._password()
-            with connect(autocommit=True, prepare_threshold=None, **how) as connection:
+            reach = partial(connect, autocommit=True, prepare_threshold=None, **how)
+            with waited_for(reach, _CONNECT_SECONDS, UNREACHED) as connection:
                 how["password"] = (connection.pgconn.password or b"").decode(errors="replace")  # libpq's own too
                 migrate(connection)
                 if _first(connection, _AT_WORK):
-                    problem = Problem("the database", "an exporter polls by it: end all exporters that use it first")
-                    raise ConfigurationError((problem,))
+                    raise refused(self.name, "an exporter polls by the database: end all exporters that use it first")
                 yield connection
-        except (Error, StrangeSchemaError) as error:
+        except (Error, StrangeSchemaError, TimeoutError) as error:
             said = words(error, how.get("password", ""))
-            raise ConfigurationError((Problem("the database", f"can't be used: {said}"),)) from error
+            raise refused(self.name, f"the database can't be used: {said}") from error
 
 
 def _rows(alias: str, copy: Copy) -> Iterator[tuple[Row, Value]]:
@@ -100,11 +107,11 @@ def _rows(alias: str, copy: Copy) -> Iterator[tuple[Row, Value]]:
         yield Row(alias, Kind.STANDING, ""), copy.standing
 
 
-def _fill(connection: Connection[TupleRow], alias: str, rows: Mapping[Row, Value]) -> None:
+def _fill(connection: Connection[TupleRow], alias: str, rows: Mapping[Row, Value]) -> bool:
+    """Write an account, and say whether nothing was there."""
     revision = _first(connection, "SELECT zoho_mass_update.enter(%s)", alias)
     if revision > 1:  # the account is ours until the end: whoever was faster has written it
-        message = f"has had something of {alias} since it was looked at, or before: copy into a new one"
-        raise ConfigurationError((Problem("the database", message),))
+        return False
     jobs: list[tuple[object, ...]] = []
     minutes: defaultdict[str, dict[Kind, int]] = defaultdict(dict)
     for row, value in rows.items():
@@ -129,6 +136,7 @@ def _fill(connection: Connection[TupleRow], alias: str, rows: Mapping[Row, Value
     _put(connection, _JOB, jobs)
     _put(connection, _CREDITS, spent)
     connection.execute("UPDATE zoho_mass_update.accounts SET revision = %s WHERE alias = %s", (revision, alias))
+    return True
 
 
 _JOB = """

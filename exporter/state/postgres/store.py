@@ -12,6 +12,8 @@ from exporter.state.postgres.account import PostgresAccount
 from exporter.state.postgres.copy import held
 from exporter.state.postgres.database import REST_SECONDS, Database, News, UnavailableError
 
+_FAREWELL_SECONDS = 0.5
+
 
 class PostgresStore:
     """Keeps accounts in a database that others share. Thread-safe.
@@ -86,8 +88,9 @@ class PostgresStore:
 
     def close(self, grace_seconds: float = 5.0) -> None:
         """Write what is still to be written, if the database answers, and let go of it."""
+        until = time.monotonic() + grace_seconds
         self.wait_kept(grace_seconds)
-        self._database.close(grace_seconds)
+        self._database.close(max(_FAREWELL_SECONDS, until - time.monotonic()))
 
     def _take(self, told: list[News]) -> None:
         by_alias: defaultdict[str, list[News]] = defaultdict(list)

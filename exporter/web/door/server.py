@@ -12,12 +12,14 @@ from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from threading import Thread
 
 from starlette.types import ASGIApp
 
 from exporter.errors import ConfigurationError, Problem
+from exporter.waits import waited_for
 from exporter.web.door.connections import Connection, Connections
 from exporter.web.door.gate import MOST_HEAD_BYTES
 from exporter.web.door.protocol import Config, ServerState
@@ -29,6 +31,7 @@ _log = logging.getLogger(__name__)
 SSLProtocol.max_size = 16 * 1024
 
 _BACKLOG = 1024
+_LOOKUP_SECONDS = 10.0
 _ACCEPTED_AT_ONCE = 32
 """How many connections a turn of the loop takes: with few, a newcomer waits long behind a crowd that keeps it busy."""
 _REST_SECONDS = 0.5
@@ -46,8 +49,9 @@ def bind(host: str, port: int) -> socket.socket:
     """
     is_dual = not host and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if is_dual or ":" in host else socket.AF_INET
+    listen = partial(socket.create_server, family=family, backlog=_BACKLOG, dualstack_ipv6=is_dual)
     try:
-        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=is_dual)
+        listener = waited_for(partial(listen, (host, port)), _LOOKUP_SECONDS, "the name lookup")
     except OSError as error:
         problem = Problem("--web.listen-address", f"can't listen on {host}:{port}: {_reason(error)}")
         raise ConfigurationError((problem,)) from error
@@ -66,7 +70,7 @@ def _reason(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return "another program listens there, perhaps another exporter; stop it or choose another address"
     # Resolver errors have numbers of their own, below 0, which the system's table does not know.
-    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
     return f"{reason}; choose another address"
 
 

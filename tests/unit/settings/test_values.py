@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from exporter.settings import ListenAddress, parse_listen_address
 from exporter.settings.sections.schema import FilePath
 from exporter.settings.sections.values import (
+    duration,
     format_duration,
     is_loopback,
     parse_base_url,
@@ -114,6 +115,18 @@ def test_no_duration_is_meant_that_would_be_refused_too(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "advice"),
+    [("5 minutes", '; did you mean "5m"?'), ("6 minutes", ""), ("50 ms", ""), ("100 ms", '; did you mean "100ms"?')],
+    ids=str,
+)
+def test_no_duration_is_meant_that_is_out_of_range(text: str, advice: str) -> None:
+    """Of a setting that has one."""
+    with pytest.raises(ValueError, match=r"^") as caught:
+        duration("100ms", "5m")(text)
+    assert str(caught.value) == f'"{text}" is not a duration such as 15s, 1m30s, 7d or 500ms{advice}'
+
+
+@pytest.mark.parametrize(
     ("text", "address"),
     [
         (":10042", ListenAddress("", 10042)),
@@ -132,6 +145,9 @@ def test_listen_address_is_split_and_joined(text: str, address: ListenAddress) -
     ("text", "message"),
     [
         ("9000", '"9000" is not host:port, :port or [IPv6 address]:port; did you mean ":9000"?'),
+        ("65535", '"65535" is not host:port, :port or [IPv6 address]:port; did you mean ":65535"?'),
+        ("65536", '"65536" is not host:port, :port or [IPv6 address]:port'),
+        ("99999999", '"99999999" is not host:port, :port or [IPv6 address]:port'),
         ("::1:80", '"::1:80" is not host:port, :port or [IPv6 address]:port'),
         (":", '":" has no port from 0 to 65535 after its last colon'),
         (":65536", '":65536" has no port from 0 to 65535 after its last colon'),

@@ -66,7 +66,7 @@ def told(store: Store) -> Mapping[str, tuple[object, ...]]:
 
 def copied(source: object, target: object) -> Mapping[Row, Value]:
     """Copy."""
-    return copy(source, target, "TO", lambda _: None)  # type: ignore[arg-type]
+    return copy(source, target, lambda _: None)  # type: ignore[arg-type]
 
 
 def test_copy_there_and_back_changes_nothing(tmp_path: Path, url: str) -> None:
@@ -77,10 +77,10 @@ def test_copy_there_and_back_changes_nothing(tmp_path: Path, url: str) -> None:
     lived(house.store)
     before = told(house.store)
     house.close()
-    there = copied(FilePlace(tmp_path / "a" / "state.db"), DatabasePlace(url))
+    there = copied(FilePlace(tmp_path / "a" / "state.db", "FROM"), DatabasePlace(url, "TO"))
     with closing(PostgresStore(url, clock)) as store:
         assert told(store) == before
-    back = copied(DatabasePlace(url), FilePlace(tmp_path / "b" / "state.db"))
+    back = copied(DatabasePlace(url, "FROM"), FilePlace(tmp_path / "b" / "state.db", "TO"))
     assert back == there
     with closing(SqliteStore(tmp_path / "b" / "state.db", clock)) as alone:
         assert told(alone) == before
@@ -92,16 +92,16 @@ def test_copy_that_is_there_is_left_and_another_is_refused(tmp_path: Path, url: 
     lived(house.store)
     house.close()
     said: list[str] = []
-    source, target = FilePlace(tmp_path / "state.db"), DatabasePlace(url)
+    source, target = FilePlace(tmp_path / "state.db", "FROM"), DatabasePlace(url, "TO")
     for _ in range(2):
-        copy(source, target, "TO", said.append)
+        copy(source, target, said.append)
     assert said == ["It is there already."]
     other = file_house(tmp_path / "other.db")
     other.account.track(JobSpec(LEADS, JobSource.API, "Summer"), NOW)
     other.close()
     before = target.read()
     with pytest.raises(ConfigurationError, match=r"^TO: has something of acme already"):
-        copied(FilePlace(tmp_path / "other.db"), target)
+        copied(FilePlace(tmp_path / "other.db", "FROM"), target)
     assert target.read() == before
 
 
@@ -111,10 +111,10 @@ def test_of_two_copies_at_once_one_is_refused_whole(tmp_path: Path, url: str) ->
     for house, key in zip(houses, (LEADS, DEALS), strict=True):
         house.account.track(JobSpec(key, JobSource.API), NOW)
         house.close()
-    first, second = (FilePlace(tmp_path / name).read() for name in ("one.db", "two.db"))
-    target = DatabasePlace(url)
+    first, second = (FilePlace(tmp_path / name, "FROM").read() for name in ("one.db", "two.db"))
+    target = DatabasePlace(url, "TO")
     target.write(first)
-    with pytest.raises(ConfigurationError, match=r"^the database: has had something of acme since"):
+    with pytest.raises(ConfigurationError, match=r"^TO: the database has had something of acme since"):
         target.write(second)
     assert target.read() == first
 
@@ -123,14 +123,14 @@ def test_what_somebody_works_with_is_not_copied(tmp_path: Path, url: str) -> Non
     """Neither the file that is open nor the database by which a job is being polled."""
     house = file_house(tmp_path / "state.db")
     house.account.track(JobSpec(LEADS, JobSource.API), NOW)
-    with pytest.raises(ConfigurationError, match="another exporter uses it"):
-        copied(FilePlace(tmp_path / "state.db"), DatabasePlace(url))
+    with pytest.raises(ConfigurationError, match=r"^FROM: .*another exporter uses it"):
+        copied(FilePlace(tmp_path / "state.db", "FROM"), DatabasePlace(url, "TO"))
     house.close()
     with closing(PostgresStore(url)) as store:
         store.account("acme").track(JobSpec(LEADS, JobSource.API), NOW)
         store.account("acme").claim(LEADS, FREE, 600)
-        with pytest.raises(ConfigurationError, match="an exporter polls by it"):
-            copied(DatabasePlace(url), FilePlace(tmp_path / "new.db"))
+        with pytest.raises(ConfigurationError, match=r"^FROM: an exporter polls by the database"):
+            copied(DatabasePlace(url, "FROM"), FilePlace(tmp_path / "new.db", "TO"))
 
 
 def test_database_that_does_not_answer_is_told(tmp_path: Path, server: Server) -> None:
@@ -138,5 +138,5 @@ def test_database_that_does_not_answer_is_told(tmp_path: Path, server: Server) -
     house = file_house(tmp_path / "state.db")
     house.account.track(JobSpec(LEADS, JobSource.API), NOW)
     house.close()
-    with pytest.raises(ConfigurationError, match=r"^the database: can't be used: .*does not exist"):
-        copied(FilePlace(tmp_path / "state.db"), DatabasePlace(server.url("nowhere")))
+    with pytest.raises(ConfigurationError, match=r"^TO: the database can't be used: .*does not exist"):
+        copied(FilePlace(tmp_path / "state.db", "FROM"), DatabasePlace(server.url("nowhere"), "TO"))

@@ -360,7 +360,7 @@ def test_a_lookup_without_an_answer_is_given_up(open_transport: OpenTransport, r
     resolve(stall)
     transport = open_transport(transport_options(0.3, 0.3, pool_size=1))
     first = failure(lambda: transport.get("http://zoho.invalid/", {}, {}))
-    threads = [thread for thread in threading.enumerate() if thread.name == "zoho-lookup"]
+    threads = [thread for thread in threading.enumerate() if thread.name == "the name lookup"]
     second = failure(lambda: transport.get("http://zoho.invalid/", {}, {}))
     is_over.set()
     assert [(type(error), error.code) for error in (first, second)] == [(UnsentError, "timeout")] * 2

@@ -107,12 +107,6 @@ def failure(body: str | bytes = b"", status: int = 200, headers: Mapping[str, st
             id="words-of-success-beside-the-status",
         ),
         pytest.param(
-            '{"data":[{"Status":"RUNNING","Failed_Count":0,"Updated_Count":30,"Not_Updated_Count":20,'
-            '"Total_Count":50},{"Status":"FAILED"}]}',
-            JobReport(JobState.RUNNING, updated=30, failed=0, not_updated=20, total=50),
-            id="second-element-ignored",
-        ),
-        pytest.param(
             '\ufeff{"data":[{"Status":"RUNNING","Failed_Count":0,"Updated_Count":30,"Not_Updated_Count":20,'
             '"Total_Count":50}]}\r\n',
             JobReport(JobState.RUNNING, updated=30, failed=0, not_updated=20, total=50),
@@ -699,6 +693,11 @@ def test_html_is_judged_by_its_status_and_described_not_quoted(
         pytest.param('{"data":null}', id="data-null"),
         pytest.param('{"data":[[{"Status":"RUNNING"}]]}', id="list-in-data"),
         pytest.param('{"data":[null]}', id="null-in-data"),
+        pytest.param('{"data":[{"Status":"RUNNING"},{"Status":"COMPLETED"}]}', id="two-reports"),
+        pytest.param('{"data":[{"Status":"RUNNING"},{"Status":"RUNNING"}]}', id="a-report-twice"),
+        pytest.param('{"data":[{"Status":"RUNNING"},null]}', id="a-report-and-null"),
+        pytest.param('{"data":[{"Status":"RUNNING"},{"code":"NOT_FOUND"}]}', id="a-report-and-an-error"),
+        pytest.param('{"data":[{"code":"NOT_FOUND"},{"Status":"RUNNING"}]}', id="an-error-and-a-report"),
         pytest.param('{"data":[{"Updated_Count":3}]}', id="no-status"),
         pytest.param('{"data":[{"Status":3}]}', id="status-a-number"),
         pytest.param('{"data":[{"Status":null}]}', id="status-null"),
@@ -715,6 +714,21 @@ def test_anything_else_at_200_is_an_invalid_response(body: str | bytes) -> None:
     """What is no status answer is a passing fault, never an unexpected exception."""
     error = failure(body, 200)
     assert (type(error), error.code) == (PassingError, "invalid_response")
+
+
+def test_several_reports_are_told_as_several() -> None:
+    """None of them says which job it is of."""
+    error = failure('{"data":[{"Status":"RUNNING"},{"Status":"FAILED"}]}', 200, {"content-type": "application/json"})
+    told = "expected a mass-update status as JSON, got HTTP 200 with application/json, 51 bytes (2 elements in data)"
+    assert error.message == told
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "AUTHENTICATION_FAILURE"), (429, "TOO_MANY_REQUESTS"), (503, "invalid_response")]
+)
+def test_several_elements_leave_the_status_its_meaning(status: int, code: str) -> None:
+    """What the whole answer says is of any job."""
+    assert failure('{"data":[{"code":"NOT_FOUND"},{"code":"NOT_FOUND"}]}', status).code == code
 
 
 @pytest.mark.parametrize("status", [201, 206, 207, 304, 400, 403, 500, 503])

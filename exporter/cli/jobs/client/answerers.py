@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.cli.command import PROGRAM
 from exporter.cli.commands import NAMED
+from exporter.cli.ending import LateError
 from exporter.cli.jobs.client.exporter_client import (
     URL_VARIABLE,
     ExporterClient,
@@ -127,7 +128,10 @@ class Directly:
         """Ask Zoho; after the first time only when it is due."""
         if self._job is None:
             say(f"Zoho is asked{self._why}.")
-        job = self._direct.look(self._key, is_first=self._job is None)
+        try:
+            job = self._direct.look(self._key, is_first=self._job is None)
+        except LateError as late:
+            raise LateError("Zoho has not answered") from late
         self._job = _with_its_fault(job, self._direct.token_pause)
         return self._job
 

@@ -3,16 +3,19 @@
 import base64
 import json
 import os
+import re
 import ssl
 from argparse import Namespace
 from collections.abc import Collection, Iterator, Mapping
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import BadStatusLine, HTTPException
 from itertools import chain
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from exporter.cli.jobs.client.answers import TimelyResponse, printable, read_document, read_problem
+from exporter.cli.ending import LateError
+from exporter.cli.jobs.client.answers import printable, read_document, read_problem
+from exporter.cli.jobs.client.connections import TimelyConnection, TimelyTlsConnection
 from exporter.defaults import LISTEN_PORT
 from exporter.errors import ExporterError
 from exporter.files import read_named_secret, refused
@@ -30,6 +33,12 @@ _SHOWN, _DONE = (HTTPStatus.OK, HTTPStatus.CREATED), (HTTPStatus.NO_CONTENT,)
 """How the exporter answers where it has something to show, and where it has done what was asked."""
 _PROBED = b"zoho_mass_update_probe_success"
 """What the page of a probe tells, whatever became of the poll."""
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"})
+"""What OpenSSL calls an answer of somebody who does not speak it."""
+_SAYS_TLS = re.compile(rb"\b(?:https|ssl|tls)\b", re.IGNORECASE)
+"""How servers that do tell a client who does not: Go's and ours, nginx, Apache."""
+_ALERT = "\x15\x03"
+_BY_TLS = "ask with https:// instead"
 _START = f"start it, name another by --exporter.url or {URL_VARIABLE}, or try the demo"
 
 
@@ -71,10 +80,10 @@ class ExporterClient:
 
     def __init__(self, url: str, credentials: str = "", *, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
         parts = urlsplit(url)
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        kind = TimelyTlsConnection if parts.scheme == "https" else TimelyConnection
         self.url = url.rstrip("/")
+        self._is_plain = parts.scheme == "http"
         self._connection = kind(parts.hostname or "", parts.port, timeout=timeout_seconds)
-        self._connection.response_class = TimelyResponse
         self._prefix = parts.path.rstrip("/")
         self._headers = {"Authorization": credentials} if credentials else {}
 
@@ -148,26 +157,43 @@ class ExporterClient:
             self._connection.request(method, self._prefix + path, content, headers)
             answer = self._connection.getresponse()
             text = answer.read(_LARGEST_ANSWER)
+        except LateError as late:
+            raise LateError(f"{self._connection.lack} ({self.url})") from late
         except ssl.SSLCertVerificationError as error:
             hint = "name its CA's certificates in SSL_CERT_FILE"
             raise NoExporterError(
                 f"{self.url}: its certificate is not trusted ({error.verify_message}): {hint}"
             ) from error
         except ssl.SSLError as error:
-            raise NoExporterError(f"{self.url} does not speak TLS: ask with http:// instead") from error
+            raise NoExporterError(self._told_of_tls(error)) from error
         except (OSError, HTTPException) as error:
-            reason = printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
-            is_there = is_asked and isinstance(error, TimeoutError)
-            raise NoExporterError(f"no exporter answers at {self.url} ({reason})", _START, is_there=is_there) from error
+            raise self._unanswered(error, is_asked=is_asked) from error
         finally:
             self._connection.close()
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             leads_to = printable(answer.getheader("Location", "")).removesuffix(path).partition("?")[0]
-            told = _told(answer.status, text, leads_to, is_known=bool(self._headers))
+            told = _told(answer.status, text, leads_to, is_known=bool(self._headers), is_plain=self._is_plain)
             raise ExporterRefusedError(answer.status, f"{self.url}: {told}")
         if answer.status not in expected:
             raise self._stranger()
         return text
+
+    def _unanswered(self, error: OSError | HTTPException, *, is_asked: bool) -> NoExporterError:
+        """Say why there is no answer: what speaks TLS sends an alert to who does not, or closes the connection."""
+        if isinstance(error, BadStatusLine) and str(error).startswith(_ALERT):
+            return NoExporterError(f"{self.url} speaks TLS: {_BY_TLS}")
+        is_late = isinstance(error, TimeoutError)
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        reason = self._connection.lack if is_late else printable(reason)
+        may_speak_tls = self._is_plain and is_asked and isinstance(error, ConnectionError)
+        advice = f"if it speaks TLS, {_BY_TLS}" if may_speak_tls else _START
+        return NoExporterError(f"no exporter answers at {self.url} ({reason})", advice, is_there=is_asked and is_late)
+
+    def _told_of_tls(self, error: ssl.SSLError) -> str:
+        """Say what is wrong with TLS; who is told to ask without it would send a token that anybody can read."""
+        if error.reason in _NO_TLS:
+            return f"{self.url} does not speak TLS: ask with http:// instead"
+        return f"{self.url}: TLS failed ({printable(error.reason or str(error))}): see what it asks of its clients"
 
 
 def client_of(options: Namespace) -> ExporterClient:
@@ -189,9 +215,13 @@ def client_of(options: Namespace) -> ExporterClient:
 def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna")
         return bool(
             parts.scheme in {"http", "https"}
-            and parts.hostname
+            and host
+            and url.isprintable()
+            and parts.path.isascii()
+            and " " not in url
             and parts.port != 0
             and not (parts.query or parts.username or parts.password)
         )
@@ -212,7 +242,10 @@ def _credentials(options: Namespace) -> str:
         return f"Basic {base64.b64encode(pair.encode()).decode()}"
     place = "--exporter.token-file" if token_file else TOKEN_FILE_VARIABLE
     file = token_file or os.environ.get(TOKEN_FILE_VARIABLE)
-    return f"Bearer {read_named_secret(place, file)}" if file else ""
+    token = read_named_secret(place, file) if file else ""
+    if not token.isascii():
+        raise refused(place, f'"{file}" holds more than ASCII characters, which no request can carry')
+    return f"Bearer {token}" if token else ""
 
 
 def _path(key: JobKey) -> str:
@@ -223,7 +256,7 @@ def _is_passing(status: int) -> bool:
     return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
 
 
-def _told(status: int, text: bytes, leads_to: str, *, is_known: bool) -> str:
+def _told(status: int, text: bytes, leads_to: str, *, is_known: bool, is_plain: bool) -> str:
     """Give what a refusal says, in one line, and what to do where the exporter does not say it."""
     detail, faults = read_problem(text)
     match status:
@@ -232,6 +265,13 @@ def _told(status: int, text: bytes, leads_to: str, *, is_known: bool) -> str:
             if is_known:
                 hint = "the token, or the user and the password, is not one of its own: look into the file"
             return f"it does not let us in (HTTP {status}): {hint}"
+        case HTTPStatus.BAD_REQUEST if is_plain and not (faults or detail):
+            is_told = _SAYS_TLS.search(text)
+            return (
+                f"it speaks TLS (HTTP {status}): {_BY_TLS}"
+                if is_told
+                else f"HTTP {status}: if it speaks TLS, {_BY_TLS}"
+            )
         case HTTPStatus.NOT_FOUND if not detail:
             return "no such page there (HTTP 404): check the address and its route prefix"
         case _ if leads_to and status < HTTPStatus.BAD_REQUEST:

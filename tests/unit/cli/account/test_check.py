@@ -39,6 +39,7 @@ _A_DURATION = "is not a duration such as 15s, 1m30s, 7d or 500ms"
 _A_PROXY = "is not a proxy's URL such as http://proxy:3128 (http or https, host, optional port)"
 _AN_ENTRY = "expected Module/job_id or account/Module/job_id, such as Leads/3524033000006027001"
 _UTF16 = "is UTF-16, as some editors and PowerShell write: save it as UTF-8"
+_ADDRESS = "is not host:port, :port or [IPv6 address]:port"
 _BUDGET = "is not a whole number from 0 to 10000000, or unlimited"
 
 Check = Callable[..., tuple[int, list[str]]]
@@ -285,6 +286,18 @@ _IN_THE_FILE = {
             'zoho.yaml:9: ca_bundle: "zoho.yaml" can\'t be used as CA certificates: expected PEM, from -----BEGIN'
             " CERTIFICATE----- on"
         ),
+    ),
+    "port that is none": (
+        of_file(_JOBS + "web: {listen_address: 99999}\n"),
+        f'zoho.yaml:9: web.listen_address: "99999" {_ADDRESS}',
+    ),
+    "duration out of range": (
+        of_file(_JOBS + "poll_timeout: 90 minutes\n"),
+        'zoho.yaml:9: poll_timeout: "90 minutes" is not a duration such as 15s, 1m30s, 7d or 500ms',
+    ),
+    "number out of range": (
+        of_file("    max_concurrency: 1,000\n" + _JOBS),
+        'zoho.yaml:7: accounts.acme.max_concurrency: "1,000" is not a whole number from 1 to 25',
     ),
     "label that is not allowed": (
         of_file("jobs:\n- {module: Leads, job_id: 1, labels: {team: x}}\n"),

@@ -136,3 +136,14 @@ def test_other_settings_are_those_that_may_be_set() -> None:
     ]
     at_once = plan_of("acme", schedule(shortest_seconds=0.0, longest_seconds=0.0), Fleet(1, 15.0, 0)).other
     assert not [name for name in at_once if name.startswith("schedule.longest")]
+    rare = schedule(longest_seconds=86_400.0, stale_after_seconds=604_800.0)
+    rarer = plan_of("acme", rare, Fleet(1, 15.0, None)).other
+    assert [name for name in rarer if name.startswith("schedule.longest")] == ["schedule.longest: 12h"]
+
+
+def test_no_budget_is_named_that_may_not_be_set(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The most that may be is 10,000,000."""
+    monkeypatch.setenv("ZOHO_ACCOUNT", "acme")
+    monkeypatch.setenv("ZOHO_DAILY_CREDIT_BUDGET", "100000")
+    text, _ = typed("--jobs=20000")
+    assert "Not felt: a daily_credit_budget of 1,480,000 by typical jobs, of unlimited by the worst.\n" in text

@@ -6,6 +6,7 @@ import json
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from played import PlayedExporter
@@ -105,6 +106,18 @@ def test_nobody_there_is_told(typed: Typed) -> None:
         pytest.param("--exporter.url=http://x:99999", 2, f"  --exporter.url: {ADDRESS}", id="port too large"),
         pytest.param("--exporter.url=http://x:http", 2, f"  --exporter.url: {ADDRESS}", id="port without digits"),
         pytest.param("--exporter.url=http://[::1", 2, f"  --exporter.url: {ADDRESS}", id="half an address"),
+        pytest.param(f"--exporter.url=http://{'a' * 64}.de", 2, f"  --exporter.url: {ADDRESS}", id="no host's name"),
+        pytest.param("--exporter.url=http://a..b", 2, f"  --exporter.url: {ADDRESS}", id="half a host's name"),
+        pytest.param("--exporter.url=http://x\u202e.de", 2, f"  --exporter.url: {ADDRESS}", id="a name turned round"),
+        pytest.param("--exporter.url=http://x/\r\ny: z", 2, f"  --exporter.url: {ADDRESS}", id="a header"),
+        pytest.param("--exporter.url=http://x/a b", 2, f"  --exporter.url: {ADDRESS}", id="a space"),
+        pytest.param("--exporter.url=http://x/\u00e4", 2, f"  --exporter.url: {ADDRESS}", id="a path in no ASCII"),
+        pytest.param(
+            "--exporter.token-file=odd",
+            2,
+            '  --exporter.token-file: "odd" holds more than ASCII',
+            id="token in no ASCII",
+        ),
         pytest.param(
             "--exporter.token-file=none", 2, '  --exporter.token-file: "none" does not exist', id="no token file"
         ),
@@ -113,8 +126,12 @@ def test_nobody_there_is_told(typed: Typed) -> None:
         ),
     ],
 )
-def test_flag_that_is_of_no_use_is_told(typed: Typed, flag: str, status: int, said: str) -> None:
+def test_flag_that_is_of_no_use_is_told(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, flag: str, status: int, said: str
+) -> None:
     """Its name is the place; what it says may be a secret."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "odd").write_text("schl\u00fcssel-hunter2")
     ended, out, err = typed("jobs", flag)
     assert (ended, out) == (status, "")
     assert said in err

@@ -66,7 +66,10 @@ def test_file_that_is_called_like_an_address_can_be_named(here: Path, capsys: py
         pytest.param("state.db", "memory", "TO: memory keeps nothing", id="memory"),
         pytest.param("state.db", "-", "TO: - is no file's name here", id="standard-output"),
         pytest.param("state.db", "", 'TO: "" is not a path', id="empty"),
-        pytest.param("state.db", "secrets", "secrets can't be used: it is a directory", id="directory"),
+        pytest.param("state.db", "secrets", "TO: the state file {here}/secrets can't be used: ", id="directory"),
+        pytest.param("secrets", "copy.db", "FROM: the state file {here}/secrets can't be used: ", id="from-directory"),
+        pytest.param("text", "copy.db", "FROM: the state file {here}/text can't be used: ", id="no-state-file"),
+        pytest.param("state.db", "text/copy.db", "TO: the state file {here}/text/copy.db can't be ", id="below-a-file"),
     ],
 )
 def test_what_can_not_be_copied_is_refused(
@@ -74,10 +77,27 @@ def test_what_can_not_be_copied_is_refused(
 ) -> None:
     """In words that quote no password, and without a file that was not there."""
     (here / "secrets").mkdir()
+    (here / "text").write_text("no database, and somebody's")
     SqliteStore(here / "empty.db").close()
     before = sorted(path.name for path in here.iterdir() if not path.name.endswith(".lock"))
     assert main(["state", "copy", source, target]) == 2
     err = capsys.readouterr().err
-    assert said in err
+    assert said.format(here=here) in err
     assert PASSWORD not in err
+    assert "state.url" not in err
+    assert "state.password_file" not in err
     assert sorted(path.name for path in here.iterdir() if not path.name.endswith(".lock")) == before
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("copy.db", "--password-file: goes together with a database"),
+        ("postgresql://zoho@db/zoho", '--password-file: "none" does not exist'),
+    ],
+)
+def test_password_is_told_by_its_flag(here: Path, capsys: pytest.CaptureFixture[str], target: str, said: str) -> None:
+    """Where nothing asks for it, and where there is none."""
+    assert main(["state", "copy", "state.db", target, "--password-file=none"]) == 2
+    assert said in capsys.readouterr().err
+    assert not (here / "copy.db").exists()

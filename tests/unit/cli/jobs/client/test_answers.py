@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import Callable
 from http.client import HTTPResponse
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -214,6 +215,7 @@ def test_terminal_takes_no_orders_from_a_refusal(typed: Typed, impostor: Imposto
 
 BUSY = "it, or a proxy before it, is busy or fails for now (HTTP {}): it may answer in a moment"
 THERE = "give that address, if the exporter is there"
+BY_TLS = "ask with https:// instead"
 
 
 @pytest.mark.parametrize(
@@ -234,6 +236,22 @@ THERE = "give that address, if the exporter is there"
             id="to a login",
         ),
         pytest.param(304, b"", b"", "HTTP 304", id="nowhere"),
+        pytest.param(400, b"", b"", f"HTTP 400: if it speaks TLS, {BY_TLS}", id="wordless"),
+        pytest.param(
+            400,
+            b"",
+            b"Client sent an HTTP request to an HTTPS server.\n",
+            f"it speaks TLS (HTTP 400): {BY_TLS}",
+            id="TLS of Go",
+        ),
+        pytest.param(
+            400,
+            b"",
+            b"<html><title>400 The plain HTTP request was sent to HTTPS port</title>",
+            f"it speaks TLS (HTTP 400): {BY_TLS}",
+            id="TLS of nginx",
+        ),
+        pytest.param(400, b"", {"detail": "No https here."}, "No https here.", id="another fault"),
         pytest.param(429, b"", b"", BUSY.format(429), id="too many requests"),
         pytest.param(503, b"", b"too many requests at once\n", BUSY.format(503), id="busy"),
         pytest.param(502, b"https://x.example", b"<html>", BUSY.format(502), id="a proxy"),
@@ -255,6 +273,38 @@ def test_terminal_takes_no_orders_from_a_broken_status_line(typed: Typed, impost
     assert status == 1
     assert ORDERING.isdisjoint(err)
     assert "no exporter answers at" in err
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        pytest.param(b"\x15\x03\x01\x00\x02\x02\x46", "{} speaks TLS", id="an alert"),
+        pytest.param(b"", "no exporter answers at {} (Remote end closed connection without response)", id="no word"),
+    ],
+)
+def test_who_speaks_tls_and_does_not_say_so_in_http_is_told(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, line: bytes, told: str
+) -> None:
+    """By every command."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            for _ in ALL:
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(1 << 16)
+                    connection.sendall(line)
+
+        answering = Thread(target=answer)
+        answering.start()
+        there = f"http://127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("ZOHO_EXPORTER_URL", there)
+        for words in ALL:
+            status, out, err = typed(*words)
+            assert (words, status, out) == (words, 1, "")
+            assert told.format(there) in err
+            assert err.endswith("ask with https:// instead\n")
+        answering.join(30)
 
 
 def test_line_to_be_typed_again_is_one_word_to_a_shell(typed: Typed, impostor: Impostor) -> None:

@@ -48,3 +48,13 @@ def test_who_takes_a_question_and_does_not_answer_it_in_time_is_there(*, is_ther
         with pytest.raises(NoExporterError) as caught:
             ExporterClient(url, timeout_seconds=0.1).job(KEYS[0])
     assert caught.value.is_there is is_there
+    assert str(caught.value).endswith(" (no whole answer has come)" if is_there else " (Connection refused)")
+
+
+def test_tls_that_is_never_agreed_on_is_told_in_words() -> None:
+    """Python has the line of its own source for it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"https://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(NoExporterError) as caught:
+            ExporterClient(url, timeout_seconds=0.1).job(KEYS[0])
+    assert str(caught.value) == f"no exporter answers at {url} (no connection is made)"
