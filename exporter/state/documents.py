@@ -5,6 +5,7 @@ A new field of a kept dataclass needs nothing here: it has a default, and an old
 
 import json
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
 from functools import cache
@@ -55,8 +56,8 @@ def encode(value: Value) -> str:
     """Write a document. Half characters, which JSON can express and a database refuses, are replaced."""
     adapter = _adapter(type(value).__name__)
     with suppress(PydanticSerializationError):  # which tells of a half character
-        return adapter.dump_json(value, exclude_defaults=True).decode()
-    plain = adapter.dump_python(value, mode="json", exclude_defaults=True)
+        return adapter.dump_json(value, exclude_defaults=True, fallback=_plain).decode()
+    plain = adapter.dump_python(value, mode="json", exclude_defaults=True, fallback=_plain)
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode(errors="replace").decode()
 
 
@@ -83,6 +84,13 @@ def decode(text: str, kind: type[T]) -> T:
     if problem or value is None:
         raise ValueError(problem)
     return value
+
+
+def _plain(value: object) -> object:
+    """Give what pydantic does not know, which is whatever else is a mapping."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"no document holds a {type(value).__name__}")
 
 
 @cache

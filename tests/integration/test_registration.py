@@ -32,6 +32,7 @@ def test_registrations_survive_being_killed(simulator: Simulator, token: str, tm
         **account_variables(simulator),
         "ZOHO_STATE__PATH": str(tmp_path / "state.db"),
         "ZOHO_WEB__API_TOKEN_FILE": token,
+        "ZOHO_JOB_LABELS": "team",
     }
     command = exporter_command("--web.listen-address=127.0.0.1:0", "--log.format=json")
     expected: set[str] = set()
@@ -40,9 +41,11 @@ def test_registrations_survive_being_killed(simulator: Simulator, token: str, tm
             serving = running.log_event("serving metrics")
             assert serving["jobs"] == len(expected)
             url = f"http://127.0.0.1:{serving['port']}/api/v1/jobs"
-            assert {job["job_id"] for job in requests.get(url, headers=TOKEN, timeout=10).json()["jobs"]} == expected
+            known = requests.get(url, headers=TOKEN, timeout=10).json()["jobs"]
+            assert {job["job_id"] for job in known} == expected
+            assert {(job["name"], job["labels"]["team"]) for job in known} == {(f"job {one}", one) for one in expected}
             for job_id in (f"{number}1", f"{number}2"):
-                body = {"module": "Leads", "job_id": job_id, "name": f"job {job_id}"}
+                body = {"module": "Leads", "job_id": job_id, "name": f"job {job_id}", "labels": {"team": job_id}}
                 assert requests.post(url, headers=TOKEN, json=body, timeout=10).status_code == 201
             assert requests.delete(f"{url}/acme/Leads/{number}2", headers=TOKEN, timeout=10).status_code == 204
             running.stop(signal.SIGKILL)

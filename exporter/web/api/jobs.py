@@ -4,7 +4,6 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from itertools import islice
-from types import MappingProxyType
 
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -121,7 +120,7 @@ def _take_in(specs: Sequence[JobSpec], exporter: Exporter, *, is_list: bool) -> 
 
 def _spec(body: schemas.JobBody, exporter: Exporter) -> JobSpec:
     key = JobKey(account_asked(body.account, exporter), body.module, body.job_id)
-    return JobSpec(key, JobSource.API, body.name, body.group, MappingProxyType(body.labels))
+    return JobSpec(key, JobSource.API, body.name, body.group, body.labels)
 
 
 def _unconfigured(specs: Sequence[JobSpec], exporter: Exporter, *, is_list: bool) -> Iterator[schemas.Fault]:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -136,6 +137,12 @@ def test_estimated_end_is_there_again() -> None:
     for second, updated in ((0, 0), (15, 150), (30, 300)):
         job = note_report(job, report(updated=updated, total=600), NOW + second)
     assert decode(encode(job), TrackedJob).completes_at == NOW + 60
+
+
+def test_labels_of_any_kind_of_mapping_are_written() -> None:
+    """One document that can't be would keep all others from being written."""
+    job = TrackedJob(JobSpec(LEADS, JobSource.API, labels=MappingProxyType({"team": "sales"})), NOW)
+    assert decode(encode(job), TrackedJob) == replace(job, spec=replace(job.spec, labels={"team": "sales"}))
 
 
 def test_half_characters_are_replaced() -> None:
