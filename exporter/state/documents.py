@@ -56,8 +56,8 @@ def encode(value: Value) -> str:
     """Write a document. Half characters, which JSON can express and a database refuses, are replaced."""
     adapter = _adapter(type(value).__name__)
     with suppress(PydanticSerializationError):  # which tells of a half character
-        return adapter.dump_json(value, exclude_defaults=True, fallback=_plain).decode()
-    plain = adapter.dump_python(value, mode="json", exclude_defaults=True, fallback=_plain)
+        return adapter.dump_json(value, exclude_defaults=True, warnings=False, fallback=_plain).decode()
+    plain = adapter.dump_python(value, mode="json", exclude_defaults=True, warnings=False, fallback=_plain)
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode(errors="replace").decode()
 
 
