@@ -6,7 +6,7 @@ OpenMetrics 1.0.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Generic, NamedTuple, TypeVar
 
@@ -54,6 +54,7 @@ def escaped(text: str) -> str:
     return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
+@cache
 def unit_of(name: str) -> str:
     """Give what a family is measured in, where its name, without `_total`, ends in that."""
     return next((unit for unit in _UNITS if name.endswith(f"_{unit}")), "")

@@ -17,8 +17,8 @@ from exporter.weights import Parameters, weighed
 
 PROCESS: Collector = REGISTRY
 """Gives the families of the process itself and of Python."""
-_OPENMETRICS, _TEXT = ("application/openmetrics-text", "1.0.0"), ("text/plain", "0.0.4")
-"""The formats that we write, with their versions."""
+_OPENMETRICS, _TEXT = ("application/openmetrics-text", "1.0.0", "0.0.1"), ("text/plain", "0.0.4")
+"""The formats that we write, with their versions, of which pages say the first."""
 _KEPT_HEADERS = 32
 """How many `Accept` headers are known: each scraper sends its own, and always the same."""
 
@@ -75,14 +75,16 @@ def _negotiate(accept: str) -> Format:
     return TEXT
 
 
-def _weight(accept: str, media_type: str, version: str) -> tuple[float, bool]:
+def _weight(accept: str, media_type: str, *versions: str) -> tuple[float, bool]:
     """Give a format's weight, by what names it most exactly, and whether it is named itself."""
-    named = [(_exactness(range_, parameters, media_type, version), q) for range_, parameters, q in weighed(accept)]
+    named = [(_exactness(range_, parameters, media_type, versions), q) for range_, parameters, q in weighed(accept)]
     exactness, weight = max(named)
     return (weight, exactness > 2) if exactness else (0.0, False)  # noqa: PLR2004 - 2 is its kind, 3 itself
 
 
-def _exactness(range_: str, parameters: Parameters, media_type: str, version: str) -> int:
+def _exactness(range_: str, parameters: Parameters, media_type: str, versions: Sequence[str]) -> int:
     kinds = ("*/*", f"{media_type.partition('/')[0]}/*", media_type)
-    exactness = kinds.index(range_) + 1 if range_ in kinds else 0
-    return exactness + (range_ == media_type and parameters.get("version") == version)
+    if range_ != media_type:
+        return kinds.index(range_) + 1 if range_ in kinds else 0
+    version = parameters.get("version", "")
+    return 0 if version and version not in versions else len(kinds) + (version == versions[0])

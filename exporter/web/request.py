@@ -40,6 +40,11 @@ class Request:
     """Whether a user and a password came with it, and were right."""
 
 
+def listed(headers: Headers, name: str) -> str:
+    """Give a header that is a list, which may come on several lines. Source: RFC 9110, 5.3."""
+    return ", ".join(headers.getlist(name))
+
+
 def site_of(headers: Headers) -> str:
     """Say from where a browser asks, in its own words; `none` where no page does. Source: W3C, Fetch Metadata."""
     return headers.get("Sec-Fetch-Site", "none").strip().lower()

@@ -28,7 +28,7 @@ from exporter.web.guard import Entry, Guard
 from exporter.web.long_answer import LongAnswer
 from exporter.web.news import News
 from exporter.web.problems import SOON, refusal
-from exporter.web.request import Request
+from exporter.web.request import Request, listed
 from exporter.web.threads import Threads
 from exporter.weights import weighed
 
@@ -217,7 +217,7 @@ def _respond(route: Route, request: Request) -> Response:
     if int(answer.headers.get("Content-Length", "0")) < _SMALLEST_GZIP_BYTES:
         return answer
     answer.headers.add_vary_header("Accept-Encoding")
-    if _takes_gzip(request.headers.get("Accept-Encoding", "")):
+    if _takes_gzip(listed(request.headers, "Accept-Encoding")):
         content = answer.content if isinstance(answer, LongAnswer) else Body.of(bytes(answer.body))
         answer.body = content.gzip()
         answer.headers["Content-Encoding"] = "gzip"

@@ -45,9 +45,9 @@ class Places:
             HTTPException: no place becomes free by the deadline, in `time.monotonic` seconds.
         """
         if time.monotonic() >= deadline:
-            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, NO_TIME, SOON)
-        if not await self._enter(address, deadline):
             raise late()
+        if not await self._enter(address, deadline):
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once", SOON)
         try:
             return await self._threads.call(call)
         finally:
@@ -79,5 +79,5 @@ class Places:
 
 
 def late() -> HTTPException:
-    """Refuse a request that nobody can work on in time."""
-    return HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once", SOON)
+    """Refuse a request that has no time left, however few there are."""
+    return HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, NO_TIME, SOON)

@@ -9,7 +9,7 @@ from exporter.model import JobKey, Page
 from exporter.web.contract import Exporter
 from exporter.web.long_answer import LongAnswer
 from exporter.web.prometheus.jobs_asked import job_asked
-from exporter.web.request import Request
+from exporter.web.request import Request, listed
 
 COLLECT, DEBUG = "collect[]", "debug"
 GROUPS = ("jobs", "modules", "accounts", "exporter")
@@ -21,7 +21,7 @@ def metrics(exporter: Exporter, request: Request) -> Response:
     groups = set(request.query.getlist(COLLECT) or GROUPS)
     if groups - set(GROUPS):
         return _refused([f"{COLLECT}: expected one of {', '.join(GROUPS)}"])
-    return _page(exporter.scrape(request.deadline, request.headers.get("Accept", ""), groups))
+    return _page(exporter.scrape(request.deadline, listed(request.headers, "Accept"), groups))
 
 
 def probe(exporter: Exporter, request: Request) -> Response:
@@ -32,7 +32,7 @@ def probe(exporter: Exporter, request: Request) -> Response:
     if faults:
         return _refused(faults)
     try:
-        page = exporter.probe(key, request.deadline, request.headers.get("Accept", ""))
+        page = exporter.probe(key, request.deadline, listed(request.headers, "Accept"))
     except TooManyJobsError as error:
         return PlainTextResponse(f"{key} is not tracked: {error}\n", status_code=429)
     if request.query.get(DEBUG) == "true":

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from exporter.model import JobKey, Snapshot, TrackedJob
 from exporter.web.contract import Exporter
 from exporter.web.problems import MEDIA_TYPE
-from exporter.web.request import Request, says_its_site
+from exporter.web.request import Request, listed, says_its_site
 from exporter.web.status import accounts, advice, filters, leaf
 from exporter.weights import weighed
 from exporter.words import jobs
@@ -82,7 +82,7 @@ class StatusPage:
         def answer_readably(request: Request) -> Response:
             plain = answer(request)
             plain.headers.add_vary_header("Accept")
-            if not _asks_for_html(request.headers.get("Accept", "")):
+            if not _asks_for_html(listed(request.headers, "Accept")):
                 return plain
             key = about(request) if plain.status_code == HTTPStatus.OK else None
             return self._text_page(plain, heading, bytes(plain.body).decode(), is_code=is_code, key=key)
@@ -92,7 +92,7 @@ class StatusPage:
     def refused(self, request: Request, answer: Response) -> Response:
         """Put what the API refuses into a page that leads back, for people whose browser has sent a form."""
         is_problem = answer.headers.get("Content-Type") == MEDIA_TYPE and "WWW-Authenticate" not in answer.headers
-        if not is_problem or not _asks_for_html(request.headers.get("Accept", "")):
+        if not is_problem or not _asks_for_html(listed(request.headers, "Accept")):
             return answer
         return self._text_page(answer, "Not done", json.loads(bytes(answer.body))["detail"], has_plain=False)
 

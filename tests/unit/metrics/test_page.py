@@ -77,7 +77,7 @@ def test_hostile_name_comes_back_as_it_was(snapshot: Snapshot) -> None:
         ),
         pytest.param("application/openmetrics-text;q=0", "text/plain; version=0.0.4; charset=utf-8", id="refused by q"),
         pytest.param(
-            "application/openmetrics-text; version=x\x00; escaping=evil",
+            "application/openmetrics-text; version=1.0.0; x=\x00; escaping=evil",
             "application/openmetrics-text; version=1.0.0; charset=utf-8",
             id="odd parameters never reach the answer",
         ),
@@ -110,6 +110,9 @@ _OPEN, _CLASSIC = "application/openmetrics-text", "text/plain"
         pytest.param("text/plain;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.2,*/*;q=0.5", _OPEN),
         pytest.param("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", _CLASSIC),
         pytest.param("application/json", _CLASSIC),
+        pytest.param("application/openmetrics-text;version=0.0.1", _OPEN),
+        pytest.param("application/openmetrics-text;version=2.0.0", _CLASSIC),
+        pytest.param("application/openmetrics-text;version=2.0.0,application/openmetrics-text;q=0.1", _OPEN),
         pytest.param("application/openmetrics-text;q=0,text/plain;q=0", _CLASSIC),
     ],
 )

@@ -317,6 +317,14 @@ def test_probes_that_wait_keep_out_nothing_else(site: Callable[..., Site], held:
     assert others == [200] * 3
 
 
+def test_lone_request_without_time_is_not_told_of_others(site: Callable[..., Site]) -> None:
+    """Its body came too late, or we were stopped meanwhile: there are places enough."""
+    head = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\n\r\n"
+    answer = raw(site(seconds=0.2).url, head)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"the time that the request has was over" in answer
+
+
 def test_health_waits_for_no_other_answer(site: Callable[..., Site], held: Held) -> None:
     """Not even for those who ask whether we are ready."""
     url = site().url
@@ -462,6 +470,7 @@ def test_headers_are_the_answers_own_then_the_configured_then_ours(site: Callabl
         pytest.param("*;q=0", False, id="nothing"),
         pytest.param("gzip;q=0.5, identity", False, id="rather not"),
         pytest.param("gzipped, br", False, id="another one"),
+        pytest.param("gzip\r\nAccept-Encoding: identity;q=1, gzip;q=0", False, id="on two lines"),
         pytest.param("", False, id="nothing said"),
     ],
 )
