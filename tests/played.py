@@ -49,6 +49,9 @@ class PlayedExporter:
         """Give the time."""
         return NOW
 
+    def catch_up(self, deadline: float) -> None:
+        """Nobody else is there."""
+
     def snapshot(self) -> Snapshot:
         """Give the jobs."""
         exporter = ExporterSnapshot("1.2.3", "3.11", True, NOW, Distribution.empty((1.0,)))

@@ -13,7 +13,7 @@ seconds; an age is `time() - x_timestamp_seconds`. A sample that is not known is
 
 Whose it is matters with [more than one exporter](operations.md#more-than-one-exporter). What is a **job's** or an
 **account's** is the same at all that share a database: take it once (`max`). What is a **process'** tells of that one
-alone: add it up (`sum`).
+alone: add it up (`sum`), but of times take the latest (`max`).
 """
 
 _TITLES = {

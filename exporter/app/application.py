@@ -30,6 +30,8 @@ _log = logging.getLogger(__name__)
 GRACE_SECONDS = 4
 """How long a stop waits for requests and polls under way, then for the state file: in all less than Docker's 10 s."""
 
+LOOK_SECONDS = 1.0
+"""How long a request that shows jobs waits at most to hear what others did."""
 KEPT_SECONDS = 2.0
 """How long a registration waits for the state file before it is answered that a restart would forget it."""
 
@@ -156,6 +158,8 @@ class Application:
             self._is_page_wanted, self._ahead_at = True, started + AHEAD_SECONDS
             for refresh in (self._store.refresh, self._refresher.refresh):
                 refresh(deadline - self._writing.expected(self._table.count()))
+        else:
+            self.catch_up(deadline)
         begun = self._stopwatch()
         with self._writing_turn:
             self._ahead_at = math.inf
@@ -175,6 +179,11 @@ class Application:
         is_success = any(job.report is not None and job.failure is None for job in jobs)
         snapshot = Snapshot(jobs, (), self._reading(), Probe(is_success, self._stopwatch() - started))
         return self._pages.write(snapshot, accept, PROBED)
+
+    def catch_up(self, deadline: float) -> None:
+        """Know what others wrote until now; where the store is silent, go on without, with time left to answer."""
+        now = self._stopwatch()
+        self._store.look(now + min(LOOK_SECONDS, (deadline - now) / 2))
 
     def snapshot(self) -> Snapshot:
         """Give what is known now. Touches no network."""
@@ -206,7 +215,7 @@ class Application:
     def register(self, specs: Iterable[JobSpec]) -> tuple[bool, ...]:
         """Track jobs, all or none, and say of each whether it is new."""
         wanted = tuple(specs)
-        self._catch_up()
+        self._refresh()
         is_new = self._table.register(wanted, self.now())
         for spec in (spec for spec, new in zip(wanted, is_new, strict=True) if new):
             _log.info("job is tracked", extra={**spec.key.as_fields(), "source": str(spec.source)})
@@ -214,16 +223,16 @@ class Application:
 
     def forget(self, key: JobKey) -> bool:
         """Let go of a job on request, and say whether it was tracked."""
-        self._catch_up()
+        self._refresh()
         return self._table.forget(key)
 
-    def _catch_up(self) -> None:
+    def _refresh(self) -> None:
         """Know what others were told just now: a request may follow another one that they answered."""
         self._store.refresh(self._stopwatch() + KEPT_SECONDS)
 
     def acknowledge(self, key: JobKey, *, is_taken_back: bool = False) -> bool:
         """Keep that somebody has taken note of how a job ended, or that nobody has; say whether it is tracked."""
-        self._catch_up()
+        self._refresh()
         return self._table.acknowledge(key, None if is_taken_back else self.now())
 
     def make_due(self, key: JobKey) -> None:

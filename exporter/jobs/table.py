@@ -113,7 +113,8 @@ class JobTable:
     def register(self, specs: Iterable[JobSpec], now: float) -> tuple[bool, ...]:
         """Take in jobs on request, all or none, and say of each whether it is new.
 
-        A job already here takes the new name, group and labels, where they are given.
+        A job already here takes the new name, group and labels, where they are given. Of several those who share the
+        store are told at the next refresh, in few trips.
 
         Raises:
             DeclaredJobError: the configuration describes one of them otherwise.
@@ -128,7 +129,7 @@ class JobTable:
             self._check_room(Drop.MAX_JOBS, self.retention.max_jobs, self.count(), len(new), keys)
             answer = tuple(spec.key in new for spec in wanted)
             for spec in wanted:
-                self._track(self._completed(spec), now)
+                self._track(self._completed(spec), now, later=len(wanted) > 1)
             return answer
 
     def admit_probe(self, key: JobKey, now: float) -> None:

@@ -400,6 +400,7 @@ _DROPPED_JOB_FAMILIES: tuple[Family[Departure], ...] = (
         "zoho_mass_update_exporter_jobs_dropped_total.",
         lambda departure: ((departure.reason, departure.at),),
         ("reason",),
+        is_own=True,
     ),
 )
 

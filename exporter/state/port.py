@@ -182,7 +182,10 @@ class Store(Protocol):
         """Give an account; always the same object for the same alias."""
 
     def refresh(self, deadline: float) -> None:
-        """Take up what other processes wrote, by `deadline` (monotonic seconds)."""
+        """Take up what other processes wrote, by `deadline` (monotonic seconds), and write what is still to be."""
+
+    def look(self, deadline: float) -> None:
+        """Take up what other processes wrote, so, and no more."""
 
     def health(self) -> Health:
         """Say how well what is known is kept."""

@@ -73,6 +73,9 @@ class SqliteStore:
     def refresh(self, deadline: float) -> None:
         """Nobody else writes: there is nothing to take up."""
 
+    def look(self, deadline: float) -> None:
+        """Nobody else writes."""
+
     def health(self) -> Health:
         """Say how well what is known is kept; always well where the operator chose memory."""
         return self._writer.health()

@@ -38,6 +38,9 @@ class Exporter(Protocol):
     def now(self) -> float:
         """Give the time."""
 
+    def catch_up(self, deadline: float) -> None:
+        """Take up what others did that share the store, by half of the time until the deadline, and within a second."""
+
     def snapshot(self) -> Snapshot:
         """Give what is known. Touches no network."""
 

@@ -67,22 +67,31 @@ def create_routes(options: WebOptions, exporter: Exporter, page: StatusPage) -> 
     def by(answer: Callable[[Exporter, Request], Response]) -> Callable[[Request], Response]:
         return partial(answer, exporter)
 
+    def of_jobs(answer: Callable[[Exporter, Request], Response]) -> Callable[[Request], Response]:
+        """Show what was done at another exporter, too."""
+
+        def caught_up(request: Request) -> Response:
+            exporter.catch_up(request.deadline)
+            return answer(exporter, request)
+
+        return caught_up
+
     return (
         Route("GET", options.telemetry_path, by(prometheus.metrics), Entry.SCRAPER),
-        Route("GET", prometheus.PROBE_PATH, by(prometheus.probe), Entry.PROBER),
+        Route("GET", prometheus.PROBE_PATH, of_jobs(prometheus.probe), Entry.PROBER),
         Route(
             "GET",
             "/explain",
             page.readable(
-                by(prometheus.explain),
+                of_jobs(prometheus.explain),
                 "Why a job shows what it shows",
                 about=lambda request: prometheus.job_asked(request.query, exporter)[0],
             ),
         ),
-        Route("GET", "/sd/jobs", by(prometheus.Targets(outside).answer)),
-        Route("GET", api.JOBS_PATH, by(api.list_jobs), Entry.PROGRAM),
+        Route("GET", "/sd/jobs", of_jobs(prometheus.Targets(outside).answer)),
+        Route("GET", api.JOBS_PATH, of_jobs(api.list_jobs), Entry.PROGRAM),
         Route("POST", api.JOBS_PATH, by(api.register), Entry.PROGRAM),
-        Route("GET", api.JOB_PATH, by(api.show), Entry.PROGRAM),
+        Route("GET", api.JOB_PATH, of_jobs(api.show), Entry.PROGRAM),
         Route("DELETE", api.JOB_PATH, by(api.forget), Entry.PROGRAM),
         Route("POST", api.ACK_PATH, by(api.acknowledge), Entry.ATTENDANT),
         Route("DELETE", api.ACK_PATH, by(api.acknowledge), Entry.ATTENDANT),
@@ -91,8 +100,8 @@ def create_routes(options: WebOptions, exporter: Exporter, page: StatusPage) -> 
         Route("POST", RELOAD_PATH, by(operations.reload), Entry.OPERATOR),
         Route("GET", "/-/healthy", page.readable(by(operations.healthy), "Health"), Entry.HEALTH),
         Route("GET", "/-/ready", page.readable(by(operations.ready), "Readiness"), Entry.READINESS),
-        Route("GET", "/", by(page.answer)),
-        Route("GET", "/jobs/{account}/{module}/{job_id}", by(page.answer_job)),
+        Route("GET", "/", of_jobs(page.answer)),
+        Route("GET", "/jobs/{account}/{module}/{job_id}", of_jobs(page.answer_job)),
         *(_to_the_first_page(f"{outside.path or options.prefix}/") if options.prefix else ()),
     )
 

@@ -1,19 +1,30 @@
 """Requests that reach now one exporter and now another of those that share a database, as behind a balancer."""
 
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import requests
 from databases import Server
 from journey import Exporter
+from processes import bare_environment, eventually, exporter_command
 from sharing import sample, updated
+from wires import Loss, Wire
 
 from exporter.simulator import Simulator
 
 TOKEN = "sixteen-letters-or-more"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 JOB = {"account": "acme", "module": "Leads", "job_id": "351"}
+OF_JOB = "/acme/Leads/351"
+QUERY = "?account=acme&crm_module=Leads&job_id=351"
+LIST, ONE = "/api/v1/jobs", f"/api/v1/jobs{OF_JOB}"
+READS = (LIST, ONE, "/sd/jobs", f"/explain{QUERY}", "/", f"/jobs{OF_JOB}")
+"""What shows a job that is tracked; each finds out by itself."""
+COUNTS = "/metrics?collect[]=modules"
+GRANTED_SECONDS = 3.0
 
 
 def ask(method: str, exporter: Exporter, path: str = "", json: object = None) -> int:
@@ -22,21 +33,49 @@ def ask(method: str, exporter: Exporter, path: str = "", json: object = None) ->
     return requests.request(method, url, json=json, headers=BEARER, timeout=10).status_code
 
 
+def read(exporter: Exporter, path: str, seconds: float = 30.0) -> str:
+    """Read what shows jobs, in time; nothing of a job that is not tracked."""
+    headers = {**BEARER, "X-Prometheus-Scrape-Timeout-Seconds": str(seconds)}
+    answer = requests.get(f"{exporter.url}{path}", headers=headers, timeout=seconds)
+    assert answer.status_code == 200 or (answer.status_code, "351" in path) == (404, True), answer.text
+    return answer.text if answer.ok else ""
+
+
+def is_shown(exporter: Exporter, path: str, seconds: float = 30.0) -> bool:
+    """Say whether what is read shows the job."""
+    text = read(exporter, path, seconds)
+    return bool(text) if "351" in path else '"351"' in text or "acme/Leads/351" in text
+
+
+def run(exporter: Exporter, tmp_path: Path, *words: str) -> str:
+    """Run a command that asks this exporter, and give what it prints."""
+    known = {"ZOHO_EXPORTER_URL": exporter.url, "ZOHO_EXPORTER_TOKEN_FILE": str(tmp_path / "token")}
+    command, env = exporter_command(*words), bare_environment(**known)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False).stdout
+
+
 def is_acknowledged(page: str) -> bool:
     """Say whether somebody has taken note of the end of the only job."""
     return sample(page, "zoho_mass_update_job_acknowledged") == 1
 
 
 @pytest.fixture
+def wire(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
+    """Give what leads the second exporter to the database."""
+    with closing(Wire(server, tmp_path_factory.mktemp("w"))) as wire:
+        yield wire
+
+
+@pytest.fixture
 def pair(
-    server: Server, start_exporter: Callable[..., Exporter], simulator: Simulator, tmp_path: Path
+    server: Server, wire: Wire, start_exporter: Callable[..., Exporter], simulator: Simulator, tmp_path: Path
 ) -> tuple[Exporter, Exporter]:
     """Give two exporters without jobs, and a job that has ended at Zoho."""
     simulator.set_status("Leads", "351", "FAILED", updated=1, total=50)
     (tmp_path / "token").write_text(TOKEN)
     (tmp_path / "token").chmod(0o600)
-    shared = {"state__path": "", "state__url": server.create("zoho"), "web__api_token_file": str(tmp_path / "token")}
-    return start_exporter(**shared), start_exporter(**shared)
+    url, shared = server.create("zoho"), {"state__path": "", "web__api_token_file": str(tmp_path / "token")}
+    return start_exporter(state__url=url, **shared), start_exporter(state__url=wire.through(url), **shared)
 
 
 def test_request_counts_wherever_the_one_before_it_was_answered(
@@ -60,3 +99,54 @@ def test_request_counts_wherever_the_one_before_it_was_answered(
     server.stop()
     assert ask("POST", first, json=JOB) == 503
     assert ask("DELETE", second, "/acme/Leads/352") == 503
+
+
+def test_whatever_shows_jobs_shows_what_was_done_at_another_one(
+    pair: tuple[Exporter, Exporter], tmp_path: Path
+) -> None:
+    """Without a scrape: who is asked for targets alone, or by a person, knows what all know."""
+    first, second = pair
+    told = {}
+    for path in READS:
+        assert ask("POST", first, json=JOB) == 201
+        is_there = is_shown(second, path)
+        assert ask("DELETE", first, OF_JOB) == 204
+        told[path] = (is_there, is_shown(second, path))
+    assert told == dict.fromkeys(READS, (True, False))
+
+    counts = []
+    for method, path in (("POST", ""), ("DELETE", OF_JOB), ("POST", "")):
+        assert ask(method, first, path, json=JOB if method == "POST" else None) in {201, 204}
+        counts.append(sample(read(second, COUNTS), "zoho_mass_update_jobs"))
+    assert counts == [1, 0, 1]
+
+    assert "FAILED" in first.page()
+    assert "FAILED" in read(second, f"/probe{QUERY}")
+    acknowledged = {}
+    for path, word in ((LIST, '"acknowledged":true'), (ONE, '"acknowledged":true'), (f"/jobs{OF_JOB}", "Acknowledged")):
+        assert ask("POST", first, f"{OF_JOB}/ack") == 204
+        is_there = word in read(second, path)
+        assert ask("DELETE", first, f"{OF_JOB}/ack") == 204
+        acknowledged[path] = (is_there, word in read(second, path))
+    assert set(acknowledged.values()) == {(True, False)}, acknowledged
+
+    for words in (("jobs",), ("status", OF_JOB[1:])):
+        assert ask("POST", first, f"{OF_JOB}/ack") == 204
+        assert "cknowledged" in run(second, tmp_path, *words)
+        assert ask("DELETE", first, f"{OF_JOB}/ack") == 204
+        assert "cknowledged" not in run(second, tmp_path, *words)
+
+
+def test_read_shows_what_is_known_while_the_database_is_silent(pair: tuple[Exporter, Exporter], wire: Wire) -> None:
+    """In time, and well; what was done meanwhile it shows when the database answers again."""
+    first, second = pair
+    assert ask("POST", first, json=JOB) == 201
+    assert updated(second.page()) == {"351": 1}
+    wire.lose(Loss.SILENCE)
+    assert ask("DELETE", first, OF_JOB) == 204
+    for path in READS:
+        assert is_shown(second, path, GRANTED_SECONDS), path
+    assert sample(read(second, COUNTS, GRANTED_SECONDS), "zoho_mass_update_jobs") == 1
+    assert "zoho_mass_update_probe_success" in read(second, f"/probe{QUERY}", GRANTED_SECONDS)
+    wire.mend()
+    eventually(lambda: not is_shown(second, "/sd/jobs"), "it does not know")

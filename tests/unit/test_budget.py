@@ -155,6 +155,9 @@ class KeptStore(Writer):
     def refresh(self, deadline: float) -> None:
         """Nobody else writes."""
 
+    def look(self, deadline: float) -> None:
+        """Nobody else writes."""
+
     def health(self) -> Health:
         """All is well."""
         return Health()

@@ -63,9 +63,13 @@ class PostgresStore:
     def refresh(self, deadline: float) -> None:
         """Take up what other exporters wrote, by one question, and then make up for what could not be written."""
         with self._database.by(deadline), suppress(UnavailableError):
-            copies = [self.account(alias).copy for alias in self.accounts()]
-            self._take(self._database.ask("refresh", *held(copies), is_timed=True))
+            self._ask_news()
             self._catch_up()
+
+    def look(self, deadline: float) -> None:
+        """Take up what other exporters wrote, by one question, and no more."""
+        with self._database.by(deadline), suppress(UnavailableError):
+            self._ask_news()
 
     def health(self) -> Health:
         """Say how well what is known is kept."""
@@ -91,6 +95,10 @@ class PostgresStore:
         until = time.monotonic() + grace_seconds
         self.wait_kept(grace_seconds)
         self._database.close(max(_FAREWELL_SECONDS, until - time.monotonic()))
+
+    def _ask_news(self) -> None:
+        copies = [self.account(alias).copy for alias in self.accounts()]
+        self._take(self._database.ask("refresh", *held(copies), is_timed=True))
 
     def _take(self, told: list[News]) -> None:
         by_alias: defaultdict[str, list[News]] = defaultdict(list)

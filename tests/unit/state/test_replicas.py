@@ -132,6 +132,31 @@ def test_jobs_that_are_listed_share_their_trips(pair: tuple[House, House], trips
     assert not pair[1].account.jobs()
 
 
+def test_jobs_that_are_registered_together_share_their_trips(pair: tuple[House, House], trips: list[str]) -> None:
+    """All are kept when they are answered, and known to the others; one alone needs a single trip."""
+    table = JobTable(pair[0].store, RETENTION)
+    table.declare([], NOW, accounts={"acme"})
+    specs = [JobSpec(JobKey("acme", "Leads", str(number)), JobSource.API) for number in range(250)]
+    for registered, most in ((specs[:1], 1), (specs, 1 + 3)):
+        pair[0].store.refresh(time.monotonic() + 10)
+        trips.clear()
+        table.register(registered, NOW)
+        assert pair[0].store.wait_kept(10)
+        assert len(trips) <= most
+        pair[1].store.look(time.monotonic() + 10)
+        assert len(pair[1].account.jobs()) == len(registered)
+
+
+def test_look_asks_once_and_writes_nothing(pair: tuple[House, House], trips: list[str]) -> None:
+    """Whatever is still to be written: who reads does not wait for that."""
+    pair[0].account.track(JobSpec(KEYS[0], JobSource.API), NOW)
+    pair[1].account.track(JobSpec(KEYS[1], JobSource.API), NOW, later=True)
+    trips.clear()
+    pair[1].store.look(time.monotonic() + 10)
+    assert len(trips) == 1
+    assert pair[1].account.jobs().keys() == set(KEYS[:2])
+
+
 def test_scrape_asks_the_database_once_and_once_for_each_answer(pair: tuple[House, House], trips: list[str]) -> None:
     """And once more before the first call; what Zoho says of its credits travels with an answer, or once behind."""
     exporter, one_at_a_time, left = Exporter(pair[0]), Lock(), list[int]()
