@@ -155,7 +155,8 @@ class PostgresAccount:
 
         if not gone:
             return
-        if not later:
+        is_planned = later or None in known  # after what is still to be told of one
+        if not is_planned:
             with suppress(UnavailableError):
                 tell()
                 return
@@ -163,7 +164,7 @@ class PostgresAccount:
             self.copy.assume(key, None, retired=retired)
         with self._lock:
             self._planned = []  # what comes from now on is written after it
-        self._postpone(partial(tell, known), is_planned=later)
+        self._postpone(partial(tell, known), is_planned=is_planned)
 
     def expect_calls(self, count: int, purse: Purse) -> None:
         """Do nothing: a credit is booked with its claim."""

@@ -501,3 +501,14 @@ def test_what_is_told_late_is_told_in_its_order(pair: Pair) -> None:
     assert ours.jobs() == theirs.jobs()
     assert ours.jobs().keys() == {key(1), key(2)}
     assert theirs.jobs()[key(2)] == TrackedJob(JobSpec(key(2), JobSource.CONFIG, name="Spring"), NOW + 5)
+
+
+def test_job_that_is_let_go_of_before_it_was_told_of_stays_away(pair: Pair) -> None:
+    """As by a reload before the first scrape: one is told after the other."""
+    ours, theirs = tracked(pair, key(1))
+    ours.track(JobSpec(key(2), JobSource.CONFIG), NOW, later=True)
+    ours.forget([key(1), key(2)])
+    assert not ours.jobs()
+    meet(*pair, *pair)
+    assert not ours.jobs()
+    assert not theirs.jobs()
