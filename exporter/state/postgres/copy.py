@@ -68,14 +68,14 @@ class Copy:
         self._counted_at = 0.0
         self.standing = self._told_standing = Standing()
 
-    def take(self, told: Iterable[News], *, anew: bool = False, asked_under: str | None = None) -> Lost | None:
+    def take(self, told: Iterable[News], *, anew: bool = False, asked_under: str = "") -> Lost | None:
         """Take what the database told of this account, and give what it has lost; `anew` where nothing held is true.
 
         What was `asked_under` another lineage, and is told now that this one has begun, is of no use.
         """
         lost = None
         with self._lock:
-            if asked_under not in {None, self.lineage}:
+            if asked_under and asked_under != self.lineage:
                 return None
             for news in told:
                 if news.account != self.alias:

@@ -17,8 +17,8 @@ _BEGIN = """
 """
 
 
-_ENCODINGS = ("UTF8", "SQL_ASCII")
-"""Those of databases that hold every name as it is."""
+_ENCODINGS = ("UTF8", "SQL_ASCII", None)
+"""Those of databases that hold every name as it is; `None` where something in between does not say."""
 
 
 class StrangeSchemaError(Exception):
