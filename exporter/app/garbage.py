@@ -11,14 +11,14 @@ MOST_PUT_OFF = 100
 
 
 class Garbage:
-    """Takes Python's whole looks upon itself. For one thread.
+    """Takes Python's whole looks upon itself, the first at what a start has left. For one thread.
 
     `is_quiet` says whether nobody waits for an answer.
     """
 
     def __init__(self, is_quiet: Callable[[], bool]) -> None:
         self._is_quiet = is_quiet
-        self._held = sys.getallocatedblocks()
+        self._held = 0
 
     @staticmethod
     def put_off() -> None:
@@ -30,5 +30,6 @@ class Garbage:
         """Take one, if it is time and quiet. To be called now and then."""
         held = sys.getallocatedblocks()
         if held > GROWTH * self._held and self._is_quiet():
+            gc.unfreeze()
             gc.collect()
             self._held = sys.getallocatedblocks()
