@@ -26,6 +26,7 @@ from urllib3.exceptions import ClosedPoolError, HTTPError
 from urllib3.util.connection import create_connection
 
 from exporter.waits import waited_for
+from exporter.zoho.transport import TlsSocket
 
 FAULTS = (OSError, HTTPException, HTTPError, ValueError)
 """What a connection, http.client and urllib3 raise, a `ValueError` for what they can't read or write."""
@@ -90,18 +91,6 @@ class Call(Timeout):
             return [address for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
         finally:
             self.lookups.release()
-
-
-class TlsSocket(ssl.SSLSocket):
-    """A TLS socket that keeps a limit itself: a second TLS, within the first one, reads it without asking us."""
-
-    left: Callable[[], float] | None = None
-
-    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        """Receive within the limit, or what is there already where nothing is waited for."""
-        if self.left and self.gettimeout():
-            self.settimeout(self.left())
-        return super().recv(buflen, flags)
 
 
 class _Bytes(io.RawIOBase):

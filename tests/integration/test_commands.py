@@ -116,12 +116,13 @@ def test_commands_load_what_they_need(tmp_path: Path, arguments: list[str], unus
     assert len(loaded) <= most
 
 
-def test_the_exporter_loads_nothing_that_only_terminals_need(tmp_path: Path) -> None:
-    """A server has no use for tables, bars and flags, nor for their megabytes; what it logs and serves with has."""
+def test_the_exporter_starts_with_nothing_that_only_terminals_and_polls_need(tmp_path: Path) -> None:
+    """A server has no use for tables, bars and flags, nor for their megabytes, and for `requests` once it polls."""
     loaded = imported(tmp_path, "-c", "import exporter.cli.serving.run; from exporter.logs import structlog")
     loaded -= imported(tmp_path, "-c", "pass")  # what measures the tests
     assert {"structlog.dev", "uvicorn.server"} <= loaded
-    assert not {name for name in loaded if name.startswith(("rich.", "pygments", "click", "multiprocessing"))}
+    unused = ("rich.", "pygments", "click", "multiprocessing", "requests", "urllib3", "charset_normalizer")
+    assert not {name for name in loaded if name.startswith(unused)}
 
 
 def imported(directory: Path, *arguments: str) -> set[str]:
