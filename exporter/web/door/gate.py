@@ -7,6 +7,7 @@ we are healthy it says by itself: a crowd at the gate is not to be mistaken for 
 import asyncio
 import logging
 import re
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -255,9 +256,12 @@ def _refuse_large(body_bytes: int) -> None:
         raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
 
 
+_date = lru_cache(maxsize=1)(partial(formatdate, usegmt=True))
+
+
 def _add_headers(answer: Response, configured: Mapping[str, str]) -> None:
     # An empty one that is configured is left out.
-    answer.headers["Date"] = formatdate(usegmt=True)
+    answer.headers["Date"] = _date(int(time.time()))
     for name, value in {**_DEFAULTS, **configured}.items():
         if value:
             answer.headers.setdefault(name, value)
