@@ -54,14 +54,7 @@ class Schedule:
 
         `draw`, from 0 up to 1, is the jitter: it scatters the attempts of jobs that a fault struck together.
         """
-        if job.is_terminal or job.polled_at is None:
-            return None
-        if job.failure is None:
-            return job.polled_at + self._interval(job, job.polled_at)
-        if job.failure.is_account_wide:  # the account waits, not the job: whoever lets it go on finds the job due
-            return job.polled_at + self.shortest_seconds
-        again_at = job.polled_at + self._failure_interval(job.failure, job.failures_in_a_row, draw)
-        return again_at if job.failure.retry_at is None else max(again_at, job.failure.retry_at)
+        return None if job.is_terminal or job.polled_at is None else self._planned_at(job, job.polled_at, draw)
 
     def due_at(self, job: TrackedJob, pressure: float) -> float | None:
         """Give the next poll (Unix seconds) with its interval stretched by how scarce credits are, `None` for never.
@@ -74,11 +67,13 @@ class Schedule:
             return job.first_seen_at
         if job.next_poll_at is None:
             return job.polled_at
-        interval = job.next_poll_at - job.polled_at
+        # It was planned by the settings of then; those of now may want it sooner.
+        planned_at = min(job.next_poll_at, self._planned_at(job, job.polled_at, 1.0))
+        interval = planned_at - job.polled_at
         share = KINDS_OF_URGENCY * pressure - self._urgency(job, interval)
         if share <= 0:
-            return job.next_poll_at
-        return max(job.next_poll_at, job.polled_at + self._stretched(interval, share))
+            return planned_at
+        return max(planned_at, job.polled_at + self._stretched(interval, share))
 
     def is_due(self, job: TrackedJob, now: float, pressure: float) -> bool:
         """Whether a scrape at `now` polls the job; one from before a clock jump is due."""
@@ -97,6 +92,14 @@ class Schedule:
             return 0.0
         # Zoho's own `retry_at` is never too early.
         return due_at - (0.0 if job.failure else min(SCRAPE_JITTER_SECONDS, (due_at - job.polled_at) / 10))
+
+    def _planned_at(self, job: TrackedJob, polled_at: float, draw: float) -> float:
+        if job.failure is None:
+            return polled_at + self._interval(job, polled_at)
+        if job.failure.is_account_wide:  # the account waits, not the job: whoever lets it go on finds the job due
+            return polled_at + self.shortest_seconds
+        again_at = polled_at + self._failure_interval(job.failure, job.failures_in_a_row, draw)
+        return again_at if job.failure.retry_at is None else max(again_at, job.failure.retry_at)
 
     def _interval(self, job: TrackedJob, polled_at: float) -> float:
         if job.state is JobState.SUSPENDED:

@@ -24,11 +24,11 @@ def file(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def serving(simulator: Simulator, file: Path, text: str) -> Iterator[Exporter]:
+def serving(simulator: Simulator, file: Path, text: str, **more: str) -> Iterator[Exporter]:
     """Serve the account of the simulator, with a settings file beside the variables."""
     file.write_text(text)
     command = exporter_command(f"--config.file={file}", "--web.listen-address=127.0.0.1:0", "--log.format=json")
-    with started(command, bare_environment(**account_variables(simulator)), file.parent) as running:
+    with started(command, bare_environment(**account_variables(simulator) | more), file.parent) as running:
         yield Exporter(running, f"http://127.0.0.1:{running.log_event('serving metrics')['port']}")
 
 
@@ -106,6 +106,30 @@ def test_wrong_file_keeps_the_last_good_one(exporter: Exporter, file: Path) -> N
     file.write_text(jobs(f"Deals: {DEALS}"))
     assert requests.post(f"{exporter.url}/-/reload", timeout=10).text == "reloaded\n"
     assert (tracked(exporter), sample(exporter, OK)) == ({"Deals"}, ["1.0"])
+
+
+@pytest.mark.parametrize("is_restarted", [False, True], ids=["reload", "restart"])
+def test_jobs_that_wait_go_by_a_shortened_schedule(simulator: Simulator, file: Path, *, is_restarted: bool) -> None:
+    """What was planned by the settings of before is no promise: whoever asks for more polls gets them at once."""
+    simulator.set_status("Leads", LEADS, "RUNNING", updated=1, total=2)
+    simulator.set_status("Deals", DEALS, "SUSPENDED", updated=1, total=2)
+    kept = {"ZOHO_STATE__PATH": str(file.parent / "state.db")}
+    slow = jobs(f"Leads: {LEADS}", f"Deals: {DEALS}", more="schedule: {shortest: 1h, longest: 1h, suspended: 1h}")
+    fast = slow.replace("1h", "0s")
+
+    def polls(exporter: Exporter) -> int:
+        exporter.page()
+        return simulator.stats().crm_calls
+
+    with serving(simulator, file, slow, **kept) as exporter:
+        assert [polls(exporter), polls(exporter)] == [2, 2]
+        if not is_restarted:
+            file.write_text(fast)
+            assert requests.post(f"{exporter.url}/-/reload", timeout=10).text == "reloaded\n"
+            assert polls(exporter) == 4
+            return
+    with serving(simulator, file, fast, **kept) as exporter:
+        assert polls(exporter) == 4
 
 
 def test_job_files_come_break_and_go(exporter: Exporter, file: Path) -> None:
