@@ -10,6 +10,9 @@ JOB_ID = "a job id: digits only, exactly as Zoho gave them"
 MODULE = "a module's API name: a letter, then letters, digits or _, such as Leads"
 TEXT = f"a text of one line with at most {LONGEST_TEXT} characters"
 """What is expected where, in the words of every message."""
+NO_LINE = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+"""What a text of one line has none of, as a class of characters: all others some script or emoji needs."""
+_ONE_LINE = re.compile(rf"[^{NO_LINE}\ud800-\udfff]{{0,{LONGEST_TEXT}}}")
 _MOST_DIGITS = 32
 """Of a job id."""
 _MOST_COMPARED, _LONGEST_COMPARED = 1000, 256
@@ -57,6 +60,11 @@ _DATA_CENTERS: Mapping[str, str] = {
     **dict.fromkeys(("uae", "united arab emirates", "dubai"), "ae"),
 }
 _ZOHO_HOST = re.compile(r"(?:https?://)?(?:[a-z0-9-]+\.)*(?:zoho|zohoapis|zohocloud|zohoone)\.([a-z.]{2,6})(?:[:/].*)?")
+
+
+def is_text(text: str) -> bool:
+    """Whether it may name or describe a job."""
+    return _ONE_LINE.fullmatch(text) is not None
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """Reload and watched files, on a running exporter."""
 
+import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -188,3 +189,27 @@ def test_ready_once_there_is_a_token(exporter: Exporter, simulator: Simulator) -
     """Readiness asks for the first token by itself, at no credit."""
     eventually(lambda: requests.get(f"{exporter.url}/-/ready", timeout=10).ok, "it does not become ready")
     assert (simulator.stats().token_calls, dict(simulator.stats().status_calls)) == (1, {})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("春の更新\N{IDEOGRAPHIC SPACE}第一回", id="a space of another script"),
+        pytest.param("می\N{ZERO WIDTH NON-JOINER}رود", id="letters that do not join"),
+        pytest.param("\N{MAN}\N{ZERO WIDTH JOINER}\N{WOMAN}", id="joined emoji"),
+        pytest.param("10\N{NO-BREAK SPACE}%", id="a space that does not break"),
+    ],
+)
+def test_a_file_takes_the_names_that_the_api_takes(simulator: Simulator, file: Path, name: str) -> None:
+    """Who moves a job from the one to the other changes nothing of it."""
+    simulator.set_status("Deals", DEALS, "RUNNING", updated=1, total=2)
+    job = {"module": "Deals", "job_id": DEALS, "name": name}
+    token = file.with_name("token")
+    token.write_text("swordfish")
+    with serving(simulator, file, "", ZOHO_WEB__API_TOKEN_FILE=str(token)) as exporter:
+        bearer = {"Authorization": "Bearer swordfish"}
+        registered = requests.post(f"{exporter.url}/api/v1/jobs", json=job, headers=bearer, timeout=10)
+        assert (registered.status_code, registered.json().get("name")) == (201, name)
+    listed = json.dumps({"jobs": [job]}, ensure_ascii=False)
+    with serving(simulator, file, listed) as exporter:
+        assert f'name="{name}"' in exporter.page()

@@ -39,7 +39,7 @@ from exporter.defaults import (
 )
 from exporter.errors import Problem
 from exporter.files import read_secret_file, refuse_unfit
-from exporter.forms import JOB_ID, LONGEST_TEXT, MODULE, TEXT, data_center_meant, job_id_advice, module_advice
+from exporter.forms import JOB_ID, MODULE, TEXT, data_center_meant, is_text, job_id_advice, module_advice
 from exporter.identity import (
     JOB_ID_PATTERN,
     MODULE_PATTERN,
@@ -114,13 +114,7 @@ def _refuse_repeated(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Alias = Annotated[str, pattern("an account alias: 1 to 64 letters, digits, _ . or -", r"[a-zA-Z0-9_.-]{1,64}")]
-Text = Annotated[
-    str,
-    accepted(
-        TEXT,
-        lambda text: len(text) <= LONGEST_TEXT and text.isprintable(),
-    ),
-]
+Text = Annotated[str, accepted(TEXT, is_text)]
 FilePath = Annotated[Path, Parser("a path", parse_path)]
 FilePattern = Annotated[str, Parser("a pattern of files", parse_path)]
 LabelName = Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from exporter.forms import JOB_ID, LONGEST_TEXT, MODULE, TEXT, job_id_advice, module_advice, nearest
+from exporter.forms import JOB_ID, LONGEST_TEXT, MODULE, NO_LINE, TEXT, job_id_advice, module_advice, nearest
 from exporter.model import JOB_ID_PATTERN, MODULE_PATTERN, Delay, JobSource, JobState
 
 MOST_JOBS = 1000
@@ -17,9 +17,8 @@ MOST_FAULTS = 100
 _MOST_KEYS = 100
 """Of a job or its labels; what has more is not looked at any closer."""
 _LONGEST_KEY = 256
-_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 
-Text = Annotated[str, Field(max_length=LONGEST_TEXT, pattern=_ONE_LINE)]
+Text = Annotated[str, Field(max_length=LONGEST_TEXT, pattern=f"^[^{NO_LINE}]*$")]
 Moment = Annotated[datetime, Field(description="UTC, as seen by the exporter.")]
 Fault = dict[str, str]
 """A JSON pointer, and what is wrong there."""
