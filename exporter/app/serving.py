@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from threading import Event, Thread, get_ident
+from threading import Event, Thread, Timer, get_ident
 
 from exporter import __version__
 from exporter.app.application import GRACE_SECONDS, Application, Load
@@ -97,6 +98,10 @@ def serve(
         wake, over = Event(), Event()
         following = (application, watch, service, wake, over)
         Thread(target=_follow, args=following, name="configuration", daemon=True).start()
+        # By then the first page is there; an upgrade under way or a failing disk may not leave it to be loaded later.
+        later = Timer(LOOK_SECONDS, import_module, ("exporter.zoho.sender",))
+        later.daemon = True
+        later.start()
         service.watch(listeners[0], over)
         _log.info("serving metrics", extra=_start_details(settings, listeners, len(application.snapshot().jobs)))
         on_ready(server.port)

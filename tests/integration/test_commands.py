@@ -125,6 +125,23 @@ def test_the_exporter_starts_with_nothing_that_only_terminals_and_polls_need(tmp
     assert not {name for name in loaded if name.startswith(unused)}
 
 
+def test_what_sends_polls_is_loaded_soon_after_the_start(tmp_path: Path) -> None:
+    """A poll does not find it gone, by an upgrade or with the disk."""
+    command = [sys.executable, "-X", "importtime", "-m", "exporter", "--web.listen-address=127.0.0.1:0"]
+    variables = {
+        "ZOHO_CLIENT_ID": "1000.A",
+        "ZOHO_CLIENT_SECRET": "b",
+        "ZOHO_REFRESH_TOKEN": "c",
+        "ZOHO_DATA_CENTER": "eu",
+    }
+    with started([*command, "--log.format=json"], bare_environment(**variables), tmp_path) as running:
+        running.log_event("serving metrics")
+        eventually(
+            lambda: [line for line in tuple(running.stderr) if line.endswith(" exporter.zoho.connection\n")],
+            "what sends polls is not loaded",
+        )
+
+
 def imported(directory: Path, *arguments: str) -> set[str]:
     """Give the modules that an interpreter imports, those of its own start included."""
     command = [sys.executable, "-X", "importtime", *arguments]
