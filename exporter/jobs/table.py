@@ -73,6 +73,9 @@ class JobTable:
         self._accounts: Collection[str] = ()
         self._moved: deque[JobKey] = deque()
         """Jobs that came or left with their account, whatever has become of them in the store."""
+        self._listed: set[JobKey] = set()
+        self._looked_through: set[str] = set()
+        """Accounts of which all that is kept as listed, and was not, has left: later on another one has listed it."""
         self._probed_at: dict[JobKey, float] = {}
         self._dropped: Counter[str] = Counter(dict.fromkeys(Drop, 0))
         self._departures: dict[JobKey, Departure] = {}
@@ -93,9 +96,6 @@ class JobTable:
             if spec.key.account in accounts:
                 listed.setdefault(spec.key, spec)
 
-        def is_unlisted(key: JobKey, source: JobSource) -> bool:
-            return source.is_declared and key not in listed and (is_complete or source is not JobSource.FILE)
-
         with self._lock:
             before, self._accounts = self._accounts, tuple(accounts)
             retired: set[JobKey] = set()
@@ -105,10 +105,10 @@ class JobTable:
                 if self._store.is_shared and alias not in accounts:
                     continue
                 retired.update(state.retired())
-                unlisted = [key for key, job in state.jobs().items() if is_unlisted(key, job.spec.source)]
-                self._forget(state, unlisted, Drop.UNDECLARED)
-                if is_complete:
-                    state.forget(set(state.retired()) - listed.keys())
+                self._let_go(alias, state, listed.keys(), is_complete=is_complete)
+            self._listed = set(listed) if is_complete else self._listed | listed.keys()
+            are_known = is_complete and not self._store.health().is_failing
+            self._looked_through = {alias for alias in accounts if are_known or alias in self._looked_through}
             for spec in listed.values():
                 if spec.key not in retired:
                     self._track(spec, now, later=True)
@@ -122,6 +122,20 @@ class JobTable:
             self._forget(state, state.jobs(), Drop.ACCOUNT)
         elif was_here and not is_here:
             self._note_gone(state, state.jobs(), Drop.ACCOUNT)
+
+    def _let_go(self, alias: str, state: AccountState, listed: Collection[JobKey], *, is_complete: bool) -> None:
+        """Let go of what is listed no more, and of the memory of such jobs that are retired."""
+        is_first = alias not in self._looked_through
+
+        def is_unlisted(key: JobKey) -> bool:
+            return key not in listed and (is_first or key in self._listed)
+
+        declared = {key: job.spec.source for key, job in state.jobs().items() if job.spec.source.is_declared}
+        unlisted = filter(is_unlisted, declared)
+        leaving = [key for key in unlisted if is_complete or declared[key] is not JobSource.FILE]
+        self._forget(state, leaving, Drop.UNDECLARED)
+        if is_complete:
+            state.forget(filter(is_unlisted, state.retired()))
 
     def register(self, specs: Iterable[JobSpec], now: float) -> tuple[bool, ...]:
         """Take in jobs on request, all or none, and say of each whether it is new.

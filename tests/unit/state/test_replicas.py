@@ -134,9 +134,31 @@ def test_account_belongs_to_whoever_serves_it(pair: tuple[House, House]) -> None
     for table in (here, there):
         assert table.accounts_dropped(clock.now) == {"acme": NOW + 4 * 86_400}
 
-    here.declare([], clock.now, accounts={"acme", "beta"})
-    assert [job.spec.key for job in here.jobs()] == [KEYS[1]]  # the listed one is listed no more
-    assert here.changed() == set(KEYS[:2])
+    there.declare([], clock.now, accounts={"acme", "beta"})
+    assert [job.spec.key for job in there.jobs()] == [KEYS[1]]  # the listed one is listed no more
+    assert there.changed() == set(KEYS[:2])
+
+
+def test_who_reloads_leaves_what_only_another_lists(pair: tuple[House, House]) -> None:
+    """It lets go of what it listed itself; who starts lets go of all that is not listed, for nobody else may."""
+    here, there = (JobTable(house.store, RETENTION) for house in pair)
+
+    def declare(table: JobTable, *keys: JobKey, is_complete: bool = True) -> set[JobKey]:
+        specs = [JobSpec(key, JobSource.FILE) for key in keys]
+        table.declare(specs, NOW, accounts={"acme"}, is_complete=is_complete)
+        for house in (*pair, pair[0]):
+            house.store.refresh(time.monotonic() + 10)
+        return {job.spec.key for job in here.jobs()} | {job.spec.key for job in there.jobs()}
+
+    assert declare(here, KEYS[0]) == set(KEYS[:1])
+    assert declare(there, *KEYS[:3]) == set(KEYS[:3])
+    pair[1].account.forget([KEYS[2]], retired=True)
+    assert declare(here, is_complete=False) == set(KEYS[:2])
+    assert declare(here, KEYS[3], is_complete=False) == {*KEYS[:2], KEYS[3]}
+    assert declare(here) == {KEYS[1]}
+    assert set(pair[1].account.retired()) == {KEYS[2]}
+    assert declare(JobTable(pair[0].store, RETENTION)) == set()
+    assert not pair[1].account.retired()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Exporters that share a database and whose configurations differ in an account: each leaves what the other serves."""
+"""Exporters that share a database and whose configurations differ: each leaves alone what only the other one has."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -73,13 +73,13 @@ def start(server: Server, simulator: Simulator, tmp_path: Path) -> Iterator[Star
         for alias in accounts:
             lines += [f"  {alias}:", *(f'    {key}: "{variables[f"ZOHO_{key.upper()}"]}"' for key in keys)]
         lines += ["jobs:", *(f'- {{account: {alias}, module: Leads, job_id: "{LISTED[alias]}"}}' for alias in accounts)]
-        file.write_text("\n".join(lines))
+        file.write_text("\n".join([*lines, "job_files: [jobs.d/*.yaml]"]))
 
     with ExitStack() as stack:
 
         def start_one(accounts: tuple[str, ...]) -> Replica:
             home = tmp_path / f"exporter-{len(list(tmp_path.iterdir()))}"
-            home.mkdir()
+            (home / "jobs.d").mkdir(parents=True)
             write(home / "zoho.yaml", accounts)
             options = ("--web.listen-address=127.0.0.1:0", "--log.format=json")
             command = exporter_command(f"--config.file={home / 'zoho.yaml'}", *options)
@@ -156,3 +156,23 @@ def test_account_that_no_exporter_has_is_kept_until_it_is_put_back(start: Start,
         assert {sample(page, name, account="beta") for page in (*ended, *pages)} == {1.0}
     assert simulator.stats().status_calls["Leads/352"] == 1
     assert sample(pages[1], "zoho_crm_api_credits_used_24h") == calls(simulator)
+
+
+def test_job_file_that_only_one_exporter_has_yet_is_left_alone(start: Start, simulator: Simulator) -> None:
+    """Whatever else the other reads meanwhile, its jobs stay, and no end is asked for or counted again."""
+    first, second = start(ONE), start(ONE)
+    text = 'jobs: [{account: acme, module: Leads, job_id: "352"}]'
+    (first.file.parent / "jobs.d" / "spring.yaml").write_text(text)
+    first.reload(ONE)
+    assert [updated(replica.page()).keys() for replica in (first, second)] == [{"350", "352"}] * 2
+    (second.file.parent / "jobs.d" / "another.yaml").write_text("jobs: []")
+    second.reload(ONE)
+    assert second.jobs() == first.jobs() == {"350", "352"}
+    (second.file.parent / "jobs.d" / "spring.yaml").write_text(text)
+    second.reload(ONE)
+    for replica in (first, second):
+        page = replica.page()
+        assert updated(page).keys() == {"350", "352"}
+        assert sample(page, "zoho_mass_update_jobs_finished_total") == 1
+        assert sample(page, JOBS_DROPPED) == 0
+    assert simulator.stats().status_calls["Leads/352"] == 1
