@@ -1,7 +1,7 @@
 """Which jobs are tracked: who comes in, who leaves when, and who makes room."""
 
 import logging
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -70,7 +70,12 @@ class JobTable:
         self._store = store
         self._lock = Lock()
         self.retention = retention
-        self._accounts: Collection[str] = store.accounts()
+        self._accounts: Collection[str] = ()
+        self._moved: deque[JobKey] = deque()
+        """Jobs that came or left with their account, whatever has become of them in the store."""
+        self._listed: set[JobKey] = set()
+        self._looked_through: set[str] = set()
+        """Accounts of which all that is kept as listed, and was not, has left: later on another one has listed it."""
         self._probed_at: dict[JobKey, float] = {}
         self._dropped: Counter[str] = Counter(dict.fromkeys(Drop, 0))
         self._departures: dict[JobKey, Departure] = {}
@@ -83,32 +88,54 @@ class JobTable:
         """Track the jobs that the configuration lists, and let go of those that it listed and no longer does.
 
         Where a job stands twice in `specs`, the first counts. A job of none of the `accounts` leaves, however it came
-        and whoever lists it. Unless `specs` is all there is, jobs of files that can't be read now are kept.
+        and whoever lists it; where others share the store it leaves this table alone, for they may serve the account.
+        Unless `specs` is all there is, jobs of files that can't be read now are kept.
         """
         listed: dict[JobKey, JobSpec] = {}
         for spec in specs:
             if spec.key.account in accounts:
                 listed.setdefault(spec.key, spec)
 
-        def is_unlisted(key: JobKey, source: JobSource) -> bool:
-            return source.is_declared and key not in listed and (is_complete or source is not JobSource.FILE)
-
         with self._lock:
-            self._accounts = tuple(accounts)
+            before, self._accounts = self._accounts, tuple(accounts)
             retired: set[JobKey] = set()
             for alias in {*self._store.accounts(), *accounts}:
-                state, is_configured = self._store.account(alias), alias in accounts
-                state.stand(partial(_dropped, at=None if is_configured else now))
+                state = self._store.account(alias)
+                self._place(state, now, was_here=alias in before, is_here=alias in accounts)
+                if self._store.is_shared and alias not in accounts:
+                    continue
                 retired.update(state.retired())
-                if not is_configured:
-                    self._forget(state, state.jobs(), Drop.ACCOUNT)
-                unlisted = [key for key, job in state.jobs().items() if is_unlisted(key, job.spec.source)]
-                self._forget(state, unlisted, Drop.UNDECLARED)
-                if is_complete:
-                    state.forget(set(state.retired()) - listed.keys())
+                self._let_go(alias, state, listed.keys(), is_complete=is_complete)
+            self._listed = set(listed) if is_complete else self._listed | listed.keys()
+            are_known = is_complete and not self._store.health().is_failing
+            self._looked_through = {alias for alias in accounts if are_known or alias in self._looked_through}
             for spec in listed.values():
                 if spec.key not in retired:
                     self._track(spec, now, later=True)
+
+    def _place(self, state: AccountState, now: float, *, was_here: bool, is_here: bool) -> None:
+        """Note whether an account is configured. Where not, its jobs leave; a store that others share keeps them."""
+        state.stand(partial(_dropped, at=None if is_here else now, is_news=was_here))
+        if was_here is not is_here:
+            self._moved.extend(state.jobs())
+        if not is_here and not self._store.is_shared:
+            self._forget(state, state.jobs(), Drop.ACCOUNT)
+        elif was_here and not is_here:
+            self._note_gone(state, state.jobs(), Drop.ACCOUNT)
+
+    def _let_go(self, alias: str, state: AccountState, listed: Collection[JobKey], *, is_complete: bool) -> None:
+        """Let go of what is listed no more, and of the memory of such jobs that are retired."""
+        is_first = alias not in self._looked_through
+
+        def is_unlisted(key: JobKey) -> bool:
+            return key not in listed and (is_first or key in self._listed)
+
+        declared = {key: job.spec.source for key, job in state.jobs().items() if job.spec.source.is_declared}
+        unlisted = filter(is_unlisted, declared)
+        leaving = [key for key in unlisted if is_complete or declared[key] is not JobSource.FILE]
+        self._forget(state, leaving, Drop.UNDECLARED)
+        if is_complete:
+            state.forget(filter(is_unlisted, state.retired()))
 
     def register(self, specs: Iterable[JobSpec], now: float) -> tuple[bool, ...]:
         """Take in jobs on request, all or none, and say of each whether it is new.
@@ -203,7 +230,8 @@ class JobTable:
 
     def changed(self) -> set[JobKey]:
         """Give the jobs that came, changed or left since the last call. For one who keeps up with the table."""
-        return {key for alias in self._store.accounts() for key in self._store.account(alias).changed()}
+        moved = {self._moved.popleft() for _ in range(len(self._moved))}
+        return moved.union(*(self._store.account(alias).changed() for alias in self._store.accounts()))
 
     def jobs(self, keys: Collection[JobKey] | None = None) -> tuple[TrackedJob, ...]:
         """Give all jobs, or those of `keys` alone, sorted by key."""
@@ -236,11 +264,13 @@ class JobTable:
 
     def departures(self, now: float) -> tuple[Departure, ...]:
         """Give the jobs that were lately let go of, the latest last."""
-        return tuple(gone for gone in self._departures.values() if now - gone.at < SHOWN_SECONDS)
+        lately = (gone for gone in self._departures.values() if now - gone.at < SHOWN_SECONDS)
+        return tuple(gone for gone in lately if self.get(gone.key) is None)
 
     def accounts_dropped(self, now: float) -> dict[str, float]:
-        """Give when each account was taken out of the configuration that lately was."""
-        kept = {alias: self._store.account(alias).standing.dropped_at for alias in self._store.accounts()}
+        """Give when each account was taken out of the configuration that lately was, and that is not in this one."""
+        others = (alias for alias in self._store.accounts() if alias not in self._accounts)
+        kept = {alias: self._store.account(alias).standing.dropped_at for alias in others}
         return {alias: at for alias, at in kept.items() if at is not None and now - at < ACCOUNT_SHOWN_SECONDS}
 
     def _all(self) -> Iterator[TrackedJob]:
@@ -258,18 +288,21 @@ class JobTable:
             details = {"reason": Drop.MAX_JOBS.value, "max_jobs": most}
             _log.warning("job is not tracked: there are too many", extra={**spec.key.as_fields(), **details})
             return
-        if spec.key in self._departures:
-            self._departures = {key: gone for key, gone in self._departures.items() if key != spec.key}
         self._store.account(spec.key.account).track(spec, now, later=later)
 
     def _forget(
         self, state: AccountState, keys: Collection[JobKey], drop: Drop, *, retired: bool = False, later: bool = False
     ) -> None:
         """Let go of jobs of one account."""
-        real = [key for key in keys if (job := state.get(key)) and not is_made_up(job)]
-        departures = self._departures | {key: Departure(key, drop.value, self._store.now()) for key in real}
-        self._departures = dict(list(departures.items())[-self.retention.max_jobs :])
+        self._note_gone(state, keys, drop)
         state.forget(keys, retired=retired, later=later)
+
+    def _note_gone(self, state: AccountState, keys: Collection[JobKey], drop: Drop) -> None:
+        """Tell of jobs of one account that they are tracked no more."""
+        real = [key for key in keys if (job := state.get(key)) and not is_made_up(job)]
+        gone = {key: Departure(key, drop.value, self._store.now()) for key in real}
+        others = {key: departure for key, departure in self._departures.items() if key not in gone}
+        self._departures = dict([*others.items(), *gone.items()][-self.retention.max_jobs :])
         for key in keys:
             self._probed_at.pop(key, None)
             self._dropped[drop] += 1
@@ -341,8 +374,9 @@ class JobTable:
         return True
 
 
-def _dropped(standing: Standing, at: float | None) -> Standing:
-    return replace(standing, dropped_at=None if at is None else standing.dropped_at or at)
+def _dropped(standing: Standing, at: float | None, *, is_news: bool) -> Standing:
+    """Note when an account was taken out; unless that is news, the first moment stays."""
+    return replace(standing, dropped_at=at if at is None or is_news else standing.dropped_at or at)
 
 
 def is_made_up(job: TrackedJob) -> bool:

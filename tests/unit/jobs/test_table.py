@@ -323,12 +323,14 @@ def test_job_that_is_no_longer_declared(store: Store, source: JobSource, *, stay
 
 
 def test_jobs_of_unreadable_files_stay(store: Store) -> None:
-    """While a file can't be read, the jobs that it may hold are kept."""
+    """While a file can't be read, the jobs that it may hold are kept, but no longer."""
     store.account("acme").track(JobSpec(LEADS, JobSource.FILE), NOW)
     store.account("acme").track(JobSpec(DEALS, JobSource.CONFIG), NOW)
     table = JobTable(store, RETENTION)
     table.declare([], NOW, accounts={"acme"}, is_complete=False)
     assert table.jobs() == (tracked(source=JobSource.FILE),)
+    table.declare([], NOW, accounts={"acme"})
+    assert table.jobs() == ()
 
 
 def test_jobs_of_an_account_leave_with_it() -> None:

@@ -23,6 +23,7 @@ from wires import Loss, Wire
 
 from exporter.errors import HeldBackError
 from exporter.files import read_secret_file
+from exporter.jobs import JobTable, Retention
 from exporter.jobs.outcome import growth_of, note_report
 from exporter.model import Growth, JobKey, JobSource, JobSpec, JobState, KeptToken, Pause, TrackedJob
 from exporter.state import Purse, Store
@@ -376,6 +377,22 @@ def test_answer_that_is_lost_on_the_way_changes_nothing(server: Server, name: st
         lossy(store).forget([LEADS])
         assert scraped(store).account("acme").jobs() == {}
         assert set(store.health().errors.values()) == {0}
+
+
+def test_job_that_is_listed_no_more_leaves_though_the_database_came_late(server: Server, name: str, wire: Wire) -> None:
+    """Who started without it lets go of what it finds there at its next reload, as at a start."""
+    listed = JobSpec(LEADS, JobSource.CONFIG)
+    with closing(PostgresStore(server.create(name))) as store:
+        store.account("acme").track(listed, NOW)
+    wire.lose(Loss.QUESTION)
+    with closing(PostgresStore(wire.through(server.url(name)))) as store:
+        table = JobTable(store, Retention(7200.0, 7200.0, 7200.0, 1000, 100))
+        table.declare([], NOW, accounts={"acme"})
+        wire.mend()
+        eventually(lambda: is_well(store))
+        assert [job.spec for job in table.jobs()] == [listed]
+        table.declare([], NOW, accounts={"acme"})
+        assert scraped(store).account("acme").jobs() == {}
 
 
 def test_silence_is_waited_for_no_longer_than_there_is_time(server: Server, name: str, wire: Wire) -> None:

@@ -102,6 +102,65 @@ def test_one_goes_on_with_all_jobs_of_another_that_died(pair: tuple[House, House
     assert pair[1].account.totals()["Leads"].finished[JobState.COMPLETED] == 12
 
 
+def test_account_belongs_to_whoever_serves_it(pair: tuple[House, House]) -> None:
+    """Who lacks it lets go of nothing, and says when it last left; who serves it says no such thing."""
+    here, there = (JobTable(house.store, RETENTION) for house in pair)
+    clock = pair[0].clock
+
+    def look() -> None:
+        for house in (*pair, pair[0]):
+            house.store.refresh(time.monotonic() + 10)
+
+    there.declare([JobSpec(KEYS[0], JobSource.CONFIG)], clock.now, accounts={"acme", "beta"})
+    there.register([JobSpec(KEYS[1], JobSource.API)], clock.now)
+    look()
+    here.declare([], clock.now, accounts={"beta"})
+    look()
+    assert (here.jobs(), here.get(KEYS[1]), here.departures(clock.now)) == ((), None, ())
+    assert here.accounts_dropped(clock.now) == {"acme": NOW}
+    assert [job.spec.key for job in there.jobs()] == KEYS[:2]
+    assert there.accounts_dropped(clock.now) == {}
+
+    clock.now += 4 * 86_400
+    assert here.accounts_dropped(clock.now) == {}
+    look()
+    for table in (here, there):
+        assert table.changed() >= set(KEYS[:2])
+        assert not table.changed()
+    there.declare([], clock.now, accounts={"beta"})
+    look()
+    assert {gone.key for gone in there.departures(clock.now)} == set(KEYS[:2])
+    assert there.changed() == set(KEYS[:2])
+    for table in (here, there):
+        assert table.accounts_dropped(clock.now) == {"acme": NOW + 4 * 86_400}
+
+    there.declare([], clock.now, accounts={"acme", "beta"})
+    assert [job.spec.key for job in there.jobs()] == [KEYS[1]]  # the listed one is listed no more
+    assert there.changed() == set(KEYS[:2])
+
+
+def test_who_reloads_leaves_what_only_another_lists(pair: tuple[House, House]) -> None:
+    """It lets go of what it listed itself; who starts lets go of all that is not listed, for nobody else may."""
+    here, there = (JobTable(house.store, RETENTION) for house in pair)
+
+    def declare(table: JobTable, *keys: JobKey, is_complete: bool = True) -> set[JobKey]:
+        specs = [JobSpec(key, JobSource.FILE) for key in keys]
+        table.declare(specs, NOW, accounts={"acme"}, is_complete=is_complete)
+        for house in (*pair, pair[0]):
+            house.store.refresh(time.monotonic() + 10)
+        return {job.spec.key for job in here.jobs()} | {job.spec.key for job in there.jobs()}
+
+    assert declare(here, KEYS[0]) == set(KEYS[:1])
+    assert declare(there, *KEYS[:3]) == set(KEYS[:3])
+    pair[1].account.forget([KEYS[2]], retired=True)
+    assert declare(here, is_complete=False) == set(KEYS[:2])
+    assert declare(here, KEYS[3], is_complete=False) == {*KEYS[:2], KEYS[3]}
+    assert declare(here) == {KEYS[1]}
+    assert set(pair[1].account.retired()) == {KEYS[2]}
+    assert declare(JobTable(pair[0].store, RETENTION)) == set()
+    assert not pair[1].account.retired()
+
+
 @pytest.fixture
 def trips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Give what the database is asked, one for each trip."""
