@@ -3,6 +3,7 @@
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
+from threading import Event
 
 from samples import NOW
 
@@ -61,12 +62,12 @@ class PlayedExporter:
         """Give a job."""
         return self.jobs.get(key)
 
-    def scrape(self, deadline: float, accept: str, groups: Collection[str]) -> Page:
+    def scrape(self, deadline: float, accept: str, groups: Collection[str], enough: Event) -> Page:  # noqa: ARG002
         """Give a page."""
         self.scrapes.append((deadline - time.monotonic(), accept, set(groups)))
         return PAGE
 
-    def probe(self, key: JobKey, deadline: float, accept: str) -> Page:
+    def probe(self, key: JobKey, deadline: float, accept: str, enough: Event) -> Page:  # noqa: ARG002
         """Give a page, unless there is no room for the job."""
         if key not in self.jobs and len(self.jobs) >= self.most_jobs:
             raise TooManyJobsError("no room")

@@ -7,9 +7,10 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import fields, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import TypeVar
 
 from exporter import __version__
@@ -151,12 +152,14 @@ class Application:
         """Give the job files that there are now."""
         return matching(self._settings.job_files)
 
-    def scrape(self, deadline: float, accept: str = "", groups: Collection[str] = SCRAPED) -> Page:
+    def scrape(
+        self, deadline: float, accept: str = "", groups: Collection[str] = SCRAPED, enough: Event | None = None
+    ) -> Page:
         """Poll what is due, but without the group of jobs nothing, and write the page with what is there."""
         started = self._stopwatch()
         if JOBS in groups:
             self._is_page_wanted, self._ahead_at = True, started + AHEAD_SECONDS
-            for refresh in (self._store.refresh, self._refresher.refresh):
+            for refresh in (self._store.refresh, partial(self._refresher.refresh, enough=enough)):
                 refresh(deadline - self._writing.expected(self._table.count()))
         else:
             self.catch_up(deadline)
@@ -170,11 +173,11 @@ class Application:
         self._telemetry.note_scrape(ended - started)
         return page
 
-    def probe(self, key: JobKey, deadline: float, accept: str = "") -> Page:
+    def probe(self, key: JobKey, deadline: float, accept: str = "", enough: Event | None = None) -> Page:
         """Poll one job if it is due and there is room for it, and write its page."""
         started = self._stopwatch()
         self._table.admit_probe(key, self.now())
-        self._refresher.refresh(deadline - self._writing.expected(1), {key})
+        self._refresher.refresh(deadline - self._writing.expected(1), {key}, enough)
         jobs = self._refresher.view({key})
         is_success = any(job.report is not None and job.failure is None for job in jobs)
         snapshot = Snapshot(jobs, (), self._reading(), Probe(is_success, self._stopwatch() - started))

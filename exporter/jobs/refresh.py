@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from threading import Condition, Thread
+from threading import Condition, Event, Thread
 from typing import Protocol
 
 from exporter.errors import HeldBackError, NoPlaceError, PollError, RefusedError, ThrottledError, TokenRefusedError
@@ -133,7 +133,7 @@ class Refresher:
         self._changed = Condition()
         self._in_flight: dict[JobKey, _Task] = {}
         self._waiting: defaultdict[str, deque[_Task]] = defaultdict(deque)
-        self._left: dict[object, set[_Task]] = {}
+        self._left: dict[Event, set[_Task]] = {}
         """What each scrape that waits waits for still; its last poll wakes it, and no other."""
         self._threads: Counter[str] = Counter()
         self._counts: defaultdict[str, _Counts] = defaultdict(_Counts)
@@ -146,8 +146,11 @@ class Refresher:
         self._upstreams, self._schedule = upstreams, schedule
         self._board.reconfigure(schedule)
 
-    def refresh(self, deadline: float, keys: Collection[JobKey] | None = None) -> None:
-        """Poll what is due, of `keys` alone where they are given, and wait for it until `deadline` (stopwatch)."""
+    def refresh(self, deadline: float, keys: Collection[JobKey] | None = None, enough: Event | None = None) -> None:
+        """Poll what is due, of `keys` alone where they are given, and wait for it until `deadline` (stopwatch).
+
+        It waits no longer than until `enough` is set, which is for this call alone.
+        """
         pressures = self._catch_up()
         asked = self._board.due() if keys is None else keys
         with self._changed:
@@ -162,12 +165,14 @@ class Refresher:
             new[task.job.spec.key.account] += [] if task in known else [task]
         for alias, its in new.items():
             self._staff(alias, its)
-        self._wait(set(tasks), deadline)
+        self._wait(set(tasks), deadline, enough or Event())
 
     def hurry(self) -> None:
         """Begin no more polls, and let those who wait for one go on at once, now and from now on."""
         with self._changed:
             self._is_stopping = True
+            for enough in self._left:
+                enough.set()
             self._changed.notify_all()
 
     def close(self, grace_seconds: float) -> None:
@@ -245,12 +250,14 @@ class Refresher:
             return Skip.BUDGET
         return Skip.BACKOFF if job.failure else Skip.FRESH
 
-    def _wait(self, tasks: set[_Task], deadline: float) -> None:
+    def _wait(self, tasks: set[_Task], deadline: float, enough: Event) -> None:
         with self._changed:
-            scrape, left = object(), tasks.intersection(self._in_flight.values())
-            self._left[scrape] = left
-            self._changed.wait_for(lambda: self._is_stopping or not left, max(0.0, deadline - self._stopwatch()))
-            del self._left[scrape]
+            left = self._left[enough] = tasks.intersection(self._in_flight.values())
+            if self._is_stopping or not left:
+                enough.set()
+        enough.wait(max(0.0, deadline - self._stopwatch()))
+        with self._changed:
+            del self._left[enough]
             for task in left:
                 self._counts[task.job.spec.key.account].skipped[Skip.DEADLINE] += 1
 
@@ -288,10 +295,10 @@ class Refresher:
         """Let go of a poll, and say whether it was the last and nobody waits any more."""
         with self._changed:
             del self._in_flight[task.job.spec.key]
-            for left in self._left.values():
+            for enough, left in self._left.items():
                 left.discard(task)
                 if not left:
-                    self._changed.notify_all()
+                    enough.set()
             return not self._in_flight and not self._left
 
     def _next(self, alias: str) -> _Task | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from threading import Event
 from typing import Protocol
 
 from exporter.errors import Problem
@@ -47,11 +48,14 @@ class Exporter(Protocol):
     def find(self, key: JobKey) -> TrackedJob | None:
         """Give what is known of one job; nothing for one that is not tracked."""
 
-    def scrape(self, deadline: float, accept: str, groups: Collection[str]) -> Page:
-        """Poll what is due if jobs are asked for, and render the groups, by the deadline (`time.monotonic`)."""
+    def scrape(self, deadline: float, accept: str, groups: Collection[str], enough: Event) -> Page:
+        """Poll what is due if jobs are asked for, and render the groups, by the deadline (`time.monotonic`).
 
-    def probe(self, key: JobKey, deadline: float, accept: str) -> Page:
-        """Poll one job if it is due, and render it, by the deadline.
+        Polls are waited for until `enough` is set, too, and may set it.
+        """
+
+    def probe(self, key: JobKey, deadline: float, accept: str, enough: Event) -> Page:
+        """Poll one job if it is due, and render it, by the deadline, and waiting as `scrape` does.
 
         Raises:
             TooManyJobsError: it is not tracked, and there is no room for it.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from threading import Event
 
 from starlette.datastructures import Headers, QueryParams
 
@@ -34,6 +35,8 @@ class Request:
     """The address that asks; empty where it is not known."""
     deadline: float
     """The moment by which the answer must be there, in the seconds of `time.monotonic`."""
+    enough: Event = field(default_factory=Event)
+    """Set once nothing is waited for any more: what there is is the answer."""
     names: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     has_password: bool = False

@@ -17,7 +17,7 @@ from exporter.web.request import Outside, Request
 from exporter.web.status import StatusPage
 
 TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
-_LONGEST_SECONDS = 300.0
+_LONGEST_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class WebOptions:
     def granted_seconds(self, headers: Headers) -> float:
         """Give the seconds that a request has; the default where the header is absent or makes no sense.
 
-        At least half of what Prometheus grants is used, however large the offset.
+        At least half of what Prometheus grants is used, however large the offset, and no more than a minute, or the
+        default where that is longer: anybody may send the header.
         """
         try:
             granted = float(headers.get(TIMEOUT_HEADER, ""))
@@ -44,7 +45,8 @@ class WebOptions:
             granted = math.nan
         if not 0 < granted < math.inf:
             return self.default_timeout_seconds
-        return min(max(granted - self.timeout_offset_seconds, granted / 2), _LONGEST_SECONDS)
+        longest = max(_LONGEST_SECONDS, self.default_timeout_seconds)
+        return min(max(granted - self.timeout_offset_seconds, granted / 2), longest)
 
 
 def create_gate(options: WebOptions, exporter: Exporter, guard: Guard | None = None) -> Gate:

@@ -2,6 +2,7 @@
 
 import json
 import resource
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -89,6 +90,49 @@ def test_t5_slow_readers_and_hung_probes_keep_nobody_out(start: Start, peer: Pee
             assert visitor.scrape(2).status == 200
             assert visitor.ask("/-/healthy").status == 200
     assert {page.status for page in probed} == {200}
+
+
+@pytest.mark.parametrize("has_gone", [False, True], ids=["stay", "leave"])
+@pytest.mark.parametrize("path", ["/metrics", probe(7)], ids=["metrics", "probe"])
+def test_strangers_who_wait_for_long_keep_prometheus_out_of_nothing(
+    start: Start, peer: Peer, path: str, *, has_gone: bool
+) -> None:
+    """More of them than there are places, who say that they have for ever: whether they stay or leave."""
+    peer.status = silent
+    hung = {"ZOHO_POLL_TIMEOUT": "8s", "ZOHO_MAX_CONCURRENCY": "1", "ZOHO_STATE__PATH": "memory"}
+    exporter = start(environment={"ZOHO_JOBS": listed(range(1, 21)), **hung})
+    stranger, visitor = Visitor(exporter.port, address="127.0.0.2"), Visitor(exporter.port)
+    asked = f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Prometheus-Scrape-Timeout-Seconds: 1e9\r\n\r\n".encode()
+    with ExitStack() as stack:
+        for _ in range(90):
+            stack.enter_context(stranger.connected()).sendall(asked)
+        if has_gone:
+            stack.close()
+        pages = all_at_once([partial(visitor.scrape, 10, path)] * 5)
+    assert [page.status for page in pages] == [200] * 5
+
+
+@pytest.mark.parametrize("path", ["/metrics", probe(7), "/-/healthy", "/"])
+def test_client_that_ends_what_it_sends_is_answered(start: Start, peer: Peer, path: str) -> None:
+    """With the whole page, however long it would have been waited for."""
+    peer.status = silent
+    exporter = start(environment={"ZOHO_JOBS": listed(range(1, 21)), "ZOHO_POLL_TIMEOUT": "8s"})
+    with Visitor(exporter.port).connected() as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        connection.shutdown(socket.SHUT_WR)
+        head, _, body = b"".join(iter(lambda: connection.recv(65_536), b"")).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert f"content-length: {len(body)}\r\n".encode() in head.lower() + b"\r\n"
+
+
+def test_what_follows_a_request_of_two_lengths_is_not_answered(start: Start) -> None:
+    """A proxy that lets nothing through but the API's path takes it for a body."""
+    visitor = Visitor(start().port)
+    inner = b"0\r\n\r\nGET /config HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    head = f"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {API_TOKEN}\r\n"
+    lengths = f"Content-Length: {len(inner)}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = visitor.send(f"{head}{lengths}".encode() + inner, 30)
+    assert (answer[9:12], answer.count(b"HTTP/1.1 ")) == (b"400", 1)
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_store_that_takes_all_its_time_leaves_the_page_its_own(monkeypatch: pyte
     """However many jobs it tells of: what a page of so many takes is kept back from it too."""
     store, asked = SqliteStore(None), list[float]()
     monkeypatch.setattr(store, "refresh", asked.append)
-    monkeypatch.setattr(Refresher, "refresh", lambda *_: None)
+    monkeypatch.setattr(Refresher, "refresh", lambda *_, **__: None)
     jobs = ",".join(f"Leads/{number}" for number in range(500))
     with closing(Application(settings_of(jobs=jobs), store, clock=Clock())) as application:
         deadline = within(10)

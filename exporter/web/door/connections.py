@@ -30,6 +30,11 @@ _HTTP_TO_TLS = "Client sent an HTTP request to an HTTPS server. Ask with https:/
 _TLS_FAREWELL_SECONDS = 1.0  # a stop waits for clients that do not answer the end of TLS
 
 
+MOST_AHEAD_BYTES = 16 * 1024
+INPUT_END = "input_end"
+"""Where a request's `state` has the future that is done once its client sends nothing more."""
+
+
 class Awaited(StrEnum):
     """What a connection waits for its client to do; `Patience` says how long."""
 
@@ -145,6 +150,7 @@ class Connection(H11Protocol):
 
     def __init__(self, config: Config, server_state: ServerState, neighbours: Connections) -> None:
         super().__init__(config, server_state, {})
+        self._input_end = self.app_state[INPUT_END] = self.loop.create_future()
         self.neighbours = neighbours
         self.address = ""
         self.awaited: Awaited | None = None
@@ -200,12 +206,16 @@ class Connection(H11Protocol):
             self.send_400_response(_HTTP_TO_TLS)
             return
         super().data_received(data)
+        self._look_ahead()
         self._watch()
 
     def on_response_complete(self) -> None:
         """Go on to the next request."""
         self._has_served = True
         super().on_response_complete()
+        if self._input_end.done() and not self._owes_an_answer:
+            self.transport.close()
+        self._look_ahead()
         self._watch()
 
     def pause_writing(self) -> None:
@@ -220,8 +230,18 @@ class Connection(H11Protocol):
         self._await(None)
         self._watch()
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer what was asked whole before a client ended what it sends; under TLS the connection ends with that."""
+        self._end_input()
+        is_asked = self._owes_an_answer and self.conn.their_state is not h11.SEND_BODY and self._tls is None
+        if not is_asked:
+            self.transport.close()  # asyncio's own end would lose what is held to be one write
+            self._watch()
+        return is_asked
+
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
+        self._end_input()
         self._forget()
         super().connection_lost(exc)
 
@@ -239,6 +259,11 @@ class Connection(H11Protocol):
     def end(self) -> None:
         """End at once, whatever has not been sent yet."""
         self._end()
+
+    def _look_ahead(self) -> None:
+        """Read on behind a request under way, which uvicorn does not, but not much: the client's end comes last."""
+        if self.conn.their_state is h11.DONE and len(self.conn.trailing_data[0]) < MOST_AHEAD_BYTES:
+            self.flow.resume_reading()
 
     def _watch(self) -> None:
         """Set the time limit of what is awaited now."""
@@ -264,6 +289,14 @@ class Connection(H11Protocol):
             self._limit = None
         if awaited is not None:
             self._limit = self.loop.call_later(getattr(self.neighbours.patience, awaited), self.end)
+
+    @property
+    def _owes_an_answer(self) -> bool:
+        return self.conn.our_state in {h11.SEND_RESPONSE, h11.SEND_BODY}
+
+    def _end_input(self) -> None:
+        if not self._input_end.done():
+            self._input_end.set_result(None)
 
     def _forget(self) -> None:
         self._await(None)

@@ -9,7 +9,8 @@ import logging
 import re
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 from functools import cached_property, lru_cache, partial
@@ -24,6 +25,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from exporter.blocks import Body
+from exporter.web.door.connections import INPUT_END
 from exporter.web.door.places import Places, late
 from exporter.web.guard import Entry, Guard
 from exporter.web.long_answer import LongAnswer
@@ -153,6 +155,7 @@ class Gate:
 
     async def _answer(self, request: Request, incoming: Incoming) -> Response:
         _refuse_oversized(request, incoming.scope)
+        _refuse_ambiguous(request.headers, incoming.scope)
         body = bytearray()
         try:
             async with asyncio.timeout_at(request.deadline):
@@ -165,7 +168,9 @@ class Gate:
             names = route.names(request.path) or {}
             asked = replace(request, names=names, body=bytes(body), has_password=has_password)
             places = self._places.get(route.entry, self._other_places)
-            return await places.work(partial(_respond, route, asked), request.client, request.deadline)
+            work = partial(_respond, route, asked)
+            with _hurried(request, incoming.scope["state"][INPUT_END]):
+                return await places.work(work, request.client, request.deadline, request.enough)
         except TimeoutError:
             raise late() from None
         finally:
@@ -213,6 +218,20 @@ def _asked(scope: Scope) -> tuple[bytes, Headers]:
     return absolute[2] or b"/", Headers(raw=[(b"host", absolute[1]), *others])
 
 
+@contextmanager
+def _hurried(request: Request, input_end: asyncio.Future[None]) -> Iterator[None]:
+    """Let nothing more be waited for once a client has ended what it sends: mostly it has gone."""
+
+    def hurry(_: object) -> None:
+        request.enough.set()
+
+    input_end.add_done_callback(hurry)
+    try:
+        yield
+    finally:
+        input_end.remove_done_callback(hurry)
+
+
 def _respond(route: Route, request: Request) -> Response:
     answer = route.answer(request)
     if int(answer.headers.get("Content-Length", "0")) < _SMALLEST_GZIP_BYTES:
@@ -248,6 +267,13 @@ def _refuse_oversized(request: Request, scope: Scope) -> None:
         text = f"the request's head is larger than {MOST_HEAD_BYTES // 1024} KiB"
         raise HTTPException(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text)
     _refuse_large(int(request.headers.get("Content-Length", "0")))
+
+
+def _refuse_ambiguous(headers: Headers, scope: Scope) -> None:
+    """Refuse what a proxy may hold for longer or shorter than we do. Source: RFC 9112, 6.1."""
+    if "Transfer-Encoding" in headers and ("Content-Length" in headers or scope["http_version"] < "1.1"):
+        text = "Transfer-Encoding is neither for HTTP/1.0 nor beside a Content-Length"
+        raise HTTPException(HTTPStatus.BAD_REQUEST, text, {"Connection": "close"})
 
 
 def _refuse_large(body_bytes: int) -> None:

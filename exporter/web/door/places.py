@@ -3,8 +3,10 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
+from threading import Event
 from typing import TypeVar
 
 from starlette.exceptions import HTTPException
@@ -17,11 +19,21 @@ T = TypeVar("T")
 NO_TIME = "the time that the request has was over before there was an answer: is its time-out too short?"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Turn:
+    """One request, on its place or on the way to it."""
+
+    address: str
+    enough: Event
+    has_place: asyncio.Future[bool]
+
+
 class Places:
     """The places of one kind, shared out by address. For use in one event loop.
 
-    A free one goes to the address that has fewest. Where too many wait, one of those is turned away whose address has
-    most of them, the newest first.
+    A free one goes to the address that has fewest. Where there is none, an address with less than its share makes the
+    oldest request of the address that has most come to its end: no address, however eager, keeps another one out. Where
+    too many wait, one of those is turned away whose address has most of them, the newest first.
 
     Args:
         most: how many requests may be worked on at once, each in a thread.
@@ -33,49 +45,65 @@ class Places:
         self._most = most
         self._threads = threads
         self._most_waiting = most_waiting
-        self._inside: Counter[str] = Counter()
-        """How many of each address are worked on."""
-        self._waiting: list[tuple[str, asyncio.Future[bool]]] = []
-        """The addresses, and whether they get a place."""
+        self._inside: dict[_Turn, None] = {}
+        """Those that are worked on, the oldest first."""
+        self._waiting: list[_Turn] = []
 
-    async def work(self, call: Callable[[], T], address: str, deadline: float) -> T:
-        """Call it for an address.
+    async def work(self, call: Callable[[], T], address: str, deadline: float, enough: Event) -> T:
+        """Call it for an address; once `enough` is set, the call is to wait for nothing more.
 
         Raises:
             HTTPException: no place becomes free by the deadline, in `time.monotonic` seconds.
         """
         if time.monotonic() >= deadline:
             raise late()
-        if not await self._enter(address, deadline):
+        turn = _Turn(address, enough, asyncio.get_running_loop().create_future())
+        if not await self._enter(turn, deadline):
             raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once", SOON)
         try:
             return await self._threads.call(call)
         finally:
-            self._leave(address)
+            self._leave(turn)
 
-    async def _enter(self, address: str, deadline: float) -> bool:
-        if self._inside.total() < self._most:
-            self._inside[address] += 1
+    async def _enter(self, turn: _Turn, deadline: float) -> bool:
+        if len(self._inside) < self._most:
+            self._inside[turn] = None
             return True
-        turn: tuple[str, asyncio.Future[bool]] = (address, asyncio.get_running_loop().create_future())
         self._waiting.append(turn)
+        waiting = _counted(self._waiting)
         if len(self._waiting) > self._most_waiting:
-            shares = Counter(address for address, _ in self._waiting)
-            self._settle(max(reversed(self._waiting), key=lambda turn: shares[turn[0]]), has_place=False)
-        await asyncio.wait(turn[1:], timeout=deadline - time.monotonic())
-        if not turn[1].done():
+            self._settle(max(reversed(self._waiting), key=lambda one: waiting[one.address]), has_place=False)
+        if not turn.has_place.done():
+            self._make_room(turn.address, waiting[turn.address])
+        await asyncio.wait((turn.has_place,), timeout=deadline - time.monotonic())
+        if not turn.has_place.done():
             self._settle(turn, has_place=False)
-        return turn[1].result()
+        return turn.has_place.result()
 
-    def _leave(self, address: str) -> None:
+    def _make_room(self, address: str, claimed: int) -> None:
+        """Let the address that has most places give one up, unless the one that claims so many has its share."""
+        stayers = [one for one in self._inside if not one.enough.is_set()]
+        shares = _counted(stayers)
+        most = max(shares.values(), default=0)
+        if claimed + shares[address] <= most:
+            next(one for one in stayers if shares[one.address] == most).enough.set()
+
+    def _leave(self, turn: _Turn) -> None:
         if self._waiting:
-            self._settle(min(self._waiting, key=lambda turn: self._inside[turn[0]]), has_place=True)
-        self._inside -= Counter((address,))
+            inside = _counted(self._inside)
+            self._settle(min(self._waiting, key=lambda one: inside[one.address]), has_place=True)
+        del self._inside[turn]
 
-    def _settle(self, turn: tuple[str, asyncio.Future[bool]], *, has_place: bool) -> None:
+    def _settle(self, turn: _Turn, *, has_place: bool) -> None:
         self._waiting.remove(turn)
-        self._inside[turn[0]] += has_place
-        turn[1].set_result(has_place)
+        if has_place:
+            self._inside[turn] = None
+        turn.has_place.set_result(has_place)
+
+
+def _counted(turns: Iterable[_Turn]) -> Counter[str]:
+    """Give how many there are of each address."""
+    return Counter(turn.address for turn in turns)
 
 
 def late() -> HTTPException:

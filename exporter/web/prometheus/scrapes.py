@@ -21,7 +21,7 @@ def metrics(exporter: Exporter, request: Request) -> Response:
     groups = set(request.query.getlist(COLLECT) or GROUPS)
     if groups - set(GROUPS):
         return _refused([f"{COLLECT}: expected one of {', '.join(GROUPS)}"])
-    return _page(exporter.scrape(request.deadline, listed(request.headers, "Accept"), groups))
+    return _page(exporter.scrape(request.deadline, listed(request.headers, "Accept"), groups, request.enough))
 
 
 def probe(exporter: Exporter, request: Request) -> Response:
@@ -32,7 +32,7 @@ def probe(exporter: Exporter, request: Request) -> Response:
     if faults:
         return _refused(faults)
     try:
-        page = exporter.probe(key, request.deadline, listed(request.headers, "Accept"))
+        page = exporter.probe(key, request.deadline, listed(request.headers, "Accept"), request.enough)
     except TooManyJobsError as error:
         return PlainTextResponse(f"{key} is not tracked: {error}\n", status_code=429)
     if request.query.get(DEBUG) == "true":

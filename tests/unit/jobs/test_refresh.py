@@ -361,6 +361,25 @@ def test_concurrency_stays_within_the_account() -> None:
     assert all(job.report == report() for job in scene.table.jobs())
 
 
+def test_scrape_that_has_waited_enough_goes_on() -> None:
+    """Its poll is left to land, and the others wait for it still; what was enough before does not wait at all."""
+    scene = Scene(keys=(LEADS,))
+    scene.upstream.gate.clear()
+    patient, enough = started(scene.scrape), Event()
+    assert scene.upstream.begun.wait(PATIENCE_SECONDS)
+    hurried = started(lambda: scene.refresher.refresh(time.monotonic() + 600, enough=enough))
+    eventually(lambda: scene.refresher.tally("acme").coalesced == 1)
+    enough.set()
+    hurried.join(PATIENCE_SECONDS)
+    scene.refresher.refresh(time.monotonic() + 600, enough=enough)
+    waits = hurried.is_alive(), patient.is_alive()
+    scene.upstream.gate.set()
+    patient.join(PATIENCE_SECONDS)
+    assert waits == (False, True)
+    assert scene.watched(LEADS).report == report()
+    assert scene.refresher.tally("acme").skipped["deadline"] == 2
+
+
 def test_closed_refresher_drops_what_has_not_begun() -> None:
     """After `close` no poll begins, and none that waits is run."""
     scene = Scene()

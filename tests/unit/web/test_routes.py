@@ -3,6 +3,7 @@
 import gzip
 import logging
 from collections.abc import Collection
+from threading import Event
 
 import pytest
 import requests
@@ -214,9 +215,9 @@ def test_everything_else_is_refused(url: str, method: str, path: str, status: in
 class FailingExporter(PlayedExporter):
     """Fails as only a bug of ours can."""
 
-    def scrape(self, deadline: float, accept: str, groups: Collection[str]) -> Page:
+    def scrape(self, deadline: float, accept: str, groups: Collection[str], enough: Event) -> Page:
         """Fail."""
-        raise ZeroDivisionError(f"a secret detail {deadline} {accept} {groups}")
+        raise ZeroDivisionError(f"a secret detail {deadline} {accept} {groups} {enough}")
 
 
 def test_unforeseen_error_is_logged_and_not_shown(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:

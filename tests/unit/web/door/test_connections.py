@@ -2,9 +2,10 @@
 
 import select
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Event
 
@@ -48,7 +49,14 @@ class Work:
 
     def __init__(self) -> None:
         self.begun = 0
-        self.released = Event()
+        self.released, self.waiting, self.hurried = Event(), Event(), Event()
+
+    def wait(self, request: Request) -> Response:
+        """Wait until the client has gone."""
+        self.waiting.set()
+        if request.enough.wait(30):
+            self.hurried.set()
+        return PlainTextResponse("done")
 
     def answer(self, _: Request) -> Response:
         """Work."""
@@ -195,7 +203,7 @@ def test_client_that_does_all_in_time_is_kept(start: Callable[..., Site], dial: 
 
 
 @pytest.fixture
-def tls_site(serve: Serve, tmp_path: Path, program: Program) -> Site:
+def tls_site(serve: Serve, tmp_path: Path, program: Program, work: Work) -> Site:
     """Serve with TLS."""
     own = open_authority(program("openssl"), tmp_path).issue("exporter")
     tls = open_tls(TlsServer(own.file, own.key))
@@ -203,8 +211,27 @@ def tls_site(serve: Serve, tmp_path: Path, program: Program) -> Site:
     async def give() -> Tls:
         return tls
 
-    gate = Gate([Route("GET", "/", lambda _: PlainTextResponse("0 bytes"))])
+    gate = Gate([Route("GET", "/", lambda _: PlainTextResponse("0 bytes")), Route("GET", "/waiting", work.wait)])
     return serve(gate, Connections(give, Patience(head=SHORT, reading=600.0)))
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_client_that_has_gone_is_noticed_under_tls(
+    tls_site: Site, dial: Dial, work: Work, caplog: pytest.LogCaptureFixture, *, is_told: bool
+) -> None:
+    """Whether it says so or not, and no line of the log tells of it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    client = context.wrap_socket(dial(tls_site), suppress_ragged_eofs=False)
+    client.sendall(b"GET /waiting HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert work.waiting.wait(30)
+    if is_told:
+        client.settimeout(0.0)
+        with suppress(OSError):
+            client.unwrap()
+    client.close()
+    assert work.hurried.wait(20)
+    assert [record.getMessage() for record in caplog.records if record.levelname != "DEBUG"] == []
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """The gate: who comes in, with how much, and how many at once; over real HTTP."""
 
 import base64
+import select
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from threading import Event, Semaphore
 
 import bcrypt
@@ -33,6 +35,11 @@ class Held:
         self.entered.release()
         self.released.wait(30)
         return PlainTextResponse("done")
+
+    def wait(self, request: Request) -> Response:
+        """Wait until a test or the server says that it is enough."""
+        self.entered.release()
+        return PlainTextResponse("enough" if request.enough.wait(30) else "in vain")
 
     def is_entered(self, times: int = 1) -> bool:
         """Wait until so many more requests are inside."""
@@ -78,6 +85,7 @@ def site(serve: Serve, held: Held) -> Callable[..., Site]:
         Route("GET", "/large", large),
         Route("GET", "/long", long),
         Route("GET", "/held", held.answer),
+        Route("GET", "/waiting", held.wait, Entry.SCRAPER),
         Route("GET", "/held/probe", held.answer, Entry.PROBER),
         Route("GET", "/held/ready", held.answer, Entry.READINESS),
         Route("GET", "/metrics", echo, Entry.SCRAPER),
@@ -91,12 +99,24 @@ def site(serve: Serve, held: Held) -> Callable[..., Site]:
     return start
 
 
-def raw(url: str, request: bytes) -> bytes:
+def raw(url: str, request: bytes, *, is_half_closed: bool = False) -> bytes:
     """Send bytes and give all that comes back until the server closes."""
-    host, _, port = url.removeprefix("http://").partition(":")
-    with closing(socket.create_connection((host, int(port)), timeout=30)) as connection:
+    with dialled(url, b"") as connection:
+        if is_half_closed:  # with the last byte, not after it
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
         connection.sendall(request)
+        if is_half_closed:
+            connection.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@contextmanager
+def dialled(url: str, request: bytes, source: str = "127.0.0.1") -> Iterator[socket.socket]:
+    """Connect from an address and send bytes."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=30, source_address=(source, 0)) as connection:
+        connection.sendall(request)
+        yield connection
 
 
 @pytest.mark.parametrize(
@@ -315,6 +335,102 @@ def test_probes_that_wait_keep_out_nothing_else(site: Callable[..., Site], held:
         held.released.set()
         assert [probe.result().status_code for probe in probes] == [200] * 3
     assert others == [200] * 3
+
+
+WAITING = b"GET /waiting HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize("linger", [(0, 0), (1, 0)], ids=["closed", "reset"])
+def test_client_that_has_gone_gives_its_place_back(
+    site: Callable[..., Site], held: Held, linger: tuple[int, int]
+) -> None:
+    """However long it said that it would wait."""
+    url = site(max_requests=1, seconds=600.0).url
+    for _ in range(2):
+        with dialled(url, WAITING) as gone:
+            assert held.is_entered()
+            gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", *linger))
+    assert requests.get(f"{url}/metrics", timeout=20).ok
+
+
+def test_address_that_holds_every_place_keeps_nobody_out(site: Callable[..., Site], held: Held) -> None:
+    """Its oldest request is answered with what there is, for the first of another address; a share each is enough."""
+    url = site(max_requests=2, seconds=600.0).url
+    with ExitStack() as stack:
+        eager = []
+        for _ in range(2):
+            eager.append(stack.enter_context(dialled(url, WAITING)))
+            assert held.is_entered()
+        other = stack.enter_context(dialled(url, WAITING, "127.0.0.2"))
+        assert eager[0].recv(65536).endswith(b"enough")
+        assert held.is_entered()
+        more = stack.enter_context(dialled(url, WAITING, "127.0.0.2"))
+        newcomer = stack.enter_context(dialled(url, WAITING, "127.0.0.3"))
+        assert eager[1].recv(65536).endswith(b"enough")
+        assert held.is_entered()
+        assert select.select([other, more, newcomer], [], [], 0)[0] == []
+
+
+HALF_CLOSED = [
+    pytest.param(b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n", [b'{"bytes":0}'], id="short"),
+    pytest.param(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n", [b'{"bytes":0}'], id="health"),
+    pytest.param(b"GET /-/healthy HTTP/1.0\r\n\r\n", [b'{"bytes":0}'], id="old"),
+    pytest.param(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab", [b'{"bytes":2}'], id="with a body"),
+    pytest.param(WAITING, [b"enough"], id="one that waits"),
+    pytest.param(WAITING * 3, [b"enough"] * 3, id="several"),
+    pytest.param(WAITING + b"GET /echo HT", [b"enough"], id="one and a half"),
+    pytest.param(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na", [], id="half a body"),
+    pytest.param(b"GET /echo HT", [], id="half a head"),
+    pytest.param(b"", [], id="nothing"),
+]
+
+
+@pytest.mark.parametrize(("sent", "bodies"), HALF_CLOSED)
+def test_client_that_has_said_all_is_answered(site: Callable[..., Site], sent: bytes, bodies: list[bytes]) -> None:
+    """As `nc -N` says it: with what there is at once, and the connection ends."""
+    answers = raw(site(seconds=600.0).url, sent, is_half_closed=True).split(b"HTTP/1.1 ")[1:]
+    assert [answer.partition(b"\r\n\r\n")[2] for answer in answers] == bodies
+    assert {answer[:6] for answer in answers} <= {b"200 OK"}
+
+
+def test_page_is_whole_for_a_client_that_has_said_all(site: Callable[..., Site]) -> None:
+    """Also one of more than the network's buffers hold."""
+    answer = raw(site().url, b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n", is_half_closed=True)
+    assert len(answer.partition(b"\r\n\r\n")[2]) == 32 * MIB
+
+
+CHUNKED_LINE = b"Transfer-Encoding: chunked\r\n"
+FRAMINGS = [
+    pytest.param(b"HTTP/1.1", b"Content-Length: %d\r\n" + CHUNKED_LINE, b"400", id="length and coding"),
+    pytest.param(b"HTTP/1.1", CHUNKED_LINE + b"Content-Length: %d\r\n", b"400", id="coding and length"),
+    pytest.param(b"HTTP/1.1", CHUNKED_LINE + b"content-length: 0, 0\r\nX: %d\r\n", b"400", id="coding and lengths"),
+    pytest.param(b"HTTP/1.0", CHUNKED_LINE + b"X: %d\r\n", b"400", id="coding before HTTP/1.1"),
+    pytest.param(b"HTTP/1.1", CHUNKED_LINE * 2 + b"X: %d\r\n", b"501", id="coded twice"),
+    pytest.param(b"HTTP/1.1", b"Transfer-Encoding: chunked, chunked\r\nX: %d\r\n", b"501", id="coded twice in a line"),
+    pytest.param(b"HTTP/1.1", b"Transfer-Encoding: gzip, chunked\r\nX: %d\r\n", b"501", id="coded otherwise"),
+    pytest.param(b"HTTP/1.1", b"Transfer-Encoding:\r\nX: %d\r\n", b"501", id="no coding"),
+    pytest.param(b"HTTP/1.1", b"Transfer-Encoding: \x0bchunked\r\nX: %d\r\n", b"400", id="odd space"),
+    pytest.param(b"HTTP/1.1", b"Transfer-Encoding : chunked\r\nX: %d\r\n", b"400", id="space before the colon"),
+    pytest.param(b"HTTP/1.1", b"X: y\rContent-Length: %d\r\n", b"400", id="bare CR"),
+    pytest.param(b"HTTP/1.1", b"\rContent-Length: %d\r\n", b"400", id="bare CR before a name"),
+    pytest.param(b"HTTP/1.1", b"Content-Length: 5\r\nContent-Length: %d\r\n", b"400", id="two lengths"),
+    pytest.param(b"HTTP/1.1", b"Content-Length: 5, %d\r\n", b"400", id="two lengths in a line"),
+    pytest.param(b"HTTP/1.1", b"Content-Length: +%d\r\n", b"400", id="signed length"),
+    pytest.param(b"HTTP/1.1", b"Content-Length: 0x%d\r\n", b"400", id="length to another base"),
+    pytest.param(b"HTTP/1.1", b"Content-Length: -%d\r\n", b"400", id="negative length"),
+]
+
+
+@pytest.mark.parametrize(("version", "lines", "status"), FRAMINGS)
+def test_request_whose_end_is_in_doubt_is_refused(
+    site: Callable[..., Site], version: bytes, lines: bytes, status: bytes
+) -> None:
+    """In words, and what a proxy may hold for a part of it is no request of its own. Source: RFC 9112, 6."""
+    inner = b"0\r\n\r\nGET /echo HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer = raw(site().url, b"POST /echo " + version + b"\r\nHost: x\r\n" + lines % len(inner) + b"\r\n" + inner)
+    assert (answer[9:12], answer.count(b"HTTP/1.1 ")) == (status, 1)
+    assert b"\r\nconnection: close\r\n" in answer.lower()
+    assert answer.partition(b"\r\n\r\n")[2].strip()
 
 
 def test_lone_request_without_time_is_not_told_of_others(site: Callable[..., Site]) -> None:

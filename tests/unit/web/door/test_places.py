@@ -22,7 +22,7 @@ def test_free_place_goes_to_the_address_that_has_fewest() -> None:
             ends[name].wait(30)
 
         async def enter(name: str, address: str) -> None:
-            await places.work(lambda: work(name), address, time.monotonic() + 600)
+            await places.work(lambda: work(name), address, time.monotonic() + 600, Event())
 
         tasks = []
         for name in names:
