@@ -72,7 +72,10 @@ class Command(NamedTuple):
         module = import_module(self.module)
         gc.freeze()  # the next looks leave it alone
         gc.enable()
-        return int(module.execute(options))
+        try:
+            return int(module.execute(options))
+        finally:
+            gc.unfreeze()  # a process that ends with garbage put aside may crash
 
 
 _MANY: "dict[bool, dict[str, Any]]" = {False: {}, True: {"action": "extend", "nargs": "+"}}

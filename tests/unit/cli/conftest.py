@@ -1,6 +1,5 @@
 """What the tests of all commands need."""
 
-import gc
 import signal
 from collections.abc import Iterator
 
@@ -18,10 +17,3 @@ def _kept_signals() -> Iterator[None]:
     yield
     for number, how in kept.items():
         signal.signal(number, how)
-
-
-@pytest.fixture(autouse=True)
-def _garbage_is_looked_for() -> Iterator[None]:
-    """Put nothing aside for good: a process has one command as a rule."""
-    yield
-    gc.unfreeze()
