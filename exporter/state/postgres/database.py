@@ -168,6 +168,7 @@ class Database:
         self._asker = local()
         self._errors = Counter(dict.fromkeys((*OPERATIONS, _REFRESH), 0))
         self._is_failing = False
+        self._is_closed = False
         self._resting_until = -math.inf
         self._refusal: Exception | None = None
         self._is_migrated = False
@@ -224,6 +225,8 @@ class Database:
             UnavailableError: there is no answer, or none in time.
         """
         begun = time.monotonic()
+        if self._is_closed:
+            raise UnavailableError("it is asked no more")
         if begun < self._resting_until:
             raise UnavailableError("it has just not answered")
         deadline = min(begun + CALL_SECONDS, getattr(self._asker, "deadline", math.inf))
@@ -259,7 +262,8 @@ class Database:
             return Health(dict(self._errors), None, self._is_failing)
 
     def close(self, grace_seconds: float) -> None:
-        """Let go of all connections."""
+        """Let go of all connections. Who asks from now on, or has no answer yet, is told so, and the log is not."""
+        self._is_closed = True
         with suppress(TimeoutError):  # it waits so long for each of its threads
             waited_for(partial(self._pool.close, grace_seconds), grace_seconds, "the pool")
 
@@ -312,6 +316,8 @@ class Database:
 
     def _note_failure(self, function: str, error: Exception) -> None:
         with self._lock:
+            if self._is_closed:
+                return
             self._errors[_OPERATIONS.get(function, "save_ledger")] += 1
             has_failed, self._is_failing = self._is_failing, True
             self._resting_until = time.monotonic() + self._rest_seconds

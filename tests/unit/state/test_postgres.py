@@ -25,7 +25,7 @@ from exporter.errors import HeldBackError
 from exporter.files import read_secret_file
 from exporter.jobs.outcome import growth_of, note_report
 from exporter.model import Growth, JobKey, JobSource, JobSpec, JobState, KeptToken, Pause, TrackedJob
-from exporter.state import Purse, Store
+from exporter.state import Claim, Purse, Store
 from exporter.state.postgres import PostgresStore
 from exporter.state.postgres.account import PostgresAccount
 from exporter.state.postgres.database import Database, News, Question
@@ -560,6 +560,27 @@ def test_password_is_read_anew_for_each_connection(
         eventually(lambda: is_well(store))
     assert f"no job is polled: {file}: does not exist" in caplog.text
     assert "hunter" not in caplog.text.replace(str(file), "")
+
+
+def test_store_that_is_closed_has_given_back_what_nobody_wanted_and_says_nothing(
+    server: Server, name: str, store: PostgresStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Others may poll it, for the same credits; whoever asks afterwards hears it, and the log does not."""
+    caplog.set_level(logging.INFO)
+    other = PostgresStore(server.url(name))
+    account, keys = other.account("acme"), [JobKey("acme", "Leads", str(number)) for number in range(4)]
+    account.expect_claims([(key, False) for key in keys], 4, FREE, 60)
+    account.claim(keys[0], FREE, 60)
+    assert scraped(store).account("acme").used() == 4
+    other.close()
+    assert scraped(store).account("acme").used() == 1
+    for key in keys[1:]:
+        store.account("acme").claim(key, FREE, 60)
+    with pytest.raises(HeldBackError):
+        account.claim(LEADS, FREE, 60)
+    assert account.land(Claim(keys[0], 1, NOW, is_probe=False), ended) is None
+    assert not other.health().is_failing
+    assert not caplog.text
 
 
 def test_signals_are_not_the_pools(store: PostgresStore) -> None:
