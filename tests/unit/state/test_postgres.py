@@ -195,6 +195,33 @@ def test_names_are_kept_whatever_a_database_speaks(server: Server, name: str, ho
         assert job.spec.name == "Łódź 🚀"
 
 
+@pytest.mark.parametrize("digits", [-15, -5, 0, 3])
+def test_numbers_are_exact_however_a_database_shows_them(server: Server, name: str, digits: int) -> None:
+    """Times and counters, though all of them travel as text."""
+
+    def counted(job: TrackedJob) -> tuple[TrackedJob, Growth]:
+        return ended(job)[0], Growth({"updated": 1_234_567_890_123})
+
+    at, url = NOW + 0.03125, server.create(name)
+    ask(server, name, f"ALTER DATABASE {name} SET extra_float_digits = {digits}")
+    with closing(PostgresStore(url, lambda: at)) as one, closing(PostgresStore(url, lambda: at)) as other:
+        account = one.account("acme")
+        account.track(SPEC, NOW)
+        claim = account.claim(LEADS, FREE, 60)
+        assert claim.expires_at == at + 60
+        assert [account.book_mint(1, 600) for _ in range(2)] == [None, at + 600]
+        account.land(claim, counted)
+        told = scraped(other).account("acme")
+        assert told.used() == 1
+        assert told.totals()["Leads"].records["updated"] == 1_234_567_890_123
+        assert told.standing.mints == (at,)
+    with psycopg.connect(url) as connection:
+        clock = "SELECT body FROM zoho_mass_update.refresh('{}', '{}', '{}', %s) WHERE kind = 'clock'"
+        told_at = connection.execute(clock, (at,)).fetchone()
+        assert told_at
+        assert float(told_at[0]) == at
+
+
 def test_database_that_lacks_letters_is_refused_in_words(
     server: Server, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
