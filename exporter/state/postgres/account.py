@@ -89,6 +89,11 @@ class PostgresAccount:
             self._postpone(partial(self._make_up, lost))
 
     @property
+    def is_known(self) -> bool:
+        """Whether the database has answered since the start."""
+        return self._database.has_answered
+
+    @property
     def standing(self) -> Standing:
         """How the account stands with Zoho."""
         return self.copy.standing

@@ -167,6 +167,8 @@ class Database:
         self._lock = Lock()
         self._asker = local()
         self._errors = Counter(dict.fromkeys((*OPERATIONS, _REFRESH), 0))
+        self.has_answered = False
+        """Since the start."""
         self._is_failing = False
         self._is_closed = False
         self._resting_until = -math.inf
@@ -309,7 +311,7 @@ class Database:
 
     def _note_success(self) -> None:
         with self._lock:
-            has_failed, self._is_failing = self._is_failing, False
+            has_failed, self._is_failing, self.has_answered = self._is_failing, False, True
             self._refusal = None
         if has_failed:
             _log.info("the database answers again")
