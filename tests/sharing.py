@@ -3,6 +3,7 @@
 import requests
 from databases import Server, ask
 from journey import Exporter
+from processes import eventually
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.simulator import Simulator
@@ -47,6 +48,16 @@ def scraped(exporter: Exporter, seconds: float) -> str:
 def ready(exporter: Exporter) -> list[str]:
     """Give what it says of itself."""
     return requests.get(f"{exporter.url}/-/ready", timeout=10).text.splitlines()
+
+
+def check_outage_is_told_once(exporter: Exporter) -> None:
+    """See that its log tells of one that the database is away, and that it answers again, which it has for a while."""
+
+    def told() -> list[str]:
+        return [line for line in exporter.running.stderr if "the database" in line]
+
+    eventually(lambda: exporter.page() and len(told()) >= 2, "the log does not tell of the end")
+    assert ["can't be used" in line for line in told()] == [True, False], told()
 
 
 def pass_time(server: Server, database: str, seconds: float) -> None:

@@ -10,7 +10,7 @@ import requests
 from databases import Server
 from journey import Exporter, every
 from processes import eventually
-from sharing import INTERVAL_SECONDS, calls, sample, updated
+from sharing import INTERVAL_SECONDS, calls, check_outage_is_told_once, sample, updated
 
 from exporter.simulator import Simulator
 
@@ -94,8 +94,7 @@ def test_two_exporters_are_one(
     assert requests.get(f"{third.url}/-/ready", timeout=10).text == "account acme: ready\n"
 
     for exporter in (second, third):
-        told = [line for line in exporter.running.stderr if '"database' in line or "the database" in line]
-        assert len(told) == 2, told
+        check_outage_is_told_once(exporter)
 
     # Somebody drops all that it has: the exporters put back what they know.
     server.drop("zoho")

@@ -45,6 +45,8 @@ CALL_SECONDS = 3.0
 """How long one question may take in all, the wait for a connection included; a lock is waited for 2 s (schema/)."""
 REST_SECONDS = 0.5
 """After a question in vain others are not asked for so long: the polls of a scrape do not all wait for nothing."""
+STEADY_RESTS = 10
+"""After so many such rests without a question in vain an outage is told to be over: a slow database answers some."""
 MOST_CONNECTIONS = 8
 LIFETIME_SECONDS = 600.0
 """After a failover an old connection may lead to a server that is no longer the one that takes writes."""
@@ -171,6 +173,7 @@ class Database:
         """Since the start."""
         self._is_failing = False
         self._is_closed = False
+        self._is_outage_told = False
         self._resting_until = -math.inf
         self._refusal: Exception | None = None
         self._is_migrated = False
@@ -311,9 +314,11 @@ class Database:
 
     def _note_success(self) -> None:
         with self._lock:
-            has_failed, self._is_failing, self.has_answered = self._is_failing, False, True
-            self._refusal = None
-        if has_failed:
+            self._is_failing, self.has_answered, self._refusal = False, True, None
+            steady_at = self._resting_until + (STEADY_RESTS - 1) * self._rest_seconds
+            is_over = self._is_outage_told and time.monotonic() >= steady_at
+            self._is_outage_told &= not is_over
+        if is_over:
             _log.info("the database answers again")
 
     def _note_failure(self, function: str, error: Exception) -> None:
@@ -321,9 +326,10 @@ class Database:
             if self._is_closed:
                 return
             self._errors[_OPERATIONS.get(function, "save_ledger")] += 1
-            has_failed, self._is_failing = self._is_failing, True
+            is_told, self._is_outage_told = self._is_outage_told, True
+            self._is_failing = True
             self._resting_until = time.monotonic() + self._rest_seconds
-        if not has_failed:
+        if not is_told:
             _log.error("the database can't be used; no job is polled: %s", words(error))
 
 

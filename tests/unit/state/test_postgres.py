@@ -112,7 +112,7 @@ def test_database_may_come_later(server: Server, name: str, caplog: pytest.LogCa
         server.create(name)
         eventually(lambda: is_well(store))
         assert store.wait_kept(0.0)
-        assert is_claimable(store)
+        eventually(lambda: is_claimable(store) and "answers again" in caplog.text)
     with closing(PostgresStore(server.url(name))) as other:
         assert other.account("acme").jobs() == {LEADS: TrackedJob(SPEC, NOW)}
         assert other.account("acme").standing.credits_remaining == 7
@@ -158,6 +158,22 @@ def test_database_that_takes_no_writes_is_left_alone_until_it_does(
     ask(server, "postgres", f"ALTER DATABASE {name} RESET default_transaction_read_only")
     eventually(lambda: is_well(store))
     assert is_claimable(store)
+
+
+def test_outage_with_answers_in_between_is_told_once(
+    server: Server, name: str, store: PostgresStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its end is told when it has lasted a while."""
+    caplog.set_level(logging.INFO, "exporter")
+    for _ in range(2):
+        ask(server, name, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        cut(server, name)
+        assert not is_claimable(store)
+        ask(server, "postgres", f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        eventually(lambda: is_claimable(store))
+        assert not store.health().is_failing
+    eventually(lambda: is_claimable(store) and "answers again" in caplog.text)
+    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
 
 
 def test_schema_of_a_newer_version_is_left_alone(
