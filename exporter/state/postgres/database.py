@@ -45,7 +45,7 @@ CALL_SECONDS = 3.0
 """How long one question may take in all, the wait for a connection included; a lock is waited for 2 s (schema/)."""
 REST_SECONDS = 0.5
 """After a question in vain others are not asked for so long: the polls of a scrape do not all wait for nothing."""
-STEADY_RESTS = 10
+STEADY_RESTS = 60
 """After so many such rests without a question in vain an outage is told to be over: a slow database answers some."""
 MOST_CONNECTIONS = 8
 LIFETIME_SECONDS = 600.0

@@ -95,7 +95,7 @@ def store(server: Server, name: str) -> Iterator[PostgresStore]:
 def test_database_may_come_later(server: Server, name: str, caplog: pytest.LogCaptureFixture) -> None:
     """Until it is there all is shown that is known, nothing is polled, and it is told; then the database has it all."""
     caplog.set_level(logging.INFO, "exporter")
-    with closing(PostgresStore(server.url(name))) as store:
+    with closing(PostgresStore(server.url(name), rest_seconds=0.1)) as store:
         account = store.account("acme")
         account.track(SPEC, NOW)
         account.stand(lambda standing: replace(standing, credits_remaining=7))
@@ -161,18 +161,20 @@ def test_database_that_takes_no_writes_is_left_alone_until_it_does(
 
 
 def test_outage_with_answers_in_between_is_told_once(
-    server: Server, name: str, store: PostgresStore, caplog: pytest.LogCaptureFixture
+    server: Server, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its end is told when it has lasted a while."""
     caplog.set_level(logging.INFO, "exporter")
-    for _ in range(2):
-        ask(server, name, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-        cut(server, name)
-        assert not is_claimable(store)
-        ask(server, "postgres", f"ALTER DATABASE {name} RESET default_transaction_read_only")
-        eventually(lambda: is_claimable(store))
-        assert not store.health().is_failing
-    eventually(lambda: is_claimable(store) and "answers again" in caplog.text)
+    with closing(PostgresStore(server.create(name), rest_seconds=0.1)) as store:
+        store.account("acme").track(SPEC, NOW)
+        for _ in range(2):
+            ask(server, name, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+            cut(server, name)
+            assert not is_claimable(store)
+            ask(server, "postgres", f"ALTER DATABASE {name} RESET default_transaction_read_only")
+            eventually(lambda: is_claimable(store))
+            assert not store.health().is_failing
+        eventually(lambda: is_claimable(store) and "answers again" in caplog.text)
     assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
 
 
