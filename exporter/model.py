@@ -352,11 +352,14 @@ class TokenStatus:
 
 @dataclass(frozen=True, slots=True)
 class CreditStatus:
-    """An account's API credits. `budget` is `None` when unlimited, `remaining` while Zoho has not said it."""
+    """An account's API credits. `budget` is `None` when unlimited, `remaining` while Zoho has not said it.
+
+    `used_24h` is `None` while what was kept before the start could not be read.
+    """
 
     spent: int
     """Since the process started."""
-    used_24h: int
+    used_24h: int | None
     budget: int | None
     reserve: int
     remaining: int | None = None

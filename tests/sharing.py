@@ -49,6 +49,12 @@ def ready(exporter: Exporter) -> list[str]:
     return requests.get(f"{exporter.url}/-/ready", timeout=10).text.splitlines()
 
 
+def check_outage_is_told_once(exporter: Exporter) -> None:
+    """See that its log tells once that the database is away, and of its end once at most: that is to last a while."""
+    told = [line for line in exporter.running.stderr if "the database" in line]
+    assert ["can't be used" in line for line in told] in ([True], [True, False]), told
+
+
 def pass_time(server: Server, database: str, seconds: float) -> None:
     """Have so much time pass at once by the clock of a database that exporters have used."""
     moment = (

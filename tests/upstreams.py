@@ -29,8 +29,9 @@ class PlayedUpstream:
         self.answer = answer
         self.max_concurrency = max_concurrency
         self.scarcity = pressure
-        self.gate, self.begun, self.rested = Event(), Event(), Event()
+        self.gate, self.begun, self.resting, self.may_rest, self.rested = (Event() for _ in range(5))
         self.gate.set()
+        self.may_rest.set()
         self.held_back = ""
         self.purse = Purse(None)
         self.asked: list[JobKey] = []
@@ -66,7 +67,9 @@ class PlayedUpstream:
         return PlayedPoll(self, self.account.claim(key, self.purse, 60, is_probe=is_probe))
 
     def rest(self) -> None:
-        """Count the rounds that have ended."""
+        """Count the rounds that have ended, once it may."""
+        self.resting.set()
+        assert self.may_rest.wait(PATIENCE_SECONDS), "the test has forgotten a rest"
         self.rests += 1
         self.rested.set()
 

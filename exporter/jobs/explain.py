@@ -30,7 +30,11 @@ def explain_account(state: AccountSnapshot, now: float) -> tuple[str, ...]:
     upstream, credits_ = state.upstream, state.upstream.credits
     budget = "without a limit" if credits_.budget is None else f"of a budget of {credits_.budget}"
     spent = "1 credit" if credits_.used_24h == 1 else f"{credits_.used_24h} credits"
-    sentences = [f"The account {state.account.alias} has spent {spent} in 24 hours, {budget}."]
+    sentences = [
+        f"What the account {state.account.alias} has spent in 24 hours is not known: its state could not be read yet."
+        if credits_.used_24h is None
+        else f"The account {state.account.alias} has spent {spent} in 24 hours, {budget}."
+    ]
     if credits_.remaining is not None:
         sentences.append(
             f"Zoho says that {credits_.remaining} credits are left to the organisation; the reserve is "

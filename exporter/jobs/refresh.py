@@ -9,9 +9,10 @@ import random
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from threading import Condition, Event, Thread
 from typing import Protocol
 
@@ -22,9 +23,12 @@ from exporter.jobs.schedule import Schedule
 from exporter.jobs.table import JobTable, is_made_up
 from exporter.model import Census, Growth, JobKey, JobReport, JobSource, PollFailure, PollTally, TrackedJob
 from exporter.state.port import Note
+from exporter.waits import waited_for
 
 PLACE_PATIENCE_SECONDS, PLACE_PAUSE_SECONDS = 5.0, 0.1
 """How long a poll waits for a place that another exporter's call has, and how often it looks."""
+ABANDON_SECONDS = 1.0
+"""How long a stop takes to give up the polls that outlast it."""
 _log = logging.getLogger(__name__)
 
 
@@ -53,7 +57,7 @@ class Poll(Protocol):
         """Put what the poll gave, and give the job before and after; `None` where it is not tracked any more."""
 
     def close(self) -> None:
-        """Give up the right, and the credit if nothing was sent."""
+        """Give up the right, and the credit if nothing was sent: nothing is then. Any thread may do it."""
 
 
 class Upstream(Protocol):
@@ -80,12 +84,14 @@ class Upstream(Protocol):
         """Let go of what is held between calls: the last one has ended."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Task:
     """A poll in flight: from the moment a scrape wants it until what it gave is in the table."""
 
     job: TrackedJob
     are_others_live: bool
+    poll: Poll | None = None
+    """The right to it, while it is without an outcome."""
 
 
 class _Counts:
@@ -136,6 +142,8 @@ class Refresher:
         self._left: dict[Event, set[_Task]] = {}
         """What each scrape that waits waits for still; its last poll wakes it, and no other."""
         self._threads: Counter[str] = Counter()
+        self._resting = 0
+        """How many threads have ended as the last one of their account, and see to its rest."""
         self._counts: defaultdict[str, _Counts] = defaultdict(_Counts)
         self._is_stopping = False
         self._upstreams, self._schedule = upstreams, schedule
@@ -179,10 +187,13 @@ class Refresher:
         """Begin no more polls, and wait for those under way; what outlasts the grace is abandoned."""
         self.hurry()
         with self._changed:
-            self._changed.wait_for(lambda: not self._threads.total(), grace_seconds)
+            self._changed.wait_for(lambda: not self._threads.total() + self._resting, grace_seconds)
             late = self._threads.total()
+            polls = [task.poll for task in self._in_flight.values() if task.poll]
         if late:
             _log.warning("polls are abandoned", extra={"polls": late})
+            with suppress(TimeoutError):
+                waited_for(partial(_close, polls), ABANDON_SECONDS, "abandoned-polls")
 
     def view(self, keys: Collection[JobKey] | None = None) -> tuple[TrackedJob, ...]:
         """Give the jobs, or those of `keys`, as a page shows them: no stale report, the next poll as it stands."""
@@ -310,10 +321,20 @@ class Refresher:
                 return self._waiting[alias].popleft()
             self._threads[alias] -= 1
             is_last = not self._threads[alias]
+            self._resting += is_last
             self._changed.notify_all()
-        if is_last and upstream:
-            upstream.rest()
+        if is_last:
+            self._rest(upstream)
         return None
+
+    def _rest(self, upstream: Upstream | None) -> None:
+        try:
+            if upstream:
+                upstream.rest()
+        finally:
+            with self._changed:
+                self._resting -= 1
+                self._changed.notify_all()
 
     def _poll(self, task: _Task) -> None:
         job, polled_at = task.job, self._clock()
@@ -323,8 +344,12 @@ class Refresher:
             return  # a reload has taken the account away
         try:
             with closing(self._taken(upstream, task, polled_at)) as poll:
-                if not self._is_over(job):  # asked again: now nobody else can poll it
-                    self._land(key, poll, _ask(key, poll, polled_at), polled_at)
+                if self._is_over(job):  # asked again: now nobody else can poll it
+                    return
+                task.poll = poll
+                outcome = _ask(key, poll, polled_at)
+                task.poll = None  # what has come lands, however late
+                self._land(key, poll, outcome, polled_at)
         except HeldBackError as error:
             with self._changed:
                 self._counts[key.account].skipped[error.reason] += 1
@@ -371,6 +396,11 @@ class Refresher:
 
         if landed := poll.land(note):
             _log_change(*landed)
+
+
+def _close(polls: Iterable[Poll]) -> None:
+    for poll in polls:
+        poll.close()
 
 
 def _turn(job: TrackedJob) -> tuple[float, JobKey]:

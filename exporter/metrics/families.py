@@ -305,7 +305,8 @@ _ACCOUNT_FAMILIES: tuple[Family[Share], ...] = (
     ),
     Family(
         "zoho_crm_api_credits_used_24h",
-        "API credits that the exporter has spent in the last 24 hours; kept across restarts.",
+        "API credits that the exporter has spent in the last 24 hours; kept across restarts. Absent while what was "
+        "kept could not be read yet.",
         lambda account: account.state.upstream.credits.used_24h,
     ),
     Family(

@@ -29,6 +29,8 @@ class MemoryAccount:
         now: gives Unix seconds.
     """
 
+    is_known = True
+
     def __init__(self, alias: str, kept: Mapping[Row, Value], writer: Writer, now: Callable[[], float]) -> None:
         self._alias = alias
         self._writer = writer

@@ -64,6 +64,10 @@ class AccountState(Protocol):
     """What is kept of one account. Thread-safe; what it gives is frozen or a copy."""
 
     @property
+    def is_known(self) -> bool:
+        """Whether what was kept before the start could be read: without it all is as if nothing had been."""
+
+    @property
     def standing(self) -> Standing:
         """How the account stands with Zoho."""
 

@@ -135,7 +135,7 @@ class OpenAccount:
     def _credits(self) -> CreditStatus:
         return CreditStatus(
             spent=self._meter.credits_spent,
-            used_24h=self._state.used(),
+            used_24h=self._state.used() if self._state.is_known else None,
             budget=self._setup.limits.daily_budget,
             reserve=self._setup.limits.reserve,
             remaining=self._state.standing.credits_remaining,

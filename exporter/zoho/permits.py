@@ -5,7 +5,7 @@ unwritten, are Zoho's remaining ones below the reserve, is there budget, does no
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from exporter.errors import DeadTokenError, HeldBackError, OutOfCreditsError, RefusedError, ThrottledError
@@ -72,7 +72,7 @@ def scarcity(used: float, limit: int, needed: float) -> float:
 
 @dataclass(slots=True)
 class Permit:
-    """The right to poll one job, once, with the credit of its first call. For one thread.
+    """The right to poll one job, once, with the credit of its first call. For one thread; another one may close it.
 
     `purse` pays for further calls, `ask` makes them, `leave` ends the trial that the poll may be.
     """
@@ -84,6 +84,9 @@ class Permit:
     _leave: Callable[[JobKey], object]
     _is_paid: bool = True
     _has_landed: bool = False
+    _is_closed: bool = False
+    _lock: Lock = field(default_factory=Lock)
+    """Of whether it is paid, and closed: what is given back is not sent."""
 
     def fetch(self) -> JobReport:
         """Ask Zoho, for one credit, or another one where the token or the connection had died.
@@ -100,9 +103,12 @@ class Permit:
         Raises:
             HeldBackError: there is none.
         """
-        if not self._is_paid:
+        with self._lock:
+            if self._is_closed:
+                raise HeldBackError(CIRCUIT, "the poll was given up")
+            is_paid, self._is_paid = self._is_paid, False
+        if not is_paid:
             self._account.book(self.claim, self._purse)
-        self._is_paid = False
         self._account.wait_written()
 
     def give_back(self) -> None:
@@ -119,13 +125,17 @@ class Permit:
     def close(self) -> None:
         """Give up the right, and the credit if nothing was sent."""
         self._leave(self.claim.key)
+        with self._lock:
+            self._is_closed = True
         if not self._has_landed:
             self._return_unused()
             self._account.release(self.claim)
 
     def _return_unused(self) -> None:
         """Return the credit of a poll that never came to a call; with its claim it would be out of reach."""
-        if self._is_paid:
+        with self._lock:
+            is_paid, self._is_paid = self._is_paid, False
+        if is_paid:
             self._account.give_back(self.claim)
 
 

@@ -10,7 +10,7 @@ import requests
 from databases import Server
 from journey import Exporter, every
 from processes import eventually
-from sharing import INTERVAL_SECONDS, calls, sample, updated
+from sharing import INTERVAL_SECONDS, calls, check_outage_is_told_once, sample, updated
 
 from exporter.simulator import Simulator
 
@@ -94,10 +94,33 @@ def test_two_exporters_are_one(
     assert requests.get(f"{third.url}/-/ready", timeout=10).text == "account acme: ready\n"
 
     for exporter in (second, third):
-        told = [line for line in exporter.running.stderr if '"database' in line or "the database" in line]
-        assert len(told) == 2, told
+        check_outage_is_told_once(exporter)
 
     # Somebody drops all that it has: the exporters put back what they know.
     server.drop("zoho")
     eventually(lambda: updated(third.page()).keys() == all_jobs.keys(), "not all jobs come back")
     assert [exporter.running.stop() for exporter in (second, third)] == [0, 0]
+
+
+def test_one_that_starts_without_its_database_shows_no_credits(
+    server: Server, start_exporter: Callable[..., Exporter], simulator: Simulator
+) -> None:
+    """What could not be read is said to be missing, until the database has answered."""
+    simulator.set_status("Leads", "351", "RUNNING", updated=1, total=50)
+    shared = {"state__path": "", "state__url": server.create("zoho"), "jobs": "Leads/351", **every("1h")}
+    first = start_exporter(**shared)
+    assert updated(first.page()) == {"351": 1}
+    assert first.running.stop() == 0
+    server.stop()
+
+    exporter = start_exporter(**shared)
+    unread = "What was kept before the start could not be read yet"
+    explained = f"{exporter.url}/explain?account=acme&crm_module=Leads&job_id=351"
+    assert "\nzoho_crm_api_credits_used_24h{" not in exporter.page()
+    assert unread in requests.get(f"{exporter.url}/", timeout=10).text
+    assert "spent in 24 hours is not known" in requests.get(explained, timeout=10).text
+
+    server.start()
+    eventually(lambda: sample(exporter.page(), "zoho_crm_api_credits_used_24h") == 1, "they stay away")
+    assert unread not in requests.get(f"{exporter.url}/", timeout=10).text
+    assert "has spent 1 credit in 24 hours" in requests.get(explained, timeout=10).text

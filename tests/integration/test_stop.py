@@ -11,6 +11,7 @@ import pytest
 import requests
 from journey import Exporter, every
 from processes import eventually
+from sharing import sample
 
 from exporter.simulator import Endpoint, Fault, FaultKind, Simulator
 from exporter.state import SqliteStore
@@ -77,3 +78,21 @@ def test_stop_does_not_wait_for_zoho(simulator: Simulator, start_exporter: Calla
     scrape.join(30)
     assert not scrape.is_alive()
     assert "Traceback" not in "".join(exporter.running.stderr)
+
+
+def test_stop_gives_back_what_was_booked_and_not_sent(
+    simulator: Simulator, start_exporter: Callable[..., Exporter], tmp_path: Path
+) -> None:
+    """Polls that wait for a token that never comes cost nothing."""
+    path = tmp_path / "state.db"
+    simulator.set_status("Leads", GOOD, "RUNNING", updated=30, total=50)
+    simulator.add_fault(Fault(FaultKind.TIMEOUT, Endpoint.TOKEN))
+    exporter = start_exporter(jobs=f"Leads/{GOOD},Leads/{STALLED}", poll_timeout="120s", state__path=str(path))
+    scrape = Thread(target=lambda: requests.get(f"{exporter.url}/metrics", timeout=60))
+    scrape.start()
+    eventually(lambda: simulator.stats().token_calls == 1, "no token is asked for")
+    eventually(lambda: sample(exporter.page(), "zoho_crm_api_credits_used_24h") == 2, "no call is booked")
+    assert exporter.running.stop(signal.SIGTERM) == 0
+    scrape.join(30)
+    with closing(SqliteStore(path)) as store:
+        assert store.account("acme").used() == 0

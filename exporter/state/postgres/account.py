@@ -89,6 +89,11 @@ class PostgresAccount:
             self._postpone(partial(self._make_up, lost))
 
     @property
+    def is_known(self) -> bool:
+        """Whether the database has answered since the start."""
+        return self._database.has_answered
+
+    @property
     def standing(self) -> Standing:
         """How the account stands with Zoho."""
         return self.copy.standing
@@ -231,16 +236,18 @@ class PostgresAccount:
 
     def rest(self) -> None:
         """Return the claims that nobody wanted in the end, and write what no answer has taken along."""
-        for claim in self._ahead.leave():
-            self._let_go(claim)
+        if unused := self._ahead.leave():
+            self._let_go(*unused)
         with self._changes.travelling() as changes:
             if written := tuple(changes):
                 self.stand(lambda standing: changed(standing, written))
             changes.clear()
 
-    def _let_go(self, claim: Claim) -> None:
-        self.give_back(claim)
-        self.release(claim)
+    def _let_go(self, *claims: Claim) -> None:
+        """Give claims back with their credits, in one trip."""
+        names = [(claim.key.module, claim.key.job_id, claim.token) for claim in claims]
+        with suppress(UnavailableError):
+            self._ask_all(Question(how, (self._alias, *name)) for name in names for how in ("give_back", "release"))
 
     def used(self, *, by_probes: bool = False) -> int:
         """Give the credits spent in the last 24 hours, or those of them that went on probed jobs."""

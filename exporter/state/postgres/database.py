@@ -45,6 +45,8 @@ CALL_SECONDS = 3.0
 """How long one question may take in all, the wait for a connection included; a lock is waited for 2 s (schema/)."""
 REST_SECONDS = 0.5
 """After a question in vain others are not asked for so long: the polls of a scrape do not all wait for nothing."""
+STEADY_RESTS = 60
+"""After so many such rests without a question in vain an outage is told to be over: a slow database answers some."""
 MOST_CONNECTIONS = 8
 LIFETIME_SECONDS = 600.0
 """After a failover an old connection may lead to a server that is no longer the one that takes writes."""
@@ -167,7 +169,11 @@ class Database:
         self._lock = Lock()
         self._asker = local()
         self._errors = Counter(dict.fromkeys((*OPERATIONS, _REFRESH), 0))
+        self.has_answered = False
+        """Since the start."""
         self._is_failing = False
+        self._is_closed = False
+        self._is_outage_told = False
         self._resting_until = -math.inf
         self._refusal: Exception | None = None
         self._is_migrated = False
@@ -224,6 +230,8 @@ class Database:
             UnavailableError: there is no answer, or none in time.
         """
         begun = time.monotonic()
+        if self._is_closed:
+            raise UnavailableError("it is asked no more")
         if begun < self._resting_until:
             raise UnavailableError("it has just not answered")
         deadline = min(begun + CALL_SECONDS, getattr(self._asker, "deadline", math.inf))
@@ -259,7 +267,8 @@ class Database:
             return Health(dict(self._errors), None, self._is_failing)
 
     def close(self, grace_seconds: float) -> None:
-        """Let go of all connections."""
+        """Let go of all connections. Who asks from now on, or has no answer yet, is told so, and the log is not."""
+        self._is_closed = True
         with suppress(TimeoutError):  # it waits so long for each of its threads
             waited_for(partial(self._pool.close, grace_seconds), grace_seconds, "the pool")
 
@@ -305,17 +314,22 @@ class Database:
 
     def _note_success(self) -> None:
         with self._lock:
-            has_failed, self._is_failing = self._is_failing, False
-            self._refusal = None
-        if has_failed:
+            self._is_failing, self.has_answered, self._refusal = False, True, None
+            steady_at = self._resting_until + (STEADY_RESTS - 1) * self._rest_seconds
+            is_over = self._is_outage_told and time.monotonic() >= steady_at
+            self._is_outage_told &= not is_over
+        if is_over:
             _log.info("the database answers again")
 
     def _note_failure(self, function: str, error: Exception) -> None:
         with self._lock:
+            if self._is_closed:
+                return
             self._errors[_OPERATIONS.get(function, "save_ledger")] += 1
-            has_failed, self._is_failing = self._is_failing, True
+            is_told, self._is_outage_told = self._is_outage_told, True
+            self._is_failing = True
             self._resting_until = time.monotonic() + self._rest_seconds
-        if not has_failed:
+        if not is_told:
             _log.error("the database can't be used; no job is polled: %s", words(error))
 
 

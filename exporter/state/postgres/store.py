@@ -91,9 +91,12 @@ class PostgresStore:
         return not self._late and not self._database.health().is_failing
 
     def close(self, grace_seconds: float = 5.0) -> None:
-        """Write what is still to be written, if the database answers, and let go of it."""
+        """Give back what was booked for nothing, write what is still to be written, and let go of the database."""
         until = time.monotonic() + grace_seconds
-        self.wait_kept(grace_seconds)
+        with self._database.by(until):
+            for alias in self.accounts():
+                self.account(alias).rest()
+        self.wait_kept(until - time.monotonic())
         self._database.close(max(_FAREWELL_SECONDS, until - time.monotonic()))
 
     def _ask_news(self) -> None:

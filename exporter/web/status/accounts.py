@@ -28,7 +28,7 @@ def why_paused(upstream: UpstreamStatus) -> str:
         return "Zoho asked to slow down, or gives no token"
     if credit.is_reserve_reached:
         return "credits are below the reserve; one look an hour"
-    is_spent = credit.budget is not None and credit.used_24h >= credit.budget
+    is_spent = credit.budget is not None and credit.used_24h is not None and credit.used_24h >= credit.budget
     return "the day's budget is used up" if is_spent else ""
 
 
@@ -80,6 +80,8 @@ def _remaining(credit: CreditStatus) -> Fact:
 
 def spent(credit: CreditStatus) -> str:
     """Say what an account spent in 24 hours, of what it may spend."""
+    if credit.used_24h is None:
+        return "not known yet"
     if credit.budget:
         return f"{number(credit.used_24h)} of {number(credit.budget)}"
     return f"{number(credit.used_24h)}, {'no limit' if credit.budget is None else 'a budget of 0'}"

@@ -31,6 +31,8 @@ def _exporter(snapshot: Snapshot) -> Iterator[str]:
     exporter = snapshot.exporter
     if not exporter.config_reload_succeeded:
         yield "The last reload of the configuration failed; the one before stays in use. The log says why."
+    if any(account.upstream.credits.used_24h is None for account in snapshot.accounts):
+        yield "What was kept before the start could not be read yet: jobs, ends and credits of before are missing."
     if errors := sum(exporter.store_errors.values()):
         yield f"The state could not be kept {counted(errors, 'time')} since the start; this is what was known last."
     if dropped := exporter.jobs_dropped.get("max_jobs", 0):

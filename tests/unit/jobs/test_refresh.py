@@ -23,7 +23,7 @@ from exporter.jobs.outcome import note_failure
 from exporter.jobs.refresh import Refresher, Skip
 from exporter.jobs.table import JobTable, Retention
 from exporter.model import JobKey, JobReport, JobSource, JobSpec, JobState, PollFailure, TrackedJob
-from exporter.state import SqliteStore
+from exporter.state import Purse, SqliteStore
 
 DAY = 86_400.0
 PATIENCE_SECONDS = 10.0
@@ -403,17 +403,36 @@ def test_close_does_not_wait_for_what_has_not_begun(caplog: pytest.LogCaptureFix
     assert [vars(record)["polls"] for record in caplog.records if "abandoned" in record.message] == [1]
 
 
-def test_close_waits_for_polls_under_way(caplog: pytest.LogCaptureFixture) -> None:
-    """A stop waits for what is under way as long as its grace, and says what it abandons."""
+def test_close_waits_for_polls_under_way_and_for_the_accounts_rest(caplog: pytest.LogCaptureFixture) -> None:
+    """What they gave is in the table then, and what was held for others is given back."""
+    scene = Scene(keys=(LEADS,))
+    scene.upstream.gate.clear()
+    scene.upstream.may_rest.clear()
+    scene.refresher.refresh(0)
+    assert scene.upstream.begun.wait(PATIENCE_SECONDS)
+    closing = started(lambda: scene.refresher.close(PATIENCE_SECONDS))
+    scene.upstream.gate.set()
+    assert scene.upstream.resting.wait(PATIENCE_SECONDS)
+    closing.join(0.2)
+    assert closing.is_alive()
+    scene.upstream.may_rest.set()
+    closing.join(PATIENCE_SECONDS)
+    assert scene.upstream.rests == 1
+    assert scene.watched(LEADS).report == report()
+    assert not caplog.text
+
+
+def test_poll_that_is_abandoned_gives_up_its_right() -> None:
+    """Others need not wait until its claim is over."""
     scene = Scene(keys=(LEADS,))
     scene.upstream.gate.clear()
     scene.refresher.refresh(0)
     assert scene.upstream.begun.wait(PATIENCE_SECONDS)
     scene.refresher.close(0)
-    assert "polls are abandoned" in caplog.text
+    scene.upstream.account.claim(LEADS, Purse(None), 60)
     scene.upstream.gate.set()
-    scene.refresher.close(PATIENCE_SECONDS)
-    assert scene.watched(LEADS).report == report()
+    assert scene.upstream.rested.wait(PATIENCE_SECONDS)
+    assert scene.watched(LEADS).report is None
 
 
 def test_polling_threads_hold_up_no_end() -> None:

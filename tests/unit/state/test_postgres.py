@@ -26,7 +26,7 @@ from exporter.files import read_secret_file
 from exporter.jobs import JobTable, Retention
 from exporter.jobs.outcome import growth_of, note_report
 from exporter.model import Growth, JobKey, JobSource, JobSpec, JobState, KeptToken, Pause, TrackedJob
-from exporter.state import Purse, Store
+from exporter.state import Claim, Purse, Store
 from exporter.state.postgres import PostgresStore
 from exporter.state.postgres.account import PostgresAccount
 from exporter.state.postgres.database import Database, News, Question
@@ -96,7 +96,7 @@ def store(server: Server, name: str) -> Iterator[PostgresStore]:
 def test_database_may_come_later(server: Server, name: str, caplog: pytest.LogCaptureFixture) -> None:
     """Until it is there all is shown that is known, nothing is polled, and it is told; then the database has it all."""
     caplog.set_level(logging.INFO, "exporter")
-    with closing(PostgresStore(server.url(name))) as store:
+    with closing(PostgresStore(server.url(name), rest_seconds=0.1)) as store:
         account = store.account("acme")
         account.track(SPEC, NOW)
         account.stand(lambda standing: replace(standing, credits_remaining=7))
@@ -113,7 +113,7 @@ def test_database_may_come_later(server: Server, name: str, caplog: pytest.LogCa
         server.create(name)
         eventually(lambda: is_well(store))
         assert store.wait_kept(0.0)
-        assert is_claimable(store)
+        eventually(lambda: is_claimable(store) and "answers again" in caplog.text)
     with closing(PostgresStore(server.url(name))) as other:
         assert other.account("acme").jobs() == {LEADS: TrackedJob(SPEC, NOW)}
         assert other.account("acme").standing.credits_remaining == 7
@@ -161,6 +161,24 @@ def test_database_that_takes_no_writes_is_left_alone_until_it_does(
     assert is_claimable(store)
 
 
+def test_outage_with_answers_in_between_is_told_once(
+    server: Server, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its end is told when it has lasted a while."""
+    caplog.set_level(logging.INFO, "exporter")
+    with closing(PostgresStore(server.create(name), rest_seconds=0.1)) as store:
+        store.account("acme").track(SPEC, NOW)
+        for _ in range(2):
+            ask(server, name, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+            cut(server, name)
+            assert not is_claimable(store)
+            ask(server, "postgres", f"ALTER DATABASE {name} RESET default_transaction_read_only")
+            eventually(lambda: is_claimable(store))
+            assert not store.health().is_failing
+        eventually(lambda: is_claimable(store) and "answers again" in caplog.text)
+    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
+
+
 def test_schema_of_a_newer_version_is_left_alone(
     server: Server, name: str, store: PostgresStore, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -194,6 +212,33 @@ def test_names_are_kept_whatever_a_database_speaks(server: Server, name: str, ho
         job = scraped(other).account("acme").get(LEADS)
         assert job
         assert job.spec.name == "Łódź 🚀"
+
+
+@pytest.mark.parametrize("digits", [-15, -5, 0, 3])
+def test_numbers_are_exact_however_a_database_shows_them(server: Server, name: str, digits: int) -> None:
+    """Times and counters, though all of them travel as text."""
+
+    def counted(job: TrackedJob) -> tuple[TrackedJob, Growth]:
+        return ended(job)[0], Growth({"updated": 1_234_567_890_123})
+
+    at, url = NOW + 0.03125, server.create(name)
+    ask(server, name, f"ALTER DATABASE {name} SET extra_float_digits = {digits}")
+    with closing(PostgresStore(url, lambda: at)) as one, closing(PostgresStore(url, lambda: at)) as other:
+        account = one.account("acme")
+        account.track(SPEC, NOW)
+        claim = account.claim(LEADS, FREE, 60)
+        assert claim.expires_at == at + 60
+        assert [account.book_mint(1, 600) for _ in range(2)] == [None, at + 600]
+        account.land(claim, counted)
+        told = scraped(other).account("acme")
+        assert told.used() == 1
+        assert told.totals()["Leads"].records["updated"] == 1_234_567_890_123
+        assert told.standing.mints == (at,)
+    with psycopg.connect(url) as connection:
+        clock = "SELECT body FROM zoho_mass_update.refresh('{}', '{}', '{}', %s) WHERE kind = 'clock'"
+        told_at = connection.execute(clock, (at,)).fetchone()
+        assert told_at
+        assert float(told_at[0]) == at
 
 
 def test_database_that_lacks_letters_is_refused_in_words(
@@ -577,6 +622,27 @@ def test_password_is_read_anew_for_each_connection(
         eventually(lambda: is_well(store))
     assert f"no job is polled: {file}: does not exist" in caplog.text
     assert "hunter" not in caplog.text.replace(str(file), "")
+
+
+def test_store_that_is_closed_has_given_back_what_nobody_wanted_and_says_nothing(
+    server: Server, name: str, store: PostgresStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Others may poll it, for the same credits; whoever asks afterwards hears it, and the log does not."""
+    caplog.set_level(logging.INFO)
+    other = PostgresStore(server.url(name))
+    account, keys = other.account("acme"), [JobKey("acme", "Leads", str(number)) for number in range(4)]
+    account.expect_claims([(key, False) for key in keys], 4, FREE, 60)
+    account.claim(keys[0], FREE, 60)
+    assert scraped(store).account("acme").used() == 4
+    other.close()
+    assert scraped(store).account("acme").used() == 1
+    for key in keys[1:]:
+        store.account("acme").claim(key, FREE, 60)
+    with pytest.raises(HeldBackError):
+        account.claim(LEADS, FREE, 60)
+    assert account.land(Claim(keys[0], 1, NOW, is_probe=False), ended) is None
+    assert not other.health().is_failing
+    assert not caplog.text
 
 
 def test_signals_are_not_the_pools(store: PostgresStore) -> None:

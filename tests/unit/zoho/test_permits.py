@@ -629,6 +629,23 @@ def test_a_poll_that_sends_nothing_costs_nothing(scene: Scene) -> None:
     scene.take().close()
 
 
+def test_a_poll_that_another_thread_gives_up_sends_nothing_more(scene: Scene) -> None:
+    """What a stop has given back is not sent, nor is what would be paid anew."""
+    permit = scene.take()
+    permit.close()
+    for _ in range(2):
+        with pytest.raises(HeldBackError, match="given up"):
+            permit.pay()
+    permit.close()
+    assert (scene.account.used(), scene.account.booked()) == (0, 0)
+    sent = scene.take()
+    sent.pay()
+    sent.close()
+    with pytest.raises(HeldBackError, match="given up"):
+        sent.pay()
+    assert scene.account.used() == 1
+
+
 def test_a_call_is_paid_and_the_claim_given_up(scene: Scene) -> None:
     """What was sent stays spent; the job may be polled again."""
     with closing(scene.take()) as permit:

@@ -5,6 +5,7 @@
 --
 -- Times are Unix seconds by clock_timestamp(), which is no transaction's beginning; a test alone gives another (p_at).
 -- Documents are text: jsonb refuses the escaped zero bytes that JSON allows.
+-- Numbers are told as text, whole (extra_float_digits), whatever a role, a database or a server says of that.
 
 CREATE TABLE zoho_mass_update.accounts (
     alias text PRIMARY KEY,
@@ -116,7 +117,7 @@ $$;
 CREATE FUNCTION zoho_mass_update.refresh(
     p_aliases text[], p_revisions bigint[], p_lineages text[], p_at double precision DEFAULT NULL
 ) RETURNS SETOF zoho_mass_update.news
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE SET extra_float_digits TO 1 AS $$
 BEGIN
     RETURN QUERY
     WITH stale AS (
@@ -239,7 +240,7 @@ CREATE FUNCTION zoho_mass_update.claim(
     p_lease double precision, p_is_probe boolean, p_limit bigint, p_share bigint, p_at_once bigint,
     p_at double precision DEFAULT NULL
 ) RETURNS SETOF zoho_mass_update.news
-LANGUAGE plpgsql SET lock_timeout TO '2s' AS $$
+LANGUAGE plpgsql SET lock_timeout TO '2s' SET extra_float_digits TO 1 AS $$
 DECLARE
     own bigint := zoho_mass_update.enter(p_account);
     at double precision := zoho_mass_update.moment(p_at);
@@ -291,7 +292,7 @@ CREATE FUNCTION zoho_mass_update.book(
     p_account text, p_module text, p_job_id text, p_token bigint, p_limit bigint, p_share bigint,
     p_at double precision DEFAULT NULL
 ) RETURNS SETOF zoho_mass_update.news
-LANGUAGE plpgsql SET lock_timeout TO '2s' AS $$
+LANGUAGE plpgsql SET lock_timeout TO '2s' SET extra_float_digits TO 1 AS $$
 DECLARE
     own bigint := zoho_mass_update.enter(p_account);
     at double precision := zoho_mass_update.moment(p_at);
@@ -315,7 +316,7 @@ END $$;
 -- Returns the credit last booked under a claim, once.
 CREATE FUNCTION zoho_mass_update.give_back(p_account text, p_module text, p_job_id text, p_token bigint)
 RETURNS SETOF zoho_mass_update.news
-LANGUAGE plpgsql SET lock_timeout TO '2s' AS $$
+LANGUAGE plpgsql SET lock_timeout TO '2s' SET extra_float_digits TO 1 AS $$
 DECLARE
     own bigint := zoho_mass_update.enter(p_account);
     held record;
@@ -346,7 +347,7 @@ CREATE FUNCTION zoho_mass_update.put(
     p_account text, p_module text, p_job_id text, p_known bigint, p_document text, p_token bigint,
     p_counters text[], p_growths double precision[]
 ) RETURNS SETOF zoho_mass_update.news
-LANGUAGE plpgsql SET lock_timeout TO '2s' AS $$
+LANGUAGE plpgsql SET lock_timeout TO '2s' SET extra_float_digits TO 1 AS $$
 DECLARE
     own bigint := zoho_mass_update.enter(p_account);
     there record;
@@ -384,7 +385,7 @@ CREATE FUNCTION zoho_mass_update.forget(
     p_account text, p_modules text[], p_job_ids text[], p_known bigint[], p_is_retired boolean,
     p_at double precision DEFAULT NULL
 ) RETURNS SETOF zoho_mass_update.news
-LANGUAGE plpgsql SET lock_timeout TO '2s' AS $$
+LANGUAGE plpgsql SET lock_timeout TO '2s' SET extra_float_digits TO 1 AS $$
 DECLARE
     own bigint := zoho_mass_update.enter(p_account);
     at double precision := zoho_mass_update.moment(p_at);
@@ -422,7 +423,7 @@ END $$;
 CREATE FUNCTION zoho_mass_update.stand(
     p_account text, p_known bigint, p_standing text, p_mints double precision[], p_turn bigint
 ) RETURNS SETOF zoho_mass_update.news
-LANGUAGE plpgsql SET lock_timeout TO '2s' AS $$
+LANGUAGE plpgsql SET lock_timeout TO '2s' SET extra_float_digits TO 1 AS $$
 DECLARE
     own bigint := zoho_mass_update.enter(p_account);
     there record;
@@ -444,7 +445,7 @@ END $$;
 CREATE FUNCTION zoho_mass_update.book_mint(
     p_account text, p_most bigint, p_window double precision, p_at double precision DEFAULT NULL
 ) RETURNS SETOF zoho_mass_update.news
-LANGUAGE plpgsql SET lock_timeout TO '2s' AS $$
+LANGUAGE plpgsql SET lock_timeout TO '2s' SET extra_float_digits TO 1 AS $$
 DECLARE
     own bigint := zoho_mass_update.enter(p_account);
     now double precision := zoho_mass_update.moment(p_at);
@@ -473,7 +474,7 @@ CREATE FUNCTION zoho_mass_update.make_up(
     p_minutes bigint[], p_spent bigint[], p_on_probes bigint[],
     p_standing text, p_mints double precision[], p_at double precision DEFAULT NULL
 ) RETURNS SETOF zoho_mass_update.news
-LANGUAGE plpgsql SET lock_timeout TO '2s' AS $$
+LANGUAGE plpgsql SET lock_timeout TO '2s' SET extra_float_digits TO 1 AS $$
 DECLARE
     own bigint := zoho_mass_update.enter(p_account);
     at double precision := zoho_mass_update.moment(p_at);
@@ -511,7 +512,7 @@ END $$;
 CREATE FUNCTION zoho_mass_update.take_turn(
     p_account text, p_turn bigint, p_lease double precision, p_since bigint, p_at double precision DEFAULT NULL
 ) RETURNS SETOF zoho_mass_update.news
-LANGUAGE plpgsql SET lock_timeout TO '2s' AS $$
+LANGUAGE plpgsql SET lock_timeout TO '2s' SET extra_float_digits TO 1 AS $$
 DECLARE
     at double precision;
     there record;
