@@ -12,7 +12,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import requests
 from stand_in import settings_for, simulated
@@ -23,6 +25,9 @@ from exporter.state import SqliteStore
 from exporter.web.door import WebServer, bind
 from exporter.web.request import Outside
 from exporter.web.routes import WebOptions, create_gate
+
+if TYPE_CHECKING:
+    from exporter.web.contract import Exporter
 
 SCRAPERS = 2
 JOBS_PER_SECOND = 4
@@ -52,6 +57,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory, simulated(SCENARIO) as account:
         settings = settings_for(account, account="acme", **SETTINGS)
         application = Application(settings, SqliteStore(Path(directory) / "state.db"))
+        begun: Future[Exporter] = Future()
+        begun.set_result(application)
         options = WebOptions(
             settings.web.telemetry_path,
             settings.scrape_timeout,
@@ -60,7 +67,7 @@ def main() -> None:
             settings.web.prefix,
             Outside(*settings.web.outside),
         )
-        server = WebServer(create_gate(options, application), bind("127.0.0.1", 0), on_exit=lambda: None)
+        server = WebServer(create_gate(options, begun), bind("127.0.0.1", 0), on_exit=lambda: None)
         server.start()
         samples = soak(account["ZOHO_API_URL"], application, f"http://127.0.0.1:{server.port}/metrics", minutes * 60)
         server.stop()

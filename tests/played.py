@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Collection, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from threading import Event
 
@@ -18,7 +19,7 @@ from exporter.model import (
     Snapshot,
     TrackedJob,
 )
-from exporter.web.contract import Readiness
+from exporter.web.contract import Exporter, Readiness
 
 READY = Readiness(is_ready=True, sentences=("account acme: ready",))
 
@@ -124,3 +125,10 @@ class PlayedExporter:
     def readiness(self) -> Readiness:
         """Say what it was told."""
         return self.ready
+
+
+def there(exporter: Exporter) -> Future[Exporter]:
+    """Give an exporter that has begun."""
+    future: Future[Exporter] = Future()
+    future.set_result(exporter)
+    return future

@@ -6,13 +6,17 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from ssl import SSLContext
 from threading import Event, Thread, Timer, get_ident
+from typing import TYPE_CHECKING
 
 from exporter import __version__
+from exporter.app.accounts import TlsContexts
 from exporter.app.application import GRACE_SECONDS, Application, Load
 from exporter.app.garbage import Garbage
 from exporter.app.systemd import Service, doubts, passed_sockets
@@ -22,10 +26,15 @@ from exporter.redactor import Redactor
 from exporter.settings import Settings, StateSettings, parameters_of, state_file
 from exporter.settings.web_config import read_web_config
 from exporter.state import SqliteStore, Store, inspect_database
+from exporter.waits import begin
 from exporter.web.door import Connections, WebServer, bind, prepared
 from exporter.web.guard import BearerToken, Guard, WebConfig
 from exporter.web.request import Outside
 from exporter.web.routes import WebOptions, create_gate
+from exporter.zoho.transport import tls_context
+
+if TYPE_CHECKING:
+    from exporter.web.contract import Exporter
 
 _log = logging.getLogger(__name__)
 
@@ -63,9 +72,11 @@ def serve(
     # Whatever the start waits for, a signal ends it; one that says reload waits until there is something to reload.
     for stopping in STOPPING:
         signal.signal(stopping, lambda *_: sys.exit(0))
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGALRM, _SERVER_ENDED})
     watch = Watch(lambda: files)
     settings = load()
+    # It takes a twentieth of a start, and holds nothing up in a thread of its own.
+    certificates = begin(partial(tls_context, settings.ca_bundle), "the file of CA certificates")
     service, options = Service(os.environ, os.getpid()), _web_options(settings)
     has_address = "listen_address" in settings.web.model_fields_set
     for doubt in doubts(os.environ, os.getpid(), is_used=settings.web.systemd_socket, has_address=has_address):
@@ -74,10 +85,22 @@ def serve(
     with ExitStack() as stack:
         listeners = [stack.enter_context(listener) for listener in _listeners(settings)]
         Garbage.put_off()
-        store = _open_store(settings.state, redactor)
-        # From here on threads are started, which inherit the mask: signals are taken by this thread alone, and by no
-        # handler, which would run in the middle of anything.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {*STOPPING, _SERVER_ENDED, signal.SIGALRM})
+        begun: Future[Exporter] = Future()
+        server = WebServer(
+            create_gate(options, begun, guard),
+            *listeners,
+            on_exit=partial(signal.pthread_kill, get_ident(), _SERVER_ENDED),
+            grace_seconds=GRACE_SECONDS,
+            connections=Connections.behind(guard, options.max_requests),
+        )
+        # Health is answered from here on; whoever asks for more waits until what is known is loaded.
+        server.start()
+        stack.callback(server.stop)
+        stack.callback(begun.cancel)
+        store, context = _open_store(settings.state, redactor), certificates(None)
+        # From here on signals are taken by this thread alone, and by no handler, which would run in the middle of
+        # anything.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         application = Application(
             settings,
             store,
@@ -85,16 +108,10 @@ def serve(
             redactor=redactor,
             web_config_problems=guard.problems,
             web_config_warnings=guard.warnings,
+            tls_context=_first_known(context),
             name=f"{socket.gethostname()}:{_port(listeners)}",
         )
-        server = WebServer(
-            create_gate(options, application, guard),
-            *listeners,
-            on_exit=partial(signal.pthread_kill, get_ident(), _SERVER_ENDED),
-            grace_seconds=GRACE_SECONDS,
-            connections=Connections.behind(guard, options.max_requests),
-        )
-        server.start()
+        begun.set_result(application)
         wake, over = Event(), Event()
         following = (application, watch, service, wake, over)
         Thread(target=_follow, args=following, name="configuration", daemon=True).start()
@@ -124,6 +141,12 @@ def serve(
         wake.set()
         application.close()
     return 1 if number == _SERVER_ENDED else 0
+
+
+def _first_known(context: SSLContext) -> TlsContexts:
+    """Give what verifies Zoho as it was read beside the start, and for each reload as it then is."""
+    first = iter((context,))
+    return lambda bundle: next(first, None) or tls_context(bundle)
 
 
 def _open_store(state: StateSettings, redactor: Redactor) -> Store:

@@ -6,12 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from signal import SIG_BLOCK, SIG_SETMASK, pthread_sigmask, valid_signals
 from threading import Condition, Thread
 
 from exporter.state.documents import Changes, Kind, Row, Value, encode
 from exporter.state.file import Cells, StateFile, advise
 from exporter.state.port import OPERATIONS, Health
+from exporter.waits import without_signals
 
 _log = logging.getLogger(__name__)
 
@@ -51,16 +51,12 @@ class Writer:
         self._errors = Counter(dict.fromkeys(OPERATIONS, 0))
 
     def start(self, file: StateFile, kept: dict[Row, Value], unreadable: int) -> None:
-        """Begin to write, and to look after the file, of which so much could be read; it is closed with the writer.
-
-        Signals stay with the threads that wait for them.
-        """
+        """Begin to write, and to look after the file, of which so much could be read; it is closed with the writer."""
         self._kept = kept
         self._errors["load"], self._where = unreadable, {"path": str(file.path)}
         self._thread = Thread(target=self._run, args=(file,), name="state", daemon=True)
-        mask = pthread_sigmask(SIG_BLOCK, valid_signals())
-        self._thread.start()
-        pthread_sigmask(SIG_SETMASK, mask)
+        with without_signals():
+            self._thread.start()
 
     def put(self, changes: Changes) -> int:
         """Take changes, and give the number of the write that will hold them."""

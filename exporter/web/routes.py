@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -49,12 +50,16 @@ class WebOptions:
         return min(max(granted - self.timeout_offset_seconds, granted / 2), longest)
 
 
-def create_gate(options: WebOptions, exporter: Exporter, guard: Guard | None = None) -> Gate:
-    """Build the ASGI application; without a guard everybody may read."""
+def create_gate(options: WebOptions, exporter: Future[Exporter], guard: Guard | None = None) -> Gate:
+    """Build the ASGI application; without a guard everybody may read.
+
+    The exporter may come later: until then all wait for it but those who ask for health and readiness.
+    """
     page = StatusPage(options.telemetry_path, options.outside.path)
     return Gate(
         create_routes(options, exporter, page),
         guard,
+        begun=exporter,
         max_requests=options.max_requests,
         granted=options.granted_seconds,
         prefix=options.prefix,
@@ -62,19 +67,19 @@ def create_gate(options: WebOptions, exporter: Exporter, guard: Guard | None = N
     )
 
 
-def create_routes(options: WebOptions, exporter: Exporter, page: StatusPage) -> tuple[Route, ...]:
+def create_routes(options: WebOptions, exporter: Future[Exporter], page: StatusPage) -> tuple[Route, ...]:
     """Give a row for each method of each path."""
     outside = options.outside
 
     def by(answer: Callable[[Exporter, Request], Response]) -> Callable[[Request], Response]:
-        return partial(answer, exporter)
+        return lambda request: answer(exporter.result(), request)
 
     def of_jobs(answer: Callable[[Exporter, Request], Response]) -> Callable[[Request], Response]:
         """Show what was done at another exporter, too."""
 
         def caught_up(request: Request) -> Response:
-            exporter.catch_up(request.deadline)
-            return answer(exporter, request)
+            exporter.result().catch_up(request.deadline)
+            return answer(exporter.result(), request)
 
         return caught_up
 
@@ -87,7 +92,7 @@ def create_routes(options: WebOptions, exporter: Exporter, page: StatusPage) -> 
             page.readable(
                 of_jobs(prometheus.explain),
                 "Why a job shows what it shows",
-                about=lambda request: prometheus.job_asked(request.query, exporter)[0],
+                about=lambda request: prometheus.job_asked(request.query, exporter.result())[0],
             ),
         ),
         Route("GET", "/sd/jobs", of_jobs(prometheus.Targets(outside).answer)),
@@ -100,8 +105,8 @@ def create_routes(options: WebOptions, exporter: Exporter, page: StatusPage) -> 
         Route("GET", api.OPENAPI_PATH, by(partial(api.openapi, path=outside.path))),
         Route("GET", "/config", page.readable(by(operations.configuration), "Configuration in force", is_code=True)),
         Route("POST", RELOAD_PATH, by(operations.reload), Entry.OPERATOR),
-        Route("GET", "/-/healthy", page.readable(by(operations.healthy), "Health"), Entry.HEALTH),
-        Route("GET", "/-/ready", page.readable(by(operations.ready), "Readiness"), Entry.READINESS),
+        Route("GET", "/-/healthy", page.readable(operations.healthy, "Health"), Entry.HEALTH),
+        Route("GET", "/-/ready", page.readable(partial(operations.ready, exporter), "Readiness"), Entry.READINESS),
         Route("GET", "/", of_jobs(page.answer)),
         Route("GET", "/jobs/{account}/{module}/{job_id}", of_jobs(page.answer_job)),
         *(_to_the_first_page(f"{outside.path or options.prefix}/") if options.prefix else ()),

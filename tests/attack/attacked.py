@@ -169,11 +169,16 @@ def parsed(text: str) -> Samples:
 
 
 @contextmanager
-def launch(command: list[str], environment: Mapping[str, str], directory: Path, state: Path) -> Iterator[Attacked]:
-    """Start the exporter on a port that the system chooses, wait until it serves, and kill it with the block."""
+def launch(
+    command: list[str], environment: Mapping[str, str], directory: Path, state: Path, asked_port: int = 0
+) -> Iterator[Attacked]:
+    """Start the exporter on a port that the system chooses, wait until it serves, and kill it with the block.
+
+    On a port that is given it is not waited for.
+    """
     with tempfile.NamedTemporaryFile(prefix="log-", dir=directory, delete=False) as log:
         process = subprocess.Popen(
-            [*command, "--web.listen-address=127.0.0.1:0", "--log.format=json"],
+            [*command, f"--web.listen-address=127.0.0.1:{asked_port}", "--log.format=json"],
             env={**environment, "PYTHONFAULTHANDLER": "1"},
             cwd=directory,
             stdin=subprocess.DEVNULL,
@@ -197,7 +202,7 @@ def launch(command: list[str], environment: Mapping[str, str], directory: Path, 
             pytest.fail(f"{failure}, and stands where it says: {log_path.read_text(errors='replace')}")
 
     try:
-        yield Attacked(process, served(), log_path, state)
+        yield Attacked(process, asked_port or served(), log_path, state)
     finally:
         process.kill()
         process.wait()

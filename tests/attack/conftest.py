@@ -120,7 +120,8 @@ def start(build: list[str], peer: Peer, tmp_path: Path) -> Iterator[Callable[...
     It takes further arguments, and `environment`: variables over those that point it at the peer (None takes one
     away). `accounts` are aliases of accounts of their own, each with these `jobs` (module and id) and the
     settings of `each`. `state` is the state file, by default one for the whole test, so that a second start is a
-    restart. `at` is another peer than the test's own. What was started is killed by its pid when the test is over.
+    restart. `at` is another peer than the test's own. With a `port` it is not waited for. What was started is killed
+    by its pid when the test is over.
     """
     token_file = tmp_path / "api-token"
     token_file.write_text(API_TOKEN)
@@ -134,6 +135,7 @@ def start(build: list[str], peer: Peer, tmp_path: Path) -> Iterator[Callable[...
             accounts: Iterable[str] = (),
             jobs: Iterable[tuple[str, object]] = (),
             each: Mapping[str, object] = MappingProxyType({}),
+            port: int = 0,
         ) -> Attacked:
             state = state or tmp_path / "state" / "state.db"
             state.parent.mkdir(parents=True, exist_ok=True)
@@ -146,7 +148,7 @@ def start(build: list[str], peer: Peer, tmp_path: Path) -> Iterator[Callable[...
             variables |= {"ZOHO_WEB__API_TOKEN_FILE": str(token_file), **(environment or {})}
             variables["PYTHONPATH"] = os.environ.get("PYTHONPATH")
             environ = unmeasured_environment(**{name: value for name, value in variables.items() if value is not None})
-            return stack.enter_context(launch([*build, *arguments], environ, tmp_path, state))
+            return stack.enter_context(launch([*build, *arguments], environ, tmp_path, state, port))
 
         yield starter
 

@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import shutil
+import socket
 import sqlite3
 import time
 from collections.abc import Callable
@@ -103,6 +104,61 @@ def test_t4_a_stop_does_not_wait_for_a_slow_disk_without_end(start: Start, fault
     faults.set(delay=8)
     exporter.scrape(3)
     assert exporter.stop() < 29
+
+
+@pytest.fixture
+def starting(start: Start, faults: Faults) -> Attacked:
+    """Give an exporter that answers and has not loaded its state yet: its disk takes two seconds for each write."""
+    faults.set(delay=2)
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    exporter = start(environment={"ZOHO_JOBS": "Leads/1", **faults.environment}, port=port)
+    settle(lambda: is_bound(port), 30)
+    return exporter
+
+
+def granted(seconds: float) -> dict[str, str]:
+    """Give the header of a Prometheus that waits so long."""
+    return {"X-Prometheus-Scrape-Timeout-Seconds": str(seconds)}
+
+
+def is_bound(port: int) -> bool:
+    """Say whether somebody listens."""
+    with suppress(ConnectionRefusedError), closing(socket.create_connection(("127.0.0.1", port), timeout=5)):
+        return True
+    return False
+
+
+def test_t4_health_does_not_wait_for_the_state(starting: Attacked, faults: Faults) -> None:
+    """While the state is loaded, health is answered, readiness says it, and all else waits as long as it may."""
+    healthy = starting.ask("/-/healthy")
+    assert (healthy.status, healthy.text) == (200, "healthy\n")
+    words = "the exporter is starting: what it knows is being loaded"
+    ready, late = starting.ask("/-/ready"), starting.ask("/metrics", headers=granted(1))
+    assert [(answer.status, answer.text) for answer in (ready, late)] == [(503, f"{words}\n")] * 2
+    assert late.headers["retry-after"] == "1"
+    assert starting.ask("/api/v1/jobs").status == 401
+    assert "serving metrics" not in starting.log
+    with ThreadPoolExecutor() as pool:
+        page = pool.submit(starting.scrape, 30)
+        listed = pool.submit(known, starting)
+        faults.set()
+    assert page.result().by_job("updated_records") == {"1": 1}
+    assert listed.result() == {"1"}
+    settle(lambda: starting.ask("/-/ready").status == 200)
+    assert starting.ask("/-/ready").text == "account acme: ready\n"
+
+
+def test_t4_a_stop_ends_a_start(starting: Attacked) -> None:
+    """SIGTERM ends an exporter that is still loading its state, and whoever waits for it hears so."""
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(starting.ask, "/metrics", headers=granted(60))
+        settle(waiting.running)
+        starting.ask("/-/healthy")
+        assert starting.stop() < 29
+        assert waiting.result().status == 503
+    assert starting.process.returncode == 0
+    assert "Traceback" not in starting.log
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO], ids=["full", "broken"])

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from played import PlayedExporter
+from played import PlayedExporter, there
 from samples import web_options
 
 from exporter.web.routes import create_routes
@@ -27,7 +27,7 @@ QUERIES = re.compile(r"(/explain|/probe)\?([^`\s\"]+)")
 def routes() -> dict[str, set[str]]:
     """Give the methods of every path, without those that HTTP adds."""
     methods: dict[str, set[str]] = {}
-    for route in create_routes(web_options(), PlayedExporter(), StatusPage("/metrics")):
+    for route in create_routes(web_options(), there(PlayedExporter()), StatusPage("/metrics")):
         methods.setdefault(route.path, set()).add(route.method)
     return methods
 

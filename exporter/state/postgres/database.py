@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from signal import SIG_BLOCK, SIG_SETMASK, pthread_sigmask, valid_signals
 from threading import Lock, local
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
@@ -32,7 +31,7 @@ from exporter.redactor import Redactor
 from exporter.state.port import OPERATIONS, Health
 from exporter.state.postgres.clock import DatabaseClock
 from exporter.state.postgres.schema import StrangeSchemaError, migrate
-from exporter.waits import waited_for
+from exporter.waits import waited_for, without_signals
 
 _log = logging.getLogger(__name__)
 
@@ -198,9 +197,8 @@ class Database:
         )
         # It tells each attempt; we, when that begins and ends.
         logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
-        mask = pthread_sigmask(SIG_BLOCK, valid_signals())  # signals stay with the threads that wait for them
-        self._pool.open(wait=False)
-        pthread_sigmask(SIG_SETMASK, mask)
+        with without_signals():
+            self._pool.open(wait=False)
 
     def now(self) -> float:
         """Give the database's time, Unix seconds."""

@@ -10,12 +10,14 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 from functools import cached_property, lru_cache, partial
 from http import HTTPStatus
 from traceback import extract_tb
+from typing import Any
 
 from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
@@ -30,7 +32,7 @@ from exporter.web.door.places import Places, late
 from exporter.web.guard import Entry, Guard
 from exporter.web.long_answer import LongAnswer
 from exporter.web.news import News
-from exporter.web.problems import SOON, refusal
+from exporter.web.problems import SOON, STARTING, refusal
 from exporter.web.request import Request, listed
 from exporter.web.threads import Threads
 from exporter.weights import weighed
@@ -83,6 +85,7 @@ class Gate:
     Args:
         routes: what is behind the gate.
         guard: says who may come in.
+        begun: done once there is what the routes ask: until then only health and readiness are answered.
         max_requests: how many scrapes, and how many probes, may be worked on at once, while as many more wait; a page
             that is being sent is none of them.
         granted: gives the seconds that a request has from its arrival, by its headers.
@@ -96,6 +99,7 @@ class Gate:
         routes: Iterable[Route],
         guard: Guard | None = None,
         *,
+        begun: Future[Any] | None = None,
         max_requests: int = 40,
         granted: Callable[[Headers], float] = lambda _: 10.0,
         prefix: str = "",
@@ -105,6 +109,7 @@ class Gate:
         self._varying: list[Route] = []
         for route in routes:
             (self._varying if "{" in route.path else self._fixed[route.path]).append(route)
+        self._begun = begun or _done()
         self._prefix = prefix
         self._shown = shown
         self._guard = guard or Guard()
@@ -162,6 +167,8 @@ class Gate:
                 route, has_password = await self._find(request)
                 if route.entry is Entry.HEALTH:
                     return route.answer(request)
+                if route.entry is not Entry.READINESS:
+                    await self._wait_begun()
                 # Read before a request takes a place: whoever brings a body slowly holds up nobody.
                 if route.method == "POST":
                     await self._read(incoming.stream(), body)
@@ -172,9 +179,15 @@ class Gate:
             with _hurried(request, incoming.scope["state"][INPUT_END]):
                 return await places.work(work, request.client, request.deadline, request.enough)
         except TimeoutError:
-            raise late() from None
+            raise (late() if self._begun.done() else _starting()) from None
         finally:
             self._held_bytes -= len(body)
+
+    async def _wait_begun(self) -> None:
+        if not self._begun.done():
+            await asyncio.wait((asyncio.wrap_future(self._begun),))
+        if self._begun.cancelled():
+            raise _starting()
 
     async def _find(self, request: Request) -> tuple[Route, bool]:
         routes = self._routes(request.path)
@@ -251,6 +264,16 @@ def _takes_gzip(accepted: str) -> bool:
     weights = {coding: weight for coding, _, weight in weighed(accepted)}
     gzip_weight = weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0)))
     return gzip_weight > 0 and gzip_weight >= weights.get("identity", 0.0)
+
+
+def _done() -> Future[None]:
+    future: Future[None] = Future()
+    future.set_result(None)
+    return future
+
+
+def _starting() -> HTTPException:
+    return HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, STARTING, SOON)
 
 
 def _missing(routes: Sequence[Route]) -> HTTPException:

@@ -5,7 +5,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 import requests
-from played import PlayedExporter
+from played import PlayedExporter, there
 from samples import web_options
 from sites import Serve, token_guard, user_guard
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,7 +20,7 @@ TOKEN = "swordfish"
 
 def gate(exporter: PlayedExporter, token: str = TOKEN) -> ASGIApp:
     """Give the application, guarded by a token or by none."""
-    return create_gate(OPTIONS, exporter, token_guard(token))
+    return create_gate(OPTIONS, there(exporter), token_guard(token))
 
 
 def test_unready_exporter_says_why(serve: Serve) -> None:
@@ -128,7 +128,7 @@ def test_web_page_may_not_use_a_users_password(serve: Serve, method: str, path: 
     """A browser sends its password along with what another site's page posts; that must change nothing."""
     exporter = PlayedExporter()
     users = {"anna": bcrypt.hashpw(b"right", bcrypt.gensalt(4))}
-    url = serve(create_gate(OPTIONS, exporter, user_guard(users))).url
+    url = serve(create_gate(OPTIONS, there(exporter), user_guard(users))).url
     body = '{"module": "Leads", "job_id": "1"}'
     headers = {"Origin": "https://evil.example"}
     answer = requests.request(method, url + path, data=body, headers=headers, auth=("anna", "right"), timeout=10)

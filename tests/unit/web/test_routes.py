@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 import requests
-from played import PAGE, PlayedExporter
+from played import PAGE, PlayedExporter, there
 from samples import LEADS, tracked, web_options
 from sites import Serve
 
@@ -26,7 +26,7 @@ def exporter() -> PlayedExporter:
 @pytest.fixture
 def url(serve: Serve, exporter: PlayedExporter) -> str:
     """Serve the routes."""
-    return serve(create_gate(OPTIONS, exporter)).url
+    return serve(create_gate(OPTIONS, there(exporter))).url
 
 
 def test_metrics_are_a_scrape(url: str, exporter: PlayedExporter) -> None:
@@ -223,7 +223,7 @@ class FailingExporter(PlayedExporter):
 def test_unforeseen_error_is_logged_and_not_shown(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     """A bug gives a short 500 and a traceback in the log."""
     caplog.set_level(logging.ERROR)
-    site = serve(create_gate(OPTIONS, FailingExporter()))
+    site = serve(create_gate(OPTIONS, there(FailingExporter())))
     answer = requests.get(f"{site.url}/metrics", timeout=10)
     assert (answer.status_code, answer.text) == (500, "internal error: see the exporter's log\n")
     assert "ZeroDivisionError" in caplog.text

@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 from journey import account_variables
-from played import PlayedExporter
+from played import PlayedExporter, there
 from samples import web_options
 from sites import Serve, Typed, token_guard
 
@@ -29,7 +29,7 @@ def exporter() -> PlayedExporter:
 @pytest.fixture
 def url(serve: Serve, exporter: PlayedExporter) -> str:
     """Give the exporter's address."""
-    return serve(create_gate(web_options(), exporter, token_guard("swordfish"))).url
+    return serve(create_gate(web_options(), there(exporter), token_guard("swordfish"))).url
 
 
 @pytest.fixture

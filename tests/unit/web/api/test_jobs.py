@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import requests
-from played import PlayedExporter
+from played import PlayedExporter, there
 from samples import DEALS, FAILURE, LEADS, NOW, report, tracked, web_options
 from sites import Serve, token_guard
 
@@ -29,7 +29,7 @@ def exporter() -> PlayedExporter:
 @pytest.fixture
 def url(serve: Serve, exporter: PlayedExporter) -> str:
     """Give the address of the jobs."""
-    return serve(create_gate(OPTIONS, exporter, token_guard("swordfish"))).url + "/api/v1/jobs"
+    return serve(create_gate(OPTIONS, there(exporter), token_guard("swordfish"))).url + "/api/v1/jobs"
 
 
 def post(url: str, body: object) -> requests.Response:
@@ -220,7 +220,7 @@ def test_refusal_says_what_to_change(url: str, body: object, told: dict[str, str
 def test_account_left_out_among_several_is_told(serve: Serve) -> None:
     """The accounts to choose from are named."""
     exporter = PlayedExporter(accounts=("acme", "other"))
-    url = serve(create_gate(OPTIONS, exporter, token_guard("swordfish"))).url + "/api/v1/jobs"
+    url = serve(create_gate(OPTIONS, there(exporter), token_guard("swordfish"))).url + "/api/v1/jobs"
     [error] = post(url, {"module": "Leads", "job_id": "35"}).json()["errors"]
     assert error == {"pointer": "/account", "detail": 'is required, as there are several: "acme", "other"'}
 
@@ -383,7 +383,7 @@ def test_strangers_are_refused(
 ) -> None:
     """The API is off until there is a token, and nobody gets in without it."""
     exporter = PlayedExporter()
-    url = serve(create_gate(OPTIONS, exporter, token_guard(token))).url
+    url = serve(create_gate(OPTIONS, there(exporter), token_guard(token))).url
     answer = requests.request(method, f"{url}/api/v1/jobs", headers=headers, json=BODY, timeout=10)
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
     assert answer.headers.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)

@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 import bcrypt
 import pytest
 import requests
-from played import PlayedExporter
+from played import PlayedExporter, there
 from samples import LEADS, report, tracked, web_options
 from sites import Serve
 
@@ -52,7 +52,7 @@ LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch
 def test_pages_of_other_sites_cost_nothing(serve: Serve, headers: dict[str, str], probe: int, metrics: int) -> None:
     """Any page that is open in an operator's browser can send requests there, and each probe may cost a credit."""
     exporter = PlayedExporter()
-    url = serve(create_gate(web_options(), exporter)).url
+    url = serve(create_gate(web_options(), there(exporter))).url
     answers = [requests.get(url + path, headers=headers, timeout=10).status_code for path in (PROBE, "/metrics")]
     assert answers == [probe, metrics]
     assert (len(exporter.probes), len(exporter.scrapes)) == (probe == 200, metrics == 200)
@@ -61,7 +61,7 @@ def test_pages_of_other_sites_cost_nothing(serve: Serve, headers: dict[str, str]
 @pytest.mark.parametrize("path", ["/", "/explain?crm_module=Leads&job_id=1", "/config", "/-/healthy", "/sd/jobs"])
 def test_what_costs_nothing_may_be_linked_to(serve: Serve, path: str) -> None:
     """From a dashboard or an alert."""
-    url = serve(create_gate(web_options(), PlayedExporter())).url
+    url = serve(create_gate(web_options(), there(PlayedExporter()))).url
     assert requests.get(url + path, headers=LINK, timeout=10).status_code in {200, 404}
 
 
@@ -70,7 +70,7 @@ def test_pages_change_nothing_whoever_they_ask_for(serve: Serve, headers: dict[s
     """Not even with the token."""
     exporter = PlayedExporter(jobs={LEADS: tracked()})
     guard = Guard(token=BearerToken(tmp_path / "token", lambda _: "swordfish"))
-    url = serve(create_gate(web_options(), exporter, guard)).url
+    url = serve(create_gate(web_options(), there(exporter), guard)).url
     login = {"Authorization": "Bearer swordfish", **headers}
     assert (
         requests.post(
@@ -97,7 +97,7 @@ def test_pages_change_nothing_whoever_they_ask_for(serve: Serve, headers: dict[s
 def test_what_is_for_show_is_read_and_not_changed(serve: Serve, method: str, path: str, status: int) -> None:
     """Everybody sees the demo's jobs; nobody has a token, and is told so."""
     exporter = PlayedExporter(jobs={LEADS: tracked()})
-    url = serve(create_gate(web_options(), exporter, Guard(is_for_show=True))).url
+    url = serve(create_gate(web_options(), there(exporter), Guard(is_for_show=True))).url
     answer = requests.request(method, url + path, json={"module": "Leads", "job_id": "1"}, timeout=10)
     assert answer.status_code == status
     assert ("The demo takes no changes." in answer.text) == (status == 403)
@@ -152,7 +152,7 @@ def test_form_of_our_own_page_acknowledges(
     file.write_text("old\n")
     ended = replace(tracked(), report=report(JobState.FAILED))
     exporter = PlayedExporter(jobs={LEADS: ended})
-    url = serve(create_gate(web_options(), exporter, Guard(WebConfig(file, disk.read)))).url
+    url = serve(create_gate(web_options(), there(exporter), Guard(WebConfig(file, disk.read)))).url
 
     def post(path: str, login: tuple[str, str] | None) -> requests.Response:
         return requests.post(url + path, headers=headers, auth=login, timeout=10, allow_redirects=False)
@@ -177,7 +177,7 @@ def test_form_of_our_own_page_acknowledges(
 def test_refused_page_is_told_what_gave_it_away(serve: Serve, headers: dict[str, str], named: str) -> None:
     """Only of headers that were there, so that whoever reads it can do something."""
     answer = requests.post(
-        f"{serve(create_gate(web_options(), PlayedExporter())).url}/-/reload", headers=headers, timeout=10
+        f"{serve(create_gate(web_options(), there(PlayedExporter()))).url}/-/reload", headers=headers, timeout=10
     )
     assert answer.status_code == 403
     assert named in answer.text
@@ -190,7 +190,7 @@ def test_button_acknowledges_and_leads_back(serve: Serve, disk: Disk, prefix: st
     file.write_text("old\n")
     exporter = PlayedExporter(jobs={LEADS: replace(tracked(), report=report(JobState.FAILED))})
     options = replace(web_options(), prefix=prefix, outside=Outside("", "", prefix))
-    site = serve(create_gate(options, exporter, Guard(WebConfig(file, disk.read)))).url
+    site = serve(create_gate(options, there(exporter), Guard(WebConfig(file, disk.read)))).url
     own = {"Sec-Fetch-Site": "same-origin"}
     with requests.Session() as browser:
         browser.auth = ("old", "right")
@@ -208,7 +208,7 @@ def test_person_is_refused_in_a_page(serve: Serve, disk: Disk, tmp_path: Path) -
     """Whoever has pressed a button in a browser reads words and finds the way back; a program gets the problem."""
     file = tmp_path / "web.yml"
     file.write_text("old\n")
-    url = serve(create_gate(web_options(), PlayedExporter(), Guard(WebConfig(file, disk.read)))).url
+    url = serve(create_gate(web_options(), there(PlayedExporter()), Guard(WebConfig(file, disk.read)))).url
     where, login = f"{url}/api/v1/jobs/{LEADS}/ack", ("old", "right")
     for headers, said, status in (
         ({"Origin": "null"}, "over https", 403),
@@ -234,7 +234,7 @@ def test_changed_users_count_at_the_next_request(serve: Serve, disk: Disk, tmp_p
     file = tmp_path / "web.yml"
     file.write_text("old\n")
     guard = Guard(WebConfig(file, disk.read))
-    url = serve(create_gate(web_options(), PlayedExporter(), guard)).url
+    url = serve(create_gate(web_options(), there(PlayedExporter()), guard)).url
     assert (status(url), status(url, "old")) == (401, 200)
     file.write_text("new\n")
     assert (status(url, "new"), status(url, "old")) == (200, 401)
@@ -247,7 +247,7 @@ def test_disk_that_hangs_holds_up_nobody(serve: Serve, disk: Disk, tmp_path: Pat
     """What was last read stays, and one thread waits for the rest."""
     file = tmp_path / "web.yml"
     file.write_text("old\n")
-    url = serve(create_gate(web_options(), PlayedExporter(), Guard(WebConfig(file, disk.read)))).url
+    url = serve(create_gate(web_options(), there(PlayedExporter()), Guard(WebConfig(file, disk.read)))).url
     disk.is_hung = True
     file.write_text("new\n")
     assert [status(url, "old") for _ in range(4)] == [200] * 4
@@ -274,7 +274,7 @@ def test_file_that_never_rests_holds_up_few(serve: Serve, disk: Disk, tmp_path: 
     file = tmp_path / "web.yml"
     file.write_text("old\n")
     config = Restless(file, disk.read)
-    url = serve(create_gate(web_options(), PlayedExporter(), Guard(config))).url
+    url = serve(create_gate(web_options(), there(PlayedExporter()), Guard(config))).url
     assert [status(url, "old") for _ in range(20)] == [200] * 20
     assert 1 <= config.looks < 15
 
@@ -285,7 +285,7 @@ def test_bug_in_the_reader_leaves_the_last_good_file(
     """It is told once, and nobody is kept out or let in by it."""
     file = tmp_path / "web.yml"
     file.write_text("old\n")
-    url = serve(create_gate(web_options(), PlayedExporter(), Guard(WebConfig(file, disk.read)))).url
+    url = serve(create_gate(web_options(), there(PlayedExporter()), Guard(WebConfig(file, disk.read)))).url
     disk.is_broken = True
     file.write_text("new\n")
     assert [status(url, name) for name in ("old", "", "new")] == [200, 401, 401]

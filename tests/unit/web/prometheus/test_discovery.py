@@ -8,7 +8,7 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
-from played import PlayedExporter
+from played import PlayedExporter, there
 from samples import DEALS, FAILURE, LEADS, NOW, report, tracked, web_options
 from sites import Serve, Site
 from starlette.datastructures import Headers, QueryParams
@@ -84,7 +84,7 @@ def ended(seconds_ago: float) -> TrackedJob:
 )
 def test_live_jobs_are_targets(serve: Serve, job: TrackedJob, is_listed: bool) -> None:  # noqa: FBT001 - a table's cell
     """A job leaves some time after its end, so that its end is scraped; what is only probed needs no discovery."""
-    site = serve(create_gate(web_options(), PlayedExporter(jobs={LEADS: job})))
+    site = serve(create_gate(web_options(), there(PlayedExporter(jobs={LEADS: job}))))
     answer = requests.get(f"{site.url}/sd/jobs", timeout=10)
     assert answer.headers["Content-Type"] == "application/json"
     addresses = [group["targets"] for group in answer.json()]
@@ -93,7 +93,7 @@ def test_live_jobs_are_targets(serve: Serve, job: TrackedJob, is_listed: bool) -
 
 def test_every_job_has_its_own_target(serve: Serve) -> None:
     """Targets differ by their instance, which Prometheus keeps."""
-    site = serve(create_gate(web_options(), PlayedExporter(jobs={LEADS: tracked(), DEALS: tracked(DEALS)})))
+    site = serve(create_gate(web_options(), there(PlayedExporter(jobs={LEADS: tracked(), DEALS: tracked(DEALS)}))))
     groups = requests.get(f"{site.url}/sd/jobs", timeout=10).json()
     assert [group["labels"]["instance"] for group in groups] == [str(DEALS), str(LEADS)]
 
@@ -107,7 +107,7 @@ def labels_of(site: Site, headers: dict[str, str] | None = None) -> tuple[str, d
 
 def test_target_is_a_probe_of_the_job(serve: Serve) -> None:
     """Everything Prometheus needs is in the labels, but for the scheme, which is the scrape job's own."""
-    site = serve(create_gate(web_options(), PlayedExporter(jobs={LEADS: waiting(30)})))
+    site = serve(create_gate(web_options(), there(PlayedExporter(jobs={LEADS: waiting(30)}))))
     assert labels_of(site, {"Host": "exporter:10042", "X-Forwarded-Proto": "http"}) == (
         "exporter:10042",
         {
@@ -137,7 +137,7 @@ def test_targets_are_where_the_operator_says(
 ) -> None:
     """Behind a proxy only the operator knows the address; plain http is never told, whatever it says."""
     options = replace(web_options(), outside=outside)
-    site = serve(create_gate(options, PlayedExporter(jobs={LEADS: tracked()})))
+    site = serve(create_gate(options, there(PlayedExporter(jobs={LEADS: tracked()}))))
     at, labels = labels_of(site, {"Host": "exporter:10042"})
     assert (at, labels["__metrics_path__"], labels.get("__scheme__")) == (address, path, scheme)
 
@@ -145,7 +145,7 @@ def test_targets_are_where_the_operator_says(
 @pytest.mark.parametrize("host", ["a b", "<script>", "exporter:port", ""])
 def test_odd_host_is_refused(serve: Serve, host: str) -> None:
     """A host that is none never becomes a target."""
-    site = serve(create_gate(web_options(), PlayedExporter(jobs={LEADS: tracked()})))
+    site = serve(create_gate(web_options(), there(PlayedExporter(jobs={LEADS: tracked()}))))
     answer = requests.get(f"{site.url}/sd/jobs", headers={"Host": host}, timeout=10)
     assert answer.status_code == 400
 

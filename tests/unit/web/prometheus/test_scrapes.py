@@ -2,7 +2,7 @@
 
 import pytest
 import requests
-from played import PlayedExporter
+from played import PlayedExporter, there
 from samples import DEALS, LEADS, tracked, web_options
 from sites import Serve
 
@@ -20,7 +20,7 @@ def exporter() -> PlayedExporter:
 @pytest.fixture
 def url(serve: Serve, exporter: PlayedExporter) -> str:
     """Serve the routes."""
-    return serve(create_gate(web_options(), exporter)).url
+    return serve(create_gate(web_options(), there(exporter))).url
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_malformed_job_is_refused(
 
 def test_probe_without_room_is_refused(serve: Serve) -> None:
     """A bounded number of jobs is tracked only because they are probed."""
-    url = serve(create_gate(web_options(), PlayedExporter(most_jobs=0))).url
+    url = serve(create_gate(web_options(), there(PlayedExporter(most_jobs=0)))).url
     answer = requests.get(f"{url}/probe", params=JOB, timeout=10)
     assert (answer.status_code, answer.text) == (429, f"{LEADS} is not tracked: no room\n")
 

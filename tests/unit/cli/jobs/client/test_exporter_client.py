@@ -4,7 +4,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from played import PlayedExporter
+from played import PlayedExporter, there
 from samples import tracked, web_options
 from sites import Serve, token_guard
 
@@ -32,7 +32,7 @@ def test_all_pages_are_asked_for(serve: Serve) -> None:
     """Each job once, and none is left out because others go between two pages."""
     exporter = Restless(jobs={key: tracked(key) for key in KEYS})
     exporter.losses = iter([[KEYS[0], KEYS[999], KEYS[1500]], [KEYS[1], KEYS[2000], KEYS[2499]]])
-    url = serve(create_gate(web_options(), exporter, token_guard("swordfish"))).url
+    url = serve(create_gate(web_options(), there(exporter), token_guard("swordfish"))).url
     shown = [job["job_id"] for job in ExporterClient(url, "Bearer swordfish").jobs()]
     gone = {"11500", "12499"}
     assert shown == [key.job_id for key in KEYS if key.job_id not in gone]
