@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from ssl import SSLContext
 from threading import Event, Thread, Timer, get_ident
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,6 @@ from exporter.redactor import Redactor
 from exporter.settings import Settings, StateSettings, parameters_of, state_file
 from exporter.settings.web_config import read_web_config
 from exporter.state import SqliteStore, Store, inspect_database
-from exporter.waits import begin
 from exporter.web.door import Connections, WebServer, bind, prepared
 from exporter.web.guard import BearerToken, Guard, WebConfig
 from exporter.web.request import Outside
@@ -51,6 +49,7 @@ def serve(
     files: Collection[Path],
     redactor: Redactor,
     *,
+    tls_context: TlsContexts = tls_context,
     on_ready: Callable[[int], None] = lambda _: None,
     is_for_show: bool = False,
 ) -> int:
@@ -60,6 +59,7 @@ def serve(
         load: gives the settings, anew for each reload.
         files: where the settings come from: watched for a change.
         redactor: takes secrets out of what came from outside, the log's too.
+        tls_context: gives what verifies Zoho by a bundle of certificates.
         on_ready: called with the port once requests are answered.
         is_for_show: whether everybody may read the job API.
 
@@ -75,8 +75,6 @@ def serve(
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGALRM, _SERVER_ENDED})
     watch = Watch(lambda: files)
     settings = load()
-    # It takes a twentieth of a start, and holds nothing up in a thread of its own.
-    certificates = begin(partial(tls_context, settings.ca_bundle), "the file of CA certificates")
     service, options = Service(os.environ, os.getpid()), _web_options(settings)
     has_address = "listen_address" in settings.web.model_fields_set
     for doubt in doubts(os.environ, os.getpid(), is_used=settings.web.systemd_socket, has_address=has_address):
@@ -97,10 +95,7 @@ def serve(
         server.start()
         stack.callback(server.stop)
         stack.callback(begun.cancel)
-        store, context = _open_store(settings.state, redactor), certificates(None)
-        # From here on signals are taken by this thread alone, and by no handler, which would run in the middle of
-        # anything.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        store = _open_store(settings.state, redactor)
         application = Application(
             settings,
             store,
@@ -108,9 +103,12 @@ def serve(
             redactor=redactor,
             web_config_problems=guard.problems,
             web_config_warnings=guard.warnings,
-            tls_context=_first_known(context),
+            tls_context=tls_context,
             name=f"{socket.gethostname()}:{_port(listeners)}",
         )
+        # From here on signals are taken by this thread alone, and by no handler, which would run in the middle of
+        # anything.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         begun.set_result(application)
         wake, over = Event(), Event()
         following = (application, watch, service, wake, over)
@@ -141,12 +139,6 @@ def serve(
         wake.set()
         application.close()
     return 1 if number == _SERVER_ENDED else 0
-
-
-def _first_known(context: SSLContext) -> TlsContexts:
-    """Give what verifies Zoho as it was read beside the start, and for each reload as it then is."""
-    first = iter((context,))
-    return lambda bundle: next(first, None) or tls_context(bundle)
 
 
 def _open_store(state: StateSettings, redactor: Redactor) -> Store:

@@ -2,6 +2,7 @@
 
 import gc
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,7 +10,7 @@ from exporter.cli.flags import FLAGS, Flag
 
 if TYPE_CHECKING:
     from argparse import _ArgumentGroup
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 PROGRAM = "zoho-mass-update-exporter"
 _FILE = "FILE"
@@ -68,14 +69,23 @@ class Command(NamedTuple):
         Raises:
             ConfigurationError: what the flags or the settings say is wrong.
         """
-        gc.disable()  # a sixth of a start went on looking for garbage among what is imported, over and over
-        module = import_module(self.module)
-        gc.freeze()  # the next looks leave it alone
-        gc.enable()
+        with importing():
+            module = import_module(self.module)
         try:
             return int(module.execute(options))
         finally:
             gc.unfreeze()  # a process that ends with garbage put aside may crash
+
+
+@contextmanager
+def importing() -> "Iterator[None]":
+    """Look for no garbage among what is imported within, over and over: a sixth of a start went on it."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()  # the next looks leave it alone
+        gc.enable()
 
 
 _MANY: "dict[bool, dict[str, Any]]" = {False: {}, True: {"action": "extend", "nargs": "+"}}

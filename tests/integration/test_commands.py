@@ -118,7 +118,9 @@ def test_commands_load_what_they_need(tmp_path: Path, arguments: list[str], unus
 
 def test_the_exporter_starts_with_nothing_that_only_terminals_and_polls_need(tmp_path: Path) -> None:
     """A server has no use for tables, bars and flags, nor for their megabytes, and for `requests` once it polls."""
-    loaded = imported(tmp_path, "-c", "import exporter.cli.serving.run; from exporter.logs import structlog")
+    loaded = imported(
+        tmp_path, "-c", "import exporter.cli.serving.run, exporter.app.serving; from exporter.logs import structlog"
+    )
     loaded -= imported(tmp_path, "-c", "pass")  # what measures the tests
     assert {"structlog.dev", "uvicorn.server"} <= loaded
     unused = ("rich.", "pygments", "click", "multiprocessing", "requests", "urllib3", "charset_normalizer")

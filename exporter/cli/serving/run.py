@@ -4,8 +4,9 @@ import logging
 from argparse import Namespace
 from functools import partial
 
+from exporter.app.certificates import Certificates
 from exporter.app.inspection import inspect
-from exporter.app.serving import serve
+from exporter.cli.command import importing
 from exporter.cli.given import config_file, settings_of, sources_of, start_logging
 from exporter.errors import ConfigurationError, Problem
 from exporter.settings import DOTENV, Sources
@@ -19,12 +20,17 @@ def execute(options: Namespace) -> int:
     """Serve until a signal ends it."""
     sources = sources_of(options)
     found = inspect(sources)
-    redactor = start_logging(found.settings())
+    settings = found.settings()
+    certificates = Certificates(settings.ca_bundle)
+    with importing():
+        from exporter.app.serving import serve  # noqa: PLC0415 - certificates are read meanwhile
+    redactor = start_logging(settings)
     for warning in found.warnings:
         _log.warning("%s", warning.message, extra={"place": warning.place})
     file = config_file(options)
     try:
-        return serve(partial(settings_of, options), (DOTENV, file) if file else (DOTENV,), redactor)
+        files = (DOTENV, file) if file else (DOTENV,)
+        return serve(partial(settings_of, options), files, redactor, tls_context=certificates)
     except ConfigurationError as error:
         problems = tuple(_placed(problem, sources) for problem in error.problems)
         raise ConfigurationError(problems, error.warnings) from error

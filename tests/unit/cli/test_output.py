@@ -6,7 +6,7 @@ import struct
 import subprocess
 import termios
 from collections.abc import Callable
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from fcntl import ioctl
 from functools import partial
 from pathlib import Path
@@ -34,13 +34,15 @@ state: {path: memory}
 def in_a_terminal(speak: Callable[[], object]) -> list[str]:
     """Speak in a terminal of forty columns, and give what then stands there."""
     master, slave = pty.openpty()
-    os.set_blocking(master, False)
     ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
     with open(slave, "w", encoding="utf-8") as stream, redirect_stderr(stream):  # noqa: PTH123 - a descriptor
         speak()
-        lines = os.read(master, 4096).decode().splitlines()
+    said = bytearray()
+    with suppress(OSError):  # Linux's way to say that nobody has the terminal open any more
+        while written := os.read(master, 4096):
+            said += written
     os.close(master)
-    return lines
+    return said.decode().splitlines()
 
 
 @pytest.mark.parametrize(

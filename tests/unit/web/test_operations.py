@@ -1,6 +1,8 @@
 """Health, readiness, reload and configuration, over real HTTP."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bcrypt
 import pytest
@@ -13,6 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from exporter.errors import Problem
 from exporter.web.contract import Readiness
 from exporter.web.routes import create_gate
+
+if TYPE_CHECKING:
+    from exporter.web.contract import Exporter
 
 OPTIONS = web_options()
 TOKEN = "swordfish"
@@ -29,6 +34,31 @@ def test_unready_exporter_says_why(serve: Serve) -> None:
     url = serve(gate(PlayedExporter(ready=unready))).url
     answer = requests.get(f"{url}/-/ready", timeout=10)
     assert (answer.status_code, answer.text) == (503, "account acme: no access token: Zoho refused it\n")
+
+
+@pytest.mark.parametrize("is_given_up", [False, True], ids=["under way", "given up"])
+def test_start_is_told(serve: Serve, *, is_given_up: bool) -> None:
+    """Until there is an exporter to ask, health is answered, readiness says it, and a request waits for its time."""
+    begun: Future[Exporter] = Future()
+    url = serve(create_gate(OPTIONS, begun)).url
+    if is_given_up:
+        begun.cancel()
+    granted = {"X-Prometheus-Scrape-Timeout-Seconds": "0.2"}
+    paths = ("/-/healthy", "/-/ready", "/metrics")
+    answers = [requests.get(url + path, headers=granted, timeout=10) for path in paths]
+    words = "the exporter is starting: what it knows is being loaded\n"
+    assert [(each.status_code, each.text) for each in answers] == [(200, "healthy\n"), (503, words), (503, words)]
+
+
+def test_request_waits_for_a_start(serve: Serve) -> None:
+    """What comes while an exporter starts is answered once it has."""
+    begun: Future[Exporter] = Future()
+    url = serve(create_gate(OPTIONS, begun)).url
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(requests.get, f"{url}/config", timeout=10)
+        assert requests.get(f"{url}/-/ready", timeout=10).status_code == 503
+        begun.set_result(PlayedExporter())
+        assert asked.result().text == "accounts: {}\n"
 
 
 def test_ready_exporter_says_so(serve: Serve) -> None:
