@@ -458,6 +458,11 @@ class Snapshot:
     census: Census = field(default_factory=Census)
     """Of the jobs."""
 
+    @property
+    def is_unread(self) -> bool:
+        """Whether what was kept before the start could not be read yet."""
+        return any(account.upstream.credits.used_24h is None for account in self.accounts)
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

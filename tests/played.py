@@ -6,11 +6,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from threading import Event
 
-from samples import NOW
+from samples import NOW, account, upstream
 
 from exporter.blocks import Body
 from exporter.errors import DeclaredJobError, LiveJobError, Problem, TooManyJobsError
 from exporter.model import (
+    CreditStatus,
     Distribution,
     ExporterSnapshot,
     JobKey,
@@ -40,6 +41,7 @@ class PlayedExporter:
     declared: frozenset[JobKey] = frozenset()
     most_jobs: int = 1000
     kept: bool = True
+    unread: bool = False
     problems: tuple[Problem, ...] = ()
     ready: Readiness = READY
     scrapes: list[tuple[float, str, set[str]]] = field(default_factory=list)
@@ -57,7 +59,9 @@ class PlayedExporter:
     def snapshot(self) -> Snapshot:
         """Give the jobs."""
         exporter = ExporterSnapshot("1.2.3", "3.11", True, NOW, Distribution.empty((1.0,)))
-        return Snapshot(tuple(job for _, job in sorted(self.jobs.items())), (), exporter)
+        credit = CreditStatus(spent=0, used_24h=None, budget=1000, reserve=0)
+        accounts = (account(upstream(credit=credit)),) if self.unread else ()
+        return Snapshot(tuple(job for _, job in sorted(self.jobs.items())), accounts, exporter)
 
     def find(self, key: JobKey) -> TrackedJob | None:
         """Give a job."""

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+UNREAD = "What was kept before the start could not be read yet"
 STARTING = "the exporter is starting: what it knows is being loaded"
 API_PATH = "/api/"
 """Below it refusals are for programs."""

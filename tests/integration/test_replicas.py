@@ -103,11 +103,13 @@ def test_two_exporters_are_one(
 
 
 def test_one_that_starts_without_its_database_shows_no_credits(
-    server: Server, start_exporter: Callable[..., Exporter], simulator: Simulator
+    server: Server, start_exporter: Callable[..., Exporter], simulator: Simulator, tmp_path: Path
 ) -> None:
     """What could not be read is said to be missing, until the database has answered."""
     simulator.set_status("Leads", "351", "RUNNING", updated=1, total=50)
+    (tmp_path / "token").write_text(TOKEN)
     shared = {"state__path": "", "state__url": server.create("zoho"), "jobs": "Leads/351", **every("1h")}
+    shared["web__api_token_file"] = str(tmp_path / "token")
     first = start_exporter(**shared)
     assert updated(first.page()) == {"351": 1}
     assert first.running.stop() == 0
@@ -119,8 +121,24 @@ def test_one_that_starts_without_its_database_shows_no_credits(
     assert "\nzoho_crm_api_credits_used_24h{" not in exporter.page()
     assert unread in requests.get(f"{exporter.url}/", timeout=10).text
     assert "spent in 24 hours is not known" in requests.get(explained, timeout=10).text
+    other = "account=acme&crm_module=Leads&job_id=352"
+    paths = ("/sd/jobs", f"/explain?{other}", "/api/v1/jobs/acme/Leads/352", "/jobs/acme/Leads/352")
+    for path in paths:
+        answer = requests.get(f"{exporter.url}{path}", headers=BEARER, timeout=10)
+        assert (answer.status_code, unread in answer.text) == (503, True), path
+    assert [
+        unread in told
+        for told in requests.get(f"{exporter.url}/api/v1/jobs", headers=BEARER, timeout=10).json()["warnings"]
+    ] == [True]
 
     server.start()
     eventually(lambda: sample(exporter.page(), "zoho_crm_api_credits_used_24h") == 1, "they stay away")
     assert unread not in requests.get(f"{exporter.url}/", timeout=10).text
     assert "has spent 1 credit in 24 hours" in requests.get(explained, timeout=10).text
+    assert [requests.get(f"{exporter.url}{path}", headers=BEARER, timeout=10).status_code for path in paths] == [
+        200,
+        404,
+        404,
+        404,
+    ]
+    assert "warnings" not in requests.get(f"{exporter.url}/api/v1/jobs", headers=BEARER, timeout=10).json()

@@ -44,6 +44,7 @@ def execute(options: Namespace) -> int:
     if options.watch:
         return _watch(client)
     _write(client, options.jobs_format)
+    say(*client.warnings)
     return 0
 
 
@@ -138,15 +139,17 @@ class Watcher:
             last = seen
 
     def _looks(self) -> Iterator[tuple[list[TrackedJob], str]]:
-        """Give the jobs of now, and why they are those of before where the exporter does not answer any more."""
-        jobs = in_order(map(job_of, self.client.jobs()))
-        missing = ""
+        """Give the jobs of now, and what they lack, or why they are those of before: the exporter answers no more."""
+        jobs, missing = self._look()
         while True:
             yield jobs, missing
             self.sleep(LOOK_SECONDS)
             try:
-                jobs, missing = in_order(map(job_of, self.client.jobs())), ""
+                jobs, missing = self._look()
             except (NoExporterError, ExporterRefusedError) as error:
                 if not error.is_passing:
                     raise
                 missing = f"{error}; it is asked again"
+
+    def _look(self) -> tuple[list[TrackedJob], str]:
+        return in_order(map(job_of, self.client.jobs())), " ".join(self.client.warnings)

@@ -13,7 +13,7 @@ from exporter.forms import nearest
 from exporter.model import JobKey, JobSource, JobSpec, TrackedJob
 from exporter.web.api import pages, schemas
 from exporter.web.contract import Exporter
-from exporter.web.problems import problem
+from exporter.web.problems import UNREAD, problem
 from exporter.web.prometheus import account_asked
 from exporter.web.request import Request, is_of_own_page
 
@@ -31,11 +31,14 @@ def list_jobs(exporter: Exporter, request: Request) -> Response:
     asked, faults = pages.asked(request.query)
     if faults:
         return problem(400, "Wrong parameter", f"{'; '.join(faults)}.")
-    page = pages.cut(exporter.snapshot().jobs, asked)
-    if not page.cursor:
-        return _json(schemas.JobsView(jobs=_views(page.jobs)))
-    answer = _json(schemas.JobsPageView(jobs=_views(page.jobs), next=page.cursor))
-    answer.headers["Link"] = pages.link(asked, page.cursor)
+    snapshot = exporter.snapshot()
+    page = pages.cut(snapshot.jobs, asked)
+    warnings = [f"{UNREAD}: jobs and ends of before are missing."] if snapshot.is_unread else []
+    view = schemas.JobsPageView(jobs=_views(page.jobs), next=page.cursor, warnings=warnings)
+    absent = {name for name in ("next", "warnings") if not getattr(view, name)}
+    answer = JSONResponse(view.model_dump(mode="json", exclude=absent))
+    if page.cursor:
+        answer.headers["Link"] = pages.link(asked, page.cursor)
     return answer
 
 
@@ -43,7 +46,7 @@ def show(exporter: Exporter, request: Request) -> Response:
     """Show one job with its history."""
     key = JobKey(**request.names)
     job = exporter.find(key)
-    return _json(schemas.JobWithHistoryView.model_validate(job)) if job else _not_tracked(key)
+    return _json(schemas.JobWithHistoryView.model_validate(job)) if job else _not_tracked(exporter, key)
 
 
 def forget(exporter: Exporter, request: Request) -> Response:
@@ -55,7 +58,7 @@ def forget(exporter: Exporter, request: Request) -> Response:
         return problem(409, "Conflict", f"{error}.")
     if not exporter.is_kept():
         return problem(503, "Not kept", NOT_KEPT)
-    return Response(status_code=204) if was_tracked else _not_tracked(key)
+    return Response(status_code=204) if was_tracked else _not_tracked(exporter, key)
 
 
 def acknowledge(exporter: Exporter, request: Request) -> Response:
@@ -68,7 +71,7 @@ def acknowledge(exporter: Exporter, request: Request) -> Response:
     if not exporter.is_kept():
         return problem(503, "Not kept", NOT_KEPT)
     if not is_tracked:
-        return _not_tracked(key)
+        return _not_tracked(exporter, key)
     if not is_of_own_page(request.headers):
         return Response(status_code=204)
     # A browser that sent a form of the status site is led back there, whatever prefix a proxy has put before it.
@@ -143,7 +146,9 @@ def _no_account(named: str, accounts: Collection[str]) -> str:
     return f'is no account; did you mean "{near}"?' if near else f"is no account; known: {known}"
 
 
-def _not_tracked(key: JobKey) -> Response:
+def _not_tracked(exporter: Exporter, key: JobKey) -> Response:
+    if exporter.snapshot().is_unread:
+        return problem(503, "Not known", f"{UNREAD}: whether {key} is tracked is not known.")
     return problem(404, "Not tracked", f"{key} is not tracked.")
 
 

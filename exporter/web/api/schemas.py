@@ -159,6 +159,7 @@ class JobsPageView(JobsView):
     model_config = ConfigDict(title="JobsPage", json_schema_serialization_defaults_required=False)
 
     next: str = Field("", description="The cursor of the next page; not there where no job follows.")
+    warnings: list[str] = Field(default_factory=list, description="What the list may lack; not there where nothing.")
 
 
 class FaultView(BaseModel):

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 
 from starlette.responses import PlainTextResponse, Response
 
-from exporter.model import JobKey, JobSource, TrackedJob
+from exporter.model import JobKey, JobSource, Snapshot, TrackedJob
 from exporter.web.contract import Exporter
+from exporter.web.problems import UNREAD
 from exporter.web.prometheus.jobs_asked import ACCOUNT, JOB_ID, MODULE
 from exporter.web.request import Outside, Request
 
@@ -45,19 +46,22 @@ class Targets:
         address = outside.host or request.headers.get("Host", "")
         if not _HOST.fullmatch(address):
             return PlainTextResponse("Host: expected the exporter's own host and port\n", status_code=400)
+        snapshot = exporter.snapshot()
+        if snapshot.is_unread:  # Prometheus then keeps the targets that it has
+            return PlainTextResponse(f"{UNREAD}: not all targets are known.\n", status_code=503)
         # No scheme but https is ever said: http here would override the scrape job's own, and send its password in
         # clear.
         is_https = "https" in {request.scheme, outside.scheme}
         common = {"__metrics_path__": f"{outside.path}{PROBE_PATH}", **({"__scheme__": "https"} if is_https else {})}
         before = _json({"targets": [address], "labels": common}).removesuffix("}}")
-        groups = (f"{before},{labels}}}}}" for labels in self._labels(exporter))
+        groups = (f"{before},{labels}}}}}" for labels in self._labels(exporter, snapshot))
         return Response(f"[{','.join(groups)}]", media_type="application/json")
 
-    def _labels(self, exporter: Exporter) -> Iterator[str]:
+    def _labels(self, exporter: Exporter, snapshot: Snapshot) -> Iterator[str]:
         """Give the labels of each job's own as JSON without its braces, those anew alone that were never written."""
         long_ago = exporter.now() - exporter.discovery_linger_seconds
         intervals = intervals_of(*exporter.pace_seconds)
-        jobs = (job for job in exporter.snapshot().jobs if _is_live(job, long_ago))
+        jobs = (job for job in snapshot.jobs if _is_live(job, long_ago))
         wanted = [(job.spec.key, interval_of(job, intervals)) for job in jobs]
         known = self._written
         self._written = written = {one: known.get(one) or _json(_labels_of(*one))[1:-1] for one in wanted}

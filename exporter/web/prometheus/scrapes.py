@@ -8,6 +8,7 @@ from exporter.errors import TooManyJobsError
 from exporter.model import JobKey, Page
 from exporter.web.contract import Exporter
 from exporter.web.long_answer import LongAnswer
+from exporter.web.problems import UNREAD
 from exporter.web.prometheus.jobs_asked import job_asked
 from exporter.web.request import Request, listed
 
@@ -46,6 +47,8 @@ def explain(exporter: Exporter, request: Request) -> Response:
     if faults:
         return _refused(faults)
     sentences = exporter.explain(key)
+    if not sentences and exporter.snapshot().is_unread:
+        return PlainTextResponse(f"{UNREAD}: whether {key} is tracked is not known.\n", status_code=503)
     if not sentences:
         return PlainTextResponse(f"{key} is not tracked: list it, register it, or probe it.\n", status_code=404)
     return PlainTextResponse(_text(sentences))

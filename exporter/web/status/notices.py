@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from exporter.model import Snapshot
+from exporter.web.problems import UNREAD
 from exporter.web.status.accounts import why_paused
 from exporter.words.phrases import counted, lasting
 
@@ -31,8 +32,8 @@ def _exporter(snapshot: Snapshot) -> Iterator[str]:
     exporter = snapshot.exporter
     if not exporter.config_reload_succeeded:
         yield "The last reload of the configuration failed; the one before stays in use. The log says why."
-    if any(account.upstream.credits.used_24h is None for account in snapshot.accounts):
-        yield "What was kept before the start could not be read yet: jobs, ends and credits of before are missing."
+    if snapshot.is_unread:
+        yield f"{UNREAD}: jobs, ends and credits of before are missing."
     if errors := sum(exporter.store_errors.values()):
         yield f"The state could not be kept {counted(errors, 'time')} since the start; this is what was known last."
     if dropped := exporter.jobs_dropped.get("max_jobs", 0):

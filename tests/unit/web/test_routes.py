@@ -9,7 +9,7 @@ import pytest
 import requests
 from played import PAGE, PlayedExporter, there
 from samples import LEADS, tracked, web_options
-from sites import Serve
+from sites import Serve, token_guard
 
 from exporter.model import Page
 from exporter.web.routes import create_gate
@@ -105,6 +105,26 @@ def test_job_has_a_page(url: str, exporter: PlayedExporter) -> None:
     assert page.headers["Content-Security-Policy"] == first.headers["Content-Security-Policy"]
     assert page.headers["Cache-Control"] == "no-store"
     assert (exporter.scrapes, exporter.probes) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "path", ["/sd/jobs", "/explain?crm_module=Leads&job_id=1", f"/api/v1/jobs/{LEADS}", f"/jobs/{LEADS}"]
+)
+def test_what_is_not_known_yet_is_not_said_to_be_absent(serve: Serve, path: str) -> None:
+    """While the state could not be read, a job that is not there may be: Prometheus, too, is to keep what it has."""
+    answers = {
+        unread: requests.get(
+            serve(create_gate(OPTIONS, there(PlayedExporter(unread=unread)), token_guard("swordfish"))).url + path,
+            headers={"Authorization": "Bearer swordfish"},
+            timeout=10,
+        )
+        for unread in (True, False)
+    }
+    assert {unread: answer.status_code for unread, answer in answers.items()} == {
+        True: 503,
+        False: 200 if path == "/sd/jobs" else 404,
+    }
+    assert "What was kept before the start could not be read yet" in answers[True].text
 
 
 def test_job_that_is_not_tracked_has_a_page_in_words(url: str) -> None:

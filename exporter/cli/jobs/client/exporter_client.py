@@ -86,9 +86,14 @@ class ExporterClient:
         self._connection = kind(parts.hostname or "", parts.port, timeout=timeout_seconds)
         self._prefix = parts.path.rstrip("/")
         self._headers = {"Authorization": credentials} if credentials else {}
+        self.warnings: tuple[str, ...] = ()
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Give all jobs, as the API shows them, page by page; one that comes or goes meanwhile may be there or not."""
+        """Give all jobs, as the API shows them, page by page; one that comes or goes meanwhile may be there or not.
+
+        What the list may lack is then told by `warnings`.
+        """
+        self.warnings = ()
         return list(chain.from_iterable(self._pages()))
 
     def look(self) -> None:
@@ -121,9 +126,12 @@ class ExporterClient:
         asked = {"limit": jobs_a_page}
         for _ in range(_MOST_PAGES):
             answer = self._json("GET", f"{JOBS_PATH}?{urlencode(asked)}")
-            shown, cursor = answer.get("jobs"), answer.get("next", "")
-            if not isinstance(shown, list) or not isinstance(cursor, str) or cursor == asked.get("cursor"):
+            shown, cursor, warnings = answer.get("jobs"), answer.get("next", ""), answer.get("warnings", [])
+            if not (isinstance(shown, list) and isinstance(cursor, str) and isinstance(warnings, list)):
                 break
+            if cursor == asked.get("cursor"):
+                break
+            self.warnings = tuple(map(str, warnings))
             yield shown
             if not cursor:
                 return

@@ -86,6 +86,47 @@ def test_csv_has_a_row_for_each_job(typed: Typed, exporter: PlayedExporter) -> N
     assert [row[1] for row in rows] == BY_URGENCY
 
 
+def test_list_that_may_lack_jobs_is_told(typed: Typed, exporter: PlayedExporter) -> None:
+    """What the exporter could not read yet is not silently missing, whatever the format."""
+    exporter.jobs, exporter.unread = FLEET, True
+    lacks = "What was kept before the start could not be read yet: jobs and ends of before are missing.\n"
+    for style in ("table", "json", "csv"):
+        status, out, err = typed("jobs", f"--format={style}")
+        assert (status, err) == (0, lacks)
+        assert "Leads" in out
+
+
+def test_board_says_what_it_may_lack(
+    exporter: PlayedExporter, client: ExporterClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For as long as that is so, and in lines once."""
+    exporter.jobs, exporter.unread = FLEET, True
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        exporter.unread = len(slept) < 2
+        if len(slept) == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Watcher(client, lambda: NOW, sleep).tell(lambda _: None)
+    assert capsys.readouterr().err.count("could not be read yet") == 1
+
+
+@pytest.mark.parametrize("named", ["acme/Deals/7", "Deals/7"])
+@pytest.mark.parametrize("command", ["status", "history"])
+def test_job_that_may_be_tracked_is_not_said_to_be_unknown(
+    typed: Typed, exporter: PlayedExporter, command: str, named: str
+) -> None:
+    """Where the exporter could not read yet what it tracked before, it says so."""
+    exporter.unread = True
+    status, _, err = typed(command, named)
+    assert status == 1
+    assert "What was kept before the start could not be read yet" in err
+    assert "to have it watched" not in err
+
+
 def test_nobody_there_is_told(typed: Typed) -> None:
     """Zoho has no list of jobs that could be asked for."""
     assert typed("jobs", "--exporter.url=http://127.0.0.1:1") == (
