@@ -283,24 +283,28 @@ class Database:
                     raise
 
     def _asked(self, query: str, given: list[Argument], deadline: float) -> list[TupleRow]:
-        with self._pool.connection(max(0.01, deadline - time.monotonic())) as connection:
+        # Its context would commit what autocommit has already: a fifth of the time that asking takes the processor.
+        connection = self._pool.getconn(max(0.01, deadline - time.monotonic()))
+        try:
             connection.deadline = deadline
-            try:
-                if not self._is_migrated:
-                    migrate(connection)
-                    self._is_migrated = True
-                asked_at = time.monotonic()
-                answer = connection.execute(query, given).fetchall()
-            except (Error, StrangeSchemaError) as error:
-                self._is_migrated &= not isinstance(error, _UNDEFINED)
-                # Whatever else it was (a standby that takes no writes says so to each): the next one is a new one.
-                with suppress(Error):
-                    if not isinstance(error, _MET):
-                        connection.close()
-                raise
+            if not self._is_migrated:
+                migrate(connection)
+                self._is_migrated = True
+            asked_at = time.monotonic()
+            answer = connection.execute(query, given).fetchall()
             self._learn(answer, asked_at)
-            connection.deadline = math.inf
+        except (Error, StrangeSchemaError) as error:
+            self._is_migrated &= not isinstance(error, _UNDEFINED)
+            # Whatever else it was (a standby that takes no writes says so to each): the next one is a new one.
+            with suppress(Error):
+                if not isinstance(error, _MET):
+                    connection.close()
+            raise
+        else:
             return answer
+        finally:
+            connection.deadline = math.inf
+            self._pool.putconn(connection)
 
     def _learn(self, answer: list[TupleRow], asked_at: float) -> None:
         for _, _, kind, *_, body in answer:
