@@ -12,7 +12,7 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 from threading import Event, Thread, Timer, get_ident
-from typing import TYPE_CHECKING
+from typing import NoReturn
 
 from exporter import __version__
 from exporter.app.accounts import TlsContexts
@@ -25,19 +25,18 @@ from exporter.redactor import Redactor
 from exporter.settings import Settings, StateSettings, parameters_of, state_file
 from exporter.settings.web_config import read_web_config
 from exporter.state import SqliteStore, Store, inspect_database
+from exporter.waits import begin
+from exporter.web.contract import Exporter
 from exporter.web.door import Connections, WebServer, bind, prepared
 from exporter.web.guard import BearerToken, Guard, WebConfig
 from exporter.web.request import Outside
 from exporter.web.routes import WebOptions, create_gate
 from exporter.zoho.transport import tls_context
 
-if TYPE_CHECKING:
-    from exporter.web.contract import Exporter
-
 _log = logging.getLogger(__name__)
 
 STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
-_SERVER_ENDED = signal.SIGUSR1
+_SERVER_ENDED, _STARTED = signal.SIGUSR1, signal.SIGUSR2
 _PASSING = frozenset({signal.SIGHUP, signal.SIGALRM})
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - words to compare, nothing listens
 LOOK_SECONDS = 2.0
@@ -69,10 +68,12 @@ def serve(
     Raises:
         ConfigurationError: the settings, the listen address, the state file or the web-config file can't be used.
     """
-    # Whatever the start waits for, a signal ends it; one that says reload waits until there is something to reload.
+    # Until the server answers a signal ends the start at once; one that says reload waits until there is something to
+    # reload. Later on signals are taken by this thread alone, and by no handler, which would run in the middle of
+    # anything, or never where a disk hangs.
     for stopping in STOPPING:
-        signal.signal(stopping, lambda *_: sys.exit(0))
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGALRM, _SERVER_ENDED})
+        signal.signal(stopping, _leave)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGALRM, _SERVER_ENDED, _STARTED})
     watch = Watch(lambda: files)
     settings = load()
     service, options = Service(os.environ, os.getpid()), _web_options(settings)
@@ -83,32 +84,43 @@ def serve(
     with ExitStack() as stack:
         listeners = [stack.enter_context(listener) for listener in _listeners(settings)]
         Garbage.put_off()
-        begun: Future[Exporter] = Future()
+        tell, begun = partial(signal.pthread_kill, get_ident()), Future[Exporter]()
         server = WebServer(
             create_gate(options, begun, guard),
             *listeners,
-            on_exit=partial(signal.pthread_kill, get_ident(), _SERVER_ENDED),
+            on_exit=partial(tell, _SERVER_ENDED),
             grace_seconds=GRACE_SECONDS,
             connections=Connections.behind(guard, options.max_requests),
         )
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         # Health is answered from here on; whoever asks for more waits until what is known is loaded.
         server.start()
         stack.callback(server.stop)
         stack.callback(begun.cancel)
-        store = _open_store(settings.state, redactor)
-        application = Application(
-            settings,
-            store,
-            load,
-            redactor=redactor,
-            web_config_problems=guard.problems,
-            web_config_warnings=guard.warnings,
-            tls_context=tls_context,
-            name=f"{socket.gethostname()}:{_port(listeners)}",
-        )
-        # From here on signals are taken by this thread alone, and by no handler, which would run in the middle of
-        # anything.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+
+        def start() -> Application:
+            try:
+                return Application(
+                    settings,
+                    _open_store(settings.state, redactor),
+                    load,
+                    redactor=redactor,
+                    web_config_problems=guard.problems,
+                    web_config_warnings=guard.warnings,
+                    tls_context=tls_context,
+                    name=f"{socket.gethostname()}:{_port(listeners)}",
+                )
+            finally:
+                tell(_STARTED)
+
+        started = begin(start, "the start")
+        if (number := signal.sigwait({*STOPPING, _SERVER_ENDED, _STARTED})) != _STARTED:
+            _log.info("stopping")
+            begun.cancel()
+            server.stop()
+            _close(started)
+            return 1 if number == _SERVER_ENDED else 0
+        application = started(None)
         begun.set_result(application)
         wake, over = Event(), Event()
         following = (application, watch, service, wake, over)
@@ -122,14 +134,7 @@ def serve(
         on_ready(server.port)
         if not service.tell("READY=1"):
             _log.warning("NOTIFY_SOCKET can't be reached: systemd does not hear that we are ready")
-        garbage = Garbage(lambda: server.is_quiet)
-        signal.setitimer(signal.ITIMER_REAL, LOOK_SECONDS, LOOK_SECONDS)
-        while (number := signal.sigwait({*STOPPING, signal.SIGHUP, _SERVER_ENDED, signal.SIGALRM})) in _PASSING:
-            if number == signal.SIGHUP:
-                wake.set()
-            else:  # in this thread, for a process must not end in the middle of it
-                garbage.look()
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        number = _wait(wake, Garbage(lambda: server.is_quiet))
         _log.info("stopping")
         service.tell("STOPPING=1")
         application.hurry()
@@ -139,6 +144,39 @@ def serve(
         wake.set()
         application.close()
     return 1 if number == _SERVER_ENDED else 0
+
+
+def _leave(*_: object) -> NoReturn:
+    """End, once: a second signal would come in the middle of that."""
+    for stopping in STOPPING:
+        signal.signal(stopping, signal.SIG_IGN)
+    sys.exit(0)
+
+
+def _close(started: Callable[[float], Application]) -> None:
+    """Let a start come to its end and undo it; one that hangs is left where it is, whatever it is doing there.
+
+    Raises:
+        ConfigurationError: it has failed.
+    """
+    try:
+        started(GRACE_SECONDS).close()
+    except TimeoutError:
+        # The interpreter's own end would meet that thread amid a library, which may crash.
+        logging.shutdown()
+        os._exit(0)
+
+
+def _wait(wake: Event, garbage: Garbage) -> int:
+    """Give the signal that ends us; until it comes wake the reloads when they are asked for, and look for garbage."""
+    signal.setitimer(signal.ITIMER_REAL, LOOK_SECONDS, LOOK_SECONDS)
+    while (number := signal.sigwait({*STOPPING, signal.SIGHUP, _SERVER_ENDED, signal.SIGALRM})) in _PASSING:
+        if number == signal.SIGHUP:
+            wake.set()
+        else:  # in this thread, for a process must not end in the middle of it
+            garbage.look()
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return number
 
 
 def _open_store(state: StateSettings, redactor: Redactor) -> Store:

@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import shutil
+import signal
 import socket
 import sqlite3
 import time
@@ -107,9 +108,9 @@ def test_t4_a_stop_does_not_wait_for_a_slow_disk_without_end(start: Start, fault
 
 
 @pytest.fixture
-def starting(start: Start, faults: Faults) -> Attacked:
-    """Give an exporter that answers and has not loaded its state yet: its disk takes two seconds for each write."""
-    faults.set(delay=2)
+def starting(request: pytest.FixtureRequest, start: Start, faults: Faults) -> Attacked:
+    """Give an exporter that answers and has not loaded its state yet: its disk takes so many seconds for each write."""
+    faults.set(delay=request.param)
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
     exporter = start(environment={"ZOHO_JOBS": "Leads/1", **faults.environment}, port=port)
@@ -129,6 +130,7 @@ def is_bound(port: int) -> bool:
     return False
 
 
+@pytest.mark.parametrize("starting", [2], indirect=True)
 def test_t4_health_does_not_wait_for_the_state(starting: Attacked, faults: Faults) -> None:
     """While the state is loaded, health is answered, readiness says it, and all else waits as long as it may."""
     healthy = starting.ask("/-/healthy")
@@ -149,13 +151,15 @@ def test_t4_health_does_not_wait_for_the_state(starting: Attacked, faults: Fault
     assert starting.ask("/-/ready").text == "account acme: ready\n"
 
 
-def test_t4_a_stop_ends_a_start(starting: Attacked) -> None:
-    """SIGTERM ends an exporter that is still loading its state, and whoever waits for it hears so."""
+@pytest.mark.parametrize("starting", [0.2, 2, 300], indirect=True)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_t4_a_stop_ends_a_start(starting: Attacked, number: signal.Signals) -> None:
+    """A signal ends an exporter that is still loading its state, and whoever waits for it hears so."""
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(starting.ask, "/metrics", headers=granted(60))
         settle(waiting.running)
         starting.ask("/-/healthy")
-        assert starting.stop() < 29
+        assert starting.stop(number) < 29
         assert waiting.result().status == 503
     assert starting.process.returncode == 0
     assert "Traceback" not in starting.log

@@ -450,6 +450,24 @@ def test_ctrl_c_during_the_start_leaves_no_traceback(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_first_process_of_a_container_hears_a_stop_from_the_start_on(tmp_path: Path, number: signal.Signals) -> None:
+    """The kernel keeps from it what it does not handle: a stop amid its imports was lost."""
+    (tmp_path / "pydantic.py").write_text(f"import os\nos.kill(os.getpid(), {int(number)})\n")
+    apart = ["unshare", *(["--user", "--map-root-user"] if os.geteuid() else []), "--pid", "--fork"]
+    ended = subprocess.run(
+        [*apart, *exporter_command("demo")],
+        env=bare_environment(PYTHONPATH=str(tmp_path)),
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (128 + number, "", "")
+
+
 def test_flags_beat_the_environment(start_exporter: Callable[..., Exporter]) -> None:
     """A flag wins over the variable of the same setting."""
     exporter = start_exporter(web__listen_address="127.0.0.1:1", web__telemetry_path="/own")

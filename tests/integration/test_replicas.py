@@ -8,6 +8,7 @@ from pathlib import Path
 
 import requests
 from databases import Server
+from databases import ask as ask_database
 from journey import Exporter, every
 from processes import eventually
 from sharing import INTERVAL_SECONDS, calls, check_outage_is_told_once, sample, updated
@@ -107,38 +108,44 @@ def test_one_that_starts_without_its_database_shows_no_credits(
 ) -> None:
     """What could not be read is said to be missing, until the database has answered."""
     simulator.set_status("Leads", "351", "RUNNING", updated=1, total=50)
+    for ended in ("352", "353"):
+        simulator.set_status("Leads", ended, "COMPLETED", updated=50, total=50)
     (tmp_path / "token").write_text(TOKEN)
-    shared = {"state__path": "", "state__url": server.create("zoho"), "jobs": "Leads/351", **every("1h")}
+    shared = {"state__path": "", "state__url": server.create("zoho"), "jobs": "Leads/351,Leads/352", **every("1h")}
     shared["web__api_token_file"] = str(tmp_path / "token")
     first = start_exporter(**shared)
-    assert updated(first.page()) == {"351": 1}
+    registered = {"module": "Leads", "job_id": "353"}
+    assert requests.post(f"{first.url}/api/v1/jobs", json=registered, headers=BEARER, timeout=10).status_code == 201
+    assert updated(first.page()) == {"351": 1, "352": 50, "353": 50}
     assert first.running.stop() == 0
+    ask_database(server, "zoho", "CHECKPOINT")  # or the crash takes with it what has just been written
     server.stop()
 
     exporter = start_exporter(**shared)
+
+    def ask(path: str, method: str = "GET") -> requests.Response:
+        return requests.request(method, exporter.url + path, headers=BEARER, timeout=10)
+
     unread = "What was kept before the start could not be read yet"
-    explained = f"{exporter.url}/explain?account=acme&crm_module=Leads&job_id=351"
+    of, api = "?account=acme&crm_module=Leads&job_id=", "/api/v1/jobs/acme/Leads/"
     assert "\nzoho_crm_api_credits_used_24h{" not in exporter.page()
-    assert unread in requests.get(f"{exporter.url}/", timeout=10).text
-    assert "spent in 24 hours is not known" in requests.get(explained, timeout=10).text
-    other = "account=acme&crm_module=Leads&job_id=352"
-    paths = ("/sd/jobs", f"/explain?{other}", "/api/v1/jobs/acme/Leads/352", "/jobs/acme/Leads/352")
-    for path in paths:
-        answer = requests.get(f"{exporter.url}{path}", headers=BEARER, timeout=10)
-        assert (answer.status_code, unread in answer.text) == (503, True), path
-    assert [
-        unread in told
-        for told in requests.get(f"{exporter.url}/api/v1/jobs", headers=BEARER, timeout=10).json()["warnings"]
-    ] == [True]
+    assert unread in ask("/").text
+    assert "spent in 24 hours is not known" in ask(f"/explain{of}351").text
+    pages = ("/sd/jobs", f"/explain{of}353", f"/probe{of}353", f"{api}353", "/jobs/acme/Leads/353")
+    deeds = ((f"{api}353", "DELETE"), (f"{api}353/ack", "POST"), (f"{api}352/ack", "POST"))
+    for asked in (*((path, "GET") for path in pages), *deeds):
+        assert (ask(*asked).status_code, unread in ask(*asked).text) == (503, True), asked
+    assert [unread in told for told in ask("/api/v1/jobs").json()["warnings"]] == [True]
 
     server.start()
-    eventually(lambda: sample(exporter.page(), "zoho_crm_api_credits_used_24h") == 1, "they stay away")
-    assert unread not in requests.get(f"{exporter.url}/", timeout=10).text
-    assert "has spent 1 credit in 24 hours" in requests.get(explained, timeout=10).text
-    assert [requests.get(f"{exporter.url}{path}", headers=BEARER, timeout=10).status_code for path in paths] == [
-        200,
-        404,
-        404,
-        404,
+    eventually(lambda: sample(exporter.page(), "zoho_crm_api_credits_used_24h") == 3, "they stay away")
+    assert unread not in ask("/").text
+    assert "has spent 3 credits in 24 hours" in ask(f"/explain{of}351").text
+    assert [ask(path).status_code for path in pages] == [200] * len(pages)
+    assert "warnings" not in ask("/api/v1/jobs").json()
+    assert [(job["job_id"], job["acknowledged"]) for job in ask("/api/v1/jobs").json()["jobs"]] == [
+        ("351", None),
+        ("352", False),
+        ("353", False),
     ]
-    assert "warnings" not in requests.get(f"{exporter.url}/api/v1/jobs", headers=BEARER, timeout=10).json()
+    assert [ask(*deed).status_code for deed in reversed(deeds)] == [204] * len(deeds)

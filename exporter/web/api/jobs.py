@@ -8,7 +8,7 @@ from itertools import islice
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from exporter.errors import DeclaredJobError, RegistrationError, TooManyJobsError
+from exporter.errors import DeclaredJobError, LiveJobError, RegistrationError, TooManyJobsError
 from exporter.forms import nearest
 from exporter.model import JobKey, JobSource, JobSpec, TrackedJob
 from exporter.web.api import pages, schemas
@@ -56,9 +56,7 @@ def forget(exporter: Exporter, request: Request) -> Response:
         was_tracked = exporter.forget(key)
     except DeclaredJobError as error:
         return problem(409, "Conflict", f"{error}.")
-    if not exporter.is_kept():
-        return problem(503, "Not kept", NOT_KEPT)
-    return Response(status_code=204) if was_tracked else _not_tracked(exporter, key)
+    return _undone(exporter, key, is_tracked=was_tracked) or Response(status_code=204)
 
 
 def acknowledge(exporter: Exporter, request: Request) -> Response:
@@ -67,16 +65,24 @@ def acknowledge(exporter: Exporter, request: Request) -> Response:
     try:
         is_tracked = exporter.acknowledge(key, is_taken_back=request.method == "DELETE")
     except RegistrationError as error:
+        if isinstance(error, LiveJobError) and exporter.snapshot().is_unread:
+            return problem(503, "Not known", f"{UNREAD}: whether {key} has ended is not known.")
         return problem(409, "Conflict", f"{error}.")
-    if not exporter.is_kept():
-        return problem(503, "Not kept", NOT_KEPT)
-    if not is_tracked:
-        return _not_tracked(exporter, key)
+    if undone := _undone(exporter, key, is_tracked=is_tracked):
+        return undone
     if not is_of_own_page(request.headers):
         return Response(status_code=204)
     # A browser that sent a form of the status site is led back there, whatever prefix a proxy has put before it.
     page = f"jobs/{key}" if request.query.get(THEN) == "job" else ""
     return RedirectResponse("../" * 6 + page, HTTPStatus.SEE_OTHER)
+
+
+def _undone(exporter: Exporter, key: JobKey, *, is_tracked: bool) -> Response | None:
+    """Refuse what could not be done to a job, or not so that it lasts; nothing where it is done."""
+    is_known = is_tracked or not exporter.snapshot().is_unread
+    if is_known and not exporter.is_kept():
+        return problem(503, "Not kept", NOT_KEPT)
+    return None if is_tracked else _not_tracked(exporter, key)
 
 
 class _RepeatedKeyError(Exception):

@@ -32,6 +32,8 @@ def probe(exporter: Exporter, request: Request) -> Response:
         faults += (f"{DEBUG}: expected true or false",)
     if faults:
         return _refused(faults)
+    if exporter.find(key) is None and exporter.snapshot().is_unread:
+        return _unknown(key)
     try:
         page = exporter.probe(key, request.deadline, listed(request.headers, "Accept"), request.enough)
     except TooManyJobsError as error:
@@ -48,10 +50,14 @@ def explain(exporter: Exporter, request: Request) -> Response:
         return _refused(faults)
     sentences = exporter.explain(key)
     if not sentences and exporter.snapshot().is_unread:
-        return PlainTextResponse(f"{UNREAD}: whether {key} is tracked is not known.\n", status_code=503)
+        return _unknown(key)
     if not sentences:
         return PlainTextResponse(f"{key} is not tracked: list it, register it, or probe it.\n", status_code=404)
     return PlainTextResponse(_text(sentences))
+
+
+def _unknown(key: JobKey) -> Response:
+    return PlainTextResponse(f"{UNREAD}: whether {key} is tracked is not known.\n", status_code=503)
 
 
 def _debug(exporter: Exporter, key: JobKey, page: Page) -> str:
