@@ -77,9 +77,7 @@ def serve(
     watch = Watch(lambda: files)
     settings = load()
     service, options = Service(os.environ, os.getpid()), _web_options(settings)
-    has_address = "listen_address" in settings.web.model_fields_set
-    for doubt in doubts(os.environ, os.getpid(), is_used=settings.web.systemd_socket, has_address=has_address):
-        _log.warning("%s", doubt.message, extra={"place": doubt.place})
+    _warn(settings)
     guard = guard_of(settings, is_for_show=is_for_show)
     with ExitStack() as stack:
         listeners = [stack.enter_context(listener) for listener in _listeners(settings)]
@@ -97,6 +95,7 @@ def serve(
         server.start()
         stack.callback(server.stop)
         stack.callback(begun.cancel)
+        name = f"{socket.gethostname()}:{server.port}"
 
         def start() -> Application:
             try:
@@ -108,7 +107,7 @@ def serve(
                     web_config_problems=guard.problems,
                     web_config_warnings=guard.warnings,
                     tls_context=tls_context,
-                    name=f"{socket.gethostname()}:{_port(listeners)}",
+                    name=name,
                 )
             finally:
                 tell(_STARTED)
@@ -144,6 +143,12 @@ def serve(
         wake.set()
         application.close()
     return 1 if number == _SERVER_ENDED else 0
+
+
+def _warn(settings: Settings) -> None:
+    has_address = "listen_address" in settings.web.model_fields_set
+    for doubt in doubts(os.environ, os.getpid(), is_used=settings.web.systemd_socket, has_address=has_address):
+        _log.warning("%s", doubt.message, extra={"place": doubt.place})
 
 
 def _leave(*_: object) -> NoReturn:
