@@ -85,13 +85,13 @@ def _paths() -> Document:
         204: "It is no longer tracked.",
         404: "It is not tracked.",
         409: "It stands in the configuration.",
-        503: "The state can't be written: a restart would bring it back.",
+        503: "The state can't be written, so that a restart would bring it back, or could not be read yet.",
     }
     acknowledge = {
         204: "Somebody has taken note.",
         404: "It is not tracked.",
         409: "It has not ended.",
-        503: "The state can't be written: a restart would undo it.",
+        503: "The state can't be written, so that a restart would undo it, or could not be read yet.",
     }
     take_back = acknowledge | {
         204: "Nobody has taken note.",
