@@ -117,8 +117,7 @@ def serve(
             _log.info("stopping")
             begun.cancel()
             server.stop()
-            _close(started)
-            return 1 if number == _SERVER_ENDED else 0
+            return _close(started, 1 if number == _SERVER_ENDED else 0)
         application = started(None)
         begun.set_result(application)
         wake, over = Event(), Event()
@@ -158,8 +157,8 @@ def _leave(*_: object) -> NoReturn:
     sys.exit(0)
 
 
-def _close(started: Callable[[float], Application]) -> None:
-    """Let a start come to its end and undo it; one that hangs is left where it is, whatever it is doing there.
+def _close(started: Callable[[float], Application], status: int) -> int:
+    """Let a start come to its end, undo it and give the exit status; amid a start that hangs, end with that at once.
 
     Raises:
         ConfigurationError: it has failed.
@@ -169,7 +168,8 @@ def _close(started: Callable[[float], Application]) -> None:
     except TimeoutError:
         # The interpreter's own end would meet that thread amid a library, which may crash.
         logging.shutdown()
-        os._exit(0)
+        os._exit(status)
+    return status
 
 
 def _wait(wake: Event, garbage: Garbage) -> int:

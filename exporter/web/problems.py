@@ -15,6 +15,11 @@ SOON = {"Retry-After": "1", "Connection": "close"}
 """For a request that there is no room for: what was sent behind it without waiting goes with it."""
 
 
+def unread(key: object) -> str:
+    """Say that what is kept, and may have a job, could not be read yet."""
+    return f"{UNREAD}: whether {key} is tracked is not known."
+
+
 def problem(status: int, title: str, detail: str, errors: Sequence[dict[str, str]] = ()) -> Response:
     """Give a refusal; `errors` tells of each wrong value by its JSON pointer."""
     body: dict[str, object] = {"type": "about:blank", "title": title, "status": status, "detail": detail}

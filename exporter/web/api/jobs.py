@@ -13,7 +13,7 @@ from exporter.forms import nearest
 from exporter.model import JobKey, JobSource, JobSpec, TrackedJob
 from exporter.web.api import pages, schemas
 from exporter.web.contract import Exporter
-from exporter.web.problems import UNREAD, problem
+from exporter.web.problems import UNREAD, problem, unread
 from exporter.web.prometheus import account_asked
 from exporter.web.request import Request, is_of_own_page
 
@@ -154,7 +154,7 @@ def _no_account(named: str, accounts: Collection[str]) -> str:
 
 def _not_tracked(exporter: Exporter, key: JobKey) -> Response:
     if exporter.snapshot().is_unread:
-        return problem(503, "Not known", f"{UNREAD}: whether {key} is tracked is not known.")
+        return problem(503, "Not known", unread(key))
     return problem(404, "Not tracked", f"{key} is not tracked.")
 
 

@@ -19,7 +19,7 @@ from threading import Thread
 from starlette.types import ASGIApp
 
 from exporter.errors import ConfigurationError, Problem
-from exporter.waits import waited_for, without_signals
+from exporter.waits import waited_for
 from exporter.web.door.connections import Connection, Connections
 from exporter.web.door.gate import MOST_HEAD_BYTES
 from exporter.web.door.protocol import Config, ServerState
@@ -125,8 +125,7 @@ class WebServer:
 
     def start(self) -> None:
         """Begin to answer. Connections made since `bind` are waiting and are answered too."""
-        with without_signals():
-            self._thread.start()
+        self._thread.start()
 
     def stop(self) -> None:
         """Finish the requests under way within the grace, refuse in words those that are late, and close the socket."""

@@ -8,7 +8,7 @@ from exporter.errors import TooManyJobsError
 from exporter.model import JobKey, Page
 from exporter.web.contract import Exporter
 from exporter.web.long_answer import LongAnswer
-from exporter.web.problems import UNREAD
+from exporter.web.problems import unread
 from exporter.web.prometheus.jobs_asked import job_asked
 from exporter.web.request import Request, listed
 
@@ -57,7 +57,7 @@ def explain(exporter: Exporter, request: Request) -> Response:
 
 
 def _unknown(key: JobKey) -> Response:
-    return PlainTextResponse(f"{UNREAD}: whether {key} is tracked is not known.\n", status_code=503)
+    return PlainTextResponse(f"{unread(key)}\n", status_code=503)
 
 
 def _debug(exporter: Exporter, key: JobKey, page: Page) -> str:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from exporter.model import JobKey, Snapshot, TrackedJob
 from exporter.web.contract import Exporter
-from exporter.web.problems import MEDIA_TYPE, UNREAD
+from exporter.web.problems import MEDIA_TYPE, unread
 from exporter.web.request import Request, listed, says_its_site
 from exporter.web.status import accounts, advice, filters, leaf
 from exporter.weights import weighed
@@ -60,8 +60,8 @@ class StatusPage:
         job = next((job for job in snapshot.jobs if job.spec.key == key), None)
         if job is None:
             if snapshot.is_unread:
-                unread = Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE)
-                return self._text_page(unread, "Not known", f"{UNREAD}: it may have the job.", has_plain=False)
+                answer = Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+                return self._text_page(answer, "Not known", unread(key), has_plain=False)
             text = "\n".join(advice.why_absent(key, snapshot.departures, now))
             return self._text_page(Response(status_code=HTTPStatus.NOT_FOUND), "No such job", text, has_plain=False)
         held = accounts.holds(snapshot).get(key.account, "")
