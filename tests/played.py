@@ -67,6 +67,10 @@ class PlayedExporter:
         """Give a job."""
         return self.jobs.get(key)
 
+    def may_have(self, key: JobKey) -> bool:
+        """Say what it was told of jobs that are not there."""
+        return self.unread and key not in self.jobs
+
     def scrape(self, deadline: float, accept: str, groups: Collection[str], enough: Event) -> Page:  # noqa: ARG002
         """Give a page."""
         self.scrapes.append((deadline - time.monotonic(), accept, set(groups)))

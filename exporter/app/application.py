@@ -296,6 +296,13 @@ class Application:
         """Give one job as a page shows it; `None` when it is not tracked."""
         return next(iter(self._refresher.view({key})), None)
 
+    def may_have(self, key: JobKey) -> bool:
+        """Whether a job that is not tracked may be among what was kept and could not be read yet."""
+        account = self._accounts.by_alias.get(key.account)
+        if account is None or self._table.get(key):
+            return False
+        return account.status().credits.used_24h is None
+
     def _write_ahead(self, is_over: bool) -> None:  # noqa: FBT001 - it is called by position
         """Write what polls have changed before a page is asked for: at their end, and now and then while they last."""
         is_time = is_over or self._stopwatch() >= self._ahead_at

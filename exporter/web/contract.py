@@ -48,6 +48,9 @@ class Exporter(Protocol):
     def find(self, key: JobKey) -> TrackedJob | None:
         """Give what is known of one job; nothing for one that is not tracked."""
 
+    def may_have(self, key: JobKey) -> bool:
+        """Whether a job that is not tracked may be among what was kept and could not be read yet."""
+
     def scrape(self, deadline: float, accept: str, groups: Collection[str], enough: Event) -> Page:
         """Poll what is due if jobs are asked for, and render the groups, by the deadline (`time.monotonic`).
 

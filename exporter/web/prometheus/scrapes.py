@@ -32,7 +32,7 @@ def probe(exporter: Exporter, request: Request) -> Response:
         faults += (f"{DEBUG}: expected true or false",)
     if faults:
         return _refused(faults)
-    if exporter.find(key) is None and exporter.snapshot().is_unread:
+    if exporter.may_have(key):
         return _unknown(key)
     try:
         page = exporter.probe(key, request.deadline, listed(request.headers, "Accept"), request.enough)
