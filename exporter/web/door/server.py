@@ -13,7 +13,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from itertools import count
 from threading import Thread
 
 from starlette.types import ASGIApp
@@ -145,11 +144,12 @@ class WebServer:
     async def _main(self) -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._note)
-        accepting = [loop.create_task(self._accept(loop, listener)) for listener in self._listeners]
+        for listener in self._listeners:
+            listener.setblocking(False)
+            self._listen(loop, listener)
         await asyncio.wrap_future(self._told_to_stop)
-        for task in accepting:
-            task.cancel()
-        await asyncio.wait(accepting)
+        for listener in self._listeners:
+            loop.remove_reader(listener)
         self._stop_listening()
         await self._take_leave()
 
@@ -170,20 +170,25 @@ class WebServer:
         for connection in tuple(self._connections.open):
             connection.end()
 
-    async def _accept(self, loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
-        listener.setblocking(False)
-        for number in count():
-            if not number % _ACCEPTED_AT_ONCE:
-                await asyncio.sleep(0)  # whatever crowd waits to be accepted, the others get their turn
+    def _listen(self, loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
+        if listener.fileno() >= 0:  # not closed meanwhile
+            loop.add_reader(listener, self._accept, loop, listener)
+
+    def _accept(self, loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
+        for _ in range(_ACCEPTED_AT_ONCE):  # whatever crowd waits to be accepted, the others get their turn
             try:
-                accepted, address = await loop.sock_accept(listener)
+                accepted, address = listener.accept()
+            except BlockingIOError:
+                return
             except ConnectionError:
                 continue
             except OSError as error:
                 if self._is_news("accept"):
                     _log.error("no connection can be accepted: %s; raise the limit of open files", error.strerror)
-                await asyncio.sleep(_REST_SECONDS)
-                continue
+                loop.remove_reader(listener)
+                loop.call_later(_REST_SECONDS, self._listen, loop, listener)
+                return
+            accepted.setblocking(False)
             connection = Connection(self._config, self._state, self._connections)
             # A client of a socket in the file system has no address: all of them are one.
             loop.create_task(connection.begin(accepted, address[0] if isinstance(address, tuple) else ""))

@@ -1,7 +1,9 @@
 """The web server's start and stop."""
 
+import asyncio
 import errno
 import socket
+import time
 from pathlib import Path
 from threading import Event, Thread
 
@@ -10,6 +12,7 @@ import requests
 from processes import eventually
 from sites import Serve
 from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from exporter.errors import ConfigurationError
 from exporter.web.door import Gate, Route, WebServer, bind, prepared
@@ -158,6 +161,30 @@ def test_outage_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None
     assert listener.failures == 3
     said = "no connection can be accepted: Too many open files; raise the limit of open files"
     assert [record.getMessage() for record in caplog.records if record.levelname != "DEBUG"] == [said]
+
+
+def test_client_that_comes_as_we_stop_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    """A connection that comes between the word to stop and the end of listening is not told of in the log."""
+    listener = bind("127.0.0.1", 0)
+    clients: list[socket.socket] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the loop find a client the first time that it looks after it was told to stop."""
+        stop.start()
+        time.sleep(0.2)  # noqa: ASYNC251 - the loop is to be busy while it is told
+        loop = asyncio.get_running_loop()
+        loop.call_soon(lambda: clients.append(socket.create_connection(listener.getsockname())))
+        await PlainTextResponse("quick")(scope, receive, send)
+
+    server = WebServer(app, listener, on_exit=lambda: None)
+    stop = Thread(target=server.stop)
+    server.start()
+    assert requests.get(f"http://127.0.0.1:{server.port}/", timeout=30).text == "quick"
+    stop.join(30)
+    for client in clients:
+        client.close()
+    assert len(clients) == 1
+    assert [record.getMessage() for record in caplog.records if record.levelname != "DEBUG"] == []
 
 
 def test_silent_clients_delay_nobody(serve: Serve) -> None:
