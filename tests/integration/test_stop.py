@@ -10,12 +10,13 @@ from threading import Thread
 import pytest
 import requests
 from journey import Exporter, every
-from processes import eventually
+from processes import bare_environment, eventually, exporter_command, started
 from sharing import sample
 
 from exporter.simulator import Endpoint, Fault, FaultKind, Simulator
 from exporter.state import SqliteStore
 
+HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM)
 STALLED, GOOD = "3524033000006027001", "3524033000006027002"
 
 
@@ -50,6 +51,37 @@ def test_stop_with_nothing_to_do_is_quick_and_quiet(start_exporter: Callable[...
     exporter = start_exporter()
     assert exporter.running.stop(signal.SIGTERM) == 0
     assert '"event": "stopping"' in exporter.running.stderr[-1]
+
+
+def test_signals_are_for_the_thread_that_waits_for_them(
+    simulator: Simulator, start_exporter: Callable[..., Exporter]
+) -> None:
+    """No other takes any: what one takes is handled in the middle of whatever goes on, or never."""
+    simulator.set_status("Leads", GOOD, "RUNNING", updated=30, total=50)
+    exporter = start_exporter(jobs=f"Leads/{GOOD}")
+    assert sample(exporter.page(), "zoho_crm_api_up") == 1
+    taken = taken_beside_the_first(exporter.running.process.pid)
+    assert taken == [[]] * len(taken) != []
+
+
+def test_signals_of_the_demo_are_for_the_thread_that_waits_for_them(tmp_path: Path) -> None:
+    """Nor does a thread of the Zoho within it: a stop was lost."""
+    words = ("demo", "--web.listen-address=127.0.0.1:0", "--log.level=info", "--log.format=json")
+    with started(exporter_command(*words), bare_environment(), tmp_path) as demo:
+        demo.log_event("serving metrics")
+        eventually(lambda: "The demo is running" in "".join(demo.stdout), "nothing printed")
+        taken = taken_beside_the_first(demo.process.pid)
+    assert taken == [[]] * len(taken) != []
+
+
+def taken_beside_the_first(process: int) -> list[list[signal.Signals]]:
+    """Give for each thread but the first those of the signals that we hear which it takes."""
+    taken = []
+    for thread in Path(f"/proc/{process}/task").iterdir():
+        if thread.name != str(process):
+            fields = dict(line.split(":\t") for line in (thread / "status").read_text(encoding="ascii").splitlines())
+            taken.append([number for number in HEARD if not int(fields["SigBlk"], 16) & 1 << number - 1])
+    return taken
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])

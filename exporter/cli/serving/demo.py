@@ -18,6 +18,7 @@ from exporter.cli.given import setting_flags, start_logging
 from exporter.cli.jobs.client.exporter_client import DEFAULT_URL
 from exporter.settings import JobSettings, Settings, load_settings
 from exporter.simulator import DEMO_FLEET, Simulator, demo_scenario
+from exporter.waits import without_signals
 
 _ALIAS = "demo"
 _SCRAPE_SECONDS = 2.0
@@ -37,7 +38,10 @@ _ACCELERATED = {
 
 def execute(options: Namespace) -> int:
     """Serve until a signal ends it."""
-    with Simulator(demo_scenario()) as simulator:
+    simulator = Simulator(demo_scenario())
+    with without_signals():  # a stop is heard by the thread that waits for it, or by none
+        simulator.start()
+    with simulator:
         settings = _settings(simulator, setting_flags(options))
         redactor = start_logging(settings)
         return serve(lambda: settings, (), redactor, on_ready=partial(_begin, settings), is_for_show=True)
