@@ -47,7 +47,8 @@ _SCENARIO: Mapping[str, object] = {
     "faults": [{"kind": "error", "module": "Vendors", "code": "NO_PERMISSION"}],
 }
 _HELD = """
-    SELECT array_agg(alias), array_agg(revision), array_agg(zoho_mass_update.lineage()) FROM zoho_mass_update.accounts
+    SELECT array_agg(alias)::text, array_agg(revision)::text, array_agg(zoho_mass_update.lineage())::text
+    FROM zoho_mass_update.accounts
 """
 _NOTHING_NEW = "SELECT account, kind, key, revision, body FROM zoho_mass_update.refresh(%s, %s, %s)"
 """What a scrape asks, as it asks it."""
