@@ -79,8 +79,7 @@ def acknowledge(exporter: Exporter, request: Request) -> Response:
 
 def _undone(exporter: Exporter, key: JobKey, *, is_tracked: bool) -> Response | None:
     """Refuse what could not be done to a job, or not so that it lasts; nothing where it is done."""
-    is_known = is_tracked or not exporter.snapshot().is_unread
-    if is_known and not exporter.is_kept():
+    if (is_tracked or not exporter.may_have(key)) and not exporter.is_kept():
         return problem(503, "Not kept", NOT_KEPT)
     return None if is_tracked else _not_tracked(exporter, key)
 
@@ -153,7 +152,7 @@ def _no_account(named: str, accounts: Collection[str]) -> str:
 
 
 def _not_tracked(exporter: Exporter, key: JobKey) -> Response:
-    if exporter.snapshot().is_unread:
+    if exporter.may_have(key):
         return problem(503, "Not known", unread(key))
     return problem(404, "Not tracked", f"{key} is not tracked.")
 

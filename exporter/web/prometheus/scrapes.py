@@ -48,9 +48,9 @@ def explain(exporter: Exporter, request: Request) -> Response:
     key, faults = job_asked(request.query, exporter)
     if faults:
         return _refused(faults)
-    sentences = exporter.explain(key)
-    if not sentences and exporter.snapshot().is_unread:
+    if exporter.may_have(key):
         return _unknown(key)
+    sentences = exporter.explain(key)
     if not sentences:
         return PlainTextResponse(f"{key} is not tracked: list it, register it, or probe it.\n", status_code=404)
     return PlainTextResponse(_text(sentences))
