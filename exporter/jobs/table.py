@@ -76,6 +76,7 @@ class JobTable:
         self._listed: set[JobKey] = set()
         self._looked_through: set[str] = set()
         """Accounts of which all that is kept as listed, and was not, has left: later on another one has listed it."""
+        self._has_declared = False
         self._probed_at: dict[JobKey, float] = {}
         self._dropped: Counter[str] = Counter(dict.fromkeys(Drop, 0))
         self._departures: dict[JobKey, Departure] = {}
@@ -98,6 +99,9 @@ class JobTable:
 
         with self._lock:
             before, self._accounts = self._accounts, tuple(accounts)
+            if self._store.is_shared and self._has_declared:  # what a reload brings, others may serve and list already
+                self._looked_through |= set(accounts).difference(before)
+            self._has_declared = True
             retired: set[JobKey] = set()
             for alias in {*self._store.accounts(), *accounts}:
                 state = self._store.account(alias)
@@ -106,7 +110,8 @@ class JobTable:
                     continue
                 retired.update(state.retired())
                 self._let_go(alias, state, listed.keys(), is_complete=is_complete)
-            self._listed = set(listed) if is_complete else self._listed | listed.keys()
+            may_leave = {key for key in self._listed if not is_complete or key.account not in accounts}
+            self._listed = may_leave | listed.keys()
             are_known = is_complete and not self._store.health().is_failing
             self._looked_through = {alias for alias in accounts if are_known or alias in self._looked_through}
             for spec in listed.values():

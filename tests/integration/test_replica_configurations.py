@@ -158,6 +158,33 @@ def test_account_that_no_exporter_has_is_kept_until_it_is_put_back(start: Start,
     assert sample(pages[1], "zoho_crm_api_credits_used_24h") == calls(simulator)
 
 
+def test_account_that_a_reload_brings_before_its_job_file_costs_nothing(start: Start, simulator: Simulator) -> None:
+    """What the other lists of it stays, with its history; later on it is this one's too, and leaves when it says so."""
+    first, second = start(BOTH), start(ONE)
+    text = 'jobs: [{account: beta, module: Leads, job_id: "352"}]'
+    (first.file.parent / "jobs.d" / "spring.yaml").write_text(text)
+    first.reload(BOTH)
+    assert updated(first.page()).keys() == {"350", "351", "352"}
+    ack = f"{first.exporter.url}/api/v1/jobs/beta/Leads/352/ack"
+    assert requests.post(ack, headers=BEARER, timeout=10).ok
+    assert updated(second.page()).keys() == {"350"}
+    second.reload(BOTH)
+    assert second.jobs() == first.jobs() == {"350", "351", "352"}
+    (second.file.parent / "jobs.d" / "spring.yaml").write_text(text)
+    second.reload(BOTH)
+    for replica in (first, second):
+        page = replica.page()
+        assert sample(page, "zoho_mass_update_jobs_finished_total") == 1
+        assert sample(page, "zoho_mass_update_job_acknowledged", job_id="352") == 1
+        assert sample(page, JOBS_DROPPED) == 0
+    assert simulator.stats().status_calls["Leads/352"] == 1
+
+    (second.file.parent / "jobs.d" / "spring.yaml").unlink()
+    second.reload(ONE)
+    second.reload(BOTH)
+    assert "352" not in second.jobs()
+
+
 def test_job_file_that_only_one_exporter_has_yet_is_left_alone(start: Start, simulator: Simulator) -> None:
     """Whatever else the other reads meanwhile, its jobs stay, and no end is asked for or counted again."""
     first, second = start(ONE), start(ONE)
