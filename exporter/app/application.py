@@ -50,6 +50,9 @@ AHEAD_SHARE = 0.05
 """Which share of the time that may take."""
 
 _NOT_KEPT = "state: can't be kept at the moment, see the log"
+_NOT_POLLED = (
+    "The database does not answer, see the log: until it does, no job is polled, also where it says otherwise below."
+)
 _AT_START = ("web", "state", "log", "scrape_timeout", "scrape_timeout_offset")
 """What takes effect at a start only."""
 
@@ -208,6 +211,8 @@ class Application:
             return ()
         account = (state for state in self._account_snapshots() if state.account.alias == key.account)
         sentences = explain_job(job, self._refresher.plan(job), now, self._settings.stale_after)
+        if self._store.is_shared and self._store.health().is_failing:
+            sentences = (_NOT_POLLED, *sentences)
         return (*sentences, *(sentence for state in account for sentence in explain_account(state, now)))
 
     def last_exchange(self, key: JobKey) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import signal
 import socket
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -123,7 +123,7 @@ def serve(
         following = (application, watch, service, wake, over)
         Thread(target=_follow, args=following, name="configuration", daemon=True).start()
         # By then the first page is there; an upgrade under way or a failing disk may not leave it to be loaded later.
-        later = Timer(LOOK_SECONDS, import_module, ("exporter.zoho.sender",))
+        later = Timer(LOOK_SECONDS, _load_what_polls_need)
         later.daemon = True
         later.start()
         service.watch(listeners[0], over)
@@ -141,6 +141,11 @@ def serve(
         wake.set()
         application.close()
     return 1 if number == _SERVER_ENDED else 0
+
+
+def _load_what_polls_need() -> None:
+    with suppress(ImportError, OSError):  # files may be short just now: the first poll tries again, and says so
+        import_module("exporter.zoho.sender")
 
 
 def _warn(settings: Settings) -> None:

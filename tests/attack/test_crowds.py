@@ -309,3 +309,16 @@ def test_a10_many_connections_write_no_log(start: Start, limit: str) -> None:
     assert "Traceback" not in exporter.log[-4000:]
     assert exporter.stop() < 15
     assert exporter.process.returncode == 0
+
+
+def test_files_that_are_short_after_the_start_write_no_traceback(start: Start, peer: Peer) -> None:
+    """What polls need is loaded in the background, where it can be; by the first poll at the latest."""
+    exporter = start(environment={"ZOHO_JOBS": "Leads/1"})
+    _, hard = resource.prlimit(exporter.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(exporter.process.pid, resource.RLIMIT_NOFILE, (8, hard))
+    time.sleep(3)
+    resource.prlimit(exporter.process.pid, resource.RLIMIT_NOFILE, (hard, hard))
+    assert Visitor(exporter.port).ask("/metrics").status == 200
+    assert peer.polls
+    exporter.stop()
+    assert "Traceback" not in "".join(exporter.log)

@@ -131,6 +131,7 @@ def test_one_that_starts_without_its_database_shows_no_credits(
     assert "\nzoho_crm_api_credits_used_24h{" not in exporter.page()
     assert unread in ask("/").text
     assert "spent in 24 hours is not known" in ask(f"/explain{of}351").text
+    assert ask(f"/explain{of}351").text.startswith("The database does not answer, see the log: until it does no job")
     pages = ("/sd/jobs", f"/explain{of}353", f"/probe{of}353", f"{api}353", "/jobs/acme/Leads/353")
     deeds = ((f"{api}353", "DELETE"), (f"{api}353/ack", "POST"), (f"{api}352/ack", "POST"))
     for asked in (*((path, "GET") for path in pages), *deeds):
@@ -141,6 +142,7 @@ def test_one_that_starts_without_its_database_shows_no_credits(
     eventually(lambda: sample(exporter.page(), "zoho_crm_api_credits_used_24h") == 3, "they stay away")
     assert unread not in ask("/").text
     assert "has spent 3 credits in 24 hours" in ask(f"/explain{of}351").text
+    assert "database" not in ask(f"/explain{of}351").text
     assert [ask(path).status_code for path in pages] == [200] * len(pages)
     assert "warnings" not in ask("/api/v1/jobs").json()
     assert [(job["job_id"], job["acknowledged"]) for job in ask("/api/v1/jobs").json()["jobs"]] == [
