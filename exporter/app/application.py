@@ -50,9 +50,7 @@ AHEAD_SHARE = 0.05
 """Which share of the time that may take."""
 
 _NOT_KEPT = "state: can't be kept at the moment, see the log"
-_NOT_POLLED = (
-    "The database does not answer, see the log: until it does, no job is polled, also where it says otherwise below."
-)
+_NOT_POLLED = "The database does not answer, see the log: until it does no job is polled, whatever is said below."
 _AT_START = ("web", "state", "log", "scrape_timeout", "scrape_timeout_offset")
 """What takes effect at a start only."""
 
