@@ -3,7 +3,7 @@
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -46,6 +46,7 @@ class Copy:
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
+        self._quoted_alias = json.dumps(alias, ensure_ascii=False)
         self._lock = Lock()
         self._changed: set[JobKey] = set()
         self.unreadable = 0
@@ -159,6 +160,11 @@ class Copy:
         with self._lock:
             return frozenset(self._retired)
 
+    def held(self) -> tuple[str, str, str]:
+        """Say what is held, as elements of arrays: of which account, up to which revision, told by which server."""
+        with self._lock:
+            return self._quoted_alias, str(self.revision), f'"{self.lineage}"'
+
     def totals(self) -> Mapping[str, ModuleTotals]:
         """Give the totals by module."""
         with self._lock:
@@ -266,18 +272,13 @@ class Copy:
 
 
 def held(copies: Iterable[Copy]) -> tuple[str, str, str]:
-    """Say what copies hold, as the database wants to know it: arrays of accounts, of revisions and of lineages."""
-    known = [(copy.alias, copy.revision, copy.lineage) for copy in copies]
-    return (
-        _array([alias for alias, *_ in known]),
-        _array([revision for _, revision, _ in known]),
-        _array([lineage for *_, lineage in known]),
-    )
+    """Say what copies hold, as the database wants to know it: arrays of accounts, of revisions and of lineages.
 
-
-def _array(values: Sequence[str | int]) -> str:
-    """Write an array as PostgreSQL does, with JSON's strings: the driver takes longer for a list than for asking."""
-    return f"{{{json.dumps(values, ensure_ascii=False)[1:-1]}}}"
+    They are written here, strings as in JSON: the driver takes longer for lists than for asking.
+    """
+    known = [copy.held() for copy in copies]
+    aliases, revisions, lineages = (",".join(column) for column in zip(*known, strict=True)) if known else ("", "", "")
+    return f"{{{aliases}}}", f"{{{revisions}}}", f"{{{lineages}}}"
 
 
 def _place(key: JobKey) -> _Place:

@@ -4,9 +4,10 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import cache, partial
+from itertools import chain
 from threading import Lock, local
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
@@ -219,7 +220,8 @@ class Database:
         Raises:
             UnavailableError: there is no answer, or none in time.
         """
-        return self.ask_all([Question(function, arguments, is_timed=is_timed)])[0]
+        given = self._given(arguments, is_timed=is_timed)
+        return [News(*news) for _, *news in self._answer(function, _call(0, function, len(given)), given)]
 
     def ask_all(self, questions: Sequence[Question]) -> list[list[News]]:
         """Call functions one after the other, in one transaction and one trip, and give what each tells.
@@ -227,6 +229,24 @@ class Database:
         Raises:
             UnavailableError: there is no answer, or none in time.
         """
+        given = [self._given(question.arguments, is_timed=question.is_timed) for question in questions]
+        calls = (
+            _call(number, question.function, len(its))
+            for number, (question, its) in enumerate(zip(questions, given, strict=True))
+        )
+        answers: list[list[News]] = [[] for _ in questions]
+        told = self._answer(questions[0].function, " UNION ALL ".join(calls), list(chain.from_iterable(given)))
+        for number, *news in told:
+            answers[number].append(News(*news))
+        return answers
+
+    def _given(self, arguments: Iterable[Argument], *, is_timed: bool) -> list[Argument]:
+        given = [*arguments]
+        if is_timed:
+            given.append(self._given_now() if self._given_now else None)
+        return given
+
+    def _answer(self, function: str, query: str, given: list[Argument]) -> list[TupleRow]:
         begun = time.monotonic()
         if self._is_closed:
             raise UnavailableError("it is asked no more")
@@ -235,29 +255,17 @@ class Database:
         deadline = min(begun + CALL_SECONDS, getattr(self._asker, "deadline", math.inf))
         if begun >= deadline:
             raise UnavailableError("there is no time left to ask it")
-        calls, given = [], list[Argument]()
-        for number, question in enumerate(questions):
-            its = [*question.arguments]
-            if question.is_timed:
-                its.append(self._given_now() if self._given_now else None)
-            places = ", ".join(["%s"] * len(its))
-            row = f"{number}, account, kind, key, revision, body"
-            calls.append(f"SELECT {row} FROM zoho_mass_update.{question.function}({places})")  # noqa: S608 - our names
-            given += its
         try:
-            told = self._asked_again(" UNION ALL ".join(calls), given, deadline)
+            told = self._asked_again(query, given, deadline)
         except (LockNotAvailable, *_MET) as error:  # the database is well
             raise UnavailableError("another one holds the account") from error
         except (Error, StrangeSchemaError) as error:
             # The pool knows only that there is no connection.
             reason = (self._refusal if isinstance(error, PoolTimeout) else None) or error
-            self._note_failure(questions[0].function, reason)
+            self._note_failure(function, reason)
             raise UnavailableError(words(reason)) from error
         self._note_success()
-        answers: list[list[News]] = [[] for _ in questions]
-        for number, *news in told:
-            answers[number].append(News(*news))
-        return answers
+        return told
 
     def health(self) -> Health:
         """Say how questions fare."""
@@ -307,9 +315,9 @@ class Database:
             self._pool.putconn(connection)
 
     def _learn(self, answer: list[TupleRow], asked_at: float) -> None:
-        for _, _, kind, *_, body in answer:
-            if kind == "clock":
-                self._clock.learn(asked_at, float(body))
+        for row in answer:
+            if row[2] == "clock":
+                self._clock.learn(asked_at, float(row[-1]))
 
     def _note_refusal(self, error: Exception | None) -> None:
         self._refusal = error or self._refusal or OperationalError(f"{UNREACHED} is without an answer")
@@ -333,6 +341,14 @@ class Database:
             self._resting_until = time.monotonic() + self._rest_seconds
         if not is_told:
             _log.error("the database can't be used; no job is polled: %s", words(error))
+
+
+@cache
+def _call(number: int, function: str, arguments: int) -> str:
+    """Write a call whose rows begin with its number."""
+    row = f"{number}, account, kind, key, revision, body"
+    places = ", ".join(["%s"] * arguments)
+    return f"SELECT {row} FROM zoho_mass_update.{function}({places})"  # noqa: S608 - our names
 
 
 def _is_lost(error: Error) -> bool:

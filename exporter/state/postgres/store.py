@@ -100,8 +100,9 @@ class PostgresStore:
         self._database.close(max(_FAREWELL_SECONDS, until - time.monotonic()))
 
     def _ask_news(self) -> None:
-        copies = [self.account(alias).copy for alias in self.accounts()]
-        self._take(self._database.ask("refresh", *held(copies), is_timed=True))
+        with self._lock:
+            known = held(account.copy for account in self._accounts.values())
+        self._take(self._database.ask("refresh", *known, is_timed=True))
 
     def _take(self, told: list[News]) -> None:
         by_alias: defaultdict[str, list[News]] = defaultdict(list)
