@@ -27,6 +27,7 @@ def execute(options: Namespace) -> int:
     key, client = read_key(options.job), client_of(options)
     key = found_key(key, client)
     shown = client.job(key)
+    say(*client.warnings)
     _write(job_of(shown, key), shown, options.history_format)
     return 0
 

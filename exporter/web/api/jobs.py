@@ -46,7 +46,12 @@ def show(exporter: Exporter, request: Request) -> Response:
     """Show one job with its history."""
     key = JobKey(**request.names)
     job = exporter.find(key)
-    return _json(schemas.JobWithHistoryView.model_validate(job)) if job else _not_tracked(exporter, key)
+    if job is None:
+        return _not_tracked(exporter, key)
+    view = schemas.JobWithHistoryView.model_validate(job)
+    if exporter.snapshot().is_unread:
+        view.warnings.append(f"{UNREAD}: what was seen of it before is missing.")
+    return _json(view)
 
 
 def forget(exporter: Exporter, request: Request) -> Response:

@@ -143,6 +143,7 @@ class JobWithHistoryView(JobView):
     model_config = ConfigDict(title="JobWithHistory")
 
     history: list[ObservationView]
+    warnings: list[str] = Field(default_factory=list, description="What may be missing of it.")
 
 
 class JobsView(_View):

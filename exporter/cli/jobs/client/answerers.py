@@ -78,7 +78,7 @@ class ByExporter:
             raise ExporterRefusedError(error.status, f"{error}{self._advice(error)}") from error
         if not self._has_answered:
             self._has_answered = True
-            say(f"The exporter at {self._client.url} answers.")
+            say(f"The exporter at {self._client.url} answers.", *self._client.warnings)
         return job
 
     def shown(self) -> Mapping[str, Any]:

@@ -87,12 +87,10 @@ class ExporterClient:
         self._prefix = parts.path.rstrip("/")
         self._headers = {"Authorization": credentials} if credentials else {}
         self.warnings: tuple[str, ...] = ()
+        """What may be missing of the jobs that it has given."""
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Give all jobs, as the API shows them, page by page; one that comes or goes meanwhile may be there or not.
-
-        What the list may lack is then told by `warnings`.
-        """
+        """Give all jobs, as the API shows them, page by page; one that comes or goes meanwhile may be there or not."""
         self.warnings = ()
         return list(chain.from_iterable(self._pages()))
 
@@ -102,7 +100,9 @@ class ExporterClient:
 
     def job(self, key: JobKey) -> dict[str, Any]:
         """Give a job with its history, as the API shows it."""
-        return self._json("GET", _path(key))
+        shown = self._json("GET", _path(key))
+        self._take_warnings(shown)
+        return shown
 
     def track(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """Register a job."""
@@ -126,17 +126,21 @@ class ExporterClient:
         asked = {"limit": jobs_a_page}
         for _ in range(_MOST_PAGES):
             answer = self._json("GET", f"{JOBS_PATH}?{urlencode(asked)}")
-            shown, cursor, warnings = answer.get("jobs"), answer.get("next", ""), answer.get("warnings", [])
-            if not (isinstance(shown, list) and isinstance(cursor, str) and isinstance(warnings, list)):
+            shown, cursor = answer.get("jobs"), answer.get("next", "")
+            if not (isinstance(shown, list) and isinstance(cursor, str)) or cursor == asked.get("cursor"):
                 break
-            if cursor == asked.get("cursor"):
-                break
-            self.warnings = tuple(map(str, warnings))
+            self._take_warnings(answer)
             yield shown
             if not cursor:
                 return
             asked["cursor"] = cursor
         raise self._stranger()
+
+    def _take_warnings(self, answer: Mapping[str, Any]) -> None:
+        warnings = answer.get("warnings", [])
+        if not isinstance(warnings, list):
+            raise self._stranger()
+        self.warnings = tuple(map(str, warnings))
 
     def _json(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         try:

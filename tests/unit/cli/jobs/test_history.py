@@ -94,6 +94,16 @@ def test_what_an_earlier_version_saw_is_the_records_done(typed: Typed, exporter:
     ]
 
 
+def test_history_that_may_lack_what_was_seen_is_told(typed: Typed, exporter: PlayedExporter) -> None:
+    """What the exporter could not read yet was seen all the same."""
+    exporter.jobs, exporter.unread = {LEADS: tracked()}, True
+    assert typed("history", JOB) == (
+        0,
+        f"Nothing has been seen of acme/{JOB} yet.\n",
+        "What was kept before the start could not be read yet: what was seen of it before is missing.\n",
+    )
+
+
 def test_nothing_seen_is_told(typed: Typed, exporter: PlayedExporter) -> None:
     """An empty table would tell nothing."""
     exporter.jobs = {LEADS: tracked()}

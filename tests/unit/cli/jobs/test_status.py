@@ -70,6 +70,14 @@ def test_json_is_the_answer_of_the_api(typed: Typed, exporter: PlayedExporter) -
     assert (shown["job_id"], shown["state"], len(shown["history"])) == ("3524033000006027001", "COMPLETED", 1)
 
 
+def test_status_that_may_lack_what_was_seen_is_told(typed: Typed, exporter: PlayedExporter) -> None:
+    """An exporter that could not read yet what was kept shows the job as one that is new."""
+    exporter.jobs, exporter.unread = {LEADS: tracked()}, True
+    lacks = "What was kept before the start could not be read yet: what was seen of it before is missing."
+    for words in ((), ("--json",)):
+        assert typed("status", JOB, *words)[2].splitlines()[:2] == ["The exporter at URL answers.", lacks]
+
+
 def test_watch_of_an_ended_job_ends_at_once(typed: Typed, exporter: PlayedExporter) -> None:
     """There is nothing to wait for."""
     exporter.jobs = {LEADS: COMPLETED}
