@@ -8,6 +8,7 @@ what a scrape asks of the database. `make bench-replicas` runs them all.
 
 import argparse
 import os
+import random
 import re
 import signal
 import statistics
@@ -16,15 +17,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
-import psycopg
 import requests
 from databases import Server, serving
+from rig import asking as asking_program
 from rig.programs import PROGRAM, free_port
 from rig.wire import Wire
 from stand_in import Account, simulated
@@ -46,12 +46,6 @@ _SCENARIO: Mapping[str, object] = {
     "latency_seconds": 0.02,
     "faults": [{"kind": "error", "module": "Vendors", "code": "NO_PERMISSION"}],
 }
-_HELD = """
-    SELECT array_agg(alias)::text, array_agg(revision)::text, array_agg(zoho_mass_update.lineage())::text
-    FROM zoho_mass_update.accounts
-"""
-_NOTHING_NEW = "SELECT account, kind, key, revision, body FROM zoho_mass_update.refresh(%s, %s, %s)"
-"""What a scrape asks, as it asks it."""
 _NOTHING = (float("inf"), lambda: None)
 _SAMPLE = re.compile(r"^([a-z_]+)(?:\{(.*)\})? ([0-9.e+-]+)$", re.MULTILINE)
 
@@ -71,8 +65,10 @@ def main() -> None:
 class Exporter:
     """An exporter that may be killed and started again at its address."""
 
-    def __init__(self, account: Account, directory: Path, **variables: str) -> None:
-        self._port, self._directory = free_port(), directory
+    def __init__(
+        self, account: Account, directory: Path, program: Sequence[str] = (PROGRAM,), **variables: str
+    ) -> None:
+        self._port, self._directory, self._program = free_port(), directory, program
         settings = {"ZOHO_ACCOUNT": "acme", "ZOHO_MAX_CONCURRENCY": str(CONCURRENCY), **account, **variables}
         self._environment = {"PATH": os.environ["PATH"], **settings}
         self._process = self.start()
@@ -80,7 +76,7 @@ class Exporter:
     def start(self) -> "subprocess.Popen[bytes]":
         """Start it, and wait until it answers."""
         command = [
-            PROGRAM,
+            *self._program,
             f"--web.listen-address=127.0.0.1:{self._port}",
             "--log.level=error",
         ]
@@ -228,43 +224,39 @@ def _scrapes(server: Server) -> Iterator[str]:
         account = ends.enter_context(simulated(_SCENARIO))
         rarely = {"ZOHO_STALE_AFTER": "2d", "ZOHO_SCHEDULE__SHORTEST": "1d", "ZOHO_SCHEDULE__LONGEST": "1d"}
         jobs = _watching() | rarely
-        one, other = (
-            Exporter(account, Path(name), **jobs, **state) for state in (_state([server.create("idle")]), _state([]))
+        shared = Exporter(account, Path(name), **jobs, **_state([server.create("idle")]))
+        _scraped(shared)
+        alone = Exporter(account, Path(name), **jobs, ZOHO_STATE__PATH="alone.db")
+        asking = Exporter(
+            account,
+            Path(name),
+            (sys.executable, asking_program.__file__),
+            **jobs,
+            ZOHO_STATE__PATH="asking.db",
+            **{asking_program.URL_VARIABLE: server.url("idle")},
         )
-        for exporter in (one, other):
+        for exporter in (shared, alone, asking):
             ends.callback(exporter.end, signal.SIGTERM)
+            _scraped(exporter)
+            exporter.end(signal.SIGTERM)
+            exporter.start()  # and so has what one has that is at rest: polls open connections for themselves
             _scraped(exporter)
         server.log_statements()
         while not server.statements():  # the server hears of it a little later
-            _scraped(one)
+            _scraped(shared)
         asked = server.statements()
         for _ in range(IDLE_SCRAPES):
-            _scraped(one)
+            _scraped(shared)
         yield f"scrape_round_trips_idle={(server.statements() - asked) / IDLE_SCRAPES:g}"
-        with ProcessPoolExecutor(1, get_context("spawn"), _Trip.begin, (server.url("idle"),)) as asker:
-            # By turns: whoever has just been asked is quicker, and who asks is to have been idle for as long.
-            rounds = [
-                (_seconds(one), _seconds(other), asker.submit(_Trip.seconds).result()) for _ in range(IDLE_SCRAPES)
-            ]
-        shared, alone, trips = map(statistics.median, zip(*rounds, strict=True))
-        yield f"idle_scrape_vs_sqlite={shared / alone:.2f}"
-        yield f"idle_scrape_without_round_trips_vs_sqlite={(shared - trips) / alone:.2f}"
-
-
-class _Trip:
-    """A round trip of the driver alone, by a process of its own."""
-
-    ask: Callable[[], object]
-
-    @classmethod
-    def begin(cls, url: str) -> None:
-        connection = psycopg.connect(url, autocommit=True, prepare_threshold=None)
-        held = connection.execute(_HELD).fetchone()
-        cls.ask = lambda: connection.execute(_NOTHING_NEW, held).fetchall()
-
-    @classmethod
-    def seconds(cls) -> float:
-        return _timed(cls.ask)
+        seconds = dict[Exporter, list[float]]((one, []) for one in (shared, alone, asking))
+        for _ in range(IDLE_SCRAPES):  # by turns, in any order: whoever has just been asked is quicker
+            for one in random.sample(tuple(seconds), len(seconds)):
+                seconds[one].append(_seconds(one))
+        if not asking.is_up:
+            sys.exit("what was compared with had an answer that was not empty")
+        on_postgres, on_sqlite, with_trip = map(statistics.median, seconds.values())
+        yield f"idle_scrape_vs_sqlite={on_postgres / on_sqlite:.2f}"
+        yield f"idle_scrape_vs_sqlite_and_round_trip={on_postgres / with_trip:.2f}"
 
 
 def _seconds(exporter: Exporter) -> float:
