@@ -340,7 +340,9 @@ class PostgresAccount:
             with suppress(UnavailableError):
                 self._tell([write])
                 return
-        if (wanted := change(self.get(key))) is None:
+        job = self.get(key)
+        wanted = change(job)
+        if wanted is None or (later and self._is_there(write, job, wanted)):
             return
         self.copy.assume(key, wanted)
         if not later:
@@ -381,10 +383,14 @@ class PostgresAccount:
         job, revision = self.copy.seen(key)
         has_gone = is_late and job is None and known is not None and self.copy.revision_of(key) > known
         wanted = None if has_gone else write.change(job)
-        is_known = wanted == job and not self.copy.is_assumed(key) and key not in self.retired()
-        if wanted is None or (is_known and (not write.is_counted or self.copy.counts(key.module))):
+        if wanted is None or self._is_there(write, job, wanted):
             return None
         return revision, self._question_of_put(wanted, revision, Growth() if write.is_counted else None)
+
+    def _is_there(self, write: _Write, job: TrackedJob | None, wanted: TrackedJob) -> bool:
+        """Whether the database has the job just so, and its module is counted if it is to be."""
+        is_counted = not write.is_counted or self.copy.counts(write.key.module)
+        return wanted == job and not self.copy.is_assumed(write.key) and is_counted
 
     def _known(self, key: JobKey) -> int | None:
         """Give the revision as of which a job is known; none where we ourselves are still to tell of it."""

@@ -469,6 +469,16 @@ class TestStanding:
         assert (first.standing.token, second.standing.token) == (TOKEN, TOKEN)
 
 
+def test_what_is_said_again_is_no_news(pair: Pair) -> None:
+    """An exporter that starts or reloads lists its jobs again: nobody is told of thousands that are as they were."""
+    ours, theirs = tracked(pair, key(1), key(2))
+    theirs.changed()
+    for number in (1, 2):
+        ours.track(JobSpec(key(number), JobSource.CONFIG), NOW + 60, later=True)
+    meet(*pair, *pair)
+    assert theirs.changed() == set()
+
+
 def test_what_is_told_late_undoes_nothing_newer(pair: Pair) -> None:
     """One that was cut off lets go of a job that another has taken in anew meanwhile, or takes in one that has gone."""
     ours, theirs = tracked(pair, key(1), key(2))
