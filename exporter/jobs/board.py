@@ -96,8 +96,11 @@ class Board:
     def _pressed(self, pressure: Pressure, aliases: Iterable[str]) -> Mapping[str, float]:
         live = {alias: self._live[alias, True] + self._live[alias, False] for alias in aliases}
         pressures = {alias: pressure(alias, number) for alias, number in live.items()}
-        for alias, scarcity in pressures.items():
-            self._press(alias, scarcity)
+        moved = {alias for alias, scarcity in pressures.items() if self._pressures.get(alias, 0.0) != scarcity}
+        self._pressures.update(pressures)
+        for job in self._jobs.values() if moved else ():
+            if job.spec.key.account in moved and not job.is_terminal:
+                self._show(job)
         return pressures
 
     def due(self) -> set[JobKey]:
@@ -165,13 +168,6 @@ class Board:
         )
         if at := min((at for at in times if at is not None), default=None):
             self._agenda.put(key, max(at, math.nextafter(now, math.inf)))
-
-    def _press(self, alias: str, scarcity: float) -> None:
-        if self._pressures.get(alias, 0.0) != scarcity:
-            self._pressures[alias] = scarcity
-            for job in self._jobs.values():
-                if job.spec.key.account == alias and not job.is_terminal:
-                    self._show(job)
 
     def _recount(self, before: TrackedJob | None, after: TrackedJob | None) -> None:
         if before and after and _kind_of(before) == _kind_of(after):

@@ -98,7 +98,7 @@ class JobTable:
                 listed.setdefault(spec.key, spec)
 
         with self._lock:
-            before, self._accounts = self._accounts, tuple(accounts)
+            before, self._accounts = self._accounts, frozenset(accounts)
             if self._store.is_shared and self._has_declared:  # what a reload brings, others may serve and list already
                 self._looked_through |= set(accounts).difference(before)
             self._has_declared = True
@@ -114,9 +114,7 @@ class JobTable:
             self._listed = may_leave | listed.keys()
             are_known = is_complete and not self._store.health().is_failing
             self._looked_through = {alias for alias in accounts if are_known or alias in self._looked_through}
-            for spec in listed.values():
-                if spec.key not in retired:
-                    self._track(spec, now, later=True)
+            self._track_listed((spec for key, spec in listed.items() if key not in retired), now)
 
     def _place(self, state: AccountState, now: float, *, was_here: bool, is_here: bool) -> None:
         """Note whether an account is configured. Where not, its jobs leave; a store that others share keeps them."""
@@ -286,13 +284,22 @@ class JobTable:
         """Give the number of jobs."""
         return sum(self._store.account(alias).job_count() for alias in self._accounts)
 
-    def _track(self, spec: JobSpec, now: float, *, later: bool = False) -> None:
+    def _track_listed(self, specs: Iterable[JobSpec], now: float) -> None:
+        """Track jobs, and of those that are new as many as there is room for."""
         most = self.retention.max_jobs
-        if self.get(spec.key) is None and not self._make_room(Drop.MAX_JOBS, self.count() + 1 - most, ()):
-            self._dropped[Drop.MAX_JOBS] += 1
-            details = {"reason": Drop.MAX_JOBS.value, "max_jobs": most}
-            _log.warning("job is not tracked: there are too many", extra={**spec.key.as_fields(), **details})
-            return
+        room, is_full = most - self.count(), False
+        for spec in specs:
+            if self.get(spec.key) is None:
+                is_full = is_full or not self._make_room(Drop.MAX_JOBS, 1 - room, ())
+                if is_full:
+                    self._dropped[Drop.MAX_JOBS] += 1
+                    details = {"reason": Drop.MAX_JOBS.value, "max_jobs": most}
+                    _log.warning("job is not tracked: there are too many", extra={**spec.key.as_fields(), **details})
+                    continue
+                room = max(room, 1) - 1
+            self._track(spec, now, later=True)
+
+    def _track(self, spec: JobSpec, now: float, *, later: bool) -> None:
         self._store.account(spec.key.account).track(spec, now, later=later)
 
     def _forget(
@@ -374,8 +381,11 @@ class JobTable:
         if len(unknown) < excess:
             return False
         unknown.sort(key=self._last_probe_of)
+        leaving = defaultdict[str, list[JobKey]](list)
         for job in unknown[:excess]:
-            self._forget(self._store.account(job.spec.key.account), [job.spec.key], limit)
+            leaving[job.spec.key.account].append(job.spec.key)
+        for alias, keys in leaving.items():
+            self._forget(self._store.account(alias), keys, limit)
         return True
 
 

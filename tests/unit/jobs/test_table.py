@@ -11,6 +11,7 @@ from exporter.jobs.outcome import growth_of, note_failure, note_report
 from exporter.jobs.table import Drop, JobTable, Retention
 from exporter.model import Growth, JobKey, JobReport, JobSource, JobSpec, JobState, PollFailure, TrackedJob
 from exporter.state import Purse, SqliteStore, Store
+from exporter.state.account import MemoryAccount
 
 DAY = 86_400.0
 UNKNOWN = PollFailure("NOT_FOUND", "no such job", "check the id", is_passing=False)
@@ -27,6 +28,11 @@ RETENTION = Retention(
 def store() -> Store:
     """Give a store to look into."""
     return SqliteStore(None, Clock())
+
+
+def spec_of(number: int) -> JobSpec:
+    """Describe a job that the configuration lists."""
+    return JobSpec(JobKey("acme", "Leads", f"35240330000060{number:05}"), JobSource.CONFIG)
 
 
 def table_of(store: Store, retention: Retention = RETENTION) -> JobTable:
@@ -187,6 +193,31 @@ def test_cap_refuses_further_jobs(store: Store, caplog: pytest.LogCaptureFixture
     [record] = caplog.records
     assert record.getMessage() == "job is not tracked: there are too many"
     assert vars(record)["job_id"] == DEALS.job_id
+
+
+@pytest.mark.parametrize("most", [pytest.param(1000, id="room for all"), pytest.param(2, id="room for two")])
+def test_jobs_are_counted_once_for_all_that_are_listed(
+    store: Store, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not anew for each of them, or a hundred thousand jobs of a thousand accounts take minutes."""
+    looks: list[str] = []
+
+    def counted(name: str) -> Callable[[MemoryAccount], object]:
+        look = getattr(MemoryAccount, name)
+
+        def counting(account: MemoryAccount) -> object:
+            looks.append(name)
+            return look(account)
+
+        return counting
+
+    for name in ("job_count", "jobs"):
+        monkeypatch.setattr(MemoryAccount, name, counted(name))
+    table = JobTable(store, replace(RETENTION, max_jobs=most))
+    table.declare([spec_of(number) for number in range(10)], NOW, accounts={"acme"})
+    few = len(looks)
+    table.declare([spec_of(number) for number in range(100)], NOW, accounts={"acme"})
+    assert len(looks) <= 2 * few
 
 
 def test_polls_are_counted_and_kept(table: JobTable, store: Store) -> None:
