@@ -29,7 +29,7 @@ from exporter.zoho.transport import tls_context
 _log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 4
-"""How long a stop waits for requests and polls under way, then for the state file: in all less than Docker's 10 s."""
+"""How long a stop waits for requests and polls under way, then for what keeps the state."""
 
 LOOK_SECONDS = 1.0
 """How long a request that shows jobs waits at most to hear what others did."""
@@ -288,12 +288,12 @@ class Application:
         with self._changing:
             return self._declare_jobs()
 
-    def close(self, grace_seconds: float = GRACE_SECONDS) -> None:
-        """Start no more polls, wait a little for those under way, and close the store."""
+    def close(self, grace_seconds: float = GRACE_SECONDS, until: float = math.inf) -> None:
+        """Start no more polls, wait a little for those under way, and close the store, all `until` then (stopwatch)."""
         self._refresher.close(grace_seconds)
         for account in self._accounts.by_alias.values():
             account.close()
-        self._store.close(GRACE_SECONDS)
+        self._store.close(min(GRACE_SECONDS, max(0.0, until - self._stopwatch())))
 
     def find(self, key: JobKey) -> TrackedJob | None:
         """Give one job as a page shows it; `None` when it is not tracked."""

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
@@ -38,6 +39,8 @@ STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
 _SERVER_ENDED, _STARTED = signal.SIGUSR1, signal.SIGUSR2
 _PASSING = frozenset({signal.SIGHUP, signal.SIGALRM})
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - words to compare, nothing listens
+STOP_SECONDS = 8.0
+"""Within which a stop is to be over: Docker kills after ten."""
 LOOK_SECONDS = 2.0
 """How often the files of the configuration are looked at, and whether there is garbage to look for."""
 
@@ -134,12 +137,7 @@ def serve(
         number = _wait(wake, Garbage(lambda: server.is_quiet))
         _log.info("stopping")
         service.tell("STOPPING=1")
-        application.hurry()
-        server.stop()
-        # A reload under way may be reading a file that never ends, and is not waited for.
-        over.set()
-        wake.set()
-        application.close()
+        _stop(application, server, over, wake)
     return 1 if number == _SERVER_ENDED else 0
 
 
@@ -157,6 +155,17 @@ def _warn(settings: Settings) -> None:
 def _leave(*_: object) -> NoReturn:
     """End at once: an exception would come in the middle of anything, and be lost in what may not raise one."""
     os._exit(0)
+
+
+def _stop(application: Application, server: WebServer, *following: Event) -> None:
+    """Finish what is under way, tell who follows the configuration, and close what is kept."""
+    begun = time.monotonic()
+    application.hurry()
+    server.stop()
+    # A reload under way may be reading a file that never ends, and is not waited for.
+    for event in following:
+        event.set()
+    application.close(max(0.0, begun + GRACE_SECONDS - time.monotonic()), begun + STOP_SECONDS)
 
 
 def _close(started: Callable[[float], Application], status: int) -> int:
