@@ -5,6 +5,7 @@ ExporterError
 ├── RegistrationError       a job was not taken in, or not let go: nothing has changed
 │   ├── DeclaredJobError    the configuration describes the job: change it there
 │   ├── LiveJobError        the job has not ended: acknowledge it when it has
+│   ├── SilentStoreError    others share the store, which does not answer: ask again when it does
 │   └── TooManyJobsError    as many jobs are tracked as may be: let some go, or raise the limit
 ├── HeldBackError           no call was made: budget, reserve or circuit; try at a later scrape, the job is as it was
 │   └── NoPlaceError        as many calls of the account are under way as may be: wait for one of them to end
@@ -64,6 +65,10 @@ class DeclaredJobError(RegistrationError):
 
 class LiveJobError(RegistrationError):
     """The job has not ended, so there is nothing to take note of."""
+
+
+class SilentStoreError(RegistrationError):
+    """Another one may have been told of the job meanwhile: to let go of it later would undo that."""
 
 
 class TooManyJobsError(RegistrationError):

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from exporter import __version__
 from exporter.app.accounts import Accounts, TlsContexts
-from exporter.errors import ConfigurationError, Problem
+from exporter.errors import ConfigurationError, Problem, SilentStoreError
 from exporter.jobs import JobTable, Refresher, Retention, Schedule, explain_account, explain_job
 from exporter.metrics import JOBS, PROBED, PROCESS, SCRAPED, Page, Pages, Telemetry, table
 from exporter.model import AccountSnapshot, ExporterSnapshot, JobKey, JobSpec, Probe, Snapshot, TrackedJob
@@ -228,8 +228,15 @@ class Application:
         return is_new
 
     def forget(self, key: JobKey) -> bool:
-        """Let go of a job on request, and say whether it was tracked."""
+        """Let go of a job on request, and say whether it was tracked.
+
+        Raises:
+            DeclaredJobError: the configuration lists it.
+            SilentStoreError: others share the store, and it does not answer.
+        """
         self._refresh()
+        if self._store.is_shared and self._store.health().is_failing and self._table.get(key):
+            raise SilentStoreError(f"The database does not answer, and another exporter may have been told of {key}")
         return self._table.forget(key)
 
     def _refresh(self) -> None:

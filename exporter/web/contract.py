@@ -81,7 +81,7 @@ class Exporter(Protocol):
         """Let go of a job, and say whether it was tracked.
 
         Raises:
-            RegistrationError: the configuration lists it.
+            RegistrationError: the configuration lists it, or others share the store, which does not answer.
         """
 
     def acknowledge(self, key: JobKey, *, is_taken_back: bool = False) -> bool:

@@ -150,3 +150,23 @@ def test_read_shows_what_is_known_while_the_database_is_silent(pair: tuple[Expor
     assert "zoho_mass_update_probe_success" in read(second, f"/probe{QUERY}", GRANTED_SECONDS)
     wire.mend()
     eventually(lambda: not is_shown(second, "/sd/jobs"), "it does not know")
+
+
+def test_one_that_was_cut_off_changes_nothing_that_is_newer(pair: tuple[Exporter, Exporter], wire: Wire) -> None:
+    """What is asked of it meanwhile is no promise; what another one has answered is."""
+    first, cut_off = pair
+    assert ask("POST", first, json=JOB) == 201
+    assert updated(cut_off.page()) == {"351": 1}
+    wire.lose(Loss.QUESTION)
+    older, newer = ({**JOB, "name": name} for name in ("older", "newer"))
+    requested = (("POST", f"{OF_JOB}/ack", None), ("DELETE", f"{OF_JOB}/ack", None), ("POST", "", older))
+    assert {ask(method, cut_off, path, body) for method, path, body in requested} == {503}
+    assert ask("DELETE", cut_off, OF_JOB) == 503
+    assert is_shown(cut_off, ONE)
+    assert ask("POST", first, f"{OF_JOB}/ack") == 204
+    assert ask("POST", first, json=newer) == 200
+    wire.mend()
+    eventually(lambda: '"newer"' in read(cut_off, ONE), "it does not know")
+    for exporter in pair:
+        shown = read(exporter, ONE)
+        assert ('"newer"' in shown, '"acknowledged":true' in shown) == (True, True), shown

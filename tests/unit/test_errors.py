@@ -61,6 +61,7 @@ def test_the_tree_is_the_known_one() -> None:
         "RegistrationError": "ExporterError",
         "DeclaredJobError": "RegistrationError",
         "LiveJobError": "RegistrationError",
+        "SilentStoreError": "RegistrationError",
         "TooManyJobsError": "RegistrationError",
         "HeldBackError": "ExporterError",
         "NoPlaceError": "HeldBackError",

@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import chain
 from threading import Event, Lock, Semaphore
@@ -42,11 +42,12 @@ class Postpone(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """What is to become of a job, as of the revision at which it was known."""
+    """What is to become of a job that was `before`, as of the revision at which it was known."""
 
     key: JobKey
     change: Callable[[TrackedJob | None], TrackedJob | None]
     """`None` for one that it leaves alone."""
+    before: TrackedJob | None
     known: int | None
     is_counted: bool
 
@@ -335,12 +336,12 @@ class PostgresAccount:
         later: bool,
     ) -> None:
         """Write what `change` makes of a job, now or as soon as can be; `None` for one that it leaves alone."""
-        write = _Write(key, change, self._known(key), is_counted)
+        job = self.get(key)
+        write = _Write(key, change, job, self._known(key), is_counted)
         if not later:
             with suppress(UnavailableError):
                 self._tell([write])
                 return
-        job = self.get(key)
         wanted = change(job)
         if wanted is None or (later and self._is_there(write, job, wanted)):
             return
@@ -363,7 +364,8 @@ class PostgresAccount:
     def _tell(self, writes: Sequence[_Write], *, is_late: bool = False) -> None:
         """Write jobs, many in one trip.
 
-        What is written late is left alone where the job has come or gone meanwhile: others knew more then.
+        What is written late is left alone where the job has come or gone meanwhile, or another one has changed the
+        same of it: others knew more then.
         """
         left = writes
         for _ in range(_MOST_ATTEMPTS):
@@ -384,6 +386,8 @@ class PostgresAccount:
         has_gone = is_late and job is None and known is not None and self.copy.revision_of(key) > known
         wanted = None if has_gone else write.change(job)
         if wanted is None or self._is_there(write, job, wanted):
+            return None
+        if is_late and job and write.before and _is_overtaken(write.before, job, wanted):
             return None
         return revision, self._question_of_put(wanted, revision, Growth() if write.is_counted else None)
 
@@ -460,6 +464,13 @@ class PostgresAccount:
         if not {"changed", "lost", "moved"}.isdisjoint(answers):
             self.take(self._database.ask("refresh", *held([self.copy]), is_timed=True))
         return answers
+
+
+def _is_overtaken(before: TrackedJob, now: TrackedJob, wanted: TrackedJob) -> bool:
+    """Whether another one has changed what is to be changed of a job, or has let go of it and taken it in anew."""
+    names = (field.name for field in fields(TrackedJob) if getattr(wanted, field.name) != getattr(now, field.name))
+    is_changed = any(getattr(before, name) != getattr(now, name) for name in names)
+    return is_changed or before.first_seen_at != now.first_seen_at
 
 
 def _said(spec: JobSpec, known: JobSpec) -> JobSpec:

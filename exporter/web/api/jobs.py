@@ -8,7 +8,13 @@ from itertools import islice
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from exporter.errors import DeclaredJobError, LiveJobError, RegistrationError, TooManyJobsError
+from exporter.errors import (
+    DeclaredJobError,
+    LiveJobError,
+    RegistrationError,
+    SilentStoreError,
+    TooManyJobsError,
+)
 from exporter.forms import nearest
 from exporter.model import JobKey, JobSource, JobSpec, TrackedJob
 from exporter.web.api import pages, schemas
@@ -61,6 +67,8 @@ def forget(exporter: Exporter, request: Request) -> Response:
         was_tracked = exporter.forget(key)
     except DeclaredJobError as error:
         return problem(409, "Conflict", f"{error}.")
+    except SilentStoreError as error:
+        return problem(503, "Not done", f"{error}. Send the request again later.")
     return _undone(exporter, key, is_tracked=was_tracked) or Response(status_code=204)
 
 

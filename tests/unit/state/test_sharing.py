@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from threading import Barrier, Thread
 
 import pytest
@@ -488,6 +489,27 @@ def test_what_is_told_late_undoes_nothing_newer(pair: Pair) -> None:
     theirs.track(JobSpec(key(1), JobSource.API), NOW)
     meet(*pair, *pair)
     assert ours.jobs().keys() == theirs.jobs().keys() == {key(1)}
+
+
+def test_what_is_told_late_leaves_alone_what_another_has_changed_meanwhile(pair: Pair) -> None:
+    """A name, or who has taken note of an end; whatever else has come of the job meanwhile is no hindrance."""
+    ours, theirs = tracked(pair, key(1), key(2), key(3), key(4))
+    for at in (NOW, None):
+        ours.change(key(1), partial(replace, acknowledged_at=at), later=True)
+    ours.track(JobSpec(key(2), JobSource.CONFIG, name="older"), NOW, later=True)
+    for number in (3, 4):
+        ours.change(key(number), partial(replace, acknowledged_at=NOW), later=True)
+    theirs.change(key(1), partial(replace, acknowledged_at=NOW + 1))
+    theirs.track(JobSpec(key(2), JobSource.CONFIG, name="newer"), NOW)
+    theirs.change(key(3), partial(replace, polled_at=NOW + 1))
+    theirs.forget([key(4)])
+    theirs.track(JobSpec(key(4), JobSource.CONFIG), NOW + 1)
+    meet(*pair, *pair)
+    assert ours.jobs() == theirs.jobs()
+    first, second, third, anew = (theirs.jobs()[key(number)] for number in (1, 2, 3, 4))
+    assert (first.acknowledged_at, second.spec.name) == (NOW + 1, "newer")
+    assert (third.acknowledged_at, third.polled_at) == (NOW, NOW + 1)
+    assert (anew.acknowledged_at, anew.first_seen_at) == (None, NOW + 1)
 
 
 def test_what_is_told_late_counts_where_nothing_newer_is(pair: Pair) -> None:
