@@ -30,6 +30,7 @@ class MemoryAccount:
     """
 
     is_known = True
+    is_shared = False
 
     def __init__(self, alias: str, kept: Mapping[Row, Value], writer: Writer, now: Callable[[], float]) -> None:
         self._alias = alias

@@ -63,6 +63,9 @@ class Health:
 class AccountState(Protocol):
     """What is kept of one account. Thread-safe; what it gives is frozen or a copy."""
 
+    is_shared: bool
+    """Whether several exporters may have it."""
+
     @property
     def is_known(self) -> bool:
         """Whether what was kept before the start could be read: without it all is as if nothing had been."""

@@ -203,8 +203,11 @@ class TokenSource:
         return token
 
     def _book_mint(self, turn: int) -> None:
-        # A token that was kept and is of no use now, being one for other credentials, is not to be shown as valid.
-        self._account.stand(lambda standing: replace(standing, token=None), turn)
+        # A token that was kept and is of no use now, being one for other credentials, is not to be shown as valid. But
+        # others may use one that is good, also where our own credentials turn out to be refused.
+        token = self._account.standing.token
+        if not (self._account.is_shared and token and self._good(token.fingerprint)):
+            self._account.stand(lambda standing: replace(standing, token=None), turn)
         next_at = self._account.book_mint(MINTS_PER_WINDOW, MINT_WINDOW_SECONDS)
         if next_at is not None:
             minutes = MINT_WINDOW_SECONDS / 60

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 import requests
 from databases import Server
 from journey import Exporter, account_variables, every
-from processes import bare_environment, exporter_command, started
+from processes import bare_environment, eventually, exporter_command, started
 from sharing import calls, sample, updated
 
 from exporter.simulator import Simulator
@@ -203,3 +204,26 @@ def test_job_file_that_only_one_exporter_has_yet_is_left_alone(start: Start, sim
         assert sample(page, "zoho_mass_update_jobs_finished_total") == 1
         assert sample(page, JOBS_DROPPED) == 0
     assert simulator.stats().status_calls["Leads/352"] == 1
+
+
+def test_one_with_credentials_that_are_refused_leaves_the_others_their_token(
+    server: Server, start_exporter: Callable[..., Exporter], simulator: Simulator
+) -> None:
+    """As while a new secret is on its way: it asks Zoho with its own, and whoever has the right ones polls on."""
+    simulator.set_status("Leads", "350", "RUNNING", updated=1, total=50)
+    url, others = server.create("zoho"), {**every("1s"), "jobs": "Leads/350"}
+    wrong, right = (
+        start_exporter(state__path="", state__url=url, **others, **more)
+        for more in ({"client_secret": "the-secret-of-yesterday"}, {})
+    )
+
+    def goes_on(number: int) -> bool:
+        wrong.page()
+        return updated(right.page()) == {"350": number}
+
+    for number in range(2, 8):
+        simulator.set_status("Leads", "350", "RUNNING", updated=number, total=50)
+        eventually(partial(goes_on, number), "the right one does not go on")
+    asked = [sample(one.page(), "zoho_crm_oauth_refreshes_total") for one in (wrong, right)]
+    assert asked[1] == 1
+    assert 1 <= asked[0] <= 2  # once more after the other one's success, which ends its pause

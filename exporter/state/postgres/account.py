@@ -61,6 +61,8 @@ class PostgresAccount:
         postpone: takes what could not be written.
     """
 
+    is_shared = True
+
     def __init__(self, alias: str, database: Database, postpone: Postpone) -> None:
         self._alias = alias
         self._database = database
