@@ -24,11 +24,13 @@ def facts(upstream: UpstreamStatus, now: float) -> tuple[Fact, ...]:
 def why_paused(upstream: UpstreamStatus) -> str:
     """Say why an account polls nothing for now, whoever scrapes; empty where it polls."""
     credit = upstream.credits
+    if credit.used_24h is None:
+        return "the database has not answered yet"
     if upstream.is_circuit_open:
         return "Zoho asked to slow down, or gives no token"
     if credit.is_reserve_reached:
         return "credits are below the reserve; one look an hour"
-    is_spent = credit.budget is not None and credit.used_24h is not None and credit.used_24h >= credit.budget
+    is_spent = credit.budget is not None and credit.used_24h >= credit.budget
     return "the day's budget is used up" if is_spent else ""
 
 

@@ -1,5 +1,7 @@
 """One account in words."""
 
+from dataclasses import replace
+
 import pytest
 from samples import NOW, account, snapshot_of, tracked, upstream
 
@@ -98,6 +100,7 @@ def test_credits_without_a_usual_budget(status: CreditStatus, text: str) -> None
         pytest.param(upstream(credit=credit(reserve_reached=True)), True, id="reserve reached"),
         pytest.param(upstream(credit=credit(1000)), True, id="budget used up"),
         pytest.param(upstream(credit=credit(10**6, None)), False, id="no budget"),
+        pytest.param(upstream(credit=replace(credit(0), used_24h=None)), True, id="not known"),
     ],
 )
 def test_accounts_may_be_held_back(status: UpstreamStatus, held_back: bool) -> None:  # noqa: FBT001 - a case
