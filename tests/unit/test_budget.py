@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Mapping
 from contextlib import closing, suppress
 from math import inf
+from threading import enumerate as enumerate_threads
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -312,11 +313,14 @@ class Budget(RuleBasedStateMachine):
         return [asked.at for asked in self.zoho.calls]
 
     def refresh(self, keys: Collection[JobKey] | None = None) -> None:
-        """Poll what is due, and wait for all of it."""
+        """Poll what is due, and wait for all of it, and for what was booked ahead to be given back."""
         others = (self.table.get(key) for key in self.keys)
         self.are_probes_alone |= not any(job and not job.is_terminal for job in others)
         assert self.refresher is not None
         self.refresher.refresh(self.watch.now + 1000, keys)
+        for thread in enumerate_threads():
+            if thread.name == "poll-acme":
+                thread.join()
 
     def poll(self, key: JobKey) -> None:
         """Poll a job, whatever the schedule says."""
