@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 
 MOST_MINUTES = 2 * 1440
 """Credits of two days: those of yesterday are back."""
+_Booking = tuple[int, str]
+"""When credits were booked, by the minute, and the lineage of the server that did so."""
 _Place = tuple[str, str]
 """What of an account is told: its kind and its key. A retired job is in the place of the job."""
 
@@ -25,8 +27,8 @@ _Place = tuple[str, str]
 class Lost:
     """What was held of an account when the database turned out to have gone on without it.
 
-    `counters` are totals by module and name; `minutes` are credits, and those on probed jobs, by the minute, none where
-    it is the lineage of before.
+    `counters` are totals by module and name; `credits` are those spent, and those on probed jobs, none where it is the
+    lineage of before.
     """
 
     jobs: Mapping[JobKey, TrackedJob]
@@ -34,7 +36,7 @@ class Lost:
     gone: Mapping[JobKey, int]
     """Those that were let go of, the retired ones too, with the revision of that."""
     counters: Mapping[tuple[str, str], float]
-    minutes: Mapping[int, tuple[int, int]]
+    credits: Mapping[_Booking, tuple[int, int]]
     standing: Standing
 
 
@@ -65,7 +67,7 @@ class Copy:
         self._retired: set[JobKey] = set()
         self._counters: defaultdict[str, dict[str, float]] = defaultdict(dict)
         self._totals: dict[str, ModuleTotals] | None = None
-        self._minutes: dict[int, tuple[int, int]] = {}
+        self._credits: dict[_Booking, tuple[int, int]] = {}
         self._ledgers: tuple[Ledger, Ledger] | None = None
         self._counted_at = 0.0
         self.standing = self._told_standing = Standing()
@@ -109,10 +111,10 @@ class Copy:
         if revision < 0:
             return None  # what is held has just been told
         is_lost = before != now or revision > news.revision
-        minutes = self._minutes if before != now else {}
+        spent = self._credits if before != now else {}
         gone = {key: at for key, at in self._told_of() if key not in self._jobs}
         counters = {(module, name): total for module, name, total in self._shown()}
-        lost = Lost(self._jobs, self._retired, gone, counters, minutes, self._told_standing)
+        lost = Lost(self._jobs, self._retired, gone, counters, spent, self._told_standing)
         self._floors = counters
         self._changed |= self._jobs.keys()
         self._begin()
@@ -194,7 +196,7 @@ class Copy:
     def minutes(self) -> Mapping[int, tuple[int, int]]:
         """Give the credits by the minute, and those of them that went on probed jobs."""
         with self._lock:
-            return {minute: both for minute, both in self._minutes.items() if any(both)}
+            return self._by_minute()
 
     def used(self, now: float, *, by_probes: bool) -> int:
         """Give the credits spent in the last 24 hours."""
@@ -242,7 +244,8 @@ class Copy:
                 self._totals = None
             case "credits":
                 spent, _, on_probes = (news.body or "").partition("/")
-                self._minutes[int(news.key)] = int(spent), int(on_probes)
+                minute, _, lineage = news.key.partition("/")
+                self._credits[int(minute), lineage] = int(spent), int(on_probes)
                 self._ledgers = None
             case "standing":
                 mints = tuple(map(float, json.loads(news.key)))
@@ -265,10 +268,17 @@ class Copy:
             self._jobs.pop(key, None)
 
     def _new_ledgers(self) -> tuple[Ledger, Ledger]:
-        known = sorted((minute, both) for minute, both in self._minutes.items() if any(both))
-        self._minutes = dict(known[-MOST_MINUTES:])
-        spent, on_probes = ({minute: both[which] for minute, both in self._minutes.items()} for which in (0, 1))
+        minutes = dict(sorted(self._by_minute().items())[-MOST_MINUTES:])
+        self._credits = {booking: both for booking, both in self._credits.items() if booking[0] in minutes}
+        spent, on_probes = ({minute: both[which] for minute, both in minutes.items()} for which in (0, 1))
         return Ledger(spent), Ledger(on_probes)
+
+    def _by_minute(self) -> dict[int, tuple[int, int]]:
+        minutes: dict[int, tuple[int, int]] = {}
+        for (minute, _), (spent, on_probes) in self._credits.items():
+            before = minutes.get(minute, (0, 0))
+            minutes[minute] = before[0] + spent, before[1] + on_probes
+        return {minute: both for minute, both in minutes.items() if any(both)}
 
 
 def held(copies: Iterable[Copy]) -> tuple[str, str, str]:

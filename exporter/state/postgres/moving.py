@@ -145,7 +145,8 @@ _JOB = """
 """
 _TOTAL = "INSERT INTO zoho_mass_update.totals (account, module, counter, revision, total) VALUES (%s, %s, %s, %s, %s)"
 _CREDITS = """
-    INSERT INTO zoho_mass_update.credits (account, minute, revision, spent, on_probes) VALUES (%s, %s, %s, %s, %s)
+    INSERT INTO zoho_mass_update.credits (account, minute, lineage, revision, spent, on_probes)
+    VALUES (%s, %s, zoho_mass_update.lineage(), %s, %s, %s)
 """
 _STANDING = "UPDATE zoho_mass_update.accounts SET standing = %s, mints = %s, stood = %s WHERE alias = %s"
 

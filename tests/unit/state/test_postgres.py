@@ -489,15 +489,16 @@ def test_odd_row_is_left_out_and_told(
 TABLES = ("accounts", "jobs", "totals", "credits", "claims")
 
 
-def keep(server: Server, name: str) -> None:
+def keep(server: Server, name: str, kept: str = "kept") -> None:
     """Keep what the database has, as a standby does that hears of nothing more."""
-    ask(server, name, *(f"CREATE TABLE kept_{table} AS TABLE zoho_mass_update.{table}" for table in TABLES))
+    anew = "DROP TABLE IF EXISTS {1}_{0}; CREATE TABLE {1}_{0} AS TABLE zoho_mass_update.{0}"
+    ask(server, name, *(anew.format(table, kept) for table in TABLES))
 
 
-def fall_back(server: Server, name: str) -> None:
+def fall_back(server: Server, name: str, kept: str = "kept") -> None:
     """Have what was kept take over."""
-    back = "TRUNCATE zoho_mass_update.{0}; INSERT INTO zoho_mass_update.{0} TABLE kept_{0}"
-    ask(server, name, *(back.format(table) for table in TABLES))
+    back = "TRUNCATE zoho_mass_update.{0}; INSERT INTO zoho_mass_update.{0} TABLE {1}_{0}"
+    ask(server, name, *(back.format(table, kept) for table in TABLES))
 
 
 def test_database_of_before_a_failover_is_taken_as_it_is(server: Server, name: str, store: PostgresStore) -> None:
@@ -534,13 +535,10 @@ def test_commits_that_another_server_has_not_heard_of_are_seen(server: Server, n
     assert len(store.account("acme").jobs()) == 5
 
 
-def take_over(server: Server, name: str) -> None:
+def take_over(server: Server, name: str, another: str = "another") -> None:
     """Have the database be another server's, as revisions alone do not tell."""
-    another = """
-        CREATE OR REPLACE FUNCTION zoho_mass_update.lineage() RETURNS text LANGUAGE sql AS
-        $$ SELECT 'zoho_mass_update'::regnamespace::oid || '/another' $$
-    """
-    ask(server, name, another)
+    head = "CREATE OR REPLACE FUNCTION zoho_mass_update.lineage() RETURNS text LANGUAGE sql AS"
+    ask(server, name, f"{head} $$ SELECT 'zoho_mass_update'::regnamespace::oid || '/{another}' $$")
 
 
 def test_answer_of_the_server_of_before_that_comes_late_counts_for_nothing(
@@ -609,6 +607,25 @@ def test_nothing_that_a_standby_has_not_heard_of_is_lost(server: Server, name: s
         assert scraped(other).account("acme").totals() == before
     with closing(PostgresStore(server.url(name))) as new:
         assert new.account("acme").totals()["Leads"].records["updated"] == 50
+
+
+def test_credits_count_once_at_a_server_that_is_come_back_to(server: Server, name: str, store: PostgresStore) -> None:
+    """It has what was spent there, and hears of what was spent at the other one since; again and again."""
+    account, spent, left = store.account("acme"), 0, set[str]()
+    take_over(server, name, "one")
+    for here, there in pairwise(("one", "two", "one", "two", "one")):
+        for _ in range(3):
+            scraped(store)
+            account.release(account.claim(LEADS, FREE, 60))
+            spent += 1
+        keep(server, name, here)
+        if there in left:
+            fall_back(server, name, there)
+        left.add(here)
+        take_over(server, name, there)
+        assert scraped(store).account("acme").used() == spent
+    with closing(PostgresStore(server.url(name))) as other:
+        assert other.account("acme").used() == spent
 
 
 def test_answer_lands_where_what_was_held_was_never_there(server: Server, name: str, store: PostgresStore) -> None:

@@ -11,7 +11,6 @@ CREATE TABLE zoho_mass_update.accounts (
     alias text PRIMARY KEY,
     revision bigint NOT NULL DEFAULT 0, -- of the last change of anything of the account's
     forgotten bigint NOT NULL DEFAULT 0, -- the last revision of which traces are wiped: who knows less has to read all
-    lineage text, -- under which credits were last settled
     standing text NOT NULL DEFAULT '{}',
     mints double precision[] NOT NULL DEFAULT '{}',
     stood bigint NOT NULL DEFAULT 0, -- the revision of the standing and the mints
@@ -48,12 +47,11 @@ CREATE TABLE zoho_mass_update.claims (
 CREATE TABLE zoho_mass_update.credits (
     account text NOT NULL,
     minute bigint NOT NULL,
+    lineage text NOT NULL, -- of the server that booked them: another one knows of them by what it was told
     revision bigint NOT NULL,
     spent bigint NOT NULL,
     on_probes bigint NOT NULL,
-    settled bigint NOT NULL DEFAULT 0, -- of spent, what was here when this lineage began, or came back since
-    settled_on_probes bigint NOT NULL DEFAULT 0,
-    PRIMARY KEY (account, minute)
+    PRIMARY KEY (account, minute, lineage)
 );
 CREATE INDEX credits_revision ON zoho_mass_update.credits (account, revision);
 
@@ -96,7 +94,7 @@ LANGUAGE sql STABLE AS $$
     SELECT account, 'totals', module || '/' || counter, revision, total::text
     FROM zoho_mass_update.totals WHERE account = p_account AND revision > p_since
     UNION ALL
-    SELECT account, 'credits', minute::text, revision, spent || '/' || on_probes
+    SELECT account, 'credits', minute || '/' || lineage, revision, spent || '/' || on_probes
     FROM zoho_mass_update.credits WHERE account = p_account AND revision > p_since
     UNION ALL
     SELECT alias, 'standing', array_to_json(mints)::text, stood, standing
@@ -169,9 +167,9 @@ CREATE FUNCTION zoho_mass_update.credit(
     p_account text, p_minute bigint, p_revision bigint, p_spent bigint, p_on_probes bigint
 ) RETURNS void
 LANGUAGE sql AS $$
-    INSERT INTO zoho_mass_update.credits AS there (account, minute, revision, spent, on_probes)
-    VALUES (p_account, p_minute, p_revision, p_spent, p_on_probes)
-    ON CONFLICT (account, minute) DO UPDATE SET
+    INSERT INTO zoho_mass_update.credits AS there (account, minute, lineage, revision, spent, on_probes)
+    VALUES (p_account, p_minute, zoho_mass_update.lineage(), p_revision, p_spent, p_on_probes)
+    ON CONFLICT (account, minute, lineage) DO UPDATE SET
         revision = excluded.revision,
         spent = greatest(0, there.spent + excluded.spent),
         on_probes = greatest(0, there.on_probes + excluded.on_probes)
@@ -199,17 +197,6 @@ BEGIN
     END IF;
 END $$;
 
--- Notes, where another lineage has begun, what of the credits is here: `make_up` adds only what is not.
-CREATE FUNCTION zoho_mass_update.settle(p_account text) RETURNS void
-LANGUAGE plpgsql AS $$
-BEGIN
-    UPDATE zoho_mass_update.accounts SET lineage = zoho_mass_update.lineage()
-    WHERE alias = p_account AND lineage IS DISTINCT FROM zoho_mass_update.lineage();
-    IF FOUND THEN
-        UPDATE zoho_mass_update.credits SET settled = spent, settled_on_probes = on_probes WHERE account = p_account;
-    END IF;
-END $$;
-
 -- Books a credit for a call made now, or says which limit stands against it.
 CREATE FUNCTION zoho_mass_update.spend(
     p_account text, p_revision bigint, p_limit bigint, p_share bigint, p_is_probe boolean, p_now double precision
@@ -218,7 +205,6 @@ LANGUAGE plpgsql AS $$
 DECLARE
     used record;
 BEGIN
-    PERFORM zoho_mass_update.settle(p_account);
     PERFORM zoho_mass_update.follow(p_account, p_revision, p_now);
     SELECT coalesce(sum(spent), 0) AS spent, coalesce(sum(on_probes), 0) AS on_probes INTO used
     FROM zoho_mass_update.credits WHERE account = p_account;
@@ -328,7 +314,11 @@ BEGIN
         WHERE account = p_account AND module = p_module AND job_id = p_job_id;
         UPDATE zoho_mass_update.credits SET
             spent = greatest(0, spent - 1), on_probes = greatest(0, on_probes - held.is_probe::int), revision = own
-        WHERE account = p_account AND minute = held.minute;
+        WHERE account = p_account AND minute = held.minute AND lineage = (
+            SELECT lineage FROM zoho_mass_update.credits
+            WHERE account = p_account AND minute = held.minute AND spent > 0
+            ORDER BY lineage = zoho_mass_update.lineage() DESC LIMIT 1
+        );
         RETURN QUERY SELECT * FROM zoho_mass_update.leave(p_account, own, '');
     END IF;
 END $$;
@@ -467,11 +457,12 @@ END $$;
 
 -- Puts back what a copy of before a lineage began holds and this database has never heard of: jobs (without a document
 -- those that are retired), totals, credits, access tokens asked for, and the standing where there is none. However many
--- copies are put back, and whatever was booked meanwhile, each credit counts once; those of before yesterday are left out.
+-- copies are put back, and whatever was booked meanwhile, each credit counts once, for no server adds to what another one
+-- has booked, and the most that anybody was told of that holds; those of before yesterday are left out.
 CREATE FUNCTION zoho_mass_update.make_up(
     p_account text, p_modules text[], p_job_ids text[], p_documents text[],
     p_counted text[], p_counters text[], p_totals double precision[],
-    p_minutes bigint[], p_spent bigint[], p_on_probes bigint[],
+    p_minutes bigint[], p_lineages text[], p_spent bigint[], p_on_probes bigint[],
     p_standing text, p_mints double precision[], p_at double precision DEFAULT NULL
 ) RETURNS SETOF zoho_mass_update.news
 LANGUAGE plpgsql SET lock_timeout TO '2s' SET extra_float_digits TO 1 AS $$
@@ -487,19 +478,15 @@ BEGIN
     SELECT p_account, module, counter, own, total
     FROM unnest(p_counted, p_counters, p_totals) AS held (module, counter, total)
     ON CONFLICT DO NOTHING;
-    PERFORM zoho_mass_update.settle(p_account);
-    INSERT INTO zoho_mass_update.credits AS there
-        (account, minute, revision, spent, on_probes, settled, settled_on_probes)
-    SELECT p_account, minute, own, spent, on_probes, spent, on_probes
-    FROM unnest(p_minutes, p_spent, p_on_probes) AS held (minute, spent, on_probes)
+    INSERT INTO zoho_mass_update.credits AS there (account, minute, lineage, revision, spent, on_probes)
+    SELECT p_account, minute, lineage, own, spent, on_probes
+    FROM unnest(p_minutes, p_lineages, p_spent, p_on_probes) AS held (minute, lineage, spent, on_probes)
     WHERE minute > (at - 86400) / 60 - 1
-    ON CONFLICT (account, minute) DO UPDATE SET
+    ON CONFLICT (account, minute, lineage) DO UPDATE SET
         revision = own,
-        spent = there.spent + greatest(0, excluded.spent - there.settled),
-        on_probes = there.on_probes + greatest(0, excluded.on_probes - there.settled_on_probes),
-        settled = greatest(there.settled, excluded.spent),
-        settled_on_probes = greatest(there.settled_on_probes, excluded.on_probes)
-    WHERE excluded.spent > there.settled OR excluded.on_probes > there.settled_on_probes;
+        spent = greatest(there.spent, excluded.spent),
+        on_probes = greatest(there.on_probes, excluded.on_probes)
+    WHERE excluded.spent > there.spent OR excluded.on_probes > there.on_probes;
     UPDATE zoho_mass_update.accounts SET
         standing = CASE WHEN stood = 0 THEN p_standing ELSE standing END,
         mints = ARRAY(SELECT mint FROM unnest(mints) AS mint UNION SELECT mint FROM unnest(p_mints) AS mint ORDER BY mint),
