@@ -339,12 +339,12 @@ class PostgresAccount:
         later: bool,
     ) -> None:
         """Write what `change` makes of a job, now or as soon as can be; `None` for one that it leaves alone."""
-        job = self.get(key)
-        write = _Write(key, change, job, self._known(key), is_counted)
+        write = _Write(key, change, self.get(key), self._known(key), is_counted)
         if not later:
             with suppress(UnavailableError):
                 self._tell([write])
                 return
+        job = self.get(key)
         wanted = change(job)
         if wanted is None or (later and self._is_there(write, job, wanted)):
             return
