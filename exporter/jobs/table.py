@@ -247,10 +247,15 @@ class JobTable:
 
     def retry_refused(self) -> None:
         """Make jobs due that Zoho refused: a person may have mended what was wrong."""
-        for job in self._all():
-            if job.failure and not job.failure.is_passing:
-                account = self._store.account(job.spec.key.account)
-                account.change(job.spec.key, lambda refused: replace(refused, next_poll_at=refused.polled_at))
+
+        def is_refused(job: TrackedJob) -> bool:
+            return job.failure is not None and not job.failure.is_passing
+
+        def due(job: TrackedJob) -> TrackedJob:
+            return replace(job, next_poll_at=job.polled_at) if is_refused(job) else job
+
+        for job in filter(is_refused, self._all()):
+            self._store.account(job.spec.key.account).change(job.spec.key, due)
 
     def make_due(self, key: JobKey, now: float) -> None:
         """Make one job due, because a person asks for it; but not before Zoho lets it be asked for again."""

@@ -123,7 +123,7 @@ def _times(value: object) -> tuple[float | None, ...]:
     match value:
         case TrackedJob() as job:
             known = (job.first_seen_at, job.reported_at, job.polled_at, job.next_poll_at, job.started_at)
-            seen = (one.at for one in job.history)
+            seen = (*(one.at for one in job.history), *job.said_at.values())
             return (*known, job.finished_at, job.progressed_at, job.completes_at, job.acknowledged_at, *seen)
         case Standing() as standing:
             pauses = (at for wait in _waits(standing) for at in wait)

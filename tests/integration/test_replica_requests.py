@@ -170,3 +170,26 @@ def test_one_that_was_cut_off_changes_nothing_that_is_newer(pair: tuple[Exporter
     for exporter in pair:
         shown = read(exporter, ONE)
         assert ('"newer"' in shown, '"acknowledged":true' in shown) == (True, True), shown
+
+
+@pytest.mark.parametrize(
+    ("loss", "is_newer_elsewhere"), [(Loss.QUESTION, True), (Loss.ANSWER, True), (Loss.ANSWER, False)]
+)
+def test_last_word_stands_whoever_was_cut_off(
+    pair: tuple[Exporter, Exporter], wire: Wire, loss: Loss, *, is_newer_elsewhere: bool
+) -> None:
+    """Though it says what one of them said before it, or what was done already and could not be answered."""
+    first, cut_off = pair
+    assert ask("POST", first, json=JOB) == 201
+    assert updated(first.page()) == {"351": 1}
+    assert ask("POST", first, f"{OF_JOB}/ack") == 204
+    assert is_acknowledged(cut_off.page())
+    wire.lose(loss)
+    assert [ask(method, cut_off, f"{OF_JOB}/ack") for method in ("DELETE", "POST")] == [503, 503]
+    if is_newer_elsewhere:
+        assert [ask(method, first, f"{OF_JOB}/ack") for method in ("POST", "DELETE")] == [204, 204]
+    behind = "zoho_mass_update_exporter_store_behind_since_timestamp_seconds"
+    assert sample(cut_off.page(), behind)
+    wire.mend()
+    eventually(lambda: not sample(cut_off.page(), behind), "it is cut off for good")
+    assert [is_acknowledged(exporter.page()) for exporter in pair] == [not is_newer_elsewhere] * 2

@@ -42,14 +42,32 @@ class Postpone(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """What is to become of a job that was `before`, as of the revision at which it was known."""
+    """What is to become of a job, as it was said at a time (Unix seconds) when the job was known as of a revision."""
 
     key: JobKey
     change: Callable[[TrackedJob | None], TrackedJob | None]
     """`None` for one that it leaves alone."""
-    before: TrackedJob | None
+    at: float
     known: int | None
     is_counted: bool
+
+    def wanted(self, job: TrackedJob | None) -> TrackedJob | None:
+        """Give what is to become of the job as it is now."""
+        wanted = self.change(job)
+        if wanted is None or job is None or wanted == job:
+            return wanted
+        return replace(wanted, said_at={**job.said_at, **dict.fromkeys(_changed(job, wanted), self.at)})
+
+    def is_overtaken(self, job: TrackedJob) -> bool:
+        """Whether something newer was said of what is to be changed, or the job has been taken in anew since.
+
+        What the configuration says is never older than what somebody asked for.
+        """
+        wanted = self.change(job)
+        if wanted is None or (wanted.spec.source.is_declared and not job.spec.source.is_declared):
+            return False
+        said_at = (job.said_at.get(name, 0.0) for name in _changed(job, wanted))
+        return any(at > self.at for at in (job.first_seen_at, *said_at))
 
 
 class PostgresAccount:
@@ -339,13 +357,13 @@ class PostgresAccount:
         later: bool,
     ) -> None:
         """Write what `change` makes of a job, now or as soon as can be; `None` for one that it leaves alone."""
-        write = _Write(key, change, self.get(key), self._known(key), is_counted)
+        write = _Write(key, change, self._database.now(), self._known(key), is_counted)
         if not later:
             with suppress(UnavailableError):
                 self._tell([write])
                 return
         job = self.get(key)
-        wanted = change(job)
+        wanted = write.wanted(job)
         if wanted is None or (later and self._is_there(write, job, wanted)):
             return
         self.copy.assume(key, wanted)
@@ -367,8 +385,8 @@ class PostgresAccount:
     def _tell(self, writes: Sequence[_Write], *, is_late: bool = False) -> None:
         """Write jobs, many in one trip.
 
-        What is written late is left alone where the job has come or gone meanwhile, or another one has changed the
-        same of it: others knew more then.
+        What is written late is left alone where the job has gone meanwhile, or something newer was said: the last word
+        stands, whoever wrote it when.
         """
         left = writes
         for _ in range(_MOST_ATTEMPTS):
@@ -387,10 +405,9 @@ class PostgresAccount:
         key, known = write.key, write.known
         job, revision = self.copy.seen(key)
         has_gone = is_late and job is None and known is not None and self.copy.revision_of(key) > known
-        wanted = None if has_gone else write.change(job)
+        is_overtaken = is_late and job and not self.copy.is_assumed(key) and write.is_overtaken(job)
+        wanted = None if has_gone or is_overtaken else write.wanted(job)
         if wanted is None or self._is_there(write, job, wanted):
-            return None
-        if is_late and job and write.before and _is_overtaken(write.before, job, wanted):
             return None
         return revision, self._question_of_put(wanted, revision, Growth() if write.is_counted else None)
 
@@ -469,11 +486,10 @@ class PostgresAccount:
         return answers
 
 
-def _is_overtaken(before: TrackedJob, now: TrackedJob, wanted: TrackedJob) -> bool:
-    """Whether another one has changed what is to be changed of a job, or has let go of it and taken it in anew."""
-    names = (field.name for field in fields(TrackedJob) if getattr(wanted, field.name) != getattr(now, field.name))
-    is_changed = any(getattr(before, name) != getattr(now, name) for name in names)
-    return is_changed or before.first_seen_at != now.first_seen_at
+def _changed(before: TrackedJob, after: TrackedJob) -> list[str]:
+    """Give the names of the fields that differ."""
+    names = (field.name for field in fields(TrackedJob))
+    return [name for name in names if getattr(before, name) != getattr(after, name)]
 
 
 def _said(spec: JobSpec, known: JobSpec) -> JobSpec:

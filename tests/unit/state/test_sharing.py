@@ -499,6 +499,7 @@ def test_what_is_told_late_leaves_alone_what_another_has_changed_meanwhile(pair:
     ours.track(JobSpec(key(2), JobSource.CONFIG, name="older"), NOW, later=True)
     for number in (3, 4):
         ours.change(key(number), partial(replace, acknowledged_at=NOW), later=True)
+    pair[0].clock.now += 1
     theirs.change(key(1), partial(replace, acknowledged_at=NOW + 1))
     theirs.track(JobSpec(key(2), JobSource.CONFIG, name="newer"), NOW)
     theirs.change(key(3), partial(replace, polled_at=NOW + 1))
@@ -510,6 +511,21 @@ def test_what_is_told_late_leaves_alone_what_another_has_changed_meanwhile(pair:
     assert (first.acknowledged_at, second.spec.name) == (NOW + 1, "newer")
     assert (third.acknowledged_at, third.polled_at) == (NOW, NOW + 1)
     assert (anew.acknowledged_at, anew.first_seen_at) == (None, NOW + 1)
+
+
+def test_last_word_on_a_job_that_was_new_to_both_stands(pair: Pair) -> None:
+    """By when it was said and not by when it was told; but what a configuration says stands over what was asked for."""
+    (house, _), ours, theirs = pair, pair[0].account, pair[1].account
+    ours.track(JobSpec(key(1), JobSource.API, name="older"), NOW, later=True)
+    ours.track(JobSpec(key(3), JobSource.CONFIG, name="listed"), NOW, later=True)
+    theirs.track(JobSpec(key(2), JobSource.API, name="older"), NOW)
+    house.clock.now += 1
+    for number in (1, 3):
+        theirs.track(JobSpec(key(number), JobSource.API, name="newer"), house.clock.now)
+    ours.track(JobSpec(key(2), JobSource.API, name="newer"), house.clock.now, later=True)
+    meet(*pair, *pair)
+    assert ours.jobs() == theirs.jobs()
+    assert [theirs.jobs()[key(number)].spec.name for number in (1, 2, 3)] == ["newer", "newer", "listed"]
 
 
 def test_what_is_told_late_counts_where_nothing_newer_is(pair: Pair) -> None:
