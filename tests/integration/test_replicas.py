@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import requests
 from databases import Server
 from databases import ask as ask_database
 from journey import Exporter, every
-from processes import eventually
+from processes import bare_environment, eventually, exporter_command
 from sharing import INTERVAL_SECONDS, calls, check_outage_is_told_once, sample, updated
 
 from exporter.simulator import Simulator
@@ -111,6 +112,7 @@ def test_one_that_starts_without_its_database_shows_no_credits(
     for ended in ("352", "353"):
         simulator.set_status("Leads", ended, "COMPLETED", updated=50, total=50)
     (tmp_path / "token").write_text(TOKEN)
+    (tmp_path / "token").chmod(0o600)
     shared = {"state__path": "", "state__url": server.create("zoho"), "jobs": "Leads/351,Leads/352", **every("1h")}
     shared["web__api_token_file"] = str(tmp_path / "token")
     first = start_exporter(**shared)
@@ -126,6 +128,12 @@ def test_one_that_starts_without_its_database_shows_no_credits(
     def ask(path: str, method: str = "GET") -> requests.Response:
         return requests.request(method, exporter.url + path, headers=BEARER, timeout=10)
 
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        env = bare_environment(ZOHO_EXPORTER_URL=exporter.url, ZOHO_EXPORTER_TOKEN_FILE=str(tmp_path / "token"))
+        return subprocess.run(
+            exporter_command(*words), env=env, capture_output=True, text=True, timeout=60, check=False
+        )
+
     unread = "What was kept before the start could not be read yet"
     of, api = "?account=acme&crm_module=Leads&job_id=", "/api/v1/jobs/acme/Leads/"
     assert "\nzoho_crm_api_credits_used_24h{" not in exporter.page()
@@ -140,6 +148,12 @@ def test_one_that_starts_without_its_database_shows_no_credits(
         assert (ask(*asked).status_code, unread in ask(*asked).text) == (503, True), asked
     for shown in ("/api/v1/jobs", f"{api}351"):
         assert [unread in told for told in ask(shown).json()["warnings"]] == [True], shown
+    for words, status, known in (
+        (("jobs",), 0, "whether any needs attention is not known"),
+        (("status", "acme/Leads/351"), 1, "Not polled yet"),
+    ):
+        done = run(*words)
+        assert (done.returncode, unread in done.stderr, known in done.stdout) == (status, True, True), done
 
     server.start()
     eventually(lambda: sample(exporter.page(), "zoho_crm_api_credits_used_24h") == 3, "they stay away")

@@ -58,7 +58,7 @@ def _write(client: ExporterClient, style: str | None) -> None:
             write_csv(COLUMNS, (_row(job, shown[job.spec.key]) for job in jobs))
         case _:
             console = open_console()
-            console.print(board(jobs, time.time(), console, client.url))
+            console.print(board(jobs, time.time(), console, client.url, is_known=not client.warnings))
 
 
 def _row(job: TrackedJob, shown: Shown) -> Shown:
@@ -67,22 +67,37 @@ def _row(job: TrackedJob, shown: Shown) -> Shown:
     return {**shown, **said}
 
 
-def board(jobs: list[TrackedJob], now: float, console: Console, url: str, *, most_rows: int | None = None) -> Group:
-    """Show jobs below a line that says how they are as a whole; at most so many, and how many are left out."""
+def board(
+    jobs: list[TrackedJob],
+    now: float,
+    console: Console,
+    url: str,
+    *,
+    is_known: bool = True,
+    most_rows: int | None = None,
+) -> Group:
+    """Show jobs below a line that says how they are as a whole; at most so many, and how many are left out.
+
+    Where it is not known how they are, nothing says that none needs attention, or that there is none.
+    """
+    if not jobs and not is_known:
+        return Group(Text(f"Which jobs are tracked at {url} is not known."))
     if not jobs:
         hint = f"To have one watched: {PROGRAM} track ACCOUNT/MODULE/JOB_ID"
         return Group(Text(f"No job is tracked at {url}. {hint}"))
     rows = jobs[:most_rows]
-    parts: list[RenderableType] = [Text(_summary(jobs, now, url), style="dim"), table(rows, now, console)]
+    summary = _summary(jobs, now, url, is_known=is_known)
+    parts: list[RenderableType] = [Text(summary, style="dim"), table(rows, now, console)]
     if len(rows) < len(jobs):
         parts.append(Text(f"… and {counted(len(jobs) - len(rows), 'job')} that need less attention", style="dim"))
     return Group(*parts, *trouble_of(rows))
 
 
-def _summary(jobs: Iterable[TrackedJob], now: float, url: str) -> str:
+def _summary(jobs: Iterable[TrackedJob], now: float, url: str, *, is_known: bool) -> str:
     standings = Counter(map(standing_of, jobs))
     urgent = [f"{standings[one]} {one.value}" for one in Standing if one.needs_attention and standings[one]]
-    told = f"need attention: {', '.join(urgent)}" if urgent else "none needs attention"
+    none = "none needs attention" if is_known else "whether any needs attention is not known"
+    told = f"need attention: {', '.join(urgent)}" if urgent else none
     return f"{counted(standings.total(), 'job')} at {url}, {told} ({exact(now)})"
 
 
@@ -119,7 +134,8 @@ class Watcher:
         """Show a board in the place of the last one, for as long as it is not interrupted."""
         with Live(console=console, screen=False, auto_refresh=False, vertical_overflow="ellipsis") as live:
             for jobs, missing in self._looks():
-                shown = board(jobs, self.clock(), console, self.client.url, most_rows=max(1, console.height - 4))
+                rows, url = max(1, console.height - 4), self.client.url
+                shown = board(jobs, self.clock(), console, url, is_known=not missing, most_rows=rows)
                 live.update(Group(shown, Text(missing, style="red")) if missing else shown, refresh=True)
 
     def tell(self, write_line: Callable[[str], object]) -> None:

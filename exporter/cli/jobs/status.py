@@ -14,7 +14,7 @@ from exporter.cli.ending import INTERRUPTED, LateError, in_time
 from exporter.cli.jobs.client.answerers import Answerer, answering
 from exporter.cli.jobs.client.follow import Follower, first_look
 from exporter.cli.jobs.client.names import read_key
-from exporter.cli.jobs.exits import NOT_ENDED, UNKNOWN, end_in_order, exit_status
+from exporter.cli.jobs.exits import NOT_DONE, NOT_ENDED, UNKNOWN, end_in_order, exit_status
 from exporter.cli.jobs.shown import block, is_live, line, open_console
 from exporter.cli.output import pause, say, tell, write
 from exporter.errors import ExporterError
@@ -94,6 +94,7 @@ def _shown_once(options: Namespace, answerer: Answerer) -> int:
     status = exit_status(job)
     if status == UNKNOWN and job.failure is None:
         say(*answerer.reasons(job))
+        return NOT_DONE if answerer.shown().get("warnings") else status
     return status
 
 

@@ -300,6 +300,14 @@ def _ends_at_once(*_: object) -> None:
     raise EnoughError
 
 
+def test_board_of_what_is_not_known_does_not_say_that_there_is_nothing() -> None:
+    """Whose exporter could not read its state yet."""
+    console = Console(file=io.StringIO(), width=100)
+    console.print(board([], NOW, console, "URL", is_known=False))
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue() == "Which jobs are tracked at URL is not known.\n"
+
+
 def test_board_that_is_higher_than_the_screen_says_so() -> None:
     """What needs a person is seen all the same."""
     console = Console(file=io.StringIO(), width=100)

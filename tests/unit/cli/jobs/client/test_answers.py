@@ -294,6 +294,9 @@ def test_who_speaks_tls_and_does_not_say_so_in_http_is_told(
                 with connection:
                     connection.recv(1 << 16)
                     connection.sendall(line)
+                    connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(1 << 16):
+                        pass  # closed with a part of the question unread, it would be reset, and the line lost
 
         answering = Thread(target=answer)
         answering.start()
