@@ -1,13 +1,14 @@
 """Whatever happens to exporters that share a database, in whatever order: one bill, nothing lost or counted twice.
 
-Exporters claim jobs, ask Zoho, and let answers land late or never, however long they slept meanwhile; they are killed,
-and cut off from the database, which hears of their questions or not; it ends all connections, is restarted, and its
-clock is set back. Zoho is a model that counts what it is asked.
+Exporters claim jobs, ask Zoho, and let answers land late or never, however long they slept meanwhile; people say things
+of jobs, and the last word is to stand; exporters are killed, and cut off from the database, which hears of their
+questions or not; it ends all connections, is restarted, and its clock is set back. Zoho is a model that counts what it
+is asked.
 """
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -40,7 +41,7 @@ SETTING_BACK_SECONDS = 40.0
 HISTORIES = max(200, settings.default.max_examples if settings.default else 0)
 SPANS_SECONDS = (1.0, 11.0, 11.0, 61.0, 601.0, DAY_SECONDS / 2)
 EVENTS = (*["ask"] * 8, *["answer"] * 6, *["time"] * 4, *["scrape"] * 3)
-EVENTS += ("probe", "probe", "fail", "unsent", "register", "mint", "mint", "kill", "cut", "back")
+EVENTS += ("probe", "probe", "fail", "unsent", "register", *["say"] * 5, "mint", "mint", "kill", "cut", "back")
 EVENTS += ("stutter", "part", "meet", "meet", "restart")
 REST_SECONDS = 0.03
 MOST_STUTTERS = 2
@@ -140,6 +141,8 @@ class Histories(RuleBasedStateMachine):
         self.sent: list[float] = []
         self.minted: list[float] = []
         self.calls: list[Call] = []
+        self.words: list[list[float | None]] = [[None] for _ in range(JOBS)]
+        """Of each job those that may stand in the end: the last that was surely heard, and what was said since."""
         self.parted: set[int] = set()
         self.shown = [dict[str, float]() for _ in range(EXPORTERS)]
 
@@ -161,6 +164,8 @@ class Histories(RuleBasedStateMachine):
                 self.ask(exporter, job, number, is_probe=event == "probe")
             case "register":
                 self.accounts[exporter].track(JobSpec(self.keys[job], JobSource.CONFIG), self.clock.now)
+            case "say" if self.accounts[exporter].get(self.keys[job]):
+                self.say(exporter, job, is_taken_back=bool(number % 2))
             case "mint":
                 if self.accounts[exporter].book_mint(MOST_MINTS, MINT_WINDOW_SECONDS) is None:
                     self.minted.append(self.elapsed)
@@ -214,6 +219,8 @@ class Histories(RuleBasedStateMachine):
         assert totals == [totals[0]] * EXPORTERS
         assert used == [used[0]] * EXPORTERS
         assert set(jobs[0]) == set(self.keys)
+        for key, words in zip(self.keys, self.words, strict=True):
+            assert jobs[0][key].acknowledged_at in words
         if totals[0]:
             reports = [job.report for job in jobs[0].values() if job.report]
             assert totals[0]["Leads"].records["updated"] == sum(report.updated or 0 for report in reports)
@@ -223,6 +230,19 @@ class Histories(RuleBasedStateMachine):
         """Have the scrape before end, and take up what others wrote."""
         self.accounts[exporter].rest()
         self.fleet.stores[exporter].refresh(time.monotonic() + 10)
+
+    def say(self, exporter: int, job: int, *, is_taken_back: bool) -> None:
+        """Say something of a job, as a person does, or take it back: never at the same moment as another one.
+
+        Once a clock was set back, which is the last can't be told.
+        """
+        self.clock.now += 1e-3
+        self.elapsed += 1e-3
+        account, key, word = self.accounts[exporter], self.keys[job], None if is_taken_back else self.elapsed
+        self.fleet.stores[exporter].refresh(time.monotonic() + 10)
+        account.change(key, lambda known: replace(known, acknowledged_at=word))
+        is_heard = not self.fleet.stores[exporter].health().is_failing
+        self.words[job] = [word] if is_heard and self.set_back_at < 0 else [*self.words[job], word]
 
     def end(self, event: str, call: Call) -> None:
         """Let a call end, on whatever day; once another has claimed the job since, its answer changes nothing."""
