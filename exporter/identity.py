@@ -89,6 +89,12 @@ class JobSpec:
             is_acknowledged=known.is_acknowledged,
         )
 
+    def after(self, known: "JobSpec") -> "JobSpec":
+        """Give what counts of a job that is tracked already: on request nothing changes what the configuration says."""
+        if self.source.is_declared:
+            return self
+        return known if self.source is JobSource.PROBE or known.source.is_declared else self.over(known)
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:

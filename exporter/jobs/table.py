@@ -153,13 +153,13 @@ class JobTable:
         wanted = tuple(specs)
         with self._lock:
             for spec in wanted:
-                self._completed(spec)  # or nothing is done
+                self._check_said(spec)  # or nothing is done
             keys = {spec.key for spec in wanted}
             new = {key for key in keys if self.get(key) is None}
             self._check_room(Drop.MAX_JOBS, self.retention.max_jobs, self.count(), len(new), keys)
             answer = tuple(spec.key in new for spec in wanted)
             for spec in wanted:
-                self._track(self._completed(spec), now, later=len(wanted) > 1)
+                self._store.account(spec.key.account).track(spec, now, says="spec", later=len(wanted) > 1)
             return answer
 
     def admit_probe(self, key: JobKey, now: float) -> None:
@@ -173,7 +173,7 @@ class JobTable:
                 self._check_room(Drop.MAX_JOBS, self.retention.max_jobs, self.count(), 1)
                 probed = sum(job.spec.source is JobSource.PROBE for job in self._all())
                 self._check_room(Drop.MAX_PROBED_JOBS, self.retention.max_probed_jobs, probed, 1)
-                self._track(JobSpec(key, JobSource.PROBE), now, later=True)
+                self._store.account(key.account).track(JobSpec(key, JobSource.PROBE), now, later=True)
             self._note_probe(key, now)
 
     def forget(self, key: JobKey) -> bool:
@@ -203,9 +203,10 @@ class JobTable:
                 raise LiveJobError(f"{key} has not ended: acknowledge it when it has")
             if job and job.spec.is_acknowledged and now is None:
                 raise DeclaredJobError(f"the configuration says that {key} is acknowledged: change it there")
-            if job and (job.acknowledged_at is None) is not (now is None):
-                self._store.account(key.account).change(key, lambda ended: replace(ended, acknowledged_at=now))
-                _log.info("acknowledged" if now else "no longer acknowledged", extra=key.as_fields())
+            if job:
+                self._store.account(key.account).change(key, partial(_noted, of=job, now=now), says="acknowledged_at")
+                if _noted(job, of=job, now=now) != job:
+                    _log.info("acknowledged" if now else "no longer acknowledged", extra=key.as_fields())
             return job is not None
 
     def retire(self, now: float, keys: Iterable[JobKey]) -> None:
@@ -302,10 +303,7 @@ class JobTable:
                     _log.warning("job is not tracked: there are too many", extra={**spec.key.as_fields(), **details})
                     continue
                 room = max(room, 1) - 1
-            self._track(spec, now, later=True)
-
-    def _track(self, spec: JobSpec, now: float, *, later: bool) -> None:
-        self._store.account(spec.key.account).track(spec, now, later=later)
+            self._store.account(spec.key.account).track(spec, now, later=True)
 
     def _forget(
         self, state: AccountState, keys: Collection[JobKey], drop: Drop, *, retired: bool = False, later: bool = False
@@ -349,18 +347,11 @@ class JobTable:
     def _last_probe_of(self, job: TrackedJob) -> float:
         return max(self._probed_at.get(job.spec.key, 0.0), job.probed_at or 0.0)
 
-    def _completed(self, spec: JobSpec) -> JobSpec:
-        """Add what is known of a job to what is newly said of it; what the configuration says can't be changed."""
+    def _check_said(self, spec: JobSpec) -> None:
+        """Let through what is newly said of a job on request; what the configuration says can't be changed."""
         job = self.get(spec.key)
-        if job is None:
-            return spec
-        known = job.spec
-        completed = spec.over(known)
-        if not known.source.is_declared:
-            return completed
-        if replace(completed, source=known.source) != known:
+        if job and job.spec.source.is_declared and replace(spec.over(job.spec), source=job.spec.source) != job.spec:
             raise DeclaredJobError(f"the configuration describes {spec.key} otherwise: change it there")
-        return known
 
     def _check_room(self, limit: Drop, most: int, there: int, count: int, spared: Collection[JobKey] = ()) -> None:
         """Have room for `count` jobs beside those that are there; the log tells when that ends, not of each refusal.
@@ -392,6 +383,12 @@ class JobTable:
         for alias, keys in leaving.items():
             self._forget(self._store.account(alias), keys, limit)
         return True
+
+
+def _noted(job: TrackedJob, *, of: TrackedJob, now: float | None) -> TrackedJob:
+    """Keep when somebody took note of an end, or that nobody has; of another end than that nothing was said."""
+    is_so = (job.acknowledged_at is None) is (now is None)
+    return job if is_so or job.finished_at != of.finished_at else replace(job, acknowledged_at=now)
 
 
 def _dropped(standing: Standing, at: float | None, *, is_news: bool) -> Standing:

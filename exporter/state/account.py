@@ -118,7 +118,14 @@ class MemoryAccount:
         with self._lock:
             return dict(self._totals)
 
-    def track(self, spec: JobSpec, now: float, *, later: bool = False) -> None:  # noqa: ARG002 - nothing is waited for
+    def track(
+        self,
+        spec: JobSpec,
+        now: float,
+        *,
+        says: str = "",  # noqa: ARG002 - whatever is said here is the last word
+        later: bool = False,  # noqa: ARG002 - nothing is waited for
+    ) -> None:
         """Track a job from now on, or take what is newly said of one that is tracked; it is retired no more."""
         with self._lock:
             job = self._jobs.get(spec.key)
@@ -127,8 +134,9 @@ class MemoryAccount:
             if spec.key in self._retired:
                 self._retired.discard(spec.key)
                 self._note(Kind.RETIRED, spec.key, None)
-            if job is None or job.spec != spec:
-                self._keep(replace(job, spec=spec) if job else TrackedJob(spec, first_seen_at=now))
+            said = spec.after(job.spec) if job else spec
+            if job is None or job.spec != said:
+                self._keep(replace(job, spec=said) if job else TrackedJob(said, first_seen_at=now))
             self._put()
 
     def change(
@@ -136,12 +144,13 @@ class MemoryAccount:
         key: JobKey,
         change: Callable[[TrackedJob], TrackedJob],
         *,
+        says: str = "",  # noqa: ARG002 - as above
         later: bool = False,  # noqa: ARG002 - as above
     ) -> None:
         """Change what is known of a job that is tracked, beside its polls."""
         with self._lock:
-            if job := self._jobs.get(key):
-                self._keep(change(job))
+            if (job := self._jobs.get(key)) and (changed := change(job)) != job:
+                self._keep(changed)
                 self._put()
 
     def forget(

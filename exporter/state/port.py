@@ -111,12 +111,15 @@ class AccountState(Protocol):
     def totals(self) -> Mapping[str, ModuleTotals]:
         """Give the counters that outlive jobs, by module."""
 
-    # With `later` these three wait for nothing: those who share the store hear of it after the next refresh.
+    # With `later` these three wait for nothing: those who share the store hear of it after the next refresh. `says`
+    # names the field that somebody had a word on: it is the last one also where it changes nothing.
 
-    def track(self, spec: JobSpec, now: float, *, later: bool = False) -> None:
+    def track(self, spec: JobSpec, now: float, *, says: str = "", later: bool = False) -> None:
         """Track a job from now on, or take what is newly said of one that is tracked; it is retired no more."""
 
-    def change(self, key: JobKey, change: Callable[[TrackedJob], TrackedJob], *, later: bool = False) -> None:
+    def change(
+        self, key: JobKey, change: Callable[[TrackedJob], TrackedJob], *, says: str = "", later: bool = False
+    ) -> None:
         """Change what is known of a job that is tracked, beside its polls."""
 
     def forget(self, keys: Iterable[JobKey], *, retired: bool = False, later: bool = False) -> None:

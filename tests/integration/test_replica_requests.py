@@ -24,6 +24,7 @@ LIST, ONE = "/api/v1/jobs", f"/api/v1/jobs{OF_JOB}"
 READS = (LIST, ONE, "/sd/jobs", f"/explain{QUERY}", "/", f"/jobs{OF_JOB}")
 """What shows a job that is tracked; each finds out by itself."""
 COUNTS = "/metrics?collect[]=modules"
+BEHIND = "zoho_mass_update_exporter_store_behind_since_timestamp_seconds"
 GRANTED_SECONDS = 3.0
 
 
@@ -188,8 +189,49 @@ def test_last_word_stands_whoever_was_cut_off(
     assert [ask(method, cut_off, f"{OF_JOB}/ack") for method in ("DELETE", "POST")] == [503, 503]
     if is_newer_elsewhere:
         assert [ask(method, first, f"{OF_JOB}/ack") for method in ("POST", "DELETE")] == [204, 204]
-    behind = "zoho_mass_update_exporter_store_behind_since_timestamp_seconds"
-    assert sample(cut_off.page(), behind)
+    assert sample(cut_off.page(), BEHIND)
     wire.mend()
-    eventually(lambda: not sample(cut_off.page(), behind), "it is cut off for good")
+    eventually(lambda: not sample(cut_off.page(), BEHIND), "it is cut off for good")
     assert [is_acknowledged(exporter.page()) for exporter in pair] == [not is_newer_elsewhere] * 2
+
+
+def test_word_counts_though_it_changes_nothing_that_its_exporter_knows(
+    pair: tuple[Exporter, Exporter], wire: Wire, simulator: Simulator
+) -> None:
+    """It is the last one all the same; and what was said of an end is said of no other one."""
+    first, cut_off = pair
+    ids = [str(number) for number in range(351, 357)]
+    jobs = [{**JOB, "job_id": job_id, "group": "old"} for job_id in ids]
+    for job_id in ids:
+        simulator.set_status("Leads", job_id, "FAILED", updated=1, total=50)
+    assert ask("POST", first, json=jobs) == 201
+    first.page()
+    assert ask("POST", first, "/acme/Leads/352/ack") == 204
+    assert updated(cut_off.page()) == dict.fromkeys(ids, 1)
+    wire.lose(Loss.QUESTION)
+
+    assert ask("POST", cut_off, "/acme/Leads/351/ack") == 503
+    assert ask("DELETE", first, "/acme/Leads/351/ack") == 204
+    assert ask("DELETE", first, "/acme/Leads/352/ack") == 204
+    assert ask("POST", cut_off, "/acme/Leads/352/ack") == 503
+    assert ask("DELETE", first, "/acme/Leads/353") == 204
+    assert ask("POST", cut_off, json=jobs[2]) == 503
+    assert ask("POST", cut_off, json={**jobs[3], "group": "older"}) == 503
+    assert ask("POST", first, json=jobs[3]) == 200
+    assert ask("POST", first, json={**jobs[4], "group": "older"}) == 200
+    assert ask("POST", cut_off, json=jobs[4]) == 503
+    assert ask("DELETE", first, "/acme/Leads/356") == 204
+    assert ask("POST", first, json=jobs[5]) == 201
+    assert ask("POST", cut_off, "/acme/Leads/356/ack") == 503
+    unknown = requests.post(f"{cut_off.url}/api/v1/jobs/acme/Leads/999/ack", headers=BEARER, timeout=10)
+    assert (unknown.status_code, unknown.json()["title"]) == (503, "Not known")
+
+    wire.mend()
+    eventually(lambda: not sample(cut_off.page(), BEHIND), "it is cut off for good")
+    first.page()
+    for exporter in pair:
+        shown = {
+            job["job_id"]: (job["group"], job["acknowledged"])
+            for job in requests.get(f"{exporter.url}{LIST}", headers=BEARER, timeout=10).json()["jobs"]
+        }
+        assert shown == dict.fromkeys(ids, ("old", False)) | {"352": ("old", True)}

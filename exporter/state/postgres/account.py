@@ -42,21 +42,21 @@ class Postpone(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """What is to become of a job, as it was said at a time (Unix seconds) when the job was known as of a revision."""
+    """What is to become of a job, as it was said at a time (Unix seconds), of the field that somebody had a word on."""
 
     key: JobKey
     change: Callable[[TrackedJob | None], TrackedJob | None]
     """`None` for one that it leaves alone."""
     at: float
-    known: int | None
+    says: str
     is_counted: bool
 
     def wanted(self, job: TrackedJob | None) -> TrackedJob | None:
         """Give what is to become of the job as it is now."""
         wanted = self.change(job)
-        if wanted is None or job is None or wanted == job:
+        if wanted is None or job is None or not (names := self._names(job, wanted)):
             return wanted
-        return replace(wanted, said_at={**job.said_at, **dict.fromkeys(_changed(job, wanted), self.at)})
+        return replace(wanted, said_at={**job.said_at, **dict.fromkeys(names, self.at)})
 
     def is_overtaken(self, job: TrackedJob) -> bool:
         """Whether something newer was said of what is to be changed, or the job has been taken in anew since.
@@ -66,8 +66,14 @@ class _Write:
         wanted = self.change(job)
         if wanted is None or (wanted.spec.source.is_declared and not job.spec.source.is_declared):
             return False
-        said_at = (job.said_at.get(name, 0.0) for name in _changed(job, wanted))
+        said_at = (job.said_at.get(name, 0.0) for name in self._names(job, wanted))
         return any(at > self.at for at in (job.first_seen_at, *said_at))
+
+    def _names(self, before: TrackedJob, after: TrackedJob) -> list[str]:
+        """Name the fields that this is about."""
+        names = (field.name for field in fields(TrackedJob) if field.compare) if before != after else ()
+        changed = [name for name in names if getattr(before, name) != getattr(after, name)]
+        return [*changed, self.says] if self.says else changed
 
 
 class PostgresAccount:
@@ -157,40 +163,36 @@ class PostgresAccount:
             return self._database.now() + 1.0
         return float(answer) if answer else None
 
-    def track(self, spec: JobSpec, now: float, *, later: bool = False) -> None:
+    def track(self, spec: JobSpec, now: float, *, says: str = "", later: bool = False) -> None:
         """Track a job from now on, or take what is newly said of one that is tracked; it is retired no more."""
 
         def tracked(job: TrackedJob | None) -> TrackedJob:
-            return replace(job, spec=_said(spec, job.spec)) if job else TrackedJob(spec, first_seen_at=now)
+            return replace(job, spec=spec.after(job.spec)) if job else TrackedJob(spec, first_seen_at=now)
 
         # The module of a probe may be made up: it counts once Zoho knows it.
-        self._write(spec.key, tracked, is_counted=spec.source is not JobSource.PROBE, later=later)
+        self._write(spec.key, tracked, says=says, is_counted=spec.source is not JobSource.PROBE, later=later)
 
-    def change(self, key: JobKey, change: Callable[[TrackedJob], TrackedJob], *, later: bool = False) -> None:
+    def change(
+        self, key: JobKey, change: Callable[[TrackedJob], TrackedJob], *, says: str = "", later: bool = False
+    ) -> None:
         """Change what is known of a job that is tracked, beside its polls."""
-        self._write(key, lambda job: change(job) if job else None, later=later)
+        self._write(key, lambda job: change(job) if job else None, says=says, later=later)
 
     def forget(self, keys: Iterable[JobKey], *, retired: bool = False, later: bool = False) -> None:
         """Let go of jobs, and of the memory of retired ones; `retired` ones are remembered as such."""
-        gone = sorted(keys)
-        known = list(map(self._known, gone))
-
-        def tell(revisions: list[int | None] | None = None) -> None:
-            names = [key.module for key in gone], [key.job_id for key in gone]
-            self._ask("forget", *names, revisions, retired, is_timed=True)
-
+        gone, said_at = sorted(keys), self._database.now()
         if not gone:
             return
-        is_planned = later or None in known  # after what is still to be told of one
+        is_planned = later or any(map(self.copy.is_assumed, gone))  # after what is still to be told of one
         if not is_planned:
             with suppress(UnavailableError):
-                tell()
+                self._tell_gone(gone, said_at, retired=retired)
                 return
         for key in gone:
             self.copy.assume(key, None, retired=retired)
         with self._lock:
             self._planned = []  # what comes from now on is written after it
-        self._postpone(partial(tell, known), is_planned=is_planned)
+        self._postpone(partial(self._tell_gone, gone, said_at, retired=retired, is_late=True), is_planned=is_planned)
 
     def expect_calls(self, count: int, purse: Purse) -> None:
         """Do nothing: a credit is booked with its claim."""
@@ -308,7 +310,7 @@ class PostgresAccount:
             is_timed=True,
         )
         self.copy.take(told)
-        back = [key for key, at in lost.gone.items() if 0 < self.copy.seen(key)[1] <= at]
+        back = [key for key, at in lost.gone.items() if (seen := self.copy.seen(key))[0] and seen[1] <= at]
         for is_retired in (True, False):
             self.forget([key for key in back if (key in lost.retired) is is_retired], retired=is_retired)
         if back or any(news.account for news in told):
@@ -353,11 +355,12 @@ class PostgresAccount:
         key: JobKey,
         change: Callable[[TrackedJob | None], TrackedJob | None],
         *,
+        says: str,
         is_counted: bool = False,
         later: bool,
     ) -> None:
         """Write what `change` makes of a job, now or as soon as can be; `None` for one that it leaves alone."""
-        write = _Write(key, change, self._database.now(), self._known(key), is_counted)
+        write = _Write(key, change, self._database.now(), says, is_counted)
         if not later:
             with suppress(UnavailableError):
                 self._tell([write])
@@ -385,8 +388,8 @@ class PostgresAccount:
     def _tell(self, writes: Sequence[_Write], *, is_late: bool = False) -> None:
         """Write jobs, many in one trip.
 
-        What is written late is left alone where the job has gone meanwhile, or something newer was said: the last word
-        stands, whoever wrote it when.
+        What is written late is left alone where the job was let go of, or something else was said of it, later than it
+        was said: the last word stands, whoever wrote it when.
         """
         left = writes
         for _ in range(_MOST_ATTEMPTS):
@@ -402,23 +405,41 @@ class PostgresAccount:
 
     def _put_of(self, write: _Write, *, is_late: bool) -> tuple[int, Question] | None:
         """Give the question that writes a job, and the revision it goes by; `None` for a job that is left alone."""
-        key, known = write.key, write.known
-        job, revision = self.copy.seen(key)
-        has_gone = is_late and job is None and known is not None and self.copy.revision_of(key) > known
-        is_overtaken = is_late and job and not self.copy.is_assumed(key) and write.is_overtaken(job)
-        wanted = None if has_gone or is_overtaken else write.wanted(job)
+        job, revision = self.copy.seen(write.key)
+        wanted = None if is_late and self._is_overtaken(write, job) else write.wanted(job)
         if wanted is None or self._is_there(write, job, wanted):
             return None
         return revision, self._question_of_put(wanted, revision, Growth() if write.is_counted else None)
 
+    def _tell_gone(self, gone: Sequence[JobKey], said_at: float, *, retired: bool, is_late: bool = False) -> None:
+        """Let go of jobs as it was said at a time, late only of those of which nothing was said since."""
+        for _ in range(_MOST_ATTEMPTS):
+            keys = [key for key in gone if not (is_late and self._is_spoken_of(key, said_at))]
+            known = list(map(self.copy.revision_of, keys))
+            names = [key.module for key in keys], [key.job_id for key in keys]
+            answer = self._ask("forget", *names, known, retired, said_at, is_timed=True)
+            if answer != "changed":
+                return
+            self._explain(answer, is_news=list(map(self.copy.revision_of, keys)) != known)
+
+    def _is_spoken_of(self, key: JobKey, since: float) -> bool:
+        """Whether anybody has had a word on a job since a time."""
+        job = self.get(key)
+        return job is not None and any(at > since for at in (job.first_seen_at, *job.said_at.values()))
+
+    def _is_overtaken(self, write: _Write, job: TrackedJob | None) -> bool:
+        """Whether the database knows better; nobody but somebody's word brings back a job whose time was over."""
+        if self.copy.is_assumed(write.key):
+            return False
+        if job is None:
+            return (not write.says and self.copy.is_retired(write.key)) or self.copy.gone_at(write.key) > write.at
+        return write.is_overtaken(job)
+
     def _is_there(self, write: _Write, job: TrackedJob | None, wanted: TrackedJob) -> bool:
         """Whether the database has the job just so, and its module is counted if it is to be."""
         is_counted = not write.is_counted or self.copy.counts(write.key.module)
-        return wanted == job and not self.copy.is_assumed(write.key) and is_counted
-
-    def _known(self, key: JobKey) -> int | None:
-        """Give the revision as of which a job is known; none where we ourselves are still to tell of it."""
-        return None if self.copy.is_assumed(key) else self.copy.revision_of(key)
+        is_so = job is not None and (wanted, wanted.said_at) == (job, job.said_at)
+        return is_so and not self.copy.is_assumed(write.key) and is_counted
 
     def _question_of_put(
         self, job: TrackedJob, known: int, growth: Growth | None, token: int | None = None
@@ -484,16 +505,3 @@ class PostgresAccount:
         if not {"changed", "lost", "moved"}.isdisjoint(answers):
             self.take(self._database.ask("refresh", *held([self.copy]), is_timed=True))
         return answers
-
-
-def _changed(before: TrackedJob, after: TrackedJob) -> list[str]:
-    """Give the names of the fields that differ."""
-    names = (field.name for field in fields(TrackedJob))
-    return [name for name in names if getattr(before, name) != getattr(after, name)]
-
-
-def _said(spec: JobSpec, known: JobSpec) -> JobSpec:
-    """Give what counts of a job that another exporter may have taken in before, unknown to the one who tells of it."""
-    if spec.source.is_declared:
-        return spec
-    return known if spec.source is JobSource.PROBE or known.source.is_declared else spec.over(known)

@@ -10,7 +10,7 @@ from threading import Lock
 from exporter.model import JobKey, ModuleTotals, Standing, TrackedJob
 from exporter.state.documents import decode
 from exporter.state.ledger import Ledger
-from exporter.state.postgres.counters import totals_of
+from exporter.state.postgres.counters import sound, totals_of
 from exporter.state.postgres.database import News
 
 _log = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ class Copy:
         self._revisions: dict[_Place, int] = {}
         self._jobs: dict[JobKey, TrackedJob] = {}
         self._assumed: set[JobKey] = set()
+        self._gone_at: dict[JobKey, float] = {}
         self._retired: set[JobKey] = set()
         self._counters: defaultdict[str, dict[str, float]] = defaultdict(dict)
         self._totals: dict[str, ModuleTotals] | None = None
@@ -143,14 +144,17 @@ class Copy:
         return self._jobs.get(key)
 
     def seen(self, key: JobKey) -> tuple[TrackedJob | None, int]:
-        """Give one job and its revision, 0 where there is none."""
+        """Give one job, and the revision of the last that is known of it, also of one that has gone."""
         with self._lock:
-            job = self._jobs.get(key)
-            return job, self._revisions.get(_place(key), 0) if job else 0
+            return self._jobs.get(key), self.revision_of(key)
 
     def revision_of(self, key: JobKey) -> int:
         """Give the revision of the last that is known of a job, also of one that has gone."""
         return self._revisions.get(_place(key), 0)
+
+    def gone_at(self, key: JobKey) -> float:
+        """Give when a job was let go of (Unix seconds), as far as that is known."""
+        return self._gone_at.get(key, 0.0)
 
     def stood(self) -> tuple[Standing, int]:
         """Give the standing as the database has it, and its revision."""
@@ -161,6 +165,10 @@ class Copy:
         """Give the retired jobs."""
         with self._lock:
             return frozenset(self._retired)
+
+    def is_retired(self, key: JobKey) -> bool:
+        """Whether a job is retired."""
+        return key in self._retired
 
     def held(self) -> tuple[str, str, str]:
         """Say what is held, as elements of arrays: of which account, up to which revision, told by which server."""
@@ -236,29 +244,35 @@ class Copy:
 
     def _read(self, news: News) -> None:
         match news.kind:
-            case "job" | "retired":
+            case "job" | "retired" | "gone":
                 self._read_job(news)
             case "totals":
                 module, _, counter = news.key.partition("/")
-                self._counters[module][counter] = float(news.body or 0.0)
+                total = sound(news.body or 0.0)
+                totals_of({counter: total})
+                self._counters[module][counter] = total
                 self._totals = None
             case "credits":
                 spent, _, on_probes = (news.body or "").partition("/")
                 minute, _, lineage = news.key.partition("/")
+                sound(minute), sound(spent), sound(on_probes)
                 self._credits[int(minute), lineage] = int(spent), int(on_probes)
                 self._ledgers = None
             case "standing":
-                mints = tuple(map(float, json.loads(news.key)))
+                mints = tuple(map(sound, json.loads(news.key)))
                 self.standing = self._told_standing = replace(decode(news.body or "", Standing), mints=mints)
 
     def _read_job(self, news: News) -> None:
         key = JobKey(self.alias, *news.key.partition("/")[::2])
         (self._retired.add if news.kind == "retired" else self._retired.discard)(key)
         self._assumed.discard(key)
-        job = None if news.body is None else decode(news.body, TrackedJob)
+        job = decode(news.body or "", TrackedJob) if news.kind == "job" else None
         if job and job.spec.key != key:
             raise ValueError("it is another job's document")
         self._put(key, job)
+        self._gone_at.pop(key, None)
+        if job is None:
+            self._gone_at[key] = sound(news.body or 0.0)
 
     def _put(self, key: JobKey, job: TrackedJob | None) -> None:
         self._changed.add(key)
@@ -296,5 +310,5 @@ def _place(key: JobKey) -> _Place:
 
 
 def _placed(news: News) -> _Place:
-    kind = "job" if news.kind == "retired" else news.kind
+    kind = "job" if news.kind in {"retired", "gone"} else news.kind
     return kind, "" if kind == "standing" else news.key

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from exporter.model import DURATION_BOUNDS, Distribution, Growth, JobState, ModuleTotals
 
 _ABOVE = "inf"
+_LARGEST = 2.0**53
 
 
 def counters_of(growth: Growth) -> dict[str, float]:
@@ -35,13 +36,29 @@ def counters_in(totals: ModuleTotals) -> dict[str, float]:
     return counters
 
 
+def sound(number: object) -> float:
+    """Read a count or a time.
+
+    Raises:
+        ValueError: it is none: less than nothing, endless, or larger than any that is exact.
+    """
+    value = float(str(number))
+    if not 0 <= value <= _LARGEST:
+        raise ValueError(f"{value:g} is no sound number")
+    return value
+
+
 def totals_of(counters: Mapping[str, float]) -> ModuleTotals:
-    """Give the totals that the counters of a module come to. Those of bounds that are no more go to the next above."""
+    """Give the totals that the counters of a module come to. Those of bounds that are no more go to the next above.
+
+    Raises:
+        ValueError: one of them is of something that is not counted.
+    """
     empty = ModuleTotals.empty()
     finished, records, durations = dict(empty.finished), dict(empty.records), dict(empty.durations)
     for name, total in counters.items():
         match name.split("/"):
-            case ["records", outcome]:
+            case ["records", outcome] if outcome in records:
                 records[outcome] = int(total)
             case ["finished", state]:
                 finished[JobState(state)] = int(total)
@@ -50,6 +67,8 @@ def totals_of(counters: Mapping[str, float]) -> ModuleTotals:
                 durations[JobState(state)] = Distribution(known.bounds, known.counts, total)
             case ["within", state, bound]:
                 durations[JobState(state)] = _counted(durations[JobState(state)], float(bound), int(total))
+            case _:
+                raise ValueError(f"{name} is not counted")
     return ModuleTotals(finished, records, durations)
 
 

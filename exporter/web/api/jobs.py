@@ -29,6 +29,7 @@ ACK_PATH = f"{JOB_PATH}/ack"
 THEN = "then"
 """The parameter by which the form on a job's own page asks to be led back there."""
 _MOST_LISTED = 20
+_NOT_READ = "The state can't be read or written now: whether {} is tracked is not known. Send the request again later."
 NOT_KEPT = "It is done, but a restart would undo it: the state can't be written now. Send the request again later."
 
 
@@ -92,9 +93,12 @@ def acknowledge(exporter: Exporter, request: Request) -> Response:
 
 def _undone(exporter: Exporter, key: JobKey, *, is_tracked: bool) -> Response | None:
     """Refuse what could not be done to a job, or not so that it lasts; nothing where it is done."""
-    if (is_tracked or not exporter.may_have(key)) and not exporter.is_kept():
-        return problem(503, "Not kept", NOT_KEPT)
-    return None if is_tracked else _not_tracked(exporter, key)
+    is_kept = exporter.is_kept()
+    if is_tracked:
+        return None if is_kept else problem(503, "Not kept", NOT_KEPT)
+    if not is_kept and not exporter.may_have(key):
+        return problem(503, "Not known", _NOT_READ.format(key))
+    return _not_tracked(exporter, key)
 
 
 class _RepeatedKeyError(Exception):

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from exporter.model import JobKey, Snapshot, TrackedJob
 from exporter.web.contract import Exporter
-from exporter.web.problems import MEDIA_TYPE, unread
+from exporter.web.problems import MEDIA_TYPE, UNREAD, unread
 from exporter.web.request import Request, listed, says_its_site
 from exporter.web.status import accounts, advice, filters, leaf
 from exporter.weights import weighed
@@ -64,7 +64,7 @@ class StatusPage:
                 return self._text_page(answer, "Not known", unread(key), has_plain=False)
             text = "\n".join(advice.why_absent(key, snapshot.departures, now))
             return self._text_page(Response(status_code=HTTPStatus.NOT_FOUND), "No such job", text, has_plain=False)
-        held = accounts.holds(snapshot).get(key.account, "")
+        held = UNREAD if snapshot.is_unread else accounts.holds(snapshot).get(key.account, "")
         by_form = says_its_site(request.headers)
         body = self.write_job(job, now, held, may_acknowledge=request.has_password, by_form=by_form)
         return Response(body, media_type="text/html", headers=self._templates.headers)

@@ -240,7 +240,7 @@ class Histories(RuleBasedStateMachine):
         self.elapsed += 1e-3
         account, key, word = self.accounts[exporter], self.keys[job], None if is_taken_back else self.elapsed
         self.fleet.stores[exporter].refresh(time.monotonic() + 10)
-        account.change(key, lambda known: replace(known, acknowledged_at=word))
+        account.change(key, lambda known: replace(known, acknowledged_at=word), says="acknowledged_at")
         is_heard = not self.fleet.stores[exporter].health().is_failing
         self.words[job] = [word] if is_heard and self.set_back_at < 0 else [*self.words[job], word]
 

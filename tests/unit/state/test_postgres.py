@@ -486,6 +486,60 @@ def test_odd_row_is_left_out_and_told(
     assert "a row of the database can't be read and is left out: wrong at" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE zoho_mass_update.totals SET total = 'NaN'",
+        "UPDATE zoho_mass_update.totals SET total = 'Infinity'",
+        "UPDATE zoho_mass_update.totals SET total = -1",
+        "UPDATE zoho_mass_update.totals SET counter = 'within/FAILED/soon' WHERE counter = 'records/failed'",
+        "UPDATE zoho_mass_update.totals SET counter = 'finished/SOON' WHERE counter = 'records/failed'",
+        "UPDATE zoho_mass_update.credits SET spent = -5",
+        "UPDATE zoho_mass_update.accounts SET mints = '{NULL}'",
+        "UPDATE zoho_mass_update.accounts SET mints = '{NaN}'",
+        "UPDATE zoho_mass_update.jobs SET document = NULL, gone_at = 'NaN'",
+    ],
+)
+def test_number_that_is_none_is_left_out_and_told(
+    server: Server, name: str, store: PostgresStore, statement: str
+) -> None:
+    """By one that runs as by one that starts; what they have beside it they show."""
+    account = store.account("acme")
+    account.book_mint(10, 600.0)
+    claim = account.claim(LEADS, FREE, 60)
+    account.land(claim, lambda job: (job, Growth(records={"updated": 1})))
+    ask(
+        server,
+        name,
+        "UPDATE zoho_mass_update.accounts SET revision = revision + 1, stood = revision + 1",
+        "UPDATE zoho_mass_update.jobs SET revision = revision + 9",
+        "UPDATE zoho_mass_update.totals SET revision = revision + 9",
+        "UPDATE zoho_mass_update.credits SET revision = revision + 9",
+        statement,
+    )
+    with closing(PostgresStore(server.url(name))) as other:
+        for one in (scraped(store), other):
+            assert one.health().errors["load"] >= 1
+            assert set(one.account("acme").totals()) <= {"Leads"}
+            assert (one.account("acme").used(), len(one.account("acme").jobs())) in {(1, 1), (0, 1), (1, 0)}
+
+
+def test_statement_that_comes_late_undoes_nothing_newer(server: Server, name: str, store: PostgresStore) -> None:
+    """One that stalled on its way is carried out though nobody waits for it: what was said since stands."""
+    account, deals = store.account("acme"), JobKey("acme", "Deals", "1")
+    known = account.copy.revision_of(LEADS)
+    account.change(LEADS, lambda job: replace(job, acknowledged_at=NOW))
+    account.track(JobSpec(deals, JobSource.API), NOW)
+    account.forget([deals])
+    names = f"'acme', '{{{LEADS.module}}}', '{{{LEADS.job_id}}}', '{{{known}}}', false, {NOW}"
+    ask(server, name, f"SELECT zoho_mass_update.forget({names})")
+    ask(server, name, "SELECT zoho_mass_update.put('acme', 'Deals', '1', 0, '{}', NULL, '{}', '{}')")
+    assert scraped(store).account("acme").jobs().keys() == {LEADS}
+    assert account.jobs()[LEADS].acknowledged_at == NOW
+    account.track(JobSpec(deals, JobSource.API), NOW)
+    assert account.jobs().keys() == {LEADS, deals}
+
+
 TABLES = ("accounts", "jobs", "totals", "credits", "claims")
 
 

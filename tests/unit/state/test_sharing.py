@@ -485,8 +485,9 @@ def test_what_is_told_late_undoes_nothing_newer(pair: Pair) -> None:
     ours, theirs = tracked(pair, key(1), key(2))
     ours.forget([key(1)], later=True)
     ours.track(JobSpec(key(2), JobSource.CONFIG, name="Spring"), NOW, later=True)
+    pair[0].clock.now += 1
     theirs.forget([key(1), key(2)])
-    theirs.track(JobSpec(key(1), JobSource.API), NOW)
+    theirs.track(JobSpec(key(1), JobSource.API), NOW + 1)
     meet(*pair, *pair)
     assert ours.jobs().keys() == theirs.jobs().keys() == {key(1)}
 
@@ -544,6 +545,7 @@ def test_what_is_told_late_is_told_in_its_order(pair: Pair) -> None:
         ours.track(spec, NOW, later=True)
     ours.change(key(2), lambda job: replace(job, probed_at=NOW), later=True)
     ours.forget([key(2), key(3)], later=True)
+    pair[0].clock.now += 5
     ours.track(JobSpec(key(2), JobSource.CONFIG, name="Spring"), NOW + 5, later=True)
     meet(*pair, *pair)
     assert ours.jobs() == theirs.jobs()

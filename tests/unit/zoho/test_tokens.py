@@ -651,6 +651,20 @@ def test_status_forgets_a_token_of_other_credentials_once_a_new_one_is_refused(s
     assert (status.is_valid, status.expires_at) == (False, None)
 
 
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_refused_credentials_that_are_to_be_tried_again_leave_half_of_the_tokens_to_others(*, is_shared: bool) -> None:
+    """However often a person says so: another exporter, whose credentials are right, may need one; if there is any."""
+    scene = Scene(fault=REVOKED)
+    scene.account.is_shared = is_shared
+    for _ in range(20):
+        scene.source.recheck()
+        scene.refused()
+    assert len(scene.minted) == (5 if is_shared else 10)
+    assert scene.refused().reason == "mint_limit"
+    other = Scene(secrets=NEW_CREDENTIALS, shared=scene.account, clock=scene.clock)
+    assert other.try_to_get() is is_shared
+
+
 class Silence:
     """An accounts host that a test lets answer: each mint waits for its turn, and ends as it says."""
 

@@ -88,7 +88,8 @@ $$;
 -- What is newer than a revision.
 CREATE FUNCTION zoho_mass_update.changes(p_account text, p_since bigint) RETURNS SETOF zoho_mass_update.news
 LANGUAGE sql STABLE AS $$
-    SELECT account, CASE WHEN is_retired THEN 'retired' ELSE 'job' END, module || '/' || job_id, revision, document
+    SELECT account, CASE WHEN document IS NOT NULL THEN 'job' WHEN is_retired THEN 'retired' ELSE 'gone' END,
+        module || '/' || job_id, revision, coalesce(document, gone_at::text)
     FROM zoho_mass_update.jobs WHERE account = p_account AND revision > p_since
     UNION ALL
     SELECT account, 'totals', module || '/' || counter, revision, total::text
@@ -331,8 +332,8 @@ LANGUAGE sql AS $$
     SELECT zoho_mass_update.answer('');
 $$;
 
--- Writes a job over the one of a revision (0 where there is none), adds to its module's totals, and ends the claim that
--- is given: without that claim nothing is written.
+-- Writes a job over what there is of a revision (0 where there is nothing), adds to its module's totals, and ends the claim
+-- that is given: without that claim nothing is written. What stands of a job that has gone is wiped after a while.
 CREATE FUNCTION zoho_mass_update.put(
     p_account text, p_module text, p_job_id text, p_known bigint, p_document text, p_token bigint,
     p_counters text[], p_growths double precision[]
@@ -352,7 +353,8 @@ BEGIN
     END IF;
     SELECT * INTO there FROM zoho_mass_update.jobs
     WHERE account = p_account AND module = p_module AND job_id = p_job_id;
-    IF (CASE WHEN there.document IS NULL THEN 0 ELSE there.revision END) <> p_known THEN
+    IF (CASE WHEN FOUND THEN there.revision <> p_known
+        ELSE p_known > (SELECT forgotten FROM zoho_mass_update.accounts WHERE alias = p_account) END) THEN
         RETURN NEXT zoho_mass_update.answer('changed');
         RETURN;
     END IF;
@@ -369,33 +371,35 @@ BEGIN
     RETURN QUERY SELECT * FROM zoho_mass_update.leave(p_account, own, '');
 END $$;
 
--- Lets go of jobs and of their claims, and remembers them as retired, or no longer; with revisions, only of those that
--- have not changed since. What went long ago is wiped.
+-- Lets go of jobs and of their claims, and remembers them as retired, or no longer, as it was said at a time; only of those
+-- that have not changed since a revision. What went long ago is wiped.
 CREATE FUNCTION zoho_mass_update.forget(
     p_account text, p_modules text[], p_job_ids text[], p_known bigint[], p_is_retired boolean,
-    p_at double precision DEFAULT NULL
+    p_said_at double precision, p_at double precision DEFAULT NULL
 ) RETURNS SETOF zoho_mass_update.news
 LANGUAGE plpgsql SET lock_timeout TO '2s' SET extra_float_digits TO 1 AS $$
 DECLARE
     own bigint := zoho_mass_update.enter(p_account);
     at double precision := zoho_mass_update.moment(p_at);
     wiped bigint;
+    asked bigint := cardinality(p_modules);
 BEGIN
     SELECT coalesce(array_agg(module), '{}'), coalesce(array_agg(job_id), '{}') INTO p_modules, p_job_ids
     FROM unnest(p_modules, p_job_ids, p_known) AS gone (module, job_id, known)
-    WHERE known IS NULL OR NOT EXISTS (
+    WHERE NOT EXISTS (
         SELECT FROM zoho_mass_update.jobs
         WHERE account = p_account AND jobs.module = gone.module AND jobs.job_id = gone.job_id AND revision > known
     );
     DELETE FROM zoho_mass_update.claims USING unnest(p_modules, p_job_ids) AS gone (module, job_id)
     WHERE account = p_account AND claims.module = gone.module AND claims.job_id = gone.job_id;
-    UPDATE zoho_mass_update.jobs SET document = NULL, is_retired = p_is_retired, gone_at = at, revision = own
+    UPDATE zoho_mass_update.jobs SET document = NULL, is_retired = p_is_retired, gone_at = p_said_at, revision = own
     FROM unnest(p_modules, p_job_ids) AS gone (module, job_id)
     WHERE account = p_account AND jobs.module = gone.module AND jobs.job_id = gone.job_id
         AND (document IS NOT NULL OR is_retired <> p_is_retired);
     IF p_is_retired THEN
         INSERT INTO zoho_mass_update.jobs (account, module, job_id, revision, is_retired, gone_at)
-        SELECT p_account, module, job_id, own, true, at FROM unnest(p_modules, p_job_ids) AS gone (module, job_id)
+        SELECT p_account, module, job_id, own, true, p_said_at
+        FROM unnest(p_modules, p_job_ids) AS gone (module, job_id)
         ON CONFLICT DO NOTHING;
     END IF;
     WITH old AS (
@@ -405,7 +409,9 @@ BEGIN
     )
     SELECT max(revision) INTO wiped FROM old;
     UPDATE zoho_mass_update.accounts SET forgotten = greatest(forgotten, wiped) WHERE alias = p_account;
-    RETURN QUERY SELECT * FROM zoho_mass_update.leave(p_account, own, '');
+    RETURN QUERY SELECT * FROM zoho_mass_update.leave(
+        p_account, own, CASE WHEN cardinality(p_modules) < asked THEN 'changed' ELSE '' END
+    );
 END $$;
 
 -- Writes a standing over the one of a revision, or tells the one that is there by now. With a turn that is somebody
