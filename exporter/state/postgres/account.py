@@ -415,6 +415,8 @@ class PostgresAccount:
         """Let go of jobs as it was said at a time, late only of those of which nothing was said since."""
         for _ in range(_MOST_ATTEMPTS):
             keys = [key for key in gone if not (is_late and self._is_spoken_of(key, said_at))]
+            if not keys:
+                return
             known = list(map(self.copy.revision_of, keys))
             names = [key.module for key in keys], [key.job_id for key in keys]
             answer = self._ask("forget", *names, known, retired, said_at, is_timed=True)
