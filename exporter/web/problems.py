@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 UNREAD = "What was kept before the start could not be read yet"
+UNSEEN = f"{UNREAD}: what was seen of it before is missing."
 STARTING = "the exporter is starting: what it knows is being loaded"
 API_PATH = "/api/"
 """Below it refusals are for programs."""

@@ -19,7 +19,7 @@ from exporter.forms import nearest
 from exporter.model import JobKey, JobSource, JobSpec, TrackedJob
 from exporter.web.api import pages, schemas
 from exporter.web.contract import Exporter
-from exporter.web.problems import UNREAD, problem, unread
+from exporter.web.problems import UNREAD, UNSEEN, problem, unread
 from exporter.web.prometheus import account_asked
 from exporter.web.request import Request, is_of_own_page
 
@@ -57,7 +57,7 @@ def show(exporter: Exporter, request: Request) -> Response:
         return _not_tracked(exporter, key)
     view = schemas.JobWithHistoryView.model_validate(job)
     if exporter.snapshot().is_unread:
-        view.warnings.append(f"{UNREAD}: what was seen of it before is missing.")
+        view.warnings.append(UNSEEN)
     return _json(view)
 
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from exporter.model import JobKey, Snapshot, TrackedJob
 from exporter.web.contract import Exporter
-from exporter.web.problems import MEDIA_TYPE, UNREAD, unread
+from exporter.web.problems import MEDIA_TYPE, UNSEEN, unread
 from exporter.web.request import Request, listed, says_its_site
 from exporter.web.status import accounts, advice, filters, leaf
 from exporter.weights import weighed
@@ -64,9 +64,9 @@ class StatusPage:
                 return self._text_page(answer, "Not known", unread(key), has_plain=False)
             text = "\n".join(advice.why_absent(key, snapshot.departures, now))
             return self._text_page(Response(status_code=HTTPStatus.NOT_FOUND), "No such job", text, has_plain=False)
-        held = UNREAD if snapshot.is_unread else accounts.holds(snapshot).get(key.account, "")
-        by_form = says_its_site(request.headers)
-        body = self.write_job(job, now, held, may_acknowledge=request.has_password, by_form=by_form)
+        held, by_form = accounts.holds(snapshot).get(key.account, ""), says_its_site(request.headers)
+        notice = UNSEEN if snapshot.is_unread else ""
+        body = self.write_job(job, now, held, notice, may_acknowledge=request.has_password, by_form=by_form)
         return Response(body, media_type="text/html", headers=self._templates.headers)
 
     def readable(
@@ -100,11 +100,18 @@ class StatusPage:
         return self._text_page(answer, "Not done", json.loads(bytes(answer.body))["detail"], has_plain=False)
 
     def write_job(
-        self, job: TrackedJob, now: float, held: str = "", *, may_acknowledge: bool = False, by_form: bool = True
+        self,
+        job: TrackedJob,
+        now: float,
+        held: str = "",
+        notice: str = "",
+        *,
+        may_acknowledge: bool = False,
+        by_form: bool = True,
     ) -> bytes:
-        """Give the page of one job as UTF-8; `held` says what holds its account."""
-        given = {"may_acknowledge": may_acknowledge, "by_form": by_form}
-        return self._templates.job.render(job=job, now=now, held=held, **given).encode(errors="replace")
+        """Give the page of one job as UTF-8; `held` says what holds its account, `notice` what the page may lack."""
+        given = {"held": held, "notice": notice, "may_acknowledge": may_acknowledge, "by_form": by_form}
+        return self._templates.job.render(job=job, now=now, **given).encode(errors="replace")
 
     def write(
         self,
