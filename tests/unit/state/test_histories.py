@@ -7,6 +7,7 @@ is asked.
 """
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -43,6 +44,7 @@ SPANS_SECONDS = (1.0, 11.0, 11.0, 61.0, 601.0, DAY_SECONDS / 2)
 EVENTS = (*["ask"] * 8, *["answer"] * 6, *["time"] * 4, *["scrape"] * 3)
 EVENTS += ("probe", "probe", "fail", "unsent", "register", *["say"] * 5, "mint", "mint", "kill", "cut", "back")
 EVENTS += ("stutter", "part", "meet", "meet", "restart")
+ASKING = (*["register"] * 5, *["untrack"] * 5, *["poll"] * 3, *["part"] * 2, "unheard", *["meet"] * 3, "kill", "cut")
 REST_SECONDS = 0.03
 MOST_STUTTERS = 2
 LOSSES = (Loss.ANSWER, Loss.QUESTION)
@@ -313,6 +315,58 @@ class Histories(RuleBasedStateMachine):
             self.calls.append(Call(exporter, claim, said, self.clock.now, self.elapsed))
 
 
+class Registrations(RuleBasedStateMachine):
+    """Exporters that are asked to track jobs and to let go of them, and what is to be tracked in the end."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        super().__init__()
+        self.fleet, self.clock = fleet, fleet.clock
+        alias = fleet.next_account()
+        self.keys = [JobKey(alias, "Leads", str(number)) for number in range(JOBS)]
+        self.accounts = [store.account(alias) for store in fleet.stores]
+        self.words: list[list[bool]] = [[False] for _ in range(JOBS)]
+        """Of each job whether it may be there in the end: as was surely heard last, or said since."""
+
+    @rule(event=st.sampled_from(ASKING), exporter=who, job=which)
+    def happen(self, event: str, exporter: int, job: int) -> None:
+        """Let one thing happen."""
+        store, account, key = self.fleet.stores[exporter], self.accounts[exporter], self.keys[job]
+        self.clock.now += 1e-3
+        match event:
+            case "register" | "untrack":
+                store.refresh(time.monotonic() + 10)
+                if event == "register":
+                    account.track(JobSpec(key, JobSource.API), self.clock.now, says="spec")
+                elif account.get(key):
+                    account.forget([key])
+                else:
+                    return
+                is_there, is_heard = event == "register", not store.health().is_failing
+                self.words[job] = [is_there] if is_heard else [*self.words[job], is_there]
+            case "poll":
+                with suppress(HeldBackError):
+                    claim = account.claim(key, PURSES[-1], LEASE_SECONDS)
+                    account.land(claim, lambda known: (replace(known, polled_at=self.clock.now), Growth()))
+            case "kill":
+                self.fleet.restart(exporter)
+                self.accounts[exporter] = self.fleet.stores[exporter].account(key.account)
+            case "meet":
+                self.fleet.meet(exporter)
+            case "cut":
+                self.fleet.cut()
+            case _:
+                self.fleet.wires[exporter].lose(Loss.ANSWER if event == "unheard" else Loss.QUESTION)
+
+    def teardown(self) -> None:
+        """See that all know the same in the end, and that it is what was said last."""
+        for exporter in (*range(EXPORTERS), *range(EXPORTERS)):
+            self.fleet.meet(exporter)
+        jobs = [account.jobs() for account in self.accounts]
+        assert jobs == [jobs[0]] * EXPORTERS
+        for key, words in zip(self.keys, self.words, strict=True):
+            assert (key in jobs[0]) in words
+
+
 def noted(job: TrackedJob, call: Call) -> tuple[TrackedJob, Growth]:
     """Note what a call gave."""
     after = note_report(job, call.report, call.sent_at)
@@ -326,11 +380,14 @@ def most_within(times: list[float], seconds: float) -> int:
 
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module")  # the pool's threads use it
 @pytest.mark.timeout(3 * HISTORIES)
-def test_one_bill_whatever_happens(server: Server, tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.mark.parametrize(("machine", "share"), [(Histories, 1), (Registrations, 2)])
+def test_one_bill_and_the_last_word_whatever_happens(
+    server: Server, tmp_path_factory: pytest.TempPathFactory, machine: Callable[[Fleet], object], share: int
+) -> None:
     """A few hundred histories; `make histories` tries ten thousand."""
     fleet = Fleet(server, [tmp_path_factory.mktemp("w") for _ in range(EXPORTERS)])
-    how = settings(max_examples=HISTORIES, stateful_step_count=30)
+    how = settings(max_examples=HISTORIES // share, stateful_step_count=30)
     try:
-        run_state_machine_as_test(partial(Histories, fleet), settings=how)  # type: ignore[arg-type] # all that makes one
+        run_state_machine_as_test(partial(machine, fleet), settings=how)  # type: ignore[arg-type] # all that makes one
     finally:
         fleet.close()
