@@ -143,8 +143,8 @@ class TrackedJob:
     page is written. `counted` is the most records of each outcome that were ever reported: what the
     totals have counted of the job. `history` is what changed, oldest first, and of bounded length. `acknowledged_at` is
     when somebody said that they have taken note of the end, `probed_at` about when a job of probes was last probed.
-    `polled_by` names the exporter that made the last attempt, where several share the state; there `said_at` tells of
-    each field that was last changed by anything but a poll when that was.
+    `polled_by` names the exporter that made the last attempt, where several share the state; there `said_at` tells when
+    somebody last had a word on a field, or anything but a poll changed it.
     """
 
     spec: JobSpec
