@@ -159,7 +159,7 @@ class JobTable:
             self._check_room(Drop.MAX_JOBS, self.retention.max_jobs, self.count(), len(new), keys)
             answer = tuple(spec.key in new for spec in wanted)
             for spec in wanted:
-                self._store.account(spec.key.account).track(spec, now, says="spec", later=len(wanted) > 1)
+                self._store.account(spec.key.account).track(spec, now, says=_said(spec), later=len(wanted) > 1)
             return answer
 
     def admit_probe(self, key: JobKey, now: float) -> None:
@@ -204,7 +204,7 @@ class JobTable:
             if job and job.spec.is_acknowledged and now is None:
                 raise DeclaredJobError(f"the configuration says that {key} is acknowledged: change it there")
             if job:
-                self._store.account(key.account).change(key, partial(_noted, of=job, now=now), says="acknowledged_at")
+                self._store.account(key.account).change(key, partial(_noted, of=job, now=now), says={"acknowledged_at"})
                 if _noted(job, of=job, now=now) != job:
                     _log.info("acknowledged" if now else "no longer acknowledged", extra=key.as_fields())
             return job is not None
@@ -383,6 +383,11 @@ class JobTable:
         for alias, keys in leaving.items():
             self._forget(self._store.account(alias), keys, limit)
         return True
+
+
+def _said(spec: JobSpec) -> set[str]:
+    """Name what is said of a job on request: that it is tracked, and what else is not left out."""
+    return {"spec.source", *(f"spec.{name}" for name in ("name", "group", "labels") if getattr(spec, name))}
 
 
 def _noted(job: TrackedJob, *, of: TrackedJob, now: float | None) -> TrackedJob:

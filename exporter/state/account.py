@@ -123,7 +123,7 @@ class MemoryAccount:
         spec: JobSpec,
         now: float,
         *,
-        says: str = "",  # noqa: ARG002 - whatever is said here is the last word
+        says: Collection[str] = (),  # noqa: ARG002 - whatever is said here is the last word
         later: bool = False,  # noqa: ARG002 - nothing is waited for
     ) -> None:
         """Track a job from now on, or take what is newly said of one that is tracked; it is retired no more."""
@@ -144,7 +144,7 @@ class MemoryAccount:
         key: JobKey,
         change: Callable[[TrackedJob], TrackedJob],
         *,
-        says: str = "",  # noqa: ARG002 - as above
+        says: Collection[str] = (),  # noqa: ARG002 - as above
         later: bool = False,  # noqa: ARG002 - as above
     ) -> None:
         """Change what is known of a job that is tracked, beside its polls."""

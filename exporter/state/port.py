@@ -112,13 +112,18 @@ class AccountState(Protocol):
         """Give the counters that outlive jobs, by module."""
 
     # With `later` these three wait for nothing: those who share the store hear of it after the next refresh. `says`
-    # names the field that somebody had a word on: it is the last one also where it changes nothing.
+    # names the parts that somebody had a word on, such as `spec.name`: it is the last also where it changes nothing.
 
-    def track(self, spec: JobSpec, now: float, *, says: str = "", later: bool = False) -> None:
+    def track(self, spec: JobSpec, now: float, *, says: Collection[str] = (), later: bool = False) -> None:
         """Track a job from now on, or take what is newly said of one that is tracked; it is retired no more."""
 
     def change(
-        self, key: JobKey, change: Callable[[TrackedJob], TrackedJob], *, says: str = "", later: bool = False
+        self,
+        key: JobKey,
+        change: Callable[[TrackedJob], TrackedJob],
+        *,
+        says: Collection[str] = (),
+        later: bool = False,
     ) -> None:
         """Change what is known of a job that is tracked, beside its polls."""
 

@@ -72,8 +72,6 @@ class TokenSource:
         """The credentials whose token is used, by their fingerprint."""
         self._own = ""
         """Our own, as of when we last took a token: who shares the store may have newer ones, or only older ones."""
-        self._doubtful = ""
-        """The credentials that were refused last, by their fingerprint."""
         self._minted_at = 0.0
         """When the token in use was minted, and when the last call was begun that Zoho accepted (stopwatch)."""
         self._accepted_at: float | None = None
@@ -179,7 +177,6 @@ class TokenSource:
             token = self._good(fingerprint) or self._good_of_others(fingerprint) or self._minted(deadline, turn)
         except PollError as error:
             self._errors[error.code] += 1
-            self._doubtful = fingerprint
             refused = self._refused(error, fingerprint)
             if self._rechecks != rechecks:
                 self._account.stand(_without_curable_pause)  # it is about settings of before
@@ -195,29 +192,28 @@ class TokenSource:
         except ConfigurationError as error:
             advice = "make the secret files readable again"
             raise PassingError(BAD_CREDENTIALS, str(error), advice=advice) from error
-        fingerprint = _fingerprint(credentials)
-        self._book_mint(turn, fingerprint)
-        token = replace(self._mint(credentials, deadline), fingerprint=fingerprint)
+        self._book_mint(turn)
+        token = replace(self._mint(credentials, deadline), fingerprint=_fingerprint(credentials))
         pause = self._account.standing.token_pause
         if pause and pause.reason != _REJECTED:
             pause = None
             _log.info("token refresh works again", extra={"account": self._alias})
-        self._minted_at, self._doubtful = self._stopwatch(), ""
+        self._minted_at = self._stopwatch()
         self._account.stand(lambda standing: replace(standing, token=token, token_pause=pause), turn)
         return token
 
-    def _book_mint(self, turn: int, fingerprint: str) -> None:
+    def _book_mint(self, turn: int) -> None:
         # A token that was kept and is of no use now, being one for other credentials, is not to be shown as valid. But
         # others may use one that is good, also where our own credentials turn out to be refused.
         token = self._account.standing.token
-        if not (self._account.is_shared and token and self._good(token.fingerprint)):
+        is_others = bool(self._account.is_shared and token and self._good(token.fingerprint))
+        if not is_others:
             self._account.stand(lambda standing: replace(standing, token=None), turn)
-        # Whose credentials were refused, and who is told again and again to try, leaves half of them to the others.
-        is_doubtful = self._account.is_shared and fingerprint == self._doubtful
-        most = MINTS_PER_WINDOW // 2 if is_doubtful else MINTS_PER_WINDOW
+        # However often other credentials are tried meanwhile, half of the tokens are left to those whose are in use.
+        most = MINTS_PER_WINDOW // 2 if is_others else MINTS_PER_WINDOW
         next_at = self._account.book_mint(most, MINT_WINDOW_SECONDS)
         if next_at is not None:
-            minutes, limit = MINT_WINDOW_SECONDS / 60, "half of Zoho's limit" if is_doubtful else "Zoho's limit"
+            minutes, limit = MINT_WINDOW_SECONDS / 60, "half of Zoho's limit" if is_others else "Zoho's limit"
             message = f"{most} tokens were asked for within {minutes:g} minutes, which is {limit}"
             advice = "tokens die too early: see what else uses this refresh token"
             raise PassingError(MINT_LIMIT, message, advice=advice, retry_after_seconds=next_at - self._clock())

@@ -3,13 +3,13 @@
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import chain
 from threading import Event, Lock, Semaphore
-from typing import Protocol
+from typing import Any, Protocol
 
 from exporter.errors import HeldBackError
 from exporter.model import Growth, JobKey, JobSource, JobSpec, Standing, TrackedJob
@@ -42,38 +42,28 @@ class Postpone(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """What is to become of a job, as it was said at a time (Unix seconds), of the field that somebody had a word on."""
+    """What is to become of a job, as it was said at a time (Unix seconds), of parts that somebody had a word on."""
 
     key: JobKey
     change: Callable[[TrackedJob | None], TrackedJob | None]
     """`None` for one that it leaves alone."""
     at: float
-    says: str
+    says: Collection[str]
     is_counted: bool
 
-    def wanted(self, job: TrackedJob | None) -> TrackedJob | None:
-        """Give what is to become of the job as it is now."""
-        wanted = self.change(job)
-        if wanted is None or job is None or not (names := self._names(job, wanted)):
-            return wanted
-        return replace(wanted, said_at={**job.said_at, **dict.fromkeys(names, self.at)})
-
-    def is_overtaken(self, job: TrackedJob) -> bool:
-        """Whether something newer was said of what is to be changed, or the job has been taken in anew since.
+    def wanted(self, job: TrackedJob | None, *, is_late: bool = False) -> TrackedJob | None:
+        """Give what is to become of the job as it is now, late only where nothing newer was said.
 
         What the configuration says is never older than what somebody asked for.
         """
         wanted = self.change(job)
-        if wanted is None or (wanted.spec.source.is_declared and not job.spec.source.is_declared):
-            return False
-        said_at = (job.said_at.get(name, 0.0) for name in self._names(job, wanted))
-        return any(at > self.at for at in (job.first_seen_at, *said_at))
-
-    def _names(self, before: TrackedJob, after: TrackedJob) -> list[str]:
-        """Name the fields that this is about."""
-        names = (field.name for field in fields(TrackedJob) if field.compare) if before != after else ()
-        changed = [name for name in names if getattr(before, name) != getattr(after, name)]
-        return [*changed, self.says] if self.says else changed
+        if wanted is None or job is None:
+            return wanted
+        names = {*_changed(job, wanted), *self.says}
+        if is_late and not (wanted.spec.source.is_declared and not job.spec.source.is_declared):
+            newer = {name for name in names if max(job.first_seen_at, job.said_at.get(name, 0.0)) > self.at}
+            wanted, names = _restored(wanted, job, newer), names - newer
+        return replace(wanted, said_at={**job.said_at, **dict.fromkeys(names, self.at)}) if names else wanted
 
 
 class PostgresAccount:
@@ -163,7 +153,7 @@ class PostgresAccount:
             return self._database.now() + 1.0
         return float(answer) if answer else None
 
-    def track(self, spec: JobSpec, now: float, *, says: str = "", later: bool = False) -> None:
+    def track(self, spec: JobSpec, now: float, *, says: Collection[str] = (), later: bool = False) -> None:
         """Track a job from now on, or take what is newly said of one that is tracked; it is retired no more."""
 
         def tracked(job: TrackedJob | None) -> TrackedJob:
@@ -173,7 +163,12 @@ class PostgresAccount:
         self._write(spec.key, tracked, says=says, is_counted=spec.source is not JobSource.PROBE, later=later)
 
     def change(
-        self, key: JobKey, change: Callable[[TrackedJob], TrackedJob], *, says: str = "", later: bool = False
+        self,
+        key: JobKey,
+        change: Callable[[TrackedJob], TrackedJob],
+        *,
+        says: Collection[str] = (),
+        later: bool = False,
     ) -> None:
         """Change what is known of a job that is tracked, beside its polls."""
         self._write(key, lambda job: change(job) if job else None, says=says, later=later)
@@ -355,7 +350,7 @@ class PostgresAccount:
         key: JobKey,
         change: Callable[[TrackedJob | None], TrackedJob | None],
         *,
-        says: str,
+        says: Collection[str],
         is_counted: bool = False,
         later: bool,
     ) -> None:
@@ -406,7 +401,8 @@ class PostgresAccount:
     def _put_of(self, write: _Write, *, is_late: bool) -> tuple[int, Question] | None:
         """Give the question that writes a job, and the revision it goes by; `None` for a job that is left alone."""
         job, revision = self.copy.seen(write.key)
-        wanted = None if is_late and self._is_overtaken(write, job) else write.wanted(job)
+        is_told = is_late and not self.copy.is_assumed(write.key)
+        wanted = None if is_told and job is None and self._is_over(write) else write.wanted(job, is_late=is_told)
         if wanted is None or self._is_there(write, job, wanted):
             return None
         return revision, self._question_of_put(wanted, revision, Growth() if write.is_counted else None)
@@ -429,13 +425,9 @@ class PostgresAccount:
         job = self.get(key)
         return job is not None and any(at > since for at in (job.first_seen_at, *job.said_at.values()))
 
-    def _is_overtaken(self, write: _Write, job: TrackedJob | None) -> bool:
-        """Whether the database knows better; nobody but somebody's word brings back a job whose time was over."""
-        if self.copy.is_assumed(write.key):
-            return False
-        if job is None:
-            return (not write.says and self.copy.is_retired(write.key)) or self.copy.gone_at(write.key) > write.at
-        return write.is_overtaken(job)
+    def _is_over(self, write: _Write) -> bool:
+        """Whether a job was let go of since; nothing but a word brings back one whose time was over."""
+        return (not write.says and self.copy.is_retired(write.key)) or self.copy.gone_at(write.key) > write.at
 
     def _is_there(self, write: _Write, job: TrackedJob | None, wanted: TrackedJob) -> bool:
         """Whether the database has the job just so, and its module is counted if it is to be."""
@@ -507,3 +499,25 @@ class PostgresAccount:
         if not {"changed", "lost", "moved"}.isdisjoint(answers):
             self.take(self._database.ask("refresh", *held([self.copy]), is_timed=True))
         return answers
+
+
+def _parts(job: TrackedJob) -> dict[str, Any]:
+    """Give what is known of a job, each part of what the user said of it for itself."""
+    known = {field.name: getattr(job, field.name) for field in fields(TrackedJob) if field.compare}
+    spec = known.pop("spec")
+    return {**known, **{f"spec.{field.name}": getattr(spec, field.name) for field in fields(JobSpec)}}
+
+
+def _changed(before: TrackedJob, after: TrackedJob) -> list[str]:
+    """Name the parts that differ."""
+    if before == after:
+        return []
+    known = _parts(before)
+    return [name for name, value in _parts(after).items() if value != known[name]]
+
+
+def _restored(job: TrackedJob, before: TrackedJob, names: Collection[str]) -> TrackedJob:
+    """Give a job with such parts as they were."""
+    known = {name: value for name, value in _parts(before).items() if name in names}
+    spec = {name.removeprefix("spec."): known.pop(name) for name in [*known] if name.startswith("spec.")}
+    return replace(job, spec=replace(job.spec, **spec), **known)

@@ -7,7 +7,6 @@ is asked.
 """
 
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -65,9 +64,9 @@ class Call:
 class Fleet:
     """Exporters that live through many histories, each with an account of its own."""
 
-    def __init__(self, server: Server, directories: list[Path]) -> None:
-        self.server, self.clock = server, Clock()
-        self.url = server.create("histories")
+    def __init__(self, server: Server, name: str, directories: list[Path]) -> None:
+        self.server, self.name, self.clock = server, name, Clock()
+        self.url = server.create(name)
         self.wires = [Wire(server, directory) for directory in directories]
         self.stores = [self.open(exporter) for exporter in range(EXPORTERS)]
         self.count, self.starts = 0, 0
@@ -76,7 +75,7 @@ class Fleet:
         """Name an account; now and then forget all that were, so that no scrape asks for too many."""
         self.count += 1
         if not self.count % ACCOUNTS_AT_ONCE:
-            self.server.clear("histories")
+            self.server.clear(self.name)
             for exporter in range(EXPORTERS):
                 self.restart(exporter)
         return f"a{self.count}"
@@ -106,7 +105,7 @@ class Fleet:
         """End all connections, and wait until they have: one that is ending may still write, and not say so."""
         with psycopg.connect(self.server.url(), autocommit=True) as connection:
             ended = connection.execute(
-                "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'histories'"
+                "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [self.name]
             )
             pids = [pid for pid, _ in ended]
             while connection.execute("SELECT pid FROM pg_stat_activity WHERE pid = ANY(%s)", [pids]).fetchone():
@@ -116,7 +115,7 @@ class Fleet:
         """Have the database be one that has just been started, as exporters see it."""
         self.starts += 1
         head = "CREATE OR REPLACE FUNCTION zoho_mass_update.lineage() RETURNS text LANGUAGE sql STABLE"
-        ask(self.server, "histories", f"{head} AS $$ SELECT '{self.starts}' $$")
+        ask(self.server, self.name, f"{head} AS $$ SELECT '{self.starts}' $$")
         self.cut()
 
     def close(self) -> None:
@@ -242,7 +241,7 @@ class Histories(RuleBasedStateMachine):
         self.elapsed += 1e-3
         account, key, word = self.accounts[exporter], self.keys[job], None if is_taken_back else self.elapsed
         self.fleet.stores[exporter].refresh(time.monotonic() + 10)
-        account.change(key, lambda known: replace(known, acknowledged_at=word), says="acknowledged_at")
+        account.change(key, lambda known: replace(known, acknowledged_at=word), says={"acknowledged_at"})
         is_heard = not self.fleet.stores[exporter].health().is_failing
         self.words[job] = [word] if is_heard and self.set_back_at < 0 else [*self.words[job], word]
 
@@ -336,7 +335,7 @@ class Registrations(RuleBasedStateMachine):
             case "register" | "untrack":
                 store.refresh(time.monotonic() + 10)
                 if event == "register":
-                    account.track(JobSpec(key, JobSource.API), self.clock.now, says="spec")
+                    account.track(JobSpec(key, JobSource.API), self.clock.now, says={"spec.source"})
                 elif account.get(key):
                     account.forget([key])
                 else:
@@ -382,10 +381,10 @@ def most_within(times: list[float], seconds: float) -> int:
 @pytest.mark.timeout(3 * HISTORIES)
 @pytest.mark.parametrize(("machine", "share"), [(Histories, 1), (Registrations, 2)])
 def test_one_bill_and_the_last_word_whatever_happens(
-    server: Server, tmp_path_factory: pytest.TempPathFactory, machine: Callable[[Fleet], object], share: int
+    server: Server, tmp_path_factory: pytest.TempPathFactory, machine: type[Histories | Registrations], share: int
 ) -> None:
     """A few hundred histories; `make histories` tries ten thousand."""
-    fleet = Fleet(server, [tmp_path_factory.mktemp("w") for _ in range(EXPORTERS)])
+    fleet = Fleet(server, machine.__name__.lower(), [tmp_path_factory.mktemp("w") for _ in range(EXPORTERS)])
     how = settings(max_examples=HISTORIES // share, stateful_step_count=30)
     try:
         run_state_machine_as_test(partial(machine, fleet), settings=how)  # type: ignore[arg-type] # all that makes one

@@ -209,6 +209,28 @@ def test_schema_of_a_newer_version_is_left_alone(
     assert is_claimable(store)
 
 
+def test_schema_of_no_version_is_left_alone(
+    server: Server, name: str, store: PostgresStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An exporter starts, and says that it can't use it."""
+    ask(server, name, "UPDATE zoho_mass_update.version SET version = -1")
+    with closing(PostgresStore(server.url(name))) as other:
+        assert not is_claimable(other)
+    assert "the database can't be used" in caplog.text
+    assert is_claimable(store)
+
+
+@pytest.mark.parametrize("table", ["accounts", "jobs", "totals", "credits"])
+def test_revision_that_nobody_would_be_told_of_is_refused(
+    server: Server, name: str, store: PostgresStore, table: str
+) -> None:
+    """By the database: whoever starts would not even know that there is such a row."""
+    claim = store.account("acme").claim(LEADS, FREE, 60)
+    store.account("acme").land(claim, lambda job: (job, Growth(records={"updated": 1})))
+    with pytest.raises(psycopg.errors.CheckViolation):
+        ask(server, name, f"UPDATE zoho_mass_update.{table} SET revision = -1")  # noqa: S608 - our names
+
+
 def test_user_without_rights_is_told(
     server: Server, name: str, store: PostgresStore, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -529,6 +529,22 @@ def test_last_word_on_a_job_that_was_new_to_both_stands(pair: Pair) -> None:
     assert [theirs.jobs()[key(number)].spec.name for number in (1, 2, 3)] == ["newer", "newer", "listed"]
 
 
+@pytest.mark.parametrize("is_ours_first", [True, False])
+def test_last_word_on_each_part_of_a_job_stands(pair: Pair, *, is_ours_first: bool) -> None:
+    """Whoever is connected first: what one said of its name undoes nothing that the other said of its group."""
+    (house, _), ours, theirs = pair, pair[0].account, pair[1].account
+    spec = JobSpec(key(1), JobSource.API)
+    ours.track(spec, NOW)
+    meet(*pair)
+    ours.track(replace(spec, group="first"), NOW, says={"spec.group"}, later=True)
+    house.clock.now += 1
+    theirs.track(replace(spec, name="first", group="last"), NOW, says={"spec.name", "spec.group"}, later=True)
+    house.clock.now += 1
+    ours.track(replace(spec, name="last"), NOW, says={"spec.name"}, later=True)
+    meet(*(pair if is_ours_first else reversed(pair)), *pair, *pair)
+    assert ours.jobs() == theirs.jobs() == {key(1): TrackedJob(replace(spec, name="last", group="last"), NOW)}
+
+
 def test_what_is_told_late_counts_where_nothing_newer_is(pair: Pair) -> None:
     """It is only late."""
     ours, theirs = tracked(pair, key(1))

@@ -9,7 +9,7 @@
 
 CREATE TABLE zoho_mass_update.accounts (
     alias text PRIMARY KEY,
-    revision bigint NOT NULL DEFAULT 0, -- of the last change of anything of the account's
+    revision bigint NOT NULL DEFAULT 0 CHECK (revision >= 0), -- of the last change of anything of the account's
     forgotten bigint NOT NULL DEFAULT 0, -- the last revision of which traces are wiped: who knows less has to read all
     standing text NOT NULL DEFAULT '{}',
     mints double precision[] NOT NULL DEFAULT '{}',
@@ -23,7 +23,7 @@ CREATE TABLE zoho_mass_update.jobs (
     account text NOT NULL,
     module text NOT NULL,
     job_id text NOT NULL,
-    revision bigint NOT NULL,
+    revision bigint NOT NULL CHECK (revision > 0),
     document text, -- none for a job that has gone: its row tells others so for a while
     is_retired boolean NOT NULL DEFAULT false,
     gone_at double precision,
@@ -48,7 +48,7 @@ CREATE TABLE zoho_mass_update.credits (
     account text NOT NULL,
     minute bigint NOT NULL,
     lineage text NOT NULL, -- of the server that booked them: another one knows of them by what it was told
-    revision bigint NOT NULL,
+    revision bigint NOT NULL CHECK (revision > 0),
     spent bigint NOT NULL,
     on_probes bigint NOT NULL,
     PRIMARY KEY (account, minute, lineage)
@@ -59,7 +59,7 @@ CREATE TABLE zoho_mass_update.totals (
     account text NOT NULL,
     module text NOT NULL,
     counter text NOT NULL,
-    revision bigint NOT NULL,
+    revision bigint NOT NULL CHECK (revision > 0),
     total double precision NOT NULL, -- whole numbers are exact up to 2^53
     PRIMARY KEY (account, module, counter)
 );

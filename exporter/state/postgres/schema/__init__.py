@@ -54,4 +54,4 @@ def _version(connection: Connection[object]) -> int:
     if not isinstance(there, tuple) or not there[0]:
         return 0
     row = connection.execute("SELECT max(version) FROM zoho_mass_update.version").fetchone()
-    return int(row[0] or 0) if isinstance(row, tuple) else 0
+    return max(0, int(row[0] or 0)) if isinstance(row, tuple) else 0
