@@ -27,6 +27,8 @@ _MOST_ATTEMPTS = 100
 _LANDING_PAUSES_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0)
 """How long an answer waits for a database that does not take it; its claim lasts little longer."""
 _TURN_PAUSE_SECONDS = 0.1
+_GONE = "gone"
+"""Beside what was said of a job when it was let go of before."""
 _MOST_PUTS = 100
 """How many jobs are written in one trip, which holds the account: polls wait for it."""
 _FRESH_SECONDS = 1.0
@@ -51,19 +53,28 @@ class _Write:
     says: Collection[str]
     is_counted: bool
 
-    def wanted(self, job: TrackedJob | None, *, is_late: bool = False) -> TrackedJob | None:
+    def wanted(self, job: TrackedJob | None, gone_at: float, *, is_late: bool = False) -> TrackedJob | None:
         """Give what is to become of the job as it is now, late only where nothing newer was said.
 
-        What the configuration says is never older than what somebody asked for.
+        What was said before the job was let go of, if it ever was, is of no more use. What the configuration says is
+        never older than what somebody asked for.
         """
         wanted = self.change(job)
-        if wanted is None or job is None:
-            return wanted
+        if wanted is None:
+            return None
+        if job is None:
+            said_at = dict.fromkeys(self.says, self.at)
+            return replace(wanted, said_at={**said_at, _GONE: gone_at} if gone_at else said_at)
         names = {*_changed(job, wanted), *self.says}
         if is_late and not (wanted.spec.source.is_declared and not job.spec.source.is_declared):
-            newer = {name for name in names if max(job.first_seen_at, job.said_at.get(name, 0.0)) > self.at}
+            newer = {name for name in names if self._newest(name, job) > self.at}
             wanted, names = _restored(wanted, job, newer), names - newer
         return replace(wanted, said_at={**job.said_at, **dict.fromkeys(names, self.at)}) if names else wanted
+
+    def _newest(self, name: str, job: TrackedJob) -> float:
+        """Give when somebody last had a word on a part; to what is no word itself, a job taken in since is another."""
+        since = 0.0 if name in self.says else job.first_seen_at
+        return max(since, *(job.said_at.get(one, 0.0) for one in (name, _GONE)))
 
 
 class PostgresAccount:
@@ -285,7 +296,9 @@ class PostgresAccount:
         for key, job in lost.jobs.items():
             if not self.copy.knows(key):
                 is_counted = self.copy.counts(key.module)
-                unknown[key] = encode(TrackedJob(job.spec, job.first_seen_at) if is_counted else job)
+                unknown[key] = encode(
+                    TrackedJob(job.spec, job.first_seen_at, said_at=job.said_at) if is_counted else job
+                )
         counters = {place: total for place, total in lost.counters.items() if not self.copy.counts(place[0])}
         told = self._database.ask(
             "make_up",
@@ -361,7 +374,7 @@ class PostgresAccount:
                 self._tell([write])
                 return
         job = self.get(key)
-        wanted = write.wanted(job)
+        wanted = write.wanted(job, self.copy.gone_at(key))
         if wanted is None or (later and self._is_there(write, job, wanted)):
             return
         self.copy.assume(key, wanted)
@@ -402,7 +415,10 @@ class PostgresAccount:
         """Give the question that writes a job, and the revision it goes by; `None` for a job that is left alone."""
         job, revision = self.copy.seen(write.key)
         is_told = is_late and not self.copy.is_assumed(write.key)
-        wanted = None if is_told and job is None and self._is_over(write) else write.wanted(job, is_late=is_told)
+        gone_at = self.copy.gone_at(write.key)
+        # Nothing but a word brings back a job whose time was over.
+        is_over = job is None and (gone_at > write.at or (not write.says and self.copy.is_retired(write.key)))
+        wanted = None if is_told and is_over else write.wanted(job, gone_at, is_late=is_told)
         if wanted is None or self._is_there(write, job, wanted):
             return None
         return revision, self._question_of_put(wanted, revision, Growth() if write.is_counted else None)
@@ -424,10 +440,6 @@ class PostgresAccount:
         """Whether anybody has had a word on a job since a time."""
         job = self.get(key)
         return job is not None and any(at > since for at in (job.first_seen_at, *job.said_at.values()))
-
-    def _is_over(self, write: _Write) -> bool:
-        """Whether a job was let go of since; nothing but a word brings back one whose time was over."""
-        return (not write.says and self.copy.is_retired(write.key)) or self.copy.gone_at(write.key) > write.at
 
     def _is_there(self, write: _Write, job: TrackedJob | None, wanted: TrackedJob) -> bool:
         """Whether the database has the job just so, and its module is counted if it is to be."""

@@ -517,13 +517,14 @@ def test_what_is_told_late_leaves_alone_what_another_has_changed_meanwhile(pair:
 def test_last_word_on_a_job_that_was_new_to_both_stands(pair: Pair) -> None:
     """By when it was said and not by when it was told; but what a configuration says stands over what was asked for."""
     (house, _), ours, theirs = pair, pair[0].account, pair[1].account
-    ours.track(JobSpec(key(1), JobSource.API, name="older"), NOW, later=True)
+    said = {"spec.source", "spec.name"}
+    ours.track(JobSpec(key(1), JobSource.API, name="older"), NOW, says=said, later=True)
     ours.track(JobSpec(key(3), JobSource.CONFIG, name="listed"), NOW, later=True)
-    theirs.track(JobSpec(key(2), JobSource.API, name="older"), NOW)
+    theirs.track(JobSpec(key(2), JobSource.API, name="older"), NOW, says=said)
     house.clock.now += 1
     for number in (1, 3):
-        theirs.track(JobSpec(key(number), JobSource.API, name="newer"), house.clock.now)
-    ours.track(JobSpec(key(2), JobSource.API, name="newer"), house.clock.now, later=True)
+        theirs.track(JobSpec(key(number), JobSource.API, name="newer"), house.clock.now, says=said)
+    ours.track(JobSpec(key(2), JobSource.API, name="newer"), house.clock.now, says=said, later=True)
     meet(*pair, *pair)
     assert ours.jobs() == theirs.jobs()
     assert [theirs.jobs()[key(number)].spec.name for number in (1, 2, 3)] == ["newer", "newer", "listed"]
@@ -543,6 +544,22 @@ def test_last_word_on_each_part_of_a_job_stands(pair: Pair, *, is_ours_first: bo
     ours.track(replace(spec, name="last"), NOW, says={"spec.name"}, later=True)
     meet(*(pair if is_ours_first else reversed(pair)), *pair, *pair)
     assert ours.jobs() == theirs.jobs() == {key(1): TrackedJob(replace(spec, name="last", group="last"), NOW)}
+
+
+def test_word_on_a_job_that_another_took_in_first_stands_unless_it_was_let_go_of_since(pair: Pair) -> None:
+    """What was said of a job is no longer said of one that takes its place."""
+    (house, _), ours, theirs = pair, pair[0].account, pair[1].account
+    for number in (1, 2):
+        spec = JobSpec(key(number), JobSource.API)
+        ours.track(replace(spec, name="ours"), NOW, says={"spec.source", "spec.name"}, later=True)
+        house.clock.now += 1
+        theirs.track(spec, house.clock.now, says={"spec.source"})
+    theirs.forget([key(2)])
+    house.clock.now += 1
+    theirs.track(JobSpec(key(2), JobSource.API), house.clock.now, says={"spec.source"})
+    meet(*pair, *pair)
+    assert ours.jobs() == theirs.jobs()
+    assert [ours.jobs()[key(number)].spec.name for number in (1, 2)] == ["ours", ""]
 
 
 def test_what_is_told_late_counts_where_nothing_newer_is(pair: Pair) -> None:
