@@ -69,7 +69,7 @@ def decode(text: str, kind: type[T]) -> T:
     """
     value: T | None = None
     try:
-        json.loads(text, parse_constant=_check, parse_float=_check, parse_int=_check)
+        json.loads(text, parse_constant=sound, parse_float=sound, parse_int=sound)
         value = _adapter(kind.__name__).validate_json(text, strict=True)
         problem = _unsound(value)
     except ValidationError as error:
@@ -98,10 +98,15 @@ def _adapter(name: str) -> TypeAdapter[Any]:
     return TypeAdapter(next(kind for kind in (TrackedJob, ModuleTotals, Standing, int) if kind.__name__ == name))
 
 
-def _check(number: str) -> None:
-    """Let no number through that is none, or that no document holds: counts and times begin at 0."""
-    if not 0 <= float(number) <= _LARGEST_NUMBER:
+def sound(number: object) -> float:
+    """Let no number through that is none, or that nothing kept holds: counts and times begin at 0.
+
+    Raises:
+        ValueError: it is no such number.
+    """
+    if not 0 <= (value := float(str(number))) <= _LARGEST_NUMBER:
         raise ValueError("no sound number")
+    return value
 
 
 def _unsound(value: Value) -> str:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from threading import Lock
 
 from exporter.model import JobKey, ModuleTotals, Standing, TrackedJob
-from exporter.state.documents import decode
+from exporter.state.documents import decode, sound
 from exporter.state.ledger import Ledger
-from exporter.state.postgres.counters import sound, totals_of
+from exporter.state.postgres.counters import totals_of
 from exporter.state.postgres.database import News
 
 _log = logging.getLogger(__name__)

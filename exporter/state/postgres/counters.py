@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from exporter.model import DURATION_BOUNDS, Distribution, Growth, JobState, ModuleTotals
 
 _ABOVE = "inf"
-_LARGEST = 2.0**53
 
 
 def counters_of(growth: Growth) -> dict[str, float]:
@@ -34,18 +33,6 @@ def counters_in(totals: ModuleTotals) -> dict[str, float]:
             f"within/{state}/{bound}": float(number) for bound, number in zip(bounds, durations.counts, strict=True)
         }
     return counters
-
-
-def sound(number: object) -> float:
-    """Read a count or a time.
-
-    Raises:
-        ValueError: it is none: less than nothing, endless, or larger than any that is exact.
-    """
-    value = float(str(number))
-    if not 0 <= value <= _LARGEST:
-        raise ValueError(f"{value:g} is no sound number")
-    return value
 
 
 def totals_of(counters: Mapping[str, float]) -> ModuleTotals:
