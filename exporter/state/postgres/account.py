@@ -63,13 +63,15 @@ class _Write:
         if wanted is None:
             return None
         if job is None:
-            said_at = dict.fromkeys(self.says, self.at)
+            said_at = dict.fromkeys(self.says, max(self.at, gone_at))
             return replace(wanted, said_at={**said_at, _GONE: gone_at} if gone_at else said_at)
         names = {*_changed(job, wanted), *self.says}
         if is_late and not (wanted.spec.source.is_declared and not job.spec.source.is_declared):
             newer = {name for name in names if self._newest(name, job) > self.at}
             wanted, names = _restored(wanted, job, newer), names - newer
-        return replace(wanted, said_at={**job.said_at, **dict.fromkeys(names, self.at)}) if names else wanted
+        # Never before what it goes over: a clock may have been set back since.
+        said_at = {name: max(self.at, self._newest(name, job)) for name in names}
+        return replace(wanted, said_at={**job.said_at, **said_at}) if names else wanted
 
     def _newest(self, name: str, job: TrackedJob) -> float:
         """Give when somebody last had a word on a part; to what is no word itself, a job taken in since is another."""
@@ -426,20 +428,21 @@ class PostgresAccount:
     def _tell_gone(self, gone: Sequence[JobKey], said_at: float, *, retired: bool, is_late: bool = False) -> None:
         """Let go of jobs as it was said at a time, late only of those of which nothing was said since."""
         for _ in range(_MOST_ATTEMPTS):
-            keys = [key for key in gone if not (is_late and self._is_spoken_of(key, said_at))]
+            keys = [key for key in gone if not (is_late and self._last_word_on(key) > said_at)]
             if not keys:
                 return
             known = list(map(self.copy.revision_of, keys))
             names = [key.module for key in keys], [key.job_id for key in keys]
-            answer = self._ask("forget", *names, known, retired, said_at, is_timed=True)
+            gone_at = max(said_at, *map(self._last_word_on, keys))
+            answer = self._ask("forget", *names, known, retired, gone_at, is_timed=True)
             if answer != "changed":
                 return
             self._explain(answer, is_news=list(map(self.copy.revision_of, keys)) != known)
 
-    def _is_spoken_of(self, key: JobKey, since: float) -> bool:
-        """Whether anybody has had a word on a job since a time."""
+    def _last_word_on(self, key: JobKey) -> float:
+        """Give when anybody last had a word on a job (Unix seconds), if only that it was to go."""
         job = self.get(key)
-        return job is not None and any(at > since for at in (job.first_seen_at, *job.said_at.values()))
+        return max((job.first_seen_at, *job.said_at.values())) if job else self.copy.gone_at(key)
 
     def _is_there(self, write: _Write, job: TrackedJob | None, wanted: TrackedJob) -> bool:
         """Whether the database has the job just so, and its module is counted if it is to be."""

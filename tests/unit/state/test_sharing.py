@@ -562,6 +562,30 @@ def test_word_on_a_job_that_another_took_in_first_stands_unless_it_was_let_go_of
     assert [ours.jobs()[key(number)].spec.name for number in (1, 2)] == ["ours", ""]
 
 
+def test_last_word_stands_though_the_clock_was_set_back_before_it(pair: Pair) -> None:
+    """What is said of what was said before is newer than that, whatever a clock says: a word, and letting go."""
+    (house, _), (ours, theirs) = pair, tracked(pair, key(1), key(2), key(3))
+    ours.change(key(1), partial(replace, acknowledged_at=1.0), says={"acknowledged_at"}, later=True)
+    for number in (2, 3):
+        ours.track(
+            JobSpec(key(number), JobSource.API, name="older"), NOW, says={"spec.source", "spec.name"}, later=True
+        )
+    house.clock.now += 1
+    theirs.change(key(1), partial(replace, acknowledged_at=2.0), says={"acknowledged_at"})
+    theirs.track(JobSpec(key(2), JobSource.API, name="newer"), NOW, says={"spec.source", "spec.name"})
+    theirs.forget([key(3)])
+    house.clock.now -= 40
+    theirs.change(key(1), partial(replace, acknowledged_at=3.0), says={"acknowledged_at"})
+    theirs.forget([key(2)])
+    theirs.track(JobSpec(key(3), JobSource.API, name="newest"), NOW, says={"spec.source", "spec.name"})
+    meet(*pair, *pair)
+    assert ours.jobs() == theirs.jobs()
+    assert {one: (job.acknowledged_at, job.spec.name) for one, job in theirs.jobs().items()} == {
+        key(1): (3.0, ""),
+        key(3): (None, "newest"),
+    }
+
+
 def test_what_is_told_late_counts_where_nothing_newer_is(pair: Pair) -> None:
     """It is only late."""
     ours, theirs = tracked(pair, key(1))
