@@ -6,6 +6,7 @@ kept until shortly before its end, one refresh is in flight at a time, and a ref
 
 import hashlib
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import astuple, replace
@@ -77,7 +78,8 @@ class TokenSource:
         self._accepted_at: float | None = None
         self._has_excuse = False
         """Whether one more job may be at fault: a token was accepted since the last such one, or none ever was."""
-        self._suspects: dict[JobKey, None] = {}
+        self._suspects: dict[JobKey, float] = {}
+        """Jobs that may be at fault themselves, and since when (stopwatch): ever, where no new token cured them."""
 
     def token(self, deadline: float) -> KeptToken:
         """Give a token that is good for a while yet, minting one if need be; wait until `deadline` only.
@@ -111,7 +113,7 @@ class TokenSource:
             if is_in_use:
                 self._judge(key, asked_at, error, is_second=is_second)
             elif is_second:
-                self._suspect(key)
+                self._suspect(key, is_second=True)
         if is_second:
             if is_in_use:
                 message = "Zoho's API refused an access token that was just minted"
@@ -224,25 +226,26 @@ class TokenSource:
         accepted_at = self._accepted_at
         if accepted_at is None and self._has_excuse and not is_second:
             self._has_excuse = key in self._suspects
-            self._suspect(key)
-        is_suspect = key in self._suspects
+            self._suspect(key, is_second=False)
+        # One refusal is not enough: the token may have died after the call that was accepted.
+        is_suspect = key in self._suspects and (accepted_at is None or accepted_at >= self._suspects[key])
         is_unproven = is_suspect and not is_second and self._stopwatch() - self._minted_at < UNPROVEN_SECONDS
         is_excused = is_second and not is_suspect and self._has_excuse
         # Of a suspect, or of two tokens, a call that Zoho accepted with the one in use tells enough, whenever begun.
         proof_at = min(asked_at, self._minted_at) if is_second or is_suspect else asked_at
         is_own_fault = accepted_at is not None and (accepted_at >= proof_at or is_unproven or is_excused)
         if is_own_fault or is_second:
-            self._suspect(key)
+            self._suspect(key, is_second=is_second)
         self._has_excuse = accepted_at is None if is_second else self._has_excuse
         if is_own_fault:
-            raise _job_refused(key, error.code)
+            raise _job_refused(key, error.code) if is_second or is_suspect else _job_doubted(key, error.code)
         if is_unproven:
             raise error
         self._account.stand(lambda standing: replace(standing, token=None))
         self._accepted_at = None if is_second else accepted_at
 
-    def _suspect(self, key: JobKey) -> None:
-        self._suspects[key] = None
+    def _suspect(self, key: JobKey, *, is_second: bool) -> None:
+        self._suspects[key] = -math.inf if is_second else self._suspects.get(key, self._stopwatch())
         if len(self._suspects) > MOST_SUSPECTS:
             del self._suspects[next(iter(self._suspects))]
 
@@ -291,6 +294,15 @@ def _job_refused(key: JobKey, code: str) -> RefusedError:
         code,
         f"Zoho refuses the access token for {key} alone, and accepts it for other jobs",
         advice="check the job's module and id, and what the token's user may see",
+    )
+
+
+def _job_doubted(key: JobKey, code: str) -> DeadTokenError:
+    """Tell of a first refusal: the token may have died after the call that Zoho accepted."""
+    return DeadTokenError(
+        code,
+        f"Zoho refuses the access token for {key}, and has just accepted it for another job",
+        advice="it is asked again soon, which tells whether the token has died or the job is refused alone",
     )
 
 

@@ -220,6 +220,27 @@ def test_o7_a_401_of_a_token_that_others_are_answered_with_is_the_jobs_own(start
     assert pages[-1].by_job("poll_error", "code") == {"1": code}
 
 
+def test_o7_a_token_that_dies_while_a_slow_call_is_under_way_is_not_held_against_its_job(
+    start: Start, peer: Peer
+) -> None:
+    """Others were answered with it, and begun later: the next scrape tells that it has died, and the job goes on."""
+    dead: set[str] = set()
+
+    def slow_then_dead(call: Call) -> Iterator[Step]:
+        if call.job_id == "1" and peer.asked("1") == 2:
+            yield 0.5
+            dead.add(call.token)
+        yield DEAD_TOKENS["invalid_token"] if call.token in dead else WELL
+
+    peer.status = slow_then_dead
+    exporter = start(environment={"ZOHO_JOBS": ",".join(f"Leads/{job_id}" for job_id in range(1, 7))})
+    pages = [exporter.scrape() for _ in range(8)]
+    assert len(dead) == 1
+    assert peer.minted == 2
+    assert pages[-1].by_job("poll_error", "code") == {}
+    assert peer.asked("1") > 3
+
+
 @pytest.mark.parametrize("seconds", [20, 60])
 def test_o8a_a_token_of_a_short_life_serves_for_half_of_it(start: Start, peer: Peer, seconds: int) -> None:
     """Scrapes one after another do not mint a token each, however soon it ends."""

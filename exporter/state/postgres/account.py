@@ -377,9 +377,10 @@ class PostgresAccount:
                 return
         job = self.get(key)
         wanted = write.wanted(job, self.copy.gone_at(key))
-        if wanted is None or (later and self._is_there(write, job, wanted)):
+        if wanted is None:
             return
-        self.copy.assume(key, wanted)
+        if not self._is_there(write, job, wanted):
+            self.copy.assume(key, wanted)
         if not later:
             self._postpone(partial(self._tell, [write], is_late=True))
             return

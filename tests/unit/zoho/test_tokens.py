@@ -803,14 +803,31 @@ OWN_FAULT = (
 
 
 def test_a_job_whose_token_others_use_is_refused_without_a_new_token(scene: Scene) -> None:
-    """Another call, begun no earlier, was answered with the same token: it lives, and the job itself is at fault."""
-    token = scene.token()
-    scene.source.note_accepted(DEALS, scene.watch.now)
+    """Twice, and another call, begun in between, was answered with the token: it lives, and the job is at fault."""
+    token = scene.accept()
+    for _ in range(2):
+        with pytest.raises(DeadTokenError, match="just accepted it for another job"):
+            scene.source.reject(token, LEADS, 100.0, DEAD, is_second=False)
+    scene.accept()
     with pytest.raises(RefusedError) as raised:
-        scene.replaced(token)
+        scene.source.reject(token, LEADS, 101.0, DEAD, is_second=False)
     assert (raised.value.code, (raised.value.message, raised.value.advice)) == ("INVALID_TOKEN", OWN_FAULT)
     assert scene.token() is token
     assert len(scene.minted) == 1
+
+
+def test_a_job_that_was_refused_once_has_the_token_replaced_where_no_other_speaks_for_it(scene: Scene) -> None:
+    """It may have died after the call that was accepted; where a new one cures nothing, the job is at fault alone."""
+    token = scene.accept()
+    for key in (LEADS, JOBS[0]):
+        with pytest.raises(DeadTokenError):
+            scene.source.reject(token, key, 100.0, DEAD, is_second=False)
+    scene.watch.now += 1
+    second = scene.replaced(token)
+    assert second is not token
+    assert isinstance(scene.doubt(second), RefusedError)
+    scene.accept(JOBS[0])
+    assert (len(scene.minted), scene.source.is_cooling_down()) == (2, False)
 
 
 def test_a_call_that_was_only_answered_later_proves_nothing(scene: Scene) -> None:
@@ -828,8 +845,9 @@ def test_an_older_answer_takes_no_newer_one_back(scene: Scene) -> None:
     token = scene.token()
     scene.source.note_accepted(DEALS, 102.0)
     scene.source.note_accepted(JOBS[0], 100.0)
-    with pytest.raises(RefusedError):
+    with pytest.raises(DeadTokenError):
         scene.source.reject(token, LEADS, 102.0, DEAD, is_second=False)
+    assert scene.token() is token
 
 
 def test_a_job_at_fault_costs_one_token(scene: Scene) -> None:
@@ -890,9 +908,10 @@ def test_a_job_at_fault_is_known_when_the_token_is_renewed(scene: Scene) -> None
 def test_a_job_that_others_proved_at_fault_is_known_when_the_token_is_renewed(scene: Scene) -> None:
     """Also where its first refusal cost no token."""
     token = scene.token()
-    scene.source.note_accepted(DEALS, scene.watch.now)
-    with pytest.raises(RefusedError):
-        scene.replaced(token)
+    for refusal in (DeadTokenError, RefusedError):
+        scene.source.note_accepted(DEALS, scene.watch.now)
+        with pytest.raises(refusal):
+            scene.replaced(token)
     scene.clock.now += 3600
     assert isinstance(scene.poll_refused(), RefusedError)
     assert (len(scene.minted), scene.source.is_cooling_down()) == (2, False)
