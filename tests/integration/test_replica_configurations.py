@@ -186,6 +186,26 @@ def test_account_that_a_reload_brings_before_its_job_file_costs_nothing(start: S
     assert "352" not in second.jobs()
 
 
+def test_job_that_another_let_go_of_is_taken_up_by_the_next_reload_of_one_that_lists_it(start: Start) -> None:
+    """Though it has not heard of it by then; and not by what it read before."""
+    first, second = replicas = start(ONE), start(ONE)
+    files = [replica.file.parent / "jobs.d" / "spring.yaml" for replica in replicas]
+    for file, replica in zip(files, replicas, strict=True):
+        file.write_text('jobs: [{account: acme, module: Leads, job_id: "352"}]')
+        replica.reload(ONE)
+    assert [updated(replica.page()).keys() for replica in replicas] == [{"350", "352"}] * 2
+    files[0].unlink()
+    first.reload(ONE)
+    second.reload(ONE)
+    assert [updated(replica.page()).keys() for replica in (second, first)] == [{"350", "352"}] * 2
+    files[0].write_text(files[1].read_text())
+    first.reload(ONE)
+    second.reload(ONE)
+    files[0].unlink()
+    first.reload(ONE)
+    assert [updated(replica.page()).keys() for replica in (second, first)] == [{"350"}] * 2
+
+
 def test_job_file_that_only_one_exporter_has_yet_is_left_alone(start: Start, simulator: Simulator) -> None:
     """Whatever else the other reads meanwhile, its jobs stay, and no end is asked for or counted again."""
     first, second = start(ONE), start(ONE)

@@ -480,6 +480,18 @@ def test_what_is_said_again_is_no_news(pair: Pair) -> None:
     assert theirs.changed() == set()
 
 
+def test_what_is_said_again_counts_though_it_has_gone_meanwhile(pair: Pair) -> None:
+    """An exporter lists a job that another has let go of, of which it has not heard; or before that one did."""
+    (house, _), (ours, theirs) = pair, tracked(pair, key(1), key(2))
+    ours.track(JobSpec(key(2), JobSource.CONFIG), NOW, later=True)
+    house.clock.now += 1
+    theirs.forget([key(1), key(2)])
+    house.clock.now += 1
+    ours.track(JobSpec(key(1), JobSource.CONFIG), NOW, later=True)
+    meet(*pair, *pair)
+    assert ours.jobs().keys() == theirs.jobs().keys() == {key(1)}
+
+
 def test_what_is_told_late_undoes_nothing_newer(pair: Pair) -> None:
     """One that was cut off lets go of a job that another has taken in anew meanwhile, or takes in one that has gone."""
     ours, theirs = tracked(pair, key(1), key(2))
