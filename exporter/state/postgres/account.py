@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from itertools import chain
+from itertools import chain, groupby
 from threading import Event, Lock, Semaphore
 from typing import Any, Protocol
 
@@ -77,6 +77,36 @@ class _Write:
         """Give when somebody last had a word on a part; to what is no word itself, a job taken in since is another."""
         since = 0.0 if name in self.says else job.first_seen_at
         return max(since, *(job.said_at.get(one, 0.0) for one in (name, _GONE)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """A job as it was known before the database went on without it, to be written as far as nothing newer was said."""
+
+    job: TrackedJob
+    is_counted = False
+    says = ("spec",)
+
+    @property
+    def key(self) -> JobKey:
+        """The job."""
+        return self.job.spec.key
+
+    @property
+    def at(self) -> float:
+        """When anybody last had a word on it."""
+        return _last_word_on(self.job)
+
+    def wanted(self, job: TrackedJob | None, gone_at: float, *, is_late: bool = False) -> TrackedJob | None:  # noqa: ARG002 - as another write
+        """Give what is to become of the job as it is now; what had come of it is asked for anew."""
+        known = self.job
+        if job is None or known.said_at.get(_GONE, 0.0) > _last_word_on(job):
+            return TrackedJob(known.spec, known.first_seen_at, said_at=known.said_at)
+        said = {name: at for name, at in known.said_at.items() if name.startswith("spec.") or name == "acknowledged_at"}
+        if job.finished_at != known.finished_at:
+            said.pop("acknowledged_at", None)  # it was of another end
+        newer = {name: at for name, at in said.items() if at > max(job.said_at.get(one, 0.0) for one in (name, _GONE))}
+        return replace(_restored(job, known, newer), said_at={**job.said_at, **newer}) if newer else None
 
 
 class PostgresAccount:
@@ -294,7 +324,7 @@ class PostgresAccount:
         What has come of a job goes with the totals of its module: where those are there, it is asked for anew, so that
         each record counts once.
         """
-        unknown: dict[JobKey, str | None] = dict.fromkeys(key for key in lost.retired if not self.copy.knows(key))
+        unknown: dict[JobKey, str | None] = dict.fromkeys(key for key in lost.gone if not self.copy.knows(key))
         for key, job in lost.jobs.items():
             if not self.copy.knows(key):
                 is_counted = self.copy.counts(key.module)
@@ -308,6 +338,8 @@ class PostgresAccount:
             [key.module for key in unknown],
             [key.job_id for key in unknown],
             list(unknown.values()),
+            [key in lost.retired for key in unknown],
+            [lost.gone.get(key) for key in unknown],
             [module for module, _ in counters],
             [counter for _, counter in counters],
             list(counters.values()),
@@ -320,9 +352,10 @@ class PostgresAccount:
             is_timed=True,
         )
         self.copy.take(told)
-        back = [key for key, at in lost.gone.items() if (seen := self.copy.seen(key))[0] and seen[1] <= at]
-        for is_retired in (True, False):
-            self.forget([key for key in back if (key in lost.retired) is is_retired], retired=is_retired)
+        back = [(at, key in lost.retired, key) for key, at in lost.gone.items() if self.get(key)]
+        for (gone_at, is_retired), its in groupby(sorted(back), lambda gone: gone[:2]):
+            self._tell_gone([key for *_, key in its], gone_at, retired=is_retired, is_late=True)
+        self._tell([_Memory(job) for job in lost.jobs.values()], is_late=True)
         if back or any(news.account for news in told):
             what = "the database had not heard of some of what it was told before; that is put back"
             _log.warning(what, extra={"account": self._alias})
@@ -396,7 +429,7 @@ class PostgresAccount:
                 self._planned = []
         self._tell(writes, is_late=True)
 
-    def _tell(self, writes: Sequence[_Write], *, is_late: bool = False) -> None:
+    def _tell(self, writes: Sequence[_Write | _Memory], *, is_late: bool = False) -> None:
         """Write jobs, many in one trip.
 
         What is written late is left alone where the job was let go of, or something else was said of it, later than it
@@ -414,7 +447,7 @@ class PostgresAccount:
                     self._explain(answer, is_news=self.copy.seen(write.key)[1] != known)
                     left += [write] if answer else []
 
-    def _put_of(self, write: _Write, *, is_late: bool) -> tuple[int, Question] | None:
+    def _put_of(self, write: _Write | _Memory, *, is_late: bool) -> tuple[int, Question] | None:
         """Give the question that writes a job, and the revision it goes by; `None` for a job that is left alone."""
         job, revision = self.copy.seen(write.key)
         is_told = is_late and not self.copy.is_assumed(write.key)
@@ -443,9 +476,9 @@ class PostgresAccount:
     def _last_word_on(self, key: JobKey) -> float:
         """Give when anybody last had a word on a job (Unix seconds), if only that it was to go."""
         job = self.get(key)
-        return max((job.first_seen_at, *job.said_at.values())) if job else self.copy.gone_at(key)
+        return _last_word_on(job) if job else self.copy.gone_at(key)
 
-    def _is_there(self, write: _Write, job: TrackedJob | None, wanted: TrackedJob) -> bool:
+    def _is_there(self, write: _Write | _Memory, job: TrackedJob | None, wanted: TrackedJob) -> bool:
         """Whether the database has the job just so, and its module is counted if it is to be."""
         is_counted = not write.is_counted or self.copy.counts(write.key.module)
         is_so = job is not None and (wanted, wanted.said_at) == (job, job.said_at)
@@ -515,6 +548,10 @@ class PostgresAccount:
         if not {"changed", "lost", "moved"}.isdisjoint(answers):
             self.take(self._database.ask("refresh", *held([self.copy]), is_timed=True))
         return answers
+
+
+def _last_word_on(job: TrackedJob) -> float:
+    return max((job.first_seen_at, *job.said_at.values()))
 
 
 def _parts(job: TrackedJob) -> dict[str, Any]:

@@ -33,8 +33,8 @@ class Lost:
 
     jobs: Mapping[JobKey, TrackedJob]
     retired: Collection[JobKey]
-    gone: Mapping[JobKey, int]
-    """Those that were let go of, the retired ones too, with the revision of that."""
+    gone: Mapping[JobKey, float]
+    """Those that were let go of, the retired ones too, and when (Unix seconds)."""
     counters: Mapping[tuple[str, str], float]
     credits: Mapping[_Booking, tuple[int, int]]
     standing: Standing
@@ -113,18 +113,13 @@ class Copy:
             return None  # what is held has just been told
         is_lost = before != now or revision > news.revision
         spent = self._credits if before != now else {}
-        gone = {key: at for key, at in self._told_of() if key not in self._jobs}
+        gone = {**dict.fromkeys(self._retired, 0.0), **self._gone_at}
         counters = {(module, name): total for module, name, total in self._shown()}
         lost = Lost(self._jobs, self._retired, gone, counters, spent, self._told_standing)
         self._floors = counters
         self._changed |= self._jobs.keys()
         self._begin()
         return lost if is_lost else None
-
-    def _told_of(self) -> Iterator[tuple[JobKey, int]]:
-        for (kind, name), revision in self._revisions.items():
-            if kind == "job":
-                yield JobKey(self.alias, *name.partition("/")[::2]), revision
 
     def knows(self, key: JobKey) -> bool:
         """Whether the database has told of a job, if only that it has gone."""

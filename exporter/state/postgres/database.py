@@ -38,7 +38,17 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Argument: TypeAlias = (
-    str | int | float | bool | list[str] | list[str | None] | list[int] | list[int | None] | list[float] | None
+    str
+    | int
+    | float
+    | bool
+    | list[str]
+    | list[str | None]
+    | list[int]
+    | list[bool]
+    | list[float]
+    | list[float | None]
+    | None
 )
 
 CALL_SECONDS = 3.0

@@ -685,6 +685,56 @@ def test_nothing_that_a_standby_has_not_heard_of_is_lost(server: Server, name: s
         assert new.account("acme").totals()["Leads"].records["updated"] == 50
 
 
+@pytest.mark.parametrize("is_ours_first", [True, False])
+def test_last_words_outlive_a_standby_that_has_not_heard_of_them(
+    server: Server, name: str, store: PostgresStore, *, is_ours_first: bool
+) -> None:
+    """Names, groups, what was registered anew and what was let go of, by whom another one had not heard since."""
+    account, said = store.account("acme"), {"spec.source", "spec.name"}
+    named, listed, anew, back, brief = (
+        replace(SPEC, key=replace(LEADS, job_id=job_id), name="old") for job_id in "12345"
+    )
+    with closing(PostgresStore(server.url(name))) as other:
+        for spec in (named, replace(listed, source=JobSource.CONFIG), replace(anew, group="old"), back):
+            account.track(spec, store.now(), says=said)
+        account.forget([back.key])
+        scraped(store), scraped(other)
+        keep(server, name)
+        account.track(replace(named, name="new", group="new"), NOW, says={"spec.name", "spec.group"})
+        account.track(replace(listed, source=JobSource.CONFIG, name="new"), NOW)
+        account.track(brief, store.now())
+        scraped(store), scraped(other)
+        account.forget([anew.key, brief.key])
+        for spec in (anew, back):
+            account.track(replace(spec, name="new"), store.now(), says=said)
+        fall_back(server, name)
+        take_over(server, name)
+        for one in [store, other, store, other][not is_ours_first :]:
+            scraped(one)
+        assert account.jobs() == other.account("acme").jobs()
+    jobs = {job.spec.key: (job.spec.name, job.spec.group) for job in account.jobs().values()}
+    jobs.pop(LEADS)
+    expected = {spec.key: ("new", "") for spec in (listed, anew, back)}
+    assert jobs == {named.key: ("new", "new"), **expected}
+
+
+def test_job_that_was_let_go_of_just_before_the_schema_was_dropped_is_not_counted_anew(
+    server: Server, name: str, store: PostgresStore
+) -> None:
+    """Whoever had not heard of that does not bring it back."""
+    account = store.account("acme")
+    with closing(PostgresStore(server.url(name))) as other:
+        assert account.land(account.claim(LEADS, FREE, 60), ended) is not None
+        before = scraped(other).account("acme").totals()
+        account.forget([LEADS])
+        ask(server, name, "DROP SCHEMA zoho_mass_update CASCADE")
+        for one in (store, other):
+            eventually(lambda one=one: is_well(one))  # type: ignore[misc]
+        for one in (store, other):
+            assert not scraped(one).account("acme").jobs()
+            assert one.account("acme").totals() == before
+
+
 def test_credits_count_once_at_a_server_that_is_come_back_to(server: Server, name: str, store: PostgresStore) -> None:
     """It has what was spent there, and hears of what was spent at the other one since; again and again."""
     account, spent, left = store.account("acme"), 0, set[str]()

@@ -16,7 +16,7 @@ CREATE TABLE zoho_mass_update.accounts (
     stood bigint NOT NULL DEFAULT 0, -- the revision of the standing and the mints
     turn bigint, -- who asks for an access token
     turn_expires_at double precision,
-    turn_lease double precision
+    turn_lease double precision CHECK (turn_lease <= 3600)
 );
 
 CREATE TABLE zoho_mass_update.jobs (
@@ -38,7 +38,7 @@ CREATE TABLE zoho_mass_update.claims (
     job_id text NOT NULL,
     token bigint NOT NULL, -- drawn for each acquisition: a job that goes and comes back never has an old one again
     expires_at double precision NOT NULL,
-    lease double precision NOT NULL,
+    lease double precision NOT NULL CHECK (lease <= 3600), -- seconds; or nobody would outlast one that is no number
     is_probe boolean NOT NULL,
     minute bigint, -- of the last credit booked under it, unless that was given back
     PRIMARY KEY (account, module, job_id)
@@ -462,12 +462,12 @@ BEGIN
 END $$;
 
 -- Puts back what a copy of before a lineage began holds and this database has never heard of: jobs (without a document
--- those that are retired), totals, credits, access tokens asked for, and the standing where there is none. However many
+-- those that have gone), totals, credits, access tokens asked for, and the standing where there is none. However many
 -- copies are put back, and whatever was booked meanwhile, each credit counts once, for no server adds to what another one
 -- has booked, and the most that anybody was told of that holds; those of before yesterday are left out.
 CREATE FUNCTION zoho_mass_update.make_up(
-    p_account text, p_modules text[], p_job_ids text[], p_documents text[],
-    p_counted text[], p_counters text[], p_totals double precision[],
+    p_account text, p_modules text[], p_job_ids text[], p_documents text[], p_are_retired boolean[],
+    p_gone_at double precision[], p_counted text[], p_counters text[], p_totals double precision[],
     p_minutes bigint[], p_lineages text[], p_spent bigint[], p_on_probes bigint[],
     p_standing text, p_mints double precision[], p_at double precision DEFAULT NULL
 ) RETURNS SETOF zoho_mass_update.news
@@ -477,8 +477,9 @@ DECLARE
     at double precision := zoho_mass_update.moment(p_at);
 BEGIN
     INSERT INTO zoho_mass_update.jobs (account, module, job_id, revision, document, is_retired, gone_at)
-    SELECT p_account, module, job_id, own, document, document IS NULL, CASE WHEN document IS NULL THEN at END
-    FROM unnest(p_modules, p_job_ids, p_documents) AS held (module, job_id, document)
+    SELECT p_account, module, job_id, own, document, is_retired, gone_at
+    FROM unnest(p_modules, p_job_ids, p_documents, p_are_retired, p_gone_at)
+        AS held (module, job_id, document, is_retired, gone_at)
     ON CONFLICT DO NOTHING;
     INSERT INTO zoho_mass_update.totals (account, module, counter, revision, total)
     SELECT p_account, module, counter, own, total
