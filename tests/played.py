@@ -71,6 +71,10 @@ class PlayedExporter:
         """Say what it was told of jobs that are not there."""
         return self.unread and key not in self.jobs
 
+    def is_cut_off(self) -> bool:
+        """Say that nobody else could be told of more."""
+        return False
+
     def scrape(self, deadline: float, accept: str, groups: Collection[str], enough: Event) -> Page:  # noqa: ARG002
         """Give a page."""
         self.scrapes.append((deadline - time.monotonic(), accept, set(groups)))

@@ -209,7 +209,7 @@ class Application:
             return ()
         account = (state for state in self._account_snapshots() if state.account.alias == key.account)
         sentences = explain_job(job, self._refresher.plan(job), now, self._settings.stale_after)
-        if self._store.is_shared and self._store.health().is_failing:
+        if self.is_cut_off():
             sentences = (_NOT_POLLED, *sentences)
         return (*sentences, *(sentence for state in account for sentence in explain_account(state, now)))
 
@@ -235,7 +235,7 @@ class Application:
             SilentStoreError: others share the store, and it does not answer.
         """
         self._refresh()
-        if self._store.is_shared and self._store.health().is_failing and self._table.get(key):
+        if self.is_cut_off() and self._table.get(key):
             raise SilentStoreError(f"The database does not answer, and another exporter may have been told of {key}")
         return self._table.forget(key)
 
@@ -312,6 +312,10 @@ class Application:
         if account is None or self._table.get(key):
             return False
         return account.status().credits.used_24h is None
+
+    def is_cut_off(self) -> bool:
+        """Whether others share the state, and what they were told can't be asked for now."""
+        return self._store.is_shared and self._store.health().is_failing
 
     def _write_ahead(self, is_over: bool) -> None:  # noqa: FBT001 - it is called by position
         """Write what polls have changed before a page is asked for: at their end, and now and then while they last."""

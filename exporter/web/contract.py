@@ -51,6 +51,9 @@ class Exporter(Protocol):
     def may_have(self, key: JobKey) -> bool:
         """Whether a job that is not tracked may be among what was kept and could not be read yet."""
 
+    def is_cut_off(self) -> bool:
+        """Whether others share the state, and what they were told can't be asked for now."""
+
     def scrape(self, deadline: float, accept: str, groups: Collection[str], enough: Event) -> Page:
         """Poll what is due if jobs are asked for, and render the groups, by the deadline (`time.monotonic`).
 

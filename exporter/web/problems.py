@@ -21,6 +21,13 @@ def unread(key: object) -> str:
     return f"{UNREAD}: whether {key} is tracked is not known."
 
 
+def unheard(key: object) -> str:
+    """Say that others may have been told of a job."""
+    return (
+        f"The state can't be read or written now: whether {key} is tracked is not known. Send the request again later."
+    )
+
+
 def problem(status: int, title: str, detail: str, errors: Sequence[dict[str, str]] = ()) -> Response:
     """Give a refusal; `errors` tells of each wrong value by its JSON pointer."""
     body: dict[str, object] = {"type": "about:blank", "title": title, "status": status, "detail": detail}

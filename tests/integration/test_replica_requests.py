@@ -52,7 +52,8 @@ def run(exporter: Exporter, tmp_path: Path, *words: str) -> str:
     """Run a command that asks this exporter, and give what it prints."""
     known = {"ZOHO_EXPORTER_URL": exporter.url, "ZOHO_EXPORTER_TOKEN_FILE": str(tmp_path / "token")}
     command, env = exporter_command(*words), bare_environment(**known)
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False).stdout
+    ran = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    return ran.stdout + ran.stderr
 
 
 def is_acknowledged(page: str) -> bool:
@@ -151,6 +152,27 @@ def test_read_shows_what_is_known_while_the_database_is_silent(pair: tuple[Expor
     assert "zoho_mass_update_probe_success" in read(second, f"/probe{QUERY}", GRANTED_SECONDS)
     wire.mend()
     eventually(lambda: not is_shown(second, "/sd/jobs"), "it does not know")
+
+
+def test_job_that_others_may_have_been_told_of_is_not_said_to_be_untracked(
+    pair: tuple[Exporter, Exporter], wire: Wire, tmp_path: Path
+) -> None:
+    """By no page and no command of one that is cut off; and what it lists is said to be of before."""
+    first, cut_off = pair
+    assert updated(cut_off.page()) == {}
+    wire.lose(Loss.QUESTION)
+    assert ask("POST", first, json=JOB) == 201
+    for path in (ONE, f"/explain{QUERY}", f"/jobs{OF_JOB}"):
+        answer = requests.get(f"{cut_off.url}{path}", headers=BEARER, timeout=10)
+        assert (answer.status_code, "is not known" in answer.text) == (503, True), path
+    told = requests.get(f"{cut_off.url}{LIST}", headers=BEARER, timeout=10).json()
+    assert told == {"jobs": [], "warnings": ["The database does not answer: this is what was known last."]}
+    for words in ("status", "history", "ack", "untrack"):
+        for name in ("Leads/351", OF_JOB[1:]):
+            assert "not tracked" not in run(cut_off, tmp_path, words, name)
+    assert "this is what was known last" in run(cut_off, tmp_path, "jobs")
+    wire.mend()
+    eventually(lambda: is_shown(cut_off, LIST), "it does not know")
 
 
 def test_one_that_was_cut_off_changes_nothing_that_is_newer(pair: tuple[Exporter, Exporter], wire: Wire) -> None:

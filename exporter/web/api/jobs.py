@@ -19,7 +19,7 @@ from exporter.forms import nearest
 from exporter.model import JobKey, JobSource, JobSpec, TrackedJob
 from exporter.web.api import pages, schemas
 from exporter.web.contract import Exporter
-from exporter.web.problems import UNREAD, UNSEEN, problem, unread
+from exporter.web.problems import UNREAD, UNSEEN, problem, unheard, unread
 from exporter.web.prometheus import account_asked
 from exporter.web.request import Request, is_of_own_page
 
@@ -29,7 +29,6 @@ ACK_PATH = f"{JOB_PATH}/ack"
 THEN = "then"
 """The parameter by which the form on a job's own page asks to be led back there."""
 _MOST_LISTED = 20
-_NOT_READ = "The state can't be read or written now: whether {} is tracked is not known. Send the request again later."
 NOT_KEPT = "It is done, but a restart would undo it: the state can't be written now. Send the request again later."
 
 
@@ -41,6 +40,8 @@ def list_jobs(exporter: Exporter, request: Request) -> Response:
     snapshot = exporter.snapshot()
     page = pages.cut(snapshot.jobs, asked)
     warnings = [f"{UNREAD}: jobs and ends of before are missing."] if snapshot.is_unread else []
+    if exporter.is_cut_off() and not warnings:
+        warnings = ["The database does not answer: this is what was known last."]
     view = schemas.JobsPageView(jobs=_views(page.jobs), next=page.cursor, warnings=warnings)
     absent = {name for name in ("next", "warnings") if not getattr(view, name)}
     answer = JSONResponse(view.model_dump(mode="json", exclude=absent))
@@ -97,7 +98,7 @@ def _undone(exporter: Exporter, key: JobKey, *, is_tracked: bool) -> Response | 
     if is_tracked:
         return None if is_kept else problem(503, "Not kept", NOT_KEPT)
     if not is_kept and not exporter.may_have(key):
-        return problem(503, "Not known", _NOT_READ.format(key))
+        return problem(503, "Not known", unheard(key))
     return _not_tracked(exporter, key)
 
 
@@ -171,6 +172,8 @@ def _no_account(named: str, accounts: Collection[str]) -> str:
 def _not_tracked(exporter: Exporter, key: JobKey) -> Response:
     if exporter.may_have(key):
         return problem(503, "Not known", unread(key))
+    if exporter.is_cut_off():
+        return problem(503, "Not known", unheard(key))
     return problem(404, "Not tracked", f"{key} is not tracked.")
 
 

@@ -80,7 +80,7 @@ def _paths() -> Document:
         429: "There is no room for so many jobs.",
         503: "The state can't be written: a restart would forget the jobs.",
     }
-    show = {200: "The job.", 404: "It is not tracked.", 503: "What was kept before the start could not be read yet."}
+    show = {200: "The job.", 404: "It is not tracked.", 503: "What is kept, and may have it, can't be read."}
     forget = {
         204: "It is no longer tracked.",
         404: "It is not tracked.",

@@ -8,7 +8,7 @@ from exporter.errors import TooManyJobsError
 from exporter.model import JobKey, Page
 from exporter.web.contract import Exporter
 from exporter.web.long_answer import LongAnswer
-from exporter.web.problems import unread
+from exporter.web.problems import unheard, unread
 from exporter.web.prometheus.jobs_asked import job_asked
 from exporter.web.request import Request, listed
 
@@ -51,6 +51,8 @@ def explain(exporter: Exporter, request: Request) -> Response:
     if exporter.may_have(key):
         return _unknown(key)
     sentences = exporter.explain(key)
+    if not sentences and exporter.is_cut_off():
+        return PlainTextResponse(f"{unheard(key)}\n", status_code=503)
     if not sentences:
         return PlainTextResponse(f"{key} is not tracked: list it, register it, or probe it.\n", status_code=404)
     return PlainTextResponse(_text(sentences))

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from exporter.model import JobKey, Snapshot, TrackedJob
 from exporter.web.contract import Exporter
-from exporter.web.problems import MEDIA_TYPE, UNSEEN, unread
+from exporter.web.problems import MEDIA_TYPE, UNSEEN, unheard, unread
 from exporter.web.request import Request, listed, says_its_site
 from exporter.web.status import accounts, advice, filters, leaf
 from exporter.weights import weighed
@@ -59,9 +59,10 @@ class StatusPage:
         key, snapshot, now = JobKey(**request.names), exporter.snapshot(), exporter.now()
         job = next((job for job in snapshot.jobs if job.spec.key == key), None)
         if job is None:
-            if snapshot.is_unread:
+            if snapshot.is_unread or exporter.is_cut_off():
                 answer = Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE)
-                return self._text_page(answer, "Not known", unread(key), has_plain=False)
+                text = unread(key) if snapshot.is_unread else unheard(key)
+                return self._text_page(answer, "Not known", text, has_plain=False)
             text = "\n".join(advice.why_absent(key, snapshot.departures, now))
             return self._text_page(Response(status_code=HTTPStatus.NOT_FOUND), "No such job", text, has_plain=False)
         held, by_form = accounts.holds(snapshot).get(key.account, ""), says_its_site(request.headers)
