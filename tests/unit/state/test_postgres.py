@@ -231,6 +231,17 @@ def test_revision_that_nobody_would_be_told_of_is_refused(
         ask(server, name, f"UPDATE zoho_mass_update.{table} SET revision = -1")  # noqa: S608 - our names
 
 
+@pytest.mark.parametrize("seconds", ["'Infinity'", "'NaN'", "1e300"])
+def test_lease_that_nobody_would_outlast_is_refused(
+    server: Server, name: str, store: PostgresStore, seconds: str
+) -> None:
+    """By the database: else a job would never be polled again, or no access token asked for, and nobody be told."""
+    store.account("acme").claim(LEADS, FREE, 60)
+    for change in (f"claims SET lease = {seconds}", f"accounts SET turn_lease = {seconds}"):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            ask(server, name, f"UPDATE zoho_mass_update.{change}")
+
+
 def test_user_without_rights_is_told(
     server: Server, name: str, store: PostgresStore, caplog: pytest.LogCaptureFixture
 ) -> None:
