@@ -44,7 +44,8 @@ def found_key(key: JobKey, client: ExporterClient) -> JobKey:
             return JobKey(account, key.module, key.job_id)
         case []:
             if client.warnings:
-                raise ExporterRefusedError(503, f"{client.url}: {' '.join(client.warnings)}")
+                missing = f"{key.module}/{key.job_id} is not among the jobs that it knows."
+                raise ExporterRefusedError(503, f"{client.url}: {missing} {' '.join(client.warnings)}")
             raise untracked(client, f"{key.module}/{key.job_id}")
     named = " or ".join(f"{account}/{key.module}/{key.job_id}" for account in accounts)
     raise ExporterRefusedError(409, f"{client.url}: several accounts have this job: name one, as in {named}")
