@@ -24,6 +24,7 @@ _PROGRAMS = "/usr/lib/postgresql"
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=", "max_connections=60")
 """Nothing outlives the tests, so nothing waits for a disk."""
 
+_TABLES = ("accounts", "jobs", "totals", "credits", "claims")
 _STATEMENT = re.compile(r"LOG: +(?:statement|execute [^:]*):")
 
 
@@ -110,6 +111,18 @@ class Server(Socket):
                 "WHERE schemaname = 'zoho_mass_update' AND tablename <> 'version'"
             ).fetchall()
             connection.execute("; ".join(name for (name,) in names).encode())
+
+
+def keep(server: Server, database: str, kept: str = "kept") -> None:
+    """Keep what a database has, as a standby does that hears of nothing more."""
+    anew = "DROP TABLE IF EXISTS {1}_{0}; CREATE TABLE {1}_{0} AS TABLE zoho_mass_update.{0}"
+    ask(server, database, *(anew.format(table, kept) for table in _TABLES))
+
+
+def fall_back(server: Server, database: str, kept: str = "kept") -> None:
+    """Have what was kept take over."""
+    back = "TRUNCATE zoho_mass_update.{0}; INSERT INTO zoho_mass_update.{0} TABLE {1}_{0}"
+    ask(server, database, *(back.format(table, kept) for table in _TABLES))
 
 
 def ask(server: Server, database: str, *statements: str) -> None:

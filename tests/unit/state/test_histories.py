@@ -15,7 +15,7 @@ from threading import Event
 
 import psycopg
 import pytest
-from databases import Server, ask
+from databases import Server, ask, fall_back, keep
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -44,6 +44,7 @@ EVENTS = (*["ask"] * 8, *["answer"] * 6, *["time"] * 4, *["scrape"] * 3)
 EVENTS += ("probe", "probe", "fail", "unsent", "register", *["say"] * 5, "mint", "mint", "kill", "cut", "back")
 EVENTS += ("stutter", "part", "meet", "meet", "restart")
 ASKING = (*["register"] * 5, *["untrack"] * 5, *["poll"] * 3, *["part"] * 2, "unheard", *["meet"] * 3, "kill", "cut")
+ASKING += ("keep", "lag")
 REST_SECONDS = 0.03
 MOST_STUTTERS = 2
 LOSSES = (Loss.ANSWER, Loss.QUESTION)
@@ -325,6 +326,12 @@ class Registrations(RuleBasedStateMachine):
         self.accounts = [store.account(alias) for store in fleet.stores]
         self.words: list[list[bool]] = [[False] for _ in range(JOBS)]
         """Of each job whether it may be there in the end: as was surely heard last, or said since."""
+        self.may_lag, self.is_kept = False, False
+
+    @initialize(may_lag=st.booleans())
+    def begin(self, *, may_lag: bool) -> None:
+        """Say whether a standby may take over that lags: what nobody knows who was killed is lost then."""
+        self.may_lag = may_lag
 
     @rule(event=st.sampled_from(ASKING), exporter=who, job=which)
     def happen(self, event: str, exporter: int, job: int) -> None:
@@ -346,14 +353,26 @@ class Registrations(RuleBasedStateMachine):
                 with suppress(HeldBackError):
                     claim = account.claim(key, PURSES[-1], LEASE_SECONDS)
                     account.land(claim, lambda known: (replace(known, polled_at=self.clock.now), Growth()))
-            case "kill":
-                self.fleet.restart(exporter)
-                self.accounts[exporter] = self.fleet.stores[exporter].account(key.account)
             case "meet":
                 self.fleet.meet(exporter)
+            case _:
+                self.trouble(event, exporter)
+
+    def trouble(self, event: str, exporter: int) -> None:
+        """Have an exporter be killed or cut off, all connections end, or a standby take over."""
+        match event:
+            case "kill" if not self.may_lag:
+                self.fleet.restart(exporter)
+                self.accounts[exporter] = self.fleet.stores[exporter].account(self.keys[0].account)
+            case "keep" if self.may_lag:
+                keep(self.fleet.server, self.fleet.name)
+                self.is_kept = True
+            case "lag" if self.is_kept:
+                fall_back(self.fleet.server, self.fleet.name)
+                self.fleet.restart_server()
             case "cut":
                 self.fleet.cut()
-            case _:
+            case "part" | "unheard":
                 self.fleet.wires[exporter].lose(Loss.ANSWER if event == "unheard" else Loss.QUESTION)
 
     def teardown(self) -> None:

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from databases import GUARDED, Server, ask
+from databases import GUARDED, Server, ask, fall_back, keep
 from samples import LEADS, NOW, report
 from wires import Loss, Wire
 
@@ -571,21 +571,6 @@ def test_statement_that_comes_late_undoes_nothing_newer(server: Server, name: st
     assert account.jobs()[LEADS].acknowledged_at == NOW
     account.track(JobSpec(deals, JobSource.API), NOW)
     assert account.jobs().keys() == {LEADS, deals}
-
-
-TABLES = ("accounts", "jobs", "totals", "credits", "claims")
-
-
-def keep(server: Server, name: str, kept: str = "kept") -> None:
-    """Keep what the database has, as a standby does that hears of nothing more."""
-    anew = "DROP TABLE IF EXISTS {1}_{0}; CREATE TABLE {1}_{0} AS TABLE zoho_mass_update.{0}"
-    ask(server, name, *(anew.format(table, kept) for table in TABLES))
-
-
-def fall_back(server: Server, name: str, kept: str = "kept") -> None:
-    """Have what was kept take over."""
-    back = "TRUNCATE zoho_mass_update.{0}; INSERT INTO zoho_mass_update.{0} TABLE {1}_{0}"
-    ask(server, name, *(back.format(table, kept) for table in TABLES))
 
 
 def test_database_of_before_a_failover_is_taken_as_it_is(server: Server, name: str, store: PostgresStore) -> None:
