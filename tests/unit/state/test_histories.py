@@ -44,7 +44,7 @@ EVENTS = (*["ask"] * 8, *["answer"] * 6, *["time"] * 4, *["scrape"] * 3)
 EVENTS += ("probe", "probe", "fail", "unsent", "register", *["say"] * 5, "mint", "mint", "kill", "cut", "back")
 EVENTS += ("stutter", "part", "meet", "meet", "restart")
 ASKING = (*["register"] * 5, *["untrack"] * 5, *["poll"] * 3, *["part"] * 2, "unheard", *["meet"] * 3, "kill", "cut")
-ASKING += ("keep", "lag")
+ASKING += (*["standby"] * 4,)
 REST_SECONDS = 0.03
 MOST_STUTTERS = 2
 LOSSES = (Loss.ANSWER, Loss.QUESTION)
@@ -336,6 +336,7 @@ class Registrations(RuleBasedStateMachine):
     @rule(event=st.sampled_from(ASKING), exporter=who, job=which)
     def happen(self, event: str, exporter: int, job: int) -> None:
         """Let one thing happen."""
+        job *= not self.may_lag  # more comes of one
         store, account, key = self.fleet.stores[exporter], self.accounts[exporter], self.keys[job]
         self.clock.now += 1e-3
         match event:
@@ -359,17 +360,18 @@ class Registrations(RuleBasedStateMachine):
                 self.trouble(event, exporter)
 
     def trouble(self, event: str, exporter: int) -> None:
-        """Have an exporter be killed or cut off, all connections end, or a standby take over."""
+        """Have an exporter be killed or cut off, all connections end, or a standby hear of no more and take over."""
         match event:
             case "kill" if not self.may_lag:
                 self.fleet.restart(exporter)
                 self.accounts[exporter] = self.fleet.stores[exporter].account(self.keys[0].account)
-            case "keep" if self.may_lag:
+            case "standby" if self.may_lag and not self.is_kept:
                 keep(self.fleet.server, self.fleet.name)
                 self.is_kept = True
-            case "lag" if self.is_kept:
+            case "standby" if self.is_kept:
                 fall_back(self.fleet.server, self.fleet.name)
                 self.fleet.restart_server()
+                self.is_kept = False
             case "cut":
                 self.fleet.cut()
             case "part" | "unheard":
