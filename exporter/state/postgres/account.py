@@ -1,6 +1,7 @@
 """One account in the database, as `AccountState` says: read from the copy, decided over there."""
 
 import logging
+import math
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -28,7 +29,7 @@ _LANDING_PAUSES_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0)
 """How long an answer waits for a database that does not take it; its claim lasts little longer."""
 _TURN_PAUSE_SECONDS = 0.1
 _GONE = "gone"
-"""Beside what was said of a job when it was let go of before."""
+"""Beside what was said of a job: since when it is there again, where it was let go of before."""
 _MOST_PUTS = 100
 """How many jobs are written in one trip, which holds the account: polls wait for it."""
 _FRESH_SECONDS = 1.0
@@ -63,8 +64,9 @@ class _Write:
         if wanted is None:
             return None
         if job is None:
-            said_at = dict.fromkeys(self.says, max(self.at, gone_at))
-            return replace(wanted, said_at={**said_at, _GONE: gone_at} if gone_at else said_at)
+            since = math.nextafter(gone_at, math.inf) if gone_at else 0.0  # though a clock was set back
+            said_at = dict.fromkeys(self.says, max(self.at, since))
+            return replace(wanted, said_at={**said_at, _GONE: since} if since else said_at)
         names = {*_changed(job, wanted), *self.says}
         if is_late and not (wanted.spec.source.is_declared and not job.spec.source.is_declared):
             newer = {name for name in names if self._newest(name, job) > self.at}
@@ -412,7 +414,7 @@ class PostgresAccount:
         wanted = write.wanted(job, self.copy.gone_at(key))
         if wanted is None:
             return
-        if not self._is_there(write, job, wanted):
+        if not self._is_there(write, job, wanted):  # else it is planned all the same: it may have gone meanwhile
             self.copy.assume(key, wanted)
         if not later:
             self._postpone(partial(self._tell, [write], is_late=True))

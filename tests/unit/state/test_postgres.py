@@ -18,7 +18,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from databases import GUARDED, Server, ask, fall_back, keep
-from samples import LEADS, NOW, report
+from samples import LEADS, NOW, Clock, report
 from wires import Loss, Wire
 
 from exporter.errors import HeldBackError
@@ -712,6 +712,23 @@ def test_last_words_outlive_a_standby_that_has_not_heard_of_them(
     jobs.pop(LEADS)
     expected = {spec.key: ("new", "") for spec in (listed, anew, back)}
     assert jobs == {named.key: ("new", "new"), **expected}
+
+
+def test_job_that_was_taken_in_anew_after_a_clock_was_set_back_outlives_a_restart(server: Server, name: str) -> None:
+    """Whoever let go of it before, and has not heard of it since, does not take it for what the database has lost."""
+    clock, spec = Clock(), replace(SPEC, source=JobSource.CONFIG)
+    with (
+        closing(PostgresStore(server.create(name), clock)) as one,
+        closing(PostgresStore(server.url(name), clock)) as other,
+    ):
+        one.account("acme").track(spec, clock.now)
+        scraped(one), scraped(other)
+        one.account("acme").forget([LEADS])
+        clock.now -= 40
+        scraped(other).account("acme").track(spec, clock.now)
+        take_over(server, name)
+        for store in (one, other):
+            assert scraped(store).account("acme").jobs() == {LEADS: TrackedJob(spec, clock.now)}
 
 
 def test_job_that_was_let_go_of_just_before_the_schema_was_dropped_is_not_counted_anew(
