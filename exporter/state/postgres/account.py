@@ -28,6 +28,7 @@ _MOST_ATTEMPTS = 100
 _LANDING_PAUSES_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0)
 """How long an answer waits for a database that does not take it; its claim lasts little longer."""
 _TURN_PAUSE_SECONDS = 0.1
+_SPEC = frozenset(f"spec.{field.name}" for field in fields(JobSpec))
 _GONE = "gone"
 """Beside what was said of a job: since when it is there again, where it was let go of before."""
 _MOST_PUTS = 100
@@ -96,15 +97,15 @@ class _Memory:
 
     @property
     def at(self) -> float:
-        """When anybody last had a word on it."""
-        return _last_word_on(self.job)
+        """When it was taken in, or somebody last said what it is."""
+        return _taken_in_at(self.job)
 
     def wanted(self, job: TrackedJob | None, gone_at: float, *, is_late: bool = False) -> TrackedJob | None:  # noqa: ARG002 - as another write
         """Give what is to become of the job as it is now; what had come of it is asked for anew."""
         known = self.job
         if job is None or known.said_at.get(_GONE, 0.0) > _last_word_on(job):
             return TrackedJob(known.spec, known.first_seen_at, said_at=known.said_at)
-        said = {name: at for name, at in known.said_at.items() if name.startswith("spec.") or name == "acknowledged_at"}
+        said = {name: at for name, at in known.said_at.items() if name in {*_SPEC, "acknowledged_at"}}
         if job.finished_at != known.finished_at:
             said.pop("acknowledged_at", None)  # it was of another end
         newer = {name: at for name, at in said.items() if at > max(job.said_at.get(one, 0.0) for one in (name, _GONE))}
@@ -464,7 +465,7 @@ class PostgresAccount:
     def _tell_gone(self, gone: Sequence[JobKey], said_at: float, *, retired: bool, is_late: bool = False) -> None:
         """Let go of jobs as it was said at a time, late only of those of which nothing was said since."""
         for _ in range(_MOST_ATTEMPTS):
-            keys = [key for key in gone if not (is_late and self._last_word_on(key) > said_at)]
+            keys = [key for key in gone if not (is_late and self._was_wanted(key, said_at))]
             if not keys:
                 return
             known = list(map(self.copy.revision_of, keys))
@@ -474,6 +475,11 @@ class PostgresAccount:
             if answer != "changed":
                 return
             self._explain(answer, is_news=list(map(self.copy.revision_of, keys)) != known)
+
+    def _was_wanted(self, key: JobKey, since: float) -> bool:
+        """Whether a job was taken in, or let go of, since a time."""
+        job = self.get(key)
+        return (_taken_in_at(job) if job else self.copy.gone_at(key)) > since
 
     def _last_word_on(self, key: JobKey) -> float:
         """Give when anybody last had a word on a job (Unix seconds), if only that it was to go."""
@@ -550,6 +556,11 @@ class PostgresAccount:
         if not {"changed", "lost", "moved"}.isdisjoint(answers):
             self.take(self._database.ask("refresh", *held([self.copy]), is_timed=True))
         return answers
+
+
+def _taken_in_at(job: TrackedJob) -> float:
+    """Give when a job was taken in, or somebody last said what it is: that its end was noted keeps none."""
+    return max((job.first_seen_at, *(at for name, at in job.said_at.items() if name == _GONE or name in _SPEC)))
 
 
 def _last_word_on(job: TrackedJob) -> float:

@@ -58,7 +58,7 @@ class Copy:
 
     def _begin(self) -> None:
         self.revision = -1
-        """All up to here is held."""
+        """All up to here is held; 0 where some is, and not yet all."""
         self.lineage = ""
         """Of the server that told it."""
         self._revisions: dict[_Place, int] = {}
@@ -93,6 +93,7 @@ class Copy:
                     self.revision = max(self.revision, news.revision)
                     self.lineage = news.body or ""
                 else:
+                    self.revision = max(self.revision, 0)
                     self._take(news)
             if lost:
                 self._go_on_with(lost)
@@ -108,10 +109,10 @@ class Copy:
 
     def _begin_anew(self, news: News) -> Lost | None:
         """Let go of everything, and give it unless it was only too old: the database may not have it."""
-        revision, before, now = self.revision, self.lineage, news.body or ""
-        if revision < 0:
+        before, now = self.lineage, news.body or ""
+        is_lost = before != now or self.revision > news.revision
+        if not before and max(self._revisions.values(), default=-1) <= news.revision:
             return None  # what is held has just been told
-        is_lost = before != now or revision > news.revision
         spent = self._credits if before != now else {}
         gone = {**dict.fromkeys(self._retired, 0.0), **self._gone_at}
         counters = {(module, name): total for module, name, total in self._shown()}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
@@ -712,6 +713,38 @@ def test_last_words_outlive_a_standby_that_has_not_heard_of_them(
     jobs.pop(LEADS)
     expected = {spec.key: ("new", "") for spec in (listed, anew, back)}
     assert jobs == {named.key: ("new", "new"), **expected}
+
+
+def test_first_job_of_an_account_outlives_a_standby_that_knows_neither(
+    server: Server, name: str, store: PostgresStore
+) -> None:
+    """Though it was registered a moment ago, and its exporter was not scraped since."""
+    keep(server, name)
+    key = replace(LEADS, account="beta")
+    store.account("beta").track(replace(SPEC, key=key), NOW)
+    fall_back(server, name)
+    take_over(server, name)
+    scraped(store)
+    with closing(PostgresStore(server.url(name))) as other:
+        assert other.account("beta").jobs().keys() == store.account("beta").jobs().keys() == {key}
+
+
+@pytest.mark.parametrize("is_ours_first", [True, False])
+def test_word_that_takes_no_job_in_brings_none_back_after_a_failover(
+    server: Server, name: str, store: PostgresStore, *, is_ours_first: bool
+) -> None:
+    """As that somebody has taken note of its end, said at one that had not heard that it had gone."""
+    keep(server, name)
+    with closing(PostgresStore(server.url(name))) as other:
+        scraped(store), scraped(other)
+        other.account("acme").forget([LEADS])
+        noted = partial(replace, acknowledged_at=store.now())
+        store.account("acme").change(LEADS, noted, says={"acknowledged_at"}, later=True)
+        fall_back(server, name)
+        take_over(server, name)
+        for one in [store, other, store, other][not is_ours_first :]:
+            scraped(one)
+        assert (store.account("acme").jobs(), other.account("acme").jobs()) == ({}, {})
 
 
 def test_job_that_was_taken_in_anew_after_a_clock_was_set_back_outlives_a_restart(server: Server, name: str) -> None:
