@@ -109,7 +109,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
 @contextmanager
 def served(snapshot: Callable[[], Snapshot], clock: Callable[[], float]) -> Iterator[str]:
     """Serve the pages of a snapshot, and give their URL."""
-    exporter: Any = SimpleNamespace(snapshot=snapshot, now=clock)
+    exporter: Any = SimpleNamespace(snapshot=snapshot, now=clock, is_cut_off=lambda: False)
     page = StatusPage("/metrics")
     routes = [
         Route("GET", "/", partial(page.answer, exporter)),
