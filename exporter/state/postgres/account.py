@@ -105,9 +105,9 @@ class _Memory:
         known = self.job
         if job is None or known.said_at.get(_GONE, 0.0) > _last_word_on(job):
             return TrackedJob(known.spec, known.first_seen_at, said_at=known.said_at)
-        said = {name: at for name, at in known.said_at.items() if name in {*_SPEC, "acknowledged_at"}}
-        if job.finished_at != known.finished_at:
-            said.pop("acknowledged_at", None)  # it was of another end
+        is_same_end = job.finished_at == known.finished_at
+        words = _SPEC | {"acknowledged_at"} if is_same_end else _SPEC
+        said = {name: at for name, at in known.said_at.items() if name in words}
         newer = {name: at for name, at in said.items() if at > max(job.said_at.get(one, 0.0) for one in (name, _GONE))}
         return replace(_restored(job, known, newer), said_at={**job.said_at, **newer}) if newer else None
 
@@ -463,7 +463,7 @@ class PostgresAccount:
         return revision, self._question_of_put(wanted, revision, Growth() if write.is_counted else None)
 
     def _tell_gone(self, gone: Sequence[JobKey], said_at: float, *, retired: bool, is_late: bool = False) -> None:
-        """Let go of jobs as it was said at a time, late only of those of which nothing was said since."""
+        """Let go of jobs as it was said at a time, late only of those that nobody has taken in since."""
         for _ in range(_MOST_ATTEMPTS):
             keys = [key for key in gone if not (is_late and self._was_wanted(key, said_at))]
             if not keys:
